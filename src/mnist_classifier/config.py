@@ -1,0 +1,227 @@
+"""Settings: every default, bound, unit and explanation, once.
+
+`TrainConfig` is what a training may be told; its fields make the command
+line flags, the web form, the range checks and the table in docs/training.md.
+`Settings` is what the installation may be told; the environment is read here
+and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import platformdirs
+
+from mnist_classifier.errors import InvalidConfig
+
+Value: TypeAlias = "bool | int | float | str"
+
+APP_NAME = "mnist-classifier"
+PACKAGE_DIR = Path(__file__).resolve().parent
+PRETRAINED_DIR = PACKAGE_DIR / "pretrained"
+
+
+def setting(
+    default: Value,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a field: default, help, inclusive bounds, unit, choices."""
+    metadata = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training, fully described.  The defaults are the recipe `classic`.
+
+    Raises InvalidConfig, naming the field, when a value is out of its range.
+    """
+
+    recipe: str = setting("classic", "name of the preset the other values start from", choices=("classic",))
+    epochs: int = setting(15, "passes over the training images", low=1, high=1000)
+    patience: int = setting(
+        5, "epochs without a better validation loss before stopping early; 0 never stops", low=0, high=1000
+    )
+    batch_size: int = setting(128, "images in one step", low=1, high=8192, unit="images")
+    learning_rate: float = setting(0.001, "peak learning rate of AdamW", low=1e-7, high=1.0)
+    weight_decay: float = setting(0.01, "decoupled weight decay of AdamW", low=0.0, high=10.0)
+    schedule: str = setting(
+        "one_cycle", "how the learning rate moves during the run", choices=("one_cycle", "cosine", "constant")
+    )
+    warmup_fraction: float = setting(
+        0.2, "part of the run in which one_cycle raises the learning rate", low=0.0, high=0.9
+    )
+    label_smoothing: float = setting(0.0, "label smoothing of the cross entropy", low=0.0, high=0.5)
+    ema_decay: float = setting(
+        0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999
+    )
+    conv1_channels: int = setting(24, "channels of the first convolutional block", low=1, high=512)
+    conv2_channels: int = setting(48, "channels of the second convolutional block", low=1, high=512)
+    conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px")
+    conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px")
+    hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
+    conv_dropout: float = setting(0.1, "dropout after each convolutional block", low=0.0, high=0.9)
+    hidden_dropout: float = setting(0.3, "dropout before the last layer", low=0.0, high=0.9)
+    rotation_degrees: float = setting(10.0, "random rotation, plus or minus", low=0.0, high=180.0, unit="degrees")
+    translation: float = setting(0.1, "random shift, plus or minus, as a part of the image side", low=0.0, high=0.5)
+    scale_low: float = setting(0.9, "smallest random scale", low=0.2, high=1.0)
+    scale_high: float = setting(1.1, "largest random scale", low=1.0, high=3.0)
+    erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
+    plain_epochs: int = setting(0, "last epochs run without augmentation", low=0, high=1000)
+    train_images: int = setting(
+        0, "use only so many of the 55,000 training images; 0 uses all", low=0, high=55000, unit="images"
+    )
+    seed: int = setting(0, "seed of every random choice", low=0, high=2**31 - 1)
+    device: str = setting("auto", "where to train", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = setting(
+        "auto",
+        "arithmetic of the convolutions; auto takes bfloat16 where the hardware has it",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    threads: int = setting(0, "CPU threads; 0 leaves the choice to PyTorch", low=0, high=256)
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            _check(spec, getattr(self, spec.name))
+        for name in ("conv1_kernel", "conv2_kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise InvalidConfig(f"{name} must be odd, so that the image keeps its size", field=name)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Build from plain values (JSON, a form, flags); unknown names are an error."""
+        known = {spec.name: spec for spec in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise InvalidConfig(f"unknown setting {name!r}; known are {', '.join(known)}", field=str(name))
+        typed: dict[str, Any] = {name: _coerce(known[name], value) for name, value in values.items()}
+        return cls(**typed)
+
+    def to_dict(self) -> dict[str, Value]:
+        """Plain values, in the order of the fields."""
+        return dataclasses.asdict(self)
+
+
+def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
+    """Turn a JSON value into the field's type where nothing is lost; say so where it would be."""
+    wanted = type(spec.default)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if type(value) is not wanted:
+        raise InvalidConfig(
+            f"{spec.name} must be of type {wanted.__name__}, not {type(value).__name__}", field=spec.name
+        )
+    return wanted(value)  # type: ignore[no-any-return]
+
+
+def _check(spec: dataclasses.Field[Any], value: Any) -> None:
+    low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
+    if choices and value not in choices:
+        raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r}", field=spec.name)
+    if low is None:
+        return
+    if not math.isfinite(value) or not low <= value <= high:
+        raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r}", field=spec.name)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where this installation keeps its things and how it serves.
+
+    `from_environment` applies MNIST_HOME, MNIST_HOST and so on: the name of
+    the field in capitals after MNIST_.
+    """
+
+    home: Path
+    data_dir: Path | None = None
+    host: str = setting("127.0.0.1", "address to listen on")
+    port: int = setting(5000, "port to listen on; when it is taken, the next free one", low=1, high=65535)
+    server_threads: int = setting(8, "requests served at the same time", low=1, high=256)
+    max_body_bytes: int = setting(10_000_000, "largest request body", low=1000, high=1_000_000_000, unit="bytes")
+    max_image_pixels: int = setting(
+        40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"
+    )
+    database_url: str = setting("", "SQLAlchemy URL of the database; empty means mnist.db in MNIST_HOME")
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            if spec.metadata:
+                _check(spec, getattr(self, spec.name))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Read MNIST_* variables; `overrides` that are not None (flags) win over them."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {"home": _default_home()}
+        for spec in dataclasses.fields(cls):
+            text = environ.get(f"MNIST_{spec.name.upper()}", "")
+            if text:
+                values[spec.name] = _parse(spec, text)
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of the model versions."""
+        return self.home / "models"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of what training processes print."""
+        return self.home / "logs"
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{(self.home / 'mnist.db').as_posix()}"
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that give a child process these same settings."""
+        values = {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self)}
+        return {f"MNIST_{name.upper()}": str(value) for name, value in values.items() if value not in (None, "")}
+
+    def data_dirs(self) -> list[Path]:
+        """Folders that may hold the four IDX files, in the order they are looked at."""
+        own = [self.home / "data" / "mnist", self.home.parent / "shared" / "mnist", _cache_dir()]
+        return own if self.data_dir is None else [self.data_dir, *own]
+
+    @property
+    def download_to(self) -> Path:
+        """Where downloaded data goes: --data-dir, else the user's cache, shared by every checkout."""
+        return self.data_dir or _cache_dir()
+
+
+def _cache_dir() -> Path:
+    return Path(platformdirs.user_cache_dir(APP_NAME)) / "mnist"
+
+
+def _parse(spec: dataclasses.Field[Any], text: str) -> Any:
+    if spec.name in ("home", "data_dir"):
+        return Path(text).expanduser().resolve()
+    if not isinstance(spec.default, int):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidConfig(f"MNIST_{spec.name.upper()} must be a whole number, not {text!r}") from None
+
+
+def _default_home() -> Path:
+    """The checkout that this package runs from, else the user's data folder."""
+    checkout = PACKAGE_DIR.parent.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "models").is_dir():
+        return checkout
+    return Path(platformdirs.user_data_dir(APP_NAME))

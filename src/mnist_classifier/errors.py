@@ -1,0 +1,146 @@
+"""Every error that this package raises on purpose.
+
+    MnistError
+    ├── InvalidInput            what the caller sent cannot be used
+    │   ├── InvalidImage        not an image, or one that cannot be read
+    │   ├── ImageTooLarge       too many bytes or pixels
+    │   └── InvalidConfig       a setting is unknown or out of its range
+    ├── DataError
+    │   ├── DataMissing         no MNIST files anywhere they are looked for
+    │   ├── DataCorrupt         a file is truncated, altered or not IDX
+    │   └── DownloadFailed      no mirror gave the file
+    ├── ModelError
+    │   ├── ModelMissing        no such version, or no model at all
+    │   └── ModelCorrupt        a file does not match its manifest
+    ├── TrainingError
+    │   ├── TrainingDiverged    the loss became NaN or infinite
+    │   ├── TrainingUnavailable PyTorch is not installed
+    │   └── RunInProgress       one training runs already
+    ├── RunMissing              no run of that id
+    ├── PortTaken               another program listens on that port
+    └── StorageFull             no room left on the disk
+
+`code` is stable: clients and log searches may rely on it. `field` names the
+part of a request that is to blame, where there is one.
+"""
+
+from __future__ import annotations
+
+
+class MnistError(Exception):
+    """Root of the tree; its message is written for the person who reads it."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidInput(MnistError):
+    """What the caller sent cannot be used."""
+
+    code = "invalid_input"
+
+
+class InvalidImage(InvalidInput):
+    """Not an image, or one that cannot be read."""
+
+    code = "invalid_image"
+
+
+class ImageTooLarge(InvalidInput):
+    """Too many bytes, or too many pixels once unpacked."""
+
+    code = "image_too_large"
+
+
+class InvalidConfig(InvalidInput):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+    code = "invalid_config"
+
+
+class DataError(MnistError):
+    """Something is wrong with the MNIST files."""
+
+    code = "data_error"
+
+
+class DataMissing(DataError):
+    """No MNIST files anywhere they are looked for."""
+
+    code = "data_missing"
+
+
+class DataCorrupt(DataError):
+    """A file is truncated, altered or not IDX."""
+
+    code = "data_corrupt"
+
+
+class DownloadFailed(DataError):
+    """No mirror gave the file."""
+
+    code = "download_failed"
+
+
+class ModelError(MnistError):
+    """Something is wrong with a stored model."""
+
+    code = "model_error"
+
+
+class ModelMissing(ModelError):
+    """No such version, or no model at all."""
+
+    code = "model_missing"
+
+
+class ModelCorrupt(ModelError):
+    """A file of a model version does not match its manifest."""
+
+    code = "model_corrupt"
+
+
+class TrainingError(MnistError):
+    """A training cannot start or go on."""
+
+    code = "training_error"
+
+
+class TrainingDiverged(TrainingError):
+    """The loss became NaN or infinite."""
+
+    code = "training_diverged"
+
+
+class TrainingUnavailable(TrainingError):
+    """PyTorch is not installed in this environment."""
+
+    code = "training_unavailable"
+
+
+class RunInProgress(TrainingError):
+    """One training runs already."""
+
+    code = "run_in_progress"
+
+
+class RunMissing(MnistError):
+    """No run of that id."""
+
+    code = "run_missing"
+
+
+class StorageFull(MnistError):
+    """No room left on the disk."""
+
+    code = "storage_full"
+
+
+class PortTaken(MnistError):
+    """Another program listens on that port."""
+
+    code = "port_taken"

@@ -1,0 +1,109 @@
+"""The things this program speaks about, as frozen records."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+class RunStatus(str, enum.Enum):
+    """Where a run stands; the last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more will happen to a run of this status."""
+        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class Verdict(str, enum.Enum):
+    """What the recogniser thinks of an image, beyond the most likely digit."""
+
+    DIGIT = "digit"
+    AMBIGUOUS = "ambiguous"
+    NOT_A_DIGIT = "not_a_digit"
+    BLANK = "blank"
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One epoch as it is shown, stored and streamed.
+
+    Accuracies are fractions, losses are mean cross entropy in nats.  The
+    validation figures are those of the averaged weights when averaging is on.
+    """
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    images_per_s: float
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its config, state and outcome."""
+
+    id: int
+    status: RunStatus
+    config: dict[str, Any]
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    pid: int | None = None
+    message: str = ""
+    model_version: int | None = None
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One line of a run's append-only log; `sequence` counts from 1 in each run."""
+
+    run_id: int
+    sequence: int
+    kind: str
+    at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """An immutable, numbered model.  Version 0 is the model in the box."""
+
+    version: int
+    name: str
+    created_at: datetime
+    manifest: dict[str, Any]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Figures by the split they were measured on."""
+        metrics: dict[str, Any] = self.manifest.get("metrics", {})
+        return metrics
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the recogniser says of one image.
+
+    `probabilities` has 10 entries that sum to 1; `confidence` is the largest
+    of them; `prediction` is null when the verdict is blank or not_a_digit.
+    """
+
+    prediction: int | None
+    confidence: float
+    probabilities: tuple[float, ...]
+    verdict: Verdict
+    candidates: tuple[int, ...] = field(default=())
