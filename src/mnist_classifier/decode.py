@@ -1,0 +1,139 @@
+"""Bytes of a picture -> pixels.
+
+Everything that a stranger's file can do to an image decoder is dealt with
+here: unknown formats, truncated files, decompression bombs, animations.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import struct
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from mnist_classifier.errors import ImageTooLarge, InvalidImage
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+MIN_SIDE_PX = 8
+
+# No digit needs more detail than this; larger pictures are averaged down, so
+# that a 12-megapixel photograph costs little more than a drawing.
+WORKING_SIDE_PX = 1024
+
+# What Pillow's decoders are known to raise on damaged files.
+DECODER_FAILURES = (
+    OSError,  # UnidentifiedImageError is one
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+def decode_base64(text: str) -> bytes:
+    """Unpack base64, with or without a `data:...;base64,` prefix.
+
+    Raises InvalidImage when it is no base64.
+    """
+    if text.startswith("data:"):
+        header, comma, text = text.partition(",")
+        if not comma or not header.endswith(";base64"):
+            raise InvalidImage("a data: URL must look like data:image/png;base64,...", field="image")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        # Line breaks and missing padding are common and harmless; anything else is not base64.
+        data = _decode_untidy(text)
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes)", field="image")
+    return data
+
+
+def _decode_untidy(text: str) -> bytes:
+    compact = "".join(text.split())
+    try:
+        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidImage("the image is not valid base64", field="image") from None
+
+
+def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
+    """Decode one still picture.
+
+    data: a PNG, JPEG, WebP, GIF or BMP file.
+    Returns (H, W) luminance, or (H, W, 2) luminance and alpha, uint8.
+    Raises InvalidImage, ImageTooLarge.
+    """
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes)", field="image")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image, max_pixels)
+            # JPEG alone: decode at a half, quarter or eighth right away.
+            image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
+            pixels = _luminance(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(max_pixels) from None
+    except DECODER_FAILURES:
+        accepted = ", ".join(FORMATS)
+        raise InvalidImage(f"this is no picture that can be read; accepted are {accepted}", field="image") from None
+    return pixels
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise _too_large(max_pixels)
+    if min(width, height) < MIN_SIDE_PX:
+        raise InvalidImage(
+            f"the image is too small to hold a digit: {width}x{height} pixels, both sides need {MIN_SIDE_PX}",
+            field="image",
+        )
+    if getattr(image, "is_animated", False):
+        raise InvalidImage("the image is animated; send one still picture", field="image")
+
+
+def _too_large(max_pixels: int) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"the image has more than {max_pixels / 1e6:g} million pixels; send a smaller one", field="image"
+    )
+
+
+def _luminance(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Any mode -> (H, W) or (H, W, 2) uint8, at most WORKING_SIDE_PX on the longer side."""
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        wide = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
+    has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
+    image = image.convert("RGBA").convert("LA") if has_alpha else _opaque(image)
+    factor = -(-max(image.size) // WORKING_SIDE_PX)
+    if factor > 1:
+        image = image.reduce(factor)
+    return np.asarray(image)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    # Pillow knows no direct way from some modes (CMYK, LAB, HSV) to luminance.
+    return image if image.mode == "L" else image.convert("RGB").convert("L")
+
+
+def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """(H, W) uint8 -> a grey PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def to_data_url(png: bytes) -> str:
+    """PNG bytes -> `data:image/png;base64,...`."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -1,0 +1,107 @@
+"""A model version's folder: its manifest, and files that match it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_classifier.errors import ModelCorrupt, ModelMissing
+
+MANIFEST_FILE = "manifest.json"
+ONNX_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "MODEL_CARD.md"
+
+FORMAT = 1
+PREPROCESSING_ID = "mnist-centred-1"
+REQUIRED_KEYS = frozenset({"format", "name", "created_at", "files", "preprocessing", "temperature", "thresholds"})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check the manifest of a model version.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelMissing(f"no model in {folder}: {MANIFEST_FILE} is missing") from None
+    except (OSError, ValueError) as error:
+        raise ModelCorrupt(f"{path} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= REQUIRED_KEYS:
+        raise ModelCorrupt(f"{path} is no manifest of a model version")
+    if manifest.get("preprocessing") != PREPROCESSING_ID:
+        raise ModelCorrupt(
+            f"{path} asks for preprocessing {manifest.get('preprocessing')!r}; this program has {PREPROCESSING_ID!r}"
+        )
+    return manifest
+
+
+def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """Read a file of a model version and compare it with its SHA-256.
+
+    Raises ModelCorrupt.
+    """
+    path = folder / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelCorrupt(f"{path} cannot be read: {error}") from error
+    found, expected = hashlib.sha256(data).hexdigest(), manifest["files"].get(name, {}).get("sha256")
+    if found != expected:
+        raise ModelCorrupt(
+            f"{path} is not the file that was saved: its SHA-256 is {found}, the manifest says {expected}; "
+            "delete this version or restore it from a copy"
+        )
+    return data
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check every file that the manifest in `folder` lists; returns the manifest.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    manifest = read_manifest(folder)
+    for name in manifest["files"]:
+        if Path(name).name != name:
+            raise ModelCorrupt(f"{folder / MANIFEST_FILE} lists a file outside its folder: {name!r}")
+        verified_bytes(folder, name, manifest)
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete a manifest with the size and SHA-256 of each file in `folder`, and write it.
+
+    Every file and the folder itself are flushed to the disk.
+    """
+    files = {}
+    for path in sorted(p for p in folder.iterdir() if p.name != MANIFEST_FILE):
+        data = path.read_bytes()
+        files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    complete = {**manifest, "format": FORMAT, "preprocessing": PREPROCESSING_ID, "files": files}
+    (folder / MANIFEST_FILE).write_text(json.dumps(complete, indent=1) + "\n", "utf-8")
+    for path in folder.iterdir():
+        _flush(path)
+    flush_folder(folder)
+    return complete
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames inside a folder durable; Windows neither needs nor allows it."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

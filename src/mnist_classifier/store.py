@@ -1,0 +1,132 @@
+"""The database: schema and transactions.
+
+SQLite in MNIST_HOME by default (WAL, so that the server reads while a
+training writes), anything else SQLAlchemy knows by MNIST_DATABASE_URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mnist_classifier.errors import MnistError, StorageFull
+
+metadata = sa.MetaData()
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False, index=True),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("started_at", sa.DateTime),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("heartbeat_at", sa.DateTime),
+    sa.Column("pid", sa.Integer),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("model_version", sa.Integer),
+    sqlite_autoincrement=True,  # a number is never used again
+)
+
+run_events = sa.Table(
+    "run_events",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+)
+
+model_versions = sa.Table(
+    "model_versions",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("manifest", sa.JSON, nullable=False),
+)
+
+aliases = sa.Table(
+    "aliases",
+    metadata,
+    sa.Column("name", sa.String(50), primary_key=True),
+    sa.Column("version", sa.Integer, sa.ForeignKey("model_versions.version"), nullable=False),
+    sa.Column("moved_at", sa.DateTime, nullable=False),
+)
+
+
+class Store:
+    """One database; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = sa.make_url(url)
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        if is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        # A connection a use: SQLite opens in well under a millisecond, and a
+        # pool would keep files open behind the back of whoever moves them.
+        self.engine = sa.create_engine(url, poolclass=sa.NullPool) if is_sqlite else sa.create_engine(url)
+        if is_sqlite:
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
+        with self.writing() as connection:
+            metadata.create_all(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with self.engine.connect() as connection, _clear_errors():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it is written, or nothing.
+
+        On SQLite it takes the write lock at once, so that what was read
+        inside cannot change before it is written.
+        """
+        with _clear_errors(), self.engine.connect() as connection, connection.begin():
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def close(self) -> None:
+        """Release every connection."""
+        self.engine.dispose()
+
+
+def _configure_sqlite(connection: Any, record: Any) -> None:
+    # SQLAlchemy is to say BEGIN, not the driver, which would say it too late.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Say in words what a database's own error leaves to guess."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        reason = str(error.orig)
+        if "disk is full" in reason:
+            raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
+        raise MnistError(f"the database cannot be used: {reason}") from error
+    except sa.exc.DatabaseError as error:
+        raise MnistError(f"the database cannot be used: {error.orig}") from error
+
+
+def now() -> datetime:
+    """The present, UTC, without a zone: what the DateTime columns hold."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
