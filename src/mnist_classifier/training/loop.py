@@ -1,0 +1,282 @@
+"""One training, from arrays in memory to the best weights.
+
+The whole data set is one uint8 tensor; a batch is a slice of a permutation,
+augmented as a whole.  The validation split alone decides which epoch is best
+and when to stop.  Nothing here knows of files, runs or the test set.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.errors import InvalidConfig, TrainingDiverged
+from mnist_classifier.records import EpochResult
+from mnist_classifier.training.augment import Augmentation
+from mnist_classifier.training.evaluate import measure, predict_logits
+from mnist_classifier.training.network import MNISTClassifier, as_pixels
+
+# How often (in steps) progress is reported and a request to stop is seen.
+REPORT_STEPS = 10
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """uint8 images (N, 28, 28) and int64 labels (N,) of the two splits."""
+
+    train_images: Tensor
+    train_labels: Tensor
+    validation_images: Tensor
+    validation_labels: Tensor
+
+    @classmethod
+    def from_arrays(
+        cls, images: np.ndarray, labels: np.ndarray, train_rows: np.ndarray, validation_rows: np.ndarray
+    ) -> TrainingData:
+        """Cut the two splits out of the training file's arrays."""
+        pixels, classes = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
+        train, validation = torch.from_numpy(train_rows), torch.from_numpy(validation_rows)
+        return cls(pixels[train], classes[train], pixels[validation], classes[validation])
+
+    def limited(self, count: int) -> TrainingData:
+        """Keep the first `count` training images; 0 keeps all."""
+        if count == 0 or count >= len(self.train_labels):
+            return self
+        return TrainingData(
+            self.train_images[:count],
+            self.train_labels[:count],
+            self.validation_images,
+            self.validation_labels,
+        )
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """Where a running epoch stands; loss and accuracy are means since its start."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    images_per_s: float
+
+
+@dataclass
+class TrainingResult:
+    """The best network (on the CPU, in evaluation mode) and how it came about."""
+
+    network: MNISTClassifier
+    best_epoch: int
+    epochs: list[EpochResult] = field(default_factory=list)
+    stopped_early: bool = False
+    cancelled: bool = False
+
+
+@dataclass
+class Observer:
+    """Whom to tell; `should_stop` is asked every few steps."""
+
+    on_step: Callable[[StepProgress], None] = lambda progress: None
+    on_epoch: Callable[[EpochResult], None] = lambda result: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+class Cancelled(Exception):
+    """Internal: the run was asked to stop."""
+
+
+def train(config: TrainConfig, data: TrainingData, observer: Observer | None = None) -> TrainingResult:
+    """Train a network as `config` says.
+
+    A request to stop (KeyboardInterrupt, or `should_stop`) returns the best
+    weights so far with `cancelled` set, once one epoch has been completed;
+    before that there is nothing to keep and KeyboardInterrupt is raised.
+    Raises TrainingDiverged when the loss is no finite number.
+    """
+    trainer = Trainer(config, data.limited(config.train_images), observer or Observer())
+    return trainer.run()
+
+
+class Trainer:
+    """The state of one training."""
+
+    def __init__(self, config: TrainConfig, data: TrainingData, observer: Observer) -> None:
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.observer = observer
+        self.device = choose_device(config.device)
+        self.data = data
+        self.images = data.train_images.to(self.device)
+        self.labels = data.train_labels.to(self.device)
+        # Parameters of the augmentation and the order of the images come from
+        # the CPU whatever the device, so that a seed means the same everywhere.
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.network = MNISTClassifier.from_config(config).to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.augmentation = Augmentation.from_config(config)
+        self.autocast_dtype = choose_precision(config.precision, self.device)
+        self._averaged_values, self._current_values = averaged_pairs(self.averaged, self.network)
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(self.network, config.weight_decay), lr=config.learning_rate, fused=True
+        )
+        self.steps_an_epoch = math.ceil(len(self.labels) / config.batch_size)
+        self.total_steps = self.steps_an_epoch * config.epochs
+        self.step = 0
+        self.started_at = time.perf_counter()
+
+    def run(self) -> TrainingResult:
+        """Epoch after epoch until the end, the patience or a request to stop."""
+        result = TrainingResult(network=self.averaged, best_epoch=0)
+        best_loss, best_weights = math.inf, None
+        try:
+            for epoch in range(1, self.config.epochs + 1):
+                outcome = self._epoch(epoch)
+                result.epochs.append(outcome)
+                if outcome.validation_loss < best_loss:
+                    best_loss, result.best_epoch = outcome.validation_loss, epoch
+                    best_weights = copy.deepcopy(self.averaged.state_dict())
+                self.observer.on_epoch(outcome)
+                if self.config.patience and epoch - result.best_epoch >= self.config.patience:
+                    result.stopped_early = epoch < self.config.epochs
+                    break
+        except (KeyboardInterrupt, Cancelled):
+            if best_weights is None:
+                raise KeyboardInterrupt from None
+            result.cancelled = True
+        assert best_weights is not None
+        self.averaged.load_state_dict(best_weights)
+        result.network = self.averaged.to("cpu")
+        result.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        return result
+
+    def _epoch(self, epoch: int) -> EpochResult:
+        self.network.train()
+        started = time.perf_counter()
+        plain = epoch > self.config.epochs - self.config.plain_epochs
+        order = torch.randperm(len(self.labels), generator=self.generator).to(self.device)
+        loss_sum = torch.zeros((), device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        seen = 0
+        for index, rows in enumerate(torch.split(order, self.config.batch_size), start=1):
+            loss, hits = self._step(rows, plain)
+            loss_sum += loss * len(rows)
+            correct += hits
+            seen += len(rows)
+            if index % REPORT_STEPS == 0 or seen == len(order):
+                self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
+        train_s = time.perf_counter() - started
+        validation = measure(
+            predict_logits(self.averaged, self.data.validation_images, device=self.device, dtype=self.autocast_dtype),
+            self.data.validation_labels,
+        )
+        return EpochResult(
+            epoch=epoch,
+            epochs=self.config.epochs,
+            train_loss=loss_sum.item() / seen,
+            train_accuracy=correct.item() / seen,
+            validation_loss=validation.nll,
+            validation_accuracy=validation.accuracy,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            images_per_s=seen / train_s,
+            elapsed_s=time.perf_counter() - self.started_at,
+        )
+
+    def _report(self, epoch: int, step: int, loss: float, accuracy: float, seen: int, started: float) -> None:
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} in epoch {epoch}, step {step}; "
+                "a smaller learning rate or float32 precision may help"
+            )
+        speed = seen / (time.perf_counter() - started)
+        self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed))
+        if self.observer.should_stop():
+            raise Cancelled
+
+    def _step(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
+        """One batch -> (mean loss, number of right answers), both without gradient."""
+        rate = self.config.learning_rate * schedule_factor(self.step / self.total_steps, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
+        if not plain:
+            pixels = self.augmentation(pixels, self.generator)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
+            logits = self.network(pixels).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.step += 1
+        self._average()
+        return loss.detach(), (logits.argmax(dim=1) == labels).sum()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights towards the current ones.
+
+        The decay starts small, so that the first steps are forgotten soon
+        (Source: tf.train.ExponentialMovingAverage, num_updates).
+        """
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step)) if self.config.ema_decay else 0.0
+        torch._foreach_lerp_(self._averaged_values, self._current_values, 1 - decay)
+
+
+def schedule_factor(progress: float, config: TrainConfig) -> float:
+    """Learning rate at `progress` (0..1 of the run), as a part of its peak."""
+    if config.schedule == "constant":
+        return 1.0
+    if config.schedule == "one_cycle" and progress < config.warmup_fraction:
+        return 0.04 + 0.96 * progress / config.warmup_fraction
+    warmup = config.warmup_fraction if config.schedule == "one_cycle" else 0.0
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+
+def averaged_pairs(averaged: nn.Module, current: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """The floating-point tensors of two equal networks, in the same order."""
+    pairs = zip(averaged.state_dict().values(), current.state_dict().values(), strict=True)
+    floating = [(a, c) for a, c in pairs if a.is_floating_point()]
+    return [a for a, _ in floating], [c for _, c in floating]
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Weight decay for matrices and kernels, none for biases and BatchNorm."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn `auto` into the best device; a device that is not there is an error."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, present in available.items() if present)
+    if not available[name]:
+        raise InvalidConfig(f"PyTorch finds no {name} device here; use auto or cpu", field="device")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Turn `auto` into bfloat16 where the hardware computes with it, else float32."""
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False):
+        return torch.bfloat16
+    return torch.float32
