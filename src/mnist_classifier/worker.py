@@ -1,0 +1,199 @@
+"""One run: train, evaluate, export, register, promote.
+
+`python -m mnist_classifier.worker RUN_ID` does it in a process of its own,
+as the server wants it; the command line calls `execute` in its own process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+
+from mnist_classifier import dataset
+from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.errors import MnistError
+from mnist_classifier.records import EpochResult, ModelVersion, RunStatus
+from mnist_classifier.registry import Registry
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
+from mnist_classifier.training.loop import Observer, StepProgress, TrainingData, TrainingResult, train
+from mnist_classifier.training.version import FinishedTraining
+
+HEARTBEAT_S = 1.0
+# Progress inside an epoch is recorded so often, which bounds the log.
+PROGRESS_S = 1.0
+# How PyTorch words it, on the CPU and on a GPU; its exceptions are RuntimeErrors.
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
+
+
+@dataclass
+class Report:
+    """Whom to tell what happens; the command line prints it."""
+
+    on_step: Callable[[StepProgress], None] = lambda progress: None
+    on_epoch: Callable[[EpochResult], None] = lambda result: None
+    on_message: Callable[[str], None] = lambda text: None
+    on_download: Callable[[int, int], None] | None = None
+
+
+@dataclass
+class Outcome:
+    """What a run left behind."""
+
+    version: ModelVersion
+    promoted: bool
+
+
+@dataclass
+class Heartbeat:
+    """Tells the store once a second that this process lives; learns whether it should stop."""
+
+    runs: Runs
+    run_id: int
+    cancelled: bool = False
+    _done: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._done.wait(HEARTBEAT_S):
+            try:
+                self.cancelled = self.runs.beat(self.run_id) or self.cancelled
+            except MnistError as error:
+                # A full disk or a busy database now may be well in a second.
+                print(f"heartbeat: {error}", file=sys.stderr)
+
+
+def execute(settings: Settings, run_id: int, report: Report | None = None) -> Outcome:
+    """Carry out a queued run and record how it ends.
+
+    Raises what went wrong, after recording it; KeyboardInterrupt when the run
+    was cancelled before there was anything to keep.
+    """
+    store = Store(settings.resolved_database_url)
+    runs = Runs(store)
+    runs.start(run_id, os.getpid())
+    try:
+        with Heartbeat(runs, run_id) as heartbeat:
+            outcome = _Job(settings, store, run_id, report or Report(), heartbeat).run()
+    except KeyboardInterrupt:
+        runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch was complete")
+        raise
+    except Exception as error:
+        runs.finish(run_id, RunStatus.FAILED, explain(error))
+        raise
+    finally:
+        store.close()
+    return outcome
+
+
+class _Job:
+    """The stages of one run."""
+
+    def __init__(self, settings: Settings, store: Store, run_id: int, report: Report, heartbeat: Heartbeat) -> None:
+        self.settings = settings
+        self.runs = Runs(store)
+        self.registry = Registry(settings.models_dir, store)
+        self.run_id = run_id
+        self.report = report
+        self.heartbeat = heartbeat
+        self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)
+        self.last_progress_at = 0.0
+
+    def run(self) -> Outcome:
+        directories = self.settings.data_dirs()
+        dataset.ensure(directories, self.settings.download_to, progress=self.report.on_download)
+        data = load_training_data(self.settings)
+        observer = Observer(self._on_step, self._on_epoch, lambda: self.heartbeat.cancelled)
+        started = time.perf_counter()
+        result = train(self.config, data, observer)
+        elapsed_s = time.perf_counter() - started
+        self._say("measuring and exporting")
+        test = dataset.load(directories, dataset.TEST)
+        finished = FinishedTraining(self.config, data, result, elapsed_s, self.run_id)
+        manifest = finished.describe(test.images, test.labels)
+        version = self.registry.save(manifest, lambda folder: finished.write_files(folder, manifest))
+        return self._conclude(version, result)
+
+    def _conclude(self, version: ModelVersion, result: TrainingResult) -> Outcome:
+        accuracy = version.metrics["test"]["accuracy"]
+        if result.cancelled:
+            message = f"cancelled; the best weights so far are version {version.version}, not in production"
+            self.runs.finish(self.run_id, RunStatus.CANCELLED, message, version.version)
+        else:
+            self.registry.promote(version.version)
+            message = f"version {version.version}: {accuracy:.2%} on the test images"
+            self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
+        return Outcome(version, promoted=not result.cancelled)
+
+    def _on_step(self, progress: StepProgress) -> None:
+        self.report.on_step(progress)
+        if time.monotonic() - self.last_progress_at >= PROGRESS_S:
+            self.last_progress_at = time.monotonic()
+            self.runs.add_event(self.run_id, "step", asdict(progress))
+
+    def _on_epoch(self, result: EpochResult) -> None:
+        self.runs.add_event(self.run_id, "epoch", asdict(result))
+        self.report.on_epoch(result)
+
+    def _say(self, text: str) -> None:
+        self.runs.add_event(self.run_id, "message", {"text": text})
+        self.report.on_message(text)
+
+
+def load_training_data(settings: Settings) -> TrainingData:
+    """The training file, cut into the two splits of the protocol."""
+    train_set = dataset.load(settings.data_dirs(), dataset.TRAIN)
+    train_rows, validation_rows = dataset.split_train_validation(train_set.labels)
+    return TrainingData.from_arrays(train_set.images, train_set.labels, train_rows, validation_rows)
+
+
+def explain(error: Exception) -> str:
+    """The reason of a failure in words that a user understands."""
+    if isinstance(error, MnistError):
+        return error.message
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; free some space and start the run again"
+    if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
+        return "out of memory; a smaller batch_size or fewer channels may help"
+    return f"unexpected {type(error).__name__}: {error}; the log file of the run has the details"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one queued run; the exit status says whether it succeeded."""
+    parser = argparse.ArgumentParser(prog="python -m mnist_classifier.worker", description=main.__doc__)
+    parser.add_argument("run_id", type=int)
+    options = parser.parse_args(arguments)
+    _be_considerate()
+    settings = Settings.from_environment()
+    try:
+        outcome = execute(settings, options.run_id)
+    except KeyboardInterrupt:
+        return 1
+    return 0 if outcome.promoted else 1
+
+
+def _be_considerate() -> None:
+    """Let the server's answers go first on the processors."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
