@@ -1,0 +1,45 @@
+"""The web application: pages and API over one recogniser."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from mnist_classifier.config import Settings
+from mnist_classifier.jobs import Jobs
+from mnist_classifier.registry import Registry
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
+from mnist_classifier.web import api, errors, pages, security
+from mnist_classifier.web.services import EXTENSION, Services
+from mnist_classifier.web.serving import ServedModel
+from mnist_classifier.web.testset import TestSet
+
+
+def create_app(settings: Settings) -> Flask:
+    """Build the application for one MNIST_HOME.
+
+    Versions and runs that a crash left behind are put in order first.
+    """
+    store = Store(settings.resolved_database_url)
+    registry, runs = Registry(settings.models_dir, store), Runs(store)
+    registry.adopt()
+    runs.mark_interrupted()
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    # A form field may be as large as the body: a base64 image is one.
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions[EXTENSION] = Services(
+        settings=settings,
+        store=store,
+        registry=registry,
+        runs=runs,
+        jobs=Jobs(settings, runs),
+        model=ServedModel(registry),
+        test_set=TestSet(settings),
+    )
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(api.blueprint)
+    errors.register(app)
+    security.register(app)
+    return app

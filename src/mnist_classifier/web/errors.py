@@ -1,0 +1,73 @@
+"""Exceptions -> replies: one shape, one table."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from mnist_classifier import errors
+from mnist_classifier.errors import MnistError
+
+log = logging.getLogger(__name__)
+
+# The first class that fits decides; subclasses stand before their parents.
+STATUS: dict[type[MnistError], int] = {
+    errors.ImageTooLarge: 413,
+    errors.InvalidInput: 400,
+    errors.DataMissing: 404,
+    errors.DownloadFailed: 502,
+    errors.DataError: 500,
+    errors.ModelMissing: 503,
+    errors.ModelError: 500,
+    errors.RunInProgress: 409,
+    errors.TrainingUnavailable: 501,
+    errors.TrainingError: 500,
+    errors.RunMissing: 404,
+    errors.StorageFull: 507,
+    errors.MnistError: 500,
+}
+
+HTTP_CODES = {400: "invalid_input", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+def register(app: Flask) -> None:
+    """Make every failure of the application answer in the same shape."""
+    app.register_error_handler(MnistError, _known)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unknown)
+
+
+def status_of(error: MnistError) -> int:
+    """The HTTP status of an error of ours."""
+    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+
+
+def _body(code: str, message: str, field: str | None = None) -> Response:
+    return jsonify({"error": {"code": code, "message": message, "field": field}})
+
+
+def _known(error: MnistError) -> tuple[Response, int]:
+    status = status_of(error)
+    if status >= 500:
+        log.error("%s %s: %s", request.method, request.path, error.message)
+    return _body(error.code, error.message, error.field), status
+
+
+def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
+    status = error.code or 500
+    message = error.description or error.name
+    if status == 413:
+        message = "the request is too large; send a smaller image"
+    headers = [item for item in error.get_headers() if item[0].lower() == "allow"]
+    return _body(HTTP_CODES.get(status, "http_error"), message), status, headers
+
+
+def _unknown(error: Exception) -> tuple[Response, int]:
+    """Something nobody thought of: the log gets it all, the reply a number to find it by."""
+    request_id = uuid.uuid4().hex[:12]
+    log.error("request %s: %s %s failed", request_id, request.method, request.path, exc_info=error)
+    message = f"something went wrong here; the server's log has the details under request {request_id}"
+    return _body("internal_error", message), 500

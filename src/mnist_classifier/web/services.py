@@ -1,0 +1,36 @@
+"""What the routes work with, built once by the application factory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from mnist_classifier.config import Settings
+from mnist_classifier.jobs import Jobs
+from mnist_classifier.registry import Registry
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
+from mnist_classifier.web.serving import ServedModel
+from mnist_classifier.web.testset import TestSet
+
+EXTENSION = "mnist-classifier"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the routes of one application."""
+
+    settings: Settings
+    store: Store
+    registry: Registry
+    runs: Runs
+    jobs: Jobs
+    model: ServedModel
+    test_set: TestSet
+
+
+def services() -> Services:
+    """The services of the application that handles this request."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found

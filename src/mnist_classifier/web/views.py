@@ -1,0 +1,90 @@
+"""Records -> the JSON that the API speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mnist_classifier.records import ModelVersion, Reading, Run, RunEvent
+
+EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+METRIC_FIELDS = ("images", "correct", "accuracy", "nll", "ece")
+
+
+def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
+    """The body of /predict, but for the time it took."""
+    return {
+        "prediction": value.prediction,
+        "confidence": round(value.confidence, 6),
+        "probabilities": [round(p, 6) for p in value.probabilities],
+        "verdict": value.verdict.value,
+        "candidates": list(value.candidates),
+        "model": {"version": version.version, "name": version.name},
+    }
+
+
+def model(version: ModelVersion) -> dict[str, Any]:
+    """A model version without the bulk of its manifest."""
+    manifest = version.manifest
+    return {
+        "version": version.version,
+        "name": version.name,
+        "created_at": version.created_at.isoformat(),
+        "recipe": manifest.get("config", {}).get("recipe"),
+        "parameters": manifest.get("architecture", {}).get("parameters"),
+        "metrics": {
+            split: {name: figures[name] for name in METRIC_FIELDS if name in figures}
+            for split, figures in version.metrics.items()
+        },
+    }
+
+
+def run(value: Run) -> dict[str, Any]:
+    """A run's state and outcome."""
+    return {
+        "run_id": value.id,
+        "status": value.status.value,
+        "message": value.message,
+        "model_version": value.model_version,
+        "created_at": value.created_at.isoformat(),
+        "finished_at": value.finished_at and value.finished_at.isoformat(),
+    }
+
+
+def training(active: Run, epoch: RunEvent | None, step: RunEvent | None) -> dict[str, Any]:
+    """How an active run stands, from its latest events."""
+    finished = epoch.data if epoch else {}
+    body: dict[str, Any] = {
+        "run_id": active.id,
+        "status": active.status.value,
+        "epoch": finished.get("epoch", 0),
+        "epochs": active.config["epochs"],
+        **{name: finished.get(name) for name in EPOCH_FIELDS},
+    }
+    done = float(body["epoch"])
+    speed = finished.get("images_per_s")
+    # The step event belongs to the epoch that has not ended yet.
+    if step and step.data["epoch"] > done:
+        done += step.data["step"] / step.data["steps"]
+        speed = step.data["images_per_s"]
+        body["train_loss"], body["train_accuracy"] = step.data["loss"], step.data["accuracy"]
+    body["fraction"] = min(1.0, done / body["epochs"])
+    body["images_per_s"] = speed
+    body["eta_s"] = _time_left(active, step, body["fraction"])
+    body["message"] = _message(active, body)
+    return body
+
+
+def _time_left(active: Run, step: RunEvent | None, fraction: float) -> float | None:
+    """Seconds, if the rest goes as fast as what is done."""
+    if active.started_at is None or step is None or fraction == 0:
+        return None
+    elapsed_s = (step.at - active.started_at).total_seconds()
+    return round(elapsed_s / fraction * (1 - fraction), 1)
+
+
+def _message(active: Run, body: dict[str, Any]) -> str:
+    if body["fraction"] == 0:
+        return "starting"
+    if body["fraction"] >= 1:
+        return "measuring and exporting"
+    return f"epoch {min(body['epoch'] + 1, body['epochs'])} of {body['epochs']}"
