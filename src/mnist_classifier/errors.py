@@ -4,7 +4,8 @@
     ├── InvalidInput            what the caller sent cannot be used
     │   ├── InvalidImage        not an image, or one that cannot be read
     │   ├── ImageTooLarge       too many bytes or pixels
-    │   └── InvalidConfig       a setting is unknown or out of its range
+    │   ├── InvalidConfig       a setting is unknown or out of its range
+    │   └── CrossSiteRequest    a page of another site tried to change something
     ├── DataError
     │   ├── DataMissing         no MNIST files anywhere they are looked for
     │   ├── DataCorrupt         a file is truncated, altered or not IDX
@@ -60,6 +61,12 @@ class InvalidConfig(InvalidInput):
     """A setting is unknown, of the wrong type or out of its range."""
 
     code = "invalid_config"
+
+
+class CrossSiteRequest(InvalidInput):
+    """A page of another site tried to change something here."""
+
+    code = "cross_site_request"
 
 
 class DataError(MnistError):

@@ -93,7 +93,7 @@ class Registry:
                     model_versions.insert().values(
                         version=number,
                         name=version.name,
-                        created_at=version.created_at.replace(tzinfo=None),
+                        created_at=version.created_at,
                         manifest=version.manifest,
                     )
                 )

@@ -18,16 +18,32 @@ from mnist_classifier.errors import MnistError, StorageFull
 
 metadata = sa.MetaData()
 
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment with its zone; columns hold UTC without one, which every database can."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Convert on the way in."""
+        return value and value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Convert on the way out."""
+        return value and value.replace(tzinfo=timezone.utc)
+
+
 runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("status", sa.String(16), nullable=False, index=True),
     sa.Column("config", sa.JSON, nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("started_at", sa.DateTime),
-    sa.Column("finished_at", sa.DateTime),
-    sa.Column("heartbeat_at", sa.DateTime),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("heartbeat_at", UtcDateTime),
     sa.Column("pid", sa.Integer),
     sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
     sa.Column("message", sa.Text, nullable=False, default=""),
@@ -41,7 +57,7 @@ run_events = sa.Table(
     sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("data", sa.JSON, nullable=False),
 )
 
@@ -50,7 +66,7 @@ model_versions = sa.Table(
     metadata,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("name", sa.String(100), nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("manifest", sa.JSON, nullable=False),
 )
 
@@ -59,7 +75,7 @@ aliases = sa.Table(
     metadata,
     sa.Column("name", sa.String(50), primary_key=True),
     sa.Column("version", sa.Integer, sa.ForeignKey("model_versions.version"), nullable=False),
-    sa.Column("moved_at", sa.DateTime, nullable=False),
+    sa.Column("moved_at", UtcDateTime, nullable=False),
 )
 
 
@@ -128,5 +144,5 @@ def _clear_errors() -> Iterator[None]:
 
 
 def now() -> datetime:
-    """The present, UTC, without a zone: what the DateTime columns hold."""
-    return datetime.now(timezone.utc).replace(tzinfo=None)
+    """The present, in UTC."""
+    return datetime.now(timezone.utc)

@@ -97,7 +97,7 @@ def convolutional_block(inputs: int, outputs: int, kernel: int, dropout: float) 
 
 def parameter_count(network: nn.Module) -> int:
     """How many numbers training adjusts."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return sum(p.numel() for p in network.parameters())
 
 
 def multiply_accumulates(network: MNISTClassifier) -> int:

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 # The first class that fits decides; subclasses stand before their parents.
 STATUS: dict[type[MnistError], int] = {
     errors.ImageTooLarge: 413,
+    errors.CrossSiteRequest: 403,
     errors.InvalidInput: 400,
     errors.DataMissing: 404,
     errors.DownloadFailed: 502,

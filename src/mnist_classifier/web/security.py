@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from mnist_classifier.errors import InvalidInput
+from mnist_classifier.errors import CrossSiteRequest
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -21,12 +21,6 @@ HEADERS = {
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Reads, changes nothing, and has no cookie to abuse.
 OPEN_ENDPOINTS = ("api.predict",)
-
-
-class CrossSiteRequest(InvalidInput):
-    """A page of another site tried to change something here."""
-
-    code = "cross_site_request"
 
 
 def register(app: Flask) -> None:

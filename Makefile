@@ -1,0 +1,78 @@
+# The commands of a checkout; each sets up what it needs by itself.
+# Needs GNU make and Python 3.10 or newer.  Options for the program go into ARGS:
+#     make run ARGS="--port 8080"
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
+APPLICATION := $(VENV)/.stamp
+DEVELOPMENT := $(VENV)/.dev-stamp
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run train test bench check format clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 10
+
+run: $(APPLICATION) ## start the web application
+	@$(BIN)/python app.py $(ARGS)
+
+train: $(APPLICATION) ## train a model on MNIST
+	@$(BIN)/python train_model.py $(ARGS)
+
+test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
+	$(BIN)/python -m pytest $(ARGS)
+	@files=$$(find tests/js -name '*.test.*js' 2>/dev/null); \
+	if [ -z "$$files" ]; then \
+		echo "No JavaScript tests in tests/js."; \
+	elif command -v node >/dev/null; then \
+		echo "node --test tests/js"; node --test $$files; \
+	else \
+		echo "The JavaScript tests were not run: they need node (18 or newer)."; \
+		[ "$$CI" != true ]; \
+	fi
+
+bench: $(DEVELOPMENT) ## run every measurement in bench/
+	@set -e; for script in $(filter-out bench/measuring.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+
+check: $(DEVELOPMENT) ## formatting, lint, types, import law
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEVELOPMENT) ## let ruff format and tidy the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove caches and builds; .venv/, models/ and data/ stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp that is older than what it was made from means: install again.
+$(APPLICATION): requirements.txt pyproject.toml
+	@if ! $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then \
+		command -v "$(PYTHON)" >/dev/null || { \
+			echo "$(PYTHON) was not found. Install Python 3.10 or newer, or name one: make PYTHON=python3.12"; \
+			exit 1; }; \
+		"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+			echo "Python 3.10 or newer is needed; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." \
+				"Name another: make PYTHON=python3.12"; \
+			exit 1; }; \
+		echo "Making a virtual environment in $(VENV)/."; \
+		"$(PYTHON)" -m venv --clear $(VENV) || { \
+			echo "That failed; on Debian and Ubuntu it needs: apt-get install python3-venv"; \
+			rm -rf $(VENV); exit 1; }; \
+	fi
+	@echo "Installing the packages of requirements.txt into $(VENV)/; the first time takes minutes."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): $(APPLICATION) pyproject.toml
+	@echo "Installing the development tools into $(VENV)/."
+	@$(PIP) -e ".[dev]"
+	@touch $@

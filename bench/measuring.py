@@ -1,0 +1,75 @@
+"""What the measurements share: a server to measure, the machine's name, results as table and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mnist_classifier.config import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class running_server:  # noqa: N801 - used as a context manager, like a function
+    """`python app.py` in a process of its own and an empty MNIST_HOME; yields its address."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+
+    def __enter__(self) -> str:
+        self._home = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")],
+            env=os.environ | data_environment() | {"MNIST_HOME": self._home.name},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.pid = self._process.pid
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if found := re.search(r"http://\S+/", line):
+                return found[0]
+        raise SystemExit("the server did not start")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=20)
+        self._home.cleanup()
+
+
+def data_environment() -> dict[str, str]:
+    """The variable that leads a process with another MNIST_HOME to this one's data."""
+    for folder in Settings.from_environment().data_dirs():
+        if any(folder.glob("t10k-images*")):
+            return {"MNIST_DATA_DIR": str(folder)}
+    raise SystemExit("the MNIST files are not here; `mnist data` fetches them")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on, and how busy it was."""
+    name = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        name = found[1] if found else name
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return {"processor": name, "cores": os.cpu_count(), "python": platform.python_version(), "load_before": load}
+
+
+def write_result(name: str, result: dict[str, Any]) -> None:
+    """Print a result as a table and write it to bench/results/NAME.json."""
+    for key, value in result.items():
+        print(f"{key:24} {value}")
+    folder = ROOT / "bench" / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")

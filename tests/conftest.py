@@ -1,0 +1,57 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mnist_classifier import dataset
+from mnist_classifier.config import Settings
+from tests.mirror import StartMirror, running_mirrors
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An installation of its own, with empty folders; it and its child processes see no MNIST files."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    settings = Settings(home=tmp_path / "home")
+    for folder in (settings.home / "data" / "mnist", settings.models_dir, settings.logs_dir):
+        folder.mkdir(parents=True)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def mnist_dirs() -> list[Path]:
+    """Folders that hold the real MNIST; without them the test is skipped, under CI=true it fails."""
+    directories = Settings.from_environment().data_dirs()
+    if not dataset.is_available(directories):
+        looked_in = ", ".join(map(str, directories))
+        reason = f"needs the MNIST files; none in {looked_in}. Fetch them with `mnist data` or set MNIST_DATA_DIR."
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return directories
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartMirror]:
+    """Starts mirrors; all are stopped after the test."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with running_mirrors() as start_one:
+        yield start_one
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Fail a test that leaves a thread or a child process running (open files are warnings, so errors)."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=1.0)  # one that is about to end may end
+        assert thread.daemon or not thread.is_alive(), f"the test left {thread} running"
+    assert not multiprocessing.active_children(), "the test left child processes running"

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mnist_classifier import dataset
+from mnist_classifier.cli import main
+from mnist_classifier.config import Settings
+from mnist_classifier.decode import encode_png
+from mnist_classifier.errors import PortTaken
+from mnist_classifier.web.server import open_port
+
+ROOT = Path(__file__).parents[1]
+QUICK = [
+    "--epochs",
+    "1",
+    "--train-images",
+    "1500",
+    "--conv1-channels",
+    "8",
+    "--conv2-channels",
+    "8",
+    "--hidden-units",
+    "32",
+    "--threads",
+    "1",
+]
+
+
+@pytest.fixture
+def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MNIST_HOME", str(settings.home))
+    return settings.home
+
+
+@pytest.fixture
+def with_mnist(home: Path, mnist_dirs: list[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MNIST_DATA_DIR", str(dataset.find(mnist_dirs, dataset.TRAIN)))
+    return home
+
+
+def mnist(*arguments: str) -> str:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def one(path: Path) -> Path:
+    pixels = np.zeros((100, 100), np.uint8)
+    pixels[15:85, 46:55] = 255
+    path.write_bytes(encode_png(pixels))
+    return path
+
+
+def test_files_patterns_and_broken_files(home: Path, tmp_path: Path):
+    one(tmp_path / "a.png")
+    one(tmp_path / "b.png")
+    (tmp_path / "c.png").write_text("no picture")
+    lines = mnist("predict", str(tmp_path / "[ab].png")).splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["1", "1"]
+    result = CliRunner().invoke(main, ["predict", str(tmp_path / "*.png"), str(tmp_path / "none.png")])
+    assert result.exit_code == 1
+    assert "c.png: this is no picture" in result.output
+    assert "none.png: cannot be opened" in result.output
+    assert "2 of the files" in result.output
+
+
+def test_json_lines(home: Path, tmp_path: Path):
+    reading = json.loads(mnist("predict", "--json", str(one(tmp_path / "a.png"))))
+    assert (reading["prediction"], reading["verdict"]) == (1, "digit")
+    assert len(reading["probabilities"]) == 10
+
+
+def test_an_unknown_version_is_one_clear_line(home: Path, tmp_path: Path):
+    result = CliRunner().invoke(main, ["predict", "--model-version", "9", str(one(tmp_path / "a.png"))])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: no model in")
+
+
+@pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--learning-rate", "nan"], ["--conv1-kernel", "4"]])
+def test_a_flag_out_of_range_is_one_clear_line(home: Path, arguments: list[str]):
+    result = CliRunner().invoke(main, ["train", *arguments])
+    assert result.exit_code == 1
+    assert arguments[0].lstrip("-").replace("-", "_") in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_train_list_promote_evaluate(with_mnist: Path):
+    output = mnist("train", *QUICK)
+    assert "saved as version 1" in output
+    assert "in production" in output
+    assert re.search(r"largest difference of a logit \d", output)
+    assert mnist("models").startswith("*    1")
+    printed = re.search(r"test accuracy +([\d.]+%)", output)
+    assert printed is not None
+    assert printed[1] in mnist("evaluate", "--model-version", "1")
+    mnist("models", "promote", "0")
+    assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
+    assert "succeeded" in mnist("runs")
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_keeps_the_best_weights_out_of_production(with_mnist: Path):
+    command = [sys.executable, str(ROOT / "train_model.py"), *QUICK, "--epochs", "1000", "--patience", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    first_epoch = next(line for line in process.stdout if "epoch" in line and "validation" in line)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, first_epoch + rest
+    assert "not in production" in rest
+    assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
+
+
+@pytest.mark.mnist
+def test_data_says_where_it_is(with_mnist: Path):
+    output = mnist("data")
+    assert "train: 60,000 images" in output
+    assert "test: 10,000 images" in output
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[str]:
+    """The application in a process of its own; yields its address."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "ready" in line:
+                break
+        yield said
+    finally:
+        process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def test_the_application_answers_at_the_address_that_it_prints(home: Path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    started = time.perf_counter()
+    with running("--port", str(port)) as said:
+        assert time.perf_counter() - started < 10
+        address = re.search(r"http://\S+/", said)
+        assert address is not None
+        assert address[0] == f"http://127.0.0.1:{port}/"
+        with urllib.request.urlopen(address[0] + "model-status") as reply:
+            assert json.load(reply)["status"] == "ready"
+
+
+def test_a_taken_port_gives_way_to_the_next_free_one_unless_it_was_asked_for():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with open_port("127.0.0.1", port, strict=False) as listener:
+            assert port < listener.getsockname()[1] <= port + 50
+        with pytest.raises(PortTaken, match=f"127.0.0.1:{port}.*--port"):
+            open_port("127.0.0.1", port, strict=True)
+
+
+def test_an_address_of_another_machine_is_a_clear_error():
+    with pytest.raises(PortTaken, match="cannot listen"):
+        open_port("192.0.2.1", 5000, strict=True)

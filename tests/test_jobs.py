@@ -1,0 +1,153 @@
+"""Real worker processes, on the real MNIST where training is to succeed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_classifier import dataset
+from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.errors import RunInProgress, TrainingUnavailable
+from mnist_classifier.jobs import Jobs
+from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.records import Run, RunStatus
+from mnist_classifier.registry import BOX, Registry
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
+
+QUICK = TrainConfig(
+    epochs=1,
+    train_images=2000,
+    batch_size=32,
+    learning_rate=0.01,
+    conv1_channels=8,
+    conv2_channels=16,
+    hidden_units=32,
+    threads=1,
+)
+LONG = replace(QUICK, epochs=1000, patience=0, train_images=500)
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    store = Store(settings.resolved_database_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def runs(store: Store) -> Runs:
+    return Runs(store)
+
+
+@pytest.fixture
+def with_mnist(settings: Settings, mnist_dirs: list[Path]) -> Settings:
+    folder = dataset.find(mnist_dirs, dataset.TRAIN)
+    return replace(settings, data_dir=folder)
+
+
+def wait_for(runs: Runs, run_id: int, *statuses: RunStatus, timeout_s: float = 120) -> Run:
+    deadline = time.monotonic() + timeout_s
+    while (run := runs.get(run_id)).status not in statuses:
+        assert not run.status.is_final, run
+        assert time.monotonic() < deadline, run
+        time.sleep(0.05)
+    return run
+
+
+def wait_for_epoch(runs: Runs, run_id: int) -> None:
+    deadline = time.monotonic() + 120
+    while runs.last_event(run_id, "epoch") is None:
+        assert not runs.get(run_id).status.is_final, runs.get(run_id)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.mnist
+def test_a_training_in_its_own_process_ends_with_a_served_version(with_mnist: Settings, runs: Runs, store: Store):
+    run = Jobs(with_mnist, runs).start(QUICK)
+    ended = wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    registry = Registry(with_mnist.models_dir, store)
+    assert ended.pid != os.getpid()
+    assert registry.production() == ended.model_version == 1
+    manifest = registry.get(1).manifest
+    assert manifest["run_id"] == run.id
+    assert manifest["config"] == QUICK.to_dict()
+    assert manifest["metrics"]["test"]["accuracy"] > 0.8
+    assert manifest["data"]["sha256"] == dataset.DATA_CHECKSUMS
+    Recogniser.open(registry.folder(1))
+    card = (registry.folder(1) / "MODEL_CARD.md").read_text("utf-8")
+    assert f"{manifest['metrics']['test']['accuracy']:.2%}" in card
+    assert "--train-images 2000" in card
+
+
+@pytest.mark.mnist
+def test_a_cancelled_training_keeps_its_best_weights_out_of_production(with_mnist: Settings, runs: Runs, store: Store):
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.start(LONG)
+    with pytest.raises(RunInProgress):
+        jobs.start(QUICK)
+    wait_for_epoch(runs, run.id)
+    runs.request_cancel(run.id)
+    ended = wait_for(runs, run.id, RunStatus.CANCELLED)
+    registry = Registry(with_mnist.models_dir, store)
+    assert ended.model_version == 1
+    assert registry.get(1).manifest["training"]["cancelled"] is True
+    assert registry.production() == BOX
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_killed_training_is_recorded_and_frees_the_place(with_mnist: Settings, runs: Runs, store: Store):
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.start(LONG)
+    wait_for_epoch(runs, run.id)
+    pid = runs.get(run.id).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    ended = wait_for(runs, run.id, RunStatus.FAILED)
+    assert "ended unexpectedly" in ended.message
+    registry = Registry(with_mnist.models_dir, store)
+    assert [v.version for v in registry.versions()] == [BOX]
+    assert runs.active() is None
+
+
+def test_missing_data_fails_the_run_with_the_reason(settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing answers there
+    run = Jobs(settings, runs).start(QUICK)
+    ended = wait_for(runs, run.id, RunStatus.FAILED)
+    assert "mirror" in ended.message.lower()
+
+
+@pytest.mark.mnist
+def test_corrupt_data_fails_the_run_with_the_file_and_what_to_do(
+    settings: Settings, runs: Runs, mnist_dirs: list[Path]
+):
+    folder = settings.home / "data" / "mnist"
+    source = dataset.find(mnist_dirs, dataset.TRAIN)
+    assert source is not None
+    for path in source.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes()[:2000])
+    run = Jobs(settings, runs).start(QUICK)
+    ended = wait_for(runs, run.id, RunStatus.FAILED)
+    assert "train-images" in ended.message
+    assert "Delete" in ended.message
+
+
+def test_without_pytorch_training_is_refused_with_what_to_install(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(TrainingUnavailable, match=r"mnist-classifier\[train\]"):
+        Jobs(settings, runs).start(QUICK)
+    assert runs.recent() == []

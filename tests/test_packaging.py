@@ -1,0 +1,185 @@
+"""What is shipped: the wheel, the pins, the files of the repository."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "mnist_classifier"
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+LARGEST_FILE_BYTES = 5_000_000
+PLATFORMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+
+
+def files_of_the_repository() -> list[Path]:
+    """All that git tracks or would track."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("needs a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+# --- the wheel ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    folder = tmp_path_factory.mktemp("wheel")
+    result = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_wheel_holds_the_whole_package(wheel_names: set[str]) -> None:
+    on_disk = {
+        path.relative_to(PACKAGE.parent).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert on_disk <= wheel_names
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pretrained/manifest.json",
+        "pretrained/model.onnx",
+        "pretrained/weights.safetensors",
+        "web/templates/base.html",
+        "web/templates/index.html",
+        "web/templates/mnist.html",
+    ],
+)
+def test_wheel_holds_what_the_application_reads(wheel_names: set[str], file: str) -> None:
+    assert f"mnist_classifier/{file}" in wheel_names
+
+
+def test_wheel_holds_scripts_and_styles_but_no_tests(wheel_names: set[str]) -> None:
+    static = [name for name in wheel_names if name.startswith("mnist_classifier/web/static/")]
+    assert {Path(name).suffix for name in static} >= {".js", ".css"}
+    assert not [name for name in wheel_names if not name.startswith(("mnist_classifier/", "mnist_classifier-"))]
+
+
+# --- the console script -------------------------------------------------------------------------------
+
+
+def test_console_script_is_installed() -> None:
+    (script,) = importlib.metadata.entry_points(group="console_scripts", name="mnist")
+    assert script.value == PROJECT["scripts"]["mnist"]
+    assert callable(script.load())
+
+
+def test_readme_names_only_commands_that_exist() -> None:
+    from mnist_classifier import cli
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```.*?\n(.*?)```", readme, re.DOTALL) + re.findall(r"`([^`\n]+)`", readme))
+    named = set(re.findall(r"(?:^|[\s/])mnist ([a-z]+)\b", blocks, re.MULTILINE))
+    assert "serve" in named
+    assert named <= set(cli.main.commands)
+
+
+def test_readme_names_only_make_targets_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`+[^`]+`+", readme))))
+    assert {"run", "test"} <= named
+    assert named <= targets
+
+
+# --- the pins -----------------------------------------------------------------------------------------
+
+
+def pins() -> list[Requirement]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-e"))]
+
+
+def pins_for(python: str, platform: str) -> dict[str, str]:
+    """Package and version that pip takes there.  Two pins for one package are an error."""
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": platform,
+        "platform_system": PLATFORMS[platform],
+    }
+    chosen: dict[str, str] = {}
+    for pin in pins():
+        if pin.marker is None or pin.marker.evaluate(environment):
+            name = canonicalize_name(pin.name)
+            assert name not in chosen, f"{name} is pinned twice for Python {python} on {platform}"
+            (specifier,) = pin.specifier
+            assert specifier.operator == "=="
+            chosen[name] = specifier.version
+    return chosen
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_pins_lie_in_the_ranges(python: str, platform: str) -> None:
+    chosen = pins_for(python, platform)
+    for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["train"]:
+        wanted = Requirement(text)
+        assert chosen[canonicalize_name(wanted.name)] in wanted.specifier, text
+
+
+def test_pins_are_complete_for_this_python() -> None:
+    chosen = pins_for(f"{sys.version_info[0]}.{sys.version_info[1]}", sys.platform)
+    for name in set(chosen) - {"torch"}:  # what torch needs of CUDA it pins itself
+        try:
+            needs = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # this environment was made in another way than by requirements.txt
+        for text in needs:
+            wanted = Requirement(text)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(wanted.name) in chosen, f"{name} needs {text}, which is not pinned"
+                assert chosen[canonicalize_name(wanted.name)] in wanted.specifier, f"{name} needs {text}"
+
+
+def test_requirements_end_with_the_application() -> None:
+    assert (ROOT / "requirements.txt").read_text(encoding="utf-8").rstrip().splitlines()[-1] == "-e ."
+
+
+# --- the repository -----------------------------------------------------------------------------------
+
+
+def test_repository_holds_no_data_and_no_pickle() -> None:
+    unwanted = re.compile(r"idx\d-ubyte|\.(pt|pth|pkl|ckpt|db|whl)$")
+    assert not [path for path in files_of_the_repository() if unwanted.search(path.name)]
+
+
+def test_repository_holds_no_large_file() -> None:
+    assert not [path for path in files_of_the_repository() if path.stat().st_size > LARGEST_FILE_BYTES]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no run bits")
+def test_ci_script_can_be_run() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.training.augment import Augmentation, erase
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def pixels() -> torch.Tensor:
+    return torch.rand(64, 1, 28, 28, generator=generator())
+
+
+def blob(count: int, row: int = 14, column: int = 14) -> torch.Tensor:
+    """A bright 3x3 spot, far from the edge."""
+    pixels = torch.zeros(count, 1, 28, 28)
+    pixels[:, :, row - 1 : row + 2, column - 1 : column + 2] = 1.0
+    return pixels
+
+
+def centres(pixels: torch.Tensor) -> torch.Tensor:
+    """(N, 2) row and column of the mean ink."""
+    ink = pixels[:, 0]
+    total = ink.sum(dim=(1, 2))
+    positions = torch.arange(28.0)
+    return torch.stack([(ink.sum(2) @ positions) / total, (ink.sum(1) @ positions) / total], dim=1)
+
+
+def test_zero_strength_changes_nothing(pixels: torch.Tensor):
+    assert torch.equal(Augmentation()(pixels, generator()), pixels)
+
+
+def test_a_vanishing_movement_is_the_identity_within_interpolation(pixels: torch.Tensor):
+    moved = Augmentation(rotation_degrees=1e-6)(pixels, generator())
+    assert torch.allclose(moved, pixels, atol=1e-4)
+
+
+def test_the_values_stay_in_range(pixels: torch.Tensor):
+    varied = Augmentation.from_config(TrainConfig())(pixels, generator())
+    assert varied.shape == pixels.shape
+    assert varied.min() >= 0
+    assert varied.max() <= 1
+
+
+def test_shifts_differ_between_images_and_stay_within_their_bound():
+    shifts = centres(Augmentation(translation=0.1)(blob(500), generator())) - 14
+    assert shifts.abs().max() <= 2.8 + 1e-3
+    assert shifts.abs().max() > 2.5
+    assert len(torch.unique(shifts[:, 0].round(decimals=3))) > 400
+    assert torch.corrcoef(shifts.T)[0, 1].abs() < 0.15
+
+
+def test_a_turn_stays_within_its_bound():
+    moved = centres(Augmentation(rotation_degrees=10)(blob(500, row=4), generator())) - 13.5
+    angles = torch.rad2deg(torch.atan2(moved[:, 1], -moved[:, 0]))
+    reference = torch.rad2deg(torch.atan2(torch.tensor(0.5), torch.tensor(9.5)))
+    turned = angles - reference
+    assert turned.abs().max() <= 10.1
+    assert turned.min() < -8
+    assert turned.max() > 8
+
+
+def test_scaling_stays_within_its_bounds():
+    distance = (centres(Augmentation(scale_low=0.9, scale_high=1.1)(blob(500, row=4), generator())) - 13.5).norm(dim=1)
+    factors = distance / (centres(blob(1, row=4)) - 13.5).norm()
+    assert factors.min() > 0.88
+    assert factors.max() < 1.13
+    assert factors.max() - factors.min() > 0.15
+
+
+def test_erasing_blackens_one_rectangle_in_the_asked_share_of_images():
+    white = torch.ones(2000, 1, 28, 28)
+    erased = erase(white, 0.25, generator())
+    hit = erased[:, 0].amin(dim=(1, 2)) == 0
+    assert 0.2 < hit.float().mean() < 0.3
+    for image in erased[hit][:50, 0]:
+        black = image == 0
+        rows, columns = black.any(1).sum(), black.any(0).sum()
+        assert black.sum() == rows * columns  # a full rectangle
+        assert 0.01 < black.float().mean() < 0.2
+
+
+def test_the_same_seed_gives_the_same_batch(pixels: torch.Tensor):
+    augmentation = Augmentation.from_config(TrainConfig())
+    assert torch.equal(augmentation(pixels, generator(3)), augmentation(pixels, generator(3)))
+    assert not torch.equal(augmentation(pixels, generator(3)), augmentation(pixels, generator(4)))

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.errors import InvalidConfig, TrainingDiverged
+from mnist_classifier.records import EpochResult
+from mnist_classifier.training.evaluate import measure, predict_logits
+from mnist_classifier.training.loop import Observer, TrainingData, choose_device, schedule_factor, train
+from mnist_classifier.training.network import MNISTClassifier
+
+
+def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):
+    seen: list[EpochResult] = []
+    result = train(replace(tiny_config, epochs=3), tiny_data, Observer(on_epoch=seen.append))
+    assert [r.epoch for r in seen] == [1, 2, 3]
+    assert seen == result.epochs
+    assert seen[-1].validation_accuracy > 0.9
+    assert seen[-1].train_loss < seen[0].train_loss
+    assert all(r.images_per_s > 0 for r in seen)
+
+
+def test_the_network_that_comes_back_is_the_one_of_the_best_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):
+    result = train(tiny_config, tiny_data)
+    best = result.epochs[result.best_epoch - 1]
+    logits = predict_logits(result.network, tiny_data.validation_images)
+    assert measure(logits, tiny_data.validation_labels).nll == pytest.approx(best.validation_loss, abs=1e-6)
+    assert best.validation_loss == min(r.validation_loss for r in result.epochs)
+
+
+def weights(network: MNISTClassifier) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in network.state_dict().values()])
+
+
+def test_a_seed_makes_cpu_training_repeatable(tiny_config: TrainConfig, tiny_data: TrainingData):
+    first, second = (train(tiny_config, tiny_data) for _ in range(2))
+    other = train(replace(tiny_config, seed=1), tiny_data)
+    assert torch.equal(weights(first.network), weights(second.network))
+    assert not torch.equal(weights(first.network), weights(other.network))
+
+
+def test_patience_stops_a_training_that_no_longer_gets_better(tiny_config: TrainConfig, tiny_data: TrainingData):
+    # So small a rate changes nothing that validation could see.
+    stuck = replace(tiny_config, epochs=50, patience=2, learning_rate=1e-7, schedule="constant", ema_decay=0.0)
+    result = train(stuck, tiny_data)
+    assert result.stopped_early
+    assert len(result.epochs) < 50
+    assert len(result.epochs) == result.best_epoch + 2
+
+
+def test_a_request_to_stop_keeps_the_best_weights_so_far(tiny_config: TrainConfig, tiny_data: TrainingData):
+    finished: list[EpochResult] = []
+    observer = Observer(on_epoch=finished.append, should_stop=lambda: len(finished) == 2)
+    result = train(replace(tiny_config, epochs=50), tiny_data, observer)
+    assert result.cancelled
+    assert len(result.epochs) == 2
+    assert measure(
+        predict_logits(result.network, tiny_data.validation_images), tiny_data.validation_labels
+    ).nll == pytest.approx(min(r.validation_loss for r in finished), abs=1e-6)
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far(tiny_config: TrainConfig, tiny_data: TrainingData):
+    def press(result: EpochResult) -> None:
+        raise KeyboardInterrupt
+
+    result = train(tiny_config, tiny_data, Observer(on_epoch=press))
+    assert result.cancelled
+    assert result.best_epoch == 1
+
+
+def test_a_stop_before_the_first_epoch_leaves_nothing_to_keep(tiny_config: TrainConfig, tiny_data: TrainingData):
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config, tiny_data, Observer(should_stop=lambda: True))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_a_reason(tiny_config: TrainConfig, tiny_data: TrainingData):
+    with pytest.raises(TrainingDiverged, match="learning rate"):
+        train(
+            replace(
+                tiny_config,
+                learning_rate=1.0,
+                weight_decay=10.0,
+                epochs=1000,
+                schedule="constant",
+                patience=0,
+                ema_decay=0.0,
+            ),
+            poisoned(tiny_data),
+        )
+
+
+def poisoned(data: TrainingData) -> TrainingData:
+    """Labels right, pixels infinite: what an overflow looks like."""
+    return replace(data, train_images=torch.full(data.train_images.shape, float("inf")))
+
+
+def test_fewer_training_images_leave_validation_alone(tiny_config: TrainConfig, tiny_data: TrainingData):
+    limited = tiny_data.limited(100)
+    assert len(limited.train_labels) == 100
+    assert limited.validation_images is tiny_data.validation_images
+    assert tiny_data.limited(0) is tiny_data
+
+
+def test_bfloat16_learns_too(tiny_config: TrainConfig, tiny_data: TrainingData):
+    result = train(replace(tiny_config, precision="bfloat16", epochs=3), tiny_data)
+    assert result.epochs[-1].validation_accuracy > 0.9
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
+def test_schedules_stay_between_zero_and_the_peak(schedule: str):
+    config = TrainConfig(schedule=schedule)
+    factors = [schedule_factor(i / 1000, config) for i in range(1001)]
+    assert max(factors) == pytest.approx(1.0)
+    assert all(0 <= factor <= 1 and math.isfinite(factor) for factor in factors)
+    assert factors[-1] == pytest.approx(1.0 if schedule == "constant" else 0.0, abs=1e-4)
+
+
+def test_one_cycle_rises_then_falls_without_a_jump():
+    config = TrainConfig(schedule="one_cycle", warmup_fraction=0.2)
+    factors = [schedule_factor(i / 1000, config) for i in range(1001)]
+    assert factors[:200] == sorted(factors[:200])
+    assert factors[200:] == sorted(factors[200:], reverse=True)
+    assert max(abs(a - b) for a, b in zip(factors, factors[1:], strict=False)) < 0.01
+
+
+def test_a_device_that_is_not_there_is_a_clear_error():
+    missing = "mps" if torch.cuda.is_available() else "cuda"  # no machine has both
+    with pytest.raises(InvalidConfig, match=missing):
+        choose_device(missing)

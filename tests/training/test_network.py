@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.errors import ModelCorrupt
+from mnist_classifier.training import export
+from mnist_classifier.training.evaluate import predict_logits
+from mnist_classifier.training.network import MNISTClassifier, multiply_accumulates, parameter_count
+
+
+@pytest.fixture
+def network() -> MNISTClassifier:
+    """Random weights, and BatchNorm statistics as after training, signs of gamma mixed."""
+    torch.manual_seed(0)
+    network = MNISTClassifier(conv1_channels=5, conv2_channels=6, conv1_kernel=5, conv2_kernel=3, hidden_units=12)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            for values, low, high in [
+                (module.weight.data, -1, 1),
+                (module.bias.data, -1, 1),
+                (module.running_mean, -1, 1),
+                (module.running_var, 0.5, 2),
+            ]:
+                values.uniform_(low, high)
+    return network.eval()
+
+
+@pytest.fixture
+def glyphs() -> torch.Tensor:
+    return torch.randint(0, 256, (30, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_layers_are_the_documented_ones():
+    network = MNISTClassifier.from_config(TrainConfig())
+    for block in (network.block1, network.block2):
+        assert {type(layer).__name__ for layer in block} == {"Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d", "Dropout2d"}
+    linear = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    assert len(linear) == 2
+    assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_pooling_first_is_the_same_function_for_positive_gamma():
+    torch.manual_seed(0)
+    convolved = torch.randn(4, 3, 8, 8)
+    norm, pool = torch.nn.BatchNorm2d(3).eval(), torch.nn.MaxPool2d(2)
+    norm.weight.data.uniform_(0.1, 2)
+    norm.running_mean.uniform_(-1, 1)
+    assert torch.allclose(pool(norm(convolved).relu()), norm(pool(convolved)).relu(), atol=1e-6)
+
+
+def test_size_and_work_are_counted(network: MNISTClassifier):
+    assert parameter_count(network) == (25 * 5 + 10) + (9 * 5 * 6 + 12) + (6 * 49 * 12 + 24) + (12 * 10 + 10)
+    assert multiply_accumulates(network) == 25 * 5 * 784 + 9 * 5 * 6 * 196 + 6 * 49 * 12 + 120
+
+
+def test_onnx_and_torch_agree_with_every_sign_of_gamma(network: MNISTClassifier, glyphs: torch.Tensor):
+    assert export.check_parity(network, glyphs) < 1e-4
+
+
+def test_an_export_that_differs_is_refused(
+    network: MNISTClassifier, glyphs: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    wrong = export.to_bytes(MNISTClassifier(conv1_channels=5, conv2_channels=6, hidden_units=12).eval())
+    monkeypatch.setattr(export, "to_bytes", lambda network: wrong)
+    with pytest.raises(ModelCorrupt, match="differs"):
+        export.check_parity(network, glyphs)
+
+
+def test_the_export_is_the_same_to_the_byte_and_carries_no_paths(network: MNISTClassifier):
+    data = export.to_bytes(network)
+    assert data == export.to_bytes(network)
+    assert str(Path(__file__).parents[2]).encode() not in data
+
+
+def test_any_number_of_glyphs_goes_through(network: MNISTClassifier, glyphs: torch.Tensor):
+    session = onnxruntime.InferenceSession(export.to_bytes(network), providers=["CPUExecutionProvider"])
+    for count in (1, 7, 30):
+        (logits,) = session.run(None, {"glyphs": glyphs[:count].numpy()})
+        assert logits.shape == (count, 10)
+
+
+def test_the_graph_asks_for_an_old_opset():
+    model = export.build_onnx(MNISTClassifier().eval())
+    assert model.opset_import[0].version <= 17
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_weights_come_back_from_safetensors(network: MNISTClassifier, glyphs: torch.Tensor, tmp_path: Path):
+    export.save_weights(network, tmp_path / "weights.safetensors")
+    restored = MNISTClassifier(**network.arguments)
+    restored.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    assert np.array_equal(predict_logits(restored, glyphs), predict_logits(network, glyphs))
