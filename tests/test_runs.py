@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -108,6 +109,12 @@ def test_a_file_that_is_no_database_is_a_clear_error(settings: Settings):
     (settings.home / "mnist.db").write_text("this is text, " * 100)
     with pytest.raises(MnistError, match="database cannot be used"):
         Store(settings.resolved_database_url)
+
+
+def test_a_home_that_cannot_be_made_is_a_clear_error(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MnistError, match="set MNIST_HOME"):
+        Store(f"sqlite:///{tmp_path}/file/home/mnist.db")
 
 
 def test_the_database_is_in_wal_mode_so_that_readers_do_not_wait(store: Store, settings: Settings):

@@ -115,7 +115,7 @@ def train(data_dir: Path | None, **flags: Any) -> None:
             Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
         )
     except KeyboardInterrupt:
-        raise click.ClickException("cancelled before the first epoch was complete; nothing to keep") from None
+        raise click.ClickException("cancelled before there was anything to keep") from None
     finally:
         display.close()
     click.echo(_summary(outcome.version, settings, outcome.promoted))

@@ -86,7 +86,7 @@ class Store:
         self.url = sa.make_url(url)
         is_sqlite = self.url.get_backend_name() == "sqlite"
         if is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(self.url.database).parent)
         # A connection a use: SQLite opens in well under a millisecond, and a
         # pool would keep files open behind the back of whoever moves them.
         self.engine = sa.create_engine(url, poolclass=sa.NullPool) if is_sqlite else sa.create_engine(url)
@@ -116,6 +116,15 @@ class Store:
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MnistError(
+            f"{folder} cannot be written to ({error.strerror}); set MNIST_HOME to a folder that can"
+        ) from error
 
 
 def _configure_sqlite(connection: Any, record: Any) -> None:

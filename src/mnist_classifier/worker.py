@@ -93,7 +93,7 @@ def execute(settings: Settings, run_id: int, report: Report | None = None) -> Ou
         with Heartbeat(runs, run_id) as heartbeat:
             outcome = _Job(settings, store, run_id, report or Report(), heartbeat).run()
     except KeyboardInterrupt:
-        runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch was complete")
+        runs.finish(run_id, RunStatus.CANCELLED, "cancelled before there was anything to keep")
         raise
     except Exception as error:
         runs.finish(run_id, RunStatus.FAILED, explain(error))

@@ -1,0 +1,140 @@
+// @ts-check
+/**
+ * The server's routes.  Every failure is an ApiError whose message can be shown
+ * as it is; only the caller's own abort comes through as an AbortError.
+ *
+ * @typedef {"digit" | "ambiguous" | "not_a_digit" | "blank"} Verdict
+ * @typedef {{
+ *   prediction: number | null, confidence: number, probabilities: number[], verdict: Verdict,
+ *   candidates?: number[], model?: {version: number, name: string}, elapsed_ms?: number, glyph?: string | null
+ * }} Reading
+ * @typedef {{accuracy: number, images: number, correct?: number}} Score
+ * @typedef {{
+ *   version: number, name: string, created_at?: string, recipe?: string, parameters?: number,
+ *   metrics?: {validation?: Score, test?: Score}
+ * }} Model
+ * @typedef {{
+ *   run_id: number, status: string, epoch?: number | null, epochs?: number | null, fraction?: number | null,
+ *   train_loss?: number | null, train_accuracy?: number | null, validation_loss?: number | null,
+ *   validation_accuracy?: number | null, images_per_s?: number | null, eta_s?: number | null, message?: string
+ * }} Training
+ * @typedef {{run_id: number, status: string, message?: string, model_version?: number | null}} LastRun
+ * @typedef {{status: string, model: Model | null, training: Training | null, last_run?: LastRun | null}} Status
+ * @typedef {{index: number, label: number, image: string}} TestImage
+ * @typedef {{status: "ready" | "missing" | "downloading" | "failed", fraction?: number | null, message?: string}} Dataset
+ */
+
+const TIMEOUT_MS = 15_000;
+const UPLOAD_TIMEOUT_MS = 60_000;
+
+export class ApiError extends Error {
+  /**
+   * @param {string} code  the server's code, or "network", "timeout", "bad_answer"
+   * @param {string} message
+   * @param {{status?: number, field?: string | null}} [details]
+   */
+  constructor(code, message, { status = 0, field = null } = {}) {
+    super(message);
+    this.name = "ApiError";
+    this.code = code;
+    this.status = status;
+    this.field = field;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number}} [options]
+ * @returns {Promise<any>}
+ */
+export async function request(path, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS } = {}) {
+  signal?.throwIfAborted();
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), timeout_ms);
+  const giveUp = () => deadline.abort();
+  signal?.addEventListener("abort", giveUp, { once: true });
+  try {
+    const headers = { Accept: "application/json", ...(json === undefined ? {} : { "Content-Type": "application/json" }) };
+    const content = json === undefined ? body : JSON.stringify(json);
+    const response = await fetch(path, { method, headers, body: content, signal: deadline.signal, cache: "no-store" });
+    return await unpack(response);
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    if (error instanceof ApiError) throw error;
+    throw deadline.signal.aborted ? timedOut(timeout_ms) : unreachable();
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
+  }
+}
+
+/** @param {Response} response */
+async function unpack(response) {
+  const text = await response.text();
+  /** @type {any} */
+  let answer = null;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw unintelligible(response.status);
+  }
+  if (response.ok) return answer;
+  const { code, message, field = null } = answer?.error ?? {};
+  if (typeof code !== "string" || typeof message !== "string") throw unintelligible(response.status);
+  throw new ApiError(code, message, { status: response.status, field });
+}
+
+function unreachable() {
+  return new ApiError("network", "No answer from the server. Is it still running?");
+}
+
+/** @param {number} timeout_ms */
+function timedOut(timeout_ms) {
+  return new ApiError("timeout", `The server gave no answer within ${Math.round(timeout_ms / 1000)} seconds.`);
+}
+
+/** @param {number} status */
+function unintelligible(status) {
+  return new ApiError("bad_answer", `The server sent something this page does not understand (HTTP ${status}).`, { status });
+}
+
+/** @param {string} image  data URL @param {AbortSignal} [signal] @returns {Promise<Reading>} */
+export function predictImage(image, signal) {
+  return request("/predict?glyph=1", { method: "POST", json: { image }, signal });
+}
+
+/** @param {File} file @param {AbortSignal} [signal] @returns {Promise<Reading>} */
+export function predictFile(file, signal) {
+  const body = new FormData();
+  body.append("file", file, file.name || "image");
+  return request("/predict?glyph=1", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
+}
+
+/** @param {AbortSignal} [signal] @returns {Promise<Status>} */
+export function modelStatus(signal) {
+  return request("/model-status", { signal });
+}
+
+/** @param {Record<string, unknown>} config @returns {Promise<{run_id: number, status: string}>} */
+export function retrain(config) {
+  return request("/retrain", { method: "POST", json: config });
+}
+
+/** @param {number} runId */
+export function cancelRun(runId) {
+  return request(`/api/runs/${runId}/cancel`, { method: "POST" });
+}
+
+/** @param {AbortSignal} [signal] @returns {Promise<TestImage>} */
+export function randomTestImage(signal) {
+  return request("/api/test-images/random", { signal });
+}
+
+/** @returns {Promise<Dataset>} */
+export function dataset() {
+  return request("/api/dataset");
+}
+
+export function downloadDataset() {
+  return request("/api/dataset", { method: "POST" });
+}

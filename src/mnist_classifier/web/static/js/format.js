@@ -1,0 +1,121 @@
+// @ts-check
+/**
+ * Figures and readings as people read them.  Pure.
+ *
+ * @typedef {import("./api.js").Reading} Reading
+ * @typedef {import("./api.js").Score} Score
+ * @typedef {import("./api.js").LastRun} LastRun
+ */
+
+const NBSP = "\u00a0";
+const NAMES = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+
+/** Shown where a figure is not known. */
+export const UNKNOWN = "–";
+
+/** @param {unknown} value @returns {value is number} */
+function isFigure(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+/**
+ * A fraction in per cent.  What is not quite 1 never shows as 100 %.
+ * @param {number | null | undefined} fraction
+ * @param {number} decimals
+ */
+export function percent(fraction, decimals = 1) {
+  if (!isFigure(fraction)) return UNKNOWN;
+  const nearest = (fraction * 100).toFixed(decimals);
+  const top = (100).toFixed(decimals);
+  if (nearest === top && fraction < 1) return `>${NBSP}${(100 - 10 ** -decimals).toFixed(decimals)}${NBSP}%`;
+  return `${nearest}${NBSP}%`;
+}
+
+/** @param {number | null | undefined} value */
+export function count(value) {
+  return isFigure(value) ? Math.round(value).toLocaleString("en-GB") : UNKNOWN;
+}
+
+/** @param {number | null | undefined} loss */
+export function loss(loss) {
+  return isFigure(loss) ? loss.toFixed(4) : UNKNOWN;
+}
+
+/** @param {number | null | undefined} seconds_s */
+export function duration(seconds_s) {
+  if (!isFigure(seconds_s) || seconds_s < 0) return UNKNOWN;
+  const seconds = Math.ceil(seconds_s);
+  if (seconds < 60) return `${seconds}${NBSP}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}${NBSP}min ${seconds % 60}${NBSP}s`;
+  return `${Math.floor(minutes / 60)}${NBSP}h ${minutes % 60}${NBSP}min`;
+}
+
+/** @param {number} bytes */
+export function fileSize(bytes) {
+  if (bytes < 1000) return `${bytes}${NBSP}B`;
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1000)}${NBSP}kB`;
+  return `${(bytes / 1_000_000).toFixed(1)}${NBSP}MB`;
+}
+
+/** @param {string | null | undefined} iso */
+export function day(iso) {
+  const date = new Date(iso ?? "");
+  if (Number.isNaN(date.getTime())) return UNKNOWN;
+  return date.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
+}
+
+/** An accuracy with what it was measured on. @param {Score | null | undefined} score */
+export function score(score) {
+  if (!isFigure(score?.accuracy)) return "not measured";
+  const images = isFigure(score.images) ? ` of ${count(score.images)}` : "";
+  return `${percent(score.accuracy, 2)}${images}`;
+}
+
+/**
+ * What a reading says, in words.
+ * @param {Reading} reading
+ * @returns {{digit: string, words: string, sure: string}}
+ */
+export function describe({ prediction, confidence, probabilities, verdict, candidates = [] }) {
+  const best = prediction ?? probabilities.indexOf(Math.max(...probabilities));
+  const sure = percent(confidence);
+  if (verdict === "blank") return { digit: "", words: "Nothing drawn yet", sure: "" };
+  if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `nearest: ${best}, ${sure}` };
+  if (verdict === "ambiguous") {
+    const words = candidates.length > 1 ? `${candidates.join(" or ")}?` : `${best}, perhaps`;
+    return { digit: String(best), words, sure: `${sure} for ${best}` };
+  }
+  return { digit: String(best), words: NAMES[best], sure: `${sure} sure` };
+}
+
+/**
+ * A reading held against the true label.
+ * @param {Reading} reading
+ * @param {number} label
+ * @returns {{agrees: boolean, words: string}}
+ */
+export function compare({ prediction }, label) {
+  if (prediction === label) return { agrees: true, words: `True label ${label}: right` };
+  return { agrees: false, words: `True label ${label}: ${prediction === null ? "not read" : "wrong"}` };
+}
+
+/** The server's words as a sentence: a capital in front and, where they are one line, a full stop behind. @param {string} text */
+export function sentence(text) {
+  if (text === "") return "";
+  const capital = text[0].toUpperCase() + text.slice(1);
+  return /[.!?…]$|\n/.test(capital) ? capital : `${capital}.`;
+}
+
+/**
+ * How a training ended.
+ * @param {LastRun} run
+ * @returns {{good: boolean, words: string}}
+ */
+export function outcome({ run_id, status, message = "", model_version }) {
+  const good = status === "succeeded";
+  const words = message.startsWith(status) ? sentence(`training ${run_id} ${message}`) : sentence(`training ${run_id} ${status}`);
+  const details = message.startsWith(status) ? "" : ` ${sentence(message)}`;
+  const served = good && isFigure(model_version) ? " It answers now." : "";
+  return { good, words: `${words}${details}${served}`.trim() };
+}

@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * Which model answers: one line on the home page, a card on the recogniser.
+ *
+ * @typedef {import("./api.js").Model} Model
+ * @typedef {import("./api.js").Status} Status
+ */
+
+import { element, write } from "./dom.js";
+import { count, day, score, UNKNOWN } from "./format.js";
+
+/** @param {Status} status */
+export function modelLine({ model, status }) {
+  if (model === null) return status === "training" ? "The first model is being trained." : "There is no model yet. Train one.";
+  const test = model.metrics?.test;
+  return `Read by ${nameOf(model)}${test ? `, which is right on ${score(test)} images it had never seen` : ""}.`;
+}
+
+/** @param {Model} model */
+function nameOf({ version, name }) {
+  return version === 0 ? `the model in the box (${name})` : `version ${version} (${name})`;
+}
+
+export class ModelCard {
+  #root = element("model-card", HTMLElement);
+  #note = element("model-note", HTMLElement);
+
+  /** @param {Status} status */
+  show({ model, status }) {
+    this.#root.dataset.state = model === null ? "empty" : "ready";
+    if (model === null) {
+      write(this.#note, status === "training" ? "The first model is being trained." : "There is no model yet. Train one.");
+      return;
+    }
+    write(this.#note, model.version === 0 ? "The model that came in the box." : "Trained here.");
+    this.#fact("version", `${model.version}`);
+    this.#fact("name", model.name);
+    this.#fact("recipe", model.recipe ?? UNKNOWN);
+    this.#fact("parameters", count(model.parameters));
+    this.#fact("created", day(model.created_at));
+    this.#fact("validation", score(model.metrics?.validation));
+    this.#fact("test", score(model.metrics?.test));
+  }
+
+  /** What was known stays on the card. @param {string} message */
+  showError(message) {
+    if (this.#root.dataset.state !== "ready") this.#root.dataset.state = "error";
+    write(this.#note, message);
+  }
+
+  /** @param {string} name @param {string} text */
+  #fact(name, text) {
+    write(element(`model-${name}`, HTMLElement), text);
+  }
+}

@@ -1,0 +1,124 @@
+// @ts-check
+/**
+ * The result beside the pad: the digit, its confidence, ten bars, the glyph.
+ *
+ * @typedef {import("./api.js").Reading} Reading
+ */
+
+import { element, write } from "./dom.js";
+import { compare, describe, percent } from "./format.js";
+
+export class ResultView {
+  #root = element("result", HTMLElement);
+  #digit = element("digit", HTMLElement);
+  #words = element("verdict", HTMLElement);
+  #sure = element("confidence", HTMLElement);
+  #truth = element("truth", HTMLElement);
+  #glyph = element("glyph", HTMLElement);
+  #answeredBy = element("answered-by", HTMLElement);
+  #bars = [...element("bars", HTMLElement).children].map(partsOfBar);
+
+  showEmpty() {
+    this.#state("empty");
+    this.#headline("", "Nothing drawn yet", "");
+    this.#clearFigures();
+  }
+
+  /** What was read before stays until the answer comes, dimmed when that takes long. */
+  showBusy() {
+    this.#root.setAttribute("aria-busy", "true");
+  }
+
+  /** The question was taken back; what is shown stays. */
+  showIdle() {
+    this.#root.removeAttribute("aria-busy");
+  }
+
+  /** @param {string} message */
+  showError(message) {
+    this.#state("error");
+    this.#headline("", "No reading", message);
+    this.#clearFigures();
+  }
+
+  /** @param {Reading} reading @param {number | null} label  the true answer, where it is known */
+  showReading(reading, label = null) {
+    this.#state(reading.verdict);
+    const { digit, words, sure } = describe(reading);
+    this.#headline(digit, words, sure);
+    this.#showTruth(reading, label);
+    this.#showBars(reading);
+    this.#showGlyph(reading.glyph ?? null);
+    const ms = reading.elapsed_ms === undefined ? "" : ` in ${reading.elapsed_ms.toFixed(1)}\u00a0ms`;
+    write(this.#answeredBy, reading.model ? `Answered by version ${reading.model.version}${ms}.` : "");
+  }
+
+  /** @param {string} state */
+  #state(state) {
+    this.#root.dataset.state = state;
+    this.showIdle();
+  }
+
+  /** @param {string} digit @param {string} words @param {string} sure */
+  #headline(digit, words, sure) {
+    write(this.#digit, digit);
+    write(this.#words, words);
+    write(this.#sure, sure);
+  }
+
+  #clearFigures() {
+    write(this.#truth, "");
+    delete this.#truth.dataset.agrees;
+    write(this.#answeredBy, "");
+    this.#glyph.replaceChildren();
+    for (const { meter, fill, value, row } of this.#bars) {
+      meter.setAttribute("aria-valuenow", "0");
+      meter.removeAttribute("aria-valuetext");
+      fill.style.width = "0";
+      write(value, "");
+      delete row.dataset.best;
+    }
+  }
+
+  /** @param {Reading} reading @param {number | null} label */
+  #showTruth(reading, label) {
+    if (label === null) {
+      write(this.#truth, "");
+      delete this.#truth.dataset.agrees;
+      return;
+    }
+    const { agrees, words } = compare(reading, label);
+    write(this.#truth, words);
+    this.#truth.dataset.agrees = String(agrees);
+  }
+
+  /** @param {Reading} reading */
+  #showBars({ probabilities, verdict }) {
+    const best = verdict === "blank" ? -1 : probabilities.indexOf(Math.max(...probabilities));
+    this.#bars.forEach(({ meter, fill, value, row }, digit) => {
+      const text = percent(probabilities[digit]);
+      meter.setAttribute("aria-valuenow", (probabilities[digit] * 100).toFixed(1));
+      meter.setAttribute("aria-valuetext", text);
+      fill.style.width = `${probabilities[digit] * 100}%`;
+      write(value, text);
+      row.dataset.best = String(digit === best);
+    });
+  }
+
+  /** @param {string | null} glyph */
+  #showGlyph(glyph) {
+    if (glyph === null) return this.#glyph.replaceChildren();
+    const image = new Image();
+    image.src = glyph;
+    image.alt = "What the network sees: the drawing, centred, in 28 by 28 pixels";
+    this.#glyph.replaceChildren(image);
+  }
+}
+
+/** @param {Element} row */
+function partsOfBar(row) {
+  const [meter, fill, value] = [".bar-track", ".bar-fill", ".bar-value"].map((part) => row.querySelector(part));
+  if (!(row instanceof HTMLElement && meter instanceof HTMLElement)) throw new Error("a bar lacks its track");
+  if (!(fill instanceof HTMLElement && value instanceof HTMLElement)) throw new Error("a bar lacks its fill or value");
+  return { row, meter, fill, value };
+}

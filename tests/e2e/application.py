@@ -1,0 +1,96 @@
+"""The real application as a child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 15
+
+
+class Application:
+    """`python app.py` with folders of its own, from enter to exit."""
+
+    def __init__(self, folder: Path, data_dir: Path) -> None:
+        self.folder = folder
+        self.data_dir = data_dir
+        self.url = f"http://127.0.0.1:{_free_port()}"
+
+    def __enter__(self) -> Application:
+        home = self.folder / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_")}
+        environment.update(
+            MNIST_HOME=str(home),
+            MNIST_DATA_DIR=str(self.data_dir),
+            XDG_CACHE_HOME=str(self.folder / "cache"),
+        )
+        with (self.folder / "output.txt").open("w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "app.py", "--port", self.url.rpartition(":")[2]],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cancel_training()
+        self.stop()
+
+    def stop(self) -> None:
+        """End it; a second time does nothing."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"the application ignored SIGTERM for {STOP_TIMEOUT_S} s") from None
+
+    def _cancel_training(self) -> None:
+        """A training outlives the server: after a test that failed it must not go on."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/model-status", timeout=5) as reply:
+                training = json.load(reply)["training"]
+            if training is not None:
+                cancel = f"{self.url}/api/runs/{training['run_id']}/cancel"
+                urllib.request.urlopen(urllib.request.Request(cancel, method="POST"), timeout=5).close()
+        except urllib.error.URLError:
+            pass  # it has been stopped already
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.url}/model-status", timeout=5):
+                    return
+            except urllib.error.HTTPError as error:
+                error.close()
+            except OSError:
+                pass
+            time.sleep(0.1)
+        output = (self.folder / "output.txt").read_text()
+        raise AssertionError(f"the application did not answer on {self.url}:\n{output}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,52 @@
+"""Pages on screens of all sizes.  MNIST_SCREENSHOTS=<folder> keeps pictures of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from visitor import SEVEN
+
+from conftest import Visit
+
+pytestmark = pytest.mark.e2e
+
+SCREENS = {
+    "small": {"viewport": {"width": 320, "height": 640}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True},
+    "tablet": {"viewport": {"width": 768, "height": 1024}},
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+}
+PAGES = {"home": "/", "recogniser": "/mnist"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_its_screen(visit: Visit, name: str, screen: str, scheme: str) -> None:
+    visitor = visit(PAGES[name], color_scheme=scheme, **SCREENS[screen])
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+
+    width = visitor.page.evaluate("document.documentElement.scrollWidth")
+
+    assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    folder = os.environ.get("MNIST_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        visitor.page.wait_for_timeout(400)  # the bars still grow
+        picture = visitor.page.screenshot(full_page=True)
+        (Path(folder) / f"{name}-{screen}-{scheme}.png").write_bytes(picture)
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_every_control_is_large_enough_for_a_finger(visit: Visit, path: str) -> None:
+    visitor = visit(path, **SCREENS["phone"])
+
+    for control in visitor.page.locator("button:visible, input:visible, nav a").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
+        assert box["width"] >= 44, control.evaluate("element => element.outerHTML")

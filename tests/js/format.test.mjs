@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import * as format from "../../src/mnist_classifier/web/static/js/format.js";
+
+/** Text with plain spaces. */
+const plain = (text) => text.replaceAll("\u00a0", " ");
+
+/** A reading that gives `share` to `digit` and the rest to `second`. */
+function reading(verdict, digit, share, { prediction = digit, second = (digit + 1) % 10, candidates = [] } = {}) {
+  const probabilities = Array(10).fill(0);
+  probabilities[second] = 1 - share;
+  probabilities[digit] = share;
+  return { prediction, confidence: share, probabilities, verdict, candidates };
+}
+
+test("percentages", async (t) => {
+  const cases = [
+    [0.9991, 1, "99.9 %"],
+    [0, 1, "0.0 %"],
+    [1, 1, "100.0 %"],
+    [0.99999, 1, "> 99.9 %"],
+    [0.999999, 2, "> 99.99 %"],
+    [0.9964, 2, "99.64 %"],
+    [null, 1, "–"],
+    [undefined, 1, "–"],
+    [NaN, 1, "–"],
+  ];
+  for (const [fraction, decimals, expected] of cases) {
+    await t.test(`${fraction}`, () => assert.equal(plain(format.percent(fraction, decimals)), expected));
+  }
+});
+
+test("durations", () => {
+  assert.equal(plain(format.duration(0)), "0 s");
+  assert.equal(plain(format.duration(41.2)), "42 s");
+  assert.equal(plain(format.duration(125)), "2 min 5 s");
+  assert.equal(plain(format.duration(3720)), "1 h 2 min");
+  assert.equal(format.duration(null), "–");
+  assert.equal(format.duration(Infinity), "–");
+});
+
+test("counts, losses, sizes and days", () => {
+  assert.equal(format.count(123456), "123,456");
+  assert.equal(format.count(undefined), "–");
+  assert.equal(format.loss(0.01234), "0.0123");
+  assert.equal(format.loss(null), "–");
+  assert.equal(plain(format.fileSize(999)), "999 B");
+  assert.equal(plain(format.fileSize(34_400)), "34 kB");
+  assert.equal(plain(format.fileSize(2_500_000)), "2.5 MB");
+  assert.equal(format.day("2025-03-09T12:00:00+00:00"), "9 March 2025");
+  assert.equal(format.day(undefined), "–");
+  assert.equal(format.day("yesterday"), "–");
+});
+
+test("a score says what it was measured on", () => {
+  assert.equal(plain(format.score({ accuracy: 0.9964, images: 10000 })), "99.64 % of 10,000");
+  assert.equal(format.score(undefined), "not measured");
+});
+
+test("a clear digit is named with its confidence", () => {
+  const { digit, words, sure } = format.describe(reading("digit", 7, 0.9991));
+  assert.deepEqual([digit, words, plain(sure)], ["7", "Seven", "99.9 % sure"]);
+});
+
+test("an ambiguous reading offers its candidates", () => {
+  const { digit, words, sure } = format.describe(reading("ambiguous", 4, 0.6, { second: 9, candidates: [4, 9] }));
+  assert.deepEqual([digit, words, plain(sure)], ["4", "4 or 9?", "60.0 % for 4"]);
+});
+
+test("an ambiguous reading without candidates still says so", () => {
+  assert.equal(format.describe(reading("ambiguous", 4, 0.6)).words, "4, perhaps");
+});
+
+test("what is no digit gets no digit", () => {
+  const { digit, words, sure } = format.describe(reading("not_a_digit", 3, 0.6, { prediction: null }));
+  assert.deepEqual([digit, words, plain(sure)], ["?", "Not a digit", "nearest: 3, 60.0 %"]);
+});
+
+test("a blank pad is no reading", () => {
+  const blank = { prediction: null, confidence: 0, probabilities: Array(10).fill(0.1), verdict: "blank" };
+  assert.deepEqual(format.describe(blank), { digit: "", words: "Nothing drawn yet", sure: "" });
+});
+
+test("a reading is held against the true label", () => {
+  assert.deepEqual(format.compare(reading("digit", 7, 0.9), 7), { agrees: true, words: "True label 7: right" });
+  assert.deepEqual(format.compare(reading("digit", 7, 0.9), 1), { agrees: false, words: "True label 1: wrong" });
+  const unread = reading("not_a_digit", 7, 0.3, { prediction: null });
+  assert.deepEqual(format.compare(unread, 7), { agrees: false, words: "True label 7: not read" });
+});
+
+test("the server's words become sentences", () => {
+  assert.equal(format.sentence("there is no image"), "There is no image.");
+  assert.equal(format.sentence("Is it running?"), "Is it running?");
+  assert.equal(format.sentence("no mirror answered:\n  a\n  b"), "No mirror answered:\n  a\n  b");
+  assert.equal(format.sentence(""), "");
+});
+
+test("how a training ended", async (t) => {
+  const cases = [
+    [{ status: "succeeded", message: "version 2: 99.1%", model_version: 2 }, true, "Training 3 succeeded. Version 2: 99.1%. It answers now."],
+    [{ status: "failed", message: "the disk is full" }, false, "Training 3 failed. The disk is full."],
+    [{ status: "cancelled", message: "cancelled before the first epoch" }, false, "Training 3 cancelled before the first epoch."],
+    [{ status: "interrupted", message: "" }, false, "Training 3 interrupted."],
+    [{ status: "failed" }, false, "Training 3 failed."],
+  ];
+  for (const [run, good, words] of cases) {
+    await t.test(words, () => assert.deepEqual(format.outcome({ run_id: 3, ...run }), { good, words }));
+  }
+});

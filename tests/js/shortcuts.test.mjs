@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { actionFor } from "../../src/mnist_classifier/web/static/js/shortcuts.js";
+
+test("keys and what they do", async (t) => {
+  const cases = [
+    [{ key: "Enter" }, "predict"],
+    [{ key: "Delete" }, "clear"],
+    [{ key: "Backspace" }, "clear"],
+    [{ key: "c" }, "clear"],
+    [{ key: "C" }, "clear"],
+    [{ key: "u" }, "undo"],
+    [{ key: "z", ctrlKey: true }, "undo"],
+    [{ key: "z", metaKey: true }, "undo"],
+    [{ key: "r" }, "random"],
+    [{ key: "r", ctrlKey: true }, null],
+    [{ key: "c", ctrlKey: true }, null],
+    [{ key: "c", metaKey: true }, null],
+    [{ key: "Enter", altKey: true }, null],
+    [{ key: "z" }, null],
+    [{ key: "7" }, null],
+  ];
+  for (const [key, action] of cases) {
+    await t.test(JSON.stringify(key), () => assert.equal(actionFor(key), action));
+  }
+});
