@@ -55,7 +55,7 @@ class TrainConfig:
     )
     batch_size: int = setting(128, "images in one step", low=1, high=8192, unit="images")
     learning_rate: float = setting(0.001, "peak learning rate of AdamW", low=1e-7, high=1.0)
-    weight_decay: float = setting(0.01, "decoupled weight decay of AdamW", low=0.0, high=10.0)
+    weight_decay: float = setting(0.05, "decoupled weight decay of AdamW", low=0.0, high=10.0)
     schedule: str = setting(
         "one_cycle", "how the learning rate moves during the run", choices=("one_cycle", "cosine", "constant")
     )
@@ -66,8 +66,8 @@ class TrainConfig:
     ema_decay: float = setting(
         0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999
     )
-    conv1_channels: int = setting(24, "channels of the first convolutional block", low=1, high=512)
-    conv2_channels: int = setting(48, "channels of the second convolutional block", low=1, high=512)
+    conv1_channels: int = setting(32, "channels of the first convolutional block", low=1, high=512)
+    conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)
     conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px")
     conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px")
     hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
@@ -78,7 +78,7 @@ class TrainConfig:
     scale_low: float = setting(0.9, "smallest random scale", low=0.2, high=1.0)
     scale_high: float = setting(1.1, "largest random scale", low=1.0, high=3.0)
     erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
-    plain_epochs: int = setting(0, "last epochs run without augmentation", low=0, high=1000)
+    plain_epochs: int = setting(3, "last epochs, run without augmentation", low=0, high=1000)
     train_images: int = setting(
         0, "use only so many of the 55,000 training images; 0 uses all", low=0, high=55000, unit="images"
     )

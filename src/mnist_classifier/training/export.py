@@ -59,6 +59,7 @@ def build_onnx(network: MNISTClassifier) -> onnx.ModelProto:
     x = graph.add("Add", x, graph.constant("pixel_offset", offset), output="normalised")
     for name in ("block1", "block2"):
         x = _add_block(graph, x, name, getattr(network, name))
+    x = graph.add("Transpose", x, output="pixelwise", perm=[0, 2, 3, 1])
     x = graph.add("Flatten", x, output="features")
     linear, norm = cast("nn.Linear", network.hidden[1]), cast("nn.BatchNorm1d", network.hidden[2])
     factor, shift = _batch_norm_as_affine(norm)

@@ -80,5 +80,9 @@ class TestSet:
             download.status = "failed"
         except OSError as error:
             log.exception("the download of MNIST failed")
-            download.message = f"the files could not be written: {error.strerror}"
+            download.message = f"the files could not be written: {error}"
             download.status = "failed"
+        finally:
+            if download.status == "downloading":  # an error that nobody thought of; the log has it
+                download.message = "the download failed unexpectedly; the server's log has the reason"
+                download.status = "failed"
