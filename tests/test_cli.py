@@ -11,13 +11,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from mnist_classifier import dataset
+from mnist_classifier import dataset, runs
 from mnist_classifier.cli import main
 from mnist_classifier.config import Settings
 from mnist_classifier.decode import encode_png
@@ -128,6 +129,34 @@ def test_ctrl_c_keeps_the_best_weights_out_of_production(with_mnist: Path):
     assert process.returncode == 0, first_epoch + rest
     assert "not in production" in rest
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_killed_training_is_resumed_and_ends_as_if_nothing_had_happened(
+    with_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    command = [*QUICK, "--epochs", "3"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train_model.py"), *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert any("epoch" in line for line in process.stdout)
+    process.kill()
+    process.communicate()
+    monkeypatch.setattr(runs, "STALE_AFTER", timedelta(0))
+    assert "interrupted" in mnist("runs")
+    assert "saved as version 1" in mnist("runs", "resume", "1")
+    assert "saved as version 2" in mnist("train", *command)
+    resumed, whole = (with_mnist / "models" / number / "model.onnx" for number in "12")
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert not list((with_mnist / "checkpoints").iterdir())
+    refused = CliRunner().invoke(main, ["runs", "resume", "1"])
+    assert "succeeded" in refused.output
 
 
 @pytest.mark.mnist

@@ -20,7 +20,7 @@ from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.decode import decode_image
 from mnist_classifier.errors import InvalidInput, MnistError, TrainingUnavailable
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import ModelVersion, Reading
+from mnist_classifier.records import ModelVersion, Reading, Run
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
@@ -97,17 +97,22 @@ def train(data_dir: Path | None, **flags: Any) -> None:
 
     Ctrl-C keeps the best weights so far as a version that is not in production.
     """
+    config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
+    settings = Settings.from_environment(data_dir=data_dir)
+    with opened_store(settings) as store:
+        run = Runs(store).create(config)
+    _carry_out(settings, run)
+
+
+def _carry_out(settings: Settings, run: Run) -> None:
+    """Do the work of a queued run in this process, and show it."""
     try:
         from mnist_classifier.worker import Report, execute
     except ModuleNotFoundError as error:
         raise TrainingUnavailable(
             f"training needs {error.name}, which is not installed: pip install 'mnist-classifier[train]'"
         ) from error
-    config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
-    settings = Settings.from_environment(data_dir=data_dir)
-    with opened_store(settings) as store:
-        run = Runs(store).create(config)
-    display = TrainingDisplay(config)
+    display = TrainingDisplay(TrainConfig.from_mapping(run.config))
     try:
         outcome = execute(
             settings,
@@ -312,7 +317,7 @@ def box(version: int) -> None:
 @main.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def runs(context: click.Context) -> None:
-    """List trainings; cancel one."""
+    """List trainings; cancel or resume one."""
     if context.invoked_subcommand is not None:
         return
     with opened_store(Settings.from_environment()) as store:
@@ -329,6 +334,17 @@ def cancel(run_id: int) -> None:
     with opened_store(Settings.from_environment()) as store:
         run = Runs(store).request_cancel(run_id)
     click.echo(f"run {run_id} was {run.status.value}" + ("" if run.status.is_final else "; it will stop soon"))
+
+
+@runs.command()
+@click.argument("run_id", type=int)
+@data_dir_option
+def resume(run_id: int, data_dir: Path | None) -> None:
+    """Go on with a training that broke off, from its last whole epoch."""
+    settings = Settings.from_environment(data_dir=data_dir)
+    with opened_store(settings) as store:
+        run = Runs(store).reopen(run_id)
+    _carry_out(settings, run)
 
 
 @contextlib.contextmanager

@@ -184,6 +184,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def checkpoints_dir(self) -> Path:
+        """Folder of the states of unfinished trainings."""
+        return self.home / "checkpoints"
+
+    @property
     def resolved_database_url(self) -> str:
         """The database's URL, the default filled in."""
         return self.database_url or f"sqlite:///{(self.home / 'mnist.db').as_posix()}"

@@ -14,8 +14,10 @@
     │   ├── ModelMissing        no such version, or no model at all
     │   └── ModelCorrupt        a file does not match its manifest
     ├── TrainingError
+    │   ├── CheckpointCorrupt   the state of a broken-off run cannot be read
     │   ├── TrainingDiverged    the loss became NaN or infinite
     │   ├── TrainingUnavailable PyTorch is not installed
+    │   ├── RunFinished         a run that has ended well cannot go on
     │   └── RunInProgress       one training runs already
     ├── RunMissing              no run of that id
     ├── PortTaken               another program listens on that port
@@ -117,6 +119,12 @@ class TrainingError(MnistError):
     code = "training_error"
 
 
+class CheckpointCorrupt(TrainingError):
+    """The saved state of a broken-off run cannot be read, or is of another run."""
+
+    code = "checkpoint_corrupt"
+
+
 class TrainingDiverged(TrainingError):
     """The loss became NaN or infinite."""
 
@@ -127,6 +135,12 @@ class TrainingUnavailable(TrainingError):
     """PyTorch is not installed in this environment."""
 
     code = "training_unavailable"
+
+
+class RunFinished(TrainingError):
+    """A run that succeeded or was cancelled cannot go on."""
+
+    code = "run_finished"
 
 
 class RunInProgress(TrainingError):

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import RunInProgress, RunMissing
+from mnist_classifier.errors import RunFinished, RunInProgress, RunMissing
 from mnist_classifier.records import Run, RunEvent, RunStatus
 from mnist_classifier.store import Store, now, run_events, runs
 
@@ -30,9 +30,7 @@ class Runs:
         """Queue a run.  Raises RunInProgress while another is active."""
         self.mark_interrupted()
         with self.store.writing() as connection:
-            active = connection.scalar(sa.select(runs.c.id).where(runs.c.status.in_(ACTIVE)))
-            if active is not None:
-                raise RunInProgress(f"run {active} is still training; wait for it or cancel it")
+            _refuse_while_active(connection)
             moment = now()
             result = connection.execute(
                 runs.insert().values(
@@ -52,6 +50,25 @@ class Runs:
         if row is None:
             raise RunMissing(f"there is no run {run_id}")
         return _run(row)
+
+    def reopen(self, run_id: int) -> Run:
+        """Queue a run that broke off once more.
+
+        Raises RunMissing, RunInProgress, and RunFinished for a run that
+        succeeded or was cancelled.
+        """
+        self.mark_interrupted()
+        run = self.get(run_id)
+        if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED):
+            raise RunFinished(f"run {run_id} has {run.status.value}; only one that broke off can go on")
+        with self.store.writing() as connection:
+            _refuse_while_active(connection)
+            connection.execute(
+                runs.update()
+                .where(runs.c.id == run_id)
+                .values(status=RunStatus.QUEUED.value, heartbeat_at=now(), finished_at=None, cancel_requested=False)
+            )
+        return self.get(run_id)
 
     def recent(self, limit: int = 20) -> list[Run]:
         """The newest runs, newest first."""
@@ -99,7 +116,12 @@ class Runs:
             stale = (runs.c.status.in_(ACTIVE)) & (runs.c.heartbeat_at < now() - STALE_AFTER)
             gone = list(connection.scalars(sa.select(runs.c.id).where(stale)))
         for run_id in gone:
-            self.finish(run_id, RunStatus.INTERRUPTED, "the training process is gone; start the run again")
+            advice = f"`mnist runs resume {run_id}` goes on from the last whole epoch"
+            self.finish(
+                run_id,
+                RunStatus.INTERRUPTED,
+                f"the training process is gone; {advice}",
+            )
         return gone
 
     def add_event(self, run_id: int, kind: str, data: Mapping[str, Any]) -> None:
@@ -130,6 +152,12 @@ class Runs:
     def _update(self, run_id: int, **values: Any) -> None:
         with self.store.writing() as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+
+
+def _refuse_while_active(connection: sa.Connection) -> None:
+    active = connection.scalar(sa.select(runs.c.id).where(runs.c.status.in_(ACTIVE)))
+    if active is not None:
+        raise RunInProgress(f"run {active} is still training; wait for it or cancel it")
 
 
 def _run(row: Mapping[Any, Any]) -> Run:

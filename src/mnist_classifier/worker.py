@@ -114,6 +114,7 @@ class _Job:
         self.report = report
         self.heartbeat = heartbeat
         self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)
+        self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
         self.last_progress_at = 0.0
 
     def run(self) -> Outcome:
@@ -122,7 +123,7 @@ class _Job:
         data = load_training_data(self.settings)
         observer = Observer(self._on_step, self._on_epoch, lambda: self.heartbeat.cancelled)
         started = time.perf_counter()
-        result = train(self.config, data, observer)
+        result = train(self.config, data, observer, checkpoint=self.checkpoint)
         elapsed_s = time.perf_counter() - started
         self._say("measuring and exporting")
         test = dataset.load(directories, dataset.TEST)
@@ -132,6 +133,7 @@ class _Job:
         return self._conclude(version, result)
 
     def _conclude(self, version: ModelVersion, result: TrainingResult) -> Outcome:
+        self.checkpoint.unlink(missing_ok=True)
         accuracy = version.metrics["test"]["accuracy"]
         if result.cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import InvalidConfig, TrainingDiverged
+from mnist_classifier.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
 from mnist_classifier.records import EpochResult
+from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.evaluate import measure, predict_logits
-from mnist_classifier.training.loop import Observer, TrainingData, choose_device, schedule_factor, train
+from mnist_classifier.training.loop import Observer, StepProgress, TrainingData, schedule_factor, train
 from mnist_classifier.training.network import MNISTClassifier
 
 
@@ -96,6 +98,46 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_reason(tiny_config: Train
 def poisoned(data: TrainingData) -> TrainingData:
     """Labels right, pixels infinite: what an overflow looks like."""
     return replace(data, train_images=torch.full(data.train_images.shape, float("inf")))
+
+
+class Killed(Exception):
+    """Stands for a process that ends at this very moment."""
+
+
+@pytest.mark.parametrize(("epoch", "step"), [(2, 0), (2, 10), (3, 0)])
+def test_a_killed_training_goes_on_to_the_same_weights(
+    tiny_config: TrainConfig, tiny_data: TrainingData, tmp_path: Path, epoch: int, step: int
+):
+    config = replace(tiny_config, epochs=4, rotation_degrees=10.0, hidden_dropout=0.3, plain_epochs=1)
+
+    def kill_after_epoch(result: EpochResult) -> None:
+        if step == 0 and result.epoch == epoch:
+            raise Killed
+
+    def kill_inside_epoch(progress: StepProgress) -> None:
+        if (progress.epoch, progress.step) == (epoch, step):
+            raise Killed
+
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(Killed):
+        train(config, tiny_data, Observer(on_step=kill_inside_epoch, on_epoch=kill_after_epoch), checkpoint=path)
+    torch.rand(99)  # the new process has other random numbers behind it
+    resumed = train(config, tiny_data, checkpoint=path)
+    whole = train(config, tiny_data)
+    assert torch.equal(weights(resumed.network), weights(whole.network))
+    assert [r.validation_loss for r in resumed.epochs] == [r.validation_loss for r in whole.epochs]
+
+
+def test_a_checkpoint_of_another_training_or_a_broken_one_is_refused(
+    tiny_config: TrainConfig, tiny_data: TrainingData, tmp_path: Path
+):
+    path = tmp_path / "run.safetensors"
+    train(tiny_config, tiny_data, checkpoint=path)
+    with pytest.raises(CheckpointCorrupt, match="other settings"):
+        train(replace(tiny_config, seed=5), tiny_data, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointCorrupt, match="delete it"):
+        train(tiny_config, tiny_data, checkpoint=path)
 
 
 def test_fewer_training_images_leave_validation_alone(tiny_config: TrainConfig, tiny_data: TrainingData):

@@ -11,7 +11,8 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,9 +20,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import InvalidConfig, TrainingDiverged
+from mnist_classifier.errors import CheckpointCorrupt, TrainingDiverged
 from mnist_classifier.records import EpochResult
 from mnist_classifier.training.augment import Augmentation
+from mnist_classifier.training.checkpoint import (
+    Checkpoint,
+    copied_state,
+    optimizer_tensors,
+    prefixed,
+    restore_optimizer,
+)
+from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.evaluate import measure, predict_logits
 from mnist_classifier.training.network import MNISTClassifier, as_pixels
 
@@ -77,9 +86,9 @@ class TrainingResult:
 
     network: MNISTClassifier
     best_epoch: int
-    epochs: list[EpochResult] = field(default_factory=list)
-    stopped_early: bool = False
-    cancelled: bool = False
+    epochs: list[EpochResult]
+    stopped_early: bool
+    cancelled: bool
 
 
 @dataclass
@@ -95,22 +104,44 @@ class Cancelled(Exception):
     """Internal: the run was asked to stop."""
 
 
-def train(config: TrainConfig, data: TrainingData, observer: Observer | None = None) -> TrainingResult:
+@dataclass
+class History:
+    """What the epochs so far gave."""
+
+    epochs: list[EpochResult] = field(default_factory=list)
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def train(
+    config: TrainConfig,
+    data: TrainingData,
+    observer: Observer | None = None,
+    *,
+    checkpoint: Path | None = None,
+) -> TrainingResult:
     """Train a network as `config` says.
+
+    checkpoint: a file that is replaced after every epoch; when it is there
+    already, training goes on from it, and on the CPU ends with the weights
+    that it would have had without the break.
 
     A request to stop (KeyboardInterrupt, or `should_stop`) returns the best
     weights so far with `cancelled` set, once one epoch has been completed;
     before that there is nothing to keep and KeyboardInterrupt is raised.
     Raises TrainingDiverged when the loss is no finite number.
     """
-    trainer = Trainer(config, data.limited(config.train_images), observer or Observer())
+    trainer = Trainer(config, data.limited(config.train_images), observer or Observer(), checkpoint)
     return trainer.run()
 
 
 class Trainer:
     """The state of one training."""
 
-    def __init__(self, config: TrainConfig, data: TrainingData, observer: Observer) -> None:
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, observer: Observer, checkpoint: Path | None = None
+    ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -135,32 +166,78 @@ class Trainer:
         self.steps_an_epoch = math.ceil(len(self.labels) / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
         self.step = 0
+        self.history = History()
+        self.checkpoint = checkpoint
         self.started_at = time.perf_counter()
+        if checkpoint is not None and checkpoint.exists():
+            self._restore(Checkpoint.load(checkpoint))
 
     def run(self) -> TrainingResult:
         """Epoch after epoch until the end, the patience or a request to stop."""
-        result = TrainingResult(network=self.averaged, best_epoch=0)
-        best_loss, best_weights = math.inf, None
+        cancelled = False
         try:
-            for epoch in range(1, self.config.epochs + 1):
-                outcome = self._epoch(epoch)
-                result.epochs.append(outcome)
-                if outcome.validation_loss < best_loss:
-                    best_loss, result.best_epoch = outcome.validation_loss, epoch
-                    best_weights = copy.deepcopy(self.averaged.state_dict())
-                self.observer.on_epoch(outcome)
-                if self.config.patience and epoch - result.best_epoch >= self.config.patience:
-                    result.stopped_early = epoch < self.config.epochs
-                    break
+            while not self._is_over():
+                self._remember(self._epoch(len(self.history.epochs) + 1))
         except (KeyboardInterrupt, Cancelled):
-            if best_weights is None:
-                raise KeyboardInterrupt from None
-            result.cancelled = True
-        assert best_weights is not None
-        self.averaged.load_state_dict(best_weights)
-        result.network = self.averaged.to("cpu")
-        result.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        return result
+            cancelled = True
+        if not self.history.best_weights:
+            raise KeyboardInterrupt
+        self.averaged.load_state_dict(self.history.best_weights)
+        network = self.averaged.to("cpu")
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        return TrainingResult(
+            network,
+            self.history.best_epoch,
+            self.history.epochs,
+            stopped_early=not cancelled and len(self.history.epochs) < self.config.epochs,
+            cancelled=cancelled,
+        )
+
+    def _is_over(self) -> bool:
+        done = len(self.history.epochs)
+        patience = self.config.patience
+        return done == self.config.epochs or 0 < patience <= done - self.history.best_epoch
+
+    def _remember(self, outcome: EpochResult) -> None:
+        history = self.history
+        history.epochs.append(outcome)
+        if outcome.validation_loss < history.best_loss:
+            history.best_loss, history.best_epoch = outcome.validation_loss, outcome.epoch
+            history.best_weights = copied_state(self.averaged)
+        if self.checkpoint is not None:
+            self._state().save(self.checkpoint)
+        self.observer.on_epoch(outcome)
+
+    def _state(self) -> Checkpoint:
+        tensors = {
+            **prefixed("network", self.network.state_dict()),
+            **prefixed("averaged", self.averaged.state_dict()),
+            **prefixed("best", self.history.best_weights),
+            **prefixed("optimizer", optimizer_tensors(self.optimizer)),
+            "random": torch.get_rng_state(),  # dropout
+            "generator": self.generator.get_state(),
+        }
+        facts = {
+            "config": self.config.to_dict(),
+            "step": self.step,
+            "best_epoch": self.history.best_epoch,
+            "epochs": [asdict(outcome) for outcome in self.history.epochs],
+        }
+        return Checkpoint(tensors, facts)
+
+    def _restore(self, saved: Checkpoint) -> None:
+        if saved.facts["config"] != self.config.to_dict():
+            raise CheckpointCorrupt(f"{self.checkpoint} is of a training with other settings")
+        self.network.load_state_dict(saved.part("network"))
+        self.averaged.load_state_dict(saved.part("averaged"))
+        restore_optimizer(self.optimizer, saved.part("optimizer"))
+        torch.set_rng_state(saved.tensors["random"])
+        self.generator.set_state(saved.tensors["generator"])
+        self.step = saved.facts["step"]
+        epochs = [EpochResult(**outcome) for outcome in saved.facts["epochs"]]
+        best_epoch = saved.facts["best_epoch"]
+        self.history = History(epochs, best_epoch, epochs[best_epoch - 1].validation_loss, saved.part("best"))
+        self.started_at -= epochs[-1].elapsed_s
 
     def _epoch(self, epoch: int) -> EpochResult:
         self.network.train()
@@ -259,24 +336,3 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def choose_device(name: str) -> torch.device:
-    """Turn `auto` into the best device; a device that is not there is an error."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, present in available.items() if present)
-    if not available[name]:
-        raise InvalidConfig(f"PyTorch finds no {name} device here; use auto or cpu", field="device")
-    return torch.device(name)
-
-
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Turn `auto` into bfloat16 where the hardware computes with it, else float32."""
-    if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False):
-        return torch.bfloat16
-    return torch.float32

@@ -19,9 +19,10 @@ from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, WEIGHTS_FILE
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_temperature
 from mnist_classifier.training.card import render_card
+from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.evaluate import measure, predict_logits
 from mnist_classifier.training.export import check_parity, save_onnx, save_weights
-from mnist_classifier.training.loop import TrainingData, TrainingResult, choose_device, choose_precision
+from mnist_classifier.training.loop import TrainingData, TrainingResult
 from mnist_classifier.training.network import ARCHITECTURE, multiply_accumulates, parameter_count
 
 

@@ -24,6 +24,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.ModelMissing: 503,
     errors.ModelError: 500,
     errors.RunInProgress: 409,
+    errors.RunFinished: 409,
     errors.TrainingUnavailable: 501,
     errors.TrainingError: 500,
     errors.RunMissing: 404,

@@ -1,0 +1,95 @@
+"""Everything that a training needs to go on after a kill, in one safetensors file.
+
+The file is replaced as a whole after each epoch: whatever moment the process
+dies at, there is the state after some epoch, or none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mnist_classifier.errors import CheckpointCorrupt
+
+FACTS = "facts"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name, and plain values that JSON can hold."""
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Replace the file at `path`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
+        save_file(tensors, part, metadata={FACTS: json.dumps(self.facts)})
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a file that `save` wrote.  Raises CheckpointCorrupt."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                facts = json.loads((file.metadata() or {})[FACTS])
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to start the run anew") from error
+        return cls(tensors, facts)
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with `prefix.`, without it."""
+        return {
+            name.removeprefix(f"{prefix}."): value
+            for name, value in self.tensors.items()
+            if name.startswith(f"{prefix}.")
+        }
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Name tensors so that `Checkpoint.part` finds them."""
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer, named by the number of the parameter."""
+    return {
+        f"{number}.{name}": value
+        for number, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimizer back what `optimizer_tensors` took.
+
+    Moments get the memory layout of their parameter: the fused kernels walk
+    through both in the order in which they lie in memory.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, _, key = name.partition(".")
+        parameter = parameters[int(number)]
+        is_moment = value.shape == parameter.shape
+        state.setdefault(int(number), {})[key] = torch.empty_like(parameter).copy_(value) if is_moment else value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def copied_state(network: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors, apart from those that training goes on changing."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,28 @@
+"""Where to compute, and in which arithmetic."""
+
+from __future__ import annotations
+
+import torch
+
+from mnist_classifier.errors import InvalidConfig
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn `auto` into the best device; a device that is not there is an error."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, present in available.items() if present)
+    if not available[name]:
+        raise InvalidConfig(f"PyTorch finds no {name} device here; use auto or cpu", field="device")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Turn `auto` into bfloat16 where the hardware computes with it, else float32."""
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False):
+        return torch.bfloat16
+    return torch.float32
