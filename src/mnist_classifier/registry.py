@@ -21,12 +21,13 @@ import sqlalchemy as sa
 
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing, StorageFull
-from mnist_classifier.manifest import flush_folder, read_manifest, verify, write_manifest
+from mnist_classifier.manifest import CARD_FILE, flush_folder, read_manifest, verify, write_manifest
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.store import Store, aliases, model_versions, now
 
 PRODUCTION = "production"
 BOX = 0
+BOX_NAME = "pretrained"
 
 # How often a number is tried anew when another process takes it first.
 NUMBER_ATTEMPTS = 20
@@ -173,7 +174,9 @@ class Registry:
             path.unlink()
         for name in manifest["files"]:
             shutil.copyfile(source / name, self.box_dir / name)
-        write_manifest(self.box_dir, {**manifest, "version": BOX, "name": "pretrained", "run_id": None})
+        card = self.box_dir / CARD_FILE
+        card.write_text(card.read_text("utf-8").replace(f"# {manifest['name']}", f"# {BOX_NAME}", 1), "utf-8")
+        write_manifest(self.box_dir, {**manifest, "version": BOX, "name": BOX_NAME, "run_id": None})
 
 
 def _from_folder(number: int, folder: Path) -> ModelVersion:

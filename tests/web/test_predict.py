@@ -41,6 +41,11 @@ def test_a_drawn_seven_is_read_as_seven(client: FlaskClient, prefix: str):
     assert 0 < body["elapsed_ms"] < 5000
 
 
+def test_no_reading_is_certain(client: FlaskClient):
+    body = assert_reading(client.post("/predict", json={"image": SEVEN}))
+    assert 0.99 < body["confidence"] < 1
+
+
 def test_form_raw_body_and_json_give_the_same_answer(client: FlaskClient):
     replies = [
         client.post("/predict", json={"image": SEVEN}),

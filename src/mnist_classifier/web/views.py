@@ -14,12 +14,17 @@ def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
     """The body of /predict, but for the time it took."""
     return {
         "prediction": value.prediction,
-        "confidence": round(value.confidence, 6),
-        "probabilities": [round(p, 6) for p in value.probabilities],
+        "confidence": _rounded(value.confidence),
+        "probabilities": [_rounded(p) for p in value.probabilities],
         "verdict": value.verdict.value,
         "candidates": list(value.candidates),
         "model": {"version": version.version, "name": version.name},
     }
+
+
+def _rounded(probability: float) -> float:
+    """Six decimals; no reading is certain, and rounding must not make it so."""
+    return min(round(probability, 6), 0.999999)
 
 
 def model(version: ModelVersion) -> dict[str, Any]:
