@@ -13,10 +13,10 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test bench check format clean
+.PHONY: help run train test bench bench-training check format clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
 
 run: $(APPLICATION) ## start the web application
 	@$(BIN)/python app.py $(ARGS)
@@ -38,6 +38,10 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 
 bench: $(DEVELOPMENT) ## run every measurement in bench/
 	@set -e; for script in $(filter-out bench/measuring.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+
+bench-training: $(DEVELOPMENT) ## accuracy over seeds (ARGS) and time to 99 % beside PyTorch's example
+	$(BIN)/python bench/training.py $(ARGS)
+	$(BIN)/python bench/time_to_accuracy.py
 
 check: $(DEVELOPMENT) ## formatting, lint, types, import law
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ from typing import Any
 from mnist_classifier.config import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
 
 
 class running_server:  # noqa: N801 - used as a context manager, like a function
@@ -62,14 +63,34 @@ def machine() -> dict[str, Any]:
     if sys.platform == "linux":
         found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
         name = found[1] if found else name
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    return {"processor": name, "cores": os.cpu_count(), "python": platform.python_version(), "load_before": load}
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_before": load_average(),
+    }
 
 
-def write_result(name: str, result: dict[str, Any]) -> None:
-    """Print a result as a table and write it to bench/results/NAME.json."""
-    for key, value in result.items():
-        print(f"{key:24} {value}")
-    folder = ROOT / "bench" / "results"
-    folder.mkdir(exist_ok=True)
+def load_average() -> float | None:
+    """Processes that wanted a core, mean of the last minute; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def peak_mb() -> float | None:
+    """Largest resident memory of this process so far; None on Windows.
+
+    On Linux it begins with what the parent held, so a parent must be small.
+    """
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+
+
+def write_result(name: str, result: dict[str, Any], *, table: str | None = None, folder: Path = RESULTS) -> None:
+    """Print a result, as `table` where there is one, and write it to FOLDER/NAME.json."""
+    print(table or "\n".join(f"{key:24} {value}" for key, value in result.items()))
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")

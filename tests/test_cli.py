@@ -20,9 +20,10 @@ from click.testing import CliRunner
 
 from mnist_classifier import dataset, runs
 from mnist_classifier.cli import main
-from mnist_classifier.config import Settings
+from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.decode import encode_png
 from mnist_classifier.errors import PortTaken
+from mnist_classifier.manifest import read_manifest
 from mnist_classifier.web.server import open_port
 
 ROOT = Path(__file__).parents[1]
@@ -114,6 +115,22 @@ def test_train_list_promote_evaluate(with_mnist: Path):
     mnist("models", "promote", "0")
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
     assert "succeeded" in mnist("runs")
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_evaluate_tells_the_figures_of_the_manifest_without_pytorch(with_mnist: Path):
+    code = (
+        "import sys; from mnist_classifier.cli import main;"
+        "main(['evaluate'], standalone_mode=False); print({'torch', 'onnx'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    test = read_manifest(PRETRAINED_DIR)["metrics"]["test"]
+    low, high = test["interval_95"]
+    assert f"{test['correct']} of 10000 right" in result.stdout
+    assert f"95 % interval {low:.2%} to {high:.2%}" in result.stdout
+    assert f"likelihood {test['nll']:.4f}, calibration error {test['ece']:.2%}" in result.stdout
+    assert result.stdout.endswith("set()\n")
 
 
 @pytest.mark.mnist

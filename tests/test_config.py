@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.config import RECIPES, Settings, TrainConfig
 from mnist_classifier.errors import InvalidConfig
 
 
@@ -56,6 +56,23 @@ def test_a_bad_value_is_refused_by_the_name_of_its_field(values: dict[str, Any],
         TrainConfig.from_mapping(values)
     assert caught.value.field == field
     assert field in caught.value.message
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_a_valid_preset_that_single_values_override(name: str):
+    config = TrainConfig.from_mapping({"recipe": name})
+    assert config.recipe == name
+    assert {key: getattr(config, key) for key in RECIPES[name].values} == RECIPES[name].values
+    changed = TrainConfig.from_mapping({"recipe": name, "epochs": 77})
+    assert changed == dataclasses.replace(config, epochs=77)
+    assert TrainConfig.from_mapping(changed.to_dict()) == changed
+
+
+@pytest.mark.parametrize("name", ["", "nope", 3, None, ["classic"]])
+def test_an_unknown_recipe_is_refused(name: object):
+    with pytest.raises(InvalidConfig) as caught:
+        TrainConfig.from_mapping({"recipe": name})
+    assert caught.value.field == "recipe"
 
 
 def test_whole_numbers_pass_for_floats_and_back():

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import numpy as np
 from tqdm import tqdm
 
 from mnist_classifier import __version__, dataset
-from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.config import RECIPES, Settings, TrainConfig
 from mnist_classifier.decode import decode_image
 from mnist_classifier.errors import InvalidInput, MnistError, TrainingUnavailable
+from mnist_classifier.metrics import measure_probabilities, wilson_interval
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion, Reading, Run
 from mnist_classifier.registry import Registry
@@ -89,9 +91,27 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     serve_application(settings, strict_port=settings.port != DEFAULT_PORT)
 
 
+def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Print the presets and leave."""
+    if not asked:
+        return
+    for name, recipe in RECIPES.items():
+        differing = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in recipe.values.items())
+        click.echo(f"{name:10} {recipe.summary}\n{'':10} {differing or '(the defaults)'}")
+    context.exit()
+
+
 @main.command()
 @config_options
 @data_dir_option
+@click.option(
+    "--list-recipes",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=list_recipes,
+    help="List the presets that --recipe may name.",
+)
 def train(data_dir: Path | None, **flags: Any) -> None:
     """Train a network on MNIST, and put it into production.
 
@@ -237,7 +257,8 @@ def _reading_as_json(path: str, reading: Reading) -> str:
 
 def _reading_as_text(reading: Reading) -> str:
     digit = "-" if reading.prediction is None else str(reading.prediction)
-    return f"{digit}\t{reading.confidence:.2%}\t{reading.verdict.value}"
+    confidence = min(reading.confidence, 0.9999)  # no reading is certain, and rounding must not make it so
+    return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}"
 
 
 @main.command()
@@ -255,10 +276,15 @@ def evaluate(model_version: int | None, data_dir: Path | None) -> None:
     readings = [recogniser.read(image) for image in test.images]
     elapsed_s = time.perf_counter() - started
     count = len(readings)
+    # A reading without a prediction is no right answer, whatever digit is likeliest.
     right = sum(r.prediction == label for r, label in zip(readings, test.labels, strict=True))
     doubtful = sum(r.verdict.value != "digit" for r in readings)
+    figures = measure_probabilities(np.array([r.probabilities for r in readings]), test.labels)
+    low, high = wilson_interval(right, count)
     click.echo(
-        f"version {number} ({version.name}): {right} of {count} right, {right / count:.2%}; "
+        f"version {number} ({version.name}): {right} of {count} right, {right / count:.2%} "
+        f"(95 % interval {low:.2%} to {high:.2%})\n"
+        f"calibrated: negative log-likelihood {figures.nll:.4f}, calibration error {figures.ece:.2%}\n"
         f"{doubtful} called doubtful; {elapsed_s / count * 1000:.3f} ms an image"
     )
 

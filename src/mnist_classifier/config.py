@@ -22,6 +22,8 @@ from mnist_classifier.errors import InvalidConfig
 
 Value: TypeAlias = "bool | int | float | str"
 
+GLYPH_SIDE = 28
+
 APP_NAME = "mnist-classifier"
 PACKAGE_DIR = Path(__file__).resolve().parent
 PRETRAINED_DIR = PACKAGE_DIR / "pretrained"
@@ -42,13 +44,91 @@ def setting(
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """A named preset: what it is for, and where it differs from `classic`."""
+
+    summary: str
+    values: Mapping[str, Value]
+
+
+# What the shorter recipes share: smoothed labels, a high rate that falls in a
+# straight line, no early stopping.
+_BRISK: dict[str, Value] = {
+    "patience": 0,
+    "schedule": "triangle",
+    "beta2": 0.99,
+    "label_smoothing": 0.1,
+    "erasing_probability": 0.0,
+}
+_PLAIN: dict[str, Value] = {"rotation_degrees": 0.0, "translation": 0.0, "scale_low": 1.0, "scale_high": 1.0}
+
+RECIPES: dict[str, Recipe] = {
+    "classic": Recipe("the documented hyper-parameters; two minutes", {}),
+    "lightning": Recipe(
+        "99 % in little more than a second: part of the images, once, as they are",
+        {
+            **_BRISK,
+            **_PLAIN,
+            "epochs": 1,
+            "plain_epochs": 1,
+            "train_images": 38_400,
+            "batch_size": 192,
+            "learning_rate": 0.012,
+            "beta1": 0.8,
+            "ema_decay": 0.0,
+            "patch": 2,
+            "conv2_kernel": 3,
+            "hidden_units": 128,
+            "conv_dropout": 0.0,
+            "hidden_dropout": 0.0,
+        },
+    ),
+    "fast": Recipe(
+        "99.5 % in ten seconds: two epochs, the second without augmentation",
+        {
+            **_BRISK,
+            "epochs": 2,
+            "plain_epochs": 1,
+            "batch_size": 192,
+            "learning_rate": 0.01,
+            "beta1": 0.85,
+            "ema_decay": 0.99,
+            "conv1_channels": 16,
+            "hidden_units": 128,
+            "conv_dropout": 0.0,
+            "hidden_dropout": 0.0,
+            "rotation_degrees": 8.0,
+            "translation": 0.04,
+            "scale_low": 0.92,
+            "scale_high": 1.08,
+        },
+    ),
+    "standard": Recipe(
+        "the best that a minute and a half gives: nine epochs with elastic bending",
+        {
+            **_BRISK,
+            "epochs": 9,
+            "plain_epochs": 2,
+            "learning_rate": 0.006,
+            "ema_decay": 0.998,
+            "conv_dropout": 0.05,
+            "translation": 0.04,
+            "elastic_px": 1.0,
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training, fully described.  The defaults are the recipe `classic`.
+
+    `from_mapping` starts from the recipe that is named; the constructor does not.
 
     Raises InvalidConfig, naming the field, when a value is out of its range.
     """
 
-    recipe: str = setting("classic", "name of the preset the other values start from", choices=("classic",))
+    recipe: str = setting("classic", "name of the preset the other values start from", choices=tuple(RECIPES))
     epochs: int = setting(15, "passes over the training images", low=1, high=1000)
     patience: int = setting(
         5, "epochs without a better validation loss before stopping early; 0 never stops", low=0, high=1000
@@ -57,14 +137,21 @@ class TrainConfig:
     learning_rate: float = setting(0.001, "peak learning rate of AdamW", low=1e-7, high=1.0)
     weight_decay: float = setting(0.05, "decoupled weight decay of AdamW", low=0.0, high=10.0)
     schedule: str = setting(
-        "one_cycle", "how the learning rate moves during the run", choices=("one_cycle", "cosine", "constant")
+        "one_cycle",
+        "how the learning rate moves during the run",
+        choices=("one_cycle", "triangle", "cosine", "constant"),
     )
     warmup_fraction: float = setting(
-        0.2, "part of the run in which one_cycle raises the learning rate", low=0.0, high=0.9
+        0.2, "part of the run in which one_cycle and triangle raise the learning rate", low=0.0, high=0.9
     )
+    beta1: float = setting(0.9, "AdamW's memory of the gradient", low=0.0, high=0.9999)
+    beta2: float = setting(0.999, "AdamW's memory of the squared gradient", low=0.0, high=0.99999)
     label_smoothing: float = setting(0.0, "label smoothing of the cross entropy", low=0.0, high=0.5)
     ema_decay: float = setting(
         0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999
+    )
+    patch: int = setting(
+        1, "side of the squares of pixels that become channels before the first block", low=1, high=4, unit="px"
     )
     conv1_channels: int = setting(32, "channels of the first convolutional block", low=1, high=512)
     conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)
@@ -77,6 +164,9 @@ class TrainConfig:
     translation: float = setting(0.1, "random shift, plus or minus, as a part of the image side", low=0.0, high=0.5)
     scale_low: float = setting(0.9, "smallest random scale", low=0.2, high=1.0)
     scale_high: float = setting(1.1, "largest random scale", low=1.0, high=3.0)
+    elastic_px: float = setting(
+        0.0, "random bending, standard deviation of a pixel's displacement", low=0.0, high=10.0, unit="px"
+    )
     erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
     plain_epochs: int = setting(3, "last epochs, run without augmentation", low=0, high=1000)
     train_images: int = setting(
@@ -94,18 +184,26 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
             _check(spec, getattr(self, spec.name))
+        if GLYPH_SIDE % self.patch:
+            raise InvalidConfig(f"patch must divide {GLYPH_SIDE}: 1, 2 or 4", field="patch")
         for name in ("conv1_kernel", "conv2_kernel"):
             if getattr(self, name) % 2 == 0:
                 raise InvalidConfig(f"{name} must be odd, so that the image keeps its size", field=name)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Build from plain values (JSON, a form, flags); unknown names are an error."""
+        """Build from plain values (JSON, a form, flags), on top of their recipe's.
+
+        Unknown names are an error.
+        """
         known = {spec.name: spec for spec in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
                 raise InvalidConfig(f"unknown setting {name!r}; known are {', '.join(known)}", field=str(name))
-        typed: dict[str, Any] = {name: _coerce(known[name], value) for name, value in values.items()}
+        recipe = values.get("recipe", "classic")
+        preset = RECIPES[recipe].values if recipe in tuple(RECIPES) else {}  # an unknown one is refused below
+        merged = {**preset, **values}
+        typed: dict[str, Any] = {name: _coerce(known[name], value) for name, value in merged.items()}
         return cls(**typed)
 
     def to_dict(self) -> dict[str, Value]:

@@ -47,6 +47,9 @@ DATA_CHECKSUMS = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+# Test images, counted from 0, whose label people dispute.
+DISPUTED_TEST_LABELS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
+DISPUTED_SOURCE = "cleanlab/label-errors, mturk/mnist_mturk.json: fewer than three of five raters back the label"
 _IMAGES = {TRAIN: "train-images-idx3-ubyte", TEST: "t10k-images-idx3-ubyte"}
 _LABELS = {TRAIN: "train-labels-idx1-ubyte", TEST: "t10k-labels-idx1-ubyte"}
 

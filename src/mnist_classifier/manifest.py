@@ -15,6 +15,7 @@ MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "MODEL_CARD.md"
+REPORT_FILE = "report.json"
 
 FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-1"

@@ -12,10 +12,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.config import GLYPH_SIDE
+
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-GLYPH_SIDE = 28
 BOX_SIDE = 20
 # A pixel this far from the background (of 255, before stretching) is no noise.
 MIN_CONTRAST = 40

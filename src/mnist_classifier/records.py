@@ -39,6 +39,7 @@ class EpochResult:
 
     Accuracies are fractions, losses are mean cross entropy in nats.  The
     validation figures are those of the averaged weights when averaging is on.
+    `elapsed_s` counts from the start of the run, validation included.
     """
 
     epoch: int
@@ -50,6 +51,7 @@ class EpochResult:
     learning_rate: float
     images_per_s: float
     elapsed_s: float
+    validation_s: float
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.training.augment import Augmentation, erase
+from mnist_classifier.training.augment import Augmentation, elastic_field, erase
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -71,6 +71,24 @@ def test_scaling_stays_within_its_bounds():
     assert factors.min() > 0.88
     assert factors.max() < 1.13
     assert factors.max() - factors.min() > 0.15
+
+
+def test_bending_is_smooth_of_the_asked_strength_and_different_for_each_image():
+    field = elastic_field(400, 28, 28, 1.5, generator()) * 14  # in pixels
+    assert field.shape == (400, 28, 28, 2)
+    spread = field.std(dim=0)
+    assert spread.mean() == pytest.approx(1.5, rel=0.05)
+    assert spread.max() < 1.5 * 1.25
+    assert spread.min() > 1.5 * 0.75
+    steps = (field[:, 1:] - field[:, :-1]).square().mean().sqrt()
+    assert steps < 0.5 * 1.5  # neighbours move together
+    assert not torch.allclose(field[0], field[1])
+
+
+def test_bending_moves_ink_but_keeps_it():
+    bent = Augmentation(elastic_px=1.5)(blob(100), generator())
+    assert bent.sum(dim=(1, 2, 3)).mean() == pytest.approx(9.0, rel=0.1)
+    assert (centres(bent) - 14).abs().amax(dim=1).mean() > 0.5
 
 
 def test_erasing_blackens_one_rectangle_in_the_asked_share_of_images():

@@ -152,7 +152,7 @@ def test_bfloat16_learns_too(tiny_config: TrainConfig, tiny_data: TrainingData):
     assert result.epochs[-1].validation_accuracy > 0.9
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "triangle", "cosine", "constant"])
 def test_schedules_stay_between_zero_and_the_peak(schedule: str):
     config = TrainConfig(schedule=schedule)
     factors = [schedule_factor(i / 1000, config) for i in range(1001)]
@@ -161,8 +161,9 @@ def test_schedules_stay_between_zero_and_the_peak(schedule: str):
     assert factors[-1] == pytest.approx(1.0 if schedule == "constant" else 0.0, abs=1e-4)
 
 
-def test_one_cycle_rises_then_falls_without_a_jump():
-    config = TrainConfig(schedule="one_cycle", warmup_fraction=0.2)
+@pytest.mark.parametrize("schedule", ["one_cycle", "triangle"])
+def test_the_rate_rises_then_falls_without_a_jump(schedule: str):
+    config = TrainConfig(schedule=schedule, warmup_fraction=0.2)
     factors = [schedule_factor(i / 1000, config) for i in range(1001)]
     assert factors[:200] == sorted(factors[:200])
     assert factors[200:] == sorted(factors[200:], reverse=True)

@@ -80,6 +80,14 @@ def test_the_export_is_the_same_to_the_byte_and_carries_no_paths(network: MNISTC
     assert str(Path(__file__).parents[2]).encode() not in data
 
 
+@pytest.mark.parametrize("patch", [1, 2, 4])
+def test_patches_are_exported_too(patch: int, glyphs: torch.Tensor):
+    torch.manual_seed(0)
+    network = MNISTClassifier(patch=patch, conv1_channels=4, conv2_channels=5, hidden_units=8).eval()
+    assert export.check_parity(network, glyphs) < 1e-4
+    assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
 def test_any_number_of_glyphs_goes_through(network: MNISTClassifier, glyphs: torch.Tensor):
     session = onnxruntime.InferenceSession(export.to_bytes(network), providers=["CPUExecutionProvider"])
     for count in (1, 7, 30):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# A card shows so many mistakes at most; a good network makes fewer.
+WRONG_IMAGES = 100
+
 TEMPLATE = """\
 # {name}
 
@@ -22,19 +25,32 @@ Reads one handwritten digit: a 28x28 glyph (white ink on black, as MNIST is cent
 
 ## Figures
 
-| split | images | right | accuracy (95 % interval) | NLL | ECE |
-|---|---|---|---|---|---|
+| split | images | right | accuracy (95 % interval) | NLL | ECE | uncalibrated: NLL | ECE |
+|---|---|---|---|---|---|---|---|
 {rows}
 
 The validation split is 5,000 of the training images; early stopping, the choice of the epoch, the temperature
 ({temperature:.4f}) and the threshold below which a reading is `ambiguous` ({ambiguous:.4f}) saw only that. The test
 images were scored once, after all of it.
 
+Without the {left_out} test images whose label is disputed ({disputed_source}):
+{undisputed}. Published figures count all 10,000 images: compare them with the table above.
+
+## Each digit of the test images
+
+| digit | images | precision | recall | F1 |
+|---|---:|---:|---:|---:|
+{digits}
+
 ## Confusion on the test images
 
 Rows are the true digits, columns the predictions.
 
 {confusion}
+
+## Test images that it reads wrong
+
+{wrong}
 
 ## What it is not for
 
@@ -43,8 +59,8 @@ and it will often name a digit where there is none. Do not let it decide anythin
 """
 
 
-def render_card(manifest: Mapping[str, Any]) -> str:
-    """Write MODEL_CARD.md for a manifest."""
+def render_card(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Write MODEL_CARD.md for a manifest and the report beside it."""
     architecture, training = manifest["architecture"], manifest["training"]
     return TEMPLATE.format(
         name=manifest["name"],
@@ -61,9 +77,14 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         precision=training["precision"],
         libraries=", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()),
         rows="\n".join(_row(split, figures) for split, figures in manifest["metrics"].items()),
+        left_out=report["test"]["images"] - report["test"]["without_disputed_labels"]["images"],
+        undisputed=_share(report["test"]["without_disputed_labels"]),
+        disputed_source=report["disputed_labels"]["source"],
+        digits="\n".join(map(_digit, report["test"]["per_class"])),
         temperature=manifest["temperature"],
         ambiguous=manifest["thresholds"]["ambiguous_below"],
         confusion=_confusion(manifest["metrics"]["test"]["confusion"]),
+        wrong=_wrong(report["test"]["wrong"]),
     )
 
 
@@ -74,14 +95,46 @@ def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
 
 
 def _row(split: str, figures: Mapping[str, Any]) -> str:
-    low, high = figures["interval_95"]
+    raw = figures["uncalibrated"]
     return (
-        f"| {split} | {figures['images']:,} | {figures['correct']:,} "
-        f"| {figures['accuracy']:.2%} ({low:.2%} to {high:.2%}) | {figures['nll']:.4f} | {figures['ece']:.2%} |"
+        f"| {split} | {figures['images']:,} | {figures['correct']:,} | {_accuracy(figures)} "
+        f"| {figures['nll']:.4f} | {figures['ece']:.2%} | {raw['nll']:.4f} | {raw['ece']:.2%} |"
     )
+
+
+def _share(figures: Mapping[str, Any]) -> str:
+    return f"{figures['correct']:,} of {figures['images']:,} right, {_accuracy(figures)}"
+
+
+def _accuracy(figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval_95"]
+    return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _digit(figures: Mapping[str, Any]) -> str:
+    shares = ("-" if figures[name] is None else f"{figures[name]:.2%}" for name in ("precision", "recall", "f1"))
+    return f"| {figures['digit']} | {figures['images']:,} | {' | '.join(shares)} |"
 
 
 def _confusion(counts: list[list[int]]) -> str:
     head = "| | " + " | ".join(map(str, range(10))) + " |\n|---" + "|---:" * 10 + "|"
     rows = [f"| **{digit}** | " + " | ".join(map(str, row)) + " |" for digit, row in enumerate(counts)]
     return "\n".join([head, *rows])
+
+
+def _wrong(images: list[dict[str, Any]]) -> str:
+    """The surest mistakes first: they say most about the network."""
+    if not images:
+        return "None."
+    shown = sorted(images, key=lambda image: -image["confidence"])[:WRONG_IMAGES]
+    disputed = sum(image["disputed"] for image in images)
+    more = f"; the {len(shown)} surest, all are in report.json" if len(shown) < len(images) else ", the surest first"
+    head = (
+        f"{len(images):,}{more}. Images count from 0; * marks a disputed label ({disputed} of them).\n\n"
+        "| image | label | read as | confidence | second | its confidence |\n|---:|---|---|---:|---|---:|\n"
+    )
+    return head + "\n".join(
+        f"| {image['index']}{'*' * image['disputed']} | {image['label']} | {image['prediction']} "
+        f"| {image['confidence']:.2%} | {image['second']} | {image['second_confidence']:.2%} |"
+        for image in shown
+    )

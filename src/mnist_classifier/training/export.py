@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.errors import ModelCorrupt
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import PIXEL_MEAN, PIXEL_STD, MNISTClassifier
@@ -57,6 +58,9 @@ def build_onnx(network: MNISTClassifier) -> onnx.ModelProto:
     x = graph.add("Mul", x, graph.constant("pixel_scale", scale), output="scaled")
     offset = np.array(-PIXEL_MEAN / PIXEL_STD, np.float32)
     x = graph.add("Add", x, graph.constant("pixel_offset", offset), output="normalised")
+    patch = network.arguments["patch"]
+    if patch > 1:
+        x = _add_patches(graph, x, patch)
     for name in ("block1", "block2"):
         x = _add_block(graph, x, name, getattr(network, name))
     x = graph.add("Transpose", x, output="pixelwise", perm=[0, 2, 3, 1])
@@ -78,6 +82,16 @@ def build_onnx(network: MNISTClassifier) -> onnx.ModelProto:
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _add_patches(graph: GraphBuilder, x: str, patch: int) -> str:
+    """PixelUnshuffle: (N, 1, S, S) -> (N, P*P, S/P, S/P)."""
+    side = GLYPH_SIDE // patch
+    split = graph.constant("split_shape", np.array([-1, side, patch, side, patch]))
+    x = graph.add("Reshape", x, split, output="split")
+    x = graph.add("Transpose", x, output="gathered", perm=[0, 2, 4, 1, 3])
+    joined = graph.constant("patch_shape", np.array([-1, patch * patch, side, side]))
+    return graph.add("Reshape", x, joined, output="patches")
 
 
 def _add_block(graph: GraphBuilder, x: str, name: str, block: nn.Sequential) -> str:

@@ -31,7 +31,7 @@ from mnist_classifier.training.checkpoint import (
     restore_optimizer,
 )
 from mnist_classifier.training.device import choose_device, choose_precision
-from mnist_classifier.training.evaluate import measure, predict_logits
+from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import MNISTClassifier, as_pixels
 
 # How often (in steps) progress is reported and a request to stop is seen.
@@ -161,7 +161,10 @@ class Trainer:
         self.autocast_dtype = choose_precision(config.precision, self.device)
         self._averaged_values, self._current_values = averaged_pairs(self.averaged, self.network)
         self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.network, config.weight_decay), lr=config.learning_rate, fused=True
+            parameter_groups(self.network, config.weight_decay),
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            fused=True,
         )
         self.steps_an_epoch = math.ceil(len(self.labels) / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
@@ -254,22 +257,33 @@ class Trainer:
             seen += len(rows)
             if index % REPORT_STEPS == 0 or seen == len(order):
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
+        if not self.config.ema_decay:
+            self._average(0.0)
         train_s = time.perf_counter() - started
-        validation = measure(
-            predict_logits(self.averaged, self.data.validation_images, device=self.device, dtype=self.autocast_dtype),
-            self.data.validation_labels,
-        )
+        validation_loss, validation_accuracy = self._validate()
         return EpochResult(
             epoch=epoch,
             epochs=self.config.epochs,
             train_loss=loss_sum.item() / seen,
             train_accuracy=correct.item() / seen,
-            validation_loss=validation.nll,
-            validation_accuracy=validation.accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             images_per_s=seen / train_s,
             elapsed_s=time.perf_counter() - self.started_at,
+            validation_s=time.perf_counter() - started - train_s,
         )
+
+    def _validate(self) -> tuple[float, float]:
+        """Loss and accuracy of the averaged weights; the loss is the one that is trained on.
+
+        Against plain labels, a network trained on smoothed ones would seem to
+        get worse while it gets better: its confidence is meant to stay low.
+        """
+        images, labels = self.data.validation_images, self.data.validation_labels
+        logits = predict_logits(self.averaged, images, device=self.device, dtype=self.autocast_dtype)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        return float(loss), float((logits.argmax(dim=1) == labels).double().mean())
 
     def _report(self, epoch: int, step: int, loss: float, accuracy: float, seen: int, started: float) -> None:
         if not math.isfinite(loss):
@@ -298,17 +312,17 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.step += 1
-        self._average()
+        if self.config.ema_decay:
+            self._average(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
         return loss.detach(), (logits.argmax(dim=1) == labels).sum()
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, decay: float) -> None:
         """Move the averaged weights towards the current ones.
 
         The decay starts small, so that the first steps are forgotten soon
         (Source: tf.train.ExponentialMovingAverage, num_updates).
         """
-        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step)) if self.config.ema_decay else 0.0
         torch._foreach_lerp_(self._averaged_values, self._current_values, 1 - decay)
 
 
@@ -316,9 +330,11 @@ def schedule_factor(progress: float, config: TrainConfig) -> float:
     """Learning rate at `progress` (0..1 of the run), as a part of its peak."""
     if config.schedule == "constant":
         return 1.0
-    if config.schedule == "one_cycle" and progress < config.warmup_fraction:
-        return 0.04 + 0.96 * progress / config.warmup_fraction
-    warmup = config.warmup_fraction if config.schedule == "one_cycle" else 0.0
+    warmup = 0.0 if config.schedule == "cosine" else config.warmup_fraction
+    if progress < warmup:
+        return 0.04 + 0.96 * progress / warmup
+    if config.schedule == "triangle":
+        return (1 - progress) / (1 - warmup)
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 

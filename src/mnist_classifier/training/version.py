@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,28 +15,31 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
+from safetensors.torch import load_file
 
 from mnist_classifier import __version__, dataset
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, WEIGHTS_FILE
+from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_temperature
 from mnist_classifier.training.card import render_card
 from mnist_classifier.training.device import choose_device, choose_precision
-from mnist_classifier.training.evaluate import measure, predict_logits
+from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.export import check_parity, save_onnx, save_weights
 from mnist_classifier.training.loop import TrainingData, TrainingResult
-from mnist_classifier.training.network import ARCHITECTURE, multiply_accumulates, parameter_count
+from mnist_classifier.training.network import ARCHITECTURE, MNISTClassifier, multiply_accumulates, parameter_count
+from mnist_classifier.training.report import Scored, build_report, metrics_of
 
 
-@dataclass(frozen=True)
+@dataclass
 class FinishedTraining:
-    """What is known when the last epoch is over."""
+    """What is known when the last epoch is over; first `describe`, then `write_files`."""
 
     config: TrainConfig
     data: TrainingData
     result: TrainingResult
     elapsed_s: float
     run_id: int
+    report: dict[str, Any] = field(init=False, default_factory=dict)
 
     def describe(self, test_images: npt.NDArray[np.uint8], test_labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
         """Calibrate on validation, score the test images once, write all of it down."""
@@ -42,28 +47,19 @@ class FinishedTraining:
         logits, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images)
-        validation = measure(logits, labels, temperature=temperature)
-        test = measure(
-            predict_logits(network, torch.from_numpy(test_images.copy())),
-            torch.from_numpy(test_labels.astype(np.int64)),
-            temperature=temperature,
-        )
+        validation = Scored(logits.numpy(), labels.numpy())
+        self.report = build_report(validation, score(network, test_images, test_labels), temperature)
         return {
             "name": f"{self.config.recipe}-{self.run_id}",
             "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "run_id": self.run_id,
-            "architecture": {
-                "class": ARCHITECTURE,
-                "arguments": network.arguments,
-                "parameters": parameter_count(network),
-                "multiply_accumulates": multiply_accumulates(network),
-            },
+            "architecture": describe_network(network),
             "classes": list(range(10)),
             "temperature": temperature,
             "thresholds": {"ambiguous_below": fit_ambiguity_threshold(logits, temperature)},
             "onnx_parity": onnx_parity,
             "config": self.config.to_dict(),
-            "defaults": TrainConfig().to_dict(),
+            "defaults": {**TrainConfig.from_mapping({"recipe": self.config.recipe}).to_dict(), "recipe": "classic"},
             "seed": self.config.seed,
             "data": {
                 "sha256": dataset.DATA_CHECKSUMS,
@@ -72,7 +68,7 @@ class FinishedTraining:
             },
             "training": self._training(),
             "libraries": libraries(),
-            "metrics": {"validation": validation.to_dict(), "test": test.to_dict()},
+            "metrics": metrics_of(self.report),
         }
 
     def _training(self) -> dict[str, Any]:
@@ -92,7 +88,49 @@ class FinishedTraining:
         """Fill the folder of the version, all but the manifest."""
         save_weights(self.result.network, folder / WEIGHTS_FILE)
         save_onnx(self.result.network, folder / ONNX_FILE)
-        (folder / CARD_FILE).write_text(render_card(manifest), "utf-8")
+        write_report(folder, manifest, self.report)
+
+
+def score(network: MNISTClassifier, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
+    """What a network says of (N, 28, 28) images, before calibration."""
+    return Scored(predict_logits(network, torch.from_numpy(images.copy())).numpy(), labels)
+
+
+def describe_network(network: MNISTClassifier) -> dict[str, Any]:
+    """How to build the network again, and its size."""
+    return {
+        "class": ARCHITECTURE,
+        "arguments": network.arguments,
+        "parameters": parameter_count(network),
+        "multiply_accumulates": multiply_accumulates(network),
+    }
+
+
+def write_report(folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
+    """Write the report for programs and the card for people."""
+    (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    (folder / CARD_FILE).write_text(render_card(manifest, report), "utf-8")
+
+
+def renew_report(folder: Path, data: TrainingData, test: dataset.Images) -> dict[str, Any]:
+    """Measure the weights in `folder` again and rewrite report, card and manifest; returns the manifest.
+
+    For the model in the box, when the report has got a new form.  Nothing is
+    trained, calibrated or chosen; what the manifest says of the making stays.
+    Raises ModelMissing, ModelCorrupt.
+
+        settings = Settings.from_environment()
+        data = worker.load_training_data(settings)
+        renew_report(PRETRAINED_DIR, data, dataset.load(settings.data_dirs(), dataset.TEST))
+    """
+    manifest = verify(folder)
+    network = MNISTClassifier(**manifest["architecture"]["arguments"])
+    network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    validation = score(network, data.validation_images.numpy(), data.validation_labels.numpy())
+    report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"])
+    manifest["metrics"] = metrics_of(report)
+    write_report(folder, manifest, report)
+    return write_manifest(folder, manifest)
 
 
 def libraries() -> dict[str, str]:

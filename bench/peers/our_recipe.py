@@ -1,0 +1,67 @@
+"""One of our recipes as a contestant of time_to_accuracy.py."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import torch
+import torch._dynamo  # for the reason that stands in pytorch_example.py
+
+from mnist_classifier import dataset
+from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.records import EpochResult
+from mnist_classifier.training.evaluate import measure, predict_logits
+from mnist_classifier.training.loop import Observer, StepProgress, TrainingData, train
+
+
+class Stopwatch:
+    """Times an epoch's training and what follows it, from the reports of the training loop.
+
+    The report of an epoch's last step ends the training; what comes after it
+    until the report of the epoch is evaluation.
+    """
+
+    def __init__(self, recipe: str) -> None:
+        self.recipe = recipe
+        self.setup_s = 0.0
+        self.epochs: list[dict[str, float]] = []
+        self.began = self.epoch_began = time.perf_counter()
+        self.trained: float | None = None
+
+    def on_step(self, progress: StepProgress) -> None:
+        """Note when the last step was over; without such a report all of the epoch counts as training."""
+        if progress.step == progress.steps:
+            self.trained = time.perf_counter()
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Write down the epoch and begin the next."""
+        now = time.perf_counter()
+        if not self.epochs:  # elapsed_s counts from the moment when the first epoch can begin
+            self.setup_s = max(0.0, now - self.began - result.elapsed_s)
+            self.epoch_began += self.setup_s
+        trained = self.trained or now
+        train_s, evaluation_s = trained - self.epoch_began, now - trained
+        accuracy = result.validation_accuracy
+        self.epochs.append({"train_s": train_s, "evaluation_s": evaluation_s, "validation_accuracy": accuracy})
+        print(f"{self.recipe}: epoch {result.epoch}: {train_s:.2f} s, validation {accuracy:.2%}", file=sys.stderr)
+        self.epoch_began, self.trained = time.perf_counter(), None
+
+
+def run(config: TrainConfig) -> dict[str, Any]:
+    """Load, train from arrays in memory, score the test images once."""
+    directories = Settings.from_environment().data_dirs()
+    train_set, test = dataset.load(directories, dataset.TRAIN), dataset.load(directories, dataset.TEST)
+    splits = dataset.split_train_validation(train_set.labels)
+    data = TrainingData.from_arrays(train_set.images, train_set.labels, *splits)
+    del train_set  # `data` holds a copy
+    stopwatch = Stopwatch(config.recipe)
+    result = train(config, data, Observer(stopwatch.on_step, stopwatch.on_epoch))
+    logits = predict_logits(result.network, torch.from_numpy(test.images))
+    return {
+        "seed": config.seed,
+        "setup_s": stopwatch.setup_s,
+        "epochs": stopwatch.epochs,
+        "test_accuracy": measure(logits, torch.from_numpy(test.labels).long()).accuracy,
+    }

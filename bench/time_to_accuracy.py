@@ -1,0 +1,188 @@
+"""Measure how soon training reaches 99.0 %, beside the pattern that everyone copies.
+
+    python bench/time_to_accuracy.py [--recipes classic,...] [--trials N] [--quick]
+
+The contestants are peers/pytorch_example.py and our recipes.  They take turns,
+each trial in a fresh process.  The clock starts when the data is in memory and
+the imports are over; evaluation is timed apart.  Validation images alone say
+when the target is reached, at the end of an epoch; the peer stops there, a
+recipe runs to its own end.  The test set is scored once a trial, at the end.
+Figures are medians over the trials; a trial that never reached the target
+counts as infinitely long.  A ratio over 1 is in our favour.
+
+--quick shows that it all works: one trial, one epoch each.
+--run NAME runs one contestant in this process and prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from measuring import RESULTS, load_average, machine, peak_mb, write_result
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.errors import InvalidConfig
+
+PEER = "pytorch_example"
+# What a contestant is judged by: of the costs, less is better.
+COSTS = ("epoch_s", "to_target_s", "to_target_with_evaluation_s", "peak_mb")
+FIGURES = (*COSTS, "test_accuracy")
+
+
+def main() -> None:
+    """Measure, print, write JSON; with --run, be one contestant."""
+    options = parse_options()
+    if options.run:
+        print(json.dumps(run_contestant(options)))
+        return
+    result: dict[str, Any] = {
+        "machine": machine(),
+        "command": " ".join(["python bench/time_to_accuracy.py", *sys.argv[1:]]),
+        "target": options.target,
+        "trials": options.trials,
+        "train_images": options.train_images,
+        "quick": options.quick,
+    }
+    result["contestants"] = compare(options)
+    name = "time_to_accuracy_quick" if options.quick else "time_to_accuracy"
+    write_result(name, result, table=table(result), folder=options.results)
+
+
+def parse_options() -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipes", default="classic", help="names, separated by commas")
+    parser.add_argument("--trials", type=int, default=3)
+    parser.add_argument("--target", type=float, default=0.99, help="validation accuracy, a fraction")
+    parser.add_argument("--max-epochs", type=int, default=14, help="where the peer gives up; 14 is its own number")
+    parser.add_argument("--train-images", type=int, default=0, help="use only the first so many; 0 uses all 55,000")
+    parser.add_argument("--quick", action="store_true", help="one trial, one epoch each")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
+    parser.add_argument("--run", metavar="NAME", help=f"run {PEER} or a recipe in this process")
+    parser.add_argument("--seed", type=int, default=0, help="with --run")
+    options = parser.parse_args()
+    options.recipes = options.recipes.split(",")
+    options.trials = 1 if options.quick else options.trials
+    options.max_epochs = 1 if options.quick else options.max_epochs
+    if options.trials < 1 or options.max_epochs < 1:
+        parser.error("--trials and --max-epochs must be at least 1")
+    try:
+        for name in [options.run] if options.run not in (None, PEER) else options.recipes:
+            configure(name, options)
+    except InvalidConfig as error:
+        parser.error(error.message)
+    return options
+
+
+def configure(recipe: str, options: argparse.Namespace) -> TrainConfig:
+    """The recipe as it is, but for the seed and what makes a trial small."""
+    small = {"epochs": 1} if options.quick else {}
+    return TrainConfig.from_mapping(
+        {"recipe": recipe, "seed": options.seed, "train_images": options.train_images, **small}
+    )
+
+
+def run_contestant(options: argparse.Namespace) -> dict[str, Any]:
+    """In the child: train as the contestant does; returns its epochs, test accuracy and memory."""
+    # torch is imported here alone: the memory of a child counts from what its parent held.
+    if options.run == PEER:
+        from peers import pytorch_example
+
+        facts = pytorch_example.run(options)
+    else:
+        from peers import our_recipe
+
+        facts = our_recipe.run(configure(options.run, options))
+    return {**facts, "peak_mb": peak_mb()}
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    """Let the contestants take turns; returns for each its figures, ratios to the peer and trials."""
+    names = [PEER, *options.recipes]
+    trials: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for seed in range(options.trials):
+        # There and back, so that a machine that slows down slows all of them.
+        for name in names if seed % 2 == 0 else reversed(names):
+            trials[name].append(run_child(name, seed, options))
+    medians = {name: {figure: median(trials[name], figure) for figure in FIGURES} for name in names}
+    return {
+        name: {
+            **medians[name],
+            "reached_target": sum(trial["to_target_s"] is not None for trial in trials[name]),
+            "times_better_than_peer": {key: ratio(medians[PEER][key], medians[name][key]) for key in COSTS},
+            "trials": trials[name],
+        }
+        for name in names
+    }
+
+
+def run_child(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One trial in a fresh process: what it printed, and the figures that follow from it."""
+    command = [sys.executable, __file__, "--run", name, "--seed", str(seed), "--target", str(options.target)]
+    command += ["--max-epochs", str(options.max_epochs), "--train-images", str(options.train_images)]
+    command += ["--quick"] if options.quick else []
+    before = load_average()
+    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    facts: dict[str, Any] = json.loads(printed)
+    return {**facts, **figures_of(facts, options.target), "load_before": before, "load_after": load_average()}
+
+
+def figures_of(facts: dict[str, Any], target: float) -> dict[str, float | None]:
+    """Seconds an epoch, and until the end of the first epoch that reached the target (None: none did)."""
+    epochs = facts["epochs"]
+    hits = [index for index, epoch in enumerate(epochs) if epoch["validation_accuracy"] >= target]
+    until = epochs[: hits[0] + 1] if hits else []
+    train_s = facts["setup_s"] + sum(epoch["train_s"] for epoch in until)
+    evaluation_s = sum(epoch["evaluation_s"] for epoch in until)
+    return {
+        "epoch_s": statistics.median(epoch["train_s"] for epoch in epochs),
+        "to_target_s": train_s if hits else None,
+        "to_target_with_evaluation_s": train_s + evaluation_s if hits else None,
+    }
+
+
+def median(trials: list[dict[str, Any]], figure: str) -> float | None:
+    """The median over the trials, where None is infinite; None when it is infinite itself."""
+    middle = statistics.median(math.inf if trial[figure] is None else trial[figure] for trial in trials)
+    return middle if math.isfinite(middle) else None
+
+
+def ratio(peer: float | None, ours: float | None) -> float | None:
+    """How many times less ours is; None where one of them is not known."""
+    return round(peer / ours, 2) if peer and ours else None
+
+
+def table(result: dict[str, Any]) -> str:
+    """The medians, one contestant a line, each with its ratio to the peer's."""
+    headings = ["s/epoch", f"s to {result['target']:.1%}", "with evaluation", "peak MB"]
+    lines = [f"{'':18}" + "".join(f"{heading:>20}" for heading in headings) + f"{'reached':>10}{'test':>10}"]
+    for name, entry in result["contestants"].items():
+        cells = [cell(entry[key], entry["times_better_than_peer"][key]) for key in COSTS]
+        reached = f"{entry['reached_target']} of {result['trials']}"
+        lines.append(f"{name:18}" + "".join(cells) + f"{reached:>10}{entry['test_accuracy']:>10.2%}")
+    trials = [trial for entry in result["contestants"].values() for trial in entry["trials"]]
+    machine_name = f"{result['machine']['processor']}, {result['machine']['cores']} cores"
+    lines.append(f"medians of {result['trials']} trial(s) each; {machine_name}; {load_range(trials)}")
+    return "\n".join(lines)
+
+
+def load_range(trials: list[dict[str, Any]]) -> str:
+    """How busy the machine was; a load above its cores means that others computed too, and the figures are void."""
+    loads = [trial[key] for trial in trials for key in ("load_before", "load_after") if trial[key] is not None]
+    return f"load {min(loads)} to {max(loads)}" if loads else "load unknown"
+
+
+def cell(value: float | None, times: float | None) -> str:
+    """A figure and, in brackets, its ratio to the peer's."""
+    shown = "-" if value is None else f"{value:.2f}"
+    return f"{shown:>10}{'' if times is None else f'({times:.2f}x)':>10}"
+
+
+if __name__ == "__main__":
+    main()

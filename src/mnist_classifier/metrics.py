@@ -1,0 +1,143 @@
+"""Figures of a classifier on a labelled set, in NumPy: how right, how honest, where wrong.
+
+What trains and what serves count with the same functions, and neither needs the other.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = "npt.NDArray[np.floating[Any]]"
+Integers: TypeAlias = "npt.NDArray[np.integer[Any]]"
+
+CLASSES = 10
+CALIBRATION_BINS = 15  # Source: Guo et al. 2017
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of one network on one set.
+
+    `interval` is the 95 % Wilson interval of the accuracy; `nll` is the mean
+    negative log-likelihood in nats; `ece` the expected calibration error over
+    15 equal-width bins; `confusion[true][predicted]` counts images.
+    """
+
+    images: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    nll: float
+    ece: float
+    confusion: list[list[int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        return {
+            **share_of(self.correct, self.images),
+            "nll": round(self.nll, 6),
+            "ece": round(self.ece, 6),
+            "confusion": self.confusion,
+        }
+
+
+def measure(logits: Floats, labels: Integers, *, temperature: float = 1.0) -> Measurement:
+    """Compare (N, 10) logits with (N,) labels."""
+    return _measure(log_softmax(logits, temperature), labels)
+
+
+def measure_probabilities(probabilities: Floats, labels: Integers) -> Measurement:
+    """Compare (N, 10) probabilities with (N,) labels."""
+    # float32 has no smaller positive number at full precision; a zero counts as that.
+    floor = float(np.finfo(np.float32).tiny)
+    return _measure(np.log(np.maximum(probabilities.astype(np.float64), floor)), labels)
+
+
+def log_softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """(N, 10) logits -> (N, 10) log-probabilities; what is not finite becomes NaN."""
+    # A training that diverged is measured too; its figures are NaN, which says enough.
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = logits.astype(np.float64) / temperature
+        scaled -= scaled.max(axis=1, keepdims=True)
+        result: npt.NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    return result
+
+
+def _measure(log_probabilities: npt.NDArray[np.float64], labels: Integers) -> Measurement:
+    rows, labels = np.arange(len(labels)), labels.astype(np.int64)
+    predictions = log_probabilities.argmax(axis=1)
+    hits = predictions == labels
+    correct, count = int(hits.sum()), len(labels)
+    return Measurement(
+        images=count,
+        correct=correct,
+        accuracy=correct / count,
+        interval=wilson_interval(correct, count),
+        nll=-float(log_probabilities[rows, labels].mean()),
+        ece=expected_calibration_error(np.exp(log_probabilities[rows, predictions]), hits),
+        confusion=confusion_matrix(predictions, labels).tolist(),
+    )
+
+
+def confusion_matrix(predictions: Integers, labels: Integers) -> npt.NDArray[np.int64]:
+    """Images by [true][predicted], (10, 10)."""
+    counts = np.bincount(labels * CLASSES + predictions, minlength=CLASSES**2)
+    return counts.reshape(CLASSES, CLASSES)
+
+
+def wilson_interval(successes: int, count: int) -> tuple[float, float]:
+    """95 % interval of a proportion (Source: Wilson 1927)."""
+    z = 1.959964
+    share = successes / count
+    denominator = 1 + z * z / count
+    centre = (share + z * z / (2 * count)) / denominator
+    margin = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / denominator
+    return centre - margin, centre + margin
+
+
+def expected_calibration_error(
+    confidences: Floats, hits: npt.NDArray[np.bool_], *, bins: int = CALIBRATION_BINS
+) -> float:
+    """Mean gap between confidence and accuracy, weighted by bin size (Source: Guo et al. 2017)."""
+    if not np.isfinite(confidences).all():
+        return math.nan
+    bin_of = np.minimum((confidences * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(bin_of, weights=confidences.astype(np.float64) - hits, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidences))
+
+
+def share_of(correct: int, images: int) -> dict[str, Any]:
+    """So many of so many right, with accuracy and its interval: plain values for a manifest."""
+    return {
+        "images": images,
+        "correct": correct,
+        "accuracy": round(correct / images, 6),
+        "interval_95": [round(bound, 6) for bound in wilson_interval(correct, images)],
+    }
+
+
+def per_class(confusion: list[list[int]]) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of each digit; None where nothing is divided by nothing."""
+    figures = []
+    for digit in range(CLASSES):
+        right = confusion[digit][digit]
+        images, predicted = sum(confusion[digit]), sum(row[digit] for row in confusion)
+        figures.append(
+            {
+                "digit": digit,
+                "images": images,
+                "precision": _ratio(right, predicted),
+                "recall": _ratio(right, images),
+                "f1": _ratio(2 * right, images + predicted),
+            }
+        )
+    return figures
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

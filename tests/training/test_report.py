@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from mnist_classifier import dataset
+from mnist_classifier.config import PRETRAINED_DIR, TrainConfig
+from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, verified_bytes, verify, write_manifest
+from mnist_classifier.metrics import measure
+from mnist_classifier.training.card import WRONG_IMAGES, render_card
+from mnist_classifier.training.loop import TrainingData, train
+from mnist_classifier.training.report import Scored, build_report, metrics_of
+from mnist_classifier.training.version import FinishedTraining, renew_report
+from tests.training.conftest import made_up_digits
+
+
+def scored(answers: list[tuple[int, int, int]], logit: float = 4.0) -> Scored:
+    """One image each: (label, prediction, second candidate)."""
+    logits = np.zeros((len(answers), 10), np.float32)
+    for row, (_, prediction, second) in zip(logits, answers, strict=True):
+        row[second], row[prediction] = logit - 1, logit
+    return Scored(logits, np.array([label for label, _, _ in answers], np.uint8))
+
+
+RIGHT = scored([(digit, digit, 9 - digit) for digit in range(10)])
+TWO_WRONG = scored([(0, 0, 1), (4, 9, 4), (2, 2, 1), (7, 1, 2)])
+
+
+def test_wrong_images_are_listed_with_the_second_candidate_and_disputed_ones_marked():
+    report = build_report(RIGHT, TWO_WRONG, 1.0, disputed=(1, 2, 5000))
+    first, second = report["test"]["wrong"]
+    assert (first["index"], first["label"], first["prediction"], first["second"]) == (1, 4, 9, 4)
+    assert (second["index"], second["label"], second["prediction"], second["second"]) == (3, 7, 1, 2)
+    assert (first["disputed"], second["disputed"]) == (True, False)
+    assert first["confidence"] / first["second_confidence"] == pytest.approx(np.e, rel=1e-4)
+
+
+def test_leaving_out_disputed_labels_has_a_name_of_its_own_and_changes_no_other_figure():
+    with_none, with_two = (build_report(RIGHT, TWO_WRONG, 1.0, disputed=d)["test"] for d in ((), (1, 2)))
+    assert with_two["without_disputed_labels"]["images"] == 2
+    assert with_two["without_disputed_labels"]["correct"] == 1
+    assert with_none["without_disputed_labels"]["accuracy"] == with_two["accuracy"] == 0.5
+    assert with_none["per_class"] == with_two["per_class"]
+
+
+def test_figures_before_and_after_calibration_stand_side_by_side():
+    report = build_report(RIGHT, TWO_WRONG, 2.0)
+    for split, answers in (("validation", RIGHT), ("test", TWO_WRONG)):
+        before, after = (measure(answers.logits, answers.labels, temperature=t) for t in (1.0, 2.0))
+        assert report[split]["uncalibrated"] == {"nll": round(before.nll, 6), "ece": round(before.ece, 6)}
+        assert (report[split]["nll"], report[split]["ece"]) == (round(after.nll, 6), round(after.ece, 6))
+        assert before.nll != after.nll
+
+
+def test_the_manifest_has_the_figures_but_not_the_long_lists():
+    report = build_report(RIGHT, TWO_WRONG, 1.0)
+    metrics = metrics_of(report)
+    assert set(metrics) == {"validation", "test"}
+    for split, figures in metrics.items():
+        assert set(figures) >= {"images", "correct", "accuracy", "interval_95", "nll", "ece", "confusion"}
+        assert not {"per_class", "wrong"} & set(figures)
+        assert figures.items() <= report[split].items()
+
+
+# --- the files of a version ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def finished(tiny_config: TrainConfig, tiny_data: TrainingData) -> FinishedTraining:
+    config = replace(tiny_config, epochs=1)
+    return FinishedTraining(config, tiny_data, train(config, tiny_data), elapsed_s=1.0, run_id=3)
+
+
+@pytest.fixture
+def test_set() -> dataset.Images:
+    return dataset.Images(*made_up_digits(300, seed=2))
+
+
+def save(finished: FinishedTraining, test_set: dataset.Images, folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    manifest = finished.describe(test_set.images, test_set.labels)
+    finished.write_files(folder, manifest)
+    return write_manifest(folder, manifest)
+
+
+def test_every_version_has_a_report_that_its_manifest_vouches_for(
+    finished: FinishedTraining, test_set: dataset.Images, tmp_path: Path
+):
+    manifest = save(finished, test_set, tmp_path / "version")
+    report = json.loads((tmp_path / "version" / REPORT_FILE).read_text("utf-8"))
+    assert REPORT_FILE in manifest["files"]
+    assert metrics_of(report) == manifest["metrics"]
+    assert report["temperature"] == manifest["temperature"]
+    assert len(report["test"]["wrong"]) == 300 - manifest["metrics"]["test"]["correct"]
+    assert all(test_set.labels[image["index"]] == image["label"] for image in report["test"]["wrong"])
+
+
+def test_a_report_can_be_made_again_from_the_weights_alone(
+    finished: FinishedTraining, test_set: dataset.Images, tmp_path: Path
+):
+    folder = tmp_path / "version"
+    manifest = save(finished, test_set, folder)
+    before = {name: (folder / name).read_bytes() for name in manifest["files"]}
+    for name in (REPORT_FILE, CARD_FILE):
+        (folder / name).unlink()
+    write_manifest(folder, {**manifest, "metrics": {}})
+    assert renew_report(folder, finished.data, test_set) == manifest
+    assert verify(folder) == manifest
+    assert {name: (folder / name).read_bytes() for name in manifest["files"]} == before
+
+
+def card_of(wrong: int) -> str:
+    """The card of the model in the box, had it read so many test images wrong."""
+    manifest = verify(PRETRAINED_DIR)
+    report = json.loads((PRETRAINED_DIR / REPORT_FILE).read_text("utf-8"))
+    one = build_report(RIGHT, TWO_WRONG, 1.0, disputed=(1,))["test"]["wrong"][0]
+    report["test"]["wrong"] = [{**one, "index": index, "confidence": index / 1000} for index in range(wrong)]
+    return render_card(manifest, report)
+
+
+def test_the_card_shows_the_wrong_images_the_surest_first():
+    card = card_of(2)
+    assert "2, the surest first" in card
+    assert card.index("| 1* | 4 | 9 |") < card.index("| 0* | 4 | 9 |")
+
+
+def test_a_card_stays_short_when_much_is_wrong():
+    card = card_of(WRONG_IMAGES + 50)
+    assert card.count("* | 4 | 9 |") == WRONG_IMAGES
+    assert f"{WRONG_IMAGES + 50}; the {WRONG_IMAGES} surest, all are in report.json" in card
+
+
+def test_a_card_without_mistakes_says_so():
+    assert "reads wrong\n\nNone.\n" in card_of(0)
+
+
+# --- the model in the box -----------------------------------------------------------------------------
+
+
+def onnx_logits(images: np.ndarray) -> np.ndarray:
+    data = verified_bytes(PRETRAINED_DIR, ONNX_FILE, verify(PRETRAINED_DIR))
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run(["logits"], {"glyphs": part})[0] for part in np.split(images, 20)])
+
+
+def assert_same(found: Any, expected: Any, where: str) -> None:
+    """Equal but for the last digits of numbers, which differ between processors."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        for key, value in expected.items():
+            assert_same(found[key], value, f"{where}.{key}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), where
+        for index, value in enumerate(expected):
+            assert_same(found[index], value, f"{where}[{index}]")
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, abs=2e-5), where
+    else:
+        assert found == expected, where
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_the_report_of_the_model_in_the_box_is_what_its_onnx_graph_does(mnist_dirs: list[Path]):
+    test, training = dataset.load(mnist_dirs, dataset.TEST), dataset.load(mnist_dirs, dataset.TRAIN)
+    _, rows = dataset.split_train_validation(training.labels)
+    manifest = verify(PRETRAINED_DIR)
+    computed = build_report(
+        Scored(onnx_logits(training.images[rows]), training.labels[rows]),
+        Scored(onnx_logits(test.images), test.labels),
+        manifest["temperature"],
+    )
+    report = json.loads((PRETRAINED_DIR / REPORT_FILE).read_text("utf-8"))
+    assert_same(computed, report, "report")
+    assert manifest["metrics"] == metrics_of(report)
+    assert (PRETRAINED_DIR / CARD_FILE).read_text("utf-8") == render_card(manifest, report)
+
+
+@pytest.mark.mnist
+def test_the_disputed_labels_are_those_that_the_raters_were_shown(mnist_dirs: list[Path]):
+    labels = dataset.load(mnist_dirs, dataset.TEST).labels
+    # Source: "given_original_label" in cleanlab/label-errors, mturk/mnist_mturk.json.
+    shown = [8, 0, 9, 4, 2, 5, 6, 6, 5, 5, 0, 1, 4, 6, 5]
+    assert labels[list(dataset.DISPUTED_TEST_LABELS)].tolist() == shown
