@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from mnist_classifier import dataset, runs
 from mnist_classifier.cli import main
-from mnist_classifier.config import PRETRAINED_DIR, Settings
+from mnist_classifier.config import PRETRAINED_DIR, RECIPES, Settings
 from mnist_classifier.decode import encode_png
 from mnist_classifier.errors import PortTaken
 from mnist_classifier.manifest import read_manifest
@@ -131,6 +131,24 @@ def test_evaluate_tells_the_figures_of_the_manifest_without_pytorch(with_mnist: 
     assert f"95 % interval {low:.2%} to {high:.2%}" in result.stdout
     assert f"likelihood {test['nll']:.4f}, calibration error {test['ece']:.2%}" in result.stdout
     assert result.stdout.endswith("set()\n")
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_several_seeds_are_summed_up_and_the_best_serves(with_mnist: Path):
+    output = mnist("train", *QUICK, "--seeds", "2", "--seed", "5")
+    assert "saved as version 2" in output
+    assert re.search(r"test +accuracy over 2 seeds: [\d.]+% ± [\d.]+% \(95 % interval", output)
+    best = re.search(r"version (\d) has the least validation loss", output)
+    assert best is not None
+    assert re.search(rf"^\* +{best[1]} ", mnist("models"), re.MULTILINE)
+    seeds = [json.loads((with_mnist / "models" / n / "manifest.json").read_text())["seed"] for n in "12"]
+    assert seeds == [5, 6]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_listed(name: str):
+    assert re.search(rf"^{name} ", mnist("train", "--list-recipes"), re.MULTILINE)
 
 
 @pytest.mark.mnist

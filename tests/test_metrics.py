@@ -89,3 +89,10 @@ def test_precision_and_recall_of_each_digit():
     assert figures[4] == {"digit": 4, "images": 8, "precision": 1.0, "recall": 0.75, "f1": round(12 / 14, 6)}
     assert figures[9] == {"digit": 9, "images": 8, "precision": 0.8, "recall": 1.0, "f1": round(16 / 18, 6)}
     assert figures[0] == {"digit": 0, "images": 0, "precision": None, "recall": None, "f1": None}
+
+
+def test_spread_over_seeds_of_a_case_worked_by_hand():
+    assert metrics.spread([0.9950, 0.9960, 0.9970]) == (
+        "99.600% ± 0.100% (95 % interval of the mean 99.352% to 99.848%)"
+    )
+    assert metrics.spread([0.5]) == "50.000%"

@@ -20,7 +20,7 @@ from mnist_classifier import __version__, dataset
 from mnist_classifier.config import RECIPES, Settings, TrainConfig
 from mnist_classifier.decode import decode_image
 from mnist_classifier.errors import InvalidInput, MnistError, TrainingUnavailable
-from mnist_classifier.metrics import measure_probabilities, wilson_interval
+from mnist_classifier.metrics import measure_probabilities, spread, wilson_interval
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion, Reading, Run
 from mnist_classifier.registry import Registry
@@ -112,19 +112,35 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
     callback=list_recipes,
     help="List the presets that --recipe may name.",
 )
-def train(data_dir: Path | None, **flags: Any) -> None:
+@click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
+def train(data_dir: Path | None, seeds: int | None, **flags: Any) -> None:
     """Train a network on MNIST, and put it into production.
 
     Ctrl-C keeps the best weights so far as a version that is not in production.
     """
     config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
     settings = Settings.from_environment(data_dir=data_dir)
+    versions = []
+    for seed in range(config.seed, config.seed + (seeds or 1)):
+        with opened_store(settings) as store:
+            run = Runs(store).create(dataclasses.replace(config, seed=seed))
+        versions.append(_carry_out(settings, run))
+    if seeds:
+        _conclude_seeds(settings, versions)
+
+
+def _conclude_seeds(settings: Settings, versions: Sequence[ModelVersion]) -> None:
+    """Print mean and spread over the seeds; the best on the validation split goes into production."""
+    for split in ("validation", "test"):
+        accuracies = [version.metrics[split]["accuracy"] for version in versions]
+        click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
+    best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
     with opened_store(settings) as store:
-        run = Runs(store).create(config)
-    _carry_out(settings, run)
+        Registry(settings.models_dir, store).promote(best.version)
+    click.echo(f"version {best.version} has the least validation loss and is in production")
 
 
-def _carry_out(settings: Settings, run: Run) -> None:
+def _carry_out(settings: Settings, run: Run) -> ModelVersion:
     """Do the work of a queued run in this process, and show it."""
     try:
         from mnist_classifier.worker import Report, execute
@@ -144,6 +160,9 @@ def _carry_out(settings: Settings, run: Run) -> None:
     finally:
         display.close()
     click.echo(_summary(outcome.version, settings, outcome.promoted))
+    if not outcome.promoted:
+        raise click.exceptions.Exit(0)  # Ctrl-C ends the seeds to come as well
+    return outcome.version
 
 
 class TrainingDisplay:

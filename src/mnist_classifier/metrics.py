@@ -6,6 +6,8 @@ What trains and what serves count with the same functions, and neither needs the
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,3 +143,23 @@ def per_class(confusion: list[list[int]]) -> list[dict[str, Any]]:
 
 def _ratio(part: int, whole: int) -> float | None:
     return round(part / whole, 6) if whole else None
+
+
+# Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
+T_95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+def spread(shares: Sequence[float]) -> str:
+    """Mean, standard deviation and the mean's 95 % interval (Student's t) of proportions, as text."""
+    mean = statistics.mean(shares)
+    if len(shares) < 2:
+        return f"{mean:.3%}"
+    deviation = statistics.stdev(shares)
+    freedom = len(shares) - 1
+    margin = (T_95[freedom - 1] if freedom <= len(T_95) else 1.96) * deviation / math.sqrt(len(shares))
+    low, high = mean - margin, mean + margin
+    return f"{mean:.3%} ± {deviation:.3%} (95 % interval of the mean {low:.3%} to {high:.3%})"
