@@ -186,11 +186,12 @@ def test_form_sends_only_what_was_filled_in(scripted: Scripted) -> None:
         route.fulfill(status=202, content_type="application/json", body=body)
 
     visitor.page.route("**/retrain", start)
+    visitor.page.get_by_label("Recipe").select_option("fast")
     visitor.page.get_by_label("Epochs").fill("5")
     visitor.find("training-start").click()
 
     expect(visitor.find("training-cancel")).to_be_visible()
-    assert sent == [{"epochs": 5}]
+    assert sent == [{"recipe": "fast", "epochs": 5}]
 
 
 def test_refused_setting_is_marked_with_the_servers_message(scripted: Scripted) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from mnist_classifier.config import RECIPES
+
 blueprint = Blueprint("pages", __name__)
 
 
@@ -16,4 +18,4 @@ def home() -> str:
 @blueprint.get("/mnist")
 def mnist() -> str:
     """The full recogniser."""
-    return render_template("mnist.html")
+    return render_template("mnist.html", recipes=RECIPES)

@@ -106,10 +106,11 @@ export class TrainingPanel {
 
   /** Only what was filled in: the recipe knows the rest. */
   #config() {
-    /** @type {Record<string, number>} */
+    /** @type {Record<string, number | string>} */
     const config = {};
-    for (const [name, value] of new FormData(this.#form)) {
-      if (typeof value === "string" && value.trim() !== "") config[name] = Number(value);
+    for (const control of this.#form.querySelectorAll("input, select")) {
+      const { name, value } = /** @type {HTMLInputElement | HTMLSelectElement} */ (control);
+      if (value.trim() !== "") config[name] = control instanceof HTMLSelectElement ? value : Number(value);
     }
     return config;
   }
@@ -117,8 +118,8 @@ export class TrainingPanel {
   /** @param {string} message @param {string | null} fieldName */
   #showFieldError(message, fieldName) {
     write(this.#error, message);
-    for (const input of this.#form.querySelectorAll("input")) {
-      if (input.name === fieldName) input.setAttribute("aria-invalid", "true");
+    for (const input of this.#form.querySelectorAll("input, select")) {
+      if (input.getAttribute("name") === fieldName) input.setAttribute("aria-invalid", "true");
       else input.removeAttribute("aria-invalid");
     }
   }
