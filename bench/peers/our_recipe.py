@@ -12,8 +12,9 @@ import torch._dynamo  # for the reason that stands in pytorch_example.py
 from mnist_classifier import dataset
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.records import EpochResult
+from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.evaluate import measure, predict_logits
-from mnist_classifier.training.loop import Observer, StepProgress, TrainingData, train
+from mnist_classifier.training.loop import Observer, StepProgress, train
 
 
 class Stopwatch:

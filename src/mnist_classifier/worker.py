@@ -23,7 +23,8 @@ from mnist_classifier.records import EpochResult, ModelVersion, RunStatus
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.training.loop import Observer, StepProgress, TrainingData, TrainingResult, train
+from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.loop import Observer, StepProgress, TrainingResult, train
 from mnist_classifier.training.version import FinishedTraining
 
 HEARTBEAT_S = 1.0

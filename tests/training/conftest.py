@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.training.loop import TrainingData
+from mnist_classifier.training.data import TrainingData
 
 TINY = {
     "epochs": 2,

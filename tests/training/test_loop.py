@@ -10,10 +10,12 @@ import torch
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
 from mnist_classifier.records import EpochResult
+from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.evaluate import measure, predict_logits
-from mnist_classifier.training.loop import Observer, StepProgress, TrainingData, schedule_factor, train
+from mnist_classifier.training.loop import Observer, StepProgress, train
 from mnist_classifier.training.network import MNISTClassifier
+from mnist_classifier.training.optimisation import schedule_factor
 
 
 def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):

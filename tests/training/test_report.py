@@ -14,7 +14,8 @@ from mnist_classifier.config import PRETRAINED_DIR, TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, verified_bytes, verify, write_manifest
 from mnist_classifier.metrics import measure
 from mnist_classifier.training.card import WRONG_IMAGES, render_card
-from mnist_classifier.training.loop import TrainingData, train
+from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.loop import train
 from mnist_classifier.training.report import Scored, build_report, metrics_of
 from mnist_classifier.training.version import FinishedTraining, renew_report
 from tests.training.conftest import made_up_digits

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,42 +29,14 @@ from mnist_classifier.training.checkpoint import (
     prefixed,
     restore_optimizer,
 )
+from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import MNISTClassifier, as_pixels
+from mnist_classifier.training.optimisation import parameter_groups, schedule_factor
 
 # How often (in steps) progress is reported and a request to stop is seen.
 REPORT_STEPS = 10
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """uint8 images (N, 28, 28) and int64 labels (N,) of the two splits."""
-
-    train_images: Tensor
-    train_labels: Tensor
-    validation_images: Tensor
-    validation_labels: Tensor
-
-    @classmethod
-    def from_arrays(
-        cls, images: np.ndarray, labels: np.ndarray, train_rows: np.ndarray, validation_rows: np.ndarray
-    ) -> TrainingData:
-        """Cut the two splits out of the training file's arrays."""
-        pixels, classes = torch.from_numpy(images.copy()), torch.from_numpy(labels.astype(np.int64))
-        train, validation = torch.from_numpy(train_rows), torch.from_numpy(validation_rows)
-        return cls(pixels[train], classes[train], pixels[validation], classes[validation])
-
-    def limited(self, count: int) -> TrainingData:
-        """Keep the first `count` training images; 0 keeps all."""
-        if count == 0 or count >= len(self.train_labels):
-            return self
-        return TrainingData(
-            self.train_images[:count],
-            self.train_labels[:count],
-            self.validation_images,
-            self.validation_labels,
-        )
 
 
 @dataclass(frozen=True)
@@ -326,29 +297,8 @@ class Trainer:
         torch._foreach_lerp_(self._averaged_values, self._current_values, 1 - decay)
 
 
-def schedule_factor(progress: float, config: TrainConfig) -> float:
-    """Learning rate at `progress` (0..1 of the run), as a part of its peak."""
-    if config.schedule == "constant":
-        return 1.0
-    warmup = 0.0 if config.schedule == "cosine" else config.warmup_fraction
-    if progress < warmup:
-        return 0.04 + 0.96 * progress / warmup
-    if config.schedule == "triangle":
-        return (1 - progress) / (1 - warmup)
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
-
-
 def averaged_pairs(averaged: nn.Module, current: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """The floating-point tensors of two equal networks, in the same order."""
     pairs = zip(averaged.state_dict().values(), current.state_dict().values(), strict=True)
     floating = [(a, c) for a, c in pairs if a.is_floating_point()]
     return [a for a, _ in floating], [c for _, c in floating]
-
-
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay for matrices and kernels, none for biases and BatchNorm."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]

@@ -22,10 +22,11 @@ from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_temperature
 from mnist_classifier.training.card import render_card
+from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.export import check_parity, save_onnx, save_weights
-from mnist_classifier.training.loop import TrainingData, TrainingResult
+from mnist_classifier.training.loop import TrainingResult
 from mnist_classifier.training.network import ARCHITECTURE, MNISTClassifier, multiply_accumulates, parameter_count
 from mnist_classifier.training.report import Scored, build_report, metrics_of
 

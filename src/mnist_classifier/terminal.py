@@ -1,0 +1,92 @@
+"""What the command line shows: trainings as they go, readings, summaries."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.records import ModelVersion, Reading
+
+
+class TrainingDisplay:
+    """A progress bar for each epoch and one line when it ends."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.epochs = config.epochs
+        self.bar: tqdm[Any] | None = None
+        self.started_at = time.monotonic()
+
+    def on_step(self, progress: Any) -> None:
+        """Move the bar."""
+        if self.bar is None:
+            self.bar = tqdm(total=progress.steps * self.epochs, unit="step", leave=False, disable=None, file=sys.stderr)
+        self.bar.n = (progress.epoch - 1) * progress.steps + progress.step
+        self.bar.set_description(f"epoch {progress.epoch}/{self.epochs}", refresh=False)
+        self.bar.set_postfix_str(
+            f"loss {progress.loss:.4f}, accuracy {progress.accuracy:.2%}, {progress.images_per_s:,.0f} images/s"
+        )
+
+    def on_epoch(self, result: Any) -> None:
+        """Print the epoch."""
+        tqdm.write(
+            f"epoch {result.epoch:2}/{result.epochs}  "
+            f"loss {result.train_loss:.4f}  accuracy {result.train_accuracy:.2%}  "
+            f"validation loss {result.validation_loss:.4f}  accuracy {result.validation_accuracy:.2%}  "
+            f"{result.images_per_s:,.0f} images/s  {result.elapsed_s:.1f} s"
+        )
+
+    def on_message(self, text: str) -> None:
+        """Print a remark."""
+        self.close()
+        click.echo(f"{text} ...")
+
+    def on_download(self, done_bytes: int, total_bytes: int) -> None:
+        """Show the download of MNIST."""
+        if self.bar is None:
+            self.bar = tqdm(total=total_bytes, unit="B", unit_scale=True, desc="downloading MNIST", leave=False)
+        self.bar.total = total_bytes
+        self.bar.update(done_bytes - self.bar.n)
+        if done_bytes >= total_bytes:
+            self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+def summary(version: ModelVersion, settings: Settings, promoted: bool) -> str:
+    """What a finished training gave, for people."""
+    test, validation = version.metrics["test"], version.metrics["validation"]
+    low, high = test["interval_95"]
+    state = (
+        "in production" if promoted else f"not in production; `mnist models promote {version.version}` puts it there"
+    )
+    return (
+        f"validation accuracy  {validation['accuracy']:.2%}  ({validation['images']:,} images)\n"
+        f"test accuracy        {test['accuracy']:.2%}  ({test['images']:,} images, 95 % interval "
+        f"{low:.2%} to {high:.2%})\n"
+        f"ONNX against torch   largest difference of a logit {version.manifest['onnx_parity']:.1e}\n"
+        f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
+        f"saved as version {version.version} in {settings.models_dir / str(version.version)}, {state}"
+    )
+
+
+def reading_as_json(path: str, reading: Reading) -> str:
+    """One line of JSON."""
+    return json.dumps({"file": path, **dataclasses.asdict(reading), "verdict": reading.verdict.value})
+
+
+def reading_as_text(reading: Reading) -> str:
+    """Digit, confidence and verdict, between tabs."""
+    digit = "-" if reading.prediction is None else str(reading.prediction)
+    confidence = min(reading.confidence, 0.9999)  # no reading is certain, and rounding must not make it so
+    return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}"
