@@ -12,6 +12,8 @@ import pytest
 
 from mnist_classifier import dataset
 from mnist_classifier.config import Settings
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
 from tests.mirror import StartMirror, running_mirrors
 
 
@@ -23,6 +25,20 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for folder in (settings.home / "data" / "mnist", settings.models_dir, settings.logs_dir):
         folder.mkdir(parents=True)
     return settings
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """The database of that installation."""
+    store = Store(settings.resolved_database_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def runs(store: Store) -> Runs:
+    """Its trainings."""
+    return Runs(store)
 
 
 @pytest.fixture(scope="session")

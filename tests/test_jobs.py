@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,18 +33,6 @@ QUICK = TrainConfig(
 LONG = replace(QUICK, epochs=1000, patience=0, train_images=500)
 
 pytestmark = [pytest.mark.slow]
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings.resolved_database_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def runs(store: Store) -> Runs:
-    return Runs(store)
 
 
 @pytest.fixture

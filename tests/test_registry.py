@@ -4,7 +4,6 @@ import errno
 import json
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.store import Store
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings.resolved_database_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,18 +13,6 @@ from mnist_classifier.records import RunStatus
 from mnist_classifier.runs import STALE_AFTER, Runs
 from mnist_classifier.store import Store, now
 from mnist_classifier.store import runs as runs_table
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    store = Store(settings.resolved_database_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def runs(store: Store) -> Runs:
-    return Runs(store)
 
 
 def test_a_run_lives_from_queued_to_its_end(runs: Runs):
