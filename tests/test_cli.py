@@ -20,10 +20,11 @@ from click.testing import CliRunner
 
 from mnist_classifier import dataset, runs
 from mnist_classifier.cli import main
-from mnist_classifier.config import PRETRAINED_DIR, RECIPES, Settings
+from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.decode import encode_png
 from mnist_classifier.errors import PortTaken
 from mnist_classifier.manifest import read_manifest
+from mnist_classifier.recipes import RECIPES
 from mnist_classifier.web.server import open_port
 
 ROOT = Path(__file__).parents[1]

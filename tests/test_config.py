@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mnist_classifier.config import RECIPES, Settings, TrainConfig
+from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import InvalidConfig
+from mnist_classifier.recipes import RECIPES
 
 
 def test_the_default_recipe_is_the_documented_one():

@@ -15,10 +15,11 @@ import click
 import numpy as np
 
 from mnist_classifier import __version__, dataset
-from mnist_classifier.config import RECIPES, Settings, TrainConfig
+from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.decode import decode_image
 from mnist_classifier.errors import InvalidInput, MnistError, TrainingUnavailable
 from mnist_classifier.metrics import measure_probabilities, spread, wilson_interval
+from mnist_classifier.recipes import RECIPES
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion, Run
 from mnist_classifier.registry import Registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from mnist_classifier.config import RECIPES
+from mnist_classifier.recipes import RECIPES
 
 blueprint = Blueprint("pages", __name__)
 
