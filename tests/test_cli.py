@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import mnist_classifier
 from mnist_classifier import dataset, runs
 from mnist_classifier.cli import main
 from mnist_classifier.config import PRETRAINED_DIR, Settings
@@ -145,6 +146,16 @@ def test_several_seeds_are_summed_up_and_the_best_serves(with_mnist: Path):
     assert re.search(rf"^\* +{best[1]} ", mnist("models"), re.MULTILINE)
     seeds = [json.loads((with_mnist / "models" / n / "manifest.json").read_text())["seed"] for n in "12"]
     assert seeds == [5, 6]
+
+
+@pytest.mark.parametrize("command", [["train"], ["runs", "resume", "1"]])
+def test_without_pytorch_nothing_is_queued(home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]):
+    monkeypatch.delattr(mnist_classifier, "worker", raising=False)
+    monkeypatch.setitem(sys.modules, "mnist_classifier.worker", None)
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "mnist-classifier[train]" in result.output
+    assert mnist("runs") == ""
 
 
 @pytest.mark.parametrize("name", RECIPES)

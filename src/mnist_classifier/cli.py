@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import numpy as np
@@ -26,6 +27,9 @@ from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.terminal import TrainingDisplay, reading_as_json, reading_as_text, summary
+
+if TYPE_CHECKING:
+    from mnist_classifier.worker import Outcome
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -120,11 +124,12 @@ def train(data_dir: Path | None, seeds: int | None, **flags: Any) -> None:
     """
     config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
     settings = Settings.from_environment(data_dir=data_dir)
+    worker = _training_worker()
     versions = []
     for seed in range(config.seed, config.seed + (seeds or 1)):
         with opened_store(settings) as store:
             run = Runs(store).create(dataclasses.replace(config, seed=seed))
-        versions.append(_carry_out(settings, run))
+        versions.append(_carry_out(worker, settings, run))
     if seeds:
         _conclude_seeds(settings, versions)
 
@@ -140,20 +145,25 @@ def _conclude_seeds(settings: Settings, versions: Sequence[ModelVersion]) -> Non
     click.echo(f"version {best.version} has the least validation loss and is in production")
 
 
-def _carry_out(settings: Settings, run: Run) -> ModelVersion:
-    """Do the work of a queued run in this process, and show it."""
+def _training_worker() -> ModuleType:
+    """The worker; asked for before a run is queued, so that none is left behind without PyTorch."""
     try:
-        from mnist_classifier.worker import Report, execute
+        from mnist_classifier import worker
     except ModuleNotFoundError as error:
         raise TrainingUnavailable(
             f"training needs {error.name}, which is not installed: pip install 'mnist-classifier[train]'"
         ) from error
+    return worker
+
+
+def _carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
+    """Do the work of a queued run in this process, and show it."""
     display = TrainingDisplay(TrainConfig.from_mapping(run.config))
     try:
-        outcome = execute(
+        outcome: Outcome = worker.execute(
             settings,
             run.id,
-            Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
+            worker.Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
         )
     except KeyboardInterrupt:
         raise click.ClickException("cancelled before there was anything to keep") from None
@@ -313,9 +323,10 @@ def cancel(run_id: int) -> None:
 def resume(run_id: int, data_dir: Path | None) -> None:
     """Go on with a training that broke off, from its last whole epoch."""
     settings = Settings.from_environment(data_dir=data_dir)
+    worker = _training_worker()
     with opened_store(settings) as store:
         run = Runs(store).reopen(run_id)
-    _carry_out(settings, run)
+    _carry_out(worker, settings, run)
 
 
 @contextlib.contextmanager

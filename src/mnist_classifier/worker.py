@@ -134,7 +134,6 @@ class _Job:
         return self._conclude(version, result)
 
     def _conclude(self, version: ModelVersion, result: TrainingResult) -> Outcome:
-        self.checkpoint.unlink(missing_ok=True)
         accuracy = version.metrics["test"]["accuracy"]
         if result.cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
@@ -143,6 +142,8 @@ class _Job:
             self.registry.promote(version.version)
             message = f"version {version.version}: {accuracy:.2%} on the test images"
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
+        # Last: whatever stops this process before, the run can still go on.
+        self.checkpoint.unlink(missing_ok=True)
         return Outcome(version, promoted=not result.cancelled)
 
     def _on_step(self, progress: StepProgress) -> None:
