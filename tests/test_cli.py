@@ -148,6 +148,19 @@ def test_several_seeds_are_summed_up_and_the_best_serves(with_mnist: Path):
     assert seeds == [5, 6]
 
 
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_an_ensemble_of_several_seeds_serves_as_one_version(with_mnist: Path):
+    output = mnist("train", *QUICK, "--ensemble", "2")
+    assert "saved as version 3" in output
+    assert re.search(r"^\* +3  ensemble-of-2 ", mnist("models"), re.MULTILINE)
+    manifest = json.loads((with_mnist / "models" / "3" / "manifest.json").read_text())
+    assert (manifest["training"]["members"], manifest["training"]["seeds"]) == ([1, 2], [0, 1])
+    assert "--ensemble 2 " in (with_mnist / "models" / "3" / "MODEL_CARD.md").read_text()
+    right = manifest["metrics"]["test"]["correct"]
+    assert f"{right} of 10000 right" in mnist("evaluate")
+
+
 @pytest.mark.parametrize("command", [["train"], ["runs", "resume", "1"]])
 def test_without_pytorch_nothing_is_queued(home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]):
     monkeypatch.delattr(mnist_classifier, "worker", raising=False)

@@ -117,32 +117,44 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
     help="List the presets that --recipe may name.",
 )
 @click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
-def train(data_dir: Path | None, seeds: int | None, **flags: Any) -> None:
+@click.option("--ensemble", type=click.IntRange(2, 100), help="Train so many seeds and serve them together.")
+def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, **flags: Any) -> None:
     """Train a network on MNIST, and put it into production.
 
     Ctrl-C keeps the best weights so far as a version that is not in production.
     """
+    if seeds and ensemble:
+        raise click.UsageError("--ensemble names the number of seeds already; leave out --seeds")
     config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
     settings = Settings.from_environment(data_dir=data_dir)
     worker = _training_worker()
     versions = []
-    for seed in range(config.seed, config.seed + (seeds or 1)):
+    for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):
         with opened_store(settings) as store:
             run = Runs(store).create(dataclasses.replace(config, seed=seed))
         versions.append(_carry_out(worker, settings, run))
-    if seeds:
-        _conclude_seeds(settings, versions)
+    if ensemble:
+        _show_spread(versions)
+        combined = worker.combine(settings, versions)
+        _promote(settings, combined)
+        click.echo(summary(combined, settings, promoted=True))
+    elif seeds:
+        _show_spread(versions)
+        best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
+        _promote(settings, best)
+        click.echo(f"version {best.version} has the least validation loss and is in production")
 
 
-def _conclude_seeds(settings: Settings, versions: Sequence[ModelVersion]) -> None:
-    """Print mean and spread over the seeds; the best on the validation split goes into production."""
+def _show_spread(versions: Sequence[ModelVersion]) -> None:
+    """Print mean and spread over the seeds."""
     for split in ("validation", "test"):
         accuracies = [version.metrics[split]["accuracy"] for version in versions]
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
-    best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
+
+
+def _promote(settings: Settings, version: ModelVersion) -> None:
     with opened_store(settings) as store:
-        Registry(settings.models_dir, store).promote(best.version)
-    click.echo(f"version {best.version} has the least validation loss and is in production")
+        Registry(settings.models_dir, store).promote(version.version)
 
 
 def _training_worker() -> ModuleType:

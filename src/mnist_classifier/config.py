@@ -80,6 +80,8 @@ class TrainConfig:
     conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)
     conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px")
     conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px")
+    conv1_layers: int = setting(1, "convolutions in the first block", low=1, high=4)
+    conv2_layers: int = setting(1, "convolutions in the second block", low=1, high=4)
     hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
     conv_dropout: float = setting(0.1, "dropout after each convolutional block", low=0.0, high=0.9)
     hidden_dropout: float = setting(0.3, "dropout before the last layer", low=0.0, high=0.9)

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 
@@ -24,8 +24,9 @@ from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer, StepProgress, TrainingResult, train
-from mnist_classifier.training.version import FinishedTraining
+from mnist_classifier.training.version import FinishedTraining, ensemble_facts, training_facts
 
 HEARTBEAT_S = 1.0
 # Progress inside an epoch is recorded so often, which bounds the log.
@@ -128,7 +129,8 @@ class _Job:
         elapsed_s = time.perf_counter() - started
         self._say("measuring and exporting")
         test = dataset.load(directories, dataset.TEST)
-        finished = FinishedTraining(self.config, data, result, elapsed_s, self.run_id)
+        facts = training_facts(self.config, data, result, elapsed_s)
+        finished = FinishedTraining(self.config, data, result.network, facts, self.run_id)
         manifest = finished.describe(test.images, test.labels)
         version = self.registry.save(manifest, lambda folder: finished.write_files(folder, manifest))
         return self._conclude(version, result)
@@ -159,6 +161,26 @@ class _Job:
     def _say(self, text: str) -> None:
         self.runs.add_event(self.run_id, "message", {"text": text})
         self.report.on_message(text)
+
+
+def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion:
+    """Make one version of several, whose probabilities are averaged; it is not in production yet.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    store = Store(settings.resolved_database_url)
+    try:
+        registry = Registry(settings.models_dir, store)
+        networks = [load_network(registry.folder(member.version)) for member in members]
+        ensemble = Ensemble([member for network in networks for member in members_of(network)])
+        config = TrainConfig.from_mapping(members[0].manifest["config"])
+        data = load_training_data(settings)
+        finished = FinishedTraining(config, data, ensemble, ensemble_facts(members), run_id=None)
+        test = dataset.load(settings.data_dirs(), dataset.TEST)
+        manifest = finished.describe(test.images, test.labels)
+        return registry.save(manifest, lambda folder: finished.write_files(folder, manifest))
+    finally:
+        store.close()
 
 
 def load_training_data(settings: Settings) -> TrainingData:

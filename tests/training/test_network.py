@@ -16,11 +16,20 @@ from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import MNISTClassifier, multiply_accumulates, parameter_count
 
 
-@pytest.fixture
-def network() -> MNISTClassifier:
+@pytest.fixture(params=[(1, 1), (2, 3)], ids=["shallow", "deep"])
+def network(request: pytest.FixtureRequest) -> MNISTClassifier:
     """Random weights, and BatchNorm statistics as after training, signs of gamma mixed."""
     torch.manual_seed(0)
-    network = MNISTClassifier(conv1_channels=5, conv2_channels=6, conv1_kernel=5, conv2_kernel=3, hidden_units=12)
+    layers1, layers2 = request.param
+    network = MNISTClassifier(
+        conv1_channels=5,
+        conv2_channels=6,
+        conv1_kernel=5,
+        conv2_kernel=3,
+        conv1_layers=layers1,
+        conv2_layers=layers2,
+        hidden_units=12,
+    )
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             for values, low, high in [
@@ -56,9 +65,20 @@ def test_pooling_first_is_the_same_function_for_positive_gamma():
     assert torch.allclose(pool(norm(convolved).relu()), norm(pool(convolved)).relu(), atol=1e-6)
 
 
-def test_size_and_work_are_counted(network: MNISTClassifier):
+def test_size_and_work_are_counted():
+    network = MNISTClassifier(conv1_channels=5, conv2_channels=6, conv1_kernel=5, conv2_kernel=3, hidden_units=12)
     assert parameter_count(network) == (25 * 5 + 10) + (9 * 5 * 6 + 12) + (6 * 49 * 12 + 24) + (12 * 10 + 10)
     assert multiply_accumulates(network) == 25 * 5 * 784 + 9 * 5 * 6 * 196 + 6 * 49 * 12 + 120
+
+
+def test_size_and_work_of_deeper_blocks_are_counted():
+    network = MNISTClassifier(
+        conv1_channels=5, conv2_channels=6, conv1_kernel=3, conv2_kernel=3, conv1_layers=2, conv2_layers=2
+    )
+    first, second = 9 * 5 + 9 * 25, 9 * 30 + 9 * 36
+    linear = 6 * 49 * 256 + 2560
+    assert parameter_count(network) == first + second + linear + 2 * (5 + 5 + 6 + 6 + 256) + 10
+    assert multiply_accumulates(network) == first * 784 + second * 196 + linear
 
 
 def test_onnx_and_torch_agree_with_every_sign_of_gamma(network: MNISTClassifier, glyphs: torch.Tensor):

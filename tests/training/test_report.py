@@ -17,7 +17,7 @@ from mnist_classifier.training.card import WRONG_IMAGES, render_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import train
 from mnist_classifier.training.report import Scored, build_report, metrics_of
-from mnist_classifier.training.version import FinishedTraining, renew_report
+from mnist_classifier.training.version import FinishedTraining, renew_report, training_facts
 from tests.training.conftest import made_up_digits
 
 
@@ -75,7 +75,9 @@ def test_the_manifest_has_the_figures_but_not_the_long_lists():
 @pytest.fixture
 def finished(tiny_config: TrainConfig, tiny_data: TrainingData) -> FinishedTraining:
     config = replace(tiny_config, epochs=1)
-    return FinishedTraining(config, tiny_data, train(config, tiny_data), elapsed_s=1.0, run_id=3)
+    result = train(config, tiny_data)
+    facts = training_facts(config, tiny_data, result, elapsed_s=1.0)
+    return FinishedTraining(config, tiny_data, result.network, facts, run_id=3)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def render_card(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         train_images=training["images"],
         epochs=training["epochs"],
         best_epoch=training["best_epoch"],
-        command=command_line(manifest["config"], manifest["defaults"]),
+        command=command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ()))),
         created_at=manifest["created_at"],
         device=training["device"],
         precision=training["precision"],
@@ -88,9 +88,10 @@ def render_card(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     )
 
 
-def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """The command that trains with this config."""
-    flags = [f"--{name.replace('_', '-')} {value}" for name, value in config.items() if value != defaults[name]]
+def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, members: int = 0) -> str:
+    """The command that trains with this config; `members` of an ensemble."""
+    flags = [f"--ensemble {members}"] if members else []
+    flags += [f"--{name.replace('_', '-')} {value}" for name, value in config.items() if value != defaults[name]]
     return " ".join(["python train_model.py", *flags])
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.errors import ModelCorrupt
+from mnist_classifier.training.ensemble import Ensemble, Network
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import PIXEL_MEAN, PIXEL_STD, MNISTClassifier
 
@@ -49,7 +50,7 @@ class GraphBuilder:
         return output
 
 
-def build_onnx(network: MNISTClassifier) -> onnx.ModelProto:
+def build_onnx(network: Network) -> onnx.ModelProto:
     """Glyphs (N, 28, 28) uint8, ink = 255 -> logits (N, 10) float32."""
     graph = GraphBuilder()
     x = graph.add("Cast", "glyphs", output="ink", to=TensorProto.FLOAT)
@@ -58,18 +59,10 @@ def build_onnx(network: MNISTClassifier) -> onnx.ModelProto:
     x = graph.add("Mul", x, graph.constant("pixel_scale", scale), output="scaled")
     offset = np.array(-PIXEL_MEAN / PIXEL_STD, np.float32)
     x = graph.add("Add", x, graph.constant("pixel_offset", offset), output="normalised")
-    patch = network.arguments["patch"]
-    if patch > 1:
-        x = _add_patches(graph, x, patch)
-    for name in ("block1", "block2"):
-        x = _add_block(graph, x, name, getattr(network, name))
-    x = graph.add("Transpose", x, output="pixelwise", perm=[0, 2, 3, 1])
-    x = graph.add("Flatten", x, output="features")
-    linear, norm = cast("nn.Linear", network.hidden[1]), cast("nn.BatchNorm1d", network.hidden[2])
-    factor, shift = _batch_norm_as_affine(norm)
-    x = _add_linear(graph, x, "hidden", linear.weight.detach() * factor[:, None], shift)
-    x = graph.add("Relu", x, output="hidden_relu")
-    _add_linear(graph, x, "logits", network.output.weight.detach(), network.output.bias.detach())
+    if isinstance(network, Ensemble):
+        _add_ensemble(graph, x, network)
+    else:
+        _add_network(graph, x, "", network)
     batch = "images"
     inputs = [helper.make_tensor_value_info("glyphs", TensorProto.UINT8, [batch, 28, 28])]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, 10])]
@@ -84,28 +77,79 @@ def build_onnx(network: MNISTClassifier) -> onnx.ModelProto:
     return model
 
 
-def _add_patches(graph: GraphBuilder, x: str, patch: int) -> str:
+def _add_ensemble(graph: GraphBuilder, x: str, ensemble: Ensemble) -> str:
+    """The logarithm of the members' summed probabilities."""
+    one_more = graph.constant("member_axis", np.array([1]))
+    opinions = []
+    for index, member in enumerate(ensemble.networks):
+        prefix = f"member{index}_"
+        logits = _add_network(graph, x, prefix, member)
+        opinion = graph.add("LogSoftmax", logits, output=f"{prefix}opinion", axis=1)
+        opinions.append(graph.add("Unsqueeze", opinion, one_more, output=f"{prefix}row"))
+    together = graph.add("Concat", *opinions, output="opinions", axis=1)
+    return graph.add("ReduceLogSumExp", together, output="logits", axes=[1], keepdims=0)
+
+
+def _add_network(graph: GraphBuilder, x: str, prefix: str, network: MNISTClassifier) -> str:
+    patch = network.arguments["patch"]
+    if patch > 1:
+        x = _add_patches(graph, x, prefix, patch)
+    for name in ("block1", "block2"):
+        x = _add_block(graph, x, f"{prefix}{name}", getattr(network, name))
+    x = graph.add("Transpose", x, output=f"{prefix}pixelwise", perm=[0, 2, 3, 1])
+    x = graph.add("Flatten", x, output=f"{prefix}features")
+    linear, norm = cast("nn.Linear", network.hidden[1]), cast("nn.BatchNorm1d", network.hidden[2])
+    factor, shift = _batch_norm_as_affine(norm)
+    x = _add_linear(graph, x, f"{prefix}hidden", linear.weight.detach() * factor[:, None], shift)
+    x = graph.add("Relu", x, output=f"{prefix}hidden_relu")
+    return _add_linear(graph, x, f"{prefix}logits", network.output.weight.detach(), network.output.bias.detach())
+
+
+def _add_patches(graph: GraphBuilder, x: str, prefix: str, patch: int) -> str:
     """PixelUnshuffle: (N, 1, S, S) -> (N, P*P, S/P, S/P)."""
     side = GLYPH_SIDE // patch
-    split = graph.constant("split_shape", np.array([-1, side, patch, side, patch]))
-    x = graph.add("Reshape", x, split, output="split")
-    x = graph.add("Transpose", x, output="gathered", perm=[0, 2, 4, 1, 3])
-    joined = graph.constant("patch_shape", np.array([-1, patch * patch, side, side]))
-    return graph.add("Reshape", x, joined, output="patches")
+    split = graph.constant(f"{prefix}split_shape", np.array([-1, side, patch, side, patch]))
+    x = graph.add("Reshape", x, split, output=f"{prefix}split")
+    x = graph.add("Transpose", x, output=f"{prefix}gathered", perm=[0, 2, 4, 1, 3])
+    joined = graph.constant(f"{prefix}patch_shape", np.array([-1, patch * patch, side, side]))
+    return graph.add("Reshape", x, joined, output=f"{prefix}patches")
 
 
 def _add_block(graph: GraphBuilder, x: str, name: str, block: nn.Sequential) -> str:
-    convolution, norm = cast("nn.Conv2d", block[0]), cast("nn.BatchNorm2d", block[2])
-    weight = graph.constant(f"{name}_weight", convolution.weight.detach().numpy())
-    side = convolution.weight.shape[-1]
-    x = graph.add("Conv", x, weight, output=f"{name}_conv", kernel_shape=[side, side], pads=[side // 2] * 4)
-    x = graph.add("MaxPool", x, output=f"{name}_pool", kernel_shape=[2, 2], strides=[2, 2])
+    layers = list(block)
+    for index, (layer, following) in enumerate(zip(layers, layers[1:], strict=False)):
+        label = f"{name}_{index}"
+        if isinstance(layer, nn.Conv2d):
+            norm = following if isinstance(following, nn.BatchNorm2d) else None
+            x = _add_convolution(graph, x, label, layer, norm)
+        elif isinstance(layer, nn.MaxPool2d):
+            x = graph.add("MaxPool", x, output=f"{label}_pool", kernel_shape=[2, 2], strides=[2, 2])
+            # A negative factor does not commute with the maximum, so this
+            # BatchNorm cannot be part of the kernels as the others are.
+            x = _add_batch_norm(graph, x, label, cast("nn.BatchNorm2d", following))
+        elif isinstance(layer, nn.ReLU):
+            x = graph.add("Relu", x, output=f"{label}_relu")
+    return x
+
+
+def _add_convolution(graph: GraphBuilder, x: str, label: str, layer: nn.Conv2d, norm: nn.BatchNorm2d | None) -> str:
+    weight, constants = layer.weight.detach(), []
+    if norm is not None:
+        factor, shift = _batch_norm_as_affine(norm)
+        weight = weight * factor[:, None, None, None]
+        constants.append(graph.constant(f"{label}_bias", shift.numpy()))
+    kernel = graph.constant(f"{label}_weight", weight.numpy())
+    side = weight.shape[-1]
+    return graph.add(
+        "Conv", x, kernel, *constants, output=f"{label}_conv", kernel_shape=[side, side], pads=[side // 2] * 4
+    )
+
+
+def _add_batch_norm(graph: GraphBuilder, x: str, label: str, norm: nn.BatchNorm2d) -> str:
     factor, shift = _batch_norm_as_affine(norm)
-    scale = graph.constant(f"{name}_scale", factor[:, None, None].numpy())
-    x = graph.add("Mul", x, scale, output=f"{name}_scaled")
-    offset = graph.constant(f"{name}_offset", shift[:, None, None].numpy())
-    x = graph.add("Add", x, offset, output=f"{name}_norm")
-    return graph.add("Relu", x, output=f"{name}_relu")
+    x = graph.add("Mul", x, graph.constant(f"{label}_scale", factor[:, None, None].numpy()), output=f"{label}_scaled")
+    offset = graph.constant(f"{label}_offset", shift[:, None, None].numpy())
+    return graph.add("Add", x, offset, output=f"{label}_norm")
 
 
 def _add_linear(graph: GraphBuilder, x: str, name: str, weight: Tensor, bias: Tensor) -> str:
@@ -125,22 +169,22 @@ def _batch_norm_as_affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor
     return factor, norm.bias.detach() - mean * factor
 
 
-def save_onnx(network: MNISTClassifier, path: Path) -> None:
+def save_onnx(network: Network, path: Path) -> None:
     """Write the network's ONNX graph."""
     path.write_bytes(to_bytes(network))
 
 
-def to_bytes(network: MNISTClassifier) -> bytes:
+def to_bytes(network: Network) -> bytes:
     """The network's ONNX file, the same for the same weights."""
     return bytes(build_onnx(network).SerializeToString(deterministic=True))
 
 
-def save_weights(network: MNISTClassifier, path: Path) -> None:
+def save_weights(network: Network, path: Path) -> None:
     """Write the network's tensors as safetensors."""
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
 
 
-def check_parity(network: MNISTClassifier, images_u8: Tensor) -> float:
+def check_parity(network: Network, images_u8: Tensor) -> float:
     """Largest difference between the logits of torch and of ONNX Runtime on real images.
 
     Raises ModelCorrupt when it exceeds PARITY_TOLERANCE or an answer differs.

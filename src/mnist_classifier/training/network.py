@@ -6,14 +6,12 @@ block a quarter of the positions to work on.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mnist_classifier.config import GLYPH_SIDE, TrainConfig
-
-ARCHITECTURE = "MNISTClassifier"
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
 PIXEL_MEAN = 0.1307
@@ -22,6 +20,9 @@ PIXEL_STD = 0.3081
 
 class MNISTClassifier(nn.Module):
     """Conv2d, MaxPool, BatchNorm, ReLU, Dropout, twice; then two linear layers.
+
+    A deeper block (`conv1_layers`, `conv2_layers`) has Conv2d, BatchNorm, ReLU
+    so many times less one before that.
 
     Pooling stands before BatchNorm and ReLU: max-pooling commutes with every
     rising function, so the function class is the same as in the usual order,
@@ -38,6 +39,8 @@ class MNISTClassifier(nn.Module):
         conv2_channels: int = 64,
         conv1_kernel: int = 5,
         conv2_kernel: int = 5,
+        conv1_layers: int = 1,
+        conv2_layers: int = 1,
         hidden_units: int = 256,
         conv_dropout: float = 0.1,
         hidden_dropout: float = 0.3,
@@ -49,13 +52,15 @@ class MNISTClassifier(nn.Module):
             "conv2_channels": conv2_channels,
             "conv1_kernel": conv1_kernel,
             "conv2_kernel": conv2_kernel,
+            "conv1_layers": conv1_layers,
+            "conv2_layers": conv2_layers,
             "hidden_units": hidden_units,
             "conv_dropout": conv_dropout,
             "hidden_dropout": hidden_dropout,
         }
         self.patches = nn.PixelUnshuffle(patch)
-        self.block1 = convolutional_block(patch * patch, conv1_channels, conv1_kernel, conv_dropout)
-        self.block2 = convolutional_block(conv1_channels, conv2_channels, conv2_kernel, conv_dropout)
+        self.block1 = convolutional_block(patch * patch, conv1_channels, conv1_kernel, conv1_layers, conv_dropout)
+        self.block2 = convolutional_block(conv1_channels, conv2_channels, conv2_kernel, conv2_layers, conv_dropout)
         self.hidden = nn.Sequential(
             FlattenPixels(),
             nn.Linear(conv2_channels * (GLYPH_SIDE // patch // 4) ** 2, hidden_units, bias=False),
@@ -74,6 +79,8 @@ class MNISTClassifier(nn.Module):
             conv2_channels=config.conv2_channels,
             conv1_kernel=config.conv1_kernel,
             conv2_kernel=config.conv2_kernel,
+            conv1_layers=config.conv1_layers,
+            conv2_layers=config.conv2_layers,
             hidden_units=config.hidden_units,
             conv_dropout=config.conv_dropout,
             hidden_dropout=config.hidden_dropout,
@@ -102,18 +109,19 @@ class FlattenPixels(nn.Module):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
-def convolutional_block(inputs: int, outputs: int, kernel: int, dropout: float) -> nn.Sequential:
-    """(N, inputs, S, S) -> (N, outputs, S/2, S/2)."""
-    return nn.Sequential(
+def convolutional_block(inputs: int, outputs: int, kernel: int, layers: int, dropout: float) -> nn.Sequential:
+    """(N, inputs, S, S) -> (N, outputs, S/2, S/2); the last of its convolutions is pooled."""
+    modules: list[nn.Module] = []
+    for layer in range(1, layers + 1):
         # BatchNorm subtracts the mean, so a bias before it would have no effect.
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.MaxPool2d(2),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-        # Whole channels: neighbouring values are too alike for single ones to
-        # matter, and drawing one number a channel costs 1/196 of one a value.
-        nn.Dropout2d(dropout),
-    )
+        modules.append(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False))
+        if layer == layers:
+            modules.append(nn.MaxPool2d(2))
+        modules += [nn.BatchNorm2d(outputs), nn.ReLU()]
+        inputs = outputs
+    # Whole channels: neighbouring values are too alike for single ones to
+    # matter, and drawing one number a channel costs 1/196 of one a value.
+    return nn.Sequential(*modules, nn.Dropout2d(dropout))
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -126,7 +134,8 @@ def multiply_accumulates(network: MNISTClassifier) -> int:
     side = GLYPH_SIDE // network.arguments["patch"]
     total = 0
     for block in (network.block1, network.block2):
-        total += cast("nn.Conv2d", block[0]).weight.numel() * side * side
+        convolutions = [m for m in block if isinstance(m, nn.Conv2d)]
+        total += sum(m.weight.numel() for m in convolutions) * side * side
         side //= 2
     linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
     return total + sum(m.weight.numel() for m in linear)

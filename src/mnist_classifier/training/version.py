@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,19 +15,19 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
-from safetensors.torch import load_file
 
 from mnist_classifier import __version__, dataset
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
+from mnist_classifier.records import ModelVersion
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_temperature
 from mnist_classifier.training.card import render_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
+from mnist_classifier.training.ensemble import Network, describe_network, load_network
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.export import check_parity, save_onnx, save_weights
 from mnist_classifier.training.loop import TrainingResult
-from mnist_classifier.training.network import ARCHITECTURE, MNISTClassifier, multiply_accumulates, parameter_count
 from mnist_classifier.training.report import Scored, build_report, metrics_of
 
 
@@ -37,21 +37,21 @@ class FinishedTraining:
 
     config: TrainConfig
     data: TrainingData
-    result: TrainingResult
-    elapsed_s: float
-    run_id: int
+    network: Network
+    facts: dict[str, Any]  # how the training went: training_facts or ensemble_facts
+    run_id: int | None
     report: dict[str, Any] = field(init=False, default_factory=dict)
 
     def describe(self, test_images: npt.NDArray[np.uint8], test_labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
         """Calibrate on validation, score the test images once, write all of it down."""
-        network = self.result.network
+        network = self.network
         logits, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images)
         validation = Scored(logits.numpy(), labels.numpy())
         self.report = build_report(validation, score(network, test_images, test_labels), temperature)
         return {
-            "name": f"{self.config.recipe}-{self.run_id}",
+            "name": self._name(),
             "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "run_id": self.run_id,
             "architecture": describe_network(network),
@@ -67,44 +67,53 @@ class FinishedTraining:
                 "split_seed": dataset.SPLIT_SEED,
                 "validation_images": len(labels),
             },
-            "training": self._training(),
+            "training": self.facts,
             "libraries": libraries(),
             "metrics": metrics_of(self.report),
         }
 
-    def _training(self) -> dict[str, Any]:
-        device = choose_device(self.config.device)
-        return {
-            "images": len(self.data.limited(self.config.train_images).train_labels),
-            "epochs": len(self.result.epochs),
-            "best_epoch": self.result.best_epoch,
-            "stopped_early": self.result.stopped_early,
-            "cancelled": self.result.cancelled,
-            "elapsed_s": round(self.elapsed_s, 1),
-            "device": device.type,
-            "precision": str(choose_precision(self.config.precision, device)).removeprefix("torch."),
-        }
+    def _name(self) -> str:
+        members = self.facts.get("members")
+        return f"{self.config.recipe}-{self.run_id}" if members is None else f"ensemble-of-{len(members)}"
 
     def write_files(self, folder: Path, manifest: dict[str, Any]) -> None:
         """Fill the folder of the version, all but the manifest."""
-        save_weights(self.result.network, folder / WEIGHTS_FILE)
-        save_onnx(self.result.network, folder / ONNX_FILE)
+        save_weights(self.network, folder / WEIGHTS_FILE)
+        save_onnx(self.network, folder / ONNX_FILE)
         write_report(folder, manifest, self.report)
 
 
-def score(network: MNISTClassifier, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
+def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResult, elapsed_s: float) -> dict[str, Any]:
+    """How one training went."""
+    device = choose_device(config.device)
+    return {
+        "images": len(data.limited(config.train_images).train_labels),
+        "epochs": len(result.epochs),
+        "best_epoch": result.best_epoch,
+        "stopped_early": result.stopped_early,
+        "cancelled": result.cancelled,
+        "elapsed_s": round(elapsed_s, 1),
+        "device": device.type,
+        "precision": str(choose_precision(config.precision, device)).removeprefix("torch."),
+    }
+
+
+def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
+    """How the trainings of an ensemble's members went, as one."""
+    trainings = [member.manifest["training"] for member in members]
+    return {
+        **trainings[0],
+        "members": [member.version for member in members],
+        "seeds": [member.manifest["seed"] for member in members],
+        "epochs": max(training["epochs"] for training in trainings),
+        "best_epoch": max(training["best_epoch"] for training in trainings),
+        "elapsed_s": round(sum(training["elapsed_s"] for training in trainings), 1),
+    }
+
+
+def score(network: Network, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
     """What a network says of (N, 28, 28) images, before calibration."""
     return Scored(predict_logits(network, torch.from_numpy(images.copy())).numpy(), labels)
-
-
-def describe_network(network: MNISTClassifier) -> dict[str, Any]:
-    """How to build the network again, and its size."""
-    return {
-        "class": ARCHITECTURE,
-        "arguments": network.arguments,
-        "parameters": parameter_count(network),
-        "multiply_accumulates": multiply_accumulates(network),
-    }
 
 
 def write_report(folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
@@ -125,8 +134,7 @@ def renew_report(folder: Path, data: TrainingData, test: dataset.Images) -> dict
         renew_report(PRETRAINED_DIR, data, dataset.load(settings.data_dirs(), dataset.TEST))
     """
     manifest = verify(folder)
-    network = MNISTClassifier(**manifest["architecture"]["arguments"])
-    network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    network = load_network(folder)
     validation = score(network, data.validation_images.numpy(), data.validation_labels.numpy())
     report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"])
     manifest["metrics"] = metrics_of(report)

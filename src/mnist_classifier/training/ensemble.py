@@ -1,0 +1,90 @@
+"""Several networks that answer together, and networks built from what a manifest says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import torch
+from safetensors.torch import load_file
+from torch import Generator, Tensor, nn
+
+from mnist_classifier.errors import ModelCorrupt
+from mnist_classifier.manifest import WEIGHTS_FILE, verify
+from mnist_classifier.training.network import MNISTClassifier, multiply_accumulates, parameter_count
+
+
+class Ensemble(nn.Module):
+    """Networks whose probabilities are averaged.
+
+    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, 10) logits: the logarithm
+    of the summed probabilities, which is that of their mean but for a constant.
+    """
+
+    def __init__(self, members: Sequence[MNISTClassifier]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """How to build it again."""
+        return {"members": [member.arguments for member in self.networks]}
+
+    @property
+    def networks(self) -> list[MNISTClassifier]:
+        """The members."""
+        return [cast("MNISTClassifier", member) for member in self.members]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(N, 1, 28, 28) -> (N, 10) logits."""
+        opinions = torch.stack([member(pixels).float().log_softmax(dim=1) for member in self.members])
+        return opinions.logsumexp(dim=0)
+
+    def one_of(self, generator: Generator) -> MNISTClassifier:
+        """A member drawn at random."""
+        return self.networks[int(torch.randint(len(self.members), (), generator=generator))]
+
+
+Network: TypeAlias = MNISTClassifier | Ensemble
+
+
+def build_network(architecture: Mapping[str, Any]) -> Network:
+    """Build the network, its weights still random, that a manifest's `architecture` describes.
+
+    Raises ModelCorrupt when it describes none.
+    """
+    kind, arguments = architecture.get("class"), architecture.get("arguments", {})
+    try:
+        if kind == Ensemble.__name__:
+            return Ensemble([MNISTClassifier(**member) for member in arguments["members"]])
+        if kind == MNISTClassifier.__name__:
+            return MNISTClassifier(**arguments)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelCorrupt(f"the manifest describes no network that can be built: {error}") from error
+    raise ModelCorrupt(f"the manifest asks for a network of class {kind!r}; known are MNISTClassifier and Ensemble")
+
+
+def load_network(folder: Path) -> Network:
+    """The network of a model version, in evaluation mode, its files checked.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    network = build_network(verify(folder)["architecture"])
+    network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    return network.eval()
+
+
+def members_of(network: Network) -> list[MNISTClassifier]:
+    """The networks that answer together; one that answers alone is its only member."""
+    return network.networks if isinstance(network, Ensemble) else [network]
+
+
+def describe_network(network: Network) -> dict[str, Any]:
+    """How to build the network again, and its size: the manifest's `architecture`."""
+    return {
+        "class": type(network).__name__,
+        "arguments": network.arguments,
+        "parameters": parameter_count(network),
+        "multiply_accumulates": sum(map(multiply_accumulates, members_of(network))),
+    }
