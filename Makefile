@@ -3,6 +3,7 @@
 #     make run ARGS="--port 8080"
 
 PYTHON ?= python3
+SEEDS ?= 10
 ARGS ?=
 
 VENV := .venv
@@ -39,9 +40,10 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 bench: $(DEVELOPMENT) ## run every measurement in bench/
 	@set -e; for script in $(filter-out bench/measuring.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
-bench-training: $(DEVELOPMENT) ## accuracy over seeds (ARGS) and time to 99 % beside PyTorch's example
-	$(BIN)/python bench/training.py $(ARGS)
-	$(BIN)/python bench/time_to_accuracy.py
+bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step spends its time, time to 99 % beside PyTorch's example
+	$(BIN)/python bench/training.py --recipes all --seeds $(SEEDS) $(ARGS)
+	$(BIN)/python bench/training_step.py
+	$(BIN)/python bench/time_to_accuracy.py --recipes lightning,fast,classic
 
 check: $(DEVELOPMENT) ## formatting, lint, types, import law
 	$(BIN)/ruff format --check .

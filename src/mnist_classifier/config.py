@@ -94,6 +94,13 @@ class TrainConfig:
     )
     erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
     plain_epochs: int = setting(3, "last epochs, run without augmentation", low=0, high=1000)
+    teacher: int = setting(
+        0,
+        "model version, such as an ensemble, whose opinion is learned besides the labels; 0 for none",
+        low=0,
+        high=2**31 - 1,
+    )
+    teacher_weight: float = setting(0.7, "part of the loss that the teacher's opinion has", low=0.0, high=1.0)
     train_images: int = setting(
         0, "use only so many of the 55,000 training images; 0 uses all", low=0, high=55000, unit="images"
     )

@@ -125,7 +125,8 @@ class _Job:
         data = load_training_data(self.settings)
         observer = Observer(self._on_step, self._on_epoch, lambda: self.heartbeat.cancelled)
         started = time.perf_counter()
-        result = train(self.config, data, observer, checkpoint=self.checkpoint)
+        teacher = load_network(self.registry.folder(self.config.teacher)) if self.config.teacher else None
+        result = train(self.config, data, observer, checkpoint=self.checkpoint, teacher=teacher)
         elapsed_s = time.perf_counter() - started
         self._say("measuring and exporting")
         test = dataset.load(directories, dataset.TEST)

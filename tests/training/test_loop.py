@@ -12,6 +12,7 @@ from mnist_classifier.errors import CheckpointCorrupt, InvalidConfig, TrainingDi
 from mnist_classifier.records import EpochResult
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device
+from mnist_classifier.training.ensemble import Ensemble
 from mnist_classifier.training.evaluate import measure, predict_logits
 from mnist_classifier.training.loop import Observer, StepProgress, train
 from mnist_classifier.training.network import MNISTClassifier
@@ -140,6 +141,24 @@ def test_a_checkpoint_of_another_training_or_a_broken_one_is_refused(
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointCorrupt, match="delete it"):
         train(tiny_config, tiny_data, checkpoint=path)
+
+
+def test_a_teacher_that_is_trusted_alone_is_followed_against_the_labels(
+    tiny_config: TrainConfig, tiny_data: TrainingData
+):
+    teacher = train(replace(tiny_config, epochs=3), tiny_data).network
+    wrong = replace(tiny_data, train_labels=(tiny_data.train_labels + 1) % 10)
+    config = replace(tiny_config, epochs=3, teacher=7, teacher_weight=1.0, seed=5)
+    student = train(config, wrong, teacher=Ensemble([teacher, teacher])).network
+    logits = predict_logits(student, tiny_data.validation_images)
+    assert measure(logits, tiny_data.validation_labels).accuracy > 0.9
+
+
+def test_a_training_with_a_teacher_is_repeatable(tiny_config: TrainConfig, tiny_data: TrainingData):
+    one, two = (train(replace(tiny_config, epochs=1, seed=seed), tiny_data).network for seed in (1, 2))
+    config = replace(tiny_config, teacher=7)
+    first, second = (train(config, tiny_data, teacher=Ensemble([one, two])) for _ in range(2))
+    assert torch.equal(weights(first.network), weights(second.network))
 
 
 def test_fewer_training_images_leave_validation_alone(tiny_config: TrainConfig, tiny_data: TrainingData):

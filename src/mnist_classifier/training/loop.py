@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_classifier.config import TrainConfig
@@ -31,8 +30,10 @@ from mnist_classifier.training.checkpoint import (
 )
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
+from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import MNISTClassifier, as_pixels
+from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import parameter_groups, schedule_factor
 
 # How often (in steps) progress is reported and a request to stop is seen.
@@ -91,9 +92,11 @@ def train(
     observer: Observer | None = None,
     *,
     checkpoint: Path | None = None,
+    teacher: Network | None = None,
 ) -> TrainingResult:
     """Train a network as `config` says.
 
+    teacher: a finished network whose opinion is learned with `teacher_weight`.
     checkpoint: a file that is replaced after every epoch; when it is there
     already, training goes on from it, and on the CPU ends with the weights
     that it would have had without the break.
@@ -103,7 +106,7 @@ def train(
     before that there is nothing to keep and KeyboardInterrupt is raised.
     Raises TrainingDiverged when the loss is no finite number.
     """
-    trainer = Trainer(config, data.limited(config.train_images), observer or Observer(), checkpoint)
+    trainer = Trainer(config, data.limited(config.train_images), observer or Observer(), checkpoint, teacher)
     return trainer.run()
 
 
@@ -111,7 +114,12 @@ class Trainer:
     """The state of one training."""
 
     def __init__(
-        self, config: TrainConfig, data: TrainingData, observer: Observer, checkpoint: Path | None = None
+        self,
+        config: TrainConfig,
+        data: TrainingData,
+        observer: Observer,
+        checkpoint: Path | None,
+        teacher: Network | None,
     ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -130,6 +138,7 @@ class Trainer:
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.augmentation = Augmentation.from_config(config)
         self.autocast_dtype = choose_precision(config.precision, self.device)
+        self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
         self._averaged_values, self._current_values = averaged_pairs(self.averaged, self.network)
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.network, config.weight_decay),
@@ -253,7 +262,7 @@ class Trainer:
         """
         images, labels = self.data.validation_images, self.data.validation_labels
         logits = predict_logits(self.averaged, images, device=self.device, dtype=self.autocast_dtype)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
         return float(loss), float((logits.argmax(dim=1) == labels).double().mean())
 
     def _report(self, epoch: int, step: int, loss: float, accuracy: float, seen: int, started: float) -> None:
@@ -278,7 +287,14 @@ class Trainer:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        opinion = self.teacher.opinion(pixels, self.generator) if self.teacher else None
+        loss = training_loss(
+            logits,
+            labels,
+            label_smoothing=self.config.label_smoothing,
+            opinion=opinion,
+            weight=self.config.teacher_weight,
+        )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -1,0 +1,45 @@
+"""What a training makes small: the distance from the labels, and from a teacher's opinion."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from mnist_classifier.training.ensemble import Ensemble, Network
+
+
+class Teacher:
+    """A finished network whose probabilities are learned from.
+
+    Of an ensemble, one member drawn at random speaks for each batch: the mean
+    over many batches is the ensemble's opinion, at the cost of one network.
+    """
+
+    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = device
+        self.dtype = dtype
+
+    @torch.no_grad()
+    def opinion(self, pixels: Tensor, generator: Generator) -> Tensor:
+        """(N, 1, 28, 28) -> (N, 10) probabilities."""
+        network = self.network.one_of(generator) if isinstance(self.network, Ensemble) else self.network
+        with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
+            logits: Tensor = network(pixels)
+        return logits.float().softmax(dim=1)
+
+
+def training_loss(
+    logits: Tensor, labels: Tensor, *, label_smoothing: float, opinion: Tensor | None = None, weight: float = 0.0
+) -> Tensor:
+    """Cross entropy with the labels and, with `weight` (0..1), with a teacher's opinion.
+
+    logits: (N, 10); labels: (N,); opinion: (N, 10) probabilities.
+    Source: Hinton et al. 2015, Distilling the Knowledge in a Neural Network.
+    """
+    hard = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    if opinion is None:
+        return hard
+    return (1 - weight) * hard + weight * F.cross_entropy(logits, opinion)
