@@ -93,6 +93,12 @@ class TrainConfig:
         0.0, "random bending, standard deviation of a pixel's displacement", low=0.0, high=10.0, unit="px"
     )
     erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
+    outlier_share: float = setting(
+        0.0,
+        "generated pictures of no digit among those trained on, as an eleventh class; 0 knows digits alone",
+        low=0.0,
+        high=0.5,
+    )
     plain_epochs: int = setting(3, "last epochs, run without augmentation", low=0, high=1000)
     teacher: int = setting(
         0,

@@ -6,9 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mnist_classifier.training.network import DIGITS, OUTLIER
+
 # Part of the validation images that a person is asked about (verdict
 # `ambiguous`): about the share of MNIST images that raters disagree on.
 AMBIGUOUS_SHARE = 0.005
+
+# Part of the validation images, all of them digits, that may be called no digit.
+REFUSED_SHARE = 0.001
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -37,3 +42,19 @@ def fit_ambiguity_threshold(logits: Tensor, temperature: float) -> float:
     """The confidence that all but AMBIGUOUS_SHARE of the images reach."""
     confidences = (logits.double() / temperature).softmax(dim=1).amax(dim=1)
     return float(confidences.quantile(AMBIGUOUS_SHARE))
+
+
+def outlier_probabilities(logits: Tensor) -> Tensor:
+    """(N, 11) logits -> (N,) probability of being no digit; zero for networks that know digits alone."""
+    if logits.shape[1] == DIGITS:
+        return torch.zeros(len(logits), dtype=torch.float64)
+    return logits.double().softmax(dim=1)[:, OUTLIER]
+
+
+def fit_outlier_threshold(logits: Tensor) -> float:
+    """The probability of being no digit above which an image is refused.
+
+    logits: (N, 11) of validation digits.  Even odds, unless that refuses more
+    than REFUSED_SHARE of them.
+    """
+    return max(0.5, float(outlier_probabilities(logits).quantile(1 - REFUSED_SHARE)))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.errors import ModelCorrupt
-from mnist_classifier.training.ensemble import Ensemble, Network
+from mnist_classifier.training.ensemble import Ensemble, Network, members_of
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import PIXEL_MEAN, PIXEL_STD, MNISTClassifier
 
@@ -65,7 +65,7 @@ def build_onnx(network: Network) -> onnx.ModelProto:
         _add_network(graph, x, "", network)
     batch = "images"
     inputs = [helper.make_tensor_value_info("glyphs", TensorProto.UINT8, [batch, 28, 28])]
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, 10])]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, members_of(network)[0].arguments["classes"]])]
     proto = helper.make_graph(graph.nodes, "MNISTClassifier", inputs, outputs, graph.constants)
     model = helper.make_model(
         proto,

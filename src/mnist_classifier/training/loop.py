@@ -28,11 +28,11 @@ from mnist_classifier.training.checkpoint import (
     prefixed,
     restore_optimizer,
 )
-from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.data import TrainingData, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.evaluate import predict_logits
-from mnist_classifier.training.network import MNISTClassifier, as_pixels
+from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import parameter_groups, schedule_factor
 
@@ -106,8 +106,10 @@ def train(
     before that there is nothing to keep and KeyboardInterrupt is raised.
     Raises TrainingDiverged when the loss is no finite number.
     """
-    trainer = Trainer(config, data.limited(config.train_images), observer or Observer(), checkpoint, teacher)
-    return trainer.run()
+    data = data.limited(config.train_images)
+    if config.outlier_share:
+        data = with_generated_outliers(data, config.outlier_share, config.seed)
+    return Trainer(config, data, observer or Observer(), checkpoint, teacher).run()
 
 
 class Trainer:
@@ -263,7 +265,10 @@ class Trainer:
         images, labels = self.data.validation_images, self.data.validation_labels
         logits = predict_logits(self.averaged, images, device=self.device, dtype=self.autocast_dtype)
         loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
-        return float(loss), float((logits.argmax(dim=1) == labels).double().mean())
+        # Whatever else it knows, accuracy is that of digits.
+        digits = labels < DIGITS
+        hits = logits[digits, :DIGITS].argmax(dim=1) == labels[digits]
+        return float(loss), float(hits.double().mean())
 
     def _report(self, epoch: int, step: int, loss: float, accuracy: float, seen: int, started: float) -> None:
         if not math.isfinite(loss):

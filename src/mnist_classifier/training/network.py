@@ -18,6 +18,10 @@ from mnist_classifier.training.pooling import convolve_and_pool
 PIXEL_MEAN = 0.1307
 PIXEL_STD = 0.3081
 
+DIGITS = 10
+# The class of what is no digit, in networks that know it.
+OUTLIER = 10
+
 
 class MNISTClassifier(nn.Module):
     """Conv2d, MaxPool, BatchNorm, ReLU, Dropout, twice; then two linear layers.
@@ -29,7 +33,9 @@ class MNISTClassifier(nn.Module):
     rising function, so the function class is the same as in the usual order,
     and both then work on a quarter of the values.
 
-    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, 10) logits.
+    With 11 classes the last one means "not a digit".
+
+    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, classes) logits.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class MNISTClassifier(nn.Module):
         conv1_layers: int = 1,
         conv2_layers: int = 1,
         hidden_units: int = 256,
+        classes: int = 10,
         conv_dropout: float = 0.1,
         hidden_dropout: float = 0.3,
     ) -> None:
@@ -56,6 +63,7 @@ class MNISTClassifier(nn.Module):
             "conv1_layers": conv1_layers,
             "conv2_layers": conv2_layers,
             "hidden_units": hidden_units,
+            "classes": classes,
             "conv_dropout": conv_dropout,
             "hidden_dropout": hidden_dropout,
         }
@@ -69,7 +77,7 @@ class MNISTClassifier(nn.Module):
             nn.ReLU(),
             nn.Dropout(hidden_dropout),
         )
-        self.output = nn.Linear(hidden_units, 10)
+        self.output = nn.Linear(hidden_units, classes)
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> MNISTClassifier:
@@ -83,17 +91,18 @@ class MNISTClassifier(nn.Module):
             conv1_layers=config.conv1_layers,
             conv2_layers=config.conv2_layers,
             hidden_units=config.hidden_units,
+            classes=DIGITS + 1 if config.outlier_share else DIGITS,
             conv_dropout=config.conv_dropout,
             hidden_dropout=config.hidden_dropout,
         )
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(N, 1, 28, 28) -> (N, 10) logits."""
+        """(N, 1, 28, 28) -> (N, classes) logits."""
         x = (pixels - PIXEL_MEAN) / PIXEL_STD  # (N, 1, 28, 28)
         x = self._first_block(x)  # (N, C1, 14/P, 14/P)
         x = self.block2(x)  # (N, C2, 7/P, 7/P), rounded down
         x = self.hidden(x)  # (N, H)
-        logits: Tensor = self.output(x)  # (N, 10)
+        logits: Tensor = self.output(x)  # (N, classes)
         return logits
 
     def _first_block(self, x: Tensor) -> Tensor:

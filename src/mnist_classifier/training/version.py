@@ -20,7 +20,7 @@ from mnist_classifier import __version__, dataset
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
 from mnist_classifier.records import ModelVersion
-from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_temperature
+from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
 from mnist_classifier.training.card import render_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
@@ -28,6 +28,7 @@ from mnist_classifier.training.ensemble import Network, describe_network, load_n
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.export import check_parity, save_onnx, save_weights
 from mnist_classifier.training.loop import TrainingResult
+from mnist_classifier.training.network import DIGITS
 from mnist_classifier.training.report import Scored, build_report, metrics_of
 
 
@@ -45,7 +46,8 @@ class FinishedTraining:
     def describe(self, test_images: npt.NDArray[np.uint8], test_labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
         """Calibrate on validation, score the test images once, write all of it down."""
         network = self.network
-        logits, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
+        opinions, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
+        logits = opinions[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images)
         validation = Scored(logits.numpy(), labels.numpy())
@@ -57,7 +59,10 @@ class FinishedTraining:
             "architecture": describe_network(network),
             "classes": list(range(10)),
             "temperature": temperature,
-            "thresholds": {"ambiguous_below": fit_ambiguity_threshold(logits, temperature)},
+            "thresholds": {
+                "ambiguous_below": fit_ambiguity_threshold(logits, temperature),
+                "not_a_digit_above": fit_outlier_threshold(opinions),
+            },
             "onnx_parity": onnx_parity,
             "config": self.config.to_dict(),
             "defaults": {**TrainConfig.from_mapping({"recipe": self.config.recipe}).to_dict(), "recipe": "classic"},
@@ -113,7 +118,7 @@ def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
 
 def score(network: Network, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
     """What a network says of (N, 28, 28) images, before calibration."""
-    return Scored(predict_logits(network, torch.from_numpy(images.copy())).numpy(), labels)
+    return Scored(predict_logits(network, torch.from_numpy(images.copy()))[:, :DIGITS].numpy(), labels)
 
 
 def write_report(folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
