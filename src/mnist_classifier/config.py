@@ -168,6 +168,7 @@ class Settings:
 
     home: Path
     data_dir: Path | None = None
+    pen_dir: Path | None = None
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(5000, "port to listen on; when it is taken, the next free one", low=1, high=65535)
     server_threads: int = setting(8, "requests served at the same time", low=1, high=256)
@@ -224,6 +225,10 @@ class Settings:
         own = [self.home / "data" / "mnist", self.home.parent / "shared" / "mnist", _cache_dir()]
         return own if self.data_dir is None else [self.data_dir, *own]
 
+    def pen_dirs(self) -> list[Path]:
+        """Folders that may hold the sets of pen strokes; one that was named is the only one."""
+        return [self.home.parent / "shared" / "pen_digits"] if self.pen_dir is None else [self.pen_dir]
+
     @property
     def download_to(self) -> Path:
         """Where downloaded data goes: --data-dir, else the user's cache, shared by every checkout."""
@@ -235,7 +240,7 @@ def _cache_dir() -> Path:
 
 
 def _parse(spec: dataclasses.Field[Any], text: str) -> Any:
-    if spec.name in ("home", "data_dir"):
+    if spec.name in ("home", "data_dir", "pen_dir"):
         return Path(text).expanduser().resolve()
     if not isinstance(spec.default, int):
         return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,13 @@ class Recogniser:
         """Read one image, (H, W) or (H, W, 2) uint8 (see preprocess)."""
         glyph = make_glyph(pixels)
         return BLANK if glyph is None else self.read_glyph(glyph)
+
+    def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
+        """Read many images as `read` would, in large batches; they may be made while they are read."""
+        glyphs = [make_glyph(pixels) for pixels in images]
+        drawn = [glyph for glyph in glyphs if glyph is not None]
+        probabilities = iter(self.probabilities(np.stack(drawn)) if drawn else ())
+        return [BLANK if glyph is None else self.judge(next(probabilities)) for glyph in glyphs]
 
     def read_glyph(self, glyph: npt.NDArray[np.uint8]) -> Reading:
         """Read one (28, 28) uint8 glyph."""

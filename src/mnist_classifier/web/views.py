@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mnist_classifier.records import ModelVersion, Reading, Run, RunEvent
@@ -27,8 +28,8 @@ def _rounded(probability: float) -> float:
     return min(round(probability, 6), 0.999999)
 
 
-def model(version: ModelVersion) -> dict[str, Any]:
-    """A model version without the bulk of its manifest."""
+def model(version: ModelVersion, robustness: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A model version without the bulk of its manifest and of its robustness table."""
     manifest = version.manifest
     return {
         "version": version.version,
@@ -39,7 +40,8 @@ def model(version: ModelVersion) -> dict[str, Any]:
         "metrics": {
             split: {name: figures[name] for name in METRIC_FIELDS if name in figures}
             for split, figures in version.metrics.items()
-        },
+        }
+        | ({} if robustness is None else {"robustness": robustness["summary"]}),
     }
 
 
