@@ -37,7 +37,7 @@ def _heart(pieces: int = 40) -> list[Point]:
     for i in range(pieces + 1):
         t = 2 * math.pi * i / pieces
         y = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
-        points.append((0.5 + 0.5 * math.sin(t) ** 3, 0.5 - y / 32))
+        points.append((0.5 + 0.5 * math.sin(t) ** 3, 0.42 - y / 32))
     return points
 
 
