@@ -81,3 +81,15 @@ def test_threads_may_share_one(recogniser: Recogniser):
     for thread in threads:
         thread.join()
     assert found == [True] * 4
+
+
+def test_many_images_are_read_as_each_by_itself(recogniser: Recogniser):
+    rng = np.random.default_rng(0)
+    images = [np.zeros((50, 60), np.uint8), *rng.integers(0, 256, (4, 40, 40), dtype=np.uint8)]
+    images[2][:] = 255
+    several = recogniser.read_many(image for image in images)
+    for together, image in zip(several, images, strict=True):
+        alone = recogniser.read(image)
+        assert (together.prediction, together.verdict) == (alone.prediction, alone.verdict)
+        assert together.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    assert recogniser.read_many([]) == []

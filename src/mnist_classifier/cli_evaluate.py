@@ -92,7 +92,8 @@ def _score(recogniser: Recogniser, settings: Settings, split: str) -> dict[str, 
 def _as_text(version: ModelVersion, figures: dict[str, Any]) -> str:
     low, high = figures["interval_95"]
     return (
-        f"version {version.version} ({version.name}), {figures['split']} images: {figures['correct']} of {figures['images']} right, "
+        f"version {version.version} ({version.name}), {figures['split']} images: "
+        f"{figures['correct']} of {figures['images']} right, "
         f"{figures['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})\n"
         f"calibrated: negative log-likelihood {figures['nll']:.4f}, calibration error {figures['ece']:.2%}\n"
         f"{figures['doubtful']} called doubtful; {figures['ms_an_image']:.3f} ms an image"
