@@ -14,6 +14,7 @@ from mnist_classifier import dataset
 from mnist_classifier.config import Settings
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
+from tests.handwriting import glyphs, write_pen_sets
 from tests.mirror import StartMirror, running_mirrors
 
 
@@ -52,6 +53,18 @@ def mnist_dirs() -> list[Path]:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     return directories
+
+
+@pytest.fixture(scope="session")
+def digits() -> dataset.Images:
+    """Twelve glyphs of 0, 1 and 7 that are made here."""
+    return glyphs(12)
+
+
+@pytest.fixture
+def pen_dir(tmp_path: Path) -> Path:
+    """A folder with small sets of pen strokes."""
+    return write_pen_sets(tmp_path / "pen")
 
 
 @pytest.fixture

@@ -110,3 +110,10 @@ def test_data_is_looked_for_in_the_documented_order(tmp_path: Path):
     assert own == tmp_path / "home" / "data" / "mnist"
     assert shared == tmp_path / "shared" / "mnist"
     assert cache.name == "mnist"
+
+
+def test_pen_sets_lie_beside_the_checkout_unless_their_folder_is_named(tmp_path: Path):
+    settings = Settings(home=tmp_path / "checkout")
+    assert settings.pen_dirs() == [tmp_path / "shared" / "pen_digits"]
+    named = Settings.from_environment({"MNIST_PEN_DIR": str(tmp_path / "pens")})
+    assert named.pen_dirs() == [(tmp_path / "pens").resolve()]

@@ -96,3 +96,19 @@ def test_spread_over_seeds_of_a_case_worked_by_hand():
         "99.600% ± 0.100% (95 % interval of the mean 99.352% to 99.848%)"
     )
     assert metrics.spread([0.5]) == "50.000%"
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order_with_ties_counted_half():
+    positives, negatives = np.array([0.9, 0.5, 0.5]), np.array([0.1, 0.5])
+    assert metrics.auroc(positives, negatives) == pytest.approx((2 + 1.5 + 1.5) / 6)
+    assert metrics.auroc(negatives, positives) == pytest.approx(1 - 5 / 6)
+
+
+def test_the_interval_of_an_auroc_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        area = metrics.auroc(rng.normal(1.5, 1, 150), rng.normal(0, 1, 100))
+        low, high = metrics.auroc_interval(area, 150, 100)
+        covered += low <= 0.8556 <= high  # the normal distribution at 1.5 / sqrt(2)
+    assert 0.91 < covered / 300 < 0.99

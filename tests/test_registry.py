@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.errors import ModelCorrupt, ModelMissing, StorageFull
-from mnist_classifier.manifest import MANIFEST_FILE, ONNX_FILE, read_manifest, verify
+from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing, StorageFull
+from mnist_classifier.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, read_manifest, verify
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.store import Store
@@ -158,6 +158,79 @@ def test_a_manifest_cannot_point_outside_its_folder(registry: Registry):
     edit(registry.folder(1), files={"../../secret": {"sha256": "0"}})
     with pytest.raises(ModelCorrupt, match="outside its folder"):
         verify(registry.folder(1))
+
+
+# --- robustness ---------------------------------------------------------------------------------------
+
+TABLE = {"rows": [{"id": "mnist.accuracy", "measured": 0.99}], "left_out": {}, "summary": {"goals": 1}}
+
+
+def test_a_robustness_table_is_added_to_a_version_without_touching_it(registry: Registry):
+    version = registry.save(MANIFEST, write_files)
+    folder = registry.folder(1)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert registry.robustness(version) is None
+    assert registry.record_robustness(version, TABLE)
+    found = registry.robustness(version)
+    assert found is not None
+    assert found.items() >= TABLE.items()
+    assert verify(folder) == version.manifest
+    assert {path.name for path in folder.iterdir()} == {*before, ROBUSTNESS_FILE}
+    assert all((folder / name).read_bytes() == data for name, data in before.items())
+
+
+def test_a_table_gives_way_to_a_newer_one_but_not_to_less_or_the_same(registry: Registry):
+    version = registry.save(MANIFEST, write_files)
+    registry.record_robustness(version, TABLE)
+    assert not registry.record_robustness(version, {**TABLE, "measured_at": "later"})
+    assert not registry.record_robustness(version, {**TABLE, "rows": [], "left_out": {"pen digits": "no sets"}})
+    assert registry.record_robustness(version, {**TABLE, "rows": []})
+    assert (registry.robustness(version) or {})["rows"] == []
+
+
+def test_a_table_of_another_model_or_a_damaged_one_is_not_shown(registry: Registry):
+    first, second = (registry.save({**MANIFEST, "temperature": temperature}, write_files) for temperature in (1.0, 2.0))
+    registry.record_robustness(first, TABLE)
+    shutil.copyfile(registry.folder(1) / ROBUSTNESS_FILE, registry.folder(2) / ROBUSTNESS_FILE)
+    assert registry.robustness(first) is not None
+    assert registry.robustness(second) is None
+    for damage in ("{", "[]", "{}"):
+        (registry.folder(1) / ROBUSTNESS_FILE).write_text(damage)
+        assert registry.robustness(first) is None
+    assert registry.record_robustness(first, TABLE)
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(registry: Registry, monkeypatch: pytest.MonkeyPatch):
+    version = registry.save(MANIFEST, write_files)
+    registry.record_robustness(version, TABLE)
+    before = {path.name for path in registry.folder(1).iterdir()}
+
+    def refuse(source: object, target: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("mnist_classifier.manifest.os.replace", refuse)
+    with pytest.raises(ModelError, match="cannot be stored in .*Permission denied"):
+        registry.record_robustness(version, {**TABLE, "rows": []})
+    assert (registry.robustness(version) or {})["rows"] == TABLE["rows"]
+    assert {path.name for path in registry.folder(1).iterdir()} == before
+
+
+def test_the_model_in_the_box_comes_with_its_table(registry: Registry, tmp_path: Path):
+    version = registry.save(MANIFEST, write_files)
+    registry.record_robustness(version, TABLE)
+    registry.box_dir = tmp_path / "box"
+    registry.box_dir.mkdir()
+    (registry.box_dir / "old").write_text("of the model before")
+    registry.copy_to_box(1)
+    box = registry.get(BOX)
+    assert (registry.robustness(box) or {})["rows"] == TABLE["rows"]
+    assert verify(registry.box_dir) == box.manifest
+    assert ROBUSTNESS_FILE not in box.manifest["files"]
+    assert {path.name for path in registry.box_dir.iterdir()} == {
+        *box.manifest["files"],
+        MANIFEST_FILE,
+        ROBUSTNESS_FILE,
+    }
 
 
 def edit(folder: Path, **changes: object) -> None:

@@ -2,64 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import glob
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from mnist_classifier import __version__, dataset
+from mnist_classifier.cli_evaluate import evaluate
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.decode import decode_image
-from mnist_classifier.errors import InvalidInput, MnistError, TrainingUnavailable
-from mnist_classifier.metrics import measure_probabilities, spread, wilson_interval
+from mnist_classifier.errors import InvalidInput, TrainingUnavailable
+from mnist_classifier.metrics import spread
 from mnist_classifier.recipes import RECIPES
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion, Run
-from mnist_classifier.registry import Registry
+from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.runs import Runs
-from mnist_classifier.store import Store
-from mnist_classifier.terminal import TrainingDisplay, reading_as_json, reading_as_text, summary
+from mnist_classifier.shell import Function, Group, data_dir_option, opened_registry, opened_store
+from mnist_classifier.terminal import (
+    TrainingDisplay,
+    reading_as_json,
+    reading_as_text,
+    robustness_in_short,
+    summary,
+)
 
 if TYPE_CHECKING:
     from mnist_classifier.worker import Outcome
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 DEFAULT_PORT = Settings.__dataclass_fields__["port"].default
-
-
-class Command(click.Command):
-    """A command whose known errors are one clear line, not a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except MnistError as error:
-            raise click.ClickException(error.message) from error
-
-
-class Group(click.Group):
-    """A group of such commands."""
-
-    command_class = Command
-
-
-def data_dir_option(function: Function) -> Function:
-    """Add --data-dir."""
-    return click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path, resolve_path=True),
-        help="Folder of the four MNIST files.  [env: MNIST_DATA_DIR]",
-    )(function)
 
 
 def config_options(function: Function) -> Function:
@@ -228,32 +204,7 @@ def _read_bytes(path: str) -> bytes:
         raise InvalidInput(f"cannot be opened: {error.strerror}") from error
 
 
-@main.command()
-@click.option("--model-version", type=int, help="Version to measure; default: the one in production.")
-@data_dir_option
-def evaluate(model_version: int | None, data_dir: Path | None) -> None:
-    """Score a model on the 10,000 MNIST test images, as the server reads them."""
-    settings = Settings.from_environment(data_dir=data_dir)
-    with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
-        number = registry.production() if model_version is None else model_version
-        version, recogniser = registry.get(number), Recogniser.open(registry.folder(number))
-    test = dataset.load(settings.data_dirs(), dataset.TEST)
-    started = time.perf_counter()
-    readings = [recogniser.read(image) for image in test.images]
-    elapsed_s = time.perf_counter() - started
-    count = len(readings)
-    # A reading without a prediction is no right answer, whatever digit is likeliest.
-    right = sum(r.prediction == label for r, label in zip(readings, test.labels, strict=True))
-    doubtful = sum(r.verdict.value != "digit" for r in readings)
-    figures = measure_probabilities(np.array([r.probabilities for r in readings]), test.labels)
-    low, high = wilson_interval(right, count)
-    click.echo(
-        f"version {number} ({version.name}): {right} of {count} right, {right / count:.2%} "
-        f"(95 % interval {low:.2%} to {high:.2%})\n"
-        f"calibrated: negative log-likelihood {figures.nll:.4f}, calibration error {figures.ece:.2%}\n"
-        f"{doubtful} called doubtful; {elapsed_s / count * 1000:.3f} ms an image"
-    )
+main.add_command(evaluate)
 
 
 @main.command()
@@ -284,7 +235,7 @@ def models(context: click.Context) -> None:
             click.echo(
                 f"{'*' if version.version == serving else ' '} {version.version:4}  {version.name:20}  "
                 f"{version.created_at:%Y-%m-%d %H:%M}  validation {validation.get('accuracy', 0):.2%}  "
-                f"test {test.get('accuracy', 0):.2%}"
+                f"test {test.get('accuracy', 0):.2%}{robustness_in_short(registry.robustness(version))}"
             )
 
 
@@ -301,9 +252,13 @@ def promote(version: int) -> None:
 @models.command(hidden=True)
 @click.argument("version", type=int)
 def box(version: int) -> None:
-    """Make a version the model in the box of this checkout (for maintainers)."""
+    """Make a version the model in the box of this checkout (for maintainers); 0 renews the box's card."""
+    from mnist_classifier.training.card import renew_card
+
     with opened_registry() as registry:
-        registry.copy_to_box(version)
+        if version != BOX:
+            registry.copy_to_box(version)
+        renew_card(registry.box_dir)
     click.echo(f"version {version} is now the model in the box")
 
 
@@ -339,23 +294,3 @@ def resume(run_id: int, data_dir: Path | None) -> None:
     with opened_store(settings) as store:
         run = Runs(store).reopen(run_id)
     _carry_out(worker, settings, run)
-
-
-@contextlib.contextmanager
-def opened_store(settings: Settings) -> Iterator[Store]:
-    """The database of an installation, closed afterwards."""
-    store = Store(settings.resolved_database_url)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextlib.contextmanager
-def opened_registry() -> Iterator[Registry]:
-    """The registry of this installation, crash leftovers adopted."""
-    settings = Settings.from_environment()
-    with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
-        registry.adopt()
-        yield registry

@@ -92,6 +92,16 @@ class TrainConfig:
     elastic_px: float = setting(
         0.0, "random bending, standard deviation of a pixel's displacement", low=0.0, high=10.0, unit="px"
     )
+    slant_degrees: float = setting(0.0, "random slant, plus or minus", low=0.0, high=45.0, unit="degrees")
+    aspect: float = setting(0.0, "random stretching, plus or minus, logarithm of the ratio of sides", low=0.0, high=1.0)
+    style_probability: float = setting(
+        0.0, "chance of a slash in a zero, a hook or foot on a one, a bar through a seven", low=0.0, high=1.0
+    )
+    width_probability: float = setting(0.0, "chance of another pen: thinner or thicker, crisper", low=0.0, high=1.0)
+    spoil_probability: float = setting(0.0, "chance of blur, noise, fog or a stripe", low=0.0, high=1.0)
+    template_share: float = setting(
+        0.0, "digits drawn from stroke templates, as a part of those trained on", low=0.0, high=0.5
+    )
     erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
     outlier_share: float = setting(
         0.0,
@@ -183,6 +193,7 @@ class Settings:
 
     home: Path
     data_dir: Path | None = None
+    pen_dir: Path | None = None
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(5000, "port to listen on; when it is taken, the next free one", low=1, high=65535)
     server_threads: int = setting(8, "requests served at the same time", low=1, high=256)
@@ -239,6 +250,10 @@ class Settings:
         own = [self.home / "data" / "mnist", self.home.parent / "shared" / "mnist", _cache_dir()]
         return own if self.data_dir is None else [self.data_dir, *own]
 
+    def pen_dirs(self) -> list[Path]:
+        """Folders that may hold the sets of pen strokes; one that was named is the only one."""
+        return [self.home.parent / "shared" / "pen_digits"] if self.pen_dir is None else [self.pen_dir]
+
     @property
     def download_to(self) -> Path:
         """Where downloaded data goes: --data-dir, else the user's cache, shared by every checkout."""
@@ -250,7 +265,7 @@ def _cache_dir() -> Path:
 
 
 def _parse(spec: dataclasses.Field[Any], text: str) -> Any:
-    if spec.name in ("home", "data_dir"):
+    if spec.name in ("home", "data_dir", "pen_dir"):
         return Path(text).expanduser().resolve()
     if not isinstance(spec.default, int):
         return text

@@ -7,8 +7,8 @@
     │   ├── InvalidConfig       a setting is unknown or out of its range
     │   └── CrossSiteRequest    a page of another site tried to change something
     ├── DataError
-    │   ├── DataMissing         no MNIST files anywhere they are looked for
-    │   ├── DataCorrupt         a file is truncated, altered or not IDX
+    │   ├── DataMissing         no MNIST files, or pen sets, where they are looked for
+    │   ├── DataCorrupt         a file is truncated, altered or of another kind
     │   └── DownloadFailed      no mirror gave the file
     ├── ModelError
     │   ├── ModelMissing        no such version, or no model at all
@@ -72,19 +72,19 @@ class CrossSiteRequest(InvalidInput):
 
 
 class DataError(MnistError):
-    """Something is wrong with the MNIST files."""
+    """Something is wrong with the files of a data set."""
 
     code = "data_error"
 
 
 class DataMissing(DataError):
-    """No MNIST files anywhere they are looked for."""
+    """No MNIST files, or pen sets, where they are looked for."""
 
     code = "data_missing"
 
 
 class DataCorrupt(DataError):
-    """A file is truncated, altered or not IDX."""
+    """A file is truncated, altered or of another kind."""
 
     code = "data_corrupt"
 

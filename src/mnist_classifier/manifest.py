@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.errors import ModelCorrupt, ModelMissing
+from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing
 
 MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "MODEL_CARD.md"
 REPORT_FILE = "report.json"
+# Measured when the version is whole already, so the manifest cannot vouch for
+# it; it says itself which model it is of.
+ROBUSTNESS_FILE = "robustness.json"
 
 FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-1"
@@ -78,10 +82,11 @@ def verify(folder: Path) -> dict[str, Any]:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a manifest with the size and SHA-256 of each file in `folder`, and write it.
 
-    Every file and the folder itself are flushed to the disk.
+    Every file and the folder itself are flushed to the disk.  The robustness
+    table is not listed.
     """
     files = {}
-    for path in sorted(p for p in folder.iterdir() if p.name != MANIFEST_FILE):
+    for path in sorted(p for p in folder.iterdir() if p.name not in (MANIFEST_FILE, ROBUSTNESS_FILE)):
         data = path.read_bytes()
         files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     complete = {**manifest, "format": FORMAT, "preprocessing": PREPROCESSING_ID, "files": files}
@@ -90,6 +95,43 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         _flush(path)
     flush_folder(folder)
     return complete
+
+
+def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
+    """Put a robustness table beside a whole model version, in place of an older one, all of it or nothing.
+
+    The table is stamped with what it was measured on.  Raises ModelMissing,
+    ModelCorrupt, ModelError where the folder cannot be written to.
+    """
+    stamped = {"measured_on": _identity(read_manifest(folder)), **table}
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
+            new = Path(name) / ROBUSTNESS_FILE
+            new.write_text(json.dumps(stamped, indent=1) + "\n", "utf-8")
+            _flush(new)
+            os.replace(new, folder / ROBUSTNESS_FILE)
+        flush_folder(folder)
+    except OSError as error:
+        raise ModelError(f"the robustness table cannot be stored in {folder}: {error.strerror}") from error
+
+
+def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The robustness table of a model version; None when there is none, or one of another model."""
+    try:
+        table = json.loads((folder / ROBUSTNESS_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None  # a score is worth having, but not worth refusing a model for
+    if not isinstance(table, dict) or table.get("measured_on") != _identity(manifest):
+        return None
+    return table
+
+
+def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the answers of a model version follow from."""
+    return {
+        "onnx_sha256": manifest["files"].get(ONNX_FILE, {}).get("sha256"),
+        **{name: manifest[name] for name in ("preprocessing", "temperature", "thresholds")},
+    }
 
 
 def _flush(path: Path) -> None:

@@ -92,8 +92,8 @@ def confusion_matrix(predictions: Integers, labels: Integers) -> npt.NDArray[np.
     return counts.reshape(CLASSES, CLASSES)
 
 
-def wilson_interval(successes: int, count: int) -> tuple[float, float]:
-    """95 % interval of a proportion (Source: Wilson 1927)."""
+def wilson_interval(successes: float, count: float) -> tuple[float, float]:
+    """95 % interval of a proportion (Source: Wilson 1927); an effective count need not be whole."""
     z = 1.959964
     share = successes / count
     denominator = 1 + z * z / count
@@ -111,6 +111,22 @@ def expected_calibration_error(
     bin_of = np.minimum((confidences * bins).astype(np.int64), bins - 1)
     gaps = np.bincount(bin_of, weights=confidences.astype(np.float64) - hits, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidences))
+
+
+def auroc(positives: Floats, negatives: Floats) -> float:
+    """Chance that a positive's score is above a negative's, ties counted half (Source: Hanley & McNeil 1982)."""
+    ordered = np.sort(negatives)
+    below = np.searchsorted(ordered, positives, side="left")
+    not_above = np.searchsorted(ordered, positives, side="right")
+    return float((below + not_above).sum() / (2 * len(positives) * len(negatives)))
+
+
+def auroc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """95 % interval of an AUROC over so many scores (Source: Hanley & McNeil 1982, their Q1 and Q2)."""
+    both_above, above_both = area / (2 - area), 2 * area * area / (1 + area)
+    variance = area * (1 - area) + (positives - 1) * (both_above - area**2) + (negatives - 1) * (above_both - area**2)
+    margin = 1.96 * math.sqrt(max(0.0, variance) / (positives * negatives))
+    return max(0.0, area - margin), min(1.0, area + margin)
 
 
 def share_of(correct: int, images: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import onnxruntime
 from mnist_classifier.errors import ModelCorrupt
 from mnist_classifier.manifest import ONNX_FILE, read_manifest, verified_bytes
 from mnist_classifier.preprocess import make_glyph
-from mnist_classifier.records import Reading, Verdict
+from mnist_classifier.records import Reading, Thresholds, Verdict
 
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
 
@@ -28,7 +28,8 @@ class Recogniser:
     def __init__(self, onnx_bytes: bytes, manifest: Mapping[str, Any]) -> None:
         self.manifest = dict(manifest)
         self.temperature = float(manifest["temperature"])
-        self.ambiguous_below = float(manifest["thresholds"]["ambiguous_below"])
+        # A model that knows digits alone never refuses.
+        self.thresholds = Thresholds(**{"not_a_digit_above": 1.0, **manifest["thresholds"]})
         options = onnxruntime.SessionOptions()
         # One glyph is too little work to share; requests are what runs in parallel.
         options.intra_op_num_threads = 1
@@ -58,32 +59,55 @@ class Recogniser:
         glyph = make_glyph(pixels)
         return BLANK if glyph is None else self.read_glyph(glyph)
 
+    def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
+        """Read many images as `read` would, in large batches; they may be made while they are read."""
+        glyphs = [make_glyph(pixels) for pixels in images]
+        drawn = [glyph for glyph in glyphs if glyph is not None]
+        opinions = iter(self.opinions(np.stack(drawn)) if drawn else ())
+        return [BLANK if glyph is None else self.judge(next(opinions)) for glyph in glyphs]
+
     def read_glyph(self, glyph: npt.NDArray[np.uint8]) -> Reading:
         """Read one (28, 28) uint8 glyph."""
-        return self.judge(self.probabilities(glyph[None])[0])
+        return self.judge(self.opinions(glyph[None])[0])
 
-    def probabilities(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(N, 28, 28) uint8 glyphs -> (N, 10) calibrated probabilities."""
+    def opinions(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(N, 28, 28) uint8 glyphs -> (N, 11): ten calibrated probabilities, and that of being no digit.
+
+        The ten are those of the digits if it is one, so they sum to 1 by
+        themselves.  The last is 0 with a model that knows digits alone.
+        """
         if len(glyphs) == 0:
-            return np.empty((0, 10), np.float32)
+            return np.empty((0, 11), np.float32)
         parts = [
             self._session.run(["logits"], {"glyphs": glyphs[start : start + BATCH]})[0]
             for start in range(0, len(glyphs), BATCH)
         ]
-        scaled = np.concatenate(parts) / np.float32(self.temperature)
-        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        probabilities: npt.NDArray[np.float32] = odds / odds.sum(axis=1, keepdims=True)
-        return probabilities
+        logits = np.concatenate(parts)
+        opinions = np.zeros((len(logits), 11), np.float32)
+        opinions[:, :10] = softmax(logits[:, :10] / self.temperature)
+        if logits.shape[1] > 10:
+            opinions[:, 10] = softmax(logits)[:, 10]
+        return opinions
 
-    def judge(self, probabilities: npt.NDArray[np.float32]) -> Reading:
-        """(10,) probabilities -> Reading, by the thresholds of the manifest."""
+    def judge(self, opinion: npt.NDArray[np.float32], thresholds: Thresholds | None = None) -> Reading:
+        """One row of `opinions` -> Reading; without `thresholds`, by those of the manifest."""
+        thresholds = thresholds or self.thresholds
+        probabilities, not_a_digit = opinion[:10], float(opinion[10])
         order = np.argsort(probabilities)[::-1]
-        confidence = float(probabilities[order[0]])
-        ambiguous = confidence < self.ambiguous_below
+        best, second = int(order[0]), int(order[1])
+        verdict = thresholds.verdict(float(probabilities[best]), not_a_digit)
         return Reading(
-            prediction=int(order[0]),
-            confidence=confidence,
+            prediction=None if verdict is Verdict.NOT_A_DIGIT else best,
+            confidence=float(probabilities[best]),
             probabilities=tuple(float(p) for p in probabilities),
-            verdict=Verdict.AMBIGUOUS if ambiguous else Verdict.DIGIT,
-            candidates=(int(order[0]), int(order[1])) if ambiguous else (),
+            verdict=verdict,
+            candidates=(best, second) if verdict is Verdict.AMBIGUOUS else (),
+            not_a_digit=not_a_digit,
         )
+
+
+def softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """(N, C) logits -> (N, C) probabilities."""
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float32] = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities

@@ -34,6 +34,23 @@ class Verdict(str, enum.Enum):
 
 
 @dataclass(frozen=True)
+class Thresholds:
+    """Where one verdict ends and the next begins; a model version brings its own.
+
+    ambiguous_below: confidence; not_a_digit_above: probability of being no digit.
+    """
+
+    ambiguous_below: float
+    not_a_digit_above: float
+
+    def verdict(self, confidence: float, not_a_digit: float) -> Verdict:
+        """What to call something that is drawn."""
+        if not_a_digit > self.not_a_digit_above:
+            return Verdict.NOT_A_DIGIT
+        return Verdict.AMBIGUOUS if confidence < self.ambiguous_below else Verdict.DIGIT
+
+
+@dataclass(frozen=True)
 class EpochResult:
     """One epoch as it is shown, stored and streamed.
 
@@ -102,6 +119,8 @@ class Reading:
 
     `probabilities` has 10 entries that sum to 1; `confidence` is the largest
     of them; `prediction` is null when the verdict is blank or not_a_digit.
+    `not_a_digit` is the probability that it is no digit at all; the ten are
+    those of the digits in case it is one.
     """
 
     prediction: int | None
@@ -109,3 +128,4 @@ class Reading:
     probabilities: tuple[float, ...]
     verdict: Verdict
     candidates: tuple[int, ...] = field(default=())
+    not_a_digit: float = 0.0

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,16 @@ import sqlalchemy as sa
 
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing, StorageFull
-from mnist_classifier.manifest import CARD_FILE, flush_folder, read_manifest, verify, write_manifest
+from mnist_classifier.manifest import (
+    CARD_FILE,
+    ROBUSTNESS_FILE,
+    flush_folder,
+    read_manifest,
+    read_robustness,
+    verify,
+    write_manifest,
+    write_robustness,
+)
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.store import Store, aliases, model_versions, now
 
@@ -142,6 +151,24 @@ class Registry:
                 return candidate
         raise ModelMissing(f"there is no model version {version}; `mnist models` lists them")
 
+    def robustness(self, version: ModelVersion) -> dict[str, Any] | None:
+        """The robustness table that was measured of a version (docs/evaluation.md), if it was."""
+        return read_robustness(self.folder(version.version), version.manifest)
+
+    def record_robustness(self, version: ModelVersion, table: Mapping[str, Any]) -> bool:
+        """Keep a robustness table with a version; returns whether it was.
+
+        One that leaves out more than the table that is there, or says the
+        same, is not.  Raises ModelError where nothing can be written.
+        """
+        known = self.robustness(version)
+        if known is not None:
+            says_less = len(table["left_out"]) > len(known["left_out"])
+            if says_less or all(table[part] == known[part] for part in ("rows", "left_out")):
+                return False
+        write_robustness(self.folder(version.version), table)
+        return True
+
     def alias(self, name: str) -> int | None:
         """The version that an alias names."""
         with self.store.reading() as connection:
@@ -172,7 +199,8 @@ class Registry:
         manifest = verify(source)
         for path in self.box_dir.glob("*"):
             path.unlink()
-        for name in manifest["files"]:
+        measured = [ROBUSTNESS_FILE] if (source / ROBUSTNESS_FILE).is_file() else []
+        for name in [*manifest["files"], *measured]:
             shutil.copyfile(source / name, self.box_dir / name)
         card = self.box_dir / CARD_FILE
         card.write_text(card.read_text("utf-8").replace(f"# {manifest['name']}", f"# {BOX_NAME}", 1), "utf-8")

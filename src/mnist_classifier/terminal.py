@@ -1,4 +1,4 @@
-"""What the command line shows: trainings as they go, readings, summaries."""
+"""What the command line shows: trainings as they go, readings, robustness, summaries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -90,3 +91,32 @@ def reading_as_text(reading: Reading) -> str:
     digit = "-" if reading.prediction is None else str(reading.prediction)
     confidence = min(reading.confidence, 0.9999)  # no reading is certain, and rounding must not make it so
     return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}"
+
+
+def robustness_as_text(table: Mapping[str, Any]) -> str:
+    """The whole robustness table, a line a row, then what was left out."""
+    lines = [_robustness_row(row) for row in table["rows"]]
+    lines += [f"left out: {name} ({reason})" for name, reason in table["left_out"].items()]
+    short = table["summary"]
+    images = f"{table['split']} images" + (f", {table['limit']} a row at most" if table["limit"] else "")
+    last = f"{short['goals_reached']} of {short['goals']} goals reached; MNIST {images}; {table['elapsed_s']:.0f} s"
+    return "\n".join([f"{'measure':48}  pictures  measured       95 % interval  goal", *lines, last])
+
+
+def _robustness_row(row: Mapping[str, Any]) -> str:
+    low, high = row["interval_95"]
+    reached = {True: "reached", False: "missed", None: ""}[row["reached"]]
+    return (
+        f"{row['title']:48}  {row['n']:8,}  {row['measured']:8.2%}  {low:7.2%} to {high:7.2%}  "
+        f"{row['goal'] or '':10} {reached}"
+    ).rstrip()
+
+
+def robustness_in_short(table: Mapping[str, Any] | None) -> str:
+    """A model's robustness in half a line, behind two spaces; empty where it was not measured."""
+    if table is None:
+        return ""
+    short = table["summary"]
+    shares = {"pen": short["pen_digits_mean"], "corrupted": short["corruptions_mean"]}
+    figures = "".join(f"  {name} {share:.2%}" for name, share in shares.items() if share is not None)
+    return f"{figures}  goals {short['goals_reached']} of {short['goals']}"

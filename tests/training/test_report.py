@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,18 @@ import pytest
 
 from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR, TrainConfig
-from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, verified_bytes, verify, write_manifest
+from mnist_classifier.manifest import (
+    CARD_FILE,
+    ONNX_FILE,
+    REPORT_FILE,
+    read_robustness,
+    verified_bytes,
+    verify,
+    write_manifest,
+    write_robustness,
+)
 from mnist_classifier.metrics import measure
-from mnist_classifier.training.card import WRONG_IMAGES, render_card
+from mnist_classifier.training.card import WRONG_IMAGES, render_card, renew_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import train
 from mnist_classifier.training.report import Scored, build_report, metrics_of
@@ -143,6 +153,38 @@ def test_a_card_without_mistakes_says_so():
     assert "reads wrong\n\nNone.\n" in card_of(0)
 
 
+TABLE = {
+    "measured_at": "2026-11-22T15:00:00+00:00",
+    "summary": {"goals": 2, "goals_reached": 1},
+    "rows": [
+        {"id": "a", "title": "pen digits", "n": 7917, "measured": 0.9671, "interval_95": [0.96, 0.97],
+         "goal": ">= 99.00%", "reached": False},
+        {"id": "b", "title": "MNIST accepted", "n": 10, "measured": 0.5, "interval_95": [0.2, 0.8], "goal": None,
+         "reached": None},
+    ],
+    "left_out": {"strings": "not yet"},
+}  # fmt: skip
+
+
+def test_a_card_says_how_robustness_is_measured_until_it_was():
+    assert "`mnist evaluate --suite robust`" in card_of(0)
+
+
+def test_a_renewed_card_shows_the_robustness_table_and_the_manifest_vouches_for_it(tmp_path: Path):
+    folder = tmp_path / "version"
+    shutil.copytree(PRETRAINED_DIR, folder)
+    before = verify(folder)
+    write_robustness(folder, TABLE)
+    manifest = renew_card(folder)
+    assert verify(folder) == manifest
+    assert {**manifest, "files": {}} == {**before, "files": {}}
+    card = (folder / CARD_FILE).read_text("utf-8")
+    assert "1 of 2 goals reached" in card
+    assert "| pen digits | 7,917 | 96.71% (96.00% to 97.00%) | >= 99.00% | no |" in card
+    assert "| MNIST accepted | 10 | 50.00% (20.00% to 80.00%) |  |  |" in card
+    assert "Left out: strings (not yet)." in card
+
+
 # --- the model in the box -----------------------------------------------------------------------------
 
 
@@ -182,7 +224,17 @@ def test_the_report_of_the_model_in_the_box_is_what_its_onnx_graph_does(mnist_di
     report = json.loads((PRETRAINED_DIR / REPORT_FILE).read_text("utf-8"))
     assert_same(computed, report, "report")
     assert manifest["metrics"] == metrics_of(report)
-    assert (PRETRAINED_DIR / CARD_FILE).read_text("utf-8") == render_card(manifest, report)
+    robustness = read_robustness(PRETRAINED_DIR, manifest)
+    assert (PRETRAINED_DIR / CARD_FILE).read_text("utf-8") == render_card(manifest, report, robustness)
+
+
+def test_the_model_in_the_box_carries_its_robustness():
+    table = read_robustness(PRETRAINED_DIR, verify(PRETRAINED_DIR))
+    assert table is not None
+    assert (table["split"], table["limit"]) == ("test", None)
+    accuracy = next(row for row in table["rows"] if row["id"] == "mnist.accuracy")
+    assert accuracy["measured"] == verify(PRETRAINED_DIR)["metrics"]["test"]["accuracy"]
+    assert set(table["left_out"]) <= {"strings", "photographs"}
 
 
 @pytest.mark.mnist

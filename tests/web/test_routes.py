@@ -76,6 +76,17 @@ def test_status_without_trained_models_shows_the_model_in_the_box(client: FlaskC
     assert body["last_run"] is None
 
 
+@pytest.mark.usefixtures("impatient")
+def test_status_shows_how_robust_a_model_is_where_it_was_measured(client: FlaskClient, services: Services):
+    metrics = client.get("/model-status").get_json()["model"]["metrics"]
+    assert 0.9 < metrics["robustness"]["pen_digits_mean"] <= 1
+    version = services.registry.save(MANIFEST, write_files)
+    services.registry.promote(1)
+    assert "robustness" not in client.get("/model-status").get_json()["model"]["metrics"]
+    services.registry.record_robustness(version, {"rows": [], "left_out": {}, "summary": {"goals": 20}})
+    assert client.get("/model-status").get_json()["model"]["metrics"]["robustness"] == {"goals": 20}
+
+
 def test_without_any_model_the_application_says_so_and_lives(settings: Settings, tmp_path: Path):
     app = create_app(settings)
     services: Services = app.extensions[EXTENSION]

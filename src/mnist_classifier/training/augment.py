@@ -8,6 +8,7 @@ returns its input unchanged.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from mnist_classifier.config import TrainConfig
+from mnist_classifier.training import styles
 
 # Part of the image that one erased rectangle covers, and its aspect ratio.
 # Source: Zhong et al. 2017, Random Erasing; the areas are halved, since a
@@ -39,6 +41,11 @@ class Augmentation:
     scale_high: float = 1.0
     elastic_px: float = 0.0
     erasing_probability: float = 0.0
+    slant_degrees: float = 0.0
+    aspect: float = 0.0
+    style_probability: float = 0.0
+    width_probability: float = 0.0
+    spoil_probability: float = 0.0
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> Augmentation:
@@ -50,15 +57,34 @@ class Augmentation:
             scale_high=config.scale_high,
             elastic_px=config.elastic_px,
             erasing_probability=config.erasing_probability,
+            slant_degrees=config.slant_degrees,
+            aspect=config.aspect,
+            style_probability=config.style_probability,
+            width_probability=config.width_probability,
+            spoil_probability=config.spoil_probability,
         )
 
-    def __call__(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """(N, 1, H, W) float in 0..1 -> the same shape and range."""
-        return erase(self._move(pixels, generator), self.erasing_probability, generator)
+    def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+        """(N, 1, H, W) float in 0..1 with labels (N,) -> the same shape and range."""
+
+        def draw_styles(chosen: Tensor, rows: Tensor) -> Tensor:
+            return styles.add_strokes(chosen, labels[rows], generator)
+
+        def change_pen(chosen: Tensor, rows: Tensor) -> Tensor:
+            return styles.vary_width(chosen, generator)
+
+        def spoil(chosen: Tensor, rows: Tensor) -> Tensor:
+            return styles.spoil(chosen, generator)
+
+        pixels = to_some(pixels, self.style_probability, draw_styles, generator)
+        pixels = to_some(pixels, self.width_probability, change_pen, generator)
+        pixels = self._move(pixels, generator)
+        pixels = to_some(pixels, self.spoil_probability, spoil, generator)
+        return erase(pixels, self.erasing_probability, generator)
 
     def _move(self, pixels: Tensor, generator: Generator) -> Tensor:
         still = self.rotation_degrees == 0 and self.translation == 0 and self.scale_low == self.scale_high == 1
-        if still and self.elastic_px == 0:
+        if still and self.elastic_px == self.slant_degrees == self.aspect == 0:
             return pixels
         count, _, height, width = pixels.shape
         matrices = self._matrices(count, generator).to(pixels.device)
@@ -75,7 +101,28 @@ class Augmentation:
         shift_x = 2 * _uniform(count, -self.translation, self.translation, generator)
         shift_y = 2 * _uniform(count, -self.translation, self.translation, generator)
         cos, sin = scale * angle.cos(), scale * angle.sin()
-        return torch.stack([cos, -sin, shift_x, sin, cos, shift_y], dim=1).view(count, 2, 3)
+        if self.slant_degrees == self.aspect == 0:
+            return torch.stack([cos, -sin, shift_x, sin, cos, shift_y], dim=1).view(count, 2, 3)
+        slant = (_uniform(count, -self.slant_degrees, self.slant_degrees, generator) * (math.pi / 180)).tan()
+        stretch = _uniform(count, -self.aspect, self.aspect, generator).exp()
+        # First wider or narrower, then slanted, then turned; all seen from the output.
+        across_x, down_x = cos * stretch, (cos * slant - sin) / stretch
+        across_y, down_y = sin * stretch, (sin * slant + cos) / stretch
+        return torch.stack([across_x, down_x, shift_x, across_y, down_y, shift_y], dim=1).view(count, 2, 3)
+
+
+def to_some(
+    pixels: Tensor, probability: float, change: Callable[[Tensor, Tensor], Tensor], generator: Generator
+) -> Tensor:
+    """Change a random part of the images; `change` has (M, H, W) pixels and which rows they are."""
+    if probability == 0:
+        return pixels
+    rows = (torch.rand(len(pixels), generator=generator) < probability).nonzero()[:, 0]
+    if not len(rows):
+        return pixels
+    result = pixels.clone()
+    result[rows, 0] = change(pixels[rows, 0], rows)
+    return result
 
 
 def elastic_field(count: int, height: int, width: int, strength_px: float, generator: Generator) -> Tensor:

@@ -1,9 +1,13 @@
-"""The model card: a manifest, told to a person."""
+"""The model card: a manifest, told to a person.  Needs no PyTorch."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from mnist_classifier.manifest import CARD_FILE, REPORT_FILE, read_robustness, verify, write_manifest
 
 # A card shows so many mistakes at most; a good network makes fewer.
 WRONG_IMAGES = 100
@@ -36,6 +40,10 @@ images were scored once, after all of it.
 Without the {left_out} test images whose label is disputed ({disputed_source}):
 {undisputed}. Published figures count all 10,000 images: compare them with the table above.
 
+## Robustness
+
+{robustness}
+
 ## Each digit of the test images
 
 | digit | images | precision | recall | F1 |
@@ -59,8 +67,22 @@ and it will often name a digit where there is none. Do not let it decide anythin
 """
 
 
-def render_card(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    """Write MODEL_CARD.md for a manifest and the report beside it."""
+def renew_card(folder: Path) -> dict[str, Any]:
+    """Write the card in `folder` again, with the robustness table beside it; returns the manifest.
+
+    For the model in the box: other versions stay as they were saved.
+    Raises ModelMissing, ModelCorrupt.
+    """
+    manifest = verify(folder)
+    report = json.loads((folder / REPORT_FILE).read_text("utf-8"))
+    (folder / CARD_FILE).write_text(render_card(manifest, report, read_robustness(folder, manifest)), "utf-8")
+    return write_manifest(folder, manifest)
+
+
+def render_card(
+    manifest: Mapping[str, Any], report: Mapping[str, Any], robustness: Mapping[str, Any] | None = None
+) -> str:
+    """Write MODEL_CARD.md for a manifest, the report and the robustness table beside it."""
     architecture, training = manifest["architecture"], manifest["training"]
     return TEMPLATE.format(
         name=manifest["name"],
@@ -80,6 +102,7 @@ def render_card(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         left_out=report["test"]["images"] - report["test"]["without_disputed_labels"]["images"],
         undisputed=_share(report["test"]["without_disputed_labels"]),
         disputed_source=report["disputed_labels"]["source"],
+        robustness=_robustness(robustness),
         digits="\n".join(map(_digit, report["test"]["per_class"])),
         temperature=manifest["temperature"],
         ambiguous=manifest["thresholds"]["ambiguous_below"],
@@ -110,6 +133,27 @@ def _share(figures: Mapping[str, Any]) -> str:
 def _accuracy(figures: Mapping[str, Any]) -> str:
     low, high = figures["interval_95"]
     return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _robustness(table: Mapping[str, Any] | None) -> str:
+    if table is None:
+        return "Not measured when this card was written; `mnist evaluate --suite robust` puts it into robustness.json."
+    head = (
+        f"Measured at {table['measured_at']}; {table['summary']['goals_reached']} of {table['summary']['goals']} goals "
+        "reached. What each row means, and how it is measured: docs/evaluation.md.\n\n"
+        "| measure | pictures | measured (95 % interval) | goal | reached |\n|---|---:|---|---|---|"
+    )
+    left_out = [f"\nLeft out: {name} ({reason})." for name, reason in table["left_out"].items()]
+    return "\n".join([head, *map(_robustness_row, table["rows"]), *left_out])
+
+
+def _robustness_row(row: Mapping[str, Any]) -> str:
+    low, high = row["interval_95"]
+    reached = {True: "yes", False: "no", None: ""}[row["reached"]]
+    return (
+        f"| {row['title']} | {row['n']:,} | {row['measured']:.2%} ({low:.2%} to {high:.2%}) "
+        f"| {row['goal'] or ''} | {reached} |"
+    )
 
 
 def _digit(figures: Mapping[str, Any]) -> str:

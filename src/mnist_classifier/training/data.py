@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from mnist_classifier.training.handwriting import digit_pool
 from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.outliers import outlier_pool
 
@@ -56,8 +57,21 @@ class TrainingData:
         )
 
 
+def with_generated_digits(data: TrainingData, share: float, seed: int) -> TrainingData:
+    """Add so many digits written from templates that they are `share` of what is trained on."""
+    if share == 0:
+        return data
+    count = round(len(data.train_labels) * share / (1 - share))
+    images, labels = digit_pool(count, Generator().manual_seed(seed))
+    return replace(
+        data, train_images=torch.cat([data.train_images, images]), train_labels=torch.cat([data.train_labels, labels])
+    )
+
+
 def with_generated_outliers(data: TrainingData, share: float, seed: int) -> TrainingData:
     """Add so many pictures of no digit that they are `share` of what is trained on."""
+    if share == 0:
+        return data
     count = round(len(data.train_labels) * share / (1 - share))
     generator = Generator().manual_seed(seed)
     train = outlier_pool(count, generator, data.train_images, data.train_labels)

@@ -51,7 +51,7 @@ class GraphBuilder:
 
 
 def build_onnx(network: Network) -> onnx.ModelProto:
-    """Glyphs (N, 28, 28) uint8, ink = 255 -> logits (N, 10) float32."""
+    """Glyphs (N, 28, 28) uint8, ink = 255 -> logits (N, 10 or 11) float32."""
     graph = GraphBuilder()
     x = graph.add("Cast", "glyphs", output="ink", to=TensorProto.FLOAT)
     x = graph.add("Reshape", x, graph.constant("shape", np.array([-1, 1, 28, 28])), output="image")
@@ -65,7 +65,8 @@ def build_onnx(network: Network) -> onnx.ModelProto:
         _add_network(graph, x, "", network)
     batch = "images"
     inputs = [helper.make_tensor_value_info("glyphs", TensorProto.UINT8, [batch, 28, 28])]
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, members_of(network)[0].arguments["classes"]])]
+    classes = members_of(network)[0].arguments["classes"]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, classes])]
     proto = helper.make_graph(graph.nodes, "MNISTClassifier", inputs, outputs, graph.constants)
     model = helper.make_model(
         proto,

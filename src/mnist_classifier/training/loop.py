@@ -28,7 +28,7 @@ from mnist_classifier.training.checkpoint import (
     prefixed,
     restore_optimizer,
 )
-from mnist_classifier.training.data import TrainingData, with_generated_outliers
+from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.evaluate import predict_logits
@@ -107,8 +107,8 @@ def train(
     Raises TrainingDiverged when the loss is no finite number.
     """
     data = data.limited(config.train_images)
-    if config.outlier_share:
-        data = with_generated_outliers(data, config.outlier_share, config.seed)
+    data = with_generated_digits(data, config.template_share, config.seed)
+    data = with_generated_outliers(data, config.outlier_share, config.seed)
     return Trainer(config, data, observer or Observer(), checkpoint, teacher).run()
 
 
@@ -288,7 +288,7 @@ class Trainer:
             group["lr"] = rate
         pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
         if not plain:
-            pixels = self.augmentation(pixels, self.generator)
+            pixels = self.augmentation(pixels, labels, self.generator)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()

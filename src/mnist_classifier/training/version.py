@@ -21,7 +21,7 @@ from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
-from mnist_classifier.training.card import render_card
+from mnist_classifier.training.card import render_card, renew_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network, describe_network, load_network
@@ -144,7 +144,8 @@ def renew_report(folder: Path, data: TrainingData, test: dataset.Images) -> dict
     report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"])
     manifest["metrics"] = metrics_of(report)
     write_report(folder, manifest, report)
-    return write_manifest(folder, manifest)
+    write_manifest(folder, manifest)
+    return renew_card(folder)
 
 
 def libraries() -> dict[str, str]:

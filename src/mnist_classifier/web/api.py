@@ -52,7 +52,7 @@ def model_status() -> Response:
     return jsonify(
         {
             "status": state,
-            "model": version and views.model(version),
+            "model": version and views.model(version, room.registry.robustness(version)),
             "training": active
             and views.training(
                 active, room.runs.last_event(active.id, "epoch"), room.runs.last_event(active.id, "step")

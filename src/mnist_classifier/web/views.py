@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mnist_classifier.records import ModelVersion, Reading, Run, RunEvent
@@ -17,6 +18,7 @@ def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
         "confidence": _rounded(value.confidence),
         "probabilities": [_rounded(p) for p in value.probabilities],
         "verdict": value.verdict.value,
+        "not_a_digit": _rounded(value.not_a_digit),
         "candidates": list(value.candidates),
         "model": {"version": version.version, "name": version.name},
     }
@@ -27,8 +29,8 @@ def _rounded(probability: float) -> float:
     return min(round(probability, 6), 0.999999)
 
 
-def model(version: ModelVersion) -> dict[str, Any]:
-    """A model version without the bulk of its manifest."""
+def model(version: ModelVersion, robustness: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A model version without the bulk of its manifest and of its robustness table."""
     manifest = version.manifest
     return {
         "version": version.version,
@@ -39,7 +41,8 @@ def model(version: ModelVersion) -> dict[str, Any]:
         "metrics": {
             split: {name: figures[name] for name in METRIC_FIELDS if name in figures}
             for split, figures in version.metrics.items()
-        },
+        }
+        | ({} if robustness is None else {"robustness": robustness["summary"]}),
     }
 
 

@@ -11,7 +11,7 @@
  * @typedef {{accuracy: number, images: number, correct?: number}} Score
  * @typedef {{
  *   version: number, name: string, created_at?: string, recipe?: string, parameters?: number,
- *   metrics?: {validation?: Score, test?: Score}
+ *   metrics?: {validation?: Score, test?: Score, robustness?: {goals: number, goals_reached: number}}
  * }} Model
  * @typedef {{
  *   run_id: number, status: string, epoch?: number | null, epochs?: number | null, fraction?: number | null,
