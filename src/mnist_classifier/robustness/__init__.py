@@ -1,0 +1,1 @@
+"""Generated pictures that measure how a model reads what people really write."""
