@@ -18,7 +18,7 @@ CARD_FILE = "MODEL_CARD.md"
 REPORT_FILE = "report.json"
 
 FORMAT = 1
-PREPROCESSING_ID = "mnist-centred-1"
+PREPROCESSING_ID = "mnist-centred-2"
 REQUIRED_KEYS = frozenset({"format", "name", "created_at", "files", "preprocessing", "temperature", "thresholds"})
 
 

@@ -97,6 +97,17 @@ class ModelVersion:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """Something about an image that may spoil its reading: a stable code, and words.
+
+    Codes: touches_edge, small, low_contrast, very_thin, very_thick.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """What the recogniser says of one image.
 
@@ -109,3 +120,4 @@ class Reading:
     probabilities: tuple[float, ...]
     verdict: Verdict
     candidates: tuple[int, ...] = field(default=())
+    warnings: tuple[Caution, ...] = field(default=())
