@@ -18,6 +18,7 @@ def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
         "probabilities": [_rounded(p) for p in value.probabilities],
         "verdict": value.verdict.value,
         "candidates": list(value.candidates),
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in value.warnings],
         "model": {"version": version.version, "name": version.name},
     }
 
