@@ -83,6 +83,15 @@ def test_files_patterns_and_broken_files(home: Path, tmp_path: Path):
     assert "2 of the files" in result.output
 
 
+def test_the_steps_are_written(home: Path, tmp_path: Path):
+    folder = tmp_path / "new" / "steps"
+    mnist("predict", "--steps", str(folder), str(one(tmp_path / "a.png")), str(one(tmp_path / "b.png")))
+    names = ["a-1-grey", "a-2-ink", "a-3-glyph", "b-1-grey", "b-2-ink", "b-3-glyph"]
+    numbers = [1, 1, 1, 2, 2, 2]
+    expected = [f"{number}-{name}.png" for number, name in zip(numbers, names, strict=True)]
+    assert sorted(path.name for path in folder.iterdir()) == expected
+
+
 def test_json_lines(home: Path, tmp_path: Path):
     reading = json.loads(mnist("predict", "--json", str(one(tmp_path / "a.png"))))
     assert (reading["prediction"], reading["verdict"]) == (1, "digit")

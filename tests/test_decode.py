@@ -56,6 +56,16 @@ def test_transparency_is_kept(mode: str):
     assert np.array_equal(pixels[..., 1], np.asarray(seven()))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colour_is_kept_where_there_is_some(mode: str):
+    image = Image.new("RGB", (40, 30), (10, 20, 200)).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(128)
+    pixels = decode_image(saved(image), max_pixels=LIMIT)
+    assert pixels.shape == (30, 40, 4 if mode == "RGBA" else 3)
+    assert np.abs(pixels[0, 0, :3].astype(int) - (10, 20, 200)).max() <= 40  # a palette has few colours
+
+
 def test_a_palette_with_a_transparent_colour_has_alpha():
     pixels = decode_image(saved(seven("P"), transparency=0), max_pixels=LIMIT)
     assert pixels.ndim == 3

@@ -14,10 +14,15 @@ from mnist_classifier.preprocess import (
     BOX_SIDE,
     GLYPH_SIDE,
     centre_of_mass,
+    find_ink,
     ink_box,
     is_glyph,
     make_glyph,
+    make_steps,
+    needs_flattening,
+    prepare,
     resampling_matrix,
+    stroke_width,
 )
 
 Bytes = npt.NDArray[np.uint8]
@@ -104,6 +109,133 @@ def test_any_picture_gives_a_glyph_with_ink_or_none(pixels: Bytes):
         assert glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
         assert glyph.dtype == np.uint8
         assert glyph.max() >= 40
+
+
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    st.tuples(st.integers(60, 90), st.integers(60, 90)),
+    st.sampled_from([(1, 1024), (1024, 1), (8, 600), (64, 1024), (1024, 64)]),
+)
+
+
+@given(SHAPES, st.sampled_from([(), (2,), (3,), (4,)]), st.integers(0, 2**32 - 1), st.integers(0, 8))
+def test_no_picture_of_any_shape_fails(shape: tuple[int, int], channels: tuple[int, ...], seed: int, blur: int):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (*shape, *channels)).astype(np.uint8)
+    if blur:  # patches, so that there is something to find
+        pixels = np.repeat(np.repeat(pixels, blur, axis=0), blur, axis=1)[: shape[0], : shape[1]]
+    prepared = prepare(pixels, keep_steps=True)
+    assert all(step.picture.ndim == 2 and step.picture.dtype == np.uint8 for step in prepared.steps)
+    assert prepared.glyph is None or prepared.glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (28, 28), (300, 200), (1024, 1024), (64, 1024), (300, 200, 3), (99, 99, 4)])
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_one_colour_is_blank(shape: tuple[int, ...], level: int):
+    assert make_glyph(np.full(shape, level, np.uint8)) is None
+
+
+def lit(ink: Bytes, *, light_at: float = 0.35) -> Bytes:
+    """Dark ink on paper that is lit from one side, half of it in a hard shadow, with a camera's noise."""
+    height, width = ink.shape
+    light = np.linspace(light_at, 1, width) * np.where(np.arange(height) > height / 2, 0.6, 1)[:, None]
+    noise = np.random.default_rng(0).normal(0, 2, ink.shape)
+    return np.clip(230 * light * (1 - 0.75 * (ink / 255)) + noise, 0, 255).astype(np.uint8)
+
+
+def test_uneven_light_and_shadows_do_not_matter():
+    expected = glyph_of(drawing()).astype(int)
+    assert np.abs(glyph_of(lit(drawing())) - expected).mean() < 6
+    assert np.abs(glyph_of(255 - lit(drawing(), light_at=0.8)) - expected).mean() < 12  # chalk on a board
+
+
+def test_printed_lines_and_specks_do_not_matter():
+    written = drawing()
+    written[::40] = np.maximum(written[::40], 90)
+    written[:, 20::40] = np.maximum(written[:, 20::40], 90)
+    expected = glyph_of(drawing()).astype(int)
+    assert np.abs(glyph_of(lit(written)) - expected).mean() < 8
+    assert np.abs(glyph_of(255 - written) - expected).mean() < 8
+    speckled = drawing()
+    speckled[10:14, 10:14] = 255
+    speckled[270:273, 150:153] = 255
+    assert np.array_equal(glyph_of(speckled), glyph_of(drawing()))
+
+
+def test_a_part_of_a_digit_is_no_speck():
+    five = np.zeros((280, 280), np.uint8)
+    five[60:75, 100:190] = 255
+    five[85:220, 100:115] = 255  # does not touch the bar
+    glyph = glyph_of(five)
+    top, bottom, left, right = ink_box(glyph > 0)
+    assert (bottom - top, right - left) == (BOX_SIDE, round(BOX_SIDE * 90 / 160))
+    assert glyph[top, left:right].min() > 150
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ((255, 255, 0), (255, 255, 255)),
+        ((200, 0, 0), (0, 102, 0)),
+        ((0, 0, 255), (0, 0, 0)),
+        ((255, 0, 0), (255, 255, 255)),
+    ],
+    ids=["yellow on white", "red on green", "blue on black", "red on white"],
+)
+def test_ink_of_any_colour_is_seen(ink: tuple[int, int, int], paper: tuple[int, int, int]):
+    share = drawing()[..., None] / 255
+    picture = np.rint(share * np.array(ink) + (1 - share) * np.array(paper)).astype(np.uint8)
+    expected = glyph_of(drawing()).astype(int)
+    assert np.abs(glyph_of(picture) - expected).max() <= 1
+    opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+    assert np.abs(glyph_of(opaque) - expected).max() <= 1
+
+
+def test_a_drawing_on_a_plain_background_goes_the_short_way():
+    for pixels in (drawing(), 255 - drawing(), drawing(top=0, left=0)):
+        assert not needs_flattening(pixels, find_ink(pixels))
+    assert needs_flattening(lit(drawing()), find_ink(lit(drawing())))
+
+
+@pytest.mark.parametrize(("pen_px", "low", "high"), [(1, 1.2, 1.9), (12, 1.2, 3), (60, 2.2, 4)])
+def test_very_thin_and_thick_strokes_are_redrawn(pen_px: int, low: float, high: float):
+    pixels = np.zeros((280, 280), np.uint8)
+    pixels[20:260, 140 - pen_px // 2 : 140 - pen_px // 2 + pen_px] = 255
+    pixels[20 : 20 + pen_px, 60:220] = 255
+    assert low <= stroke_width(glyph_of(pixels)) <= high
+
+
+@pytest.mark.parametrize(
+    ("pixels", "codes"),
+    [
+        (drawing(), []),
+        (drawing(top=0), ["touches_edge"]),
+        (drawing(top=130), ["touches_edge"]),
+        (drawing(height=15, width=8), ["small"]),
+        (drawing() // 5, ["low_contrast"]),
+    ],
+    ids=["good", "top edge", "bottom edge", "small", "faint"],
+)
+def test_what_may_spoil_a_reading_is_said(pixels: Bytes, codes: list[str]):
+    assert [warning.code for warning in prepare(pixels).warnings] == codes
+
+
+@pytest.mark.parametrize(("pen_px", "code"), [(1, "very_thin"), (110, "very_thick")])
+def test_strokes_out_of_the_common_are_told(pen_px: int, code: str):
+    pixels = np.zeros((280, 280), np.uint8)
+    pixels[20:260, 90 : 90 + pen_px] = 255
+    pixels[20 : 20 + pen_px, 90:230] = 255
+    assert code in [warning.code for warning in prepare(pixels).warnings]
+
+
+def test_steps_lead_to_the_glyph():
+    drawn, photographed = make_steps(drawing()), make_steps(lit(drawing()))
+    assert [step.name for step in drawn] == ["grey", "ink", "glyph"]
+    assert [step.name for step in photographed] == ["grey", "background", "ink", "without_lines", "digit", "glyph"]
+    for steps, pixels in ((drawn, drawing()), (photographed, lit(drawing()))):
+        assert np.array_equal(steps[-1].picture, glyph_of(pixels))
+        assert np.array_equal(steps[0].picture, pixels)
+    assert [step.name for step in make_steps(np.zeros((50, 50), np.uint8))] == ["grey"]
 
 
 def test_a_glyph_of_ours_is_recognised_as_one():

@@ -15,9 +15,10 @@ import click
 from mnist_classifier import __version__, dataset
 from mnist_classifier.cli_evaluate import evaluate
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.decode import decode_image
+from mnist_classifier.decode import decode_image, encode_png
 from mnist_classifier.errors import InvalidInput, TrainingUnavailable
 from mnist_classifier.metrics import spread
+from mnist_classifier.preprocess import Step, prepare
 from mnist_classifier.recipes import RECIPES
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion, Run
@@ -167,7 +168,13 @@ def _carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model-version", type=int, help="Version to read with; default: the one in production.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def predict(files: Sequence[str], model_version: int | None, as_json: bool) -> None:
+@click.option(
+    "--steps",
+    "steps_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write each stage of the preprocessing to, as PNG files.",
+)
+def predict(files: Sequence[str], model_version: int | None, as_json: bool, steps_dir: Path | None) -> None:
     """Read the digit in each image file; patterns such as *.png work, - is standard input."""
     settings = Settings.from_environment()
     with opened_store(settings) as store:
@@ -175,17 +182,30 @@ def predict(files: Sequence[str], model_version: int | None, as_json: bool) -> N
         version = registry.production() if model_version is None else model_version
         recogniser = Recogniser.open(registry.folder(version))
     failures = 0
-    for path in _expanded(files):
+    for number, path in enumerate(_expanded(files), 1):
         try:
             pixels = decode_image(_read_bytes(path), max_pixels=settings.max_image_pixels)
         except InvalidInput as error:
             failures += 1
             click.echo(f"{path}: {error.message}", err=True)
             continue
-        reading = recogniser.read(pixels)
+        prepared = prepare(pixels, keep_steps=steps_dir is not None)
+        reading = recogniser.read_prepared(prepared)
         click.echo(reading_as_json(path, reading) if as_json else f"{path}\t{reading_as_text(reading)}")
+        if steps_dir is not None:
+            _write_steps(steps_dir, f"{number}-{Path(path).stem}", prepared.steps)
     if failures:
         raise click.ClickException(f"{failures} of the files could not be read")
+
+
+def _write_steps(folder: Path, prefix: str, steps: Sequence[Step]) -> None:
+    """Write the stages as PREFIX-1-grey.png and so on."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, step in enumerate(steps, 1):
+            (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
+    except OSError as error:
+        raise click.ClickException(f"the steps cannot be written to {folder}: {error.strerror}") from error
 
 
 def _expanded(files: Sequence[str]) -> Iterator[str]:

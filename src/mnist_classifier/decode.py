@@ -71,7 +71,8 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     """Decode one still picture.
 
     data: a PNG, JPEG, WebP, GIF or BMP file.
-    Returns (H, W) luminance, or (H, W, 2) luminance and alpha, uint8.
+    Returns (H, W) luminance or, where there is colour, (H, W, 3) RGB; each with
+    alpha as one more channel where something is transparent; uint8.
     Raises InvalidImage, ImageTooLarge.
     """
     if not data:
@@ -81,7 +82,7 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
             _check_size(image, max_pixels)
             # JPEG alone: decode at a half, quarter or eighth right away.
             image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
-            pixels = _luminance(ImageOps.exif_transpose(image))
+            pixels = _channels(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(max_pixels) from None
     except DECODER_FAILURES:
@@ -109,22 +110,34 @@ def _too_large(max_pixels: int) -> ImageTooLarge:
     )
 
 
-def _luminance(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Any mode -> (H, W) or (H, W, 2) uint8, at most WORKING_SIDE_PX on the longer side."""
+def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Any mode -> (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), at most WORKING_SIDE_PX on the longer side."""
     if image.mode.startswith("I"):  # 16 bits a pixel
         wide = np.asarray(image).astype(np.int64)
         image = Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
     has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
-    image = image.convert("RGBA").convert("LA") if has_alpha else _opaque(image)
+    if image.mode not in ("L", "LA"):
+        image = image.convert("RGBA" if has_alpha else "RGB")
+    elif has_alpha:
+        image = image.convert("LA")
     factor = -(-max(image.size) // WORKING_SIDE_PX)
     if factor > 1:
         image = image.reduce(factor)
-    return np.asarray(image)
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels
+    if has_alpha and pixels[..., -1].min() == 255:  # as a browser's canvas has it
+        pixels = pixels[..., :-1]
+        has_alpha = False
+    if pixels.shape[2] < 3 or _has_colour(pixels):
+        return pixels if pixels.shape[2] > 1 else pixels[..., 0]
+    return pixels[..., [0, 3]] if has_alpha else np.ascontiguousarray(pixels[..., 0])
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    # Pillow knows no direct way from some modes (CMYK, LAB, HSV) to luminance.
-    return image if image.mode == "L" else image.convert("RGB").convert("L")
+def _has_colour(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Whether red, green and blue differ anywhere."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return not (np.array_equal(red, green) and np.array_equal(green, blue))
 
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:

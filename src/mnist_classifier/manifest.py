@@ -22,7 +22,7 @@ REPORT_FILE = "report.json"
 ROBUSTNESS_FILE = "robustness.json"
 
 FORMAT = 1
-PREPROCESSING_ID = "mnist-centred-1"
+PREPROCESSING_ID = "mnist-centred-2"
 REQUIRED_KEYS = frozenset({"format", "name", "created_at", "files", "preprocessing", "temperature", "thresholds"})
 
 

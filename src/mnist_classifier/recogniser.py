@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import onnxruntime
 
 from mnist_classifier.errors import ModelCorrupt
 from mnist_classifier.manifest import ONNX_FILE, read_manifest, verified_bytes
-from mnist_classifier.preprocess import make_glyph
+from mnist_classifier.preprocess import Prepared, prepare
 from mnist_classifier.records import Reading, Thresholds, Verdict
 
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
@@ -55,16 +56,24 @@ class Recogniser:
             raise ModelCorrupt(f"{folder / ONNX_FILE} cannot be loaded: {error}") from error
 
     def read(self, pixels: npt.NDArray[np.uint8]) -> Reading:
-        """Read one image, (H, W) or (H, W, 2) uint8 (see preprocess)."""
-        glyph = make_glyph(pixels)
-        return BLANK if glyph is None else self.read_glyph(glyph)
+        """Read one image, as decode gives it (see preprocess)."""
+        return self.read_prepared(prepare(pixels))
+
+    def read_prepared(self, prepared: Prepared) -> Reading:
+        """Read an image that is made ready; the reading has its warnings."""
+        if prepared.glyph is None:
+            return BLANK
+        return dataclasses.replace(self.read_glyph(prepared.glyph), warnings=prepared.warnings)
 
     def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
         """Read many images as `read` would, in large batches; they may be made while they are read."""
-        glyphs = [make_glyph(pixels) for pixels in images]
-        drawn = [glyph for glyph in glyphs if glyph is not None]
+        prepared = [prepare(pixels) for pixels in images]
+        drawn = [each.glyph for each in prepared if each.glyph is not None]
         opinions = iter(self.opinions(np.stack(drawn)) if drawn else ())
-        return [BLANK if glyph is None else self.judge(next(opinions)) for glyph in glyphs]
+        return [
+            BLANK if each.glyph is None else dataclasses.replace(self.judge(next(opinions)), warnings=each.warnings)
+            for each in prepared
+        ]
 
     def read_glyph(self, glyph: npt.NDArray[np.uint8]) -> Reading:
         """Read one (28, 28) uint8 glyph."""

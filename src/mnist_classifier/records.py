@@ -114,6 +114,17 @@ class ModelVersion:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """Something about an image that may spoil its reading: a stable code, and words.
+
+    Codes: touches_edge, small, low_contrast, very_thin, very_thick.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """What the recogniser says of one image.
 
@@ -129,3 +140,4 @@ class Reading:
     verdict: Verdict
     candidates: tuple[int, ...] = field(default=())
     not_a_digit: float = 0.0
+    warnings: tuple[Caution, ...] = field(default=())

@@ -87,10 +87,11 @@ def reading_as_json(path: str, reading: Reading) -> str:
 
 
 def reading_as_text(reading: Reading) -> str:
-    """Digit, confidence and verdict, between tabs."""
+    """Digit, confidence, verdict and, where there are any, the codes of the warnings, between tabs."""
     digit = "-" if reading.prediction is None else str(reading.prediction)
     confidence = min(reading.confidence, 0.9999)  # no reading is certain, and rounding must not make it so
-    return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}"
+    codes = ",".join(warning.code for warning in reading.warnings)
+    return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}" + (f"\t{codes}" if codes else "")
 
 
 def robustness_as_text(table: Mapping[str, Any]) -> str:

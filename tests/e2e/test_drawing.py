@@ -192,3 +192,18 @@ def test_server_that_is_gone_is_told_and_the_drawing_kept(visit: Visit, tmp_path
     expect(visitor.page.get_by_role("alert")).to_contain_text("No answer from the server. Is it still running?")
     expect(visitor.find("verdict")).to_have_text("No reading")
     assert visitor.ink() == ink
+
+
+def test_stages_are_shown_when_they_are_asked_for_and_warnings_at_once(visit: Visit) -> None:
+    visitor = visit("/")
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+    expect(visitor.find("warnings")).to_be_empty()
+    expect(visitor.find("step-list")).to_be_empty()
+
+    visitor.find("steps").locator("summary").click()
+
+    expect(visitor.find("step-list").locator("img")).to_have_count(3)
+    expect(visitor.find("step-list")).to_contain_text("Scaled and centred")
+    visitor.page.keyboard.press("c")
+    expect(visitor.find("step-list")).to_be_empty()

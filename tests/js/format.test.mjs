@@ -82,6 +82,16 @@ test("a blank pad is no reading", () => {
   assert.deepEqual(format.describe(blank), { digit: "", words: "Nothing drawn yet", sure: "" });
 });
 
+test("warnings become advice, unknown ones their own words", () => {
+  assert.equal(format.advice({ code: "touches_edge", message: "x" }), "It touches the edge: a part may be missing.");
+  assert.equal(format.advice({ code: "new_one", message: "the paper is wet" }), "The paper is wet.");
+});
+
+test("stages have names", () => {
+  assert.equal(format.stage("glyph"), "Scaled and centred");
+  assert.equal(format.stage("some_new_stage"), "Some new stage");
+});
+
 test("a reading is held against the true label", () => {
   assert.deepEqual(format.compare(reading("digit", 7, 0.9), 7), { agrees: true, words: "True label 7: right" });
   assert.deepEqual(format.compare(reading("digit", 7, 0.9), 1), { agrees: false, words: "True label 1: wrong" });

@@ -33,7 +33,8 @@ def test_the_whole_table_of_the_model_in_the_box(recogniser: Recogniser, data: S
 
     ids = [row["id"] for row in table["rows"]]
     assert len(set(ids)) == len(ids)
-    assert {name.split(".")[0] for name in ids} == {"pen_digits", "characters", "non_digits", "mnist", "corruptions"}
+    kinds = {"pen_digits", "characters", "non_digits", "mnist", "corruptions", "photographs"}
+    assert {name.split(".")[0] for name in ids} == kinds
     for row in table["rows"]:
         low, high = row["interval_95"]
         assert 0 <= low <= row["measured"] <= high <= 1

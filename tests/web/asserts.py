@@ -6,7 +6,10 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-KEYS = {"prediction", "confidence", "probabilities", "verdict", "candidates", "model", "elapsed_ms"}
+KEYS = {
+    *("prediction", "confidence", "probabilities", "verdict", "candidates", "not_a_digit"),
+    *("warnings", "model", "elapsed_ms"),
+}
 
 
 def assert_error(response: TestResponse, status: int, code: str, field: str | None = None) -> str:
@@ -27,7 +30,7 @@ def assert_reading(response: TestResponse) -> dict[str, Any]:
     """A body of /predict; returns it."""
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.get_json()
-    assert set(body) - {"glyph"} == KEYS
+    assert set(body) - {"glyph", "steps"} == KEYS
     assert len(body["probabilities"]) == 10
     assert abs(sum(body["probabilities"]) - 1) < 1e-4
     return body

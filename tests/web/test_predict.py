@@ -64,6 +64,23 @@ def test_the_glyph_that_was_read_can_be_asked_for(client: FlaskClient):
     assert np.array_equal(decode_image(decode_base64(shown), max_pixels=10**6), expected)
 
 
+def test_the_steps_to_the_glyph_can_be_asked_for(client: FlaskClient):
+    assert "steps" not in assert_reading(client.post("/predict", json={"image": SEVEN}))
+    body = assert_reading(client.post("/predict?steps=1&glyph=1", json={"image": SEVEN}))
+    assert [step["name"] for step in body["steps"]] == ["grey", "ink", "glyph"]
+    assert body["steps"][-1]["image"] == body["glyph"]
+    first = decode_image(decode_base64(body["steps"][0]["image"]), max_pixels=10**6)
+    assert np.array_equal(first, decode_image(png(), max_pixels=10**6))
+
+
+def test_what_may_spoil_the_reading_is_said(client: FlaskClient):
+    assert assert_reading(client.post("/predict", json={"image": SEVEN}))["warnings"] == []
+    cut = png(decode_image(png(), max_pixels=10**6)[50:])
+    (warning,) = assert_reading(client.post("/predict", data=cut, content_type="image/png"))["warnings"]
+    assert warning["code"] == "touches_edge"
+    assert "edge" in warning["message"]
+
+
 def test_a_blank_canvas_is_blank(client: FlaskClient):
     blank = to_data_url(png(np.zeros((280, 280), np.uint8)))
     body = assert_reading(client.post("/predict?glyph=1", json={"image": blank}))

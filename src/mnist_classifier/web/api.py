@@ -11,8 +11,7 @@ from werkzeug.exceptions import BadRequest
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.decode import decode_base64, decode_image, encode_png, to_data_url
 from mnist_classifier.errors import InvalidImage, InvalidInput, MnistError
-from mnist_classifier.preprocess import make_glyph
-from mnist_classifier.recogniser import BLANK
+from mnist_classifier.preprocess import prepare
 from mnist_classifier.web import views
 from mnist_classifier.web.services import services
 
@@ -23,16 +22,17 @@ Reply = tuple[Response, int]
 
 @blueprint.post("/predict")
 def predict() -> Response:
-    """Read the digit in one image; `?glyph=1` also shows what the network saw."""
+    """Read the digit in one image; `?glyph=1` also shows what the network saw, `?steps=1` the way there."""
     started = time.perf_counter()
     pixels = decode_image(_image_bytes(), max_pixels=services().settings.max_image_pixels)
     loaded = services().model.current()
-    glyph = make_glyph(pixels)
-    reading = BLANK if glyph is None else loaded.recogniser.read_glyph(glyph)
-    body = views.reading(reading, loaded.version)
+    prepared = prepare(pixels, keep_steps=_flag("steps"))
+    body = views.reading(loaded.recogniser.read_prepared(prepared), loaded.version)
     body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     if _flag("glyph"):
-        body["glyph"] = None if glyph is None else to_data_url(encode_png(glyph))
+        body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
+    if _flag("steps"):
+        body["steps"] = [{"name": step.name, "image": to_data_url(encode_png(step.picture))} for step in prepared.steps]
     return jsonify(body)
 
 

@@ -20,6 +20,7 @@ def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
         "verdict": value.verdict.value,
         "not_a_digit": _rounded(value.not_a_digit),
         "candidates": list(value.candidates),
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in value.warnings],
         "model": {"version": version.version, "name": version.name},
     }
 

@@ -4,9 +4,11 @@
  * as it is; only the caller's own abort comes through as an AbortError.
  *
  * @typedef {"digit" | "ambiguous" | "not_a_digit" | "blank"} Verdict
+ * @typedef {{code: string, message: string}} Warning
+ * @typedef {{name: string, image: string}} Step
  * @typedef {{
  *   prediction: number | null, confidence: number, probabilities: number[], verdict: Verdict,
- *   candidates?: number[], model?: {version: number, name: string}, elapsed_ms?: number, glyph?: string | null
+ *   candidates?: number[], warnings?: Warning[], steps?: Step[], model?: {version: number, name: string}, elapsed_ms?: number, glyph?: string | null
  * }} Reading
  * @typedef {{accuracy: number, images: number, correct?: number}} Score
  * @typedef {{
@@ -98,16 +100,21 @@ function unintelligible(status) {
   return new ApiError("bad_answer", `The server sent something this page does not understand (HTTP ${status}).`, { status });
 }
 
-/** @param {string} image  data URL @param {AbortSignal} [signal] @returns {Promise<Reading>} */
-export function predictImage(image, signal) {
-  return request("/predict?glyph=1", { method: "POST", json: { image }, signal });
+/** @param {boolean} steps  whether the stages of the preprocessing are wanted */
+function predictPath(steps) {
+  return `/predict?glyph=1${steps ? "&steps=1" : ""}`;
 }
 
-/** @param {File} file @param {AbortSignal} [signal] @returns {Promise<Reading>} */
-export function predictFile(file, signal) {
+/** @param {string} image  data URL @param {AbortSignal} [signal] @param {boolean} [steps] @returns {Promise<Reading>} */
+export function predictImage(image, signal, steps = false) {
+  return request(predictPath(steps), { method: "POST", json: { image }, signal });
+}
+
+/** @param {File} file @param {AbortSignal} [signal] @param {boolean} [steps] @returns {Promise<Reading>} */
+export function predictFile(file, signal, steps = false) {
   const body = new FormData();
   body.append("file", file, file.name || "image");
-  return request("/predict?glyph=1", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
+  return request(predictPath(steps), { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
 /** @param {AbortSignal} [signal] @returns {Promise<Status>} */

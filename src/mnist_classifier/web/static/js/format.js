@@ -5,10 +5,30 @@
  * @typedef {import("./api.js").Reading} Reading
  * @typedef {import("./api.js").Score} Score
  * @typedef {import("./api.js").LastRun} LastRun
+ * @typedef {import("./api.js").Warning} Warning
  */
 
 const NBSP = "\u00a0";
 const NAMES = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+
+/** @type {Record<string, string>} */
+const ADVICE = {
+  touches_edge: "It touches the edge: a part may be missing.",
+  small: "It is small. Write it larger, or come closer.",
+  low_contrast: "It is faint. A darker pen or more light would help.",
+  very_thin: "The strokes are very thin for its size.",
+  very_thick: "The strokes are very thick for its size.",
+};
+
+/** @type {Record<string, string>} */
+const STAGES = {
+  grey: "In grey",
+  background: "The paper and its light",
+  ink: "The ink alone",
+  without_lines: "Without printed lines",
+  digit: "The digit alone",
+  glyph: "Scaled and centred",
+};
 
 /** Shown where a figure is not known. */
 export const UNKNOWN = "–";
@@ -87,6 +107,16 @@ export function describe({ prediction, confidence, probabilities, verdict, candi
     return { digit: String(best), words, sure: `${sure} for ${best}` };
   }
   return { digit: String(best), words: NAMES[best], sure: `${sure} sure` };
+}
+
+/** What is wrong with a picture, and what to do. @param {Warning} warning */
+export function advice({ code, message }) {
+  return ADVICE[code] ?? sentence(message);
+}
+
+/** What a stage of the preprocessing is called. @param {string} name */
+export function stage(name) {
+  return STAGES[name] ?? sentence(name.replaceAll("_", " ")).replace(/\.$/, "");
 }
 
 /**

@@ -6,9 +6,12 @@
  */
 
 import { element, write } from "./dom.js";
-import { compare, describe, percent } from "./format.js";
+import { advice, compare, describe, percent, stage } from "./format.js";
 
 export class ResultView {
+  /** Called when the stages are wanted that the reading on the page lacks. */
+  onStepsWanted = () => {};
+
   #root = element("result", HTMLElement);
   #digit = element("digit", HTMLElement);
   #words = element("verdict", HTMLElement);
@@ -16,7 +19,21 @@ export class ResultView {
   #truth = element("truth", HTMLElement);
   #glyph = element("glyph", HTMLElement);
   #answeredBy = element("answered-by", HTMLElement);
+  #warnings = element("warnings", HTMLElement);
+  #steps = element("steps", HTMLDetailsElement);
+  #stepList = element("step-list", HTMLElement);
   #bars = [...element("bars", HTMLElement).children].map(partsOfBar);
+
+  constructor() {
+    this.#steps.addEventListener("toggle", () => {
+      if (this.#steps.open && this.#stepList.childElementCount === 0) this.onStepsWanted();
+    });
+  }
+
+  /** Whether the stages of the preprocessing are to be shown. */
+  get wantsSteps() {
+    return this.#steps.open;
+  }
 
   showEmpty() {
     this.#state("empty");
@@ -49,6 +66,8 @@ export class ResultView {
     this.#showTruth(reading, label);
     this.#showBars(reading);
     this.#showGlyph(reading.glyph ?? null);
+    this.#showWarnings(reading);
+    this.#showSteps(reading);
     const ms = reading.elapsed_ms === undefined ? "" : ` in ${reading.elapsed_ms.toFixed(1)}\u00a0ms`;
     write(this.#answeredBy, reading.model ? `Answered by version ${reading.model.version}${ms}.` : "");
   }
@@ -71,6 +90,8 @@ export class ResultView {
     delete this.#truth.dataset.agrees;
     write(this.#answeredBy, "");
     this.#glyph.replaceChildren();
+    this.#warnings.replaceChildren();
+    this.#stepList.replaceChildren();
     for (const { meter, fill, value, row } of this.#bars) {
       meter.setAttribute("aria-valuenow", "0");
       meter.removeAttribute("aria-valuetext");
@@ -105,6 +126,28 @@ export class ResultView {
     });
   }
 
+  /** @param {Reading} reading */
+  #showWarnings({ warnings = [] }) {
+    const lines = warnings.map(advice);
+    // A live region must not repeat itself.
+    if (lines.join() === [...this.#warnings.children].map((line) => line.textContent).join()) return;
+    this.#warnings.replaceChildren(...lines.map(listItem));
+  }
+
+  /** @param {Reading} reading */
+  #showSteps({ steps = [] }) {
+    this.#stepList.replaceChildren(
+      ...steps.map(({ name, image }) => {
+        const item = listItem(stage(name));
+        const picture = new Image();
+        picture.src = image;
+        picture.alt = "";
+        item.prepend(picture);
+        return item;
+      }),
+    );
+  }
+
   /** @param {string | null} glyph */
   #showGlyph(glyph) {
     if (glyph === null) return this.#glyph.replaceChildren();
@@ -113,6 +156,13 @@ export class ResultView {
     image.alt = "What the network sees: the drawing, centred, in 28 by 28 pixels";
     this.#glyph.replaceChildren(image);
   }
+}
+
+/** @param {string} text */
+function listItem(text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
 }
 
 /** @param {Element} row */

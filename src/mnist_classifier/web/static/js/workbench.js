@@ -47,6 +47,7 @@ export class Workbench {
       if (this.#pad.isEmpty) this.#result.showEmpty();
       else this.#timer = window.setTimeout(() => this.predict(), AUTO_PREDICT_MS);
     };
+    this.#result.onStepsWanted = () => this.reread();
     this.#notice.onReady = () => this.showRandom();
     this.#listen();
     this.#result.showEmpty();
@@ -72,7 +73,7 @@ export class Workbench {
     await this.#ask("random", async (signal) => {
       const { index, label, image } = await api.randomTestImage(signal);
       this.#notice.hide();
-      const subject = { label, read: (/** @type {AbortSignal} */ newSignal) => api.predictImage(image, newSignal) };
+      const subject = { label, read: (/** @type {AbortSignal} */ newSignal) => this.#read(image, newSignal) };
       this.#lay(await load(image), subject, `Test image ${index}`, signal);
       return this.#show(await subject.read(signal), subject, signal);
     });
@@ -82,7 +83,7 @@ export class Workbench {
   async showFile(file, caption) {
     this.#interrupt();
     await this.#ask("predict", async (signal) => {
-      const subject = { label: null, read: (/** @type {AbortSignal} */ newSignal) => api.predictFile(file, newSignal) };
+      const subject = { label: null, read: (/** @type {AbortSignal} */ newSignal) => this.#readFile(file, newSignal) };
       const preview = await loadFile(file);
       if (preview !== null) this.#lay(preview, subject, caption, signal);
       const reading = await subject.read(signal);
@@ -107,7 +108,17 @@ export class Workbench {
   /** @returns {Subject} */
   #drawing() {
     const image = this.#pad.toDataUrl();
-    return { label: null, read: (signal) => api.predictImage(image, signal) };
+    return { label: null, read: (signal) => this.#read(image, signal) };
+  }
+
+  /** @param {string} image @param {AbortSignal} signal */
+  #read(image, signal) {
+    return api.predictImage(image, signal, this.#result.wantsSteps);
+  }
+
+  /** @param {File} file @param {AbortSignal} signal */
+  #readFile(file, signal) {
+    return api.predictFile(file, signal, this.#result.wantsSteps);
   }
 
   /**

@@ -1,0 +1,140 @@
+"""Photograph of writing on paper -> how dense the ink is at each pixel.
+
+What a camera sees of a page is light times paper times print times ink.  In
+logarithms these are sums: uneven light is taken away as the background, the
+lines of the page as their profile (see ruling), and what crosses them stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.components import boxes, label
+from mnist_classifier.filters import Bytes, Floats, Mask, close_gaps, dilate, erode, running_mean, shrink, smooth
+from mnist_classifier.ruling import remove_lines
+
+# A digit that fills a third of this is still 170 px; the glyph has 20.
+WORKING_SIDE_PX = 512
+# Added to a level before its logarithm: what a camera's black and its stray
+# light amount to; also keeps the noise of deep shadows small.
+BLACK_LEVEL = 8.0
+# Ink is denser than this part of the typical ink.
+INK_LEVEL = 0.4
+# Densities by which noise of the paper is exceeded, in its standard deviations.
+NOISE_FACTOR = 4.0
+# Fainter than this nothing is ink: 0.2 is a grey of 104 on paper of 129.
+MIN_DENSITY = 0.2
+# A board is darker than its chalk; a light patch between shadows is no ink on brighter paper.
+MAX_BOARD_LEVEL = 128
+# Sides of the squares by which thickness is measured; growing by about 1.3.
+THICKNESSES_PX = (5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129)
+
+# The thickest strokes of MNIST are a third of their digit; what is thicker is
+# a shadow.  So many of the heaviest parts of a picture are looked at.
+BLOB_SHARE = 0.45
+CANDIDATES = 4
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page, taken apart.  All (H, W), at most 512 px on the longer side.
+
+    density: logarithm of how much darker than its surroundings each pixel is,
+    without the lines.  typical: that of the ink.  threshold: where ink begins.
+    """
+
+    grey: Floats
+    background: Floats
+    with_lines: Floats
+    density: Floats
+    typical: float
+    threshold: float
+
+    @property
+    def mask(self) -> Mask:
+        """Where there is ink."""
+        return self.density > self.threshold
+
+
+def read_sheet(grey: Bytes) -> Sheet | None:
+    """Find the ink in a photograph, whatever the light; None where there is none.
+
+    grey: (H, W) uint8, dark ink on light paper or chalk on a board.
+    """
+    levels = smooth(shrink(grey, WORKING_SIDE_PX))
+    if _ink_is_light(levels):
+        levels = 255 - levels
+    logs = np.log(levels + np.float32(BLACK_LEVEL))
+    # Wide enough for the thickest pen first, then as narrow as this pen
+    # allows: a narrow window follows the edges of shadows more closely.
+    side = max(5, min(logs.shape) // 4) | 1
+    sheet = _flatten(levels, logs, side)
+    narrow = _window(sheet, side)
+    if narrow < side:
+        sheet = _flatten(levels, logs, narrow)
+    mask = sheet.mask
+    return sheet if mask.any() and float(np.median(sheet.density[mask])) >= MIN_DENSITY else None
+
+
+def _ink_is_light(levels: Floats) -> bool:
+    """Ink is the lesser part, and far from its surroundings: the third moment has its sign."""
+    away = levels - running_mean(levels, max(3, min(levels.shape) // 4) | 1)
+    is_dim = float(np.median(levels)) < MAX_BOARD_LEVEL
+    return is_dim and float((away.astype(np.float64) ** 3).sum()) > 0
+
+
+def _flatten(levels: Floats, logs: Floats, window: int) -> Sheet:
+    background = close_gaps(logs, window)
+    raw = background - logs
+    # Paper lies below its own closing, by its noise.
+    paper = float(np.median(raw))
+    noise = 1.4826 * float(np.median(np.abs(raw - paper)))
+    raw = np.maximum(raw - np.float32(paper), 0)
+    density = remove_lines(raw, max(0.03, 3 * noise))
+    typical = _typical(density)
+    threshold = max(INK_LEVEL * typical, NOISE_FACTOR * noise)
+    return Sheet(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
+
+
+def _typical(density: Floats) -> float:
+    """Mean density, each pixel weighing by its density squared: that of the ink, of which there is little."""
+    squares = density.astype(np.float64) ** 2
+    total = float(squares.sum())
+    return float((squares * density).sum()) / total if total > 0 else 0.0
+
+
+def _window(sheet: Sheet, widest: int) -> int:
+    """Side of a square that is wider than the pen's strokes and where they meet, px, odd."""
+    labels, count = label(sheet.mask)
+    masses = np.bincount(labels.ravel(), sheet.density.ravel(), count + 1)[1:]
+    found = boxes(labels, count)
+    for main in np.argsort(-masses)[:CANDIDATES].tolist():
+        top, bottom, left, right = found[main]
+        thickness = _thickness(np.pad(labels[top:bottom, left:right] == main + 1, 1))
+        # The mask ends inside of the stroke's soft edges.
+        window = max(9, round(1.5 * thickness) + 4) | 1
+        if thickness <= BLOB_SHARE * max(bottom - top, right - left):
+            return min(window, widest)
+    return max(9, widest // 3) | 1
+
+
+def _thickness(mask: Mask) -> int:
+    """Side of a square that does not fit into a mask but for 1 % of its area, px."""
+    area = int(mask.sum())
+    return next(
+        (side for side in THICKNESSES_PX if int(erode(mask, side).sum()) <= 0.01 * area), 2 * THICKNESSES_PX[-1]
+    )
+
+
+def to_ink(sheet: Sheet, kept: npt.NDArray[np.bool_]) -> Floats:
+    """Ink of a page as a clean drawing has it: (H, W) float32, 0 to 255.
+
+    kept: the ink that belongs to the digit.
+    """
+    level = float(np.quantile(sheet.density[kept], 0.3))
+    faint = 0.15 * level
+    scaled = np.clip((sheet.density - faint) / (level - faint), 0, 1) * np.float32(255)
+    return np.where(dilate(kept, 5), scaled, np.float32(0)).astype(np.float32)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_classifier import dataset
+from mnist_classifier.config import PRETRAINED_DIR
+from mnist_classifier.preprocess import luminance, make_glyph, needs_flattening
+from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.robustness.photographs import photograph
+
+
+def seven() -> np.ndarray:
+    glyph = np.zeros((28, 28), np.uint8)
+    glyph[4:7, 8:20] = 255
+    glyph[4:24, 17:20] = 255
+    return glyph
+
+
+def test_a_photograph_follows_from_its_generator():
+    first, again, other = (photograph(seven(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("size_px", [96, 480, 900])
+def test_a_photograph_is_in_colour_and_of_the_size_that_was_asked_for(size_px: int):
+    picture = photograph(seven(), np.random.default_rng(3), size_px=size_px)
+    assert picture.dtype == np.uint8
+    assert picture.shape[2] == 3
+    assert max(picture.shape[:2]) == size_px
+    assert min(picture.shape[:2]) >= 0.69 * size_px
+
+
+def test_photographs_differ_in_light_and_are_no_plain_drawings():
+    pictures = [luminance(photograph(seven(), np.random.default_rng(seed))) for seed in range(12)]
+    medians = [float(np.median(picture)) for picture in pictures]
+    assert max(medians) - min(medians) > 40
+    assert all(needs_flattening(picture, None) for picture in pictures)
+
+
+def test_a_blank_page_has_no_digit():
+    blank = np.zeros((28, 28), np.uint8)
+    found = [make_glyph(photograph(blank, np.random.default_rng(seed))) for seed in range(30)]
+    assert sum(glyph is not None for glyph in found) <= 5
+
+
+@pytest.mark.mnist
+def test_photographs_are_read(mnist_dirs: list[Path]):
+    train = dataset.load(mnist_dirs, dataset.TRAIN)
+    chosen = dataset.split_train_validation(train.labels)[1][:60]
+    recogniser = Recogniser.open(PRETRAINED_DIR)
+    readings = [recogniser.read(photograph(train.images[i], np.random.default_rng((7, int(i))))) for i in chosen]
+    right = sum(r.prediction == label for r, label in zip(readings, train.labels[chosen], strict=True))
+    assert right >= 57
