@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -13,14 +14,17 @@ from torch import Generator, Tensor
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.preprocess import BOX_SIDE
 from mnist_classifier.training.strokes import draw_segments, fit_like_preprocessing
-from mnist_classifier.training.templates import DIGITS, Stroke, Way
+from mnist_classifier.training.templates import DIGITS
 
 Points: TypeAlias = "npt.NDArray[np.float64]"  # (P, 2) x, y
 # Straight parts between two points of a curve.
 CURVE_PARTS = 4
+ELLIPSE_POINTS = 20
 # In the glyph, pens of 10 to 28 px on a 280 px canvas are about so wide.
 PEN_PX = (0.9, 4.5)
 SHAKE = 4.0  # standard deviation of a template's point, in its units of 100
+# Width over height of written digits, in templates that are as wide as high.
+DIGIT_ASPECT = (0.45, 1.05)
 # Pictures drawn in one go: more of them leave the processor's cache.
 CHUNK = 128
 
@@ -30,15 +34,44 @@ def numpy_rng(generator: Generator) -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
 
 
-def trace(stroke: Stroke, rng: np.random.Generator) -> Points:
-    """A stroke's points, shaken; a curve is rounded (Catmull-Rom through its points)."""
-    kind, corners = stroke
-    points = np.array(corners, np.float64) + rng.normal(0, SHAKE, (len(corners), 2))
-    return smooth(points) if kind == "curve" else points
+@lru_cache(maxsize=1024)
+def parse(template: str) -> tuple[tuple[bool, Points], ...]:
+    """A template's strokes: whether each is smooth, and its points (see `templates`)."""
+    strokes = []
+    for text in template.split(" / "):
+        points = np.array([[float(v) for v in pair.split(",")] for pair in text.lstrip("~o").split()])
+        if text.startswith("o"):
+            x, y, width, height = map(float, text[1:].split(","))
+            angles = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS)
+            points = np.stack([x + width * np.sin(angles), y - height * np.cos(angles)], axis=1)
+        strokes.append((not text[0].isdigit() and text[0] != "-", points))
+    return tuple(strokes)
+
+
+def trace(template: str, rng: np.random.Generator) -> list[Points]:
+    """A template's strokes, shaken and rounded."""
+    shake = SHAKE * rng.uniform(0.2, 1.3)
+    return [_trace_stroke(points, is_smooth, shake, rng) for is_smooth, points in parse(template)]
+
+
+def _trace_stroke(points: Points, is_smooth: bool, shake: float, rng: np.random.Generator) -> Points:
+    # Points that stand closely would make bumps.
+    moves = rng.normal(0, shake * min(1.0, 6 / len(points)), points.shape)
+    # A point that stands twice is a corner, and stays one.
+    again = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
+    moves[again] = moves[again - 1]
+    return smooth(points + moves) if is_smooth else points + moves
 
 
 def smooth(points: Points) -> Points:
-    """A smooth line through the points.  Source: Catmull and Rom 1974."""
+    """A smooth line through the points, with corners where one stands twice.  Source: Catmull and Rom 1974."""
+    corners = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
+    return np.concatenate([_smooth_part(part) for part in np.split(points, corners) if len(part)])
+
+
+def _smooth_part(points: Points) -> Points:
+    if len(points) < 3:
+        return points
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     t = np.linspace(0, 1, CURVE_PARTS, endpoint=False)[:, None]
     parts = [
@@ -48,11 +81,14 @@ def smooth(points: Points) -> Points:
     return np.concatenate([*parts, points[-1:]])
 
 
-def distort(strokes: Sequence[Points], rng: np.random.Generator) -> list[Points]:
-    """Change proportions, slant, turn and bend all strokes of a character together."""
-    aspect, slant, angle = rng.uniform(0.5, 1.0), rng.normal(0, 0.2), rng.normal(0, 0.07)
+def distort(strokes: Sequence[Points], rng: np.random.Generator, aspect: tuple[float, float]) -> list[Points]:
+    """Change proportions, slant, turn and bend all strokes of a character together.
+
+    aspect: least and largest width of what is as wide as high in the template.
+    """
+    width, slant, angle = rng.uniform(*aspect), rng.normal(0, 0.2), rng.normal(0, 0.07)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    matrix = turn @ np.array([[aspect, -slant], [0.0, 1.0]])
+    matrix = turn @ np.array([[width, -slant], [0.0, 1.0]])
     bend, phase, frequency = rng.normal(0, 3, 2), rng.uniform(0, 2 * np.pi, 2), rng.uniform(0.02, 0.06, 2)
     return [
         points @ matrix.T + bend * np.sin(points[:, ::-1] * frequency + phase)  # x moves with y, y with x
@@ -91,18 +127,18 @@ def random_pen(rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(*np.log(PEN_PX))))
 
 
-def write(ways: Sequence[Way], rng: np.random.Generator) -> tuple[Points, float]:
+def write(ways: Sequence[str], rng: np.random.Generator, aspect: tuple[float, float]) -> tuple[Points, float]:
     """One of the ways of writing a character -> segments and pen width."""
     pen_px = random_pen(rng)
-    strokes = [trace(stroke, rng) for stroke in ways[int(rng.integers(len(ways)))]]
-    return to_segments(distort(strokes, rng), pen_px), pen_px
+    strokes = trace(ways[int(rng.integers(len(ways)))], rng)
+    return to_segments(distort(strokes, rng, aspect), pen_px), pen_px
 
 
 def digit_pool(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """Digits written from templates: (count, 28, 28) uint8 and (count,) int64 labels."""
     rng = numpy_rng(generator)
     labels = rng.integers(0, len(DIGITS), count)
-    pictures = draw_all([write(DIGITS[int(label)], rng) for label in labels])
+    pictures = draw_all([write(DIGITS[int(label)], rng, DIGIT_ASPECT) for label in labels])
     return pictures, torch.from_numpy(labels)
 
 

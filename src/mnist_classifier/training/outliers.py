@@ -18,10 +18,12 @@ from torch import Generator, Tensor
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.training.handwriting import Points, draw_all, drawn_by, numpy_rng, smooth, write
 from mnist_classifier.training.strokes import fit_like_preprocessing, ink_boxes
-from mnist_classifier.training.templates import CHARACTERS
+from mnist_classifier.training.templates import SIGNS
 
 # A part of a digit that is narrower than this looks like a one.
 MIN_ASPECT = 0.45
+# Width over height of letters and signs, in templates that are as wide as high.
+SIGN_ASPECT = (0.5, 1.35)
 # Mirrored or turned by a quarter, these are no digits; a mirrored two is like a five.
 MIRRORED, TURNED = (3, 7, 9), (2, 3, 4, 5)
 # Halves of other digits are digits: the lower one of a six is a zero.
@@ -65,14 +67,50 @@ def _as_glyphs(pixels: Tensor) -> Tensor:
 
 def characters(count: int, source: _Source) -> Tensor:
     """Letters and signs."""
-    names = list(CHARACTERS)
+    names = list(SIGNS)
     chosen = source.rng.integers(0, len(names), count)
-    return draw_all([write(CHARACTERS[names[i]], source.rng) for i in chosen])
+    return draw_all([write(SIGNS[names[i]], source.rng, SIGN_ASPECT) for i in chosen])
+
+
+def symbols(count: int, source: _Source) -> Tensor:
+    """Signs that nobody knows: some lines, arcs and rings between the points of a grid."""
+    return draw_all([drawn_by(_symbol, source.rng) for _ in range(count)])
+
+
+def _symbol(rng: np.random.Generator) -> list[Points]:
+    grid = np.array([[x, y] for x in (0, 50, 100) for y in (0, 33, 67, 100)], np.float64)
+    strokes: list[Points] = []
+    for _ in range(rng.integers(3, 6)):
+        start, end = grid[rng.choice(len(grid), 2, replace=False)] + rng.normal(0, 6, (2, 2))
+        kind = rng.random()
+        if kind < 0.6:
+            strokes.append(np.stack([start, end]))
+        elif kind < 0.8:
+            bulge = (end - start)[::-1] * np.array([1, -1]) * rng.uniform(-0.6, 0.6)
+            strokes.append(smooth(np.stack([start, (start + end) / 2 + bulge, end])))
+        else:
+            angles = np.linspace(0, 2 * np.pi, 16)[:, None]
+            strokes.append(start + rng.uniform(8, 30) * np.concatenate([np.cos(angles), np.sin(angles)], axis=1))
+    return strokes
+
+
+def polygons(count: int, source: _Source) -> Tensor:
+    """Closed straight-sided shapes, some with a line or two inside."""
+    return draw_all([drawn_by(_polygon, source.rng) for _ in range(count)])
+
+
+def _polygon(rng: np.random.Generator) -> list[Points]:
+    corners = int(rng.integers(3, 9))
+    angles = np.arange(corners) * 2 * np.pi / corners + rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15, corners)
+    radii = np.where(np.arange(corners) % 2, 1.0, rng.uniform(0.35, 1.0))  # a star, more or less
+    points = 50 * (radii * np.stack([np.cos(angles) * rng.uniform(0.6, 1.4), np.sin(angles)])).T
+    inner = [points[rng.choice(corners, 2, replace=False)] for _ in range(rng.integers(0, 3))]
+    return [np.concatenate([points, points[:1]]), *inner]
 
 
 def scribbles(count: int, source: _Source) -> Tensor:
     """Tangles, zigzags and spirals."""
-    makers = (_tangle, _tangle, _zigzag, _spiral)
+    makers = (_tangle, _tangle, _zigzag, _zigzag, _coil, _spiral)
     return draw_all([drawn_by(makers[source.rng.integers(len(makers))], source.rng) for _ in range(count)])
 
 
@@ -84,8 +122,16 @@ def _zigzag(rng: np.random.Generator) -> list[Points]:
     turns = int(rng.integers(5, 14))
     points = np.stack([np.linspace(0, 100, turns), np.where(np.arange(turns) % 2, 0, rng.uniform(15, 90))], axis=1)
     points += rng.normal(0, 5, points.shape)
-    points = points[:, ::-1] if rng.random() < 0.3 else points
+    turn = rng.uniform(0, np.pi)
+    points = points @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return [smooth(points) if rng.random() < 0.5 else points]
+
+
+def _coil(rng: np.random.Generator) -> list[Points]:
+    angle = np.linspace(0, rng.uniform(3, 7) * 2 * np.pi, 60)
+    lean = rng.uniform(-0.6, 0.6)
+    across, down = angle * rng.uniform(0.3, 0.9) + np.cos(angle), np.sin(angle) * rng.uniform(0.8, 2)
+    return [np.stack([across, down + lean * across], axis=1)]
 
 
 def _spiral(rng: np.random.Generator) -> list[Points]:
@@ -103,7 +149,7 @@ def lines(count: int, source: _Source) -> Tensor:
 
 def _lying(rng: np.random.Generator) -> list[Points]:
     # A standing one is a one.
-    angle = rng.uniform(-28, 28) * np.pi / 180
+    angle = rng.uniform(-36, 36) * np.pi / 180
     end = 100 * np.array([np.cos(angle), np.sin(angle)])
     middle = end / 2 + rng.normal(0, 5, 2)
     return [smooth(np.array([[0.0, 0.0], middle, end]))]
@@ -196,13 +242,15 @@ def transformed(count: int, source: _Source) -> Tensor:
 
 # Name: share of the pool, and what makes it.
 FAMILIES: dict[str, tuple[float, Callable[[int, _Source], Tensor]]] = {
-    "characters": (0.48, characters),
+    "characters": (0.42, characters),
+    "symbols": (0.10, symbols),
+    "polygons": (0.06, polygons),
     "scribbles": (0.12, scribbles),
     "lines": (0.07, lines),
     "fragments": (0.06, fragments),
     "mixtures": (0.03, mixtures),
     "clusters": (0.12, clusters),
     "blobs": (0.05, blobs),
-    "noise": (0.02, noise),
+    "noise": (0.005, noise),
     "transformed": (0.05, transformed),
 }

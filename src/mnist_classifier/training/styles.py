@@ -144,15 +144,30 @@ def spoil(pixels: Tensor, generator: Generator) -> Tensor:
 
 def _blur(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
     """Round, or along one direction as by a moving hand."""
-    blurred = pixels[:, None]
-    shift = torch.rand(2, generator=generator) * 2 - 1
-    for _ in range(2):
-        round_ = F.avg_pool2d(F.pad(blurred, (1, 1, 1, 1)), 3, stride=1)
-        dx, dy = (int(v) for v in (shift * 2.5).round())
-        moved = (blurred.roll((dy, dx), (2, 3)) + blurred + blurred.roll((-dy, -dx), (2, 3))) / 3
-        blurred = round_ if shift[0] > 0 else moved
-    mixed = pixels + (0.3 + 0.7 * strength) * (blurred[:, 0] - pixels)
-    return mixed / mixed.amax(dim=(1, 2), keepdim=True).clamp(min=0.2)
+    if torch.rand((), generator=generator) < 0.4:
+        blurred = pixels[:, None]
+        for _ in range(2):
+            blurred = F.avg_pool2d(F.pad(blurred, (1, 1, 1, 1)), 3, stride=1)
+        mixed = pixels + (0.3 + 0.7 * strength) * (blurred[:, 0] - pixels)
+    else:
+        angle = torch.rand((), generator=generator) * torch.pi
+        direction = torch.stack([angle.cos(), angle.sin()]).round(decimals=2).tolist()
+        mixed = _smear(pixels, strength, direction)
+    return fit_like_preprocessing(mixed * (mixed > 0.05))
+
+
+def _smear(pixels: Tensor, strength: Tensor, direction: list[float]) -> Tensor:
+    """Copies moved along a direction, up to 4 px to each side, averaged."""
+    half = torch.arange(-4, 5)
+    weights = ((1.0 + 3.0 * strength.view(-1, 1)) - half.abs() + 1).clamp(0, 1)  # (N, 9)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    padded = F.pad(pixels, (4, 4, 4, 4))
+    size = pixels.shape[1]
+    moved = torch.zeros_like(pixels)
+    for index, step in enumerate(half.tolist()):
+        x, y = 4 + round(step * direction[0]), 4 + round(step * direction[1])
+        moved = moved + weights[:, index].view(-1, 1, 1) * padded[:, y : y + size, x : x + size]
+    return moved
 
 
 def _noise(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
@@ -160,8 +175,13 @@ def _noise(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
 
 
 def _speckles(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
-    hit = torch.rand(pixels.shape, generator=generator) < 0.15 * strength
-    return torch.where(hit, torch.rand(pixels.shape, generator=generator).round(), pixels)
+    """Single pixels, lit or put out, or larger splashes."""
+    if torch.rand((), generator=generator) < 0.5:
+        hit = torch.rand(pixels.shape, generator=generator) < 0.15 * strength
+        return torch.where(hit, torch.rand(pixels.shape, generator=generator).round(), pixels)
+    drops = (torch.rand(pixels.shape, generator=generator) < 0.03 * strength).float()[:, None]
+    splashes = F.avg_pool2d(F.pad(F.max_pool2d(F.pad(drops, (1, 1, 1, 1)), 3, stride=1), (1, 1, 1, 1)), 3, stride=1)
+    return torch.maximum(pixels, (splashes[:, 0] * 1.6).clamp(max=1))
 
 
 def _fog(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
