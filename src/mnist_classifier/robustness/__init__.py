@@ -1,0 +1,1 @@
+"""What people really write, made by this project's own code: for measuring, and for training against."""
