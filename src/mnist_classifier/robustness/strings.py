@@ -92,7 +92,10 @@ MANNERS: dict[int, tuple[tuple[tuple[tuple[float, float], ...], ...], ...]] = {
         (((0.5, 0.1), (0.2, 0.0), (0.05, 0.3), (0.3, 0.45), (0.5, 0.15), (0.55, 0.6), (0.4, 1.0), (0.05, 0.95)),),
     ),
 }
-TREMOR = 0.035
+TREMOR = 0.04
+# Of a hundred strokes so many are written in two: people lift the pen anywhere, and put it down near there.
+LIFTED = 0.2
+LANDING = 0.05
 LEAN = (-0.1, 0.35)
 BREADTH = (0.75, 1.3)
 
@@ -248,9 +251,16 @@ def write(digit: int, rng: Random) -> list[Points]:
     for corners in manner:
         points = np.array(corners) + rng.normal(0, TREMOR, 2)
         points[:, 0] = points[:, 0] * breadth - lean * points[:, 1]
-        strokes.append(_rounded(points + rng.normal(0, TREMOR / 2, points.shape)))
+        line = _rounded(points + rng.normal(0, TREMOR / 2, points.shape))
+        strokes += _lifted(line, rng) if rng.random() < LIFTED else [line]
     low, high = _extent(strokes)
     return [(stroke - low) * (UNITS / float((high - low).max())) for stroke in strokes]
+
+
+def _lifted(line: Points, rng: Random) -> list[Points]:
+    """The line in two strokes."""
+    middle = int(rng.integers(1, len(line) - 1)) if len(line) > 2 else 1
+    return [line[: middle + 1], line[max(0, middle - 1) :] + rng.normal(0, LANDING / 2, 2)]
 
 
 def _rounded(corners: Points, steps: int = 8) -> Points:
