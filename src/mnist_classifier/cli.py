@@ -17,7 +17,7 @@ import numpy as np
 
 from mnist_classifier import __version__, dataset
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.decode import decode_image
+from mnist_classifier.decode import decode_with_scale
 from mnist_classifier.errors import InvalidInput, MnistError, TrainingUnavailable
 from mnist_classifier.metrics import measure_probabilities, spread, wilson_interval
 from mnist_classifier.recipes import RECIPES
@@ -26,7 +26,14 @@ from mnist_classifier.records import ModelVersion, Run
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.terminal import TrainingDisplay, reading_as_json, reading_as_text, summary
+from mnist_classifier.terminal import (
+    TrainingDisplay,
+    number_as_json,
+    number_as_text,
+    reading_as_json,
+    reading_as_text,
+    summary,
+)
 
 if TYPE_CHECKING:
     from mnist_classifier.worker import Outcome
@@ -179,7 +186,8 @@ def _carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion
 @click.argument("files", nargs=-1, required=True)
 @click.option("--model-version", type=int, help="Version to read with; default: the one in production.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def predict(files: Sequence[str], model_version: int | None, as_json: bool) -> None:
+@click.option("--number", "as_number", is_flag=True, help="Read several digits in each image.")
+def predict(files: Sequence[str], model_version: int | None, as_json: bool, as_number: bool) -> None:
     """Read the digit in each image file; patterns such as *.png work, - is standard input."""
     settings = Settings.from_environment()
     with opened_store(settings) as store:
@@ -189,13 +197,17 @@ def predict(files: Sequence[str], model_version: int | None, as_json: bool) -> N
     failures = 0
     for path in _expanded(files):
         try:
-            pixels = decode_image(_read_bytes(path), max_pixels=settings.max_image_pixels)
+            pixels, scale = decode_with_scale(_read_bytes(path), max_pixels=settings.max_image_pixels)
         except InvalidInput as error:
             failures += 1
             click.echo(f"{path}: {error.message}", err=True)
             continue
-        reading = recogniser.read(pixels)
-        click.echo(reading_as_json(path, reading) if as_json else f"{path}\t{reading_as_text(reading)}")
+        if as_number:
+            number = recogniser.read_number(pixels).scaled(scale)
+            click.echo(number_as_json(path, number) if as_json else f"{path}\t{number_as_text(number)}")
+        else:
+            reading = recogniser.read(pixels)
+            click.echo(reading_as_json(path, reading) if as_json else f"{path}\t{reading_as_text(reading)}")
     if failures:
         raise click.ClickException(f"{failures} of the files could not be read")
 

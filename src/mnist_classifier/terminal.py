@@ -12,7 +12,7 @@ import click
 from tqdm import tqdm
 
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.records import ModelVersion, Reading
+from mnist_classifier.records import ModelVersion, NumberReading, Reading
 
 
 class TrainingDisplay:
@@ -88,5 +88,25 @@ def reading_as_json(path: str, reading: Reading) -> str:
 def reading_as_text(reading: Reading) -> str:
     """Digit, confidence and verdict, between tabs."""
     digit = "-" if reading.prediction is None else str(reading.prediction)
-    confidence = min(reading.confidence, 0.9999)  # no reading is certain, and rounding must not make it so
-    return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}"
+    return f"{digit}\t{_confidence(reading)}\t{reading.verdict.value}"
+
+
+def number_as_json(path: str, reading: NumberReading) -> str:
+    """One line of JSON."""
+    digits = [
+        {"box": digit.box, **dataclasses.asdict(digit.reading), "verdict": digit.reading.verdict.value}
+        for digit in reading.digits
+    ]
+    fields = {"number": reading.number, "confidence": reading.confidence, "verdict": reading.verdict.value}
+    return json.dumps({"file": path, **fields, "digits": digits})
+
+
+def number_as_text(reading: NumberReading) -> str:
+    """Number, confidence and verdict, between tabs; a space between lines."""
+    number = "-" if reading.number is None else reading.number.replace("\n", " ")
+    return f"{number}\t{_confidence(reading)}\t{reading.verdict.value}"
+
+
+def _confidence(reading: Reading | NumberReading) -> str:
+    """No reading is certain, and rounding must not make it so."""
+    return f"{min(reading.confidence, 0.9999):.2%}"
