@@ -1,12 +1,16 @@
 // @ts-check
 /**
- * The result beside the pad: the digit, its confidence, ten bars, the glyph.
+ * The result beside the pad: the digit, its confidence, ten bars, the glyph;
+ * or a number and its digits.
  *
  * @typedef {import("./api.js").Reading} Reading
+ * @typedef {import("./api.js").NumberReading} NumberReading
+ * @typedef {import("./api.js").DigitInNumber} DigitInNumber
  */
 
 import { element, write } from "./dom.js";
 import { compare, describe, percent } from "./format.js";
+import { describeDigit, describeNumber } from "./number.js";
 
 export class ResultView {
   #root = element("result", HTMLElement);
@@ -16,6 +20,7 @@ export class ResultView {
   #truth = element("truth", HTMLElement);
   #glyph = element("glyph", HTMLElement);
   #answeredBy = element("answered-by", HTMLElement);
+  #digits = element("number-digits", HTMLElement);
   #bars = [...element("bars", HTMLElement).children].map(partsOfBar);
 
   showEmpty() {
@@ -49,8 +54,22 @@ export class ResultView {
     this.#showTruth(reading, label);
     this.#showBars(reading);
     this.#showGlyph(reading.glyph ?? null);
-    const ms = reading.elapsed_ms === undefined ? "" : ` in ${reading.elapsed_ms.toFixed(1)}\u00a0ms`;
-    write(this.#answeredBy, reading.model ? `Answered by version ${reading.model.version}${ms}.` : "");
+    this.#showAnswerer(reading);
+  }
+
+  /** @param {NumberReading} reading */
+  showNumber(reading) {
+    this.#state(reading.verdict);
+    const { digit, words, sure } = describeNumber(reading);
+    this.#headline(digit, words, sure);
+    this.#digits.replaceChildren(...reading.digits.map(itemOfDigit));
+    this.#showAnswerer(reading);
+  }
+
+  /** @param {Reading | NumberReading} reading */
+  #showAnswerer({ model, elapsed_ms }) {
+    const ms = elapsed_ms === undefined ? "" : ` in ${elapsed_ms.toFixed(1)}\u00a0ms`;
+    write(this.#answeredBy, model ? `Answered by version ${model.version}${ms}.` : "");
   }
 
   /** @param {string} state */
@@ -71,6 +90,7 @@ export class ResultView {
     delete this.#truth.dataset.agrees;
     write(this.#answeredBy, "");
     this.#glyph.replaceChildren();
+    this.#digits.replaceChildren();
     for (const { meter, fill, value, row } of this.#bars) {
       meter.setAttribute("aria-valuenow", "0");
       meter.removeAttribute("aria-valuetext");
@@ -113,6 +133,20 @@ export class ResultView {
     image.alt = "What the network sees: the drawing, centred, in 28 by 28 pixels";
     this.#glyph.replaceChildren(image);
   }
+}
+
+/** @param {DigitInNumber} digit */
+function itemOfDigit(digit) {
+  const { text, sure } = describeDigit(digit);
+  const item = document.createElement("li");
+  item.dataset.verdict = digit.verdict;
+  for (const [className, content] of [["number-digit", text], ["number-sure", sure]]) {
+    const part = document.createElement("span");
+    part.className = className;
+    part.textContent = content;
+    item.append(part);
+  }
+  return item;
 }
 
 /** @param {Element} row */
