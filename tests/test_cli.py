@@ -70,6 +70,18 @@ def one(path: Path) -> Path:
     return path
 
 
+def test_a_number_is_read_with_its_boxes(home: Path, tmp_path: Path):
+    pixels = np.zeros((100, 200), np.uint8)
+    for left in (40, 120):
+        pixels[15:85, left : left + 9] = 255
+    (tmp_path / "11.png").write_bytes(encode_png(pixels))
+    path = str(tmp_path / "11.png")
+    assert mnist("predict", "--number", path).split("\t")[1] == "11"
+    reading = json.loads(mnist("predict", "--number", "--json", path))
+    assert (reading["number"], reading["verdict"]) == ("11", "number")
+    assert [digit["box"] for digit in reading["digits"]] == [[40, 15, 9, 70], [120, 15, 9, 70]]
+
+
 def test_files_patterns_and_broken_files(home: Path, tmp_path: Path):
     one(tmp_path / "a.png")
     one(tmp_path / "b.png")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mnist_classifier.components import boxes, digit_parts, label
+from mnist_classifier.components import boxes, digit_parts, label, runs
 
 Mask = npt.NDArray[np.bool_]
 
@@ -69,3 +69,10 @@ def test_two_digits_both_stay():
     mask[20:80, 40:48] = True
     mask[20:80, 150:158] = True
     assert np.array_equal(digit_parts(mask, mask.astype(np.float32)), mask)
+
+
+def test_runs_are_found_in_reading_order():
+    mask = np.zeros((3, 8), bool)
+    mask[0, 1:3] = mask[0, 5:] = mask[2, :4] = True
+    rows, starts, ends = runs(mask)
+    assert (rows.tolist(), starts.tolist(), ends.tolist()) == ([0, 0, 2], [1, 5, 0], [3, 8, 4])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_classifier.decode import decode_base64, decode_image, encode_png, to_data_url
+from mnist_classifier.decode import decode_base64, decode_image, decode_with_scale, encode_png, to_data_url
 from mnist_classifier.errors import ImageTooLarge, InvalidImage
 
 LIMIT = 1_000_000
@@ -151,3 +151,11 @@ def test_what_is_not_base64_is_refused(text: str):
 def test_png_and_data_url_lead_back():
     pixels = np.asarray(seven())
     assert np.array_equal(decode_image(decode_base64(to_data_url(encode_png(pixels))), max_pixels=LIMIT), pixels)
+
+
+@pytest.mark.parametrize(("size", "scale"), [((300, 200), 1), ((2048, 600), 2), ((500, 3000), 3)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_scale_leads_back_to_the_picture_that_was_sent(size: tuple[int, int], scale: float, kind: str):
+    pixels, found = decode_with_scale(saved(Image.new("L", size), kind), max_pixels=10 * LIMIT)
+    assert found == pytest.approx(scale, rel=0.01)
+    assert np.allclose(np.array(pixels.shape[::-1]) * found, size, atol=scale + 1)

@@ -10,7 +10,8 @@ from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import Thresholds, Verdict
+from mnist_classifier.records import NumberVerdict, Thresholds, Verdict
+from mnist_classifier.robustness.strings import Points, compose, draw
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +122,62 @@ def test_many_images_are_read_as_each_by_itself(recogniser: Recogniser):
         assert (together.prediction, together.verdict) == (alone.prediction, alone.verdict)
         assert together.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
     assert recogniser.read_many([]) == []
+
+
+# A seven and a one, as strokes in a picture of 400 x 200 px.
+def seven_and_one() -> tuple[list[Points], tuple[int, int]]:
+    seven = np.array([(60, 50), (140, 48), (115, 100), (95, 160)], float)
+    return [seven, np.array([(250, 45), (250, 160)], float)], (400, 200)
+
+
+@pytest.mark.parametrize("with_strokes", [True, False])
+def test_a_number_is_read_with_boxes_from_left_to_right(recogniser: Recogniser, with_strokes: bool):
+    strokes, size = seven_and_one()
+    reading = recogniser.read_number(draw(strokes, 14, size), strokes if with_strokes else None)
+    assert (reading.number, reading.verdict) == ("71", NumberVerdict.NUMBER)
+    assert [digit.reading.prediction for digit in reading.digits] == [7, 1]
+    assert 0.9 < reading.confidence <= min(digit.reading.confidence for digit in reading.digits)
+    for digit, expected in zip(reading.digits, [(53, 41, 94, 126), (243, 38, 14, 129)], strict=True):
+        assert np.abs(np.subtract(digit.box, expected)).max() <= 3
+
+
+def test_lines_are_read_from_top_to_bottom(recogniser: Recogniser):
+    strokes, (width, height) = seven_and_one()
+    twice = [*strokes, *(stroke + (20, height) for stroke in strokes)]
+    reading = recogniser.read_number(draw(twice, 14, (width, 2 * height)))
+    assert reading.number == "71\n71"
+
+
+def test_no_digits_make_no_number(recogniser: Recogniser):
+    blank = recogniser.read_number(np.zeros((280, 700), np.uint8))
+    assert (blank.number, blank.verdict, blank.digits) == (None, NumberVerdict.BLANK, ())
+    noise = np.random.default_rng(0).integers(0, 256, (300, 900)).astype(np.uint8)
+    assert recogniser.read_number(noise).verdict is not NumberVerdict.NUMBER
+
+
+def test_strokes_of_another_picture_are_left_aside(recogniser: Recogniser):
+    strokes, size = seven_and_one()
+    picture = draw(strokes, 14, size)
+    elsewhere = [np.array([(300.0, 20.0), (20.0, 180.0)])]
+    assert recogniser.read_number(picture, elsewhere) == recogniser.read_number(picture)
+    outside = [np.array([(-9000.0, 20.0), (-8000.0, 180.0)])]
+    assert recogniser.read_number(picture, outside) == recogniser.read_number(picture)
+
+
+def test_boxes_grow_with_the_picture(recogniser: Recogniser):
+    strokes, size = seven_and_one()
+    reading = recogniser.read_number(draw(strokes, 14, size))
+    assert reading.scaled(2).digits[0].box == tuple(2 * side for side in reading.digits[0].box)
+
+
+@pytest.mark.mnist
+def test_numbers_of_mnist_digits_are_read(recogniser: Recogniser, mnist_dirs: list[Path]):
+    train = dataset.load(mnist_dirs, dataset.TRAIN)
+    _, validation = dataset.split_train_validation(train.labels)
+    right = 0
+    for seed in range(60):
+        rng = np.random.default_rng((7, seed))
+        chosen = rng.choice(validation, rng.integers(2, 7))
+        number = "".join(map(str, train.labels[chosen]))
+        right += recogniser.read_number(compose(train.images[chosen], rng)).number == number
+    assert right >= 54

@@ -15,7 +15,7 @@ import click
 from mnist_classifier import __version__, dataset
 from mnist_classifier.cli_evaluate import evaluate
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.decode import decode_image, encode_png
+from mnist_classifier.decode import decode_with_scale, encode_png
 from mnist_classifier.errors import InvalidInput, TrainingUnavailable
 from mnist_classifier.metrics import spread
 from mnist_classifier.preprocess import Step, prepare
@@ -27,6 +27,8 @@ from mnist_classifier.runs import Runs
 from mnist_classifier.shell import Function, Group, data_dir_option, opened_registry, opened_store
 from mnist_classifier.terminal import (
     TrainingDisplay,
+    number_as_json,
+    number_as_text,
     reading_as_json,
     reading_as_text,
     robustness_in_short,
@@ -174,8 +176,13 @@ def _carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write each stage of the preprocessing to, as PNG files.",
 )
-def predict(files: Sequence[str], model_version: int | None, as_json: bool, steps_dir: Path | None) -> None:
+@click.option("--number", "as_number", is_flag=True, help="Read several digits in each image.")
+def predict(
+    files: Sequence[str], model_version: int | None, as_json: bool, steps_dir: Path | None, as_number: bool
+) -> None:
     """Read the digit in each image file; patterns such as *.png work, - is standard input."""
+    if as_number and steps_dir is not None:
+        raise click.UsageError("--steps shows how one digit is made ready; leave out --number")
     settings = Settings.from_environment()
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
@@ -184,10 +191,14 @@ def predict(files: Sequence[str], model_version: int | None, as_json: bool, step
     failures = 0
     for number, path in enumerate(_expanded(files), 1):
         try:
-            pixels = decode_image(_read_bytes(path), max_pixels=settings.max_image_pixels)
+            pixels, scale = decode_with_scale(_read_bytes(path), max_pixels=settings.max_image_pixels)
         except InvalidInput as error:
             failures += 1
             click.echo(f"{path}: {error.message}", err=True)
+            continue
+        if as_number:
+            found = recogniser.read_number(pixels).scaled(scale)
+            click.echo(number_as_json(path, found) if as_json else f"{path}\t{number_as_text(found)}")
             continue
         prepared = prepare(pixels, keep_steps=steps_dir is not None)
         reading = recogniser.read_prepared(prepared)

@@ -79,6 +79,15 @@ def boxes(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int64]:
     return found
 
 
+def runs(mask: npt.NDArray[np.bool_]) -> tuple[Indices, Indices, Indices]:
+    """Row, start and end (exclusive) of every run of true pixels, in reading order."""
+    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = mask
+    steps = np.diff(padded, axis=1)
+    rows, starts = np.nonzero(steps == 1)
+    return rows, starts, np.nonzero(steps == -1)[1]
+
+
 def digit_parts(
     mask: npt.NDArray[np.bool_], weights: npt.NDArray[np.float32], *, drop_edges: bool = False
 ) -> npt.NDArray[np.bool_]:

@@ -75,11 +75,17 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     alpha as one more channel where something is transparent; uint8.
     Raises InvalidImage, ImageTooLarge.
     """
+    return decode_with_scale(data, max_pixels=max_pixels)[0]
+
+
+def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
+    """Decode one still picture, and say how many pixels as sent are one as returned (1 unless it was large)."""
     if not data:
         raise InvalidImage("the image is empty (0 bytes)", field="image")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, max_pixels)
+            sent_side_px = max(image.size)
             # JPEG alone: decode at a half, quarter or eighth right away.
             image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
             pixels = _channels(ImageOps.exif_transpose(image))
@@ -88,7 +94,8 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     except DECODER_FAILURES:
         accepted = ", ".join(FORMATS)
         raise InvalidImage(f"this is no picture that can be read; accepted are {accepted}", field="image") from None
-    return pixels
+    # Whatever the picture was turned by, its longer side stayed the longer one.
+    return pixels, sent_side_px / max(pixels.shape[:2])
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

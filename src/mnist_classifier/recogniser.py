@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,19 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from mnist_classifier import lattice, segment
+from mnist_classifier import strokes as pen
 from mnist_classifier.errors import ModelCorrupt
 from mnist_classifier.manifest import ONNX_FILE, read_manifest, verified_bytes
 from mnist_classifier.preprocess import Prepared, prepare
-from mnist_classifier.records import Reading, Thresholds, Verdict
+from mnist_classifier.records import DigitInNumber, NumberReading, NumberVerdict, Reading, Thresholds, Verdict
 
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
+
+BLANK_NUMBER = NumberReading(number=None, confidence=0.0, verdict=NumberVerdict.BLANK)
+# Digits that were told apart with less certainty than this are flagged.  Of 800 numbers of validation digits these
+# are 4 % of those that were told apart rightly, 39 % of the 18 others.
+AMBIGUOUS_GROUPING = 0.95
 
 # Glyphs in one call to the network when many are read: larger ones leave the
 # processor's cache.
@@ -78,6 +86,50 @@ class Recogniser:
     def read_glyph(self, glyph: npt.NDArray[np.uint8]) -> Reading:
         """Read one (28, 28) uint8 glyph."""
         return self.judge(self.opinions(glyph[None])[0])
+
+    def read_number(
+        self, pixels: npt.NDArray[np.uint8], strokes: Sequence[npt.NDArray[np.float64]] | None = None
+    ) -> NumberReading:
+        """Read several digits, line by line.
+
+        pixels: (H, W) or (H, W, 2) uint8 (see preprocess).  strokes: (N, 2)
+        points x, y in px of that picture, one array a stroke, for telling
+        digits apart; strokes that do not fit the ink are left aside.
+        """
+        ink = segment.stretched_ink(pixels)
+        if ink is None:
+            return BLANK_NUMBER
+        lines = pen.find_lines(ink, strokes) if strokes else None
+        weights = lattice.PIXEL_WEIGHTS if lines is None else lattice.STROKE_WEIGHTS
+        return self._read_lines(segment.find_lines(ink) if lines is None else lines, weights)
+
+    def _read_lines(self, lines: Sequence[segment.Line], weights: lattice.Weights) -> NumberReading:
+        candidates = [segment.find_candidates(line) for line in lines]
+        glyphs = [segment.make_glyphs(line, each) for line, each in zip(lines, candidates, strict=True)]
+        # One call for all of them: a call costs as much as several glyphs.
+        opinions = self.opinions(np.concatenate(glyphs))
+        texts, digits, confidence = [], [], 1.0
+        for line, each in zip(lines, candidates, strict=True):
+            own, opinions = opinions[: len(each)], opinions[len(each) :]
+            grouping = lattice.group(line, each, own, weights)
+            found = [DigitInNumber(each[index].box, self.judge(own[index])) for index in grouping.candidates]
+            texts.append("".join(str(digit.reading.prediction) for digit in found))
+            digits += found
+            confidence *= grouping.probability
+        return self._judge_number("\n".join(filter(None, texts)), digits, confidence)
+
+    def _judge_number(self, text: str, digits: Sequence[DigitInNumber], grouped_right: float) -> NumberReading:
+        """`grouped_right` is the probability that these are the digits that were written."""
+        verdicts = {digit.reading.verdict for digit in digits}
+        if not digits or Verdict.NOT_A_DIGIT in verdicts:
+            return NumberReading(None, 0.0, NumberVerdict.NOT_A_NUMBER, tuple(digits))
+        doubtful = Verdict.AMBIGUOUS in verdicts or grouped_right < AMBIGUOUS_GROUPING
+        return NumberReading(
+            number=text,
+            confidence=grouped_right * math.prod(digit.reading.confidence for digit in digits),
+            verdict=NumberVerdict.AMBIGUOUS if doubtful else NumberVerdict.NUMBER,
+            digits=tuple(digits),
+        )
 
     def opinions(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, 28, 28) uint8 glyphs -> (N, 11): ten calibrated probabilities, and that of being no digit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,15 @@ class Verdict(str, enum.Enum):
     DIGIT = "digit"
     AMBIGUOUS = "ambiguous"
     NOT_A_DIGIT = "not_a_digit"
+    BLANK = "blank"
+
+
+class NumberVerdict(str, enum.Enum):
+    """What the recogniser thinks of a picture of several digits."""
+
+    NUMBER = "number"
+    AMBIGUOUS = "ambiguous"
+    NOT_A_NUMBER = "not_a_number"
     BLANK = "blank"
 
 
@@ -141,3 +150,38 @@ class Reading:
     candidates: tuple[int, ...] = field(default=())
     not_a_digit: float = 0.0
     warnings: tuple[Caution, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class DigitInNumber:
+    """One digit of a number: where it stands and what was read there.
+
+    box: x, y, width, height in pixels of the picture, from its top left.
+    """
+
+    box: tuple[int, int, int, int]
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class NumberReading:
+    """What the recogniser says of a picture of several digits.
+
+    `number` has the digits in reading order, a line break between lines; it is
+    null when the verdict is blank or not_a_number.  `confidence` is that all
+    of them are right: how they were told apart and what each was read as.
+    """
+
+    number: str | None
+    confidence: float
+    verdict: NumberVerdict
+    digits: tuple[DigitInNumber, ...] = ()
+
+    def scaled(self, factor: float) -> NumberReading:
+        """The same with boxes in a picture that is `factor` times as large."""
+
+        def enlarge(digit: DigitInNumber) -> DigitInNumber:
+            x, y, width, height = (round(length * factor) for length in digit.box)
+            return replace(digit, box=(x, y, width, height))
+
+        return replace(self, digits=tuple(enlarge(digit) for digit in self.digits))

@@ -13,7 +13,7 @@ import click
 from tqdm import tqdm
 
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.records import ModelVersion, Reading
+from mnist_classifier.records import ModelVersion, NumberReading, Reading
 
 
 class TrainingDisplay:
@@ -89,9 +89,8 @@ def reading_as_json(path: str, reading: Reading) -> str:
 def reading_as_text(reading: Reading) -> str:
     """Digit, confidence, verdict and, where there are any, the codes of the warnings, between tabs."""
     digit = "-" if reading.prediction is None else str(reading.prediction)
-    confidence = min(reading.confidence, 0.9999)  # no reading is certain, and rounding must not make it so
     codes = ",".join(warning.code for warning in reading.warnings)
-    return f"{digit}\t{confidence:.2%}\t{reading.verdict.value}" + (f"\t{codes}" if codes else "")
+    return f"{digit}\t{_confidence(reading)}\t{reading.verdict.value}" + (f"\t{codes}" if codes else "")
 
 
 def robustness_as_text(table: Mapping[str, Any]) -> str:
@@ -121,3 +120,24 @@ def robustness_in_short(table: Mapping[str, Any] | None) -> str:
     shares = {"pen": short["pen_digits_mean"], "corrupted": short["corruptions_mean"]}
     figures = "".join(f"  {name} {share:.2%}" for name, share in shares.items() if share is not None)
     return f"{figures}  goals {short['goals_reached']} of {short['goals']}"
+
+
+def number_as_json(path: str, reading: NumberReading) -> str:
+    """One line of JSON."""
+    digits = [
+        {"box": digit.box, **dataclasses.asdict(digit.reading), "verdict": digit.reading.verdict.value}
+        for digit in reading.digits
+    ]
+    fields = {"number": reading.number, "confidence": reading.confidence, "verdict": reading.verdict.value}
+    return json.dumps({"file": path, **fields, "digits": digits})
+
+
+def number_as_text(reading: NumberReading) -> str:
+    """Number, confidence and verdict, between tabs; a space between lines."""
+    number = "-" if reading.number is None else reading.number.replace("\n", " ")
+    return f"{number}\t{_confidence(reading)}\t{reading.verdict.value}"
+
+
+def _confidence(reading: Reading | NumberReading) -> str:
+    """No reading is certain, and rounding must not make it so."""
+    return f"{min(reading.confidence, 0.9999):.2%}"

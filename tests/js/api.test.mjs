@@ -48,6 +48,19 @@ test("a file is sent as a form, whose type the browser names", async () => {
   assert.equal("Content-Type" in request.headers, false);
 });
 
+test("a number is asked for with its strokes, if there are any", async () => {
+  const strokes = [[[1, 2], [3, 4]]];
+  const requests = await sent(async () => {
+    await api.predictNumber("data:image/png;base64,AAAA", strokes);
+    await api.predictNumber("data:image/png;base64,AAAA", []);
+    await api.predictNumberFile(new File(["x"], "71.png"));
+  });
+  const image = "data:image/png;base64,AAAA";
+  assert.deepEqual(JSON.parse(requests[0].body), { image, mode: "number", strokes });
+  assert.deepEqual(JSON.parse(requests[1].body), { image, mode: "number" });
+  assert.equal(requests[2].body.get("mode"), "number");
+});
+
 test("each action has its route", async () => {
   const requests = await sent(async () => {
     await api.retrain({ epochs: 1 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { PEN_WIDTH, SIDE, Strokes, trace } from "../../src/mnist_classifier/web/static/js/strokes.js";
+import { PEN_WIDTH, SIDE, Strokes, toPaths, trace } from "../../src/mnist_classifier/web/static/js/strokes.js";
 
 /** A drawing of one finished stroke for each list of points. */
 function drawn(...strokes) {
@@ -113,4 +113,12 @@ test("a line is traced from its first point to its last", () => {
   assert.deepEqual(trace(points), [["M", 10, 10], ["Q", 50, 10, 70, 25], ["L", 90, 40]]);
   assert.deepEqual(trace([]), []);
   assert.deepEqual(trace(points.slice(0, 2)), [["M", 10, 10], ["L", 50, 10]]);
+});
+
+test("paths are plain pairs in tenths of a pixel", () => {
+  const drawing = new Strokes();
+  drawing.add({ x: 10.04, y: 20 });
+  drawing.extend([{ x: 30.26, y: 40 }]);
+  drawing.finish();
+  assert.deepEqual(toPaths(drawing.export()), [[[10, 20], [30.3, 40]]]);
 });

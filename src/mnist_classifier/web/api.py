@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from flask import Blueprint, Response, jsonify, request, url_for
 from werkzeug.exceptions import BadRequest
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.decode import decode_base64, decode_image, encode_png, to_data_url
+from mnist_classifier.decode import decode_base64, decode_with_scale, encode_png, to_data_url
 from mnist_classifier.errors import InvalidImage, InvalidInput, MnistError
 from mnist_classifier.preprocess import prepare
+from mnist_classifier.strokes import Points, check_strokes
 from mnist_classifier.web import views
 from mnist_classifier.web.services import services
 
 blueprint = Blueprint("api", __name__)
 
 Reply = tuple[Response, int]
+Bytes = npt.NDArray[np.uint8]
+
+MODES = ("digit", "number")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a request to /predict asks."""
+
+    image: bytes
+    mode: str
+    strokes: list[Points]
 
 
 @blueprint.post("/predict")
 def predict() -> Response:
-    """Read the digit in one image; `?glyph=1` also shows what the network saw, `?steps=1` the way there."""
+    """Read the digit in one image, or with mode `number` several.
+
+    `?glyph=1` also shows what the network saw of a digit, `?steps=1` the way there.
+    """
     started = time.perf_counter()
-    pixels = decode_image(_image_bytes(), max_pixels=services().settings.max_image_pixels)
+    question = _question()
+    pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
+    answer = _read_number if question.mode == "number" else _read_digit
+    body = answer(pixels, scale, question.strokes)
+    body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
+    return jsonify(body)
+
+
+def _read_digit(pixels: Bytes, scale: float, strokes: list[Points]) -> dict[str, Any]:
     loaded = services().model.current()
     prepared = prepare(pixels, keep_steps=_flag("steps"))
     body = views.reading(loaded.recogniser.read_prepared(prepared), loaded.version)
-    body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     if _flag("glyph"):
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
     if _flag("steps"):
         body["steps"] = [{"name": step.name, "image": to_data_url(encode_png(step.picture))} for step in prepared.steps]
-    return jsonify(body)
+    return body
+
+
+def _read_number(pixels: Bytes, scale: float, strokes: list[Points]) -> dict[str, Any]:
+    """Strokes and boxes are in pixels of the picture that was sent, which may have been reduced since."""
+    loaded = services().model.current()
+    reading = loaded.recogniser.read_number(pixels, [stroke / scale for stroke in strokes])
+    return views.number(reading.scaled(scale), loaded.version)
 
 
 @blueprint.get("/model-status")
@@ -120,25 +154,41 @@ def healthz() -> Response:
     return jsonify({"status": "ok"})
 
 
-def _image_bytes() -> bytes:
-    """The image of a request: JSON base64, multipart `file`, or the raw body."""
+def _question() -> Question:
+    """The image of a request (JSON base64, multipart `file`, or the raw body) and how to read it."""
     if request.mimetype == "multipart/form-data":
+        fields: dict[str, Any] = request.form.to_dict()
+        mode, strokes = _mode(fields), _strokes(_from_json(fields.get("strokes"), "strokes"))
         file = request.files.get("file")
         if file is None:
             raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
-        content: bytes = file.read()
-        return content
+        return Question(file.read(), mode, strokes)
     if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
-        raw: bytes = request.get_data(cache=False)
-        return raw
+        return Question(request.get_data(cache=False), _mode({}), [])
     body = _json_object()
-    mode = body.get("mode", "digit")
-    if mode != "digit":
-        raise InvalidInput(f"mode must be 'digit', not {mode!r}", field="mode")
+    mode, strokes = _mode(body), _strokes(body.get("strokes"))
     image = body.get("image")
     if not isinstance(image, str) or not image:
         raise InvalidImage('there is no image: send {"image": "<base64>"}', field="image")
-    return decode_base64(image)
+    return Question(decode_base64(image), mode, strokes)
+
+
+def _mode(fields: dict[str, Any]) -> str:
+    mode = fields.get("mode", request.args.get("mode", MODES[0]))
+    if mode not in MODES:
+        raise InvalidInput(f"mode must be {' or '.join(map(repr, MODES))}, not {mode!r}", field="mode")
+    return str(mode)
+
+
+def _strokes(value: Any) -> list[Points]:
+    return [] if value is None else check_strokes(value)
+
+
+def _from_json(text: str | None, field: str) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{field} is not valid JSON", field=field) from None
 
 
 def _json_object() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_classifier.records import ModelVersion, Reading, Run, RunEvent
+from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 METRIC_FIELDS = ("images", "correct", "accuracy", "nll", "ece")
@@ -13,6 +13,21 @@ METRIC_FIELDS = ("images", "correct", "accuracy", "nll", "ece")
 
 def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
     """The body of /predict, but for the time it took."""
+    return {**_reading(value), "model": _name(version)}
+
+
+def number(value: NumberReading, version: ModelVersion) -> dict[str, Any]:
+    """The body of /predict for several digits, but for the time it took."""
+    return {
+        "number": value.number,
+        "confidence": _rounded(value.confidence),
+        "verdict": value.verdict.value,
+        "digits": [{"box": list(digit.box), **_reading(digit.reading)} for digit in value.digits],
+        "model": _name(version),
+    }
+
+
+def _reading(value: Reading) -> dict[str, Any]:
     return {
         "prediction": value.prediction,
         "confidence": _rounded(value.confidence),
@@ -21,8 +36,11 @@ def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
         "not_a_digit": _rounded(value.not_a_digit),
         "candidates": list(value.candidates),
         "warnings": [{"code": warning.code, "message": warning.message} for warning in value.warnings],
-        "model": {"version": version.version, "name": version.name},
     }
+
+
+def _name(version: ModelVersion) -> dict[str, Any]:
+    return {"version": version.version, "name": version.name}
 
 
 def _rounded(probability: float) -> float:

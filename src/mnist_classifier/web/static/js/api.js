@@ -10,6 +10,12 @@
  *   prediction: number | null, confidence: number, probabilities: number[], verdict: Verdict,
  *   candidates?: number[], warnings?: Warning[], steps?: Step[], model?: {version: number, name: string}, elapsed_ms?: number, glyph?: string | null
  * }} Reading
+ * @typedef {Reading & {box: [number, number, number, number]}} DigitInNumber  x, y, width, height
+ * @typedef {"number" | "ambiguous" | "not_a_number" | "blank"} NumberVerdict
+ * @typedef {{
+ *   number: string | null, confidence: number, verdict: NumberVerdict, digits: DigitInNumber[],
+ *   model?: {version: number, name: string}, elapsed_ms?: number
+ * }} NumberReading
  * @typedef {{accuracy: number, images: number, correct?: number}} Score
  * @typedef {{
  *   version: number, name: string, created_at?: string, recipe?: string, parameters?: number,
@@ -108,6 +114,26 @@ function predictPath(steps) {
 /** @param {string} image  data URL @param {AbortSignal} [signal] @param {boolean} [steps] @returns {Promise<Reading>} */
 export function predictImage(image, signal, steps = false) {
   return request(predictPath(steps), { method: "POST", json: { image }, signal });
+}
+
+/**
+ * Read several digits.
+ * @param {string} image  data URL
+ * @param {[number, number][][]} strokes  in pixels of the image
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<NumberReading>}
+ */
+export function predictNumber(image, strokes, signal) {
+  const json = { image, mode: "number", ...(strokes.length > 0 ? { strokes } : {}) };
+  return request("/predict", { method: "POST", json, signal });
+}
+
+/** @param {File} file @param {AbortSignal} [signal] @returns {Promise<NumberReading>} */
+export function predictNumberFile(file, signal) {
+  const body = new FormData();
+  body.append("file", file, file.name || "image");
+  body.append("mode", "number");
+  return request("/predict", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
 /** @param {File} file @param {AbortSignal} [signal] @param {boolean} [steps] @returns {Promise<Reading>} */

@@ -5,9 +5,11 @@
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {import("./api.js").DigitInNumber} DigitInNumber
  */
 
-import { PEN_WIDTH, SIDE, Strokes, trace } from "./strokes.js";
+import { frames, placement } from "./number.js";
+import { PEN_WIDTH, SIDE, Strokes, toPaths, trace } from "./strokes.js";
 
 const PAPER = "#000";
 const INK = "#fff";
@@ -36,6 +38,10 @@ export class Pad {
   #frame;
   /** @type {HTMLImageElement | null} */
   #picture = null;
+  /** Digits that were found, framed on the pad. @type {readonly DigitInNumber[]} */
+  #found = [];
+  /** In units; the height is always SIDE. */
+  #width = SIDE;
   /** @type {{id: number, type: string} | null} */
   #pointer = null;
   #cursor = { x: SIDE / 2, y: SIDE / 2 };
@@ -60,21 +66,45 @@ export class Pad {
     return this.#picture === null && this.strokes.isEmpty;
   }
 
-  /** The drawing as a PNG: SIDE x SIDE, opaque, white on black, whatever the screen is like. */
+  /** The drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like. */
   toDataUrl() {
     const bitmap = document.createElement("canvas");
-    bitmap.width = bitmap.height = SIDE;
+    bitmap.width = this.#width;
+    bitmap.height = SIDE;
     const context = context2d(bitmap);
     context.fillStyle = PAPER;
-    context.fillRect(0, 0, SIDE, SIDE);
+    context.fillRect(0, 0, this.#width, SIDE);
     paint(context, this.strokes.export(), INK);
     return bitmap.toDataURL("image/png");
+  }
+
+  /** The strokes in pixels of that PNG. */
+  toPaths() {
+    return toPaths(this.strokes.export());
+  }
+
+  /** Take a new, empty sheet of another width. @param {number} width  in units */
+  startSheet(width) {
+    this.#width = width;
+    this.strokes = new Strokes();
+    this.#picture = null;
+    this.#found = [];
+    this.#cursor = { x: width / 2, y: SIDE / 2 };
+    this.#resize();
+    this.#update();
+  }
+
+  /** Frame digits that were read, until the drawing changes. @param {readonly DigitInNumber[]} digits */
+  showFound(digits) {
+    this.#found = digits;
+    this.#update();
   }
 
   /** Lay a picture in the drawing's place; Undo brings the drawing back. @param {HTMLImageElement} picture */
   showPicture(picture) {
     this.strokes.clear();
     this.#picture = picture;
+    this.#found = [];
     this.#update();
   }
 
@@ -97,12 +127,14 @@ export class Pad {
   /** @param {Point} point */
   #begin(point) {
     this.#picture = null;
+    this.#found = [];
     this.strokes.add(point, PEN_WIDTH);
     this.#update();
     this.onBegin();
   }
 
   #changed() {
+    this.#found = [];
     this.#update();
     this.onChange();
   }
@@ -150,7 +182,7 @@ export class Pad {
   /** @param {PointerEvent} event @returns {Point} */
   #position(event) {
     const box = this.#canvas.getBoundingClientRect();
-    return { x: ((event.clientX - box.left) / box.width) * SIDE, y: ((event.clientY - box.top) / box.height) * SIDE };
+    return { x: ((event.clientX - box.left) / box.width) * this.#width, y: ((event.clientY - box.top) / box.height) * SIDE };
   }
 
   /** Arrow keys move a pen, Space puts it down and lifts it. */
@@ -177,7 +209,8 @@ export class Pad {
   #moveCursor(direction, step) {
     if (this.#pointer !== null) return;
     this.#cursorShown = true;
-    this.#cursor = { x: within(this.#cursor.x + direction.x * step), y: within(this.#cursor.y + direction.y * step) };
+    const { x, y } = this.#cursor;
+    this.#cursor = { x: within(x + direction.x * step, this.#width), y: within(y + direction.y * step, SIDE) };
     this.strokes.extend([this.#cursor]);
     this.#update();
   }
@@ -191,8 +224,12 @@ export class Pad {
   }
 
   #resize() {
-    const side = Math.max(1, Math.round(this.#canvas.clientWidth * window.devicePixelRatio));
-    if (this.#canvas.width !== side) this.#canvas.width = this.#canvas.height = side;
+    const width = Math.max(1, Math.round(this.#canvas.clientWidth * window.devicePixelRatio));
+    const height = Math.max(1, Math.round((width * SIDE) / this.#width));
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
+    }
     this.#paint();
   }
 
@@ -205,20 +242,21 @@ export class Pad {
 
   #paint() {
     this.#paintQueued = false;
-    const side = this.#canvas.width;
+    const { width, height } = this.#canvas;
     const context = this.#context;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, side, side);
-    context.setTransform(side / SIDE, 0, 0, side / SIDE, 0, 0);
-    if (this.#picture !== null) paintPicture(context, this.#picture);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(width / this.#width, 0, 0, height / SIDE, 0, 0);
+    if (this.#picture !== null) paintPicture(context, this.#picture, this.#width);
     paint(context, this.strokes.export(), getComputedStyle(this.#canvas).color);
+    paintFrames(context, this.#found, this.#picture, this.#width);
     if (this.#cursorShown) paintCursor(context, this.#cursor, this.strokes.isOpen);
   }
 }
 
-/** @param {number} coordinate */
-function within(coordinate) {
-  return Math.min(SIDE, Math.max(0, coordinate));
+/** @param {number} coordinate @param {number} most */
+function within(coordinate, most) {
+  return Math.min(most, Math.max(0, coordinate));
 }
 
 /** @param {HTMLCanvasElement} canvas */
@@ -249,13 +287,36 @@ function paint(context, strokes, ink) {
   }
 }
 
-/** As large as fits, in the middle. @param {CanvasRenderingContext2D} context @param {HTMLImageElement} picture */
-function paintPicture(context, picture) {
-  const longer = Math.max(picture.naturalWidth, picture.naturalHeight, 1);
-  const width = (picture.naturalWidth / longer) * SIDE;
-  const height = (picture.naturalHeight / longer) * SIDE;
-  context.imageSmoothingEnabled = longer > PIXELATED_UP_TO_PX;
-  context.drawImage(picture, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+/**
+ * As large as fits, in the middle.
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLImageElement} picture
+ * @param {number} padWidth
+ */
+function paintPicture(context, picture, padWidth) {
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  const { x, y, scale } = placement(width, height, padWidth, SIDE);
+  context.imageSmoothingEnabled = Math.max(width, height) > PIXELATED_UP_TO_PX;
+  context.drawImage(picture, x, y, width * scale, height * scale);
+}
+
+/**
+ * A frame around each digit that was read, and what it was read as.
+ * @param {CanvasRenderingContext2D} context
+ * @param {readonly DigitInNumber[]} digits
+ * @param {HTMLImageElement | null} picture  whose pixels the boxes are in; null for the drawing's own
+ * @param {number} padWidth
+ */
+function paintFrames(context, digits, picture, padWidth) {
+  const size = picture === null ? { width: padWidth, height: SIDE } : { width: picture.naturalWidth, height: picture.naturalHeight };
+  context.lineWidth = 2;
+  context.font = "600 16px system-ui, sans-serif";
+  context.textBaseline = "bottom";
+  for (const { x, y, width, height, text, sure } of frames(digits, placement(size.width, size.height, padWidth, SIDE))) {
+    context.strokeStyle = context.fillStyle = sure ? "#5b8cff" : "#efbb62";
+    context.strokeRect(x, y, width, height);
+    context.fillText(text, x, Math.max(18, y - 3));
+  }
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Point} point @param {boolean} isDown */

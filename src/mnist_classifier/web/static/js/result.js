@@ -1,12 +1,16 @@
 // @ts-check
 /**
- * The result beside the pad: the digit, its confidence, ten bars, the glyph.
+ * The result beside the pad: the digit, its confidence, ten bars, the glyph;
+ * or a number and its digits.
  *
  * @typedef {import("./api.js").Reading} Reading
+ * @typedef {import("./api.js").NumberReading} NumberReading
+ * @typedef {import("./api.js").DigitInNumber} DigitInNumber
  */
 
 import { element, write } from "./dom.js";
 import { advice, compare, describe, percent, stage } from "./format.js";
+import { describeDigit, describeNumber } from "./number.js";
 
 export class ResultView {
   /** Called when the stages are wanted that the reading on the page lacks. */
@@ -22,6 +26,7 @@ export class ResultView {
   #warnings = element("warnings", HTMLElement);
   #steps = element("steps", HTMLDetailsElement);
   #stepList = element("step-list", HTMLElement);
+  #digits = element("number-digits", HTMLElement);
   #bars = [...element("bars", HTMLElement).children].map(partsOfBar);
 
   constructor() {
@@ -68,8 +73,22 @@ export class ResultView {
     this.#showGlyph(reading.glyph ?? null);
     this.#showWarnings(reading);
     this.#showSteps(reading);
-    const ms = reading.elapsed_ms === undefined ? "" : ` in ${reading.elapsed_ms.toFixed(1)}\u00a0ms`;
-    write(this.#answeredBy, reading.model ? `Answered by version ${reading.model.version}${ms}.` : "");
+    this.#showAnswerer(reading);
+  }
+
+  /** @param {NumberReading} reading */
+  showNumber(reading) {
+    this.#state(reading.verdict);
+    const { digit, words, sure } = describeNumber(reading);
+    this.#headline(digit, words, sure);
+    this.#digits.replaceChildren(...reading.digits.map(itemOfDigit));
+    this.#showAnswerer(reading);
+  }
+
+  /** @param {Reading | NumberReading} reading */
+  #showAnswerer({ model, elapsed_ms }) {
+    const ms = elapsed_ms === undefined ? "" : ` in ${elapsed_ms.toFixed(1)}\u00a0ms`;
+    write(this.#answeredBy, model ? `Answered by version ${model.version}${ms}.` : "");
   }
 
   /** @param {string} state */
@@ -92,6 +111,7 @@ export class ResultView {
     this.#glyph.replaceChildren();
     this.#warnings.replaceChildren();
     this.#stepList.replaceChildren();
+    this.#digits.replaceChildren();
     for (const { meter, fill, value, row } of this.#bars) {
       meter.setAttribute("aria-valuenow", "0");
       meter.removeAttribute("aria-valuetext");
@@ -162,6 +182,20 @@ export class ResultView {
 function listItem(text) {
   const item = document.createElement("li");
   item.textContent = text;
+  return item;
+}
+
+/** @param {DigitInNumber} digit */
+function itemOfDigit(digit) {
+  const { text, sure } = describeDigit(digit);
+  const item = document.createElement("li");
+  item.dataset.verdict = digit.verdict;
+  for (const [className, content] of [["number-digit", text], ["number-sure", sure]]) {
+    const part = document.createElement("span");
+    part.className = className;
+    part.textContent = content;
+    item.append(part);
+  }
   return item;
 }
 

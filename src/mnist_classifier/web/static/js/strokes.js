@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A drawing as strokes in a square of SIDE units.  Knows no DOM: the canvas is
- * a view of this, and so is the bitmap that is sent.
+ * A drawing as strokes in SIDE units, or WIDE_SIDE x SIDE for a number.  Knows no
+ * DOM: the canvas is a view of this, and so is the bitmap that is sent.
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{width: number, points: Point[]}} Stroke
@@ -10,6 +10,9 @@
 
 /** Side of the drawing square, and of the bitmap that is sent, in pixels. */
 export const SIDE = 280;
+
+/** The pad's width where several digits are written: room for six. */
+export const WIDE_SIDE = 700;
 
 /** About 2 px of a 20 px tall digit, as in MNIST, when a digit fills two thirds of the square. */
 export const PEN_WIDTH = 18;
@@ -126,4 +129,14 @@ export function trace(points) {
   const last = points[points.length - 1];
   path.push(["L", last.x, last.y]);
   return path;
+}
+
+/**
+ * Strokes as /predict takes them: [x, y] in pixels of the bitmap, to a tenth of one.
+ * @param {readonly Stroke[]} strokes
+ * @returns {[number, number][][]}
+ */
+export function toPaths(strokes) {
+  const tenths = (/** @type {number} */ value) => Math.round(value * 10) / 10;
+  return strokes.map(({ points }) => points.map(({ x, y }) => [tenths(x), tenths(y)]));
 }

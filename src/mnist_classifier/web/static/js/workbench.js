@@ -4,7 +4,9 @@
  * read: the drawing, or a picture that lies in its place.
  *
  * @typedef {import("./api.js").Reading} Reading
- * @typedef {{read: (signal: AbortSignal) => Promise<Reading>, label: number | null}} Subject
+ * @typedef {import("./api.js").NumberReading} NumberReading
+ * @typedef {"digit" | "number"} Mode
+ * @typedef {{read: (signal: AbortSignal) => Promise<Reading | NumberReading>, label: number | null}} Subject
  */
 
 import * as api from "./api.js";
@@ -14,13 +16,17 @@ import { Latest, STALE } from "./latest.js";
 import { Pad } from "./pad.js";
 import { ResultView } from "./result.js";
 import { listenToKeys } from "./shortcuts.js";
+import { SIDE, WIDE_SIDE } from "./strokes.js";
 import { hideToast, messageOf, showToast } from "./toast.js";
 
 /** Long enough to lift the pen between two strokes of a 4, short enough to feel immediate. */
 const AUTO_PREDICT_MS = 180;
 
+/** @type {readonly Mode[]} */
+const MODES = ["digit", "number"];
+
 export class Workbench {
-  /** Called with every reading that is shown. @type {(reading: Reading) => void} */
+  /** Called with every reading that is shown. @type {(reading: Reading | NumberReading) => void} */
   onReading = () => {};
 
   #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
@@ -33,6 +39,8 @@ export class Workbench {
   #picture = null;
   /** Whether the result on the page belongs to what lies on the pad. */
   #isRead = false;
+  /** @type {Mode} */
+  #mode = "digit";
   /** @type {number | undefined} */
   #timer;
 
@@ -58,6 +66,19 @@ export class Workbench {
     if (this.#isRead) this.predict();
   }
 
+  /** Read one digit or several, on a new sheet. @param {Mode} mode */
+  setMode(mode) {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.#interrupt();
+    this.#dropPicture();
+    element("bench", HTMLElement).dataset.mode = mode;
+    element("random", HTMLButtonElement).hidden = mode === "number";
+    for (const each of MODES) element(`mode-${each}`, HTMLButtonElement).setAttribute("aria-pressed", String(each === mode));
+    this.#pad.startSheet(mode === "number" ? WIDE_SIDE : SIDE);
+    this.#result.showEmpty();
+  }
+
   /** Read what lies on the pad now. */
   async predict() {
     this.#pad.finish();
@@ -69,6 +90,7 @@ export class Workbench {
 
   /** Fetch a test image, show it and read it. */
   async showRandom() {
+    if (this.#mode === "number") return;
     this.#interrupt();
     await this.#ask("random", async (signal) => {
       const { index, label, image } = await api.randomTestImage(signal);
@@ -87,7 +109,7 @@ export class Workbench {
       const preview = await loadFile(file);
       if (preview !== null) this.#lay(preview, subject, caption, signal);
       const reading = await subject.read(signal);
-      if (preview === null) this.#lay(await load(reading.glyph ?? ""), subject, caption, signal);
+      if (preview === null && "glyph" in reading) this.#lay(await load(reading.glyph ?? ""), subject, caption, signal);
       return this.#show(reading, subject, signal);
     });
   }
@@ -103,11 +125,18 @@ export class Workbench {
       element(id, HTMLButtonElement).addEventListener("click", action);
     }
     listenToKeys(actions);
+    for (const mode of MODES) {
+      element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
+    }
   }
 
   /** @returns {Subject} */
   #drawing() {
     const image = this.#pad.toDataUrl();
+    if (this.#mode === "number") {
+      const paths = this.#pad.toPaths();
+      return { label: null, read: (signal) => api.predictNumber(image, paths, signal) };
+    }
     return { label: null, read: (signal) => this.#read(image, signal) };
   }
 
@@ -118,6 +147,7 @@ export class Workbench {
 
   /** @param {File} file @param {AbortSignal} signal */
   #readFile(file, signal) {
+    if (this.#mode === "number") return api.predictNumberFile(file, signal);
     return api.predictFile(file, signal, this.#result.wantsSteps);
   }
 
@@ -150,11 +180,16 @@ export class Workbench {
     if (!this.#isRead && !this.#pad.isEmpty) this.#result.showError("Nothing is lost. Try again.");
   }
 
-  /** @param {Reading} reading @param {Subject} subject @param {AbortSignal} signal */
+  /** @param {Reading | NumberReading} reading @param {Subject} subject @param {AbortSignal} signal */
   #show(reading, subject, signal) {
     signal.throwIfAborted();
     this.#isRead = true;
-    this.#result.showReading(reading, subject.label);
+    if ("digits" in reading) {
+      this.#result.showNumber(reading);
+      this.#pad.showFound(reading.digits);
+    } else {
+      this.#result.showReading(reading, subject.label);
+    }
     this.onReading(reading);
   }
 

@@ -1,0 +1,1 @@
+"""Scripts that made constants of the package; none is a measurement."""

@@ -1,0 +1,128 @@
+"""Pen strokes that come with a picture: which ink each of them left.
+
+A stroke belongs to one digit unless it is too wide to, so the strokes are
+the pieces that numbers are put together from (`segment`, `lattice`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from mnist_classifier.errors import InvalidInput
+from mnist_classifier.preprocess import BOX_LEVEL
+from mnist_classifier.segment import Line, Piece, arrange
+
+Floats = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]  # (N, 2): x, y in px of the picture
+
+# Pens that are tried, in parts of the picture's longer side; the best covers the ink and nothing else.
+PENS = (0.004, 0.006, 0.009, 0.013, 0.019, 0.027, 0.038, 0.054, 0.075)
+# Less of ink and strokes in common than this (intersection over union), and the strokes are of another picture.
+MIN_AGREEMENT = 0.6
+# Pages smooth what they draw, so ink may lie a little beside the straight lines between points.
+SLACK_PX = 1.5
+# A single stroke that is wider than this, in heights, may have written two digits.
+CUT_WIDER_THAN = 1.1
+# What a page may send: far more than anybody writes, little enough to be drawn at once.
+MAX_STROKES, MAX_POINTS, MAX_COORDINATE = 500, 20_000, 100_000
+MASK_SIDE_PX = 256  # strokes are compared with the ink in a picture of this size
+
+
+def check_strokes(value: object) -> list[Points]:
+    """Strokes of a request, `[[[x, y], ...], ...]` in px of the picture, as arrays.
+
+    Raises InvalidInput, naming the field `strokes`.
+    """
+    if not isinstance(value, list):
+        raise _bad_strokes("they must be a list of strokes, each a list of [x, y]")
+    if len(value) > MAX_STROKES:
+        raise _bad_strokes(f"there are {len(value)}, at most {MAX_STROKES} are read")
+    strokes = [_check_stroke(number, stroke) for number, stroke in enumerate(value)]
+    points = sum(len(stroke) for stroke in strokes)
+    if points > MAX_POINTS:
+        raise _bad_strokes(f"they have {points} points, at most {MAX_POINTS} are read")
+    return strokes
+
+
+def _check_stroke(number: int, stroke: object) -> Points:
+    if not isinstance(stroke, list) or not stroke:
+        raise _bad_strokes(f"stroke {number} must be a list of at least one [x, y]")
+    for point in stroke:
+        if not (isinstance(point, list) and len(point) == 2 and all(_is_coordinate(part) for part in point)):
+            raise _bad_strokes(f"stroke {number} holds a point that is not [x, y] in pixels of the picture")
+    return np.array(stroke, np.float64)
+
+
+def _is_coordinate(value: object) -> bool:
+    # True and False are ints to Python, but no places in a picture.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= MAX_COORDINATE  # which NaN is not
+
+
+def _bad_strokes(why: str) -> InvalidInput:
+    return InvalidInput(f"the strokes cannot be used: {why}", field="strokes")
+
+
+def find_lines(ink: Floats, strokes: Sequence[Points]) -> list[Line] | None:
+    """Pieces of a picture by the strokes that drew it, line by line.
+
+    ink: (H, W) float32, 0 to 1.  None where the strokes do not fit the ink.
+    """
+    pen_px = fit_pen(ink, strokes)
+    if pen_px is None:
+        return None
+    pieces = [piece for number, stroke in enumerate(strokes) if (piece := _inked(ink, stroke, pen_px, number))]
+    return arrange(pieces, cut_wider_than=CUT_WIDER_THAN) if pieces else None
+
+
+def fit_pen(ink: Floats, strokes: Sequence[Points]) -> float | None:
+    """The width in px of the round pen that, led along the strokes, leaves this ink; None where none does."""
+    factor = MASK_SIDE_PX / max(ink.shape)
+    size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
+    wanted = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX)) >= 0.5
+    scaled = [stroke * factor for stroke in strokes]
+
+    def agreement(part: float) -> float:
+        drawn = np.zeros(wanted.shape, bool)
+        for stroke in scaled:
+            drawn |= mark(stroke, part * MASK_SIDE_PX, size)
+        return float((drawn & wanted).sum() / max(1, (drawn | wanted).sum()))
+
+    found = max(PENS, key=agreement)
+    found = max((found * (1 + change) for change in (-0.15, -0.08, 0, 0.08, 0.15)), key=agreement)
+    return found * max(ink.shape) if agreement(found) >= MIN_AGREEMENT else None
+
+
+def mark(stroke: Points, pen_px: float, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Pixels that a round pen covers; `size` is width and height.  Returns (H, W)."""
+    image = Image.new("1", size)
+    canvas = ImageDraw.Draw(image)
+    radius = pen_px / 2
+    points = [(float(x), float(y)) for x, y in stroke]
+    canvas.line(points, fill=1, width=max(1, round(pen_px)))
+    for x, y in points:
+        canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
+    return np.asarray(image)
+
+
+def _inked(ink: Floats, stroke: Points, pen_px: float, number: int) -> Piece | None:
+    """The ink under one stroke, without blank borders; where strokes cross, each has the ink of the crossing."""
+    reach = pen_px / 2 + SLACK_PX
+    height, width = ink.shape
+    left, top = np.maximum(np.floor(stroke.min(axis=0) - reach), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(stroke.max(axis=0) + reach) + 1, (width, height)).astype(int)
+    if right <= left or bottom <= top:
+        return None
+    covered = mark(stroke - (left, top), pen_px + 2 * SLACK_PX, (int(right - left), int(bottom - top)))
+    own = np.where(covered, ink[top:bottom, left:right], np.float32(0))
+    solid = own >= BOX_LEVEL
+    if not solid.any():
+        return None
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    window = own[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Piece(window, int(top + rows[0]), int(left + columns[0]), number, pen_px)

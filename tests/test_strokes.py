@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mnist_classifier import segment, strokes
+from mnist_classifier.errors import InvalidInput
+from mnist_classifier.robustness.strings import Points, draw
+
+SIZE = (400, 200)
+FOUR = [
+    np.array([(100.0, 40.0), (85.0, 110.0), (160.0, 110.0)]),
+    np.array([(140.0, 60.0), (138.0, 170.0)]),
+]
+ONE = np.array([(220.0, 40.0), (218.0, 160.0)])
+
+
+def ink_of(written: list[Points], pen_px: float) -> strokes.Floats:
+    ink = segment.stretched_ink(draw(written, pen_px, SIZE))
+    assert ink is not None
+    return ink
+
+
+@pytest.mark.parametrize("pen_px", [6, 10, 18, 28])
+def test_the_pen_is_found(pen_px: float):
+    assert strokes.fit_pen(ink_of([*FOUR, ONE], pen_px), [*FOUR, ONE]) == pytest.approx(pen_px, rel=0.2)
+
+
+def test_each_stroke_is_a_piece_even_where_strokes_cross():
+    lines = strokes.find_lines(ink_of([*FOUR, ONE], 12), [*FOUR, ONE])
+    assert lines is not None
+    assert [piece.part for piece in lines[0].pieces] == [0, 1, 2]
+    body, stem, _ = lines[0].pieces
+    assert body.right > stem.left
+    assert stem.ink.shape[0] == pytest.approx(122, abs=3)
+
+
+def test_strokes_that_left_other_ink_are_refused():
+    assert strokes.find_lines(ink_of([ONE], 12), FOUR) is None
+    assert strokes.find_lines(ink_of([*FOUR, ONE], 12), [ONE]) is None
+
+
+def test_good_strokes_pass_the_check():
+    (found,) = strokes.check_strokes([[[1, 2.5], [3, 4]]])
+    assert found.tolist() == [[1, 2.5], [3, 4]]
+    assert strokes.check_strokes([]) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "text",
+        {},
+        [[]],
+        [7],
+        [[[1]]],
+        [[[1, 2, 3]]],
+        [[["1", "2"]]],
+        [[[True, 1]]],
+        [[[None, 1]]],
+        [[[float("nan"), 1]]],
+        [[[float("inf"), 1]]],
+        [[[1e9, 1]]],
+        [[[10**400, 1]]],
+        [[[0, 0]]] * 501,
+        [[[0, 0]] * 20_001],
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_bad_strokes_are_refused_in_words(value: object):
+    with pytest.raises(InvalidInput) as caught:
+        strokes.check_strokes(value)
+    assert caught.value.field == "strokes"
