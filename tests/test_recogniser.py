@@ -10,7 +10,7 @@ from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import NumberVerdict, Thresholds, Verdict
+from mnist_classifier.records import NumberVerdict, Verdict
 from mnist_classifier.robustness.strings import Points, compose, draw
 
 
@@ -75,7 +75,7 @@ def test_verdicts_follow_the_thresholds(
     candidates: tuple[int, ...],
 ):
     opinion = np.array([*probabilities, outlier], np.float32)
-    reading = recogniser.judge(opinion, Thresholds(ambiguous_below=0.8, not_a_digit_above=0.6))
+    reading = recogniser.judge(opinion, {"ambiguous_below": 0.8, "not_a_digit_above": 0.6})
     assert (reading.verdict, reading.prediction, reading.candidates) == (verdict, prediction, candidates)
     assert reading.probabilities == pytest.approx(probabilities)
     assert reading.not_a_digit == pytest.approx(outlier)

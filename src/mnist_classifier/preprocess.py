@@ -41,8 +41,11 @@ MNIST_CENTRE_TOLERANCE = 0.55
 # border.  Screens and scans of drawings are; a camera's noise alone is wider.
 PLAIN_LEVELS = 3
 PLAIN_SHARE, PLAIN_EDGE_SHARE = 0.5, 0.9
-# Smaller pictures are no photographs; MNIST's own size is far below.
+# Smaller pictures are enlarged before their background is flattened: lines and
+# light are found in windows of several px.  Thumbnails of 28 px, 150 validation
+# images each, right before and after: stripes 24.7 97.3, fog 54.7 98.7, grain 54.0 93.3 %.
 MIN_PHOTOGRAPH_PX = 64
+ENLARGED_PX, MOST_ENLARGED_PX = 140, 1024
 # Marks smaller than this part of a photograph's longer side are dirt on blank paper.
 MIN_PART_OF_PHOTOGRAPH = 0.03
 # A colour must show so much more ink than luminance does to be looked at instead.
@@ -114,7 +117,7 @@ def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
     if ink is not None and is_glyph(ink):
         show("glyph", lambda: ink)
         return Prepared(ink, stroke_warnings(ink), tuple(steps))
-    drawn = _photographed(luminance(opaque), show) if needs_flattening(grey, ink) else _drawn(ink, show)
+    drawn = _photographed(enlarge(luminance(opaque)), show) if needs_flattening(grey, ink) else _drawn(ink, show)
     if drawn is None:
         return Prepared(None, (), tuple(steps))
     cut = cut_out(drawn.ink, drawn.box)
@@ -182,8 +185,6 @@ def without_specks(ink: Floats, box: Box) -> Floats | None:
 
 def needs_flattening(grey: Bytes, ink: Bytes | None) -> bool:
     """Whether a picture is no drawing on a plain background, but paper, shadows, lines."""
-    if min(grey.shape) < MIN_PHOTOGRAPH_PX:
-        return False
     border = border_of(grey)
     background = int(np.median(border))
     sample = grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]
@@ -191,7 +192,19 @@ def needs_flattening(grey: Bytes, ink: Bytes | None) -> bool:
     is_edge_plain = np.abs(border.astype(np.int16) - background) <= 2 * PLAIN_LEVELS
     if is_plain.mean() < PLAIN_SHARE or is_edge_plain.mean() < PLAIN_EDGE_SHARE:
         return True
+    if min(grey.shape) < MIN_PHOTOGRAPH_PX:
+        return False  # too small for lines that a digit could be told from
     return not is_plain.all() if ink is None else _crosses(ink >= ink.max() * BOX_LEVEL)
+
+
+def enlarge(grey: Bytes) -> Bytes:
+    """A picture of less than MIN_PHOTOGRAPH_PX, interpolated so that it is larger, unless it would be huge."""
+    if min(grey.shape) >= MIN_PHOTOGRAPH_PX:
+        return grey
+    factor = min(-(-ENLARGED_PX // min(grey.shape)), max(1, MOST_ENLARGED_PX // max(grey.shape)))
+    rows, columns = (resampling_matrix(size, size * factor) for size in grey.shape)
+    enlarged: Bytes = np.rint(rows @ grey.astype(np.float32) @ columns.T).astype(np.uint8)
+    return enlarged
 
 
 def _crosses(mask: Mask) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ BLANK_NUMBER = NumberReading(number=None, confidence=0.0, verdict=NumberVerdict.
 # Digits that were told apart with less certainty than this are flagged.  Of 800 numbers of validation digits these
 # are 4 % of those that were told apart rightly, 39 % of the 18 others.
 AMBIGUOUS_GROUPING = 0.95
+
+# A request may bring thresholds of its own; this one leaves all to the model.
+AS_FITTED: Mapping[str, float] = MappingProxyType({})
 
 # Glyphs in one call to the network when many are read: larger ones leave the
 # processor's cache.
@@ -67,11 +71,15 @@ class Recogniser:
         """Read one image, as decode gives it (see preprocess)."""
         return self.read_prepared(prepare(pixels))
 
-    def read_prepared(self, prepared: Prepared) -> Reading:
-        """Read an image that is made ready; the reading has its warnings."""
+    def read_prepared(self, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """Read an image that is made ready; the reading has its warnings.
+
+        thresholds: fields of Thresholds that are to differ from the model's own.
+        """
         if prepared.glyph is None:
             return BLANK
-        return dataclasses.replace(self.read_glyph(prepared.glyph), warnings=prepared.warnings)
+        reading = self.judge(self.opinions(prepared.glyph[None])[0], thresholds)
+        return dataclasses.replace(reading, warnings=prepared.warnings)
 
     def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
         """Read many images as `read` would, in large batches; they may be made while they are read."""
@@ -88,7 +96,10 @@ class Recogniser:
         return self.judge(self.opinions(glyph[None])[0])
 
     def read_number(
-        self, pixels: npt.NDArray[np.uint8], strokes: Sequence[npt.NDArray[np.float64]] | None = None
+        self,
+        pixels: npt.NDArray[np.uint8],
+        strokes: Sequence[npt.NDArray[np.float64]] | None = None,
+        thresholds: Mapping[str, float] = AS_FITTED,
     ) -> NumberReading:
         """Read several digits, line by line.
 
@@ -101,9 +112,11 @@ class Recogniser:
             return BLANK_NUMBER
         lines = pen.find_lines(ink, strokes) if strokes else None
         weights = lattice.PIXEL_WEIGHTS if lines is None else lattice.STROKE_WEIGHTS
-        return self._read_lines(segment.find_lines(ink) if lines is None else lines, weights)
+        return self._read_lines(segment.find_lines(ink) if lines is None else lines, weights, thresholds)
 
-    def _read_lines(self, lines: Sequence[segment.Line], weights: lattice.Weights) -> NumberReading:
+    def _read_lines(
+        self, lines: Sequence[segment.Line], weights: lattice.Weights, thresholds: Mapping[str, float]
+    ) -> NumberReading:
         candidates = [segment.find_candidates(line) for line in lines]
         glyphs = [segment.make_glyphs(line, each) for line, each in zip(lines, candidates, strict=True)]
         # One call for all of them: a call costs as much as several glyphs.
@@ -112,7 +125,9 @@ class Recogniser:
         for line, each in zip(lines, candidates, strict=True):
             own, opinions = opinions[: len(each)], opinions[len(each) :]
             grouping = lattice.group(line, each, own, weights)
-            found = [DigitInNumber(each[index].box, self.judge(own[index])) for index in grouping.candidates]
+            found = [
+                DigitInNumber(each[index].box, self.judge(own[index], thresholds)) for index in grouping.candidates
+            ]
             texts.append("".join(str(digit.reading.prediction) for digit in found))
             digits += found
             confidence *= grouping.probability
@@ -150,13 +165,13 @@ class Recogniser:
             opinions[:, 10] = softmax(logits)[:, 10]
         return opinions
 
-    def judge(self, opinion: npt.NDArray[np.float32], thresholds: Thresholds | None = None) -> Reading:
-        """One row of `opinions` -> Reading; without `thresholds`, by those of the manifest."""
-        thresholds = thresholds or self.thresholds
+    def judge(self, opinion: npt.NDArray[np.float32], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """One row of `opinions` -> Reading; `thresholds` that are given go before those of the manifest."""
+        applied = dataclasses.replace(self.thresholds, **thresholds)
         probabilities, not_a_digit = opinion[:10], float(opinion[10])
         order = np.argsort(probabilities)[::-1]
         best, second = int(order[0]), int(order[1])
-        verdict = thresholds.verdict(float(probabilities[best]), not_a_digit)
+        verdict = applied.verdict(float(probabilities[best]), not_a_digit)
         return Reading(
             prediction=None if verdict is Verdict.NOT_A_DIGIT else best,
             confidence=float(probabilities[best]),

@@ -203,3 +203,23 @@ def test_all_test_images_through_http_are_read_as_from_the_arrays(client: FlaskC
     ]
     assert np.array_equal(found, expected)
     assert int((np.array(found) == test.labels).sum()) >= 9960
+
+
+def test_thresholds_can_be_chosen_for_a_request_in_every_kind_of_body(client: FlaskClient):
+    seven = png()
+    body = {"image": SEVEN}
+    strict = {"ambiguous_below": 1.0}
+    replies = [
+        client.post("/predict", json={**body, **strict}),
+        client.post("/predict?ambiguous_below=1.0", data=seven, content_type="image/png"),
+        client.post("/predict", data={"file": (io.BytesIO(seven), "7.png"), "ambiguous_below": "1.0"}),
+    ]
+    for reply in replies:
+        assert (reply.get_json()["verdict"], reply.get_json()["prediction"]) == ("ambiguous", 7)
+    assert client.post("/predict", json=body).get_json()["verdict"] == "digit"
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, "high", None, True, [0.5]])
+def test_a_threshold_that_is_no_share_is_refused(client: FlaskClient, value: object):
+    body = {"image": SEVEN, "not_a_digit_above": value}
+    assert_error(client.post("/predict", json=body), 400, "invalid_input", field="not_a_digit_above")

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from flask import Blueprint, Response, jsonify, request, url_for
-from werkzeug.exceptions import BadRequest
 
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.decode import decode_base64, decode_with_scale, encode_png, to_data_url
-from mnist_classifier.errors import InvalidImage, InvalidInput, MnistError
+from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
+from mnist_classifier.errors import InvalidInput, MnistError
 from mnist_classifier.preprocess import prepare
-from mnist_classifier.strokes import Points, check_strokes
 from mnist_classifier.web import views
+from mnist_classifier.web.question import Question, json_object, read_question
 from mnist_classifier.web.services import services
 
 blueprint = Blueprint("api", __name__)
 
 Reply = tuple[Response, int]
 Bytes = npt.NDArray[np.uint8]
-
-MODES = ("digit", "number")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a request to /predict asks."""
-
-    image: bytes
-    mode: str
-    strokes: list[Points]
 
 
 @blueprint.post("/predict")
@@ -44,18 +30,18 @@ def predict() -> Response:
     `?glyph=1` also shows what the network saw of a digit, `?steps=1` the way there.
     """
     started = time.perf_counter()
-    question = _question()
+    question = read_question()
     pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
     answer = _read_number if question.mode == "number" else _read_digit
-    body = answer(pixels, scale, question.strokes)
+    body = answer(question, pixels, scale)
     body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return jsonify(body)
 
 
-def _read_digit(pixels: Bytes, scale: float, strokes: list[Points]) -> dict[str, Any]:
+def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
     loaded = services().model.current()
     prepared = prepare(pixels, keep_steps=_flag("steps"))
-    body = views.reading(loaded.recogniser.read_prepared(prepared), loaded.version)
+    body = views.reading(loaded.recogniser.read_prepared(prepared, question.thresholds), loaded.version)
     if _flag("glyph"):
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
     if _flag("steps"):
@@ -63,10 +49,11 @@ def _read_digit(pixels: Bytes, scale: float, strokes: list[Points]) -> dict[str,
     return body
 
 
-def _read_number(pixels: Bytes, scale: float, strokes: list[Points]) -> dict[str, Any]:
+def _read_number(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
     """Strokes and boxes are in pixels of the picture that was sent, which may have been reduced since."""
     loaded = services().model.current()
-    reading = loaded.recogniser.read_number(pixels, [stroke / scale for stroke in strokes])
+    strokes = [stroke / scale for stroke in question.strokes]
+    reading = loaded.recogniser.read_number(pixels, strokes, question.thresholds)
     return views.number(reading.scaled(scale), loaded.version)
 
 
@@ -99,7 +86,7 @@ def model_status() -> Response:
 @blueprint.post("/retrain")
 def retrain() -> Reply:
     """Start a training in a process of its own; the body may hold TrainConfig fields."""
-    run = services().jobs.start(TrainConfig.from_mapping(_json_object()))
+    run = services().jobs.start(TrainConfig.from_mapping(json_object()))
     links = {"self": url_for("api.get_run", run_id=run.id), "status": url_for("api.model_status")}
     return jsonify({"run_id": run.id, "status": run.status.value, "links": links}), 202
 
@@ -152,56 +139,6 @@ def fetch_dataset() -> Reply:
 def healthz() -> Response:
     """The process answers."""
     return jsonify({"status": "ok"})
-
-
-def _question() -> Question:
-    """The image of a request (JSON base64, multipart `file`, or the raw body) and how to read it."""
-    if request.mimetype == "multipart/form-data":
-        fields: dict[str, Any] = request.form.to_dict()
-        mode, strokes = _mode(fields), _strokes(_from_json(fields.get("strokes"), "strokes"))
-        file = request.files.get("file")
-        if file is None:
-            raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
-        return Question(file.read(), mode, strokes)
-    if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
-        return Question(request.get_data(cache=False), _mode({}), [])
-    body = _json_object()
-    mode, strokes = _mode(body), _strokes(body.get("strokes"))
-    image = body.get("image")
-    if not isinstance(image, str) or not image:
-        raise InvalidImage('there is no image: send {"image": "<base64>"}', field="image")
-    return Question(decode_base64(image), mode, strokes)
-
-
-def _mode(fields: dict[str, Any]) -> str:
-    mode = fields.get("mode", request.args.get("mode", MODES[0]))
-    if mode not in MODES:
-        raise InvalidInput(f"mode must be {' or '.join(map(repr, MODES))}, not {mode!r}", field="mode")
-    return str(mode)
-
-
-def _strokes(value: Any) -> list[Points]:
-    return [] if value is None else check_strokes(value)
-
-
-def _from_json(text: str | None, field: str) -> Any:
-    try:
-        return None if text is None else json.loads(text)
-    except (ValueError, RecursionError):
-        raise InvalidInput(f"{field} is not valid JSON", field=field) from None
-
-
-def _json_object() -> dict[str, Any]:
-    """The JSON object of the body; an empty body is an empty object."""
-    if not request.get_data():
-        return {}
-    try:
-        body = request.get_json(force=True)
-    except (BadRequest, RecursionError):
-        raise InvalidInput("the body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise InvalidInput(f"the body must be a JSON object, not {type(body).__name__}")
-    return body
 
 
 def _flag(name: str) -> bool:

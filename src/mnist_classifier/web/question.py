@@ -1,0 +1,93 @@
+"""What a request asks: its body, form or query, checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import BadRequest
+
+from mnist_classifier.decode import decode_base64
+from mnist_classifier.errors import InvalidImage, InvalidInput
+from mnist_classifier.strokes import Points, check_strokes
+
+MODES = ("digit", "number")
+THRESHOLDS = ("ambiguous_below", "not_a_digit_above")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a request to /predict asks; `thresholds` are those that differ from the model's own."""
+
+    image: bytes
+    mode: str
+    strokes: list[Points]
+    thresholds: Mapping[str, float]
+
+
+def read_question() -> Question:
+    """The image of a request (JSON base64, multipart `file`, or the raw body) and how to read it.
+
+    Raises InvalidImage, InvalidInput.
+    """
+    if request.mimetype == "multipart/form-data":
+        fields: dict[str, Any] = request.form.to_dict()
+        mode, strokes = _mode(fields), _strokes(_from_json(fields.get("strokes"), "strokes"))
+        thresholds = _thresholds({name: _from_json(fields[name], name) for name in THRESHOLDS if name in fields})
+        file = request.files.get("file")
+        if file is None:
+            raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
+        return Question(file.read(), mode, strokes, thresholds)
+    if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
+        return Question(request.get_data(cache=False), _mode({}), [], _thresholds({}))
+    body = json_object()
+    mode, strokes, thresholds = _mode(body), _strokes(body.get("strokes")), _thresholds(body)
+    image = body.get("image")
+    if not isinstance(image, str) or not image:
+        raise InvalidImage('there is no image: send {"image": "<base64>"}', field="image")
+    return Question(decode_base64(image), mode, strokes, thresholds)
+
+
+def _mode(fields: Mapping[str, Any]) -> str:
+    mode = fields.get("mode", request.args.get("mode", MODES[0]))
+    if mode not in MODES:
+        raise InvalidInput(f"mode must be {' or '.join(map(repr, MODES))}, not {mode!r}", field="mode")
+    return str(mode)
+
+
+def _strokes(value: Any) -> list[Points]:
+    return [] if value is None else check_strokes(value)
+
+
+def _thresholds(fields: Mapping[str, Any]) -> dict[str, float]:
+    found = {name: _from_json(request.args[name], name) for name in THRESHOLDS if name in request.args}
+    found |= {name: fields[name] for name in THRESHOLDS if name in fields}
+    for name, value in found.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value) or not 0 <= value <= 1:
+            raise InvalidInput(f"{name} must be a number from 0 to 1", field=name)
+    return found
+
+
+def _from_json(text: str | None, field: str) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"{field} is not valid JSON", field=field) from None
+
+
+def json_object() -> dict[str, Any]:
+    """The JSON object of the body; an empty body is an empty object."""
+    if not request.get_data():
+        return {}
+    try:
+        body = request.get_json(force=True)
+    except (BadRequest, RecursionError):
+        raise InvalidInput("the body is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise InvalidInput(f"the body must be a JSON object, not {type(body).__name__}")
+    return body
