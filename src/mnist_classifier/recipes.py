@@ -26,6 +26,22 @@ _BRISK: dict[str, Value] = {
     "label_smoothing": 0.1,
     "erasing_probability": 0.0,
 }
+# Small kernels in two layers a block: 4.8 million multiplications, 219,000 numbers.
+_DEEP: dict[str, Value] = {
+    "conv1_channels": 16,
+    "conv1_layers": 2,
+    "conv1_kernel": 3,
+    "conv2_channels": 32,
+    "conv2_layers": 2,
+    "conv2_kernel": 3,
+    "hidden_units": 128,
+    "learning_rate": 0.006,
+    "label_smoothing": 0.0,
+    "ema_decay": 0.998,
+    "conv_dropout": 0.05,
+    "translation": 0.05,
+    "elastic_px": 1.2,
+}
 _PLAIN: dict[str, Value] = {"rotation_degrees": 0.0, "translation": 0.0, "scale_low": 1.0, "scale_high": 1.0}
 
 RECIPES: dict[str, Recipe] = {
@@ -80,6 +96,26 @@ RECIPES: dict[str, Recipe] = {
             "conv_dropout": 0.05,
             "translation": 0.04,
             "elastic_px": 1.0,
+        },
+    ),
+    "best": Recipe("99.7 % with a small network, in six minutes", {**_BRISK, **_DEEP, "epochs": 40}),
+    "handwriting": Recipe(
+        "the model in the box: other styles, pens and pictures, and what is no digit",
+        {
+            **_BRISK,
+            **_DEEP,
+            "epochs": 44,
+            "plain_epochs": 0,
+            "conv2_channels": 48,
+            "rotation_degrees": 17.0,
+            "scale_low": 0.85,
+            "slant_degrees": 17.0,
+            "aspect": 0.15,
+            "style_probability": 0.3,
+            "width_probability": 0.35,
+            "spoil_probability": 0.25,
+            "template_share": 0.12,
+            "outlier_share": 0.22,
         },
     ),
 }

@@ -170,7 +170,7 @@ def test_an_unforeseen_failure_is_logged_and_answered_without_its_text(
     def explode(*args: object) -> None:
         raise ZeroDivisionError("the secret inside")
 
-    monkeypatch.setattr(Recogniser, "read_glyph", explode)
+    monkeypatch.setattr(Recogniser, "opinions", explode)
     message = assert_error(client.post("/predict", json={"image": SEVEN}), 500, "internal_error")
     assert "secret" not in message
     assert "the secret inside" in caplog.text

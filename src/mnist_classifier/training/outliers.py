@@ -243,12 +243,12 @@ def transformed(count: int, source: _Source) -> Tensor:
 # Name: share of the pool, and what makes it.
 FAMILIES: dict[str, tuple[float, Callable[[int, _Source], Tensor]]] = {
     "characters": (0.42, characters),
-    "symbols": (0.10, symbols),
-    "polygons": (0.06, polygons),
+    "symbols": (0.12, symbols),
+    "polygons": (0.08, polygons),
     "scribbles": (0.12, scribbles),
     "lines": (0.07, lines),
-    "fragments": (0.06, fragments),
-    "mixtures": (0.03, mixtures),
+    "fragments": (0.04, fragments),
+    "mixtures": (0.02, mixtures),
     "clusters": (0.12, clusters),
     "blobs": (0.05, blobs),
     "noise": (0.005, noise),

@@ -15,7 +15,7 @@ from mnist_classifier.training.strokes import change_width, draw_segments, fit_l
 
 # Pens of 10 to 28 px on a 280 px canvas leave strokes of 0.8 to 5 px in the
 # glyph; MNIST's are about 2.5 px wide.
-WIDTH_CHANGE_PX = (-1.2, 2.2)
+WIDTH_CHANGE_PX = (-1.4, 2.8)
 NEVER = float("nan")
 
 
