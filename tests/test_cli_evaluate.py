@@ -52,7 +52,7 @@ def test_the_table_is_printed_and_stored_and_shown_with_the_models(made_up_digit
         "MNIST, fog",
         "photographs of MNIST digits",
         "two digits accepted as digits",
-        "left out: strings",
+        "numbers of pen digits",
     ):
         assert title in out
     assert "stored with version 1" in said
