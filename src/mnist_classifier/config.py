@@ -99,6 +99,9 @@ class TrainConfig:
     )
     width_probability: float = setting(0.0, "chance of another pen: thinner or thicker, crisper", low=0.0, high=1.0)
     spoil_probability: float = setting(0.0, "chance of blur, noise, fog or a stripe", low=0.0, high=1.0)
+    augmentation_probability: float = setting(
+        1.0, "chance that an image is varied at all; the others are seen as they are", low=0.0, high=1.0
+    )
     template_share: float = setting(
         0.0, "digits drawn from stroke templates, as a part of those trained on", low=0.0, high=0.5
     )

@@ -104,7 +104,8 @@ RECIPES: dict[str, Recipe] = {
         {
             **_BRISK,
             **_DEEP,
-            "epochs": 44,
+            "epochs": 40,
+            "augmentation_probability": 0.6,
             "plain_epochs": 0,
             "conv2_channels": 48,
             "rotation_degrees": 17.0,

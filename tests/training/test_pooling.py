@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mnist_classifier.training.pooling import MaximumOfFour, convolve_and_pool
+from mnist_classifier.training.pooling import MaximumOfFour, convolve, convolve_and_pool
 
 SHAPES = [(1, 5), (1, 3), (1, 1), (2, 5), (2, 3)]
 
@@ -20,6 +20,19 @@ def test_it_is_convolution_then_pooling_and_so_is_its_gradient(patch: int, kerne
     pixels = torch.rand(3, 1, 28, 28, dtype=torch.float64)
     kernels = torch.randn(5, patch * patch, kernel, kernel, dtype=torch.float64, requires_grad=True)
     ours, expected = convolve_and_pool(pixels, kernels, patch), plainly(pixels, kernels, patch)
+    assert torch.allclose(ours, expected)
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+    upstream = torch.randn_like(expected)
+    gradients = [torch.autograd.grad(result, kernels, upstream)[0] for result in (ours, expected)]
+    assert torch.allclose(*gradients)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_without_pooling_it_is_convolution(kernel: int):
+    torch.manual_seed(0)
+    pixels = torch.rand(3, 1, 9, 9, dtype=torch.float64)
+    kernels = torch.randn(5, 1, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    ours, expected = convolve(pixels, kernels), F.conv2d(pixels, kernels, padding=kernel // 2)
     assert torch.allclose(ours, expected)
     assert ours.is_contiguous(memory_format=torch.channels_last)
     upstream = torch.randn_like(expected)

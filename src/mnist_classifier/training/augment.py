@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.training import styles
+from mnist_classifier.training.network import DIGITS
 
 # Part of the image that one erased rectangle covers, and its aspect ratio.
 # Source: Zhong et al. 2017, Random Erasing; the areas are halved, since a
@@ -46,6 +47,7 @@ class Augmentation:
     style_probability: float = 0.0
     width_probability: float = 0.0
     spoil_probability: float = 0.0
+    augmentation_probability: float = 1.0
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> Augmentation:
@@ -62,24 +64,35 @@ class Augmentation:
             style_probability=config.style_probability,
             width_probability=config.width_probability,
             spoil_probability=config.spoil_probability,
+            augmentation_probability=config.augmentation_probability,
         )
 
     def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-        """(N, 1, H, W) float in 0..1 with labels (N,) -> the same shape and range."""
+        """(N, 1, H, W) float in 0..1 with labels (N,) -> the same shape and range.
+
+        Labels from 10 on are no digits: they are moved, but keep their pen and
+        are not spoilt, since a spoilt digit must not be like them.
+        """
+        return to_some(
+            pixels, self.augmentation_probability, lambda p, r: self._vary(p, labels[r], generator), generator
+        )
+
+    def _vary(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+        digits = labels < DIGITS
 
         def draw_styles(chosen: Tensor, rows: Tensor) -> Tensor:
-            return styles.add_strokes(chosen, labels[rows], generator)
+            return styles.add_strokes(chosen[:, 0], labels[rows], generator)[:, None]
 
         def change_pen(chosen: Tensor, rows: Tensor) -> Tensor:
-            return styles.vary_width(chosen, generator)
+            return styles.vary_width(chosen[:, 0], generator)[:, None]
 
         def spoil(chosen: Tensor, rows: Tensor) -> Tensor:
-            return styles.spoil(chosen, generator)
+            return styles.spoil(chosen[:, 0], generator)[:, None]
 
         pixels = to_some(pixels, self.style_probability, draw_styles, generator)
-        pixels = to_some(pixels, self.width_probability, change_pen, generator)
+        pixels = to_some(pixels, self.width_probability * digits, change_pen, generator)
         pixels = self._move(pixels, generator)
-        pixels = to_some(pixels, self.spoil_probability, spoil, generator)
+        pixels = to_some(pixels, self.spoil_probability * digits, spoil, generator)
         return erase(pixels, self.erasing_probability, generator)
 
     def _move(self, pixels: Tensor, generator: Generator) -> Tensor:
@@ -112,16 +125,21 @@ class Augmentation:
 
 
 def to_some(
-    pixels: Tensor, probability: float, change: Callable[[Tensor, Tensor], Tensor], generator: Generator
+    pixels: Tensor, probability: float | Tensor, change: Callable[[Tensor, Tensor], Tensor], generator: Generator
 ) -> Tensor:
-    """Change a random part of the images; `change` has (M, H, W) pixels and which rows they are."""
-    if probability == 0:
+    """Change a random part of the images.
+
+    probability: of each image, or one for all; change: of (M, 1, H, W) pixels and which rows they are.
+    """
+    if not isinstance(probability, Tensor) and probability in (0, 1):
+        return change(pixels, torch.arange(len(pixels))) if probability else pixels
+    if isinstance(probability, Tensor) and not probability.any():
         return pixels
     rows = (torch.rand(len(pixels), generator=generator) < probability).nonzero()[:, 0]
     if not len(rows):
         return pixels
     result = pixels.clone()
-    result[rows, 0] = change(pixels[rows, 0], rows)
+    result[rows] = change(pixels[rows], rows)
     return result
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_classifier.config import GLYPH_SIDE, TrainConfig
-from mnist_classifier.training.pooling import convolve_and_pool
+from mnist_classifier.training.pooling import convolve, convolve_and_pool
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
 PIXEL_MEAN = 0.1307
@@ -106,14 +106,17 @@ class MNISTClassifier(nn.Module):
         return logits
 
     def _first_block(self, x: Tensor) -> Tensor:
-        patch = self.arguments["patch"]
-        if not self.training or self.arguments["conv1_layers"] > 1 or GLYPH_SIDE // patch % 2:
-            blocked: Tensor = self.block1(self.patches(x))
-            return blocked
-        # The same function, computed in the way that trains quicker.
-        convolution, _, *others = self.block1
-        x = convolve_and_pool(x, cast("nn.Conv2d", convolution).weight, patch)
-        for layer in others:
+        patch, layers = self.arguments["patch"], self.arguments["conv1_layers"]
+        kernels = cast("nn.Conv2d", self.block1[0]).weight
+        # The same function, computed in ways that train quicker.
+        if self.training and layers == 1 and GLYPH_SIDE // patch % 2 == 0:
+            return self._rest_of_first_block(2, convolve_and_pool(x, kernels, patch))
+        if self.training and patch == 1:
+            return self._rest_of_first_block(1, convolve(x, kernels))
+        return self._rest_of_first_block(0, self.patches(x))
+
+    def _rest_of_first_block(self, start: int, x: Tensor) -> Tensor:
+        for layer in list(self.block1)[start:]:
             x = layer(x)
         return x
 

@@ -1,4 +1,4 @@
-"""The first convolution and its pooling as one matrix product and three maxima.
+"""The first convolution as a matrix product, and with its pooling as one more and three maxima.
 
 With one grey channel in, a library's convolution has next to nothing to
 multiply, and its pooling goes through memory value by value.  Here the windows
@@ -16,15 +16,30 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def convolve(pixels: Tensor, kernels: Tensor) -> Tensor:
+    """conv2d(pixels, kernels, padding="same") of one channel.
+
+    pixels: (N, 1, S, S), to which no gradient flows; kernels: (C, 1, K, K), K odd.
+    Returns (N, C, S, S) in channels_last.
+    """
+    pixels, kernels = _as_autocast(pixels, kernels)
+    count, _, side, _ = pixels.shape
+    outputs, kernel = len(kernels), kernels.shape[-1]
+    with torch.no_grad():
+        padded = F.pad(pixels[:, 0], (kernel // 2,) * 4)
+        windows = padded.unfold(1, kernel, 1).unfold(2, kernel, 1).reshape(-1, kernel * kernel)
+    with torch.autocast(pixels.device.type, enabled=False):
+        convolved = windows @ kernels.flatten(1).T  # (N*S*S, C)
+    return convolved.view(count, side, side, outputs).permute(0, 3, 1, 2)
+
+
 def convolve_and_pool(pixels: Tensor, kernels: Tensor, patch: int = 1) -> Tensor:
     """max_pool2d(conv2d(pixel_unshuffle(pixels, patch), kernels, padding="same"), 2).
 
     pixels: (N, 1, S, S), to which no gradient flows; kernels: (C, patch * patch, K, K), K odd.
     Returns (N, C, S/patch/2, S/patch/2) in channels_last.  S/patch must be even.
     """
-    if torch.is_autocast_enabled(pixels.device.type):
-        dtype = torch.get_autocast_dtype(pixels.device.type)
-        pixels, kernels = pixels.to(dtype), kernels.to(dtype)
+    pixels, kernels = _as_autocast(pixels, kernels)
     count, outputs, kernel = len(pixels), len(kernels), kernels.shape[-1]
     with torch.no_grad():
         windows = pooling_windows(pixels[:, 0], kernel, patch)
@@ -33,6 +48,13 @@ def convolve_and_pool(pixels: Tensor, kernels: Tensor, patch: int = 1) -> Tensor
     pooled: Tensor = MaximumOfFour.apply(squares)  # type: ignore[no-untyped-call]
     side = pixels.shape[-1] // (2 * patch)
     return pooled.view(count, side, side, outputs).permute(0, 3, 1, 2)
+
+
+def _as_autocast(pixels: Tensor, kernels: Tensor) -> tuple[Tensor, Tensor]:
+    if not torch.is_autocast_enabled(pixels.device.type):
+        return pixels, kernels
+    dtype = torch.get_autocast_dtype(pixels.device.type)
+    return pixels.to(dtype), kernels.to(dtype)
 
 
 def pooling_windows(pixels: Tensor, kernel: int, patch: int) -> Tensor:
