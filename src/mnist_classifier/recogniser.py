@@ -103,16 +103,19 @@ class Recogniser:
     ) -> NumberReading:
         """Read several digits, line by line.
 
-        pixels: (H, W) or (H, W, 2) uint8 (see preprocess).  strokes: (N, 2)
-        points x, y in px of that picture, one array a stroke, for telling
-        digits apart; strokes that do not fit the ink are left aside.
+        pixels: as decode gives them (see preprocess).  strokes: (N, 2) points
+        x, y in px of that picture, one array a stroke, for telling digits
+        apart; strokes that do not fit the ink are left aside.  With strokes,
+        digits are told apart in both ways, and the surer reading is given.
         """
         ink = segment.stretched_ink(pixels)
         if ink is None:
             return BLANK_NUMBER
+        readings = [self._read_lines(segment.find_lines(ink), lattice.PIXEL_WEIGHTS, thresholds)]
         lines = pen.find_lines(ink, strokes) if strokes else None
-        weights = lattice.PIXEL_WEIGHTS if lines is None else lattice.STROKE_WEIGHTS
-        return self._read_lines(segment.find_lines(ink) if lines is None else lines, weights, thresholds)
+        if lines is not None:
+            readings.append(self._read_lines(lines, lattice.STROKE_WEIGHTS, thresholds))
+        return max(readings, key=lambda reading: reading.confidence)
 
     def _read_lines(
         self, lines: Sequence[segment.Line], weights: lattice.Weights, thresholds: Mapping[str, float]
