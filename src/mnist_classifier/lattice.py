@@ -60,14 +60,14 @@ FEATURES = (
 CUTS, SLIVERS = FEATURES.index("cuts"), FEATURES.index("slivers")
 Weights = Mapping[str, float]
 PIXEL_WEIGHTS: Weights = dict(
-    unread=-0.70, doubt=-0.35, wide=-1.34, thin=-2.00, short=-7.11, parts=-1.03, tall_parts=-2.40, gap=-1.24,
-    joins=-1.99, digits=2.90, cuts=1.71, skirt=-2.73, crossing=-3.35, runs=0.00, overlap=-0.81, shared=0.00,
-    slivers=-0.29, marks=-6.05, marked=-1.50,
+    unread=-1.53, doubt=-0.34, wide=-2.00, thin=0.00, short=-1.98, parts=0.00, tall_parts=-1.24, gap=-0.51,
+    joins=-1.44, digits=3.02, cuts=-0.04, skirt=-1.98, crossing=-3.07, runs=0.00, overlap=-1.44, shared=0.00,
+    slivers=0.00, marks=-5.23, marked=-1.25,
 )  # fmt: skip
 STROKE_WEIGHTS: Weights = dict(
-    unread=-0.70, doubt=-0.31, wide=-3.64, thin=-0.04, short=-4.04, parts=-0.44, tall_parts=-1.34, gap=-0.54,
-    joins=-1.66, digits=1.38, cuts=-3.61, skirt=-1.60, crossing=-2.47, runs=-0.00, overlap=-2.93, shared=-1.85,
-    slivers=-0.00, marks=-4.29, marked=-1.69,
+    unread=-1.37, doubt=-0.48, wide=-2.60, thin=0.00, short=-0.37, parts=-0.08, tall_parts=-1.72, gap=-0.08,
+    joins=-1.45, digits=2.10, cuts=-1.65, skirt=-0.68, crossing=-1.14, runs=0.00, overlap=-2.26, shared=-1.36,
+    slivers=0.00, marks=-3.58, marked=-1.38,
 )  # fmt: skip
 
 

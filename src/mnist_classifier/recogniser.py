@@ -131,17 +131,18 @@ class Recogniser:
             found = [
                 DigitInNumber(each[index].box, self.judge(own[index], thresholds)) for index in grouping.candidates
             ]
-            texts.append("".join(str(digit.reading.prediction) for digit in found))
+            texts.append("".join(str(np.argmax(digit.reading.probabilities)) for digit in found))
             digits += found
             confidence *= grouping.probability
         return self._judge_number("\n".join(filter(None, texts)), digits, confidence)
 
     def _judge_number(self, text: str, digits: Sequence[DigitInNumber], grouped_right: float) -> NumberReading:
         """`grouped_right` is the probability that these are the digits that were written."""
-        verdicts = {digit.reading.verdict for digit in digits}
-        if not digits or Verdict.NOT_A_DIGIT in verdicts:
+        verdicts = [digit.reading.verdict for digit in digits]
+        # One strange digit among others makes a number doubtful, not nothing.
+        if 2 * verdicts.count(Verdict.NOT_A_DIGIT) >= len(verdicts):
             return NumberReading(None, 0.0, NumberVerdict.NOT_A_NUMBER, tuple(digits))
-        doubtful = Verdict.AMBIGUOUS in verdicts or grouped_right < AMBIGUOUS_GROUPING
+        doubtful = set(verdicts) != {Verdict.DIGIT} or grouped_right < AMBIGUOUS_GROUPING
         return NumberReading(
             number=text,
             confidence=grouped_right * math.prod(digit.reading.confidence for digit in digits),
