@@ -15,7 +15,7 @@ from tqdm import tqdm
 from mnist_classifier.config import Settings
 from mnist_classifier.metrics import measure_probabilities, wilson_interval
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import ModelVersion
+from mnist_classifier.records import ModelVersion, Verdict
 from mnist_classifier.registry import Registry
 from mnist_classifier.robustness.suite import QUICK_LIMIT, SPLITS, TEST, load_data, load_split, run_suite
 from mnist_classifier.shell import Command, data_dir_option, opened_store
@@ -73,18 +73,19 @@ def _score(recogniser: Recogniser, settings: Settings, split: str) -> dict[str, 
     readings = [recogniser.read(image) for image in digits.images]
     elapsed_s = time.perf_counter() - started
     count = len(readings)
-    # A reading without a prediction is no right answer, whatever digit is likeliest.
-    right = sum(r.prediction == label for r, label in zip(readings, digits.labels, strict=True))
     figures = measure_probabilities(np.array([r.probabilities for r in readings]), digits.labels)
+    # Of the likeliest digits, as for the model card; how many were not given is said beside it.
+    right = figures.correct
     return {
         "split": split,
         "images": count,
-        "correct": int(right),
+        "correct": right,
         "accuracy": right / count,
         "interval_95": wilson_interval(right, count),
         "nll": figures.nll,
         "ece": figures.ece,
-        "doubtful": sum(r.verdict.value != "digit" for r in readings),
+        "ambiguous": sum(r.verdict is Verdict.AMBIGUOUS for r in readings),
+        "refused": sum(r.prediction is None for r in readings),
         "ms_an_image": elapsed_s / count * 1000,
     }
 
@@ -96,7 +97,8 @@ def _as_text(version: ModelVersion, figures: dict[str, Any]) -> str:
         f"{figures['correct']} of {figures['images']} right, "
         f"{figures['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})\n"
         f"calibrated: negative log-likelihood {figures['nll']:.4f}, calibration error {figures['ece']:.2%}\n"
-        f"{figures['doubtful']} called doubtful; {figures['ms_an_image']:.3f} ms an image"
+        f"{figures['ambiguous']} called ambiguous, {figures['refused']} no digit; "
+        f"{figures['ms_an_image']:.3f} ms an image"
     )
 
 

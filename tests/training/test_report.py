@@ -233,8 +233,10 @@ def test_the_model_in_the_box_carries_its_robustness():
     assert table is not None
     assert (table["split"], table["limit"]) == ("test", None)
     accuracy = next(row for row in table["rows"] if row["id"] == "mnist.accuracy")
-    assert accuracy["measured"] == verify(PRETRAINED_DIR)["metrics"]["test"]["accuracy"]
-    assert set(table["left_out"]) <= {"strings", "photographs"}
+    # The table counts answers, the card the likeliest digits, refused or not.
+    likeliest = verify(PRETRAINED_DIR)["metrics"]["test"]["accuracy"]
+    assert likeliest - 0.002 < accuracy["measured"] <= likeliest
+    assert table["left_out"] == {}
 
 
 @pytest.mark.mnist

@@ -196,13 +196,14 @@ def test_every_error_of_ours_has_a_status():
 @pytest.mark.slow
 def test_all_test_images_through_http_are_read_as_from_the_arrays(client: FlaskClient, mnist_dirs: list[Path]):
     test = dataset.load(mnist_dirs, dataset.TEST)
-    expected = Recogniser.open(PRETRAINED_DIR).opinions(test.images)[:, :10].argmax(axis=1)
+    recogniser = Recogniser.open(PRETRAINED_DIR)
+    expected = [recogniser.judge(opinion).prediction for opinion in recogniser.opinions(test.images)]
     found = [
         client.post("/predict", data=encode_png(image), content_type="image/png").get_json()["prediction"]
         for image in test.images
     ]
     assert np.array_equal(found, expected)
-    assert int((np.array(found) == test.labels).sum()) >= 9960
+    assert int((np.array(found) == test.labels).sum()) >= 9950
 
 
 def test_thresholds_can_be_chosen_for_a_request_in_every_kind_of_body(client: FlaskClient):

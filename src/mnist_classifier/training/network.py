@@ -6,13 +6,12 @@ block a quarter of the positions to work on.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mnist_classifier.config import GLYPH_SIDE, TrainConfig
-from mnist_classifier.training.pooling import convolve, convolve_and_pool
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
 PIXEL_MEAN = 0.1307
@@ -99,26 +98,12 @@ class MNISTClassifier(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 1, 28, 28) -> (N, classes) logits."""
         x = (pixels - PIXEL_MEAN) / PIXEL_STD  # (N, 1, 28, 28)
-        x = self._first_block(x)  # (N, C1, 14/P, 14/P)
+        x = self.patches(x)  # (N, P*P, 28/P, 28/P)
+        x = self.block1(x)  # (N, C1, 14/P, 14/P)
         x = self.block2(x)  # (N, C2, 7/P, 7/P), rounded down
         x = self.hidden(x)  # (N, H)
         logits: Tensor = self.output(x)  # (N, classes)
         return logits
-
-    def _first_block(self, x: Tensor) -> Tensor:
-        patch, layers = self.arguments["patch"], self.arguments["conv1_layers"]
-        kernels = cast("nn.Conv2d", self.block1[0]).weight
-        # The same function, computed in ways that train quicker.
-        if self.training and layers == 1 and GLYPH_SIDE // patch % 2 == 0:
-            return self._rest_of_first_block(2, convolve_and_pool(x, kernels, patch))
-        if self.training and patch == 1:
-            return self._rest_of_first_block(1, convolve(x, kernels))
-        return self._rest_of_first_block(0, self.patches(x))
-
-    def _rest_of_first_block(self, start: int, x: Tensor) -> Tensor:
-        for layer in list(self.block1)[start:]:
-            x = layer(x)
-        return x
 
 
 class FlattenPixels(nn.Module):
