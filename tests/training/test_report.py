@@ -191,7 +191,7 @@ def test_a_renewed_card_shows_the_robustness_table_and_the_manifest_vouches_for_
 def onnx_logits(images: np.ndarray) -> np.ndarray:
     data = verified_bytes(PRETRAINED_DIR, ONNX_FILE, verify(PRETRAINED_DIR))
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(["logits"], {"glyphs": part})[0] for part in np.split(images, 20)])
+    return np.concatenate([session.run(["logits"], {"glyphs": part})[0][:, :10] for part in np.split(images, 20)])
 
 
 def assert_same(found: Any, expected: Any, where: str) -> None:
