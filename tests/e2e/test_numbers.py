@@ -40,6 +40,7 @@ def test_two_digits_are_read_as_a_number(visit: Visit) -> None:
     expect(visitor.find("verdict")).to_have_text("2 digits")
     expect(visitor.find("number-digits").locator(".number-digit")).to_have_text(["7", "1"])
     expect(visitor.find("bars")).to_be_hidden()
+    expect(visitor.find("steps")).to_be_hidden()  # they are those of one digit
 
 
 def test_strokes_are_sent_in_pixels_of_the_picture(visit: Visit) -> None:
