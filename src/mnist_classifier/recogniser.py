@@ -78,7 +78,7 @@ class Recogniser:
         """
         if prepared.glyph is None:
             return BLANK
-        reading = self.judge(self.opinions(prepared.glyph[None])[0], thresholds)
+        reading = self.read_glyph(prepared.glyph, thresholds)
         return dataclasses.replace(reading, warnings=prepared.warnings)
 
     def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
@@ -91,9 +91,9 @@ class Recogniser:
             for each in prepared
         ]
 
-    def read_glyph(self, glyph: npt.NDArray[np.uint8]) -> Reading:
+    def read_glyph(self, glyph: npt.NDArray[np.uint8], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """Read one (28, 28) uint8 glyph."""
-        return self.judge(self.opinions(glyph[None])[0])
+        return self.judge(self.opinions(glyph[None])[0], thresholds)
 
     def read_number(
         self,

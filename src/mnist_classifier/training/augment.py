@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -52,20 +52,7 @@ class Augmentation:
     @classmethod
     def from_config(cls, config: TrainConfig) -> Augmentation:
         """Take the strengths that a training asks for."""
-        return cls(
-            rotation_degrees=config.rotation_degrees,
-            translation=config.translation,
-            scale_low=config.scale_low,
-            scale_high=config.scale_high,
-            elastic_px=config.elastic_px,
-            erasing_probability=config.erasing_probability,
-            slant_degrees=config.slant_degrees,
-            aspect=config.aspect,
-            style_probability=config.style_probability,
-            width_probability=config.width_probability,
-            spoil_probability=config.spoil_probability,
-            augmentation_probability=config.augmentation_probability,
-        )
+        return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
     def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
         """(N, 1, H, W) float in 0..1 with labels (N,) -> the same shape and range.
