@@ -62,8 +62,8 @@ Rows are the true digits, columns the predictions.
 
 ## What it is not for
 
-It knows MNIST's handwriting: other alphabets, printed digits and several digits at once are outside its training,
-and it will often name a digit where there is none. Do not let it decide anything that matters without a person.
+Other alphabets and printed digits are outside its training, and it can name a digit where there is none; how often is
+measured by the robustness suite. Do not let it decide anything that matters without a person.
 """
 
 
