@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import glob
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnist_classifier import __version__, dataset
 from mnist_classifier.cli_evaluate import evaluate
+from mnist_classifier.cli_models import models
+from mnist_classifier.cli_runs import runs
+from mnist_classifier.cli_train import train
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.decode import decode_with_scale, encode_png
-from mnist_classifier.errors import InvalidInput, TrainingUnavailable
-from mnist_classifier.metrics import spread
+from mnist_classifier.errors import InvalidInput
 from mnist_classifier.preprocess import Step, prepare
-from mnist_classifier.recipes import RECIPES
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import ModelVersion, Run
-from mnist_classifier.registry import BOX, Registry
-from mnist_classifier.runs import Runs
-from mnist_classifier.shell import Function, Group, data_dir_option, opened_registry, opened_store
+from mnist_classifier.registry import Registry
+from mnist_classifier.shell import Group, data_dir_option, opened_store
 from mnist_classifier.terminal import (
     TrainingDisplay,
     number_as_json,
     number_as_text,
     reading_as_json,
     reading_as_text,
-    robustness_in_short,
-    summary,
 )
 
-if TYPE_CHECKING:
-    from mnist_classifier.worker import Outcome
-
 DEFAULT_PORT = Settings.__dataclass_fields__["port"].default
-
-
-def config_options(function: Function) -> Function:
-    """Add one flag for each field of TrainConfig."""
-    for spec in reversed(dataclasses.fields(TrainConfig)):
-        meta = spec.metadata
-        unit = f" [{meta['unit']}]" if meta["unit"] else ""
-        function = click.option(
-            f"--{spec.name.replace('_', '-')}",
-            type=click.Choice(meta["choices"]) if meta["choices"] else type(spec.default),
-            default=None,
-            help=f"{meta['help']}{unit}; default {spec.default}",
-        )(function)
-    return function
 
 
 @click.group(cls=Group)
@@ -72,98 +49,6 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     settings = Settings.from_environment(host=host, port=port, data_dir=data_dir)
     # Who names a port wants that one; who does not is well served by the next.
     serve_application(settings, strict_port=settings.port != DEFAULT_PORT)
-
-
-def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
-    """Print the presets and leave."""
-    if not asked:
-        return
-    for name, recipe in RECIPES.items():
-        differing = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in recipe.values.items())
-        click.echo(f"{name:10} {recipe.summary}\n{'':10} {differing or '(the defaults)'}")
-    context.exit()
-
-
-@main.command()
-@config_options
-@data_dir_option
-@click.option(
-    "--list-recipes",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=list_recipes,
-    help="List the presets that --recipe may name.",
-)
-@click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
-@click.option("--ensemble", type=click.IntRange(2, 100), help="Train so many seeds and serve them together.")
-def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, **flags: Any) -> None:
-    """Train a network on MNIST, and put it into production.
-
-    Ctrl-C keeps the best weights so far as a version that is not in production.
-    """
-    if seeds and ensemble:
-        raise click.UsageError("--ensemble names the number of seeds already; leave out --seeds")
-    config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
-    settings = Settings.from_environment(data_dir=data_dir)
-    worker = _training_worker()
-    versions = []
-    for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):
-        with opened_store(settings) as store:
-            run = Runs(store).create(dataclasses.replace(config, seed=seed))
-        versions.append(_carry_out(worker, settings, run))
-    if ensemble:
-        _show_spread(versions)
-        combined = worker.combine(settings, versions)
-        _promote(settings, combined)
-        click.echo(summary(combined, settings, promoted=True))
-    elif seeds:
-        _show_spread(versions)
-        best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        _promote(settings, best)
-        click.echo(f"version {best.version} has the least validation loss and is in production")
-
-
-def _show_spread(versions: Sequence[ModelVersion]) -> None:
-    """Print mean and spread over the seeds."""
-    for split in ("validation", "test"):
-        accuracies = [version.metrics[split]["accuracy"] for version in versions]
-        click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
-
-
-def _promote(settings: Settings, version: ModelVersion) -> None:
-    with opened_store(settings) as store:
-        Registry(settings.models_dir, store).promote(version.version)
-
-
-def _training_worker() -> ModuleType:
-    """The worker; asked for before a run is queued, so that none is left behind without PyTorch."""
-    try:
-        from mnist_classifier import worker
-    except ModuleNotFoundError as error:
-        raise TrainingUnavailable(
-            f"training needs {error.name}, which is not installed: pip install 'mnist-classifier[train]'"
-        ) from error
-    return worker
-
-
-def _carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
-    """Do the work of a queued run in this process, and show it."""
-    display = TrainingDisplay(TrainConfig.from_mapping(run.config))
-    try:
-        outcome: Outcome = worker.execute(
-            settings,
-            run.id,
-            worker.Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
-        )
-    except KeyboardInterrupt:
-        raise click.ClickException("cancelled before there was anything to keep") from None
-    finally:
-        display.close()
-    click.echo(summary(outcome.version, settings, outcome.promoted))
-    if not outcome.promoted:
-        raise click.exceptions.Exit(0)  # Ctrl-C ends the seeds to come as well
-    return outcome.version
 
 
 @main.command()
@@ -235,7 +120,8 @@ def _read_bytes(path: str) -> bytes:
         raise InvalidInput(f"cannot be opened: {error.strerror}") from error
 
 
-main.add_command(evaluate)
+for command in (train, evaluate, models, runs):
+    main.add_command(command)
 
 
 @main.command()
@@ -251,77 +137,3 @@ def data(data_dir: Path | None) -> None:
     for split in (dataset.TRAIN, dataset.TEST):
         images = dataset.load(settings.data_dirs(), split)
         click.echo(f"{split}: {len(images.labels):,} images in {dataset.find(settings.data_dirs(), split)}")
-
-
-@main.group(cls=Group, invoke_without_command=True)
-@click.pass_context
-def models(context: click.Context) -> None:
-    """List model versions; promote one."""
-    if context.invoked_subcommand is not None:
-        return
-    with opened_registry() as registry:
-        serving = registry.production()
-        for version in registry.versions():
-            test, validation = version.metrics.get("test", {}), version.metrics.get("validation", {})
-            click.echo(
-                f"{'*' if version.version == serving else ' '} {version.version:4}  {version.name:20}  "
-                f"{version.created_at:%Y-%m-%d %H:%M}  validation {validation.get('accuracy', 0):.2%}  "
-                f"test {test.get('accuracy', 0):.2%}{robustness_in_short(registry.robustness(version))}"
-            )
-
-
-@models.command()
-@click.argument("version", type=int)
-def promote(version: int) -> None:
-    """Put a version into production; 0 is the model in the box."""
-    with opened_registry() as registry:
-        Recogniser.open(registry.folder(version))  # it must load, not just be whole
-        registry.promote(version)
-    click.echo(f"version {version} is in production")
-
-
-@models.command(hidden=True)
-@click.argument("version", type=int)
-def box(version: int) -> None:
-    """Make a version the model in the box of this checkout (for maintainers); 0 renews the box's card."""
-    from mnist_classifier.training.card import renew_card
-
-    with opened_registry() as registry:
-        if version != BOX:
-            registry.copy_to_box(version)
-        renew_card(registry.box_dir)
-    click.echo(f"version {version} is now the model in the box")
-
-
-@main.group(cls=Group, invoke_without_command=True)
-@click.pass_context
-def runs(context: click.Context) -> None:
-    """List trainings; cancel or resume one."""
-    if context.invoked_subcommand is not None:
-        return
-    with opened_store(Settings.from_environment()) as store:
-        found = Runs(store)
-        found.mark_interrupted()
-        for run in found.recent():
-            click.echo(f"{run.id:4}  {run.status.value:11}  {run.created_at:%Y-%m-%d %H:%M}  {run.message}")
-
-
-@runs.command()
-@click.argument("run_id", type=int)
-def cancel(run_id: int) -> None:
-    """Ask a training to stop; its best weights so far are kept."""
-    with opened_store(Settings.from_environment()) as store:
-        run = Runs(store).request_cancel(run_id)
-    click.echo(f"run {run_id} was {run.status.value}" + ("" if run.status.is_final else "; it will stop soon"))
-
-
-@runs.command()
-@click.argument("run_id", type=int)
-@data_dir_option
-def resume(run_id: int, data_dir: Path | None) -> None:
-    """Go on with a training that broke off, from its last whole epoch."""
-    settings = Settings.from_environment(data_dir=data_dir)
-    worker = _training_worker()
-    with opened_store(settings) as store:
-        run = Runs(store).reopen(run_id)
-    _carry_out(worker, settings, run)

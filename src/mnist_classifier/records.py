@@ -93,6 +93,7 @@ class Run:
     pid: int | None = None
     message: str = ""
     model_version: int | None = None
+    environment: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,26 @@ class ModelVersion:
     name: str
     created_at: datetime
     manifest: dict[str, Any]
+    note: str = ""
 
     @property
     def metrics(self) -> dict[str, Any]:
         """Figures by the split they were measured on."""
         metrics: dict[str, Any] = self.manifest.get("metrics", {})
         return metrics
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One move of an alias from the version `previous` to `version`: when, by whom, and why."""
+
+    id: int
+    alias: str
+    version: int
+    previous: int
+    at: datetime
+    actor: str
+    reason: str
 
 
 @dataclass(frozen=True)

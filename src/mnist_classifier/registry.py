@@ -134,7 +134,9 @@ class Registry:
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first; the model in the box last."""
         with self.store.reading() as connection:
-            rows = connection.execute(sa.select(model_versions).order_by(model_versions.c.version.desc()))
+            present = model_versions.c.deleted_at.is_(None)
+            columns = [column for column in model_versions.c if column.name != "deleted_at"]
+            rows = connection.execute(sa.select(*columns).where(present).order_by(model_versions.c.version.desc()))
             found = [ModelVersion(**row) for row in rows.mappings()]
         return [*found, *self._box()]
 

@@ -17,7 +17,7 @@ from mnist_classifier.store import Store, now, run_events, runs
 STALE_AFTER = timedelta(seconds=15)
 
 ACTIVE = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
-RUN_COLUMNS = [column for column in runs.c if column.name not in ("heartbeat_at", "cancel_requested")]
+RUN_COLUMNS = [column for column in runs.c if column.name not in ("heartbeat_at", "claimed_at", "cancel_requested")]
 
 
 class Runs:

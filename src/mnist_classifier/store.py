@@ -1,7 +1,8 @@
 """The database: schema and transactions.
 
 SQLite in MNIST_HOME by default (WAL, so that the server reads while a
-training writes), anything else SQLAlchemy knows by MNIST_DATABASE_URL.
+training writes), anything else SQLAlchemy knows by MNIST_DATABASE_URL.  The
+tables here are what the last step of `migrations` leaves.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mnist_classifier import migrations
 from mnist_classifier.errors import MnistError, StorageFull
 
 metadata = sa.MetaData()
@@ -41,6 +43,8 @@ runs = sa.Table(
     sa.Column("status", sa.String(16), nullable=False, index=True),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    # When a process set out to do it; a run that waits in the queue has none.
+    sa.Column("claimed_at", UtcDateTime),
     sa.Column("started_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
     sa.Column("heartbeat_at", UtcDateTime),
@@ -48,6 +52,8 @@ runs = sa.Table(
     sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
     sa.Column("message", sa.Text, nullable=False, default=""),
     sa.Column("model_version", sa.Integer),
+    # Libraries, device, data checksum, git commit: what it ran on.
+    sa.Column("environment", sa.JSON),
     sqlite_autoincrement=True,  # a number is never used again
 )
 
@@ -68,6 +74,9 @@ model_versions = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("manifest", sa.JSON, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    # The row of a deleted version stays, so that its number is never used again.
+    sa.Column("deleted_at", UtcDateTime),
 )
 
 aliases = sa.Table(
@@ -76,6 +85,20 @@ aliases = sa.Table(
     sa.Column("name", sa.String(50), primary_key=True),
     sa.Column("version", sa.Integer, sa.ForeignKey("model_versions.version"), nullable=False),
     sa.Column("moved_at", UtcDateTime, nullable=False),
+)
+
+# Every move of an alias; version 0 is the model in the box.
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("alias", sa.String(50), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("previous", sa.Integer, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 
@@ -93,7 +116,7 @@ class Store:
         if is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
         with self.writing() as connection:
-            metadata.create_all(connection)
+            _migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -116,6 +139,30 @@ class Store:
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
+
+
+def _migrate(connection: sa.Connection) -> None:
+    """Run the steps that this database has not seen.  Raises MnistError for one of a newer program."""
+    tables = sa.inspect(connection).get_table_names()
+    known = (
+        connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
+    )
+    if known == migrations.HEAD:
+        return
+    if known is not None and known > migrations.HEAD:
+        raise MnistError(
+            "the database was written by a newer mnist-classifier; update this one, or set another MNIST_HOME"
+        )
+    # Imported here: nearly always there is nothing to do, and it takes a quarter of a second.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["connection"] = connection
+    if known is None and "runs" in tables:
+        command.stamp(config, migrations.FIRST)
+    command.upgrade(config, migrations.HEAD)
 
 
 def _make_folder(folder: Path) -> None:

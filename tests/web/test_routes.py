@@ -49,7 +49,8 @@ def test_pages_load_with_everything_they_name(client: FlaskClient, path: str):
 def test_pages_need_no_other_host(client: FlaskClient):
     folder = Path(__file__).parents[2] / "src" / "mnist_classifier" / "web"
     for path in [*folder.rglob("*.html"), *folder.rglob("*.js"), *folder.rglob("*.css")]:
-        addresses = re.findall(r"(?:https?:)?//[a-z0-9][a-z0-9.-]+\.[a-z]{2,}", path.read_text("utf-8"))
+        text = re.sub(r"^/\*!.*?\*/", "", path.read_text("utf-8"))  # a vendored file's banner names its home
+        addresses = re.findall(r"(?:https?:)?//[a-z0-9][a-z0-9.-]+\.[a-z]{2,}", text)
         assert addresses == [], path
 
 

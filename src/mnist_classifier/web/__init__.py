@@ -9,7 +9,7 @@ from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.web import api, errors, pages, security
+from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.testset import TestSet
@@ -38,8 +38,8 @@ def create_app(settings: Settings) -> Flask:
         model=ServedModel(registry),
         test_set=TestSet(settings),
     )
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(api.blueprint)
+    for room in (pages, api, runs_api, models_api, explore_api):
+        app.register_blueprint(room.blueprint)
     errors.register(app)
     security.register(app)
     return app

@@ -1,4 +1,4 @@
-"""The JSON routes."""
+"""The JSON routes of reading, of the data, and of the state of it all."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, jsonify, request
 
-from mnist_classifier.config import TrainConfig
 from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
 from mnist_classifier.errors import InvalidInput, MnistError
 from mnist_classifier.preprocess import prepare
 from mnist_classifier.web import views
-from mnist_classifier.web.question import Question, json_object, read_question
+from mnist_classifier.web.question import Question, read_question
 from mnist_classifier.web.services import services
 
 blueprint = Blueprint("api", __name__)
@@ -81,29 +80,6 @@ def model_status() -> Response:
             "last_run": last and views.run(last),
         }
     )
-
-
-@blueprint.post("/retrain")
-def retrain() -> Reply:
-    """Start a training in a process of its own; the body may hold TrainConfig fields."""
-    run = services().jobs.start(TrainConfig.from_mapping(json_object()))
-    links = {"self": url_for("api.get_run", run_id=run.id), "status": url_for("api.model_status")}
-    return jsonify({"run_id": run.id, "status": run.status.value, "links": links}), 202
-
-
-@blueprint.get("/api/runs/<int:run_id>")
-def get_run(run_id: int) -> Response:
-    """One run and its epochs."""
-    room = services()
-    run = room.runs.get(run_id)
-    epochs = [event.data for event in room.runs.events(run_id) if event.kind == "epoch"]
-    return jsonify({**views.run(run), "config": run.config, "epochs": epochs})
-
-
-@blueprint.post("/api/runs/<int:run_id>/cancel")
-def cancel_run(run_id: int) -> Reply:
-    """Ask a run to stop; the best weights so far are kept."""
-    return jsonify(views.run(services().runs.request_cancel(run_id))), 202
 
 
 @blueprint.get("/api/test-images/random")

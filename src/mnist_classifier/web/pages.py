@@ -19,3 +19,21 @@ def home() -> str:
 def mnist() -> str:
     """The full recogniser."""
     return render_template("mnist.html", recipes=RECIPES)
+
+
+@blueprint.get("/training")
+def training() -> str:
+    """Start trainings and watch them."""
+    return render_template("training.html")
+
+
+@blueprint.get("/models")
+def models() -> str:
+    """The model versions."""
+    return render_template("models.html")
+
+
+@blueprint.get("/explore")
+def explore() -> str:
+    """What a model gets wrong, and why."""
+    return render_template("explore.html")

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from mnist_classifier import migrations
+from mnist_classifier.errors import MnistError
+from mnist_classifier.store import Store, metadata
+
+# What the program wrote before it knew migrations, with one run and one promoted version.
+FIRST_SCHEMA = """
+CREATE TABLE runs (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, status VARCHAR(16) NOT NULL, config JSON NOT NULL,
+    created_at DATETIME NOT NULL, started_at DATETIME, finished_at DATETIME, heartbeat_at DATETIME, pid INTEGER,
+    cancel_requested BOOLEAN NOT NULL, message TEXT NOT NULL, model_version INTEGER);
+CREATE INDEX ix_runs_status ON runs (status);
+CREATE TABLE run_events (run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, sequence INTEGER NOT NULL,
+    kind VARCHAR(16) NOT NULL, at DATETIME NOT NULL, data JSON NOT NULL, PRIMARY KEY (run_id, sequence));
+CREATE TABLE model_versions (version INTEGER NOT NULL PRIMARY KEY, name VARCHAR(100) NOT NULL,
+    created_at DATETIME NOT NULL, manifest JSON NOT NULL);
+CREATE TABLE aliases (name VARCHAR(50) NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL REFERENCES model_versions (version), moved_at DATETIME NOT NULL);
+INSERT INTO runs VALUES (1, 'succeeded', '{}', '2026-01-01 00:00:00', NULL, NULL, NULL, 7, 0, 'done', 1);
+INSERT INTO model_versions VALUES (1, 'classic-1', '2026-01-01 00:00:00', '{}');
+INSERT INTO aliases VALUES ('production', 1, '2026-01-01 00:00:00');
+"""
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path.as_posix()}"
+
+
+def columns_of(store: Store) -> dict[str, set[str]]:
+    with store.reading() as connection:
+        inspector = sa.inspect(connection)
+        tables = [name for name in inspector.get_table_names() if name != "alembic_version"]
+        return {name: {column["name"] for column in inspector.get_columns(name)} for name in tables}
+
+
+def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
+    assert columns_of(store) == {table.name: set(table.c.keys()) for table in metadata.sorted_tables}
+
+
+def test_a_database_from_before_migrations_is_brought_up_to_date_and_keeps_what_it_held(tmp_path: Path):
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(FIRST_SCHEMA)
+    connection.close()
+    store = Store(url_of(path))
+    assert columns_of(store) == {table.name: set(table.c.keys()) for table in metadata.sorted_tables}
+    with store.reading() as connection:
+        assert connection.execute(sa.text("SELECT id, message FROM runs")).all() == [(1, "done")]
+        assert connection.execute(sa.text("SELECT name, version FROM aliases")).all() == [("production", 1)]
+    store.close()
+
+
+def test_a_database_of_a_newer_program_is_refused(store: Store):
+    with store.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(MnistError, match="newer mnist-classifier"):
+        Store(store.url.render_as_string())
+
+
+def test_an_up_to_date_database_is_opened_without_alembic(store: Store):
+    code = f"import sys; from mnist_classifier.store import Store; Store({store.url.render_as_string()!r})"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}; print('alembic' in sys.modules)"],
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert result.stdout.strip() == "False"
+
+
+def test_head_is_the_last_step():
+    steps = sorted(Path(migrations.__file__).parent.joinpath("versions").glob("step_*.py"))
+    assert steps[-1].name.startswith(f"step_{migrations.HEAD}_")
+
+
+def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path):
+    code = f"from mnist_classifier.store import Store; Store({url_of(tmp_path / 'new.db')!r})"
+    children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+    assert [child.communicate(timeout=60)[1] for child in children] == [b""] * 3
