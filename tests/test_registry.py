@@ -2,18 +2,30 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import threading
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing, StorageFull
+from mnist_classifier.errors import (
+    InvalidInput,
+    ModelCorrupt,
+    ModelError,
+    ModelInUse,
+    ModelMissing,
+    StorageFull,
+    VersionMissing,
+)
 from mnist_classifier.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, read_manifest, verify
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.registry import BOX, Registry
-from mnist_classifier.store import Store
+from mnist_classifier.registry import BOX, CHALLENGER, Registry
+from mnist_classifier.shelf import Shelf
+from mnist_classifier.store import Store, model_versions
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
 
@@ -158,6 +170,112 @@ def test_a_manifest_cannot_point_outside_its_folder(registry: Registry):
     edit(registry.folder(1), files={"../../secret": {"sha256": "0"}})
     with pytest.raises(ModelCorrupt, match="outside its folder"):
         verify(registry.folder(1))
+
+
+# --- names, deletion, history -------------------------------------------------------------------------
+
+
+def test_a_name_and_a_note_change_and_the_files_do_not(registry: Registry):
+    registry.save(MANIFEST, write_files)
+    changed = registry.edit(1, name="  my first  ", note="trained on a Sunday")
+    assert (changed.name, changed.note) == ("my first", "trained on a Sunday")
+    assert registry.edit(1, note="") == registry.get(1)
+    assert registry.get(1).name == "my first"
+    assert verify(registry.folder(1))["name"] == MANIFEST["name"]
+    for wrong in ({"name": " "}, {"name": "x" * 101}, {"name": "a\nb"}, {"note": "x" * 2001}):
+        with pytest.raises(InvalidInput):
+            registry.edit(1, **wrong)
+    with pytest.raises(ModelInUse, match="model in the box"):
+        registry.edit(BOX, name="mine")
+
+
+def test_a_deleted_version_is_gone_and_its_number_with_it(registry: Registry):
+    for _ in range(2):
+        registry.save(MANIFEST, write_files)
+    registry.delete(2)
+    assert [v.version for v in registry.versions()] == [1, BOX]
+    assert {path.name for path in registry.models_dir.iterdir()} == {"1"}
+    with pytest.raises(VersionMissing):
+        registry.get(2)
+    with pytest.raises(VersionMissing):
+        registry.delete(2)
+    assert registry.save(MANIFEST, write_files).version == 3
+
+
+def test_what_an_alias_names_and_the_model_in_the_box_are_never_deleted(registry: Registry):
+    for _ in range(2):
+        registry.save(MANIFEST, write_files)
+    registry.promote(1)
+    registry.promote(2, alias=CHALLENGER)
+    with pytest.raises(ModelInUse, match="version 1 is production"):
+        registry.delete(1)
+    with pytest.raises(ModelInUse, match="version 2 is challenger"):
+        registry.delete(2)
+    with pytest.raises(ModelInUse, match="part of the program"):
+        registry.delete(BOX)
+    assert [v.version for v in registry.versions()] == [2, 1, BOX]
+
+
+def test_a_deletion_that_a_crash_broke_off_is_finished_and_not_undone(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    registry.save(MANIFEST, write_files)
+    with monkeypatch.context() as patched:
+        patched.setattr(Shelf, "remove", lambda self, number: None)  # the power fails here
+        registry.delete(1)
+    assert [v.version for v in registry.versions()] == [BOX]
+    assert registry.folder(1).is_dir()
+    assert registry.adopt() == []
+    assert list(registry.models_dir.iterdir()) == []
+    assert [v.version for v in registry.versions()] == [BOX]
+
+
+def test_what_a_killed_save_left_is_swept_once_nobody_can_be_at_it(registry: Registry):
+    old, new = registry.models_dir / ".new-old", registry.models_dir / ".new-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    registry.adopt()
+    assert list(registry.models_dir.iterdir()) == [new]
+
+
+def test_every_move_of_an_alias_is_written_down(registry: Registry):
+    for number in (1, 2):
+        registry.save(MANIFEST, write_files)
+        registry.promote(number, actor="someone", reason=f"try {number}")
+    registry.promote(2)  # it is there already: no move
+    registry.promote(BOX)
+    moves = [(m.alias, m.previous, m.version, m.actor, m.reason) for m in registry.history()]
+    assert moves == [
+        ("production", 2, BOX, "", ""),
+        ("production", 1, 2, "someone", "try 2"),
+        ("production", BOX, 1, "someone", "try 1"),
+    ]
+    assert registry.before() == 2
+
+
+def test_a_version_that_is_deleted_while_it_is_checked_is_not_promoted(registry: Registry):
+    registry.save(MANIFEST, write_files)
+    with pytest.raises(VersionMissing):
+        registry.promote(1, load=lambda folder: registry.delete(1))
+    assert registry.production() == BOX
+
+
+def test_five_hundred_versions_are_listed_at_once_and_one_is_found_by_one_query(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    now = MANIFEST["created_at"]
+    rows = [
+        {"version": n, "name": f"v{n}", "created_at": datetime.fromisoformat(now), "manifest": {**MANIFEST}}
+        for n in range(1, 501)
+    ]
+    with registry.store.writing() as connection:
+        connection.execute(model_versions.insert(), rows)
+    started = time.perf_counter()
+    assert len(registry.versions()) == 501
+    assert time.perf_counter() - started < 2  # 0.05 s on an idle core
+    monkeypatch.setattr(Registry, "versions", lambda self: pytest.fail("all rows were read"))
+    assert registry.get(250).name == "v250"
 
 
 # --- robustness ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_classifier import gate
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import TrainingUnavailable
 from mnist_classifier.metrics import spread
@@ -17,7 +18,7 @@ from mnist_classifier.recipes import RECIPES
 from mnist_classifier.records import ModelVersion, Run
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
-from mnist_classifier.shell import Command, Function, data_dir_option, opened_store
+from mnist_classifier.shell import COMMAND_LINE, Command, Function, data_dir_option, opened_store
 from mnist_classifier.terminal import TrainingDisplay, summary
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
 @click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
 @click.option("--ensemble", type=click.IntRange(2, 100), help="Train so many seeds and serve them together.")
 def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, **flags: Any) -> None:
-    """Train a network on MNIST, and put it into production.
+    """Train a network on MNIST; one that is not worse than the one in production takes its place.
 
     Ctrl-C keeps the best weights so far as a version that is not in production.
     """
@@ -79,13 +80,11 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, **flag
     if ensemble:
         _show_spread(versions)
         combined = worker.combine(settings, versions)
-        _promote(settings, combined)
-        click.echo(summary(combined, settings, promoted=True))
+        click.echo(summary(combined, settings, _admit(settings, combined)))
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        _promote(settings, best)
-        click.echo(f"version {best.version} has the least validation loss and is in production")
+        click.echo(f"version {best.version} has the least validation loss; {_admit(settings, best)}")
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
@@ -95,9 +94,11 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
 
 
-def _promote(settings: Settings, version: ModelVersion) -> None:
+def _admit(settings: Settings, version: ModelVersion) -> str:
+    """Let the gate decide; returns what it says."""
     with opened_store(settings) as store:
-        Registry(settings.models_dir, store).promote(version.version)
+        registry = Registry(settings.models_dir, store)
+        return gate.admit(registry, version.version, actor=COMMAND_LINE).message
 
 
 def training_worker() -> ModuleType:
@@ -124,7 +125,7 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
         raise click.ClickException("cancelled before there was anything to keep") from None
     finally:
         display.close()
-    click.echo(summary(outcome.version, settings, outcome.promoted))
-    if not outcome.promoted:
+    click.echo(summary(outcome.version, settings, outcome.message))
+    if outcome.cancelled:
         raise click.exceptions.Exit(0)  # Ctrl-C ends the seeds to come as well
     return outcome.version

@@ -5,14 +5,19 @@
     │   ├── InvalidImage        not an image, or one that cannot be read
     │   ├── ImageTooLarge       too many bytes or pixels
     │   ├── InvalidConfig       a setting is unknown or out of its range
+    │   ├── InvalidArchive      not the archive of a model version, or an unsafe one
     │   └── CrossSiteRequest    a page of another site tried to change something
     ├── DataError
     │   ├── DataMissing         no MNIST files, or pen sets, where they are looked for
     │   ├── DataCorrupt         a file is truncated, altered or of another kind
     │   └── DownloadFailed      no mirror gave the file
     ├── ModelError
-    │   ├── ModelMissing        no such version, or no model at all
-    │   └── ModelCorrupt        a file does not match its manifest
+    │   ├── ModelMissing        no model at all
+    │   │   └── VersionMissing  no model version of that number
+    │   ├── ModelCorrupt        a file does not match its manifest
+    │   ├── ModelInUse          an alias names the version, so it stays
+    │   ├── AliasMoved          somebody else was quicker to move the alias
+    │   └── NothingToRollBack   the alias has never moved
     ├── TrainingError
     │   ├── CheckpointCorrupt   the state of a broken-off run cannot be read
     │   ├── TrainingDiverged    the loss became NaN or infinite
@@ -20,6 +25,7 @@
     │   ├── RunFinished         a run that has ended well cannot go on
     │   └── RunInProgress       one training runs already
     ├── RunMissing              no run of that id
+    ├── DatabaseBusy            another process holds the database
     ├── PortTaken               another program listens on that port
     └── StorageFull             no room left on the disk
 
@@ -65,6 +71,12 @@ class InvalidConfig(InvalidInput):
     code = "invalid_config"
 
 
+class InvalidArchive(InvalidInput):
+    """Not the archive of a model version, or one that is not safe to unpack."""
+
+    code = "invalid_archive"
+
+
 class CrossSiteRequest(InvalidInput):
     """A page of another site tried to change something here."""
 
@@ -102,15 +114,39 @@ class ModelError(MnistError):
 
 
 class ModelMissing(ModelError):
-    """No such version, or no model at all."""
+    """No model at all, or none in a folder."""
 
     code = "model_missing"
+
+
+class VersionMissing(ModelMissing):
+    """No model version of that number."""
+
+    code = "version_missing"
 
 
 class ModelCorrupt(ModelError):
     """A file of a model version does not match its manifest."""
 
     code = "model_corrupt"
+
+
+class ModelInUse(ModelError):
+    """A version that an alias names, or the model in the box: it stays."""
+
+    code = "model_in_use"
+
+
+class AliasMoved(ModelError):
+    """An alias no longer names what the caller took it to name."""
+
+    code = "alias_moved"
+
+
+class NothingToRollBack(ModelError):
+    """The alias has never moved."""
+
+    code = "nothing_to_roll_back"
 
 
 class TrainingError(MnistError):
@@ -159,6 +195,12 @@ class StorageFull(MnistError):
     """No room left on the disk."""
 
     code = "storage_full"
+
+
+class DatabaseBusy(MnistError):
+    """Another process holds the database."""
+
+    code = "database_busy"
 
 
 class PortTaken(MnistError):

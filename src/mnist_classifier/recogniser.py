@@ -67,6 +67,16 @@ class Recogniser:
             # this file is no network that it can run.
             raise ModelCorrupt(f"{folder / ONNX_FILE} cannot be loaded: {error}") from error
 
+    def check_interface(self) -> None:
+        """Refuse a network that does not map glyphs to logits as this program's do.  Raises ModelCorrupt."""
+        inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
+        outputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
+        classes = self._session.get_outputs()[0].shape[-1]
+        if inputs != [("glyphs", "tensor(uint8)", [28, 28])]:
+            raise ModelCorrupt(f"the network takes {inputs}; it must take glyphs of 28 by 28 uint8 alone")
+        if outputs != [("logits", "tensor(float)", 2)] or classes not in (10, 11):
+            raise ModelCorrupt(f"the network gives {outputs}; it must give 10 or 11 logits alone")
+
     def read(self, pixels: npt.NDArray[np.uint8]) -> Reading:
         """Read one image, as decode gives it (see preprocess)."""
         return self.read_prepared(prepare(pixels))

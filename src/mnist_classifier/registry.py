@@ -1,58 +1,71 @@
 """Model versions on disk, and the aliases that name them.
 
 A version is an immutable folder `models/<number>/`.  The folder is the truth;
-the database lists it and holds the aliases.  Version 0 is the model in the
-box, which is part of the package and needs neither.
+the database lists it, holds its name and note, and the aliases.  Version 0 is
+the model in the box, which is part of the package and needs neither.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from mnist_classifier import promotions
 from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing, StorageFull
+from mnist_classifier.errors import (
+    AliasMoved,
+    InvalidInput,
+    ModelCorrupt,
+    ModelError,
+    ModelInUse,
+    ModelMissing,
+    VersionMissing,
+)
 from mnist_classifier.manifest import (
     CARD_FILE,
     ROBUSTNESS_FILE,
-    flush_folder,
     read_manifest,
     read_robustness,
     verify,
     write_manifest,
     write_robustness,
 )
-from mnist_classifier.records import ModelVersion
-from mnist_classifier.store import Store, aliases, model_versions, now
+from mnist_classifier.promotions import BOX as BOX  # callers know them as the registry's
+from mnist_classifier.promotions import CHALLENGER as CHALLENGER
+from mnist_classifier.promotions import PRODUCTION as PRODUCTION
+from mnist_classifier.records import ModelVersion, Promotion
+from mnist_classifier.shelf import Shelf
+from mnist_classifier.store import Store, model_versions, now
 
-PRODUCTION = "production"
-BOX = 0
 BOX_NAME = "pretrained"
 
-# How often a number is tried anew when another process takes it first.
-NUMBER_ATTEMPTS = 20
+LONGEST_NAME = 100
+LONGEST_NOTE = 2000
+COLUMNS = [column for column in model_versions.c if column.name != "deleted_at"]
+PRESENT = model_versions.c.deleted_at.is_(None)
 
 
 class Registry:
     """The model versions of one MNIST_HOME."""
 
     def __init__(self, models_dir: Path, store: Store, *, box_dir: Path = PRETRAINED_DIR) -> None:
-        self.models_dir = models_dir
+        self.shelf = Shelf(models_dir)
         self.box_dir = box_dir
         self.store = store
 
+    @property
+    def models_dir(self) -> Path:
+        """The folder that holds the versions."""
+        return self.shelf.models_dir
+
     def folder(self, version: int) -> Path:
         """Where the files of a version are."""
-        return self.box_dir if version == BOX else self.models_dir / str(version)
+        return self.box_dir if version == BOX else self.shelf.folder(version)
 
     def save(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> ModelVersion:
         """Store a new version; `write_files` fills the folder that it is given.
@@ -61,38 +74,11 @@ class Registry:
         recorded: whatever fails, there is a whole version or none.
         Raises StorageFull.
         """
-        self.models_dir.mkdir(parents=True, exist_ok=True)
-        with _clear_disk_errors(), tempfile.TemporaryDirectory(prefix=".new-", dir=self.models_dir) as name:
-            folder = Path(name) / "version"
-            folder.mkdir()
-            write_files(folder)
-            number = self._place(folder, manifest)
-        return self._record(number)
+        return self._record(self.shelf.add(manifest, write_files, self._last_recorded))
 
-    def _place(self, folder: Path, manifest: dict[str, Any]) -> int:
-        for _ in range(NUMBER_ATTEMPTS):
-            number = self._next_number()
-            write_manifest(folder, {**manifest, "version": number})
-            try:
-                os.rename(folder, self.models_dir / str(number))
-            except OSError as error:
-                # Another process was quicker; POSIX and Windows say so differently.
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES):
-                    raise
-                continue
-            flush_folder(self.models_dir)
-            return number
-        raise ModelError(f"no free version number was found in {self.models_dir}; check its permissions")
-
-    def _next_number(self) -> int:
+    def _last_recorded(self) -> int:
         with self.store.reading() as connection:
-            recorded = connection.scalar(sa.select(sa.func.max(model_versions.c.version))) or 0
-        return int(max([recorded, *self._numbers_on_disk()])) + 1
-
-    def _numbers_on_disk(self) -> list[int]:
-        if not self.models_dir.is_dir():
-            return []
-        return sorted(int(p.name) for p in self.models_dir.iterdir() if p.name.isdecimal() and p.is_dir())
+            return int(connection.scalar(sa.select(sa.func.max(model_versions.c.version))) or 0)
 
     def _record(self, number: int) -> ModelVersion:
         version = _from_folder(number, self.folder(number))
@@ -110,16 +96,20 @@ class Registry:
         return version
 
     def adopt(self) -> list[int]:
-        """Record whole versions that the database does not know; returns their numbers.
+        """Put in order what a crash left behind; returns the numbers of the versions that were found.
 
-        They are left by a crash between renaming and recording, or by a
-        database that was lost.
+        Whole versions that the database does not know are recorded: they are
+        left by a crash between renaming and recording, or by a database that
+        was lost.  Folders of deleted versions, and of saves that were broken
+        off, are removed.
         """
         with self.store.reading() as connection:
-            known = set(connection.scalars(sa.select(model_versions.c.version)))
+            rows = connection.execute(sa.select(model_versions.c.version, model_versions.c.deleted_at))
+            deleted = {int(version): moment is not None for version, moment in rows}
+        self.shelf.sweep([number for number in self.shelf.numbers() if deleted.get(number)])
         adopted = []
-        for number in self._numbers_on_disk():
-            if number not in known and self._is_whole(number):
+        for number in self.shelf.numbers():
+            if number not in deleted and self._is_whole(number):
                 self._record(number)
                 adopted.append(number)
         return adopted
@@ -134,9 +124,7 @@ class Registry:
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first; the model in the box last."""
         with self.store.reading() as connection:
-            present = model_versions.c.deleted_at.is_(None)
-            columns = [column for column in model_versions.c if column.name != "deleted_at"]
-            rows = connection.execute(sa.select(*columns).where(present).order_by(model_versions.c.version.desc()))
+            rows = connection.execute(sa.select(*COLUMNS).where(PRESENT).order_by(model_versions.c.version.desc()))
             found = [ModelVersion(**row) for row in rows.mappings()]
         return [*found, *self._box()]
 
@@ -147,11 +135,17 @@ class Registry:
             return []
 
     def get(self, version: int) -> ModelVersion:
-        """One version.  Raises ModelMissing."""
-        for candidate in self.versions():
-            if candidate.version == version:
-                return candidate
-        raise ModelMissing(f"there is no model version {version}; `mnist models` lists them")
+        """One version.  Raises VersionMissing."""
+        if version == BOX:
+            found = next(iter(self._box()), None)
+        else:
+            with self.store.reading() as connection:
+                chosen = sa.select(*COLUMNS).where(PRESENT, model_versions.c.version == version)
+                row = connection.execute(chosen).mappings().first()
+            found = None if row is None else ModelVersion(**row)
+        if found is None:
+            raise _missing(version)
+        return found
 
     def robustness(self, version: ModelVersion) -> dict[str, Any] | None:
         """The robustness table that was measured of a version (docs/evaluation.md), if it was."""
@@ -174,26 +168,93 @@ class Registry:
     def alias(self, name: str) -> int | None:
         """The version that an alias names."""
         with self.store.reading() as connection:
-            version = connection.scalar(sa.select(aliases.c.version).where(aliases.c.name == name))
-        return None if version is None else int(version)
+            return promotions.named_by(connection, name)
+
+    def aliases(self) -> dict[str, int]:
+        """Every alias and its version; `production` is always among them."""
+        with self.store.reading() as connection:
+            return {PRODUCTION: BOX, **promotions.aliases_of(connection)}
 
     def production(self) -> int:
         """The version to serve: the alias `production`, else the model in the box."""
-        version = self.alias(PRODUCTION)
-        return BOX if version is None else version
+        return self.alias(PRODUCTION) or BOX
 
-    def promote(self, version: int, *, alias: str = PRODUCTION) -> None:
-        """Let an alias name a version, once every file of it has been checked.
+    def history(self, *, alias: str | None = None, limit: int = 50) -> list[Promotion]:
+        """The latest moves of the aliases, newest first."""
+        with self.store.reading() as connection:
+            return promotions.history(connection, alias=alias, limit=limit)
+
+    def promote(
+        self,
+        version: int,
+        *,
+        alias: str = PRODUCTION,
+        load: Callable[[Path], object] = verify,
+        actor: str = "",
+        reason: str = "",
+        instead_of: int | None = None,
+    ) -> None:
+        """Let an alias name a version, once every file of it has been checked and `load` has opened it.
 
         Version 0 takes the alias away, so that the model in the box serves.
-        Raises ModelMissing, ModelCorrupt; the alias has not moved then.
+        The move and its record are one transaction.  Raises VersionMissing,
+        ModelCorrupt, and AliasMoved when the alias does not name `instead_of`
+        any more; the alias has not moved then.
         """
         self.get(version)
         verify(self.folder(version))
+        load(self.folder(version))
         with self.store.writing() as connection:
-            connection.execute(aliases.delete().where(aliases.c.name == alias))
-            if version != BOX:
-                connection.execute(aliases.insert().values(name=alias, version=version, moved_at=now()))
+            # It may have been deleted, and the alias may have moved, while the files were read.
+            if version != BOX and connection.scalar(_still_there(version)) is None:
+                raise _missing(version)
+            named = promotions.named_by(connection, alias) or BOX
+            if instead_of is not None and named != instead_of:
+                raise AliasMoved(f"{alias} is version {named} by now, not {instead_of}; look again")
+            promotions.move(connection, alias, version, actor=actor, reason=reason)
+
+    def before(self, alias: str = PRODUCTION) -> int | None:
+        """What an alias named before its last move; None when it has never moved."""
+        moves = self.history(alias=alias, limit=1)
+        return moves[0].previous if moves else None
+
+    def edit(self, version: int, *, name: str | None = None, note: str | None = None) -> ModelVersion:
+        """Give a version another name or note; its files stay as they are.
+
+        Raises InvalidInput, VersionMissing, ModelInUse for the model in the box.
+        """
+        self.get(version)
+        if version == BOX:
+            raise ModelInUse("the model in the box is part of the program and keeps its name")
+        values = {}
+        if name is not None:
+            values["name"] = _one_line(name)
+        if note is not None:
+            values["note"] = _checked_note(note)
+        if values:
+            with self.store.writing() as connection:
+                connection.execute(model_versions.update().where(model_versions.c.version == version).values(**values))
+        return self.get(version)
+
+    def delete(self, version: int) -> None:
+        """Delete a version that no alias names.
+
+        First its row is marked, so that nobody finds it any more, then its
+        folder goes; a crash between the two is put in order by `adopt`.  Its
+        number is never used again.  Raises VersionMissing, ModelInUse.
+        """
+        self.get(version)
+        if version == BOX:
+            raise ModelInUse("the model in the box is part of the program and cannot be deleted")
+        with self.store.writing() as connection:
+            naming = [name for name, named in promotions.aliases_of(connection).items() if named == version]
+            if naming:
+                raise ModelInUse(
+                    f"version {version} is {' and '.join(naming)}; promote another one first, then delete it"
+                )
+            chosen = model_versions.c.version == version
+            connection.execute(model_versions.update().where(chosen, PRESENT).values(deleted_at=now()))
+        self.shelf.remove(version)
 
     def copy_to_box(self, version: int) -> None:
         """Make a version the model in the box of this checkout (for maintainers)."""
@@ -209,6 +270,28 @@ class Registry:
         write_manifest(self.box_dir, {**manifest, "version": BOX, "name": BOX_NAME, "run_id": None})
 
 
+def _missing(version: int) -> VersionMissing:
+    return VersionMissing(f"there is no model version {version}; `mnist models` lists them")
+
+
+def _still_there(version: int) -> sa.Select[tuple[int]]:
+    return sa.select(model_versions.c.version).where(PRESENT, model_versions.c.version == version)
+
+
+def _one_line(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidInput(f"a name has 1 to {LONGEST_NAME} characters on one line", field="name")
+    return name
+
+
+def _checked_note(note: str) -> str:
+    note = note.strip()
+    if len(note) > LONGEST_NOTE:
+        raise InvalidInput(f"a note has at most {LONGEST_NOTE} characters, not {len(note)}", field="note")
+    return note
+
+
 def _from_folder(number: int, folder: Path) -> ModelVersion:
     manifest = read_manifest(folder)
     try:
@@ -216,15 +299,3 @@ def _from_folder(number: int, folder: Path) -> ModelVersion:
     except (TypeError, ValueError):
         raise ModelCorrupt(f"{folder}: created_at is no ISO 8601 date") from None
     return ModelVersion(number, str(manifest["name"]), created_at, manifest)
-
-
-@contextmanager
-def _clear_disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StorageFull(
-                "the disk is full, so the model was not saved; free some space and train again"
-            ) from error
-        raise

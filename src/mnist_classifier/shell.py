@@ -14,6 +14,9 @@ from mnist_classifier.errors import MnistError
 from mnist_classifier.registry import Registry
 from mnist_classifier.store import Store
 
+# Who moved an alias, in its history.
+COMMAND_LINE = "command line"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -16,9 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_classifier import migrations
-from mnist_classifier.errors import MnistError, StorageFull
+from mnist_classifier.errors import DatabaseBusy, MnistError, StorageFull
 
 metadata = sa.MetaData()
+
+# How long to wait for another process that writes.
+BUSY_TIMEOUT_MS = 10_000
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -180,7 +183,7 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
@@ -194,6 +197,11 @@ def _clear_errors() -> Iterator[None]:
         reason = str(error.orig)
         if "disk is full" in reason:
             raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
+        if "database is locked" in reason:
+            raise DatabaseBusy(
+                f"another process has held the database for {BUSY_TIMEOUT_MS / 1000:g} s; nothing was changed, "
+                "try again in a moment"
+            ) from error
         raise MnistError(f"the database cannot be used: {reason}") from error
     except sa.exc.DatabaseError as error:
         raise MnistError(f"the database cannot be used: {error.orig}") from error

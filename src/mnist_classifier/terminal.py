@@ -64,20 +64,17 @@ class TrainingDisplay:
             self.bar = None
 
 
-def summary(version: ModelVersion, settings: Settings, promoted: bool) -> str:
-    """What a finished training gave, for people."""
+def summary(version: ModelVersion, settings: Settings, message: str) -> str:
+    """What a finished training gave, for people; `message` says what became of it."""
     test, validation = version.metrics["test"], version.metrics["validation"]
     low, high = test["interval_95"]
-    state = (
-        "in production" if promoted else f"not in production; `mnist models promote {version.version}` puts it there"
-    )
     return (
         f"validation accuracy  {validation['accuracy']:.2%}  ({validation['images']:,} images)\n"
         f"test accuracy        {test['accuracy']:.2%}  ({test['images']:,} images, 95 % interval "
         f"{low:.2%} to {high:.2%})\n"
         f"ONNX against torch   largest difference of a logit {version.manifest['onnx_parity']:.1e}\n"
         f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
-        f"saved as version {version.version} in {settings.models_dir / str(version.version)}, {state}"
+        f"saved as version {version.version} in {settings.models_dir / str(version.version)}\n{message}"
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 
-from mnist_classifier import dataset
+from mnist_classifier import dataset, gate
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import MnistError
 from mnist_classifier.records import EpochResult, ModelVersion, RunStatus
@@ -51,6 +51,8 @@ class Outcome:
 
     version: ModelVersion
     promoted: bool
+    cancelled: bool = False
+    message: str = ""
 
 
 @dataclass
@@ -137,17 +139,18 @@ class _Job:
         return self._conclude(version, result)
 
     def _conclude(self, version: ModelVersion, result: TrainingResult) -> Outcome:
-        accuracy = version.metrics["test"]["accuracy"]
+        accuracy, promoted = version.metrics["test"]["accuracy"], False
         if result.cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
             self.runs.finish(self.run_id, RunStatus.CANCELLED, message, version.version)
         else:
-            self.registry.promote(version.version)
-            message = f"version {version.version}: {accuracy:.2%} on the test images"
+            decision = gate.admit(self.registry, version.version, actor=f"training {self.run_id}")
+            promoted = decision.promoted
+            message = f"{decision.message}. Test images: {accuracy:.2%}"
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
         # Last: whatever stops this process before, the run can still go on.
         self.checkpoint.unlink(missing_ok=True)
-        return Outcome(version, promoted=not result.cancelled)
+        return Outcome(version, promoted, result.cancelled, message)
 
     def _on_step(self, progress: StepProgress) -> None:
         self.report.on_step(progress)
@@ -213,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
         outcome = execute(settings, options.run_id)
     except KeyboardInterrupt:
         return 1
-    return 0 if outcome.promoted else 1
+    return 1 if outcome.cancelled else 0
 
 
 def _be_considerate() -> None:

@@ -21,7 +21,11 @@ STATUS: dict[type[MnistError], int] = {
     errors.DataMissing: 404,
     errors.DownloadFailed: 502,
     errors.DataError: 500,
+    errors.VersionMissing: 404,
     errors.ModelMissing: 503,
+    errors.ModelInUse: 409,
+    errors.AliasMoved: 409,
+    errors.NothingToRollBack: 409,
     errors.ModelError: 500,
     errors.RunInProgress: 409,
     errors.RunFinished: 409,
@@ -29,6 +33,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.TrainingError: 500,
     errors.RunMissing: 404,
     errors.StorageFull: 507,
+    errors.DatabaseBusy: 503,
     errors.MnistError: 500,
 }
 
@@ -62,7 +67,7 @@ def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
     status = error.code or 500
     message = error.description or error.name
     if status == 413:
-        message = "the request is too large; send a smaller image"
+        message = "the request is too large; send a smaller image or file"
     headers = [item for item in error.get_headers() if item[0].lower() == "allow"]
     return _body(HTTP_CODES.get(status, "http_error"), message), status, headers
 

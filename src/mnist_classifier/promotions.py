@@ -1,0 +1,60 @@
+"""Aliases: movable names for model versions, and the history of their moves.
+
+Functions of a connection, so that a move, its record and what else belongs to
+it are one transaction of the caller's.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from mnist_classifier.records import Promotion
+from mnist_classifier.store import aliases, now, promotions
+
+PRODUCTION = "production"
+CHALLENGER = "challenger"
+BOX = 0
+
+# A reason is a sentence or two.
+LONGEST_REASON = 2000
+
+
+def named_by(connection: sa.Connection, alias: str) -> int | None:
+    """The version that an alias names."""
+    version = connection.scalar(sa.select(aliases.c.version).where(aliases.c.name == alias))
+    return None if version is None else int(version)
+
+
+def aliases_of(connection: sa.Connection) -> dict[str, int]:
+    """Every alias and the version that it names; without `production` the model in the box serves."""
+    return {name: int(version) for name, version in connection.execute(sa.select(aliases.c.name, aliases.c.version))}
+
+
+def move(connection: sa.Connection, alias: str, version: int, *, actor: str, reason: str) -> None:
+    """Let an alias name a version, and write it down; what it names already changes nothing.
+
+    Version 0 takes the alias away, so that the model in the box serves.  A
+    challenger that is put into production is no challenger any more.
+    """
+    previous = named_by(connection, alias) or BOX
+    if alias == PRODUCTION:
+        connection.execute(aliases.delete().where(aliases.c.name == CHALLENGER, aliases.c.version == version))
+    if previous == version:
+        return
+    moment = now()
+    connection.execute(aliases.delete().where(aliases.c.name == alias))
+    if version != BOX:
+        connection.execute(aliases.insert().values(name=alias, version=version, moved_at=moment))
+    connection.execute(
+        promotions.insert().values(
+            alias=alias, version=version, previous=previous, at=moment, actor=actor, reason=reason[:LONGEST_REASON]
+        )
+    )
+
+
+def history(connection: sa.Connection, *, alias: str | None = None, limit: int = 50) -> list[Promotion]:
+    """The latest moves, newest first; of one alias, or of all."""
+    query = sa.select(promotions).order_by(promotions.c.id.desc()).limit(limit)
+    if alias is not None:
+        query = query.where(promotions.c.alias == alias)
+    return [Promotion(**row) for row in connection.execute(query).mappings()]

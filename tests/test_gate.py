@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mnist_classifier import gate
+from mnist_classifier.config import Settings
+from mnist_classifier.errors import AliasMoved, ModelCorrupt, NothingToRollBack, VersionMissing
+from mnist_classifier.manifest import ONNX_FILE
+from mnist_classifier.registry import BOX, CHALLENGER, PRODUCTION, Registry
+from mnist_classifier.store import Store
+from tests import versions
+from tests.versions import MANIFEST, save
+
+WRONG_IN_BOX = MANIFEST["metrics"]["validation"]["correct"]  # 4981 of 5000; the interval begins at 99.41 %
+
+
+@pytest.fixture
+def registry(settings: Settings, store: Store) -> Registry:
+    return Registry(settings.models_dir, store)
+
+
+@pytest.mark.parametrize("correct", [4999, WRONG_IN_BOX, 4972])
+def test_what_is_not_worse_than_the_champion_goes_into_production(registry: Registry, correct: int):
+    save(registry, validation=correct)
+    decision = gate.admit(registry, 1, actor="training 1")
+    assert decision.promoted
+    assert registry.aliases() == {PRODUCTION: 1}
+    assert "version 1 is in production: validation" in decision.message
+    assert "robustness was not compared: version 1 has not been measured" in decision.message
+
+
+def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
+    save(registry, validation=4951)  # 99.02 %, as `lightning` reaches
+    decision = gate.admit(registry, 1, actor="training 1")
+    assert not decision.promoted
+    assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert decision.message.startswith(
+        "version 1 was not put into production: validation 99.02% against 99.62% of the model in the box, "
+        "whose 95 % interval begins at 99.41%"
+    )
+    assert "mnist models promote 1" in decision.message
+    (move,) = registry.history()
+    assert (move.alias, move.version, move.actor) == (CHALLENGER, 1, "training 1")
+    assert "99.02%" in move.reason
+
+
+def test_the_test_figure_chooses_nothing(registry: Registry):
+    save(registry, validation=4999, test=5000)
+    assert gate.admit(registry, 1, actor="").promoted
+    save(registry, validation=4900, test=10_000)
+    assert not gate.admit(registry, 2, actor="").promoted
+
+
+def test_robustness_decides_where_both_were_measured(registry: Registry):
+    champion, fragile, sturdy = (save(registry, validation=4981) for _ in range(3))
+    registry.promote(champion.version)
+    registry.record_robustness(champion, versions.robustness(pen=0.98))
+    registry.record_robustness(fragile, versions.robustness(pen=0.96))
+    registry.record_robustness(sturdy, versions.robustness(pen=0.975))
+    refused = gate.admit(registry, fragile.version, actor="")
+    assert not refused.promoted
+    assert "pen digits 96.00% against 98.00% of version 1, whose 95 % interval begins at 97.00%" in refused.reason
+    assert gate.admit(registry, sturdy.version, actor="").promoted
+
+
+def test_what_was_never_measured_waits_for_a_person(registry: Registry):
+    registry.save({**MANIFEST, "metrics": {}}, versions.write_files)
+    assert not gate.admit(registry, 1, actor="").promoted
+
+
+def test_without_any_champion_the_first_version_serves(registry: Registry, tmp_path: Path):
+    registry.box_dir = tmp_path
+    save(registry, validation=3000)
+    assert gate.admit(registry, 1, actor="").promoted
+    with pytest.raises(VersionMissing):
+        gate.admit(registry, 9, actor="")
+
+
+def test_a_challenger_that_is_promoted_is_no_challenger_any_more(registry: Registry):
+    save(registry, validation=4900)
+    gate.admit(registry, 1, actor="")
+    gate.promote(registry, 1, actor="someone", reason="for the demonstration")
+    assert registry.aliases() == {PRODUCTION: 1}
+    assert [(m.alias, m.version, m.previous, m.reason) for m in registry.history(alias=PRODUCTION)] == [
+        (PRODUCTION, 1, BOX, "for the demonstration")
+    ]
+
+
+def test_a_network_that_loads_but_is_none_never_gets_into_production(registry: Registry):
+    def write(folder: Path) -> None:
+        (folder / ONNX_FILE).write_bytes(b"no network")
+
+    registry.save(MANIFEST, write)
+    with pytest.raises(ModelCorrupt, match="cannot be loaded"):
+        gate.promote(registry, 1, actor="")
+    assert registry.production() == BOX
+    assert registry.history() == []
+
+
+def test_one_byte_flipped_is_refused_with_the_reason(registry: Registry):
+    for _ in range(2):
+        save(registry)
+    gate.promote(registry, 1, actor="")
+    path = registry.folder(2) / ONNX_FILE
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelCorrupt, match="is not the file that was saved: its SHA-256 is"):
+        gate.promote(registry, 2, actor="")
+    assert registry.production() == 1
+
+
+def test_rolling_back_returns_to_what_served_before_and_again_undoes_it(registry: Registry):
+    with pytest.raises(NothingToRollBack):
+        gate.rollback(registry, actor="")
+    for number in (1, 2):
+        save(registry)
+        gate.promote(registry, number, actor="")
+    assert gate.rollback(registry, actor="someone") == 1
+    assert registry.production() == 1
+    assert registry.history()[0].reason == "rolled back from version 2"
+    assert gate.rollback(registry, actor="someone") == 2
+
+
+def test_a_second_click_does_not_undo_the_first(registry: Registry):
+    save(registry)
+    gate.promote(registry, 1, actor="")
+    assert gate.rollback(registry, actor="", instead_of=1) == BOX
+    with pytest.raises(AliasMoved, match="production is version 0 by now, not 1"):
+        gate.rollback(registry, actor="", instead_of=1)
+    assert registry.production() == BOX
+
+
+def test_a_deleted_version_cannot_be_rolled_back_to(registry: Registry):
+    for number in (1, 2):
+        save(registry)
+        gate.promote(registry, number, actor="")
+    registry.delete(1)
+    with pytest.raises(VersionMissing, match="no model version 1"):
+        gate.rollback(registry, actor="")
+    assert registry.production() == 2
+
+
+def test_a_champion_that_changes_meanwhile_is_compared_anew(registry: Registry, monkeypatch: pytest.MonkeyPatch):
+    save(registry, validation=4981)
+    save(registry, validation=5000)
+    judge = gate.judge
+
+    def judge_while_another_wins(*arguments: object) -> gate.Judgement:
+        monkeypatch.setattr(gate, "judge", judge)
+        registry.promote(2)
+        return judge(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(gate, "judge", judge_while_another_wins)
+    decision = gate.admit(registry, 1, actor="")
+    assert (decision.promoted, registry.production()) == (False, 2)
+    assert "100.00% of version 2" in decision.reason
