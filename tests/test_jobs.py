@@ -16,7 +16,7 @@ from mnist_classifier.errors import RunInProgress, TrainingUnavailable
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import Run, RunStatus
-from mnist_classifier.registry import BOX, Registry
+from mnist_classifier.registry import BOX, CHALLENGER, PRODUCTION, Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 
@@ -59,12 +59,17 @@ def wait_for_epoch(runs: Runs, run_id: int) -> None:
 
 
 @pytest.mark.mnist
-def test_a_training_in_its_own_process_ends_with_a_served_version(with_mnist: Settings, runs: Runs, store: Store):
+def test_a_training_in_its_own_process_ends_with_a_version_that_the_gate_holds_back(
+    with_mnist: Settings, runs: Runs, store: Store
+):
     run = Jobs(with_mnist, runs).start(QUICK)
     ended = wait_for(runs, run.id, RunStatus.SUCCEEDED)
     registry = Registry(with_mnist.models_dir, store)
     assert ended.pid != os.getpid()
-    assert registry.production() == ended.model_version == 1
+    assert ended.model_version == 1
+    assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert ended.message.startswith("version 1 was not put into production: validation ")
+    assert registry.history()[0].actor == f"training {run.id}"
     manifest = registry.get(1).manifest
     assert manifest["run_id"] == run.id
     assert manifest["config"] == QUICK.to_dict()

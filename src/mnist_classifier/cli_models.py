@@ -2,39 +2,161 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
-from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.registry import BOX
-from mnist_classifier.shell import Group, opened_registry
-from mnist_classifier.terminal import robustness_in_short
+from mnist_classifier import archive, comparison, gate
+from mnist_classifier.config import Settings
+from mnist_classifier.dataset import Images
+from mnist_classifier.registry import BOX, Registry
+from mnist_classifier.shell import COMMAND_LINE, Group, data_dir_option, opened_registry
+from mnist_classifier.terminal import model_as_text, model_line, side_by_side
+
+SHOWN_IMAGES = 20
 
 
 @click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """List model versions; promote one."""
-    if context.invoked_subcommand is not None:
-        return
+    """List model versions; show, compare, promote, roll back, name, delete, carry away and bring in."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_versions)
+
+
+@models.command(name="list")
+def list_versions() -> None:
+    """List model versions, newest first; * is in production."""
     with opened_registry() as registry:
-        serving = registry.production()
+        aliases = registry.aliases()
         for version in registry.versions():
-            test, validation = version.metrics.get("test", {}), version.metrics.get("validation", {})
-            click.echo(
-                f"{'*' if version.version == serving else ' '} {version.version:4}  {version.name:20}  "
-                f"{version.created_at:%Y-%m-%d %H:%M}  validation {validation.get('accuracy', 0):.2%}  "
-                f"test {test.get('accuracy', 0):.2%}{robustness_in_short(registry.robustness(version))}"
-            )
+            click.echo(model_line(version, aliases, registry.robustness(version)))
 
 
 @models.command()
 @click.argument("version", type=int)
-def promote(version: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
+def show(version: int, as_json: bool) -> None:
+    """Show one version: figures, making, files, and what the gate would say of it."""
+    with opened_registry() as registry:
+        found = registry.get(version)
+        if as_json:
+            click.echo(json.dumps({**found.manifest, "name": found.name, "note": found.note}, indent=1))
+            return
+        click.echo(model_as_text(found, registry.aliases(), registry.robustness(found)))
+        champion = registry.production()
+        if champion != version:
+            judgement = gate.judge(registry, registry.get(champion), found)
+            click.echo(f"gate           {'would pass' if judgement.passed else 'would wait'}: {judgement.reason}")
+
+
+@models.command()
+@click.argument("first", type=int)
+@click.argument("second", type=int)
+@click.option("--split", type=click.Choice(comparison.SPLITS), default=comparison.VALIDATION, show_default=True)
+@click.option("--images", "read_images", is_flag=True, help="Read the split with both, and list where they differ.")
+@data_dir_option
+def compare(first: int, second: int, split: str, read_images: bool, data_dir: Path | None) -> None:
+    """Compare two versions: figures, confusion, and the images that they read differently."""
+    with opened_registry() as registry:
+        one, other = registry.get(first), registry.get(second)
+        difference = comparison.confusion_difference(one, other, split)
+        click.echo(side_by_side(one, other, split, difference))
+        judgement = gate.judge(registry, one, other)
+        click.echo(f"gate           {'not worse' if judgement.passed else 'worse'}: {judgement.reason}")
+        if read_images:
+            found = _comparisons(registry, data_dir).disagreements(first, second, split)
+            click.echo(f"{len(found)} {split} images are read differently")
+            for each in found[:SHOWN_IMAGES]:
+                click.echo(f"  image {each.index:5}  label {each.label}  read as {each.digits[0]} and {each.digits[1]}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.option("--reason", default="", help="Why; kept in the history.")
+def promote(version: int, reason: str) -> None:
     """Put a version into production; 0 is the model in the box."""
     with opened_registry() as registry:
-        Recogniser.open(registry.folder(version))  # it must load, not just be whole
-        registry.promote(version)
+        gate.promote(registry, version, actor=COMMAND_LINE, reason=reason)
     click.echo(f"version {version} is in production")
+
+
+@models.command()
+@click.option("--reason", default="", help="Why; kept in the history.")
+def rollback(reason: str) -> None:
+    """Put back what was in production before the last move; a second time undoes it."""
+    with opened_registry() as registry:
+        version = gate.rollback(registry, actor=COMMAND_LINE, reason=reason)
+    click.echo(f"version {version} is in production again")
+
+
+@models.command()
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+def history(limit: int) -> None:
+    """List the moves of the aliases, newest first."""
+    with opened_registry() as registry:
+        for move in registry.history(limit=limit):
+            change = f"{move.alias} {move.previous} -> {move.version}"
+            click.echo(f"{move.at:%Y-%m-%d %H:%M}  {change:24}  {move.actor:14}  {move.reason}".rstrip())
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.argument("name")
+def rename(version: int, name: str) -> None:
+    """Give a version another name."""
+    with opened_registry() as registry:
+        renamed = registry.edit(version, name=name)
+    click.echo(f"version {version} is called {renamed.name}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.argument("text")
+def note(version: int, text: str) -> None:
+    """Write a note on a version; an empty one takes it away."""
+    with opened_registry() as registry:
+        registry.edit(version, note=text)
+    click.echo(f"noted on version {version}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.confirmation_option(prompt="Delete this version and its files for good?")
+def delete(version: int) -> None:
+    """Delete a version that no alias names."""
+    with opened_registry() as registry:
+        registry.delete(version)
+    click.echo(f"version {version} is deleted")
+
+
+@models.command(name="export")
+@click.argument("version", type=int)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+def export_version(version: int, file: Path | None) -> None:
+    """Write a version as a zip archive."""
+    with opened_registry() as registry, _clear_file_errors():
+        file = file or Path(archive.archive_name(registry.get(version)))
+        file.write_bytes(archive.export_version(registry, version))
+    click.echo(f"version {version} is in {file}")
+
+
+@models.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_dir_option
+def import_version(file: Path, data_dir: Path | None) -> None:
+    """Make a new version of an archive, once all of it has been checked; it is not promoted."""
+    with opened_registry() as registry, _clear_file_errors():
+        if file.stat().st_size > archive.LARGEST_ARCHIVE:
+            raise click.ClickException(f"{file} is larger than {archive.LARGEST_ARCHIVE / archive.MB:.0f} MB")
+        imported = archive.import_version(registry, file.read_bytes(), _comparisons(registry, data_dir).images)
+    for remark in imported.remarks:
+        click.echo(remark)
+    number = imported.version.version
+    click.echo(f"{file} is version {number}; `mnist models promote {number}` puts it into production")
 
 
 @models.command(hidden=True)
@@ -48,3 +170,20 @@ def box(version: int) -> None:
             registry.copy_to_box(version)
         renew_card(registry.box_dir)
     click.echo(f"version {version} is now the model in the box")
+
+
+def _comparisons(registry: Registry, data_dir: Path | None) -> comparison.Comparisons:
+    settings = Settings.from_environment(data_dir=data_dir)
+
+    def load(split: str) -> Images:
+        return comparison.load_split(settings, split)
+
+    return comparison.Comparisons(registry, load)
+
+
+@contextmanager
+def _clear_file_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

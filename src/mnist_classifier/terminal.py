@@ -6,13 +6,14 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 from tqdm import tqdm
 
 from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.promotions import PRODUCTION
 from mnist_classifier.records import ModelVersion, NumberReading, Reading
 
 
@@ -76,6 +77,67 @@ def summary(version: ModelVersion, settings: Settings, message: str) -> str:
         f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
         f"saved as version {version.version} in {settings.models_dir / str(version.version)}\n{message}"
     )
+
+
+def model_line(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> str:
+    """A model version in one line; * is in production."""
+    test, validation = version.metrics.get("test", {}), version.metrics.get("validation", {})
+    named = "".join(
+        f"  [{alias}]" for alias, number in aliases.items() if number == version.version and alias != PRODUCTION
+    )
+    note = f"  {version.note.splitlines()[0]}" if version.note else ""
+    return (
+        f"{'*' if aliases[PRODUCTION] == version.version else ' '} {version.version:4}  {version.name:20}  "
+        f"{version.created_at:%Y-%m-%d %H:%M}  validation {validation.get('accuracy', 0):.2%}  "
+        f"test {test.get('accuracy', 0):.2%}{robustness_in_short(robustness)}{named}{note}"
+    )
+
+
+def model_as_text(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> str:
+    """A model version on some lines."""
+    manifest = version.manifest
+    named = [alias for alias, number in aliases.items() if number == version.version]
+    lines = {
+        "version": f"{version.version} ({version.name})" + (f", {' and '.join(named)}" if named else ""),
+        "created": f"{version.created_at:%Y-%m-%d %H:%M} UTC",
+        "recipe": f"{manifest.get('config', {}).get('recipe', '-')}, seed {manifest.get('seed', '-')}",
+        "parameters": f"{manifest.get('architecture', {}).get('parameters', 0):,}",
+        "validation": _score(version.metrics.get("validation")),
+        "test": _score(version.metrics.get("test")),
+        "robustness": robustness_in_short(robustness).strip() or "not measured",
+        "files": f"{sum(file.get('bytes', 0) for file in manifest['files'].values()) / 1e6:.1f} MB",
+        "note": version.note or "-",
+    }
+    return "\n".join(f"{name:13}  {value}" for name, value in lines.items())
+
+
+def _score(figures: Mapping[str, Any] | None) -> str:
+    if not figures:
+        return "not measured"
+    low, high = figures["interval_95"]
+    return f"{figures['accuracy']:.2%} of {figures['images']:,} images (95 % interval {low:.2%} to {high:.2%})"
+
+
+def side_by_side(
+    first: ModelVersion, second: ModelVersion, split: str, difference: Sequence[Sequence[int]] | None
+) -> str:
+    """Two model versions in columns, and what the second confuses more or less often."""
+    lines = [f"{'version':13}  {first.version:>12}  {second.version:>12}"]
+    for name in ("accuracy", "correct", "nll", "ece"):
+        figures = [version.metrics.get(split, {}).get(name) for version in (first, second)]
+        shown = ["-" if value is None else f"{value:,}" if name == "correct" else f"{value:.4f}" for value in figures]
+        lines.append(f"{name:13}  {shown[0]:>12}  {shown[1]:>12}")
+    changes = [
+        (count, true, read)
+        for true, row in enumerate(difference or [])
+        for read, count in enumerate(row)
+        if count and true != read
+    ]
+    lines += [
+        f"{'more' if count > 0 else 'less'} often  {true} read as {read}: {count:+}"
+        for count, true, read in sorted(changes, key=lambda change: -abs(change[0]))[:10]
+    ]
+    return "\n".join(lines)
 
 
 def reading_as_json(path: str, reading: Reading) -> str:

@@ -108,7 +108,7 @@ test("the server's words become sentences", () => {
 
 test("how a training ended", async (t) => {
   const cases = [
-    [{ status: "succeeded", message: "version 2: 99.1%", model_version: 2 }, true, "Training 3 succeeded. Version 2: 99.1%. It answers now."],
+    [{ status: "succeeded", message: "version 2 is in production: validation 99.7%", model_version: 2 }, true, "Training 3 succeeded. Version 2 is in production: validation 99.7%."],
     [{ status: "failed", message: "the disk is full" }, false, "Training 3 failed. The disk is full."],
     [{ status: "cancelled", message: "cancelled before the first epoch" }, false, "Training 3 cancelled before the first epoch."],
     [{ status: "interrupted", message: "" }, false, "Training 3 interrupted."],

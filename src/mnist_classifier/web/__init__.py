@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
+from mnist_classifier.comparison import TEST, Comparisons, load_split
 from mnist_classifier.config import Settings
+from mnist_classifier.dataset import Images
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -24,6 +26,11 @@ def create_app(settings: Settings) -> Flask:
     registry, runs = Registry(settings.models_dir, store), Runs(store)
     registry.adopt()
     runs.mark_interrupted()
+    test_set = TestSet(settings)
+
+    def load(split: str) -> Images:
+        return test_set.images() if split == TEST else load_split(settings, split)
+
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # A form field may be as large as the body: a base64 image is one.
@@ -36,7 +43,8 @@ def create_app(settings: Settings) -> Flask:
         runs=runs,
         jobs=Jobs(settings, runs),
         model=ServedModel(registry),
-        test_set=TestSet(settings),
+        test_set=test_set,
+        comparisons=Comparisons(registry, load),
     )
     for room in (pages, api, runs_api, models_api, explore_api):
         app.register_blueprint(room.blueprint)

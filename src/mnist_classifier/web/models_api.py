@@ -2,6 +2,169 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+import io
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, send_file, url_for
+
+from mnist_classifier import archive, comparison, gate
+from mnist_classifier.errors import InvalidArchive, InvalidInput
+from mnist_classifier.records import ModelVersion
+from mnist_classifier.registry import PRODUCTION
+from mnist_classifier.web import model_views
+from mnist_classifier.web.question import json_object
+from mnist_classifier.web.services import services
 
 blueprint = Blueprint("models", __name__)
+
+Reply = tuple[Response, int]
+
+# Who moved an alias, in its history.
+ACTOR = "web"
+LONGEST_HISTORY = 500
+# Images in one answer; a page of them is enough to see how two models differ.
+MOST_IMAGES = 200
+
+
+@blueprint.get("/api/models")
+def list_models() -> Response:
+    """Every model version, newest first, and what the aliases name."""
+    registry = services().registry
+    aliases = registry.aliases()
+    models = [model_views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
+    return jsonify({"aliases": aliases, "roll_back_to": model_views.roll_back_to(registry), "models": models})
+
+
+@blueprint.get("/api/models/<int:version>")
+def get_model(version: int) -> Response:
+    """One version with its files, its making, and what the gate would say of it."""
+    registry = services().registry
+    found, champion = registry.get(version), registry.production()
+    judgement = None if champion == version else gate.judge(registry, registry.get(champion), found)
+    return jsonify({**_entry(found), **model_views.details(found), "gate": judgement and model_views.gate(judgement)})
+
+
+@blueprint.patch("/api/models/<int:version>")
+def edit_model(version: int) -> Response:
+    """Another name or note for a version."""
+    changes = _texts(json_object(), "name", "note")
+    if not changes:
+        raise InvalidInput('nothing to change: send {"name": "..."} or {"note": "..."}')
+    return jsonify(_entry(services().registry.edit(version, **changes)))
+
+
+@blueprint.delete("/api/models/<int:version>")
+def delete_model(version: int) -> Response:
+    """Delete a version that no alias names."""
+    services().registry.delete(version)
+    return jsonify({"deleted": version})
+
+
+@blueprint.post("/api/models/<int:version>/promote")
+def promote_model(version: int) -> Response:
+    """Put a version into production; a person may do what the gate refused."""
+    registry = services().registry
+    reason = _texts(json_object(), "reason").get("reason", "")
+    gate.promote(registry, version, alias=PRODUCTION, actor=ACTOR, reason=reason)
+    return jsonify(_entry(registry.get(version)))
+
+
+@blueprint.post("/api/models/rollback")
+def roll_back() -> Response:
+    """Put back what was in production before the last move."""
+    body, registry = json_object(), services().registry
+    instead_of = body.get("from")
+    if instead_of is not None and (not isinstance(instead_of, int) or isinstance(instead_of, bool)):
+        raise InvalidInput("from must be the number of the version that is in production", field="from")
+    reason = _texts(body, "reason").get("reason", "")
+    version = gate.rollback(registry, actor=ACTOR, reason=reason, instead_of=instead_of)
+    return jsonify(_entry(registry.get(version)))
+
+
+@blueprint.get("/api/models/promotions")
+def list_promotions() -> Response:
+    """The moves of the aliases, newest first."""
+    moves = services().registry.history(limit=_number("limit", 50, LONGEST_HISTORY))
+    return jsonify({"promotions": [model_views.promotion(move) for move in moves]})
+
+
+@blueprint.get("/api/models/<int:first>/compare/<int:second>")
+def compare_models(first: int, second: int) -> Response:
+    """Two versions side by side, and where their confusion matrices differ."""
+    registry = services().registry
+    one, other = registry.get(first), registry.get(second)
+    judgement = gate.judge(registry, one, other)
+    return jsonify(
+        {
+            "models": [_entry(one), _entry(other)],
+            "confusion_difference": {
+                split: comparison.confusion_difference(one, other, split) for split in comparison.SPLITS
+            },
+            "gate": model_views.gate(judgement),
+        }
+    )
+
+
+@blueprint.get("/api/models/<int:first>/disagreements/<int:second>")
+def list_disagreements(first: int, second: int) -> Response:
+    """The images that two versions read differently, the surest disagreements first."""
+    split = comparison.checked_split(request.args.get("split", comparison.VALIDATION))
+    comparisons = services().comparisons
+    found = comparisons.disagreements(first, second, split)
+    shown = found[: _number("limit", 50, MOST_IMAGES)]
+    return jsonify(
+        {
+            "split": split,
+            "count": len(found),
+            "right": [sum(each.digits[side] == each.label for each in found) for side in (0, 1)],
+            "images": [model_views.disagreement(each, comparisons.glyph(split, each.index)) for each in shown],
+        }
+    )
+
+
+@blueprint.get("/api/models/<int:version>/export")
+def export_model(version: int) -> Response:
+    """A zip of the version's files."""
+    registry = services().registry
+    name = archive.archive_name(registry.get(version))
+    data = io.BytesIO(archive.export_version(registry, version))
+    return send_file(data, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.post("/api/models/import")
+def import_model() -> Reply:
+    """A new version of an archive, once all of it has been checked; it is not promoted."""
+    room = services()
+    imported = archive.import_version(room.registry, _sent_file(), room.comparisons.images)
+    links = {"self": url_for("models.get_model", version=imported.version.version)}
+    return jsonify({**_entry(imported.version), "remarks": list(imported.remarks), "links": links}), 201
+
+
+def _sent_file() -> bytes:
+    if request.mimetype != "multipart/form-data":
+        return request.get_data(cache=False)
+    file = request.files.get("file")
+    if file is None:
+        raise InvalidArchive("the form has no file: send the archive as the field `file`", field="file")
+    with file.stream as stream:
+        return stream.read()
+
+
+def _entry(version: ModelVersion) -> dict[str, Any]:
+    registry = services().registry
+    return model_views.entry(version, registry.aliases(), registry.robustness(version))
+
+
+def _texts(body: dict[str, Any], *names: str) -> dict[str, str]:
+    found = {name: body[name] for name in names if body.get(name) is not None}
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise InvalidInput(f"{name} must be text", field=name)
+    return found
+
+
+def _number(name: str, default: int, most: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
+        raise InvalidInput(f"{name} must be a number from 1 to {most}", field=name)
+    return int(text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from mnist_classifier.comparison import Comparisons
 from mnist_classifier.config import Settings
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
@@ -28,6 +29,7 @@ class Services:
     jobs: Jobs
     model: ServedModel
     test_set: TestSet
+    comparisons: Comparisons
 
 
 def services() -> Services:

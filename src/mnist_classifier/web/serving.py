@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mnist_classifier.errors import MnistError, ModelMissing
 from mnist_classifier.recogniser import Recogniser
@@ -61,6 +61,8 @@ class ServedModel:
             wanted = self._registry.production()
             if self._loaded is None or wanted not in (self._loaded.version.version, self._broken):
                 self._loaded = self._load(wanted) or self._loaded or self._load(BOX)
+            elif wanted == self._loaded.version.version != BOX:
+                self._loaded = replace(self._loaded, version=self._registry.get(wanted))  # its name may be another
             self._checked_at = time.monotonic()
         except MnistError as error:
             log.error("the alias of the served model cannot be read: %s", error.message)

@@ -142,10 +142,9 @@ export function sentence(text) {
  * @param {LastRun} run
  * @returns {{good: boolean, words: string}}
  */
-export function outcome({ run_id, status, message = "", model_version }) {
+export function outcome({ run_id, status, message = "" }) {
   const good = status === "succeeded";
   const words = message.startsWith(status) ? sentence(`training ${run_id} ${message}`) : sentence(`training ${run_id} ${status}`);
   const details = message.startsWith(status) ? "" : ` ${sentence(message)}`;
-  const served = good && isFigure(model_version) ? " It answers now." : "";
-  return { good, words: `${words}${details}${served}`.trim() };
+  return { good, words: `${words}${details}`.trim() };
 }

@@ -1,0 +1,104 @@
+"""Model versions, promotions and comparisons -> the JSON that the API speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.comparison import Disagreement
+from mnist_classifier.decode import encode_png, to_data_url
+from mnist_classifier.gate import Judgement
+from mnist_classifier.records import ModelVersion, Promotion
+from mnist_classifier.registry import BOX, Registry
+from mnist_classifier.web import views
+
+# What the list shows of the making of a version; the manifest has all of it.
+MAKING = ("epochs", "best_epoch", "elapsed_s", "images", "device", "members")
+
+
+def entry(
+    version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A row of the list: figures, size, aliases, and what may be done with it."""
+    named = sorted(name for name, number in aliases.items() if number == version.version)
+    files = version.manifest["files"].values()
+    return {
+        **views.model(version, robustness),
+        "note": version.note,
+        "aliases": named,
+        "bytes": sum(file.get("bytes", 0) for file in files),
+        "editable": version.version != BOX,
+        "deletable": version.version != BOX and not named,
+    }
+
+
+def details(version: ModelVersion) -> dict[str, Any]:
+    """What only the page of one version shows."""
+    manifest = version.manifest
+    training = manifest.get("training", {})
+    return {
+        "run_id": manifest.get("run_id"),
+        "imported_from": manifest.get("imported_from"),
+        "seed": manifest.get("seed"),
+        "temperature": manifest["temperature"],
+        "thresholds": manifest["thresholds"],
+        "config": manifest.get("config", {}),
+        "training": {name: training[name] for name in MAKING if name in training},
+        "files": {name: dict(facts) for name, facts in manifest["files"].items()},
+    }
+
+
+def gate(judgement: Judgement) -> dict[str, Any]:
+    """A comparison by the gate's rule."""
+    return {
+        "champion": judgement.champion,
+        "challenger": judgement.challenger,
+        "passed": judgement.passed,
+        "reason": judgement.reason,
+        "checks": [
+            {
+                "measure": check.measure,
+                "champion": check.champion,
+                "challenger": check.challenger,
+                "bound": round(check.bound, 6),
+                "passed": check.passed,
+            }
+            for check in judgement.checks
+        ],
+        "left_out": list(judgement.left_out),
+    }
+
+
+def promotion(move: Promotion) -> dict[str, Any]:
+    """One line of the history."""
+    return {
+        "id": move.id,
+        "alias": move.alias,
+        "version": move.version,
+        "previous": move.previous,
+        "at": move.at.isoformat(),
+        "actor": move.actor,
+        "reason": move.reason,
+    }
+
+
+def roll_back_to(registry: Registry) -> int | None:
+    """The version that rolling back would put into production; None where it cannot."""
+    previous = registry.before()
+    if previous is None:
+        return None if registry.production() == BOX else BOX
+    return previous
+
+
+def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    """An image that two models read differently."""
+    return {
+        "index": found.index,
+        "label": found.label,
+        "predictions": list(found.digits),
+        "confidences": [min(round(confidence, 6), 0.999999) for confidence in found.confidences],
+        "image": to_data_url(encode_png(glyph)),
+    }

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mnist_classifier import dataset
+from mnist_classifier.cli import main
+from mnist_classifier.config import Settings
+from mnist_classifier.registry import Registry
+from mnist_classifier.store import Store
+from tests.versions import save
+
+
+@pytest.fixture
+def registry(settings: Settings, monkeypatch: pytest.MonkeyPatch, store: Store) -> Registry:
+    """An installation with two versions: 1 as good as the box, 2 worse."""
+    monkeypatch.setenv("MNIST_HOME", str(settings.home))
+    registry = Registry(settings.models_dir, store)
+    save(registry, name="good", validation=4981)
+    save(registry, name="quick", validation=4951)
+    return registry
+
+
+def run(*arguments: str, said: str = "") -> Result:
+    return CliRunner().invoke(main, ["models", *arguments], input=said)
+
+
+def mnist(*arguments: str) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(*arguments: str) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def test_plain_models_lists_them(registry: Registry):
+    assert mnist() == mnist("list")
+    assert [line.split()[0] for line in mnist().splitlines()] == ["2", "1", "*"]
+
+
+def test_promote_roll_back_and_the_history_of_both(registry: Registry):
+    assert "nothing was ever promoted" in refused("rollback")
+    mnist("promote", "1", "--reason", "a try")
+    assert mnist().splitlines()[1].startswith("*    1  good")
+    assert "version 0 is in production again" in mnist("rollback")
+    newest, oldest = mnist("history").splitlines()
+    assert re.search(r"production 1 -> 0 +command line +rolled back from version 1", newest)
+    assert re.search(r"production 0 -> 1 +command line +a try", oldest)
+    assert "no model version 9" in refused("promote", "9")
+
+
+def test_show_tells_what_the_gate_would_say(registry: Registry):
+    shown = mnist("show", "2")
+    assert "version        2 (quick)" in shown
+    assert "gate           would wait: validation 99.02% against 99.62% of the model in the box" in shown
+    assert "would pass" in mnist("show", "1")
+    assert "gate" not in mnist("show", "0")
+    assert json.loads(mnist("show", "2", "--json"))["name"] == "quick"
+
+
+def test_compare_puts_figures_side_by_side(registry: Registry):
+    compared = mnist("compare", "0", "2")
+    assert re.search(r"^correct +4,981 +4,951$", compared, re.MULTILINE)
+    assert "worse: validation" in compared
+
+
+@pytest.mark.mnist
+def test_compare_lists_the_images_that_are_read_differently(registry: Registry, mnist_dirs: list[Path]):
+    folder = str(dataset.find(mnist_dirs, dataset.TRAIN))
+    assert "0 test images are read differently" in mnist(
+        "compare", "0", "1", "--split", "test", "--images", "--data-dir", folder
+    )
+
+
+def test_rename_note_and_delete(registry: Registry):
+    mnist("rename", "1", "the steady one")
+    mnist("note", "1", "trained on a Sunday")
+    assert "the steady one" in mnist()
+    assert "trained on a Sunday" in mnist("show", "1")
+    assert run("delete", "2", said="n\n").exit_code == 1
+    assert "deleted" in mnist("delete", "2", "--yes")
+    assert "no model version 2" in refused("show", "2")
+    mnist("promote", "1")
+    assert "version 1 is production" in refused("delete", "1", "--yes")
+    assert "part of the program" in refused("delete", "0", "--yes")
+
+
+def test_export_and_import(registry: Registry, tmp_path: Path):
+    file = tmp_path / "out.zip"
+    mnist("export", "1", str(file))
+    assert zipfile.is_zipfile(file)
+    assert "is version 3" in mnist("import", str(file), "--data-dir", str(tmp_path))
+    assert registry.production() == 0
+    (tmp_path / "evil.zip").write_bytes(b"no zip")
+    assert "no zip archive" in refused("import", str(tmp_path / "evil.zip"))
+    assert "No such file" in refused("export", "1", str(tmp_path / "nowhere" / "x.zip"))
