@@ -151,6 +151,7 @@ def test_a_version_is_carried_away_and_brought_in(client: FlaskClient, registry:
     data = exported.get_data()
     exported.close()
     reply = client.post("/api/models/import", data={"file": (io.BytesIO(data), "model.zip")})
+    reply.request.environ["wsgi.input"].close()  # the test client leaves its own large bodies open
     assert reply.status_code == 201
     assert reply.get_json()["version"] == 3
     assert "MNIST test images are not here" in reply.get_json()["remarks"][0]

@@ -1,0 +1,125 @@
+// @ts-check
+/** The page of model versions: list, compare, bring one in, what answered when. */
+
+import { element, write } from "./dom.js";
+import { fileSize } from "./format.js";
+import * as api from "./models-api.js";
+import { ComparePanel } from "./models-compare.js";
+import { ModelDialog } from "./models-dialog.js";
+import { ModelsTable } from "./models-table.js";
+import { hideToast, messageOf, showToast } from "./toast.js";
+
+const root = element("models", HTMLElement);
+const note = element("models-note", HTMLElement);
+const retry = element("models-retry", HTMLButtonElement);
+const scroll = element("models-scroll", HTMLElement);
+const rollBack = element("roll-back", HTMLButtonElement);
+const file = element("import-file", HTMLInputElement);
+const importNote = element("import-note", HTMLElement);
+const historyRoot = element("history", HTMLElement);
+const historyNote = element("history-note", HTMLElement);
+const historyRows = element("history-rows", HTMLElement);
+
+const table = new ModelsTable();
+const dialog = new ModelDialog();
+const compare = new ComparePanel();
+let production = 0;
+
+async function refresh() {
+  await Promise.all([showModels(), showHistory()]);
+}
+
+async function showModels() {
+  try {
+    const { aliases, roll_back_to: previous, models } = await api.listModels();
+    production = aliases.production;
+    root.dataset.state = models.length === 0 ? "empty" : "ready";
+    table.show(models);
+    compare.offer(models, production);
+    scroll.hidden = models.length === 0;
+    rollBack.hidden = previous === null;
+    write(rollBack, `Roll back to ${previous === 0 ? "the model in the box" : `version ${previous}`}`);
+    write(note, wordsFor(models.length, aliases));
+    retry.hidden = true;
+    hideToast("models-list");
+  } catch (error) {
+    root.dataset.state = root.dataset.state === "ready" ? "ready" : "error";
+    write(note, messageOf(error));
+    retry.hidden = false;
+    showToast("models-list", messageOf(error));
+  }
+}
+
+/** @param {number} found @param {Record<string, number>} aliases */
+function wordsFor(found, { challenger }) {
+  if (found === 0) return "There is no model yet. Train one.";
+  if (challenger !== undefined) return `Version ${challenger} waits as the challenger: open it to see why, and to promote it.`;
+  if (found === 1) return "Only the model that came in the box. Train one, and it appears here.";
+  return "Open a version to promote, rename, export or delete it.";
+}
+
+async function showHistory() {
+  try {
+    const { promotions } = await api.listPromotions();
+    historyRoot.dataset.state = promotions.length === 0 ? "empty" : "ready";
+    write(historyNote, promotions.length === 0 ? "Nothing was promoted yet: the model in the box answers." : "");
+    historyRows.replaceChildren(...promotions.map(move));
+  } catch (error) {
+    historyRoot.dataset.state = "error";
+    write(historyNote, messageOf(error));
+  }
+}
+
+/** @param {import("./models-api.js").Promotion} promotion */
+function move({ alias, version, previous, at, actor, reason }) {
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.dateTime = at;
+  time.textContent = new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  const what = document.createElement("strong");
+  const name = version === 0 ? "the model in the box" : `version ${version}`;
+  what.textContent = alias === "production" ? `${name} into production` : `${name} waits as ${alias}`;
+  const why = document.createElement("p");
+  const before = alias === "production" ? `after ${previous === 0 ? "the model in the box" : `version ${previous}`}, by ` : "by ";
+  why.textContent = `${before}${actor || "someone"}${reason ? `: ${reason}` : ""}`;
+  item.append(time, what, why);
+  return item;
+}
+
+rollBack.addEventListener("click", async () => {
+  rollBack.disabled = true;
+  try {
+    const { version } = await api.rollBack(production);
+    showToast("models", version === 0 ? "The model in the box is in production again." : `Version ${version} is in production again.`, "good");
+  } catch (error) {
+    showToast("models", messageOf(error));
+  } finally {
+    rollBack.disabled = false;
+    refresh();
+  }
+});
+
+file.addEventListener("change", async () => {
+  const chosen = file.files?.[0];
+  if (chosen === undefined) return;
+  file.disabled = true;
+  write(importNote, `Checking ${chosen.name} (${fileSize(chosen.size)})…`);
+  hideToast("import");
+  try {
+    const { version, remarks } = await api.importArchive(chosen);
+    write(importNote, [`It is version ${version} now; open it above to promote it.`, ...remarks].join(" "));
+    refresh();
+  } catch (error) {
+    write(importNote, "Nothing was kept of it.");
+    showToast("import", messageOf(error));
+  } finally {
+    file.value = "";
+    file.disabled = false;
+  }
+});
+
+retry.addEventListener("click", refresh);
+table.onOpen = (version) => dialog.open(version);
+dialog.onChange = refresh;
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+refresh();

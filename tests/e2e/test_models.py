@@ -1,0 +1,209 @@
+"""The page of model versions: promote, roll back, compare, name, delete, carry away and bring in."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from application import Application
+from playwright.sync_api import Browser, Locator, expect
+from test_layout import SCREENS
+from tests.versions import robustness, save
+from visitor import FAILED_REQUEST, Visitor
+
+from conftest import Visit
+from mnist_classifier.gate import admit
+from mnist_classifier.registry import Registry
+from mnist_classifier.store import Store
+
+pytestmark = pytest.mark.e2e
+
+
+def add_versions(home: Path) -> None:
+    """Two that went through the gate: 1 as good as the box, 2 worse."""
+    store = Store(f"sqlite:///{home / 'mnist.db'}")
+    registry = Registry(home / "models", store)
+    save(registry, name="classic-1", validation=4981)
+    registry.record_robustness(registry.get(1), robustness(pen=0.985, auroc=0.995, corruptions=0.96))
+    save(registry, name="lightning-2", validation=4951, test=9911)
+    for version in (1, 2):
+        admit(registry, version, actor=f"training {version}")
+    store.close()
+
+
+@pytest.fixture
+def with_versions(tmp_path: Path, browser: Browser) -> Iterator[Application]:
+    """The application with two versions and without MNIST."""
+    with Application(tmp_path, data_dir=tmp_path / "no-data") as running:
+        add_versions(tmp_path / "home")
+        yield running
+
+
+def row(visitor: Visitor, version: int) -> Locator:
+    return visitor.page.locator(f"tr[data-version='{version}']")
+
+
+def open_version(visitor: Visitor, version: int) -> None:
+    row(visitor, version).get_by_role("button").click()
+    expect(visitor.find("model-dialog")).to_be_visible()
+
+
+def test_without_trainings_the_model_in_the_box_stands_alone(visit: Visit) -> None:
+    visitor = visit("/models")
+    expect(visitor.page.locator("tbody#models-rows tr")).to_have_count(1)
+    expect(row(visitor, 0)).to_contain_text("in the box")
+    expect(visitor.find("models-note")).to_contain_text("Only the model that came in the box")
+    expect(visitor.find("history-note")).to_contain_text("Nothing was promoted yet")
+    expect(visitor.find("compare-start")).to_be_disabled()
+    expect(visitor.find("roll-back")).to_be_hidden()
+
+
+def test_a_challenger_is_explained_promoted_and_rolled_back(visit: Visit, with_versions: Application) -> None:
+    visitor = visit("/models", at=with_versions)
+    expect(row(visitor, 2)).to_contain_text("challenger")
+    expect(visitor.find("models-note")).to_contain_text("Version 2 waits as the challenger")
+    open_version(visitor, 2)
+    expect(visitor.find("dialog-gate")).to_contain_text("it would wait: validation 99.02% against 99.62% of version 1")
+
+    visitor.page.get_by_label("Why (may stay empty)").fill("quick enough")
+    visitor.find("promote").click()
+
+    expect(row(visitor, 2)).to_contain_text("production")
+    expect(visitor.find("history-rows").locator("li").first).to_contain_text("quick enough")
+    visitor.page.get_by_role("button", name="Roll back to version 1").click()
+    expect(row(visitor, 1)).to_contain_text("production")
+    expect(visitor.find("history-rows").locator("li").first).to_contain_text("rolled back from version 2")
+
+
+def test_columns_sort(visit: Visit, with_versions: Application) -> None:
+    visitor = visit("/models", at=with_versions)
+    numbers = visitor.page.locator("tbody#models-rows tr")
+    expect(numbers.first).to_have_attribute("data-version", "2")
+    visitor.page.get_by_role("button", name="Validation", exact=True).click()
+    expect(numbers.last).to_have_attribute("data-version", "2")
+    expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "descending")
+    visitor.page.get_by_role("button", name="Validation", exact=True).click()
+    expect(numbers.first).to_have_attribute("data-version", "2")
+
+
+def test_name_note_and_deletion_which_asks_and_spares_what_serves(visit: Visit, with_versions: Application) -> None:
+    visitor = visit("/models", at=with_versions)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    open_version(visitor, 1)
+    expect(visitor.find("delete")).to_be_hidden()
+    visitor.find("edit-name").fill("steady")
+    visitor.find("edit-note").fill("trained on a Sunday")
+    visitor.find("edit-save").click()
+    expect(row(visitor, 1)).to_contain_text("steady")
+    expect(row(visitor, 1)).to_contain_text("trained on a Sunday")
+
+    open_version(visitor, 2)
+    expect(visitor.find("delete")).to_be_hidden()  # the challenger has an alias as well
+    visitor.find("promote").click()
+    expect(row(visitor, 2)).to_contain_text("production")
+    open_version(visitor, 1)
+    visitor.page.request.post(f"{with_versions.url}/api/models/1/promote")  # somebody else, meanwhile
+    visitor.find("delete").click()
+    expect(visitor.find("delete")).to_have_text("Delete for good?")
+    visitor.find("delete").click()
+    expect(visitor.find("dialog-error")).to_contain_text("Version 1 is production; promote another one first")
+    visitor.find("dialog-close").click()
+    visitor.page.reload()
+    open_version(visitor, 2)
+    visitor.find("delete").click()
+    visitor.find("delete").click()
+    expect(row(visitor, 2)).to_have_count(0)
+
+
+def test_export_and_import_make_a_round_trip_and_rubbish_is_refused(
+    visit: Visit, with_versions: Application, tmp_path: Path
+) -> None:
+    visitor = visit("/models", at=with_versions, accept_downloads=True)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    open_version(visitor, 1)
+    with visitor.page.expect_download() as download:
+        visitor.find("export").click()
+    assert download.value.suggested_filename == "mnist-model-1-classic-1.zip"
+    file = tmp_path / "carried.zip"
+    download.value.save_as(file)
+    visitor.find("dialog-close").click()
+
+    visitor.find("import-file").set_input_files(file)
+
+    expect(visitor.find("import-note")).to_contain_text("It is version 3 now")
+    expect(row(visitor, 3)).to_be_visible()
+    (tmp_path / "evil.zip").write_bytes(b"no zip")
+    visitor.find("import-file").set_input_files(tmp_path / "evil.zip")
+    expect(visitor.find("toasts")).to_contain_text("This is no zip archive that can be read")
+    expect(visitor.find("import-note")).to_have_text("Nothing was kept of it.")
+
+
+@pytest.mark.mnist
+def test_two_versions_are_compared_with_the_images_that_they_read_differently(
+    visit: Visit, tmp_path: Path, data_dir: Path
+) -> None:
+    with Application(tmp_path, data_dir) as running:
+        add_versions(tmp_path / "home")
+        visitor = visit("/models", at=running)
+        visitor.find("compare-second").select_option("2")
+        visitor.find("compare-split").select_option("test")
+        visitor.find("compare-start").click()
+        expect(visitor.find("compare-verdict")).to_contain_text("The other is worse: validation 99.02%")
+        expect(visitor.find("compare-figures")).to_contain_text("99.11")
+        expect(visitor.find("confusion").locator("tr")).to_have_count(11)
+        expect(visitor.find("disagreements-note")).to_have_text("Both read all test images alike.", timeout=60_000)
+
+
+def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, with_versions: Application) -> None:
+    visitor = visit("/models", at=with_versions)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("compare-start").click()
+    expect(visitor.find("compare-verdict")).not_to_be_empty()
+    expect(visitor.find("disagreements-note")).to_contain_text("MNIST")
+
+
+def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
+    visit: Visit, with_versions: Application, tmp_path: Path
+) -> None:
+    visitor = visit("/models", at=with_versions)
+    expect(row(visitor, 2)).to_be_visible()
+    visitor.expected_errors = (FAILED_REQUEST,)
+    database = tmp_path / "home" / "mnist.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("ALTER TABLE aliases RENAME TO elsewhere")
+    visitor.page.reload()
+    expect(visitor.find("toasts")).to_contain_text("The database cannot be used: no such table: aliases")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("ALTER TABLE elsewhere RENAME TO aliases")
+    visitor.page.get_by_role("button", name="Try again").click()
+    expect(row(visitor, 2)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_page_and_its_dialog_fit_the_screen(
+    visit: Visit, with_versions: Application, screen: str, scheme: str
+) -> None:
+    visitor = visit("/models", at=with_versions, color_scheme=scheme, **SCREENS[screen])
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("compare-start").click()
+    expect(visitor.find("disagreements-note")).to_contain_text("MNIST")
+    folder = os.environ.get("MNIST_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / f"models-{screen}-{scheme}.png").write_bytes(visitor.page.screenshot(full_page=True))
+    for control in visitor.page.locator("main button:visible, main select:visible").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
+    open_version(visitor, 2)
+    expect(visitor.find("dialog-gate")).to_contain_text(re.compile("would wait"))
+    if folder:
+        (Path(folder) / f"models-dialog-{screen}-{scheme}.png").write_bytes(visitor.page.screenshot())
+    width = visitor.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
