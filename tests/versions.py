@@ -41,7 +41,7 @@ def robustness(pen: float, auroc: float = 0.99, corruptions: float = 0.95) -> di
     """A robustness table; each interval reaches 0.01 to either side."""
     measured = {"pen_digits.mean": pen, "characters.auroc": auroc, "corruptions.mean": corruptions}
     rows = [
-        {"id": name, "title": name, "n": 1000, "measured": value, "interval_95": [value - 0.01, value + 0.01]}
+        {"id": name, "title": name, "n": 1000, "measured": value, "interval_95": [value - 0.01, min(1.0, value + 0.01)]}
         | {"goal": None, "reached": None}
         for name, value in measured.items()
     ]

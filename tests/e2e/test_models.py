@@ -164,7 +164,7 @@ def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, 
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
     expect(visitor.find("compare-verdict")).not_to_be_empty()
-    expect(visitor.find("disagreements-note")).to_contain_text("MNIST")
+    expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
 
 
 def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
@@ -192,7 +192,7 @@ def test_the_page_and_its_dialog_fit_the_screen(
     visitor = visit("/models", at=with_versions, color_scheme=scheme, **SCREENS[screen])
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
-    expect(visitor.find("disagreements-note")).to_contain_text("MNIST")
+    expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
     folder = os.environ.get("MNIST_SCREENSHOTS")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,8 @@
  * @typedef {import("./models-api.js").Disagreements} Disagreements
  */
 
+import { ApiError } from "./api.js";
+import { DatasetNotice } from "./dataset.js";
 import { element, write } from "./dom.js";
 import { count, fileSize, percent, sentence, UNKNOWN } from "./format.js";
 import { Latest, STALE } from "./latest.js";
@@ -44,12 +46,14 @@ export class ComparePanel {
   #note = element("compare-note", HTMLElement);
   #result = element("compare-result", HTMLElement);
   #latest = new Latest();
+  #dataset = new DatasetNotice();
 
   constructor() {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#compare();
     });
+    this.#dataset.onReady = () => this.#compare();
   }
 
   /** Offer these versions; what was chosen stays. @param {Version[]} versions @param {number} production */
@@ -92,12 +96,16 @@ export class ComparePanel {
     const note = element("disagreements-note", HTMLElement);
     const images = element("disagreements", HTMLElement);
     images.replaceChildren();
+    this.#dataset.hide();
     write(note, `Both are reading the ${split} images; the first time this takes some seconds…`);
     try {
       this.#showImages(await api.listDisagreements(first, second, split, signal), comparison);
     } catch (error) {
       signal.throwIfAborted();
-      write(note, messageOf(error));
+      if (error instanceof ApiError && error.code === "data_missing") {
+        write(note, "");
+        this.#dataset.showMissing();
+      } else write(note, messageOf(error));
     }
   }
 

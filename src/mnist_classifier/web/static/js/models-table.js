@@ -8,7 +8,7 @@
  */
 
 import { element } from "./dom.js";
-import { count, day, fileSize, percent, UNKNOWN } from "./format.js";
+import { count, fileSize, percent, UNKNOWN } from "./format.js";
 
 /** What is not known sorts behind everything. */
 const LEAST = -Infinity;
@@ -24,6 +24,13 @@ function robustness({ metrics }) {
   return measured === undefined ? UNKNOWN : `${measured.goals_reached} of ${measured.goals} goals`;
 }
 
+/** @param {string} iso */
+function shortDay(iso) {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return UNKNOWN;
+  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+}
+
 /** @type {Column[]} */
 export const COLUMNS = [
   { id: "version", title: "Version", text: called, value: ({ version }) => version },
@@ -32,9 +39,8 @@ export const COLUMNS = [
   { id: "robustness", title: "Robustness", text: robustness, value: (v) => v.metrics.robustness?.goals_reached ?? LEAST, isFigure: true },
   { id: "parameters", title: "Parameters", text: (v) => count(v.parameters), value: (v) => v.parameters ?? LEAST, isFigure: true },
   { id: "bytes", title: "Size", text: (v) => fileSize(v.bytes), value: (v) => v.bytes, isFigure: true },
-  { id: "created", title: "Trained", text: (v) => day(v.created_at), value: (v) => Date.parse(v.created_at), isFigure: true },
+  { id: "created", title: "Trained", text: (v) => shortDay(v.created_at), value: (v) => Date.parse(v.created_at), isFigure: true },
   { id: "recipe", title: "Recipe", text: (v) => v.recipe ?? UNKNOWN, value: (v) => v.recipe ?? "" },
-  { id: "note", title: "Note", text: (v) => v.note || "", value: (v) => v.note },
 ];
 
 /**
@@ -106,12 +112,10 @@ export class ModelsTable {
       const cell = document.createElement(id === "version" ? "th" : "td");
       if (id === "version") {
         /** @type {HTMLTableCellElement} */ (cell).scope = "row";
-        cell.append(this.#open(version), ...version.aliases.map(badge));
+        cell.append(this.#open(version), ...version.aliases.map(badge), ...noteOf(version));
       } else {
-        const shown = text(version);
-        cell.textContent = shown;
+        cell.textContent = text(version);
         cell.dataset.title = title;
-        cell.dataset.empty = String(shown === "");
         cell.className = isFigure ? "figure" : id;
       }
       row.append(cell);
@@ -129,6 +133,15 @@ export class ModelsTable {
     open.addEventListener("click", () => this.onOpen(version));
     return open;
   }
+}
+
+/** @param {Version} version */
+function noteOf({ note }) {
+  if (note === "") return [];
+  const made = document.createElement("p");
+  made.className = "note";
+  made.textContent = note;
+  return [made];
 }
 
 /** @param {string} alias */
