@@ -1,0 +1,197 @@
+"""Kill a process that saves, promotes and deletes model versions, again and again, and count what broke.
+
+    python bench/kill_trials.py [--trials 1000] [--seed 0]
+
+Each trial starts a child that saves a version, puts it into production and
+deletes the one before the last, round after round, with the files of the
+model in the box, and says each step that is done.  It gets SIGKILL at a random
+moment.  Then everything is looked at with fresh eyes: what was said to be done
+must be there, and nothing may be seen half.  POSIX only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from measuring import RESULTS, machine, write_result
+from mnist_classifier import gate, shelf
+from mnist_classifier.config import PRETRAINED_DIR
+from mnist_classifier.errors import MnistError
+from mnist_classifier.manifest import read_manifest, verify
+from mnist_classifier.registry import BOX, PRODUCTION, Registry
+from mnist_classifier.store import Store
+
+MANIFEST = read_manifest(PRETRAINED_DIR)
+# The last rounds stay, so that there is something to lose.
+KEPT = 3
+# About one and a half rounds of two cores of a Xeon, so that every moment of one is hit.
+LONGEST_LIFE_S = 0.25
+
+FAULTS = ("lost", "half_visible", "production_broken", "production_moved_back", "torn_history", "resurrected")
+
+
+@dataclass
+class Known:
+    """What children said is done, and what they had begun."""
+
+    saved: set[int] = field(default_factory=set)
+    deleting: set[int] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
+    promoted: int = BOX
+    promoting: int = BOX
+
+    def hear(self, words: str) -> str:
+        """Take in the lines of one child; returns its last words."""
+        last = "started"
+        for line in words.splitlines():
+            last, _, number = line.partition(" ")
+            if last == "saved":
+                self.saved.add(int(number))
+            elif last in ("deleting", "deleted"):
+                getattr(self, last).add(int(number))
+            elif last in ("promoting", "promoted"):
+                setattr(self, last, int(number))
+        return last
+
+
+def main() -> None:
+    """Run the trials, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        result = run_trials(Path(home), options.trials, random.Random(options.seed))
+    table = "\n".join(
+        [f"{options.trials} kills, {result['seconds']} s, {result['versions_saved']} versions saved"]
+        + [f"  killed after {name!r:12} {count:6}" for name, count in result["killed_after"].items()]
+        + [f"  {name:22} {count:6}" for name, count in result["faults"].items()]
+    )
+    write_result("kill_trials", result, table=table, folder=options.results)
+    raise SystemExit(any(result["faults"].values()))
+
+
+def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]:
+    """Kill so many children; returns what to report."""
+    # Nobody else saves here, so that what is left half done can be swept at once.
+    shelf.ABANDONED_AFTER_S = -1
+    known, moments, faults, lives = Known(), Counter[str](), Counter[str](), []
+    facts, started = machine(), time.perf_counter()
+    for _ in range(trials):
+        life_s = chance.uniform(0, LONGEST_LIFE_S)
+        lives.append(life_s)
+        moments[known.hear(live(home, life_s))] += 1
+        faults.update(look(home, known))
+    store = Store(url_of(home))
+    gate.answers(Registry(home / "models", store).folder(known.promoted))
+    store.close()
+    return {
+        "machine": facts,
+        "trials": trials,
+        "seconds": round(time.perf_counter() - started, 1),
+        "life_s_median": round(statistics.median(lives), 3),
+        "versions_saved": len(known.saved),
+        "versions_deleted": len(known.deleted),
+        "killed_after": dict(moments.most_common()),
+        "faults": {name: faults[name] for name in FAULTS},
+    }
+
+
+def live(home: Path, life_s: float) -> str:
+    """A child from birth to SIGKILL; returns what it said.  It is forked: importing would take longer than its life."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            work(home, lambda words: os.write(writing, f"{words}\n".encode()))
+        except BaseException as error:
+            os.write(writing, f"failed {error!r}\n".encode())
+        finally:
+            os._exit(1)
+    os.close(writing)
+    time.sleep(life_s)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        words = pipe.read()
+    if "failed" in words:
+        raise SystemExit(f"the child failed by itself: {words}")
+    return words
+
+
+def work(home: Path, say: Callable[[str], object]) -> None:
+    """Save, promote, delete, without end."""
+    store = Store(url_of(home))
+    registry = Registry(home / "models", store)
+    while True:
+        number = registry.save(MANIFEST, write_files).version
+        say(f"saved {number}")
+        say(f"promoting {number}")
+        gate.promote(registry, number, actor="kill trial")
+        say(f"promoted {number}")
+        for old in [version.version for version in registry.versions() if version.version != BOX][KEPT:]:
+            say(f"deleting {old}")
+            registry.delete(old)
+            say(f"deleted {old}")
+
+
+def look(home: Path, known: Known) -> list[str]:
+    """The faults that are found after a kill, first as the disk is, then as the next start puts it in order."""
+    store = Store(url_of(home))
+    registry = Registry(home / "models", store)
+    found = ["half_visible" for number in registry.shelf.numbers() if not is_whole(registry.folder(number))]
+    registry.adopt()
+    listed = {version.version for version in registry.versions()} - {BOX}
+    found += ["half_visible" for number in listed if not is_whole(registry.folder(number))]
+    found += ["half_visible" for path in registry.models_dir.glob(".*")]
+    found += ["lost" for _ in known.saved - known.deleting - listed]
+    found += ["resurrected" for _ in known.deleted & ({*listed, *registry.shelf.numbers()})]
+    production = registry.production()
+    if production != BOX and (production not in listed or not is_whole(registry.folder(production))):
+        found.append("production_broken")
+    if production not in (known.promoted, known.promoting):
+        found.append("production_moved_back")
+    known.promoted = known.promoting = production
+    moves = registry.history(alias=PRODUCTION, limit=1)
+    if production != (moves[0].version if moves else BOX):
+        found.append("torn_history")
+    store.close()
+    return found
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every file is what its manifest says."""
+    try:
+        verify(folder)
+    except MnistError:
+        return False
+    return True
+
+
+def write_files(folder: Path) -> None:
+    """The files of the model in the box."""
+    for name in MANIFEST["files"]:
+        shutil.copyfile(PRETRAINED_DIR / name, folder / name)
+
+
+def url_of(home: Path) -> str:
+    """The database of a home."""
+    return f"sqlite:///{home / 'mnist.db'}"
+
+
+if __name__ == "__main__":
+    main()
