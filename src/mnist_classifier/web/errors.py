@@ -26,8 +26,10 @@ STATUS: dict[type[MnistError], int] = {
     errors.RunInProgress: 409,
     errors.RunFinished: 409,
     errors.TrainingUnavailable: 501,
+    errors.TrackerUnavailable: 501,
     errors.TrainingError: 500,
     errors.RunMissing: 404,
+    errors.TooManyStreams: 503,
     errors.StorageFull: 507,
     errors.MnistError: 500,
 }

@@ -40,6 +40,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             threads=settings.server_threads,
             max_request_body_size=max(SERVER_BODY_LIMIT, settings.max_body_bytes),
             ident=None,
+            channel_request_lookahead=1,  # tells a stream that nobody listens any more
         )
         print(_banner(settings, listener), flush=True)
         try:
@@ -49,7 +50,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             active = services.runs.active()
             if active is not None:
                 print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
-            services.store.close()
+            services.close()
 
 
 def _load_model(model: ServedModel) -> None:
