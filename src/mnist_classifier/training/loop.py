@@ -58,6 +58,7 @@ class StepProgress:
     loss: float
     accuracy: float
     images_per_s: float
+    learning_rate: float
 
 
 @dataclass
@@ -294,7 +295,8 @@ class Trainer:
                 "a smaller learning rate or float32 precision may help"
             )
         speed = seen / (time.perf_counter() - started)
-        self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed))
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed, rate))
         if self.observer.should_stop():
             raise Cancelled
 

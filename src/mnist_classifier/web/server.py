@@ -30,6 +30,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with contextlib.closing(open_port(settings.host, settings.port, strict=strict_port)) as listener:
         app = create_app(settings)
         services = app.extensions[EXTENSION]

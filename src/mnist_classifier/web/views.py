@@ -77,7 +77,7 @@ def run(value: Run) -> dict[str, Any]:
         "model_version": value.model_version,
         "recipe": value.config.get("recipe"),
         "seed": value.config.get("seed"),
-        "epochs": value.config.get("epochs"),
+        "planned_epochs": value.config.get("epochs"),
         "summary": value.summary,
         "created_at": value.created_at.isoformat(),
         "started_at": value.started_at and value.started_at.isoformat(),
