@@ -161,7 +161,7 @@ class Trainer:
             betas=(config.beta1, config.beta2),
             fused=True,
         )
-        self.steps_an_epoch = math.ceil(len(self.labels) / config.batch_size)
+        self.steps_an_epoch = math.ceil(data.an_epoch / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
         self.step = 0
         self.history = History()
@@ -241,7 +241,7 @@ class Trainer:
         self.network.train()
         started = time.perf_counter()
         plain = epoch > self.config.epochs - self.config.plain_epochs
-        order = torch.randperm(len(self.labels), generator=self.generator).to(self.device)
+        order = self.data.order(self.generator).to(self.device)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         seen = 0
