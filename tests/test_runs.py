@@ -13,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_classifier import journal
+from mnist_classifier import store as store_module
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.errors import MnistError, RunFinished, RunInProgress, RunMissing
+from mnist_classifier.errors import MnistError, RunFinished, RunInProgress, RunMissing, StorageFull
 from mnist_classifier.journal import Journal
 from mnist_classifier.records import RunStatus
 from mnist_classifier.runs import STALE_AFTER, Runs
@@ -215,3 +216,42 @@ def test_of_the_batches_only_the_newest_is_kept(runs: Runs):
         log.batch(epoch, np.zeros((32, 28, 28), np.float32), np.zeros(32, np.int64))
     assert [event.data["epoch"] for event in runs.events(run.id, kinds=("batch",))] == [3]
     assert len(json.dumps(runs.events(run.id)[0].data)) < 20_000
+
+
+def test_a_full_disk_is_said_and_what_was_written_stays(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    run = runs.create(TrainConfig())
+    runs.add_event(run.id, "message", {"text": "before"})
+
+    def nearly_full(connection: sqlite3.Connection, record: object) -> None:
+        store_module._configure_sqlite(connection, record)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+
+    full = Store(settings.resolved_database_url)
+    sa.event.listen(full.engine, "connect", nearly_full)
+    with pytest.raises(StorageFull, match="free some space"):
+        Runs(full).add_event(run.id, "message", {"text": "x" * 100_000})
+    full.close()
+    assert [event.data["text"] for event in runs.events(run.id)] == ["before"]
+    runs.add_event(run.id, "message", {"text": "there is room again"})
+    assert len(runs.events(run.id)) == 2
+
+
+def test_a_locked_database_is_said_and_works_again_afterwards(settings: Settings, runs: Runs):
+    run = runs.create(TrainConfig())
+    impatient = Store(settings.resolved_database_url)
+    sa.event.listen(
+        impatient.engine, "connect", lambda connection, record: connection.execute("PRAGMA busy_timeout = 50")
+    )
+    other = sqlite3.connect(settings.home / "mnist.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(MnistError, match="locked"):
+        Runs(impatient).add_event(run.id, "message", {"text": "too early"})
+    assert Runs(impatient).get(run.id).id == run.id  # reading goes on
+    other.execute("COMMIT")
+    other.close()
+    Runs(impatient).add_event(run.id, "message", {"text": "now"})
+    impatient.close()
+    assert [event.data["text"] for event in runs.events(run.id)] == ["now"]

@@ -122,16 +122,14 @@ class Jobs:
     def _watch(self, run_id: int, process: subprocess.Popen[bytes]) -> None:
         """Wait for the worker; one that ends without a word has failed."""
         status = process.wait()
-        # finish() keeps what the worker itself recorded.
-        self.runs.finish(
-            run_id,
-            RunStatus.FAILED,
-            f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run_id).name}",
-        )
+        ending = f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run_id).name}"
         try:
+            # finish() keeps what the worker itself recorded.
+            self.runs.finish(run_id, RunStatus.FAILED, ending)
             self.dispatch()
         except (MnistError, OSError) as error:
-            log.error("the next training could not be started: %s", error)
+            # With a full disk, say; whoever looks at the runs later finds this one's worker gone.
+            log.error("run %s: %s, and what is to follow could not be done: %s", run_id, ending, error)
 
 
 def _check_torch() -> None:
