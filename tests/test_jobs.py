@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from mnist_classifier import dataset
 from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.decode import decode_base64, decode_image
 from mnist_classifier.errors import RunInProgress, TrainingUnavailable
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.recogniser import Recogniser
@@ -32,6 +34,9 @@ QUICK = TrainConfig(
 )
 LONG = replace(QUICK, epochs=1000, patience=0, train_images=500)
 
+# How long a run may take to stop.
+CANCEL_S = 2.0
+
 pytestmark = [pytest.mark.slow]
 
 
@@ -48,6 +53,13 @@ def wait_for(runs: Runs, run_id: int, *statuses: RunStatus, timeout_s: float = 1
         assert time.monotonic() < deadline, run
         time.sleep(0.05)
     return run
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def wait_for_epoch(runs: Runs, run_id: int) -> None:
@@ -88,10 +100,13 @@ def test_a_cancelled_training_keeps_its_best_weights_out_of_production(with_mnis
     with pytest.raises(RunInProgress):
         jobs.start(QUICK)
     wait_for_epoch(runs, run.id)
+    asked_at = time.monotonic()
     runs.request_cancel(run.id)
-    ended = wait_for(runs, run.id, RunStatus.CANCELLED)
+    wait_for(runs, run.id, RunStatus.CANCELLED)
+    assert time.monotonic() - asked_at < CANCEL_S
+    wait_until(lambda: runs.get(run.id).model_version is not None)
     registry = Registry(with_mnist.models_dir, store)
-    assert ended.model_version == 1
+    assert "version 1" in runs.get(run.id).message
     assert registry.get(1).manifest["training"]["cancelled"] is True
     assert registry.production() == BOX
 
@@ -143,3 +158,50 @@ def test_without_pytorch_training_is_refused_with_what_to_install(
     with pytest.raises(TrainingUnavailable, match=r"mnist-classifier\[train\]"):
         Jobs(settings, runs).start(QUICK)
     assert runs.recent() == []
+
+
+@pytest.mark.mnist
+def test_further_runs_wait_and_start_by_themselves(with_mnist: Settings, runs: Runs):
+    jobs = Jobs(with_mnist, runs)
+    first, second, third = (jobs.submit(config) for config in (LONG, QUICK, QUICK))
+    assert [runs.get(run.id).status for run in (second, third)] == [RunStatus.QUEUED] * 2
+    assert runs.request_cancel(third.id).status is RunStatus.CANCELLED  # it had not begun
+    wait_for_epoch(runs, first.id)
+    assert runs.get(second.id).status is RunStatus.QUEUED
+    runs.request_cancel(first.id)
+    wait_for(runs, second.id, RunStatus.SUCCEEDED)
+    assert runs.get(third.id).pid is None
+    jobs.close()
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_run_that_broke_off_goes_on_from_its_last_whole_epoch(with_mnist: Settings, runs: Runs):
+    config = replace(QUICK, epochs=6, train_images=4000)
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.submit(config)
+    wait_until(lambda: len(runs.events(run.id, kinds=("epoch",))) >= 2)
+    os.kill(runs.get(run.id).pid or 0, signal.SIGKILL)
+    wait_for(runs, run.id, RunStatus.FAILED)
+    jobs.resume(run.id)
+    wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    epochs = [event.data["epoch"] for event in runs.events(run.id, kinds=("epoch",))]
+    assert epochs in ([*range(1, 7)], [1, 2, 3, *range(3, 7)])  # one is done again if it was killed while it saved
+    jobs.close()
+
+
+@pytest.mark.mnist
+def test_a_run_writes_down_what_it_ran_on_and_what_it_saw(with_mnist: Settings, runs: Runs):
+    run = Jobs(with_mnist, runs).start(replace(QUICK, epochs=2))
+    ended = wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    assert ended.environment is not None
+    assert ended.environment["data_sha256"] == dataset.DATA_CHECKSUMS
+    assert ended.environment["device"] == "cpu"
+    assert ended.summary is not None
+    assert ended.summary["epoch"] == 2
+    evaluations = [event.data for event in runs.events(run.id, kinds=("evaluation",))]
+    assert [data["epoch"] for data in evaluations] == [1, 2]
+    assert sum(map(sum, evaluations[-1]["confusion"])) == 5000
+    (batch,) = (event.data for event in runs.events(run.id, kinds=("batch",)))  # only the newest is kept
+    sheet = decode_image(decode_base64(batch["image"]), max_pixels=10**6)
+    assert (batch["epoch"], len(batch["labels"]), sheet.shape[:2]) == (2, 32, (4 * 28, 8 * 28))

@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+import itertools
+import json
 import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from mnist_classifier import journal
+from mnist_classifier import store as store_module
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.errors import MnistError, RunInProgress, RunMissing
+from mnist_classifier.errors import MnistError, RunFinished, RunInProgress, RunMissing, StorageFull
+from mnist_classifier.journal import Journal
 from mnist_classifier.records import RunStatus
 from mnist_classifier.runs import STALE_AFTER, Runs
 from mnist_classifier.store import Store, now
 from mnist_classifier.store import runs as runs_table
+from mnist_classifier.training.loop import StepProgress
 
 
 def test_a_run_lives_from_queued_to_its_end(runs: Runs):
@@ -58,6 +67,7 @@ def test_a_run_whose_worker_went_silent_is_interrupted_and_frees_the_place(runs:
 
 def test_a_worker_learns_that_it_should_stop(runs: Runs):
     run = runs.create(TrainConfig())
+    runs.start(run.id, pid=1)
     assert runs.beat(run.id) is False
     runs.request_cancel(run.id)
     assert runs.beat(run.id) is True
@@ -111,3 +121,137 @@ def test_the_database_is_in_wal_mode_so_that_readers_do_not_wait(store: Store, s
     with store.writing() as writer, store.reading() as reader:
         writer.execute(sa.update(runs_table).values(message="x"))
         assert reader.execute(sa.select(runs_table)).all() == []
+
+
+def test_runs_are_claimed_oldest_first_and_no_more_than_there_are_places(runs: Runs):
+    first, second, third = (runs.enqueue(TrainConfig(seed=seed)) for seed in range(3))
+    assert runs.claim_next(2) == first.id
+    assert runs.claim_next(2) == second.id
+    assert runs.claim_next(2) is None
+    runs.start(first.id, pid=1)
+    assert runs.claim_next(2) is None
+    runs.finish(first.id, RunStatus.FAILED)
+    assert runs.claim_next(2) == third.id
+    assert not runs.is_waiting()
+
+
+def test_a_run_that_waits_is_not_interrupted_however_long_that_takes(runs: Runs, store: Store):
+    waiting, claimed = runs.enqueue(TrainConfig()), runs.enqueue(TrainConfig())
+    assert runs.claim_next(1) == waiting.id
+    long_ago = now() - 100 * STALE_AFTER
+    with store.writing() as connection:
+        connection.execute(sa.update(runs_table).values(heartbeat_at=long_ago))
+    assert runs.mark_interrupted() == [waiting.id]
+    assert runs.get(claimed.id).status is RunStatus.QUEUED
+
+
+def test_many_claims_at_once_get_different_runs(settings: Settings, runs: Runs):
+    expected = {runs.enqueue(TrainConfig()).id for _ in range(8)}
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda _: Runs(Store(settings.resolved_database_url)).claim_next(8), range(8)))
+    assert set(claimed) == expected
+
+
+def test_a_run_that_was_cancelled_before_it_began_cannot_start(runs: Runs):
+    run = runs.enqueue(TrainConfig())
+    assert runs.claim_next(1) == run.id
+    assert runs.request_cancel(run.id).status is RunStatus.CANCELLED
+    with pytest.raises(RunFinished):
+        runs.start(run.id, pid=1)
+
+
+def test_a_cancelled_run_learns_later_which_version_it_left(runs: Runs):
+    run = runs.create(TrainConfig())
+    runs.finish(run.id, RunStatus.CANCELLED, "cancelled")
+    runs.amend(run.id, "version 3 has its best weights", 3)
+    ended = runs.get(run.id)
+    assert (ended.status, ended.model_version) == (RunStatus.CANCELLED, 3)
+    assert [event.kind for event in runs.events(run.id)] == ["status", "message"]
+
+
+def test_runs_are_found_by_number_recipe_status_and_message(runs: Runs):
+    for recipe in ("classic", "lightning", "fast"):
+        run = runs.enqueue(TrainConfig.from_mapping({"recipe": recipe}))
+        runs.finish(run.id, RunStatus.FAILED if recipe == "fast" else RunStatus.SUCCEEDED, f"95% of {recipe}")
+
+    def found(search: str) -> list[int]:
+        return [run.id for run in runs.recent(search=search)]
+
+    assert found("light") == [2]
+    assert found("FAILED") == [3]
+    assert found("failed light") == []
+    assert found("1") == [1]
+    assert found("95%") == [3, 2, 1]
+    assert found("9%f") == []
+    assert [run.id for run in runs.recent(1, before=3)] == [2]
+
+
+def test_ten_thousand_runs_are_listed_and_searched_quickly(runs: Runs, store: Store):
+    config = TrainConfig().to_dict()
+    row = {"status": "succeeded", "config": config, "created_at": now(), "cancel_requested": False, "message": "done"}
+    with store.writing() as connection:
+        connection.execute(sa.insert(runs_table), [row] * 10_000)
+    started = time.perf_counter()
+    assert len(runs.recent(50, search="succeeded classic")) == 50
+    assert len(runs.recent(50, search="nothing like this")) == 0
+    assert runs.active() is None
+    assert time.perf_counter() - started < 0.6  # three questions of 200 ms
+
+
+def test_progress_is_written_at_growing_distances(runs: Runs, monkeypatch: pytest.MonkeyPatch):
+    clock = itertools.count(0.0, 0.25)
+    monkeypatch.setattr(journal.time, "monotonic", lambda: next(clock))
+    run = runs.create(TrainConfig())
+    log = Journal(runs, run.id, started_at=0.0)
+    for step in range(4 * 3600):  # each looks at the clock once: an hour
+        log.step(StepProgress(1, step, 14400, 0.1, 0.9, 5000.0, 0.001))
+    written = len(runs.events(run.id))
+    assert 1200 < written < 1900
+
+
+def test_of_the_batches_only_the_newest_is_kept(runs: Runs):
+    run = runs.create(TrainConfig())
+    log = Journal(runs, run.id)
+    for epoch in (1, 2, 3):
+        log.batch(epoch, np.zeros((32, 28, 28), np.float32), np.zeros(32, np.int64))
+    assert [event.data["epoch"] for event in runs.events(run.id, kinds=("batch",))] == [3]
+    assert len(json.dumps(runs.events(run.id)[0].data)) < 20_000
+
+
+def test_a_full_disk_is_said_and_what_was_written_stays(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    run = runs.create(TrainConfig())
+    runs.add_event(run.id, "message", {"text": "before"})
+
+    def nearly_full(connection: sqlite3.Connection, record: object) -> None:
+        store_module._configure_sqlite(connection, record)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+
+    full = Store(settings.resolved_database_url)
+    sa.event.listen(full.engine, "connect", nearly_full)
+    with pytest.raises(StorageFull, match="free some space"):
+        Runs(full).add_event(run.id, "message", {"text": "x" * 100_000})
+    full.close()
+    assert [event.data["text"] for event in runs.events(run.id)] == ["before"]
+    runs.add_event(run.id, "message", {"text": "there is room again"})
+    assert len(runs.events(run.id)) == 2
+
+
+def test_a_locked_database_is_said_and_works_again_afterwards(settings: Settings, runs: Runs):
+    run = runs.create(TrainConfig())
+    impatient = Store(settings.resolved_database_url)
+    sa.event.listen(
+        impatient.engine, "connect", lambda connection, record: connection.execute("PRAGMA busy_timeout = 50")
+    )
+    other = sqlite3.connect(settings.home / "mnist.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(MnistError, match="locked"):
+        Runs(impatient).add_event(run.id, "message", {"text": "too early"})
+    assert Runs(impatient).get(run.id).id == run.id  # reading goes on
+    other.execute("COMMIT")
+    other.close()
+    Runs(impatient).add_event(run.id, "message", {"text": "now"})
+    impatient.close()
+    assert [event.data["text"] for event in runs.events(run.id)] == ["now"]

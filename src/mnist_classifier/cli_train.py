@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_classifier import gate
-from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.config import TRACKERS, Settings, TrainConfig
 from mnist_classifier.errors import TrainingUnavailable
 from mnist_classifier.metrics import spread
 from mnist_classifier.recipes import RECIPES
@@ -62,7 +62,10 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
 )
 @click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
 @click.option("--ensemble", type=click.IntRange(2, 100), help="Train so many seeds and serve them together.")
-def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, **flags: Any) -> None:
+@click.option(
+    "--log-to", type=click.Choice(TRACKERS), help="Another tool that is told of every epoch.  [env: MNIST_LOG_TO]"
+)
+def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to: str | None, **flags: Any) -> None:
     """Train a network on MNIST; one that is not worse than the one in production takes its place.
 
     Ctrl-C keeps the best weights so far as a version that is not in production.
@@ -70,7 +73,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, **flag
     if seeds and ensemble:
         raise click.UsageError("--ensemble names the number of seeds already; leave out --seeds")
     config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
-    settings = Settings.from_environment(data_dir=data_dir)
+    settings = Settings.from_environment(data_dir=data_dir, log_to=log_to)
     worker = training_worker()
     versions = []
     for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):

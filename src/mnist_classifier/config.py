@@ -24,6 +24,8 @@ from mnist_classifier.recipes import RECIPES, Value
 GLYPH_SIDE = 28
 
 APP_NAME = "mnist-classifier"
+# Other tools that can follow a training.
+TRACKERS = ("tensorboard", "mlflow")
 PACKAGE_DIR = Path(__file__).resolve().parent
 PRETRAINED_DIR = PACKAGE_DIR / "pretrained"
 
@@ -199,12 +201,15 @@ class Settings:
     pen_dir: Path | None = None
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(5000, "port to listen on; when it is taken, the next free one", low=1, high=65535)
-    server_threads: int = setting(8, "requests served at the same time", low=1, high=256)
+    server_threads: int = setting(16, "requests served at the same time", low=1, high=256)
     max_body_bytes: int = setting(10_000_000, "largest request body", low=1000, high=1_000_000_000, unit="bytes")
     max_image_pixels: int = setting(
         40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"
     )
     database_url: str = setting("", "SQLAlchemy URL of the database; empty means mnist.db in MNIST_HOME")
+    max_runs: int = setting(1, "trainings at the same time; further ones wait", low=1, high=64)
+    max_streams: int = setting(8, "live streams of events at the same time; each holds a thread", low=0, high=1000)
+    log_to: str = setting("", "another tool that follows trainings", choices=("", *TRACKERS))
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

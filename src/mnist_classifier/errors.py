@@ -22,10 +22,12 @@
     │   ├── CheckpointCorrupt   the state of a broken-off run cannot be read
     │   ├── TrainingDiverged    the loss became NaN or infinite
     │   ├── TrainingUnavailable PyTorch is not installed
+    │   ├── TrackerUnavailable  TensorBoard or MLflow is wanted and not installed
     │   ├── RunFinished         a run that has ended well cannot go on
     │   └── RunInProgress       one training runs already
     ├── RunMissing              no run of that id
     ├── DatabaseBusy            another process holds the database
+    ├── TooManyStreams          all places for live streams are taken
     ├── PortTaken               another program listens on that port
     └── StorageFull             no room left on the disk
 
@@ -173,6 +175,12 @@ class TrainingUnavailable(TrainingError):
     code = "training_unavailable"
 
 
+class TrackerUnavailable(TrainingError):
+    """A tool that is to follow the run is not installed."""
+
+    code = "tracker_unavailable"
+
+
 class RunFinished(TrainingError):
     """A run that succeeded or was cancelled cannot go on."""
 
@@ -201,6 +209,12 @@ class DatabaseBusy(MnistError):
     """Another process holds the database."""
 
     code = "database_busy"
+
+
+class TooManyStreams(MnistError):
+    """All places for live streams of events are taken; asking now and then still works."""
+
+    code = "too_many_streams"
 
 
 class PortTaken(MnistError):

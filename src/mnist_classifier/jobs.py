@@ -1,12 +1,14 @@
 """Start, watch and cancel trainings, each in a process of its own.
 
-Names the worker by its module path and never imports it, so that the server
-stays free of PyTorch.
+Runs wait in the store's queue; whichever server has a place free claims the
+oldest.  Names the worker by its module path and never imports it, so that the
+server stays free of PyTorch.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -14,38 +16,89 @@ import threading
 from pathlib import Path
 
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.errors import TrainingUnavailable
+from mnist_classifier.errors import MnistError, TrainingUnavailable
 from mnist_classifier.records import Run, RunStatus
 from mnist_classifier.runs import Runs
 
+log = logging.getLogger(__name__)
+
 WORKER_MODULE = "mnist_classifier.worker"
+# How often a queue that waits for other processes is looked at.
+QUEUE_INTERVAL_S = 1.0
 
 
 class Jobs:
-    """The training processes that this process started."""
+    """The training processes that this process starts; `close` leaves them to go on by themselves."""
 
     def __init__(self, settings: Settings, runs: Runs) -> None:
         self.settings = settings
         self.runs = runs
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._queue_watch: threading.Thread | None = None
 
     def start(self, config: TrainConfig) -> Run:
-        """Queue a run and start its worker.
+        """Start a run at once.
 
         Raises RunInProgress while another is active, TrainingUnavailable
         where PyTorch is not installed.
         """
-        if importlib.util.find_spec("torch") is None:
-            raise TrainingUnavailable(
-                "training needs PyTorch, which is not installed here: pip install 'mnist-classifier[train]'"
-            )
+        _check_torch()
         run = self.runs.create(config)
-        try:
-            process = self._spawn(run.id)
-        except OSError as error:
-            self.runs.finish(run.id, RunStatus.FAILED, f"the training process did not start: {error}")
-            raise
-        threading.Thread(target=self._watch, args=(run.id, process), name=f"run-{run.id}", daemon=True).start()
+        self._start_worker(run.id)
         return run
+
+    def submit(self, config: TrainConfig) -> Run:
+        """Queue a run; it starts when a place is free.  Raises TrainingUnavailable."""
+        _check_torch()
+        run = self.runs.enqueue(config)
+        self.dispatch()
+        return self.runs.get(run.id)
+
+    def resume(self, run_id: int) -> Run:
+        """Queue a run that broke off.  Raises what Runs.reopen raises, TrainingUnavailable."""
+        _check_torch()
+        self.runs.reopen(run_id, queued=True)
+        self.dispatch()
+        return self.runs.get(run_id)
+
+    def dispatch(self) -> None:
+        """Start the runs that wait, as many as there are places for; the rest is looked after."""
+        if self._closed.is_set():
+            return
+        while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
+            self._start_worker(run_id)
+        with self._lock:
+            if self._queue_watch is None and self.runs.is_waiting():
+                # Places may also be taken and left by other processes, which tell nobody.
+                self._queue_watch = threading.Thread(target=self._watch_queue, name="queue", daemon=True)
+                self._queue_watch.start()
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._closed.set()
+        if self._queue_watch is not None:
+            self._queue_watch.join()
+
+    def _watch_queue(self) -> None:
+        while not self._closed.wait(QUEUE_INTERVAL_S):
+            try:
+                while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
+                    self._start_worker(run_id)
+                with self._lock:
+                    if not self.runs.is_waiting():
+                        self._queue_watch = None
+                        return
+            except (MnistError, OSError) as error:
+                log.error("the queue of trainings cannot be looked at: %s", error)
+
+    def _start_worker(self, run_id: int) -> None:
+        try:
+            process = self._spawn(run_id)
+        except OSError as error:
+            self.runs.finish(run_id, RunStatus.FAILED, f"the training process did not start: {error}")
+            raise
+        threading.Thread(target=self._watch, args=(run_id, process), name=f"run-{run_id}", daemon=True).start()
 
     def log_path(self, run_id: int) -> Path:
         """Where the worker of a run prints."""
@@ -54,11 +107,11 @@ class Jobs:
     def _spawn(self, run_id: int) -> subprocess.Popen[bytes]:
         path = self.log_path(run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as log:
+        with path.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", WORKER_MODULE, str(run_id)],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self.settings.to_environment() | {"PYTHONPATH": _import_path()},
                 # Ctrl-C in the server's terminal is for the server.
@@ -69,11 +122,20 @@ class Jobs:
     def _watch(self, run_id: int, process: subprocess.Popen[bytes]) -> None:
         """Wait for the worker; one that ends without a word has failed."""
         status = process.wait()
-        # finish() keeps what the worker itself recorded.
-        self.runs.finish(
-            run_id,
-            RunStatus.FAILED,
-            f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run_id).name}",
+        ending = f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run_id).name}"
+        try:
+            # finish() keeps what the worker itself recorded.
+            self.runs.finish(run_id, RunStatus.FAILED, ending)
+            self.dispatch()
+        except (MnistError, OSError) as error:
+            # With a full disk, say; whoever looks at the runs later finds this one's worker gone.
+            log.error("run %s: %s, and what is to follow could not be done: %s", run_id, ending, error)
+
+
+def _check_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise TrainingUnavailable(
+            "training needs PyTorch, which is not installed here: pip install 'mnist-classifier[train]'"
         )
 
 

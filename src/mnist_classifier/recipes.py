@@ -104,7 +104,7 @@ RECIPES: dict[str, Recipe] = {
         {
             **_BRISK,
             **_DEEP,
-            "epochs": 40,
+            "epochs": 60,
             "augmentation_probability": 0.6,
             "plain_epochs": 0,
             "conv2_channels": 48,
@@ -112,11 +112,11 @@ RECIPES: dict[str, Recipe] = {
             "scale_low": 0.85,
             "slant_degrees": 17.0,
             "aspect": 0.15,
-            "style_probability": 0.3,
+            "style_probability": 0.35,
             "width_probability": 0.35,
-            "spoil_probability": 0.25,
+            "spoil_probability": 0.3,
             "template_share": 0.12,
-            "outlier_share": 0.22,
+            "outlier_share": 0.24,
         },
     ),
 }

@@ -94,6 +94,7 @@ class Run:
     message: str = ""
     model_version: int | None = None
     environment: dict[str, Any] | None = None
+    summary: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ runs = sa.Table(
     sa.Column("model_version", sa.Integer),
     # Libraries, device, data checksum, git commit: what it ran on.
     sa.Column("environment", sa.JSON),
+    # The figures that a list of runs shows, so that it need not read their events.
+    sa.Column("summary", sa.JSON),
     sqlite_autoincrement=True,  # a number is never used again
 )
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.promotions import PRODUCTION
-from mnist_classifier.records import ModelVersion, NumberReading, Reading
+from mnist_classifier.records import EpochResult, ModelVersion, NumberReading, Reading
 
 
 class TrainingDisplay:
@@ -35,14 +35,9 @@ class TrainingDisplay:
             f"loss {progress.loss:.4f}, accuracy {progress.accuracy:.2%}, {progress.images_per_s:,.0f} images/s"
         )
 
-    def on_epoch(self, result: Any) -> None:
+    def on_epoch(self, result: EpochResult) -> None:
         """Print the epoch."""
-        tqdm.write(
-            f"epoch {result.epoch:2}/{result.epochs}  "
-            f"loss {result.train_loss:.4f}  accuracy {result.train_accuracy:.2%}  "
-            f"validation loss {result.validation_loss:.4f}  accuracy {result.validation_accuracy:.2%}  "
-            f"{result.images_per_s:,.0f} images/s  {result.elapsed_s:.1f} s"
-        )
+        tqdm.write(epoch_line(result))
 
     def on_message(self, text: str) -> None:
         """Print a remark."""
@@ -63,6 +58,16 @@ class TrainingDisplay:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+
+def epoch_line(result: EpochResult) -> str:
+    """What an epoch gave, in one line."""
+    return (
+        f"epoch {result.epoch:2}/{result.epochs}  "
+        f"loss {result.train_loss:.4f}  accuracy {result.train_accuracy:.2%}  "
+        f"validation loss {result.validation_loss:.4f}  accuracy {result.validation_accuracy:.2%}  "
+        f"{result.images_per_s:,.0f} images/s  {result.elapsed_s:.1f} s"
+    )
 
 
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:

@@ -6,6 +6,7 @@ as the server wants it; the command line calls `execute` in its own process.
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import errno
 import os
@@ -13,12 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from mnist_classifier import dataset, gate
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import MnistError
+from mnist_classifier.journal import Journal
 from mnist_classifier.records import EpochResult, ModelVersion, RunStatus
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -26,11 +28,12 @@ from mnist_classifier.store import Store
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer, StepProgress, TrainingResult, train
-from mnist_classifier.training.version import FinishedTraining, ensemble_facts, training_facts
+from mnist_classifier.training.trackers import open_trackers
+from mnist_classifier.training.version import FinishedTraining, ensemble_facts, environment, training_facts
 
-HEARTBEAT_S = 1.0
-# Progress inside an epoch is recorded so often, which bounds the log.
-PROGRESS_S = 1.0
+HEARTBEAT_S = 0.5
+# Where nobody asks whether to stop, as while pictures are made, work is broken off after so long.
+PATIENCE_S = 1.0
 # How PyTorch words it, on the CPU and on a GPU; its exceptions are RuntimeErrors.
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
@@ -57,11 +60,12 @@ class Outcome:
 
 @dataclass
 class Heartbeat:
-    """Tells the store once a second that this process lives; learns whether it should stop."""
+    """Tells the store twice a second that this process lives; learns whether it should stop."""
 
     runs: Runs
     run_id: int
     cancelled: bool = False
+    _is_seen: bool = False
     _done: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Heartbeat:
@@ -75,13 +79,23 @@ class Heartbeat:
         self._done.set()
         self._thread.join()
 
+    def should_stop(self) -> bool:
+        """Whether somebody asked this run to stop; whoever asks here will."""
+        self._is_seen = self.cancelled
+        return self.cancelled
+
     def _beat(self) -> None:
         while not self._done.wait(HEARTBEAT_S):
             try:
-                self.cancelled = self.runs.beat(self.run_id) or self.cancelled
+                asked = self.runs.beat(self.run_id)
             except MnistError as error:
                 # A full disk or a busy database now may be well in a second.
                 print(f"heartbeat: {error}", file=sys.stderr)
+                continue
+            if asked and not self.cancelled:
+                self.cancelled = True
+                if not self._done.wait(PATIENCE_S) and not self._is_seen:
+                    _thread.interrupt_main()
 
 
 def execute(settings: Settings, run_id: int, report: Report | None = None) -> Outcome:
@@ -119,17 +133,32 @@ class _Job:
         self.heartbeat = heartbeat
         self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)
         self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
-        self.last_progress_at = 0.0
+        self.journal = Journal(self.runs, run_id)
 
     def run(self) -> Outcome:
+        try:
+            return self._run()
+        finally:
+            self.journal.close()
+
+    def _run(self) -> Outcome:
+        run = self.runs.get(self.run_id)
+        self.runs.describe(self.run_id, environment(self.config))
+        self.journal.trackers = open_trackers(self.settings, run)
         directories = self.settings.data_dirs()
         dataset.ensure(directories, self.settings.download_to, progress=self.report.on_download)
         data = load_training_data(self.settings)
-        observer = Observer(self._on_step, self._on_epoch, lambda: self.heartbeat.cancelled)
+        journal = self.journal
+        observer = Observer(
+            self._on_step, self._on_epoch, journal.batch, journal.validation, self.heartbeat.should_stop
+        )
         started = time.perf_counter()
         teacher = load_network(self.registry.folder(self.config.teacher)) if self.config.teacher else None
         result = train(self.config, data, observer, checkpoint=self.checkpoint, teacher=teacher)
         elapsed_s = time.perf_counter() - started
+        if result.cancelled:
+            # At once; what is worth keeping is kept afterwards.
+            self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; the best weights so far are being kept")
         self._say("measuring and exporting")
         test = dataset.load(directories, dataset.TEST)
         facts = training_facts(self.config, data, result, elapsed_s)
@@ -142,7 +171,7 @@ class _Job:
         accuracy, promoted = version.metrics["test"]["accuracy"], False
         if result.cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
-            self.runs.finish(self.run_id, RunStatus.CANCELLED, message, version.version)
+            self.runs.amend(self.run_id, message, version.version)
         else:
             decision = gate.admit(self.registry, version.version, actor=f"training {self.run_id}")
             promoted = decision.promoted
@@ -154,16 +183,14 @@ class _Job:
 
     def _on_step(self, progress: StepProgress) -> None:
         self.report.on_step(progress)
-        if time.monotonic() - self.last_progress_at >= PROGRESS_S:
-            self.last_progress_at = time.monotonic()
-            self.runs.add_event(self.run_id, "step", asdict(progress))
+        self.journal.step(progress)
 
     def _on_epoch(self, result: EpochResult) -> None:
-        self.runs.add_event(self.run_id, "epoch", asdict(result))
+        self.journal.epoch(result)
         self.report.on_epoch(result)
 
     def _say(self, text: str) -> None:
-        self.runs.add_event(self.run_id, "message", {"text": text})
+        self.journal.say(text)
         self.report.on_message(text)
 
 

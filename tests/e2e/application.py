@@ -20,7 +20,8 @@ STOP_TIMEOUT_S = 15
 class Application:
     """`python app.py` with folders of its own, from enter to exit."""
 
-    def __init__(self, folder: Path, data_dir: Path) -> None:
+    def __init__(self, folder: Path, data_dir: Path, **environment: str) -> None:
+        self.environment = environment
         self.folder = folder
         self.data_dir = data_dir
         self.url = f"http://127.0.0.1:{_free_port()}"
@@ -33,6 +34,7 @@ class Application:
             MNIST_HOME=str(home),
             MNIST_DATA_DIR=str(self.data_dir),
             XDG_CACHE_HOME=str(self.folder / "cache"),
+            **self.environment,
         )
         with (self.folder / "output.txt").open("w") as output:
             self._process = subprocess.Popen(

@@ -99,3 +99,19 @@ def test_digits_from_templates_are_placed_like_mnists(digits: tuple[torch.Tensor
     assert set(labels.tolist()) == set(range(10))
     again, _ = digit_pool(200, generator(1))
     assert torch.equal(again.float() / 255, pixels)
+
+
+def test_some_slashes_go_far_beyond_the_ring_and_stay_in_the_glyph(digits: tuple[torch.Tensor, torch.Tensor]):
+    zeros = digits[0][digits[1] == 0][:1].repeat(100, 1, 1)
+    changed = styles.add_strokes(zeros, torch.zeros(100, dtype=torch.int64), generator())
+    left, top, right, bottom = ink_boxes(changed).unbind(1)
+    assert (torch.maximum(right - left, bottom - top) <= 23).all()
+    # Where the slash is long, the ring is small, and so there is less ink.
+    ink = changed.sum(dim=(1, 2))
+    assert 0.1 < (ink < 0.75 * ink.max()).float().mean() < 0.9
+
+
+def test_drops_leave_the_digit_where_it_is(digits: tuple[torch.Tensor, torch.Tensor]):
+    splashed = styles._splashes(digits[0], torch.ones(200, 1, 1), generator())
+    assert (splashed >= digits[0]).all()
+    assert (splashed > digits[0]).flatten(1).any(dim=1).all()

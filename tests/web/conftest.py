@@ -17,7 +17,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     app.testing = False  # errors must be answered, not raised
     yield app
-    app.extensions[EXTENSION].store.close()
+    app.extensions[EXTENSION].close()
 
 
 @pytest.fixture

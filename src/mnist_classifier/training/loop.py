@@ -13,7 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +41,11 @@ from mnist_classifier.training.optimisation import parameter_groups, schedule_fa
 
 # How often (in steps) progress is reported and a request to stop is seen.
 REPORT_STEPS = 10
+# So many images of a batch are shown.
+SHOWN_IMAGES = 32
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class StepProgress:
     loss: float
     accuracy: float
     images_per_s: float
+    learning_rate: float
 
 
 @dataclass
@@ -69,6 +78,10 @@ class Observer:
 
     on_step: Callable[[StepProgress], None] = lambda progress: None
     on_epoch: Callable[[EpochResult], None] = lambda result: None
+    # Some images of an epoch's first batch as the network sees them: epoch, (N, 28, 28) in 0..1, labels (N,).
+    on_batch: Callable[[int, Floats, Integers], None] = lambda epoch, pixels, labels: None
+    # How the validation digits were read: epoch, predictions (N,), labels (N,).
+    on_validation: Callable[[int, Integers, Integers], None] = lambda epoch, predictions, labels: None
     should_stop: Callable[[], bool] = lambda: False
 
 
@@ -148,7 +161,7 @@ class Trainer:
             betas=(config.beta1, config.beta2),
             fused=True,
         )
-        self.steps_an_epoch = math.ceil(len(self.labels) / config.batch_size)
+        self.steps_an_epoch = math.ceil(data.an_epoch / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
         self.step = 0
         self.history = History()
@@ -228,12 +241,16 @@ class Trainer:
         self.network.train()
         started = time.perf_counter()
         plain = epoch > self.config.epochs - self.config.plain_epochs
-        order = torch.randperm(len(self.labels), generator=self.generator).to(self.device)
+        order = self.data.order(self.generator).to(self.device)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         seen = 0
         for index, rows in enumerate(torch.split(order, self.config.batch_size), start=1):
-            loss, hits = self._step(rows, plain)
+            pixels, labels = self._batch(rows, plain)
+            if index == 1:
+                some = pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), labels[:SHOWN_IMAGES].cpu().numpy()
+                self.observer.on_batch(epoch, *some)
+            loss, hits = self._step(pixels, labels)
             loss_sum += loss * len(rows)
             correct += hits
             seen += len(rows)
@@ -242,7 +259,7 @@ class Trainer:
         if not self.config.ema_decay:
             self._average(0.0)
         train_s = time.perf_counter() - started
-        validation_loss, validation_accuracy = self._validate()
+        validation_loss, validation_accuracy = self._validate(epoch)
         return EpochResult(
             epoch=epoch,
             epochs=self.config.epochs,
@@ -256,7 +273,7 @@ class Trainer:
             validation_s=time.perf_counter() - started - train_s,
         )
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self, epoch: int) -> tuple[float, float]:
         """Loss and accuracy of the averaged weights; the loss is the one that is trained on.
 
         Against plain labels, a network trained on smoothed ones would seem to
@@ -267,8 +284,9 @@ class Trainer:
         loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
         # Whatever else it knows, accuracy is that of digits.
         digits = labels < DIGITS
-        hits = logits[digits, :DIGITS].argmax(dim=1) == labels[digits]
-        return float(loss), float(hits.double().mean())
+        predictions, labels = logits[digits, :DIGITS].argmax(dim=1), labels[digits]
+        self.observer.on_validation(epoch, predictions.numpy(), labels.numpy())
+        return float(loss), float((predictions == labels).double().mean())
 
     def _report(self, epoch: int, step: int, loss: float, accuracy: float, seen: int, started: float) -> None:
         if not math.isfinite(loss):
@@ -277,18 +295,21 @@ class Trainer:
                 "a smaller learning rate or float32 precision may help"
             )
         speed = seen / (time.perf_counter() - started)
-        self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed))
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed, rate))
         if self.observer.should_stop():
             raise Cancelled
 
-    def _step(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
+    def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
+        """The images of these rows as the network is to see them, and their labels."""
+        pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
+        return (pixels if plain else self.augmentation(pixels, labels, self.generator)), labels
+
+    def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One batch -> (mean loss, number of right answers), both without gradient."""
         rate = self.config.learning_rate * schedule_factor(self.step / self.total_steps, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
-        if not plain:
-            pixels = self.augmentation(pixels, labels, self.generator)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()

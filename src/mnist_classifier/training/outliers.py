@@ -1,6 +1,6 @@
 """Pictures of no digit, generated: what the eleventh class is taught with.
 
-Families: letters and signs, scribbles, lines, parts of digits, digits on top
+Families: letters and signs, closed shapes, scribbles, lines, parts of digits, digits on top
 of each other, several digits side by side, blobs, noise, and digits mirrored
 or turned where that makes no digit.  What a person could take for a digit in
 isolation is left out: to read it as one is no mistake.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw
 from torch import Generator, Tensor
 
 from mnist_classifier.config import GLYPH_SIDE
@@ -30,6 +31,8 @@ MIRRORED, TURNED = (3, 7, 9), (2, 3, 4, 5)
 BREAKABLE = (0, 3, 5)
 # On top of another digit, a one or a seven is a slash or a bar, and a zero is the ring of an eight.
 MIXED = (2, 3, 4, 5, 6, 8, 9)
+# Side of the pictures in which shapes are filled, px.
+FILLED_SIDE = 96
 
 
 def outlier_pool(count: int, generator: Generator, digits: Tensor, labels: Tensor) -> Tensor:
@@ -95,17 +98,63 @@ def _symbol(rng: np.random.Generator) -> list[Points]:
 
 
 def polygons(count: int, source: _Source) -> Tensor:
-    """Closed straight-sided shapes, some with a line or two inside."""
-    return draw_all([drawn_by(_polygon, source.rng) for _ in range(count)])
+    """Closed shapes: straight-sided, some with a line or two inside, boxes with dividers, outlines with notches."""
+    makers = (_polygon, _polygon, _box, _outline)
+    return draw_all([drawn_by(makers[source.rng.integers(len(makers))], source.rng) for _ in range(count)])
+
+
+def _box(rng: np.random.Generator) -> list[Points]:
+    """A frame with two to four lines from side to side."""
+    corners = np.array([[0, 0], [100, 0], [100, 100], [0, 100], [0, 0]]) * rng.uniform((0.8, 0.5), (1.2, 1.2))
+    corners = corners + rng.normal(0, 3, corners.shape)
+    corners[-1] = corners[0]
+    inner = []
+    for _ in range(rng.integers(2, 5)):
+        side, t, u = int(rng.integers(2)), *rng.uniform(0, 1, 2)
+        if rng.random() < 0.6:
+            u = t
+        a, b, c, d = corners[side], corners[side + 1], corners[(side + 3) % 4], corners[side + 2]
+        inner.append(np.stack([a + t * (b - a), c + u * (d - c)]))
+    return [corners, *inner]
+
+
+def _outline(rng: np.random.Generator) -> list[Points]:
+    """A round outline with deep notches or lobes: hearts, leaves, clouds, flowers."""
+    angle = np.linspace(0, 2 * np.pi, 60)
+    if rng.random() < 0.5:
+        notch = rng.uniform(0.5, 0.8)
+        radius = 1 - notch * np.exp(-((np.minimum(angle, 2 * np.pi - angle) / rng.uniform(0.25, 0.5)) ** 2))
+        radius += rng.uniform(0, 0.5) * np.exp(-(((angle - np.pi) / rng.uniform(0.2, 0.4)) ** 2))
+        turn = rng.normal(0, 0.2) if rng.random() < 0.7 else rng.uniform(0, 6.3)
+    else:
+        radius = 1 + rng.uniform(0.35, 0.55) * np.cos(rng.integers(3, 7) * angle)
+        turn = rng.uniform(0, 6.3)
+    points = 50 * (radius * np.stack([np.sin(angle + turn) * rng.uniform(0.8, 1.2), -np.cos(angle + turn)])).T
+    return [points]
 
 
 def _polygon(rng: np.random.Generator) -> list[Points]:
-    corners = int(rng.integers(3, 9))
+    """A triangle or a star; what is round, or has four plain sides, could be a zero."""
+    corners = int(rng.choice((3, 3, 8, 10, 12)))
     angles = np.arange(corners) * 2 * np.pi / corners + rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15, corners)
-    radii = np.where(np.arange(corners) % 2, 1.0, rng.uniform(0.35, 1.0))  # a star, more or less
+    radii = np.where(np.arange(corners) % 2, 1.0, rng.uniform(0.3, 0.55)) if corners > 3 else np.ones(3)
     points = 50 * (radii * np.stack([np.cos(angles) * rng.uniform(0.6, 1.4), np.sin(angles)])).T
     inner = [points[rng.choice(corners, 2, replace=False)] for _ in range(rng.integers(0, 3))]
     return [np.concatenate([points, points[:1]]), *inner]
+
+
+def filled(count: int, source: _Source) -> Tensor:
+    """Triangles, stars, hearts and the like, filled."""
+    side = FILLED_SIDE
+    pictures = np.zeros((count, side, side), np.float32)
+    for picture in pictures:
+        points = (_polygon if source.rng.random() < 0.6 else _outline)(source.rng)[0]
+        low, size = points.min(axis=0), np.ptp(points, axis=0).max()
+        image = Image.new("L", (side, side))
+        corners = (points - low) / size * (side - 16) + 8
+        ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=255)
+        picture[:] = np.asarray(image, np.float32) / 255
+    return _as_glyphs(torch.from_numpy(pictures))
 
 
 def scribbles(count: int, source: _Source) -> Tensor:
@@ -242,15 +291,16 @@ def transformed(count: int, source: _Source) -> Tensor:
 
 # Name: share of the pool, and what makes it.
 FAMILIES: dict[str, tuple[float, Callable[[int, _Source], Tensor]]] = {
-    "characters": (0.42, characters),
+    "characters": (0.40, characters),
     "symbols": (0.12, symbols),
-    "polygons": (0.08, polygons),
+    "polygons": (0.11, polygons),
+    "filled": (0.03, filled),
     "scribbles": (0.12, scribbles),
-    "lines": (0.07, lines),
+    "lines": (0.08, lines),
     "fragments": (0.04, fragments),
     "mixtures": (0.02, mixtures),
     "clusters": (0.12, clusters),
-    "blobs": (0.05, blobs),
+    "blobs": (0.04, blobs),
     "noise": (0.005, noise),
     "transformed": (0.05, transformed),
 }

@@ -18,21 +18,21 @@ from mnist_classifier.preprocess import BOX_LEVEL, BOX_SIDE
 EDGE_PX = 1.0
 
 
-def draw_segments(segments: Tensor, width_px: Tensor) -> Tensor:
+def draw_segments(segments: Tensor, width_px: Tensor, *, side: int = GLYPH_SIDE) -> Tensor:
     """Draw round-ended segments.
 
     segments: (N, S, 4) from x, y to x, y; NaN where there is none.
-    width_px: (N,) width of each picture's pen.  Returns (N, 28, 28) in 0..1.
+    width_px: (N,) width of each picture's pen.  Returns (N, side, side) in 0..1.
     """
-    centres = torch.arange(GLYPH_SIDE) + 0.5
+    centres = torch.arange(side) + 0.5
     x, y = centres.view(1, 1, 1, -1), centres.view(1, 1, -1, 1)
     x0, y0, x1, y1 = (segments[..., i, None, None] for i in range(4))  # (N, S, 1, 1)
     along_x, along_y = x1 - x0, y1 - y0
     length = (along_x.square() + along_y.square()).clamp(min=1e-6)
     # How far along the segment the nearest point lies.
     part = (((x - x0) * along_x + (y - y0) * along_y) / length).clamp(0, 1)
-    distance = torch.hypot(x - x0 - part * along_x, y - y0 - part * along_y)  # (N, S, 28, 28)
-    nearest = distance.nan_to_num(GLYPH_SIDE).amin(dim=1)
+    distance = torch.hypot(x - x0 - part * along_x, y - y0 - part * along_y)  # (N, S, side, side)
+    nearest = distance.nan_to_num(side).amin(dim=1)
     return ((width_px.view(-1, 1, 1) / 2 - nearest) / EDGE_PX + 0.5).clamp(0, 1)
 
 

@@ -11,12 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from mnist_classifier.config import GLYPH_SIDE
+from mnist_classifier.preprocess import BOX_SIDE
 from mnist_classifier.training.strokes import change_width, draw_segments, fit_like_preprocessing, ink_boxes
 
 # Pens of 10 to 28 px on a 280 px canvas leave strokes of 0.8 to 5 px in the
 # glyph; MNIST's are about 2.5 px wide.
 WIDTH_CHANGE_PX = (-1.4, 2.8)
 NEVER = float("nan")
+# Room for strokes around a glyph, px.
+MARGIN = 18
+# Blur, noise, speckles, drops, fog, stripes: parts of the images that are spoilt so, summed up.
+SPOILING_SHARES = torch.tensor([0.32, 0.45, 0.54, 0.74, 0.86, 1.0])
 
 
 def add_strokes(pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
@@ -33,9 +39,16 @@ def add_strokes(pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
     changed = (~segments.isnan()).any(dim=2).any(dim=1).nonzero()[:, 0]
     if not len(changed):
         return pixels
-    drawn = draw_segments(segments[changed], stroke_width(pixels[changed]))
+    own, pen = pixels[changed], stroke_width(pixels[changed])
+    # There is room for strokes that leave the glyph.
+    drawn = draw_segments(segments[changed] + MARGIN, pen, side=GLYPH_SIDE + 2 * MARGIN)
+    marked = torch.maximum(F.pad(own, (MARGIN,) * 4), drawn)
+    left, top, right, bottom = ink_boxes(marked).unbind(1)
+    zoom = torch.maximum(right - left, bottom - top) / BOX_SIDE
+    # The larger what is drawn, the more its strokes shrink with it; a pen stays as wide as it is.
+    lost = pen * (1 - 1 / zoom.clamp(min=1)) * _uniform(len(changed), 0, 1.2, generator)
     result = pixels.clone()
-    result[changed] = fit_like_preprocessing(torch.maximum(pixels[changed], drawn))
+    result[changed] = change_width(fit_like_preprocessing(marked), lost.clamp(max=2.5))
     return result
 
 
@@ -53,14 +66,19 @@ def _slashes(pixels: Tensor, boxes: Tensor, generator: Generator) -> Tensor:
     left, top, right, bottom = boxes.unbind(1)
     x, y = (left + right) / 2 + _normal(count, 0.6, generator), (top + bottom) / 2 + _normal(count, 0.6, generator)
     kind = torch.rand(count, generator=generator)
-    # From inside the hole to far beyond the ring.
+    # From inside the hole to beyond the ring.
     reach = _uniform(count, 0.45, 1.25, generator)
     dx, dy = (right - left) / 2 * reach, -(bottom - top) / 2 * reach * _uniform(count, 0.6, 1.0, generator)
+    # The narrower the ring, the steeper it is drawn.
+    dx = torch.maximum(dx, (bottom - top) * 0.08)
     dy = torch.where(kind > 0.85, -dy, dy)
     dy = torch.where(kind > 0.92, dy * 0.1, dy)
     dot = kind > 0.96
     dx, dy = torch.where(dot, 0.3, dx), torch.where(dot, 0.3, dy)
-    return _padded(torch.stack([x - dx, y - dy, x + dx, y + dy], dim=1))
+    # One in three goes on far beyond it, on either side as it likes.
+    is_long = (torch.rand(count, generator=generator) < 0.35) & ~dot
+    before, after = (1 + is_long * _uniform(count, 0.0, 1.6, generator) for _ in range(2))
+    return _padded(torch.stack([x - before * dx, y - before * dy, x + after * dx, y + after * dy], dim=1))
 
 
 def _hooks_and_feet(pixels: Tensor, boxes: Tensor, generator: Generator) -> Tensor:
@@ -130,12 +148,12 @@ def vary_width(pixels: Tensor, generator: Generator) -> Tensor:
 
 
 def spoil(pixels: Tensor, generator: Generator) -> Tensor:
-    """(N, 28, 28) in 0..1, each spoilt in one way: blurred, noisy, speckled, fogged, or striped."""
+    """(N, 28, 28) in 0..1, each spoilt in one way: blurred, noisy, speckled, splashed, fogged, or striped."""
     count, height, width = pixels.shape
-    kind = torch.randint(5, (count,), generator=generator)
+    kind = torch.bucketize(torch.rand(count, generator=generator), SPOILING_SHARES)
     strength = torch.rand(count, 1, 1, generator=generator)
     spoilt = pixels.clone()
-    for number, way in enumerate((_blur, _noise, _speckles, _fog, _stripes)):
+    for number, way in enumerate((_blur, _noise, _speckles, _splashes, _fog, _stripes)):
         rows = (kind == number).nonzero()[:, 0]
         if len(rows):
             spoilt[rows] = way(pixels[rows], strength[rows], generator)
@@ -144,7 +162,7 @@ def spoil(pixels: Tensor, generator: Generator) -> Tensor:
 
 def _blur(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
     """Round, or along one direction as by a moving hand."""
-    if torch.rand((), generator=generator) < 0.4:
+    if torch.rand((), generator=generator) < 0.35:
         blurred = pixels[:, None]
         for _ in range(2):
             blurred = F.avg_pool2d(F.pad(blurred, (1, 1, 1, 1)), 3, stride=1)
@@ -175,13 +193,23 @@ def _noise(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
 
 
 def _speckles(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
-    """Single pixels, lit or put out, or larger splashes."""
-    if torch.rand((), generator=generator) < 0.5:
-        hit = torch.rand(pixels.shape, generator=generator) < 0.15 * strength
-        return torch.where(hit, torch.rand(pixels.shape, generator=generator).round(), pixels)
-    drops = (torch.rand(pixels.shape, generator=generator) < 0.03 * strength).float()[:, None]
-    splashes = F.avg_pool2d(F.pad(F.max_pool2d(F.pad(drops, (1, 1, 1, 1)), 3, stride=1), (1, 1, 1, 1)), 3, stride=1)
-    return torch.maximum(pixels, (splashes[:, 0] * 1.6).clamp(max=1))
+    """Single pixels, lit or put out."""
+    hit = torch.rand(pixels.shape, generator=generator) < 0.15 * strength
+    return torch.where(hit, torch.rand(pixels.shape, generator=generator).round(), pixels)
+
+
+def _splashes(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:
+    """One to ten round drops of ink."""
+    count, size = len(pixels), pixels.shape[1]
+    places = torch.rand(count, 10, 2, generator=generator) * size
+    radii = 0.4 + 1.2 * torch.rand(count, 10, generator=generator)
+    radii = radii.where(torch.rand(count, 10, generator=generator) < 0.1 + 0.9 * strength[:, 0], torch.tensor(-1.0))
+    position = torch.arange(size) + 0.5
+    dx = position - places[..., :1]  # (N, 10, size)
+    dy = position - places[..., 1:]
+    distance = torch.hypot(dx[:, :, None, :], dy[:, :, :, None])
+    drops = (radii[..., None, None] + 0.5 - distance).clamp(0, 1).amax(dim=1)
+    return torch.maximum(pixels, drops)
 
 
 def _fog(pixels: Tensor, strength: Tensor, generator: Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -146,6 +147,32 @@ def renew_report(folder: Path, data: TrainingData, test: dataset.Images) -> dict
     write_report(folder, manifest, report)
     write_manifest(folder, manifest)
     return renew_card(folder)
+
+
+def environment(config: TrainConfig) -> dict[str, Any]:
+    """What a training runs on: device, libraries, data, code.  Raises InvalidConfig for a device that is not there."""
+    device = choose_device(config.device)
+    return {
+        "device": device.type,
+        "precision": str(choose_precision(config.precision, device)).removeprefix("torch."),
+        "threads": config.threads or torch.get_num_threads(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "libraries": libraries(),
+        "data_sha256": dataset.DATA_CHECKSUMS,
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit that this package's checkout stands at; None outside of one."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, encoding="utf-8", timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
 
 
 def libraries() -> dict[str, str]:

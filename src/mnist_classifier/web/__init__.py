@@ -14,6 +14,7 @@ from mnist_classifier.store import Store
 from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
+from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
 
 
@@ -36,12 +37,16 @@ def create_app(settings: Settings) -> Flask:
     # A form field may be as large as the body: a base64 image is one.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    jobs = Jobs(settings, runs)
+    jobs.dispatch()
     app.extensions[EXTENSION] = Services(
         settings=settings,
         store=store,
         registry=registry,
         runs=runs,
-        jobs=Jobs(settings, runs),
+        jobs=jobs,
+        # A stream holds a thread: the other half is for everything else.
+        streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2)),
         model=ServedModel(registry),
         test_set=test_set,
         comparisons=Comparisons(registry, load),

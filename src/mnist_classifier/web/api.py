@@ -67,7 +67,7 @@ def model_status() -> Response:
         version = room.model.current().version
     except MnistError:
         version = None
-    last = next((run for run in room.runs.recent() if run.status.is_final), None)
+    last = room.runs.last_finished()
     state = "training" if active else "ready" if version else "no_model"
     return jsonify(
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from mnist_classifier.recipes import RECIPES
+from mnist_classifier.web.views import train_config
 
 blueprint = Blueprint("pages", __name__)
 
@@ -24,7 +25,7 @@ def mnist() -> str:
 @blueprint.get("/training")
 def training() -> str:
     """Start trainings and watch them."""
-    return render_template("training.html")
+    return render_template("training.html", config=train_config())
 
 
 @blueprint.get("/models")

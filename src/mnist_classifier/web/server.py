@@ -30,6 +30,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with contextlib.closing(open_port(settings.host, settings.port, strict=strict_port)) as listener:
         app = create_app(settings)
         services = app.extensions[EXTENSION]
@@ -40,6 +41,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             threads=settings.server_threads,
             max_request_body_size=max(SERVER_BODY_LIMIT, settings.max_body_bytes),
             ident=None,
+            channel_request_lookahead=1,  # tells a stream that nobody listens any more
         )
         print(_banner(settings, listener), flush=True)
         try:
@@ -49,7 +51,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             active = services.runs.active()
             if active is not None:
                 print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
-            services.store.close()
+            services.close()
 
 
 def _load_model(model: ServedModel) -> None:

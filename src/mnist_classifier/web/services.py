@@ -13,6 +13,7 @@ from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.web.serving import ServedModel
+from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
 
 EXTENSION = "mnist-classifier"
@@ -27,9 +28,16 @@ class Services:
     registry: Registry
     runs: Runs
     jobs: Jobs
+    streams: Streams
     model: ServedModel
     test_set: TestSet
     comparisons: Comparisons
+
+    def close(self) -> None:
+        """End what goes on in threads, and leave the database."""
+        self.streams.close()
+        self.jobs.close()
+        self.store.close()
 
 
 def services() -> Services:

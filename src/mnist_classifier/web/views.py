@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.recipes import RECIPES
 from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -72,8 +75,31 @@ def run(value: Run) -> dict[str, Any]:
         "status": value.status.value,
         "message": value.message,
         "model_version": value.model_version,
+        "recipe": value.config.get("recipe"),
+        "seed": value.config.get("seed"),
+        "planned_epochs": value.config.get("epochs"),
+        "summary": value.summary,
         "created_at": value.created_at.isoformat(),
+        "started_at": value.started_at and value.started_at.isoformat(),
         "finished_at": value.finished_at and value.finished_at.isoformat(),
+    }
+
+
+def event(value: RunEvent) -> dict[str, Any]:
+    """One line of a run's log."""
+    return {"id": value.sequence, "kind": value.kind, "at": value.at.isoformat(), "data": value.data}
+
+
+def train_config() -> dict[str, Any]:
+    """The fields of TrainConfig as a form shows them, and what each recipe sets."""
+    return {
+        "fields": [
+            {"name": spec.name, "default": spec.default, "type": type(spec.default).__name__, **spec.metadata}
+            for spec in dataclasses.fields(TrainConfig)
+        ],
+        "recipes": [
+            {"name": name, "summary": recipe.summary, "values": dict(recipe.values)} for name, recipe in RECIPES.items()
+        ],
     }
 
 

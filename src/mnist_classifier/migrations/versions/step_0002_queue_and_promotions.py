@@ -10,7 +10,9 @@ down_revision = "0001"
 def upgrade() -> None:
     """Add columns and a table."""
     op.add_column("runs", sa.Column("claimed_at", sa.DateTime))
+    op.execute("UPDATE runs SET claimed_at = created_at")  # there was no queue
     op.add_column("runs", sa.Column("environment", sa.JSON))
+    op.add_column("runs", sa.Column("summary", sa.JSON))
     op.add_column("model_versions", sa.Column("note", sa.Text, nullable=False, server_default=""))
     op.add_column("model_versions", sa.Column("deleted_at", sa.DateTime))
     op.create_table(

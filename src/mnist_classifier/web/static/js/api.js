@@ -27,6 +27,13 @@
  *   validation_accuracy?: number | null, images_per_s?: number | null, eta_s?: number | null, message?: string
  * }} Training
  * @typedef {{run_id: number, status: string, message?: string, model_version?: number | null}} LastRun
+ * @typedef {{
+ *   run_id: number, status: string, message: string, model_version: number | null, recipe: string | null,
+ *   seed: number | null, planned_epochs: number | null, created_at: string, started_at: string | null, finished_at: string | null,
+ *   summary: {epoch: number, validation_accuracy: number, validation_loss: number} | null
+ * }} Run
+ * @typedef {{config: Record<string, unknown>, environment: Record<string, any> | null, epochs: any[]}} RunDetails
+ * @typedef {{id: number, kind: string, at: string, data: any}} RunEvent
  * @typedef {{status: string, model: Model | null, training: Training | null, last_run?: LastRun | null}} Status
  * @typedef {{index: number, label: number, image: string}} TestImage
  * @typedef {{status: "ready" | "missing" | "downloading" | "failed", fraction?: number | null, message?: string}} Dataset
@@ -156,6 +163,31 @@ export function retrain(config) {
 /** @param {number} runId */
 export function cancelRun(runId) {
   return request(`/api/runs/${runId}/cancel`, { method: "POST" });
+}
+
+/** @param {string} search @returns {Promise<{runs: Run[], next: string | null}>} */
+export function runs(search = "") {
+  return request(`/api/runs?${new URLSearchParams({ limit: "25", search })}`);
+}
+
+/** @param {number} runId @returns {Promise<any>}  a Run with RunDetails */
+export function getRun(runId) {
+  return request(`/api/runs/${runId}`);
+}
+
+/** Queue a training. @param {Record<string, unknown>} config @returns {Promise<Run>} */
+export function submitRun(config) {
+  return request("/api/runs", { method: "POST", json: config });
+}
+
+/** @param {number} runId */
+export function resumeRun(runId) {
+  return request(`/api/runs/${runId}/resume`, { method: "POST" });
+}
+
+/** @param {number} runId @param {number} after @returns {Promise<{run: Run, events: RunEvent[]}>} */
+export function runEvents(runId, after) {
+  return request(`/api/runs/${runId}/events?after=${after}`);
 }
 
 /** @param {AbortSignal} [signal] @returns {Promise<TestImage>} */

@@ -1,0 +1,90 @@
+"""Other tools that may follow a run, where they are installed: TensorBoard and MLflow.
+
+Their packages are imported only when they are asked for (`--log-to`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from mnist_classifier.config import TRACKERS, Settings
+from mnist_classifier.errors import TrackerUnavailable
+from mnist_classifier.records import EpochResult, Run
+
+
+class Tracker(Protocol):
+    """Somebody who is told of every epoch."""
+
+    def epoch(self, result: EpochResult) -> None:
+        """Take the figures of an epoch."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class TensorBoard:
+    """Event files in the folder `tensorboard/run-N` of the logs: `tensorboard --logdir logs/tensorboard`."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder / "tensorboard" / f"run-{run.id}"))
+        self._writer.add_text("config", "\n".join(f"- {name}: {value}" for name, value in run.config.items()))
+
+    def epoch(self, result: EpochResult) -> None:
+        """Take the figures of an epoch."""
+        for name, value in figures(result).items():
+            self._writer.add_scalar(name, value, result.epoch)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+
+class MLflow:
+    """A run in MLflow's store; MLFLOW_TRACKING_URI says where, the default is the folder `mlflow` of the logs."""
+
+    def __init__(self, folder: Path, run: Run) -> None:
+        import mlflow
+
+        self._client: Any = mlflow.MlflowClient()
+        if not mlflow.is_tracking_uri_set():
+            path = folder / "mlflow.db"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{path.as_posix()}")
+        experiment = self._client.get_experiment_by_name("mnist-classifier")
+        experiment_id = experiment.experiment_id if experiment else self._client.create_experiment("mnist-classifier")
+        self._run_id = self._client.create_run(experiment_id, run_name=f"run-{run.id}").info.run_id
+        for name, value in run.config.items():
+            self._client.log_param(self._run_id, name, value)
+
+    def epoch(self, result: EpochResult) -> None:
+        """Take the figures of an epoch."""
+        for name, value in figures(result).items():
+            self._client.log_metric(self._run_id, name, value, step=result.epoch)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._client.set_terminated(self._run_id)
+
+
+def figures(result: EpochResult) -> Mapping[str, float]:
+    """The numbers of an epoch that change from one to the next."""
+    return {name: value for name, value in asdict(result).items() if name not in ("epoch", "epochs")}
+
+
+def open_trackers(settings: Settings, run: Run) -> list[Tracker]:
+    """The tools that the settings name.  Raises TrackerUnavailable for one that is not installed."""
+    kinds: dict[str, type[TensorBoard] | type[MLflow]] = dict(zip(TRACKERS, (TensorBoard, MLflow), strict=True))
+    if not settings.log_to:
+        return []
+    try:
+        return [kinds[settings.log_to](settings.logs_dir, run)]
+    except ModuleNotFoundError as error:
+        raise TrackerUnavailable(
+            f"--log-to {settings.log_to} needs {error.name}, which is not installed: pip install {settings.log_to}"
+        ) from error

@@ -1,0 +1,169 @@
+// @ts-check
+/**
+ * The page of trainings: one run live, others over it, the history, the form.
+ * What is shown stands in the address: ?run=7&with=5,6
+ *
+ * @typedef {import("./api.js").Run} Run
+ * @typedef {import("./api.js").RunEvent} RunEvent
+ * @typedef {import("./run-state.js").RunState} RunState
+ */
+
+import * as api from "./api.js";
+import { element } from "./dom.js";
+import { Charts } from "./run-charts.js";
+import { followRun } from "./run-feed.js";
+import { RunForm } from "./run-form.js";
+import { RunHistory } from "./run-history.js";
+import { emptyState, withEvent } from "./run-state.js";
+import { isOver, RunView } from "./run-view.js";
+import { messageOf, showToast } from "./toast.js";
+
+// A cancelled run learns a little later which version has its best weights.
+const AFTERTHOUGHT_MS = 4_000;
+const HISTORY_MS = 10_000;
+
+const view = new RunView();
+const charts = new Charts();
+const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: (ids) => overlayRuns(ids) });
+const form = new RunForm(JSON.parse(element("training-page", HTMLElement).dataset.recipes ?? "[]"), (id) => {
+  open(id, []);
+  history.load();
+});
+
+/** @type {Run | null} */
+let run = null;
+let state = emptyState();
+/** Runs whose curves lie under that of the run. @type {Map<number, RunState>} */
+const others = new Map();
+let stopFollowing = () => {};
+
+/**
+ * Show a run.
+ * @param {number} id
+ * @param {number[]} beside
+ * @param {boolean} [isNew]  whether the address is to say so
+ */
+async function open(id, beside, isNew = true) {
+  stopFollowing();
+  others.clear();
+  state = emptyState();
+  view.clear();
+  if (isNew) writeAddress(id, beside);
+  history.mark(id, beside);
+  try {
+    const details = await api.getRun(id);
+    run = details;
+    view.showRun(details);
+    view.showState(details, state);
+    view.showFacts(details.config, details.environment);
+  } catch (error) {
+    run = null;
+    return view.showNothing(messageOf(error));
+  }
+  form.showBusy(!isOver(run));
+  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: (works) => view.showConnection(works) });
+  overlayRuns(beside, false);
+}
+
+/** @param {RunEvent[]} events */
+function takeEvents(events) {
+  state = events.reduce(withEvent, state);
+  if (run === null) return;
+  if (events.some(({ kind }) => kind === "status" || kind === "message")) refresh();
+  draw();
+}
+
+/** @param {Run} ended */
+function takeEnd(ended) {
+  const wasOver = run !== null && isOver(run);
+  run = ended;
+  view.showRun(ended);
+  draw();
+  form.showBusy(false);
+  history.load();
+  if (!wasOver) showToast("run", `Run ${ended.run_id} ${ended.status}. ${ended.message}`, ended.status === "succeeded" ? "good" : "info");
+  if (ended.status === "cancelled" && ended.model_version === null) window.setTimeout(refresh, AFTERTHOUGHT_MS);
+}
+
+async function refresh() {
+  const id = run?.run_id;
+  if (id === undefined) return;
+  try {
+    const details = await api.getRun(id);
+    if (run?.run_id !== id) return;
+    run = details;
+    view.showRun(details);
+    view.showFacts(details.config, details.environment);
+    draw();
+  } catch {
+    view.showConnection(false);
+  }
+}
+
+function draw() {
+  if (run === null) return;
+  view.showState(run, state);
+  charts.draw([{ id: run.run_id, state }, ...[...others].map(([id, state]) => ({ id, state }))]);
+}
+
+/** @param {number[]} ids @param {boolean} [isNew] */
+async function overlayRuns(ids, isNew = true) {
+  if (run === null) return;
+  const current = run.run_id;
+  const wanted = ids.filter((id) => id !== current);
+  if (isNew) writeAddress(current, wanted);
+  history.mark(current, wanted);
+  for (const id of others.keys()) if (!wanted.includes(id)) others.delete(id);
+  for (const id of wanted.filter((id) => !others.has(id))) {
+    try {
+      const { epochs } = await api.getRun(id);
+      if (run?.run_id === current) others.set(id, { ...emptyState(), epochs });
+    } catch (error) {
+      showToast("overlay", messageOf(error));
+    }
+  }
+  draw();
+}
+
+/** @param {number} id @param {number[]} beside */
+function writeAddress(id, beside) {
+  const query = new URLSearchParams({ run: String(id), ...(beside.length > 0 ? { with: beside.join(",") } : {}) });
+  window.history.pushState(null, "", `?${query}`);
+}
+
+/** @returns {{id: number, beside: number[]}} */
+function readAddress() {
+  const query = new URLSearchParams(window.location.search);
+  const beside = (query.get("with") ?? "").split(",").map(Number).filter((id) => id > 0);
+  return { id: Number(query.get("run")), beside };
+}
+
+/** @param {"cancelRun" | "resumeRun"} action */
+async function act(action) {
+  const id = run?.run_id;
+  if (id === undefined) return;
+  try {
+    await api[action](id);
+    if (action === "resumeRun") await open(id, [...others.keys()], false);
+    else await refresh();
+    history.load();
+  } catch (error) {
+    showToast("run", messageOf(error));
+  }
+}
+
+async function begin() {
+  const { id, beside } = readAddress();
+  const runs = await history.load();
+  const first = runs.find((run) => !isOver(run)) ?? runs[0];
+  form.showBusy(runs.some((run) => !isOver(run)));
+  if (id > 0) await open(id, beside, false);
+  else if (first) await open(first.run_id, [], false);
+  else view.showNothing("Choose a recipe and start the first.");
+}
+
+element("run-cancel", HTMLButtonElement).addEventListener("click", () => act("cancelRun"));
+element("run-resume", HTMLButtonElement).addEventListener("click", () => act("resumeRun"));
+window.addEventListener("popstate", begin);
+window.setInterval(() => document.hidden || history.load(), HISTORY_MS);
+begin();

@@ -1,0 +1,127 @@
+"""The page of trainings: start, watch, break off, compare."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from application import Application
+from playwright.sync_api import Browser, expect
+from visitor import FAILED_REQUEST, Visitor
+
+from conftest import Visit
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+TRAINING_TIMEOUT_MS = 120_000
+QUICK = {"epochs": "3", "train_images": "3000"}
+LONG = {"epochs": "900", "train_images": "3000", "patience": "0"}
+
+
+@pytest.fixture
+def running(tmp_path: Path, browser: Browser, data_dir: Path) -> Iterator[Application]:
+    """An application of its own, that a test may stop."""
+    with Application(tmp_path, data_dir) as application:
+        yield application
+
+
+def fill(visitor: Visitor, recipe: str, values: dict[str, str]) -> None:
+    visitor.find("config-recipe").select_option(recipe)
+    visitor.page.get_by_text("All settings").click()
+    for name, value in values.items():
+        visitor.find(f"config-{name}").fill(value)
+
+
+def start(visitor: Visitor, recipe: str, values: dict[str, str]) -> None:
+    fill(visitor, recipe, values)
+    visitor.find("run-start").click()
+
+
+def get(application: Application, path: str) -> Any:
+    with urllib.request.urlopen(application.url + path, timeout=20) as reply:
+        return json.load(reply)
+
+
+def test_a_training_is_started_watched_and_found_again(running: Application, visit: Visit):
+    visitor = visit("/training", at=running)
+    expect(visitor.find("run-message")).to_have_text("Choose a recipe and start the first.")
+    start(visitor, "lightning", QUICK)
+    expect(visitor.find("run-heading")).to_have_text("Run 1: lightning")
+    expect(visitor.find("batch-figure")).to_be_visible(timeout=TRAINING_TIMEOUT_MS)
+    expect(visitor.find("run-status")).to_have_text("succeeded", timeout=TRAINING_TIMEOUT_MS)
+    expect(visitor.find("run-epoch")).to_have_text("3 of 3")
+    expect(visitor.find("confusion-epoch")).to_have_text("3")
+    expect(visitor.page.locator("#chart-loss canvas")).to_be_visible()
+    # All of it is there again, from the address alone.
+    again = visit("/training?run=1", at=running)
+    expect(again.find("run-epoch")).to_have_text("3 of 3")
+    expect(again.find("history").get_by_role("row")).to_have_count(1)
+    again.page.get_by_text("Log", exact=True).click()
+    expect(again.find("run-log")).to_contain_text("Epoch 2 of 3 is done")
+    with again.page.expect_download() as download:
+        again.page.get_by_text("Download CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0].startswith("event,at,")
+    assert sum(line.startswith("epoch,") for line in lines) == 3
+
+
+def test_a_restart_of_the_server_loses_no_point(running: Application, visit: Visit):
+    visitor = visit("/training", at=running)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    start(visitor, "lightning", LONG)
+    expect(visitor.find("confusion-figure")).to_be_visible(timeout=TRAINING_TIMEOUT_MS)
+    running.stop()
+    expect(visitor.find("run-connection")).to_contain_text("Trying again")
+    running.__enter__()
+    expect(visitor.find("run-connection")).to_be_hidden(timeout=TRAINING_TIMEOUT_MS)
+    expect(visitor.find("run-status")).to_have_text("running")
+    visitor.find("run-cancel").click()
+    expect(visitor.find("run-status")).to_have_text("cancelled", timeout=TRAINING_TIMEOUT_MS)
+    epochs = [event for event in get(running, "/api/runs/1/events.json")["events"] if event["kind"] == "epoch"]
+    assert [event["data"]["epoch"] for event in epochs] == list(range(1, len(epochs) + 1))
+    expect(visitor.find("run-epoch")).to_have_text(f"{len(epochs)} of 900")
+    expect(visitor.find("run-message")).to_contain_text("version 1", timeout=TRAINING_TIMEOUT_MS)
+
+
+def test_a_second_training_waits_and_curves_lie_over_each_other(running: Application, visit: Visit):
+    visitor = visit("/training", at=running)
+    start(visitor, "lightning", LONG)
+    expect(visitor.find("run-status")).to_have_text("running", timeout=TRAINING_TIMEOUT_MS)
+    expect(visitor.find("run-start")).to_have_text("Queue training")
+    for name, value in {**QUICK, "patience": ""}.items():
+        visitor.find(f"config-{name}").fill(value)
+    visitor.find("run-start").click()
+    expect(visitor.find("run-status")).to_have_text("queued")
+    expect(visitor.find("run-message")).to_contain_text("waits until")
+    visitor.page.get_by_role("button", name="Open run 1").click()
+    expect(visitor.find("run-status")).to_have_text("running")
+    visitor.find("run-cancel").click()
+    visitor.page.get_by_role("button", name="Open run 2").click()
+    expect(visitor.find("run-status")).to_have_text("succeeded", timeout=TRAINING_TIMEOUT_MS)
+    visitor.page.get_by_label("Show the curves of run 1").check()
+    expect(visitor.page.locator("#chart-loss .u-legend")).to_contain_text("Run 1")
+    assert "with=1" in visitor.page.url
+
+
+def test_a_value_out_of_its_range_is_refused_at_its_field(running: Application, visit: Visit):
+    visitor = visit("/training", at=running)
+    start(visitor, "classic", {"epochs": "0"})
+    expect(visitor.find("run-error")).to_contain_text("epochs")
+    expect(visitor.find("config-epochs")).to_be_focused()
+    visitor.find("config-recipe").select_option("lightning")
+    expect(visitor.find("config-batch_size")).to_have_attribute("placeholder", "192")
+
+
+def test_without_a_place_for_streams_the_page_asks_now_and_then(
+    tmp_path: Path, browser: Browser, data_dir: Path, visit: Visit
+):
+    with Application(tmp_path, data_dir, MNIST_MAX_STREAMS="0") as crowded:
+        visitor = visit("/training", at=crowded)
+        visitor.expected_errors = (FAILED_REQUEST,)
+        start(visitor, "lightning", QUICK)
+        expect(visitor.find("run-status")).to_have_text("succeeded", timeout=TRAINING_TIMEOUT_MS)
+        expect(visitor.find("run-epoch")).to_have_text("3 of 3")
