@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from mnist_classifier.config import Settings
+from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -28,6 +29,7 @@ class Services:
     jobs: Jobs
     model: ServedModel
     test_set: TestSet
+    explorer: Explorer
 
 
 def services() -> Services:

@@ -1,0 +1,30 @@
+"""Looking into a model: what it says of a whole split, what it gets wrong, and why.
+
+    explorer = Explorer(settings, registry)
+    answers = explorer.answers(version, "test")
+    explanation = explorer.explain(version, glyph)
+
+Everything is computed when it is first asked for, from the MNIST files and the
+model's ONNX graph, and nothing is written.  Memory, once all has been asked
+for: 43 MB for the images that networks train on, 12 MB for the two splits,
+half a MB for each of at most four sets of answers, and two networks.
+"""
+
+from mnist_classifier.explore.answers import Answers, Show
+from mnist_classifier.explore.explorer import Explanation, Explorer
+from mnist_classifier.explore.neighbours import Neighbour
+from mnist_classifier.explore.saliency import Saliency
+from mnist_classifier.explore.splits import SPLITS, TEST, VALIDATION, Part
+
+__all__ = [
+    "SPLITS",
+    "TEST",
+    "VALIDATION",
+    "Answers",
+    "Explanation",
+    "Explorer",
+    "Neighbour",
+    "Part",
+    "Saliency",
+    "Show",
+]
