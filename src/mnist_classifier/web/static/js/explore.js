@@ -80,7 +80,7 @@ async function showSummary() {
   if (found === STALE) return;
   root.removeAttribute("aria-busy");
   setState("ready", "");
-  hideToast("summary");
+  hideToast("explore");
   notice.hide();
   showFigures(element("explore-figures", HTMLElement), found);
   showClasses(element("per-class", HTMLElement), found, asked);
@@ -92,7 +92,6 @@ async function showImages() {
   gallery.showBusy(asked);
   const found = await loads.images.run((signal) => api.images(asked, signal));
   if (found === STALE) return;
-  hideToast("images");
   gallery.show(found, { ...asked, image: null, digit: null });
   if (view.image !== null) inspector.showAround(view, gallery.around(view.image));
 }
@@ -103,7 +102,6 @@ async function showImage() {
   inspector.showAround(asked, gallery.around(asked.image ?? -1));
   const found = await loads.image.run((signal) => api.image(asked, signal));
   if (found === STALE) return;
-  hideToast("image");
   inspector.show(found, asked);
 }
 
@@ -116,15 +114,15 @@ function closeImage() {
 
 /** @param {keyof typeof loads} part @param {unknown} error */
 function fail(part, error) {
-  root.removeAttribute("aria-busy");
-  gallery.showIdle();
+  if (part === "summary") root.removeAttribute("aria-busy");
+  if (part === "images") gallery.showFailed();
   const message = messageOf(error);
   if (error instanceof ApiError && error.code === "data_missing") {
     setState("missing", "");
     closeImage();
     return notice.showMissing();
   }
-  showToast(part, message);
+  showToast("explore", message);
   if (part === "image") inspector.showError(message);
   else if (root.dataset.state !== "ready" || part === "summary") setState("error", message);
 }
@@ -148,7 +146,7 @@ async function showChoices() {
     version.replaceChildren(new Option(`In production: version ${production} (${name})`, "production"), ...options);
     version.value = view.version;
   } catch (error) {
-    showToast("choices", messageOf(error));
+    showToast("explore", messageOf(error));
   }
 }
 

@@ -40,8 +40,10 @@ export function describeCell(images, label, prediction) {
 export function neighbourOf(confusion, [label, prediction], key) {
   const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key];
   if (move === undefined) return null;
-  for (let row = label + move[0], column = prediction + move[1]; confusion[row]?.[column] !== undefined; row += move[0], column += move[1])
+  const [down, right] = move;
+  for (let row = label + down, column = prediction + right; confusion[row]?.[column] !== undefined; row += down, column += right) {
     if (confusion[row][column] > 0) return [row, column];
+  }
   return null;
 }
 
@@ -59,10 +61,18 @@ export class ConfusionMatrix {
   /** @param {number[][]} confusion @param {View} view */
   show(confusion, view) {
     this.#confusion = confusion;
-    const head = make("tr", {}, make("th", { text: "Label" }), ...DIGITS.map((digit) => heading("col", digit, `Everything read as ${digit}`, step(view, { show: "all", label: null, prediction: digit }))));
-    const rows = DIGITS.map((label) => make("tr", {}, heading("row", label, `Errors of label ${label}`, step(view, { show: "errors", label, prediction: null })), ...DIGITS.map((prediction) => this.#cell(label, prediction, view))));
-    const caption = make("caption", { className: "visually-hidden", text: "Images by label (rows) and by what they were read as (columns)" });
-    this.#root.replaceChildren(make("table", { className: "matrix" }, caption, make("thead", {}, head), make("tbody", {}, ...rows)));
+    const columns = DIGITS.map((digit) => {
+      const wrongly = step(view, { show: "errors", label: null, prediction: digit });
+      return heading("col", digit, `Errors that were read as ${digit}`, wrongly);
+    });
+    const rows = DIGITS.map((label) => {
+      const head = heading("row", label, `Errors of label ${label}`, step(view, { show: "errors", label, prediction: null }));
+      return make("tr", {}, head, ...DIGITS.map((prediction) => this.#cell(label, prediction, view)));
+    });
+    const words = "Images by label (rows) and by what they were read as (columns)";
+    const caption = make("caption", { className: "visually-hidden", text: words });
+    const head = make("thead", {}, make("tr", {}, make("th", { text: "Label" }), ...columns));
+    this.#root.replaceChildren(make("table", { className: "matrix" }, caption, head, make("tbody", {}, ...rows)));
     this.mark(view);
   }
 
@@ -88,7 +98,8 @@ export class ConfusionMatrix {
       return cell;
     }
     cell.style.setProperty("--heat", heatOf(this.#confusion, label, prediction).toFixed(3));
-    const link = viewLink(step(view, { show: "all", label, prediction }), { text: String(images), label: describeCell(images, label, prediction) });
+    const words = { text: String(images), label: describeCell(images, label, prediction) };
+    const link = viewLink(step(view, { show: "all", label, prediction }), words);
     link.dataset.cell = `${label}-${prediction}`;
     cell.append(link);
     return cell;

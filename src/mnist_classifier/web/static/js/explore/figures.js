@@ -33,7 +33,8 @@ export function showFigures(root, summary) {
 export function showClasses(root, { per_class }, view) {
   const head = make("tr", {}, ...["Digit", "Images", "Precision", "Recall", "F1"].map(columnHead));
   const rows = per_class.map(({ digit, images, precision, recall, f1 }) => {
-    const first = make("th", {}, viewLink(step(view, { show: "errors", label: digit, prediction: null }), { text: String(digit), label: `Errors of label ${digit}` }));
+    const errors = step(view, { show: "errors", label: digit, prediction: null });
+    const first = make("th", {}, viewLink(errors, { text: String(digit), label: `Errors of label ${digit}` }));
     first.scope = "row";
     const cells = [count(images), ...[precision, recall, f1].map((share) => percent(share, 2))];
     return make("tr", {}, first, ...cells.map((text) => make("td", { text })));

@@ -39,13 +39,18 @@ export class Gallery {
     this.#showTabs(view);
   }
 
-  showIdle() {
+  /** What was shown is not what was asked for. */
+  showFailed() {
     this.#root.removeAttribute("aria-busy");
+    this.images = [];
+    write(this.#note, "These images could not be loaded.");
+    this.#list.replaceChildren();
+    this.#pages.replaceChildren();
   }
 
   /** @param {Page} page @param {View} view */
   show({ total, images }, view) {
-    this.showIdle();
+    this.#root.removeAttribute("aria-busy");
     this.images = images;
     write(this.#note, images.length > 0 ? rangeOf(view.page, total) : emptyNote(total));
     this.#list.replaceChildren(...images.map((image) => itemOf(image, view)));
@@ -69,7 +74,8 @@ export class Gallery {
   #showTabs(view) {
     const isFiltered = view.label !== null || view.prediction !== null;
     const tabs = SHOWS.map((show) => viewLink(step(view, { show }), { text: TABS[show], current: show === view.show }));
-    const clear = viewLink(step(view, { label: null, prediction: null, show: view.show === "all" ? "errors" : view.show }), { text: "Every digit ×", className: "explore-clear" });
+    const everything = step(view, { label: null, prediction: null, show: view.show === "all" ? "errors" : view.show });
+    const clear = viewLink(everything, { text: "Every digit ×", className: "explore-clear" });
     this.#tabs.replaceChildren(...tabs, ...(isFiltered ? [clear] : []));
   }
 
@@ -92,9 +98,12 @@ function emptyNote(total) {
 /** @param {Thumbnail} image @param {View} view */
 function itemOf(image, view) {
   const wrong = image.label !== image.prediction;
-  const words = make("span", { className: "thumbnail-words" }, make("b", { text: String(image.label) }), document.createTextNode(" → "), make("b", { className: wrong ? "is-wrong" : "is-right", text: String(image.prediction) }));
+  const read = make("b", { className: wrong ? "is-wrong" : "is-right", text: String(image.prediction) });
+  const label = make("b", { text: String(image.label) });
+  const words = make("span", { className: "thumbnail-words" }, label, document.createTextNode(" → "), read);
   const sure = make("span", { className: "thumbnail-sure", text: percent(image.confidence) });
   const remark = image.disputed ? "disputed" : image.verdict === "digit" ? "" : image.verdict.replaceAll("_", " ");
   const mark = remark === "" ? [] : [make("span", { className: "thumbnail-mark", text: remark })];
-  return make("li", {}, viewLink(step(view, { image: image.index }), { label: describeImage(image) }, picture(image.image), words, sure, ...mark));
+  const link = viewLink(step(view, { image: image.index }), { label: describeImage(image) }, picture(image.image), words, sure, ...mark);
+  return make("li", {}, link);
 }

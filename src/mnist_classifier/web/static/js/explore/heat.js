@@ -11,6 +11,8 @@ const SHOWN_PX = 280;
 const FOR_RGB = [255, 149, 20];
 const AGAINST_RGB = [60, 150, 255];
 const STRONGEST_ALPHA = 0.85;
+/** White ink would outshine the colours. */
+const INK_ALPHA = 0.55;
 /** Evidence below this, in nats, is shown faint, however little there is elsewhere. */
 const LEAST_SCALE = 1;
 
@@ -69,7 +71,9 @@ export async function drawHeat(canvas, glyph, map, scale) {
   const context = canvas.getContext("2d");
   if (context === null) return;
   context.imageSmoothingEnabled = false;
+  context.globalAlpha = INK_ALPHA;
   context.drawImage(image, 0, 0, SHOWN_PX, SHOWN_PX);
   context.imageSmoothingEnabled = true;
+  context.globalAlpha = 1;
   context.drawImage(small, 0, 0, SHOWN_PX, SHOWN_PX);
 }

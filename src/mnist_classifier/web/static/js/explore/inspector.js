@@ -22,12 +22,13 @@ export class Inspector {
 
   #dialog = element("inspector", HTMLDialogElement);
   #heading = element("inspector-heading", HTMLElement);
+  #close = element("inspector-close", HTMLButtonElement);
   #pages = element("inspector-pages", HTMLElement);
   #status = element("inspector-status", HTMLElement);
   #body = element("inspector-body", HTMLElement);
 
   constructor() {
-    element("inspector-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    this.#close.addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => this.onClose());
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
     this.#dialog.addEventListener("keydown", (event) => {
@@ -48,7 +49,12 @@ export class Inspector {
   showAround(view, { before, after }) {
     const link = (/** @type {number | null} */ image, /** @type {string} */ text, /** @type {string} */ label) =>
       image === null ? [] : [viewLink(step(view, { image }), { text, label })];
+    const focused = this.#pages.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
     this.#pages.replaceChildren(...link(before, "‹", "Image before"), ...link(after, "›", "Image after"));
+    // A link that is replaced takes the focus with it.
+    if (focused === null) return;
+    const again = this.#pages.querySelector(`[aria-label="${focused}"]`) ?? this.#close;
+    if (again instanceof HTMLElement) again.focus();
   }
 
   /** @param {string} message */
@@ -86,7 +92,8 @@ function readingOf(found) {
   if (found.disputed) remarks.push(make("p", { className: "is-disputed", text: "People dispute this label." }));
   const seen = make("div", { className: "glyph-frame" });
   if (found.glyph !== null) seen.append(picture(found.glyph, `The image, which MNIST calls a ${found.label}`));
-  return make("div", { className: "inspector-reading" }, seen, make("p", { className: "inspector-digit", text: digit }), make("div", {}, ...lines, line, ...remarks));
+  const large = make("p", { className: "inspector-digit", text: digit });
+  return make("div", { className: "inspector-reading" }, seen, large, make("div", {}, ...lines, line, ...remarks));
 }
 
 /** @param {Explained} found */
@@ -109,16 +116,37 @@ function barsOf({ probabilities, label }) {
 /** @param {Explained} found @param {View} view */
 function evidenceOf({ saliency, glyph, label, probabilities }, view) {
   if (saliency === null || glyph === null) return [];
+  const { digit, ink, gaps } = saliency;
+  const scale = scaleOf(ink, gaps);
+  const inkWords = `Ink that speaks for ${digit}, most of it ${placeOf(ink)}`;
+  const gapsWords = `Empty places that speak for ${digit}, most of them ${placeOf(gaps)}`;
+  const maps = make(
+    "div",
+    { className: "heat-maps" },
+    heatFigure(glyph, ink, scale, "Ink it goes by", inkWords),
+    heatFigure(glyph, gaps, scale, "Gaps it goes by", gapsWords),
+    heatWords(digit),
+  );
   const best = probabilities.indexOf(Math.max(...probabilities));
-  const scale = scaleOf(saliency.ink, saliency.gaps);
-  const ink = heatFigure(glyph, saliency.ink, scale, "Its ink", `Ink that speaks for ${saliency.digit}, most of it ${placeOf(saliency.ink)}`);
-  const gaps = heatFigure(glyph, saliency.gaps, scale, "Its gaps", `Empty places that speak for ${saliency.digit}, most of them ${placeOf(saliency.gaps)}`);
-  const choices = [...new Set([best, label])];
-  const tabs = make("nav", { className: "explore-tabs" }, ...choices.map((digit) => viewLink(step(view, { digit: digit === best ? null : digit }), { text: digit === best ? `Why ${digit}?` : `What of ${digit}?`, current: digit === saliency.digit })));
-  tabs.setAttribute("aria-label", "Evidence for");
-  const legend = make("p", { className: "heat-legend" }, make("span", { className: "heat-for", text: `speaks for ${saliency.digit}` }), make("span", { className: "heat-against", text: "speaks against it" }));
-  const note = make("p", { text: "Measured by taking 4 by 4 pixels of ink away, or putting them in, and asking again." });
-  return [make("section", { className: "evidence" }, make("h3", { text: `What it looks at` }), ...(choices.length > 1 ? [tabs] : []), make("div", { className: "heat-maps" }, ink, gaps), legend, note)];
+  return [make("section", { className: "evidence" }, make("h3", { text: "What it looks at" }), ...tabsOf(best, label, digit, view), maps)];
+}
+
+/** @param {number} best @param {number} label @param {number} digit  the one whose evidence is shown @param {View} view */
+function tabsOf(best, label, digit, view) {
+  if (best === label) return [];
+  const why = viewLink(step(view, { digit: null }), { text: `Why ${best}?`, current: digit === best });
+  const whyNot = viewLink(step(view, { digit: label }), { text: `Why not ${label}?`, current: digit === label });
+  const tabs = make("nav", { className: "explore-tabs" }, why, whyNot);
+  tabs.setAttribute("aria-label", "Evidence for which digit");
+  return [tabs];
+}
+
+/** @param {number} digit */
+function heatWords(digit) {
+  const speaksFor = make("span", { className: "heat-for", text: `speaks for ${digit}` });
+  const against = make("span", { className: "heat-against", text: "speaks against it" });
+  const how = "Measured, patch by patch of 4 by 4 pixels, by taking the ink away (left) or filling the gap (right) and asking again.";
+  return make("div", { className: "heat-words" }, make("p", { className: "heat-legend" }, speaksFor, against), make("p", { text: how }));
 }
 
 /** @param {string} glyph @param {Map28} map @param {number} scale @param {string} title @param {string} words */
@@ -133,10 +161,12 @@ function heatFigure(glyph, map, scale, title, words) {
 /** @param {Neighbour[] | null} neighbours */
 function neighboursOf(neighbours) {
   if (neighbours === null) return [];
-  const items = neighbours.map(({ row, label, similarity, image }) =>
-    make("li", {}, picture(image, `A ${label}, training image ${row}`), make("span", { className: "thumbnail-words" }, make("b", { text: String(label) })), make("span", { className: "thumbnail-sure", text: `${percent(similarity, 0)} alike` })),
-  );
-  return [make("section", {}, make("h3", { text: "Most similar images it could learn from" }), make("ul", { className: "thumbnails" }, ...items))];
+  const items = neighbours.map(({ row, label, similarity, image }) => {
+    const words = make("span", { className: "thumbnail-words" }, make("b", { text: String(label) }));
+    const alike = make("span", { className: "thumbnail-sure", text: percent(similarity, 0) });
+    return make("li", {}, picture(image, `A ${label}, training image ${row}`), words, alike);
+  });
+  return [make("section", {}, make("h3", { text: "Most similar training images, and how alike they are" }), make("ul", { className: "thumbnails" }, ...items))];
 }
 
 /** @param {Explained} found */
