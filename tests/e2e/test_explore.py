@@ -48,6 +48,8 @@ def test_page_and_detail_fit_their_screen(
     room = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= room
     keep(visitor, f"explore-{screen}-{scheme}")
+    for thumbnail in visitor.find("thumbnails").locator("a").all():
+        assert thumbnail.evaluate("element => element.scrollWidth <= element.clientWidth"), thumbnail.inner_text()
     visitor.find("thumbnails").locator("a").first.click()
     dialog = inspected(visitor)
     assert dialog.evaluate("element => element.scrollWidth <= element.clientWidth")
@@ -175,6 +177,7 @@ def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(visit: Vi
     expect(visitor.page.locator(".toast")).to_have_count(1)
     expect(visitor.page.locator(".toast")).to_contain_text("no model version 99")
     expect(visitor.find("explore-retry")).to_be_visible()
+    expect(visitor.find("explore-version").locator("option:checked")).to_have_text("Version 99 (not here)")
 
 
 def test_once_the_files_are_here_the_model_is_asked_again(visit: Visit) -> None:

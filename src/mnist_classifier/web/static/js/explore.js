@@ -50,7 +50,7 @@ function leaveImage() {
 }
 
 function render() {
-  version.value = view.version;
+  showVersion();
   split.value = view.split;
   matrix.mark(view);
   load("summary", { version: view.version, split: view.split }, showSummary);
@@ -138,13 +138,20 @@ function reload() {
   render();
 }
 
+/** The version that is asked for is shown even where there is no such version. */
+function showVersion() {
+  version.value = view.version;
+  if (version.value === view.version) return;
+  const name = view.version === "production" ? "In production" : `Version ${view.version} (not here)`;
+  version.append(new Option(name, view.version, false, true));
+}
+
 async function showChoices() {
   try {
     const { versions, production } = await api.choices();
     const name = versions.find((each) => each.version === production)?.name;
     const options = versions.map((each) => new Option(`Version ${each.version} (${each.name})`, String(each.version)));
     version.replaceChildren(new Option(`In production: version ${production} (${name})`, "production"), ...options);
-    version.value = view.version;
   } catch (error) {
     showToast("explore", messageOf(error));
   }
