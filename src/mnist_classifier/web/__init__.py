@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from mnist_classifier.config import Settings
+from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
         streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2)),
         model=ServedModel(registry),
         test_set=TestSet(settings),
+        explorer=Explorer(settings, registry),
     )
     for room in (pages, api, runs_api, models_api, explore_api):
         app.register_blueprint(room.blueprint)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from mnist_classifier.config import Settings
+from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -30,6 +31,7 @@ class Services:
     streams: Streams
     model: ServedModel
     test_set: TestSet
+    explorer: Explorer
 
     def close(self) -> None:
         """End what goes on in threads, and leave the database."""
