@@ -28,7 +28,7 @@ def test_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("module", ["web", "cli", "jobs", "recogniser", "registry"])
+@pytest.mark.parametrize("module", ["web", "cli", "explore", "jobs", "recogniser", "registry"])
 def test_server_never_holds_torch(module: str) -> None:
     result = run_python(
         f"import sys, mnist_classifier.{module};"

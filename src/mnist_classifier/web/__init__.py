@@ -7,6 +7,7 @@ from flask import Flask
 from mnist_classifier.comparison import TEST, Comparisons, load_split
 from mnist_classifier.config import Settings
 from mnist_classifier.dataset import Images
+from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> Flask:
         model=ServedModel(registry),
         test_set=test_set,
         comparisons=Comparisons(registry, load),
+        explorer=Explorer(settings, registry),
     )
     for room in (pages, api, runs_api, models_api, explore_api):
         app.register_blueprint(room.blueprint)

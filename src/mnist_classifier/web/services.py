@@ -8,6 +8,7 @@ from flask import current_app
 
 from mnist_classifier.comparison import Comparisons
 from mnist_classifier.config import Settings
+from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
@@ -32,6 +33,7 @@ class Services:
     model: ServedModel
     test_set: TestSet
     comparisons: Comparisons
+    explorer: Explorer
 
     def close(self) -> None:
         """End what goes on in threads, and leave the database."""

@@ -1,0 +1,73 @@
+"""One place to ask: answers over a split, and what stands behind a single reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.config import Settings
+from mnist_classifier.errors import DataMissing
+from mnist_classifier.explore import saliency
+from mnist_classifier.explore.answers import Answers
+from mnist_classifier.explore.memo import Memo
+from mnist_classifier.explore.neighbours import Neighbour, Neighbours
+from mnist_classifier.explore.saliency import Saliency
+from mnist_classifier.explore.splits import TRAIN, Part, Splits
+from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.registry import Registry
+
+NEIGHBOURS = 8
+# Answers of 10,000 images take half a MB; a network some MB.
+ANSWERS_KEPT, NETWORKS_KEPT = 4, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a glyph is read as it is.
+
+    neighbours: None where the MNIST files are not there.
+    """
+
+    saliency: Saliency
+    neighbours: list[Neighbour] | None
+
+
+class Explorer:
+    """Looks into the model versions of one MNIST_HOME.  Safe to share between threads."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._registry = registry
+        self._splits = Splits(settings.data_dirs())
+        self._answers: Memo[Answers] = Memo(ANSWERS_KEPT)
+        self._networks: Memo[Recogniser] = Memo(NETWORKS_KEPT)
+        self._neighbours: Memo[Neighbours] = Memo(1)
+
+    def recogniser(self, version: int) -> Recogniser:
+        """The network of a version.  Raises ModelMissing, ModelCorrupt."""
+        return self._networks.get(version, lambda: Recogniser.open(self._registry.folder(version)))
+
+    def part(self, split: str) -> Part:
+        """The images of a split.  Raises DataMissing, DataCorrupt."""
+        return self._splits.part(split)
+
+    def answers(self, version: int, split: str) -> Answers:
+        """What a version says of a split; the first time, a second or more.
+
+        Raises DataMissing, DataCorrupt, ModelMissing, ModelCorrupt.
+        """
+        return self._answers.get(
+            (version, split), lambda: Answers.ask(self.recogniser(version), self._splits.part(split))
+        )
+
+    def explain(self, version: int, glyph: npt.NDArray[np.uint8], digit: int | None = None) -> Explanation:
+        """Why a (28, 28) glyph is read as it is, or what would speak for another digit."""
+        return Explanation(saliency.explain(self.recogniser(version), glyph, digit), self._nearest(glyph))
+
+    def _nearest(self, glyph: npt.NDArray[np.uint8]) -> list[Neighbour] | None:
+        try:
+            found = self._neighbours.get(TRAIN, lambda: Neighbours(self._splits.part(TRAIN)))
+        except DataMissing:
+            return None
+        return found.nearest(glyph, NEIGHBOURS)

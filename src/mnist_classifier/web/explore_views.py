@@ -1,0 +1,77 @@
+"""What is found in a model -> the JSON that the API speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.decode import encode_png, to_data_url
+from mnist_classifier.explore import Answers, Explanation, Neighbour, Part, Saliency
+from mnist_classifier.preprocess import Prepared
+from mnist_classifier.records import ModelVersion, Reading
+from mnist_classifier.web import views
+
+
+def name(version: ModelVersion) -> dict[str, Any]:
+    """A version's number and name."""
+    return {"version": version.version, "name": version.name}
+
+
+def identity(part: Part, index: int) -> dict[str, Any]:
+    """Which image of a split it is, and what MNIST says that it is."""
+    return {
+        "index": index,
+        "row": int(part.rows[index]),
+        "label": int(part.labels[index]),
+        "disputed": bool(part.disputed[index]),
+    }
+
+
+def thumbnail(answers: Answers, index: int) -> dict[str, Any]:
+    """One image of a gallery."""
+    return {
+        **identity(answers.part, index),
+        "prediction": int(answers.predictions[index]),
+        # As in a reading, none is certain.
+        "confidence": min(round(float(answers.confidences[index]), 6), 0.999999),
+        "verdict": answers.verdicts[index].value,
+        "image": picture(answers.part.images[index]),
+    }
+
+
+def explained(
+    reading: Reading, version: ModelVersion, prepared: Prepared, explanation: Explanation | None
+) -> dict[str, Any]:
+    """A reading with everything behind it; `explanation` is None for a blank."""
+    neighbours = None if explanation is None else explanation.neighbours
+    return {
+        **views.reading(reading, version),
+        "glyph": None if prepared.glyph is None else picture(prepared.glyph),
+        "steps": [{"name": step.name, "image": picture(step.picture)} for step in prepared.steps],
+        "saliency": explanation and _saliency(explanation.saliency),
+        "neighbours": neighbours and [_neighbour(each) for each in neighbours],
+    }
+
+
+def _saliency(value: Saliency) -> dict[str, Any]:
+    return {"digit": value.digit, "ink": _nats(value.ink), "gaps": _nats(value.gaps)}
+
+
+def _nats(values: npt.NDArray[np.float32]) -> list[list[float]]:
+    return [[round(value, 2) for value in row] for row in values.tolist()]
+
+
+def _neighbour(value: Neighbour) -> dict[str, Any]:
+    return {
+        "row": value.row,
+        "label": value.label,
+        "similarity": round(value.similarity, 4),
+        "image": picture(value.image),
+    }
+
+
+def picture(pixels: npt.NDArray[np.uint8]) -> str:
+    """(H, W) uint8 as a data: URL."""
+    return to_data_url(encode_png(pixels))

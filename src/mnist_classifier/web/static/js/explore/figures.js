@@ -1,0 +1,51 @@
+// @ts-check
+/**
+ * The figures of a split as a whole and of each digit.
+ *
+ * @typedef {import("./api.js").Summary} Summary
+ * @typedef {import("./state.js").View} View
+ */
+
+import { count, percent } from "../format.js";
+import { make, viewLink } from "./parts.js";
+import { step } from "./state.js";
+
+/** Name and value of each figure of the whole split. @param {Summary} summary @returns {[string, string][]} */
+export function figuresOf({ images, correct, accuracy, interval_95, ece, verdicts, disputed }) {
+  const wrong = images - correct;
+  const onDisputed = disputed.images > 0 ? `, ${disputed.wrong} with a disputed label` : "";
+  return [
+    ["Accuracy", percent(accuracy, 2)],
+    ["95 % interval", `${percent(interval_95[0], 2)} to ${percent(interval_95[1], 2)}`],
+    ["Wrong", `${count(wrong)} of ${count(images)}${onDisputed}`],
+    ["Calibration error", percent(ece, 2)],
+    ["Called ambiguous", count(verdicts.ambiguous)],
+    ["Called not a digit", count(verdicts.not_a_digit)],
+  ];
+}
+
+/** @param {HTMLElement} root @param {Summary} summary */
+export function showFigures(root, summary) {
+  root.replaceChildren(...figuresOf(summary).map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
+}
+
+/** @param {HTMLElement} root @param {Summary} summary @param {View} view */
+export function showClasses(root, { per_class }, view) {
+  const head = make("tr", {}, ...["Digit", "Images", "Precision", "Recall", "F1"].map(columnHead));
+  const rows = per_class.map(({ digit, images, precision, recall, f1 }) => {
+    const errors = step(view, { show: "errors", label: digit, prediction: null });
+    const first = make("th", {}, viewLink(errors, { text: String(digit), label: `Errors of label ${digit}` }));
+    first.scope = "row";
+    const cells = [count(images), ...[precision, recall, f1].map((share) => percent(share, 2))];
+    return make("tr", {}, first, ...cells.map((text) => make("td", { text })));
+  });
+  const caption = make("caption", { className: "visually-hidden", text: "Precision, recall and F1 of each digit" });
+  root.replaceChildren(make("table", { className: "per-class" }, caption, make("thead", {}, head), make("tbody", {}, ...rows)));
+}
+
+/** @param {string} text */
+function columnHead(text) {
+  const cell = make("th", { text });
+  cell.scope = "col";
+  return cell;
+}

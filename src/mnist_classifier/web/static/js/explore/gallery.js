@@ -1,0 +1,109 @@
+// @ts-check
+/**
+ * The list of images: what it is called, its thumbnails, its pages.
+ *
+ * @typedef {import("./api.js").Page} Page
+ * @typedef {import("./api.js").Thumbnail} Thumbnail
+ * @typedef {import("./state.js").View} View
+ */
+
+import { element, write } from "../dom.js";
+import { percent } from "../format.js";
+import { make, picture, viewLink } from "./parts.js";
+import { pagesOf, rangeOf, SHOWS, step, titleOf } from "./state.js";
+
+const TABS = { errors: "Errors", confident: "Most confident errors", uncertain: "Least certain", all: "All" };
+
+/** What a thumbnail shows, in words. @param {Thumbnail} image */
+export function describeImage({ index, label, prediction, confidence, disputed, verdict }) {
+  const read = label === prediction ? "read rightly" : `read as ${prediction}`;
+  const remarks = [disputed ? "label disputed" : "", verdict === "digit" ? "" : verdict.replaceAll("_", " ")].filter((text) => text !== "");
+  return [`Image ${index}: label ${label}, ${read}, ${percent(confidence)}`, ...remarks].join(", ");
+}
+
+export class Gallery {
+  /** @type {Thumbnail[]} */
+  images = [];
+
+  #root = element("gallery", HTMLElement);
+  #heading = element("gallery-heading", HTMLElement);
+  #tabs = element("gallery-tabs", HTMLElement);
+  #note = element("gallery-note", HTMLElement);
+  #list = element("thumbnails", HTMLElement);
+  #pages = element("gallery-pages", HTMLElement);
+
+  /** @param {View} view */
+  showBusy(view) {
+    this.#root.setAttribute("aria-busy", "true");
+    write(this.#heading, titleOf(view));
+    this.#showTabs(view);
+  }
+
+  /** What was shown is not what was asked for. */
+  showFailed() {
+    this.#root.removeAttribute("aria-busy");
+    this.images = [];
+    write(this.#note, "These images could not be loaded.");
+    this.#list.replaceChildren();
+    this.#pages.replaceChildren();
+  }
+
+  /** @param {Page} page @param {View} view */
+  show({ total, images }, view) {
+    this.#root.removeAttribute("aria-busy");
+    this.images = images;
+    write(this.#note, images.length > 0 ? rangeOf(view.page, total) : emptyNote(total));
+    this.#list.replaceChildren(...images.map((image) => itemOf(image, view)));
+    this.#showPages(total, view);
+  }
+
+  /** Bring the list into view, for who followed a link to it from above. */
+  reveal() {
+    this.#heading.focus({ preventScroll: true });
+    this.#root.scrollIntoView({ block: "start" });
+  }
+
+  /** The place of an image in the list, for the links to those beside it. @param {number} index */
+  around(index) {
+    const at = this.images.findIndex((image) => image.index === index);
+    if (at < 0) return { before: null, after: null };
+    return { before: this.images[at - 1]?.index ?? null, after: this.images[at + 1]?.index ?? null };
+  }
+
+  /** @param {View} view */
+  #showTabs(view) {
+    const isFiltered = view.label !== null || view.prediction !== null;
+    const tabs = SHOWS.map((show) => viewLink(step(view, { show }), { text: TABS[show], current: show === view.show }));
+    const everything = step(view, { label: null, prediction: null, show: view.show === "all" ? "errors" : view.show });
+    const clear = viewLink(everything, { text: "Every digit ×", className: "explore-clear" });
+    this.#tabs.replaceChildren(...tabs, ...(isFiltered ? [clear] : []));
+  }
+
+  /** @param {number} total @param {View} view */
+  #showPages(total, view) {
+    const last = pagesOf(total);
+    if (last === 1) return this.#pages.replaceChildren();
+    const page = Math.min(view.page, last + 1);
+    const before = page > 1 ? viewLink(step(view, { page: page - 1 }), { text: "Previous" }) : make("span");
+    const after = page < last ? viewLink(step(view, { page: page + 1 }), { text: "Next" }) : make("span");
+    this.#pages.replaceChildren(before, make("span", { className: "explore-page", text: `Page ${view.page} of ${last}` }), after);
+  }
+}
+
+/** @param {number} total */
+function emptyNote(total) {
+  return total === 0 ? "There is no such image." : "The list is not that long.";
+}
+
+/** @param {Thumbnail} image @param {View} view */
+function itemOf(image, view) {
+  const wrong = image.label !== image.prediction;
+  const read = make("b", { className: wrong ? "is-wrong" : "is-right", text: String(image.prediction) });
+  const label = make("b", { text: String(image.label) });
+  const words = make("span", { className: "thumbnail-words" }, label, document.createTextNode(" → "), read);
+  const sure = make("span", { className: "thumbnail-sure", text: percent(image.confidence) });
+  const remark = image.disputed ? "disputed" : image.verdict === "digit" ? "" : image.verdict.replaceAll("_", " ");
+  const mark = remark === "" ? [] : [make("span", { className: "thumbnail-mark", text: remark })];
+  const link = viewLink(step(view, { image: image.index }), { label: describeImage(image) }, picture(image.image), words, sure, ...mark);
+  return make("li", {}, link);
+}

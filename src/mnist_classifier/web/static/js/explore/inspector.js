@@ -1,0 +1,176 @@
+// @ts-check
+/**
+ * One image in detail: what was read, what that hangs on, what it was learned from.
+ *
+ * @typedef {import("./api.js").Explained} Explained
+ * @typedef {import("./api.js").Map28} Map28
+ * @typedef {import("./api.js").Neighbour} Neighbour
+ * @typedef {import("./state.js").View} View
+ */
+
+import { element, write } from "../dom.js";
+import { advice, compare, describe, percent, stage } from "../format.js";
+import { drawHeat, placeOf, scaleOf } from "./heat.js";
+import { make, picture, viewLink } from "./parts.js";
+import { step } from "./state.js";
+
+export class Inspector {
+  /** Called when the reader closes it. */
+  onClose = () => {};
+  /** Called with "before" or "after" for the arrow keys. @type {(where: "before" | "after") => void} */
+  onMove = () => {};
+
+  #dialog = element("inspector", HTMLDialogElement);
+  #heading = element("inspector-heading", HTMLElement);
+  #close = element("inspector-close", HTMLButtonElement);
+  #pages = element("inspector-pages", HTMLElement);
+  #status = element("inspector-status", HTMLElement);
+  #body = element("inspector-body", HTMLElement);
+
+  constructor() {
+    this.#close.addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("close", () => this.onClose());
+    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
+    this.#dialog.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowLeft") this.onMove("before");
+      if (event.key === "ArrowRight") this.onMove("after");
+    });
+  }
+
+  /** Open for an image that is still to come; one that is shown stays meanwhile. @param {View} view */
+  showBusy(view) {
+    write(this.#heading, `${view.split === "test" ? "Test" : "Validation"} image ${view.image}`);
+    this.#dialog.setAttribute("aria-busy", "true");
+    if (this.#body.childElementCount === 0) write(this.#status, "Looking closely…");
+    if (!this.#dialog.open) this.#dialog.showModal();
+  }
+
+  /** @param {View} view @param {{before: number | null, after: number | null}} around */
+  showAround(view, { before, after }) {
+    const link = (/** @type {number | null} */ image, /** @type {string} */ text, /** @type {string} */ label) =>
+      image === null ? [] : [viewLink(step(view, { image }), { text, label })];
+    const focused = this.#pages.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
+    this.#pages.replaceChildren(...link(before, "‹", "Image before"), ...link(after, "›", "Image after"));
+    // A link that is replaced takes the focus with it.
+    if (focused === null) return;
+    const again = this.#pages.querySelector(`[aria-label="${focused}"]`) ?? this.#close;
+    if (again instanceof HTMLElement) again.focus();
+  }
+
+  /** @param {string} message */
+  showError(message) {
+    this.#dialog.removeAttribute("aria-busy");
+    this.#body.replaceChildren();
+    write(this.#status, message);
+  }
+
+  hide() {
+    this.#body.replaceChildren();
+    if (this.#dialog.open) this.#dialog.close();
+  }
+
+  /** @param {Explained} found @param {View} view */
+  show(found, view) {
+    this.#dialog.removeAttribute("aria-busy");
+    write(this.#status, "");
+    this.#body.replaceChildren(
+      make("div", { className: "inspector-columns" }, readingOf(found), barsOf(found)),
+      ...evidenceOf(found, view),
+      ...neighboursOf(found.neighbours),
+      stepsOf(found),
+    );
+  }
+}
+
+/** @param {Explained} found */
+function readingOf(found) {
+  const { digit, words, sure } = describe(found);
+  const { agrees, words: truth } = compare(found, found.label);
+  const lines = [make("p", { className: "inspector-verdict", text: words }), make("p", { className: "inspector-sure", text: sure })];
+  const line = make("p", { className: agrees ? "is-right" : "is-wrong", text: truth });
+  const remarks = (found.warnings ?? []).map((warning) => make("p", { className: "inspector-sure", text: advice(warning) }));
+  if (found.disputed) remarks.push(make("p", { className: "is-disputed", text: "People dispute this label." }));
+  const seen = make("div", { className: "glyph-frame" });
+  if (found.glyph !== null) seen.append(picture(found.glyph, `The image, which MNIST calls a ${found.label}`));
+  const large = make("p", { className: "inspector-digit", text: digit });
+  return make("div", { className: "inspector-reading" }, seen, large, make("div", {}, ...lines, line, ...remarks));
+}
+
+/** @param {Explained} found */
+function barsOf({ probabilities, label }) {
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  const list = make("ol", { className: "bars" });
+  list.setAttribute("aria-label", "Probability of each digit");
+  probabilities.forEach((share, digit) => {
+    const fill = make("span", { className: "bar-fill" });
+    fill.style.width = `${share * 100}%`;
+    const value = make("span", { className: "bar-value", text: percent(share) });
+    const row = make("li", {}, make("span", { text: String(digit) }), make("span", { className: "bar-track" }, fill), value);
+    row.dataset.best = String(digit === best);
+    row.dataset.label = String(digit === label);
+    list.append(row);
+  });
+  return list;
+}
+
+/** @param {Explained} found @param {View} view */
+function evidenceOf({ saliency, glyph, label, probabilities }, view) {
+  if (saliency === null || glyph === null) return [];
+  const { digit, ink, gaps } = saliency;
+  const scale = scaleOf(ink, gaps);
+  const inkWords = `Ink that speaks for ${digit}, most of it ${placeOf(ink)}`;
+  const gapsWords = `Empty places that speak for ${digit}, most of them ${placeOf(gaps)}`;
+  const maps = make(
+    "div",
+    { className: "heat-maps" },
+    heatFigure(glyph, ink, scale, "Ink it goes by", inkWords),
+    heatFigure(glyph, gaps, scale, "Gaps it goes by", gapsWords),
+    heatWords(digit),
+  );
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  return [make("section", { className: "evidence" }, make("h3", { text: "What it looks at" }), ...tabsOf(best, label, digit, view), maps)];
+}
+
+/** @param {number} best @param {number} label @param {number} digit  the one whose evidence is shown @param {View} view */
+function tabsOf(best, label, digit, view) {
+  if (best === label) return [];
+  const why = viewLink(step(view, { digit: null }), { text: `Why ${best}?`, current: digit === best });
+  const whyNot = viewLink(step(view, { digit: label }), { text: `Why not ${label}?`, current: digit === label });
+  const tabs = make("nav", { className: "explore-tabs" }, why, whyNot);
+  tabs.setAttribute("aria-label", "Evidence for which digit");
+  return [tabs];
+}
+
+/** @param {number} digit */
+function heatWords(digit) {
+  const speaksFor = make("span", { className: "heat-for", text: `speaks for ${digit}` });
+  const against = make("span", { className: "heat-against", text: "speaks against it" });
+  const how = "Measured, patch by patch of 4 by 4 pixels, by taking the ink away (left) or filling the gap (right) and asking again.";
+  return make("div", { className: "heat-words" }, make("p", { className: "heat-legend" }, speaksFor, against), make("p", { text: how }));
+}
+
+/** @param {string} glyph @param {Map28} map @param {number} scale @param {string} title @param {string} words */
+function heatFigure(glyph, map, scale, title, words) {
+  const canvas = make("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", words);
+  drawHeat(canvas, glyph, map, scale);
+  return make("figure", {}, canvas, make("figcaption", { text: title }));
+}
+
+/** @param {Neighbour[] | null} neighbours */
+function neighboursOf(neighbours) {
+  if (neighbours === null) return [];
+  const items = neighbours.map(({ row, label, similarity, image }) => {
+    const words = make("span", { className: "thumbnail-words" }, make("b", { text: String(label) }));
+    const alike = make("span", { className: "thumbnail-sure", text: percent(similarity, 0) });
+    return make("li", {}, picture(image, `A ${label}, training image ${row}`), words, alike);
+  });
+  return [make("section", {}, make("h3", { text: "Most similar training images, and how alike they are" }), make("ul", { className: "thumbnails" }, ...items))];
+}
+
+/** @param {Explained} found */
+function stepsOf({ steps = [] }) {
+  const items = steps.map(({ name, image }) => make("li", {}, picture(image), document.createTextNode(stage(name))));
+  return make("section", { className: "steps" }, make("h3", { text: "From the picture to what the network sees" }), make("ol", {}, ...items));
+}

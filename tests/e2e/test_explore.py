@@ -1,0 +1,203 @@
+"""Looking into a model: the matrix, the gallery, one image.  MNIST_SCREENSHOTS=<folder> keeps pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from application import Application
+from playwright.sync_api import Locator, expect
+from test_layout import SCREENS
+from test_test_images import answer
+from visitor import FAILED_REQUEST, Visitor
+
+from conftest import Visit
+
+pytestmark = pytest.mark.e2e
+DISPUTED = 947
+
+
+def ready(visitor: Visitor) -> Visitor:
+    expect(visitor.find("explore")).to_have_attribute("data-state", "ready")
+    expect(visitor.find("thumbnails").locator("li").first).to_be_visible()
+    return visitor
+
+
+def inspected(visitor: Visitor) -> Locator:
+    expect(visitor.find("inspector").locator(".heat-maps canvas")).to_have_count(2)
+    return visitor.find("inspector")
+
+
+def keep(visitor: Visitor, name: str, *, full_page: bool = True) -> None:
+    folder = os.environ.get("MNIST_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        visitor.page.wait_for_timeout(400)
+        (Path(folder) / f"{name}.png").write_bytes(visitor.page.screenshot(full_page=full_page))
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_page_and_detail_fit_their_screen(
+    visit: Visit, application_with_data: Application, screen: str, scheme: str
+) -> None:
+    visitor = ready(visit("/explore", at=application_with_data, color_scheme=scheme, **SCREENS[screen]))
+    room = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= room
+    keep(visitor, f"explore-{screen}-{scheme}")
+    for thumbnail in visitor.find("thumbnails").locator("a").all():
+        assert thumbnail.evaluate("element => element.scrollWidth <= element.clientWidth"), thumbnail.inner_text()
+    visitor.find("thumbnails").locator("a").first.click()
+    dialog = inspected(visitor)
+    assert dialog.evaluate("element => element.scrollWidth <= element.clientWidth")
+    keep(visitor, f"explore-image-{screen}-{scheme}", full_page=False)
+    dialog.evaluate("element => element.scrollTo(0, element.scrollHeight)")
+    keep(visitor, f"explore-image-end-{screen}-{scheme}", full_page=False)
+
+
+@pytest.mark.mnist
+def test_a_cell_opens_its_images_and_back_returns(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    cell = visitor.find("matrix").get_by_role("link", name="images of 9 read as 4")
+    images = int(cell.inner_text())
+
+    cell.click()
+
+    expect(visitor.find("gallery-heading")).to_have_text("Label 9, read as 4")
+    expect(visitor.find("thumbnails").locator("li")).to_have_count(images)
+    expect(visitor.page).to_have_url(f"{application_with_data.url}/explore?show=all&label=9&prediction=4")
+    expect(cell).to_have_attribute("aria-current", "true")
+    for name in visitor.find("thumbnails").locator("a").all():
+        assert "label 9, read as 4" in (name.get_attribute("aria-label") or "")
+    visitor.page.go_back()
+    expect(visitor.find("gallery-heading")).to_have_text("Errors")
+    expect(cell).not_to_have_attribute("aria-current", "true")
+
+
+@pytest.mark.mnist
+def test_the_matrix_is_walked_and_opened_with_keys(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    visitor.find("matrix").get_by_role("link", name="images of 0 read rightly").focus()
+
+    visitor.page.keyboard.press("ArrowRight")
+    focused = visitor.page.evaluate("document.activeElement.getAttribute('aria-label')")
+    visitor.page.keyboard.press("Enter")
+
+    assert "of 0 read as" in focused
+    expect(visitor.find("gallery-heading")).to_have_text("Label 0, read as " + focused[-1])
+    assert visitor.find("matrix").locator("td a[tabindex='0']").count() == 1
+
+
+@pytest.mark.mnist
+def test_an_image_opens_with_the_keyboard_and_closes_to_where_it_was(
+    visit: Visit, application_with_data: Application
+) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    first, second = (visitor.find("thumbnails").locator("a").nth(place) for place in (0, 1))
+    first.focus()
+    visitor.page.keyboard.press("Enter")
+    dialog = inspected(visitor)
+    expect(dialog.get_by_role("list", name="Probability of each digit").locator("li")).to_have_count(10)
+    expect(dialog.locator(".thumbnails li")).to_have_count(8)
+    title = visitor.find("inspector-heading").inner_text()
+
+    visitor.page.keyboard.press("ArrowRight")
+    expect(visitor.find("inspector-heading")).not_to_have_text(title)
+    assert visitor.find("inspector-heading").inner_text().split()[-1] in (second.get_attribute("href") or "")
+    visitor.page.keyboard.press("Escape")
+
+    expect(dialog).to_be_hidden()
+    expect(visitor.page).to_have_url(f"{application_with_data.url}/explore")
+    expect(first).to_be_focused()
+
+
+@pytest.mark.mnist
+def test_evidence_for_the_label_can_be_asked_for(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    visitor.find("thumbnails").locator("a").first.click()
+    dialog = inspected(visitor)
+    why_not = dialog.get_by_role("link", name="Why not")
+    label = why_not.inner_text()[-2]
+
+    why_not.click()
+
+    expect(dialog.locator(".heat-for")).to_have_text(f"speaks for {label}")
+    expect(visitor.page).to_have_url(re.compile(f"digit={label}$"))
+
+
+@pytest.mark.mnist
+def test_a_linked_image_opens_at_once_and_names_what_people_dispute(
+    visit: Visit, application_with_data: Application
+) -> None:
+    visitor = visit(f"/explore?show=uncertain&page=2&image={DISPUTED}", at=application_with_data)
+    dialog = inspected(visitor)
+    expect(dialog).to_contain_text("People dispute this label.")
+    visitor.find("inspector-close").click()
+    expect(dialog).to_be_hidden()
+    expect(visitor.page).to_have_url(f"{application_with_data.url}/explore?show=uncertain&page=2")
+    expect(visitor.find("gallery-note")).to_have_text("25–48 of 10,000")
+
+
+@pytest.mark.mnist
+def test_another_split_shows_its_own_figures(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    expect(visitor.find("explore-figures")).to_contain_text("of 10,000")
+    visitor.find("explore-split").select_option("validation")
+    expect(visitor.find("explore-figures")).to_contain_text("of 5,000")
+    expect(visitor.page).to_have_url(f"{application_with_data.url}/explore?split=validation")
+
+
+@pytest.mark.mnist
+def test_every_link_is_large_enough_for_a_finger(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data, **SCREENS["phone"]))
+    visitor.find("thumbnails").locator("a").first.click()
+    inspected(visitor)
+    for control in visitor.page.locator("a:visible:not(.skip):not(.brand), button:visible, select:visible").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert min(box["height"], box["width"]) >= 44, control.evaluate("element => element.outerHTML")
+
+
+def test_missing_files_are_told_with_a_button_that_fetches_them(visit: Visit) -> None:
+    visitor = visit("/explore?image=5")
+    visitor.expected_errors = (FAILED_REQUEST,)
+    expect(visitor.find("dataset")).to_contain_text("The MNIST test images are not on this computer yet.")
+    expect(visitor.page.get_by_role("button", name="Download MNIST (11 MB)")).to_be_visible()
+    expect(visitor.find("matrix")).to_be_hidden()
+    expect(visitor.find("inspector")).to_be_hidden()
+
+
+def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(visit: Visit) -> None:
+    visitor = visit("/explore?version=99")
+    visitor.expected_errors = (FAILED_REQUEST,)
+    expect(visitor.find("explore-status")).to_contain_text("no model version 99")
+    expect(visitor.page.locator(".toast")).to_have_count(1)
+    expect(visitor.page.locator(".toast")).to_contain_text("no model version 99")
+    expect(visitor.find("explore-retry")).to_be_visible()
+    expect(visitor.find("explore-version").locator("option:checked")).to_have_text("Version 99 (not here)")
+
+
+def test_once_the_files_are_here_the_model_is_asked_again(visit: Visit) -> None:
+    visitor = visit("/explore")
+    visitor.expected_errors = (FAILED_REQUEST,)
+    answer(visitor, "/api/dataset", {"status": "ready", "fraction": 1.0, "message": ""})
+    expect(visitor.find("dataset-download")).to_be_visible()
+    with visitor.page.expect_request("**/api/explore/summary?*"):
+        visitor.find("dataset-download").click()
+
+
+@pytest.mark.mnist
+def test_a_list_that_fails_shows_no_images_of_another(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.page.route("**/api/explore/images?*", lambda route: route.abort())
+    visitor.find("gallery-tabs").get_by_role("link", name="Least certain").click()
+    expect(visitor.page.locator(".toast")).to_contain_text("No answer from the server.")
+    expect(visitor.find("thumbnails").locator("li")).to_have_count(0)
+    expect(visitor.find("gallery-note")).to_have_text("These images could not be loaded.")
+    visitor.page.unroute("**/api/explore/images?*")
+    visitor.find("gallery-tabs").get_by_role("link", name="Least certain").click()
+    expect(visitor.find("thumbnails").locator("li")).to_have_count(24)
