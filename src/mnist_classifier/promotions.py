@@ -21,8 +21,12 @@ LONGEST_REASON = 2000
 
 def named_by(connection: sa.Connection, alias: str) -> int | None:
     """The version that an alias names."""
-    version = connection.scalar(sa.select(aliases.c.version).where(aliases.c.name == alias))
+    version = connection.scalar(_row_of(alias))
     return None if version is None else int(version)
+
+
+def _row_of(alias: str) -> sa.Select[tuple[int]]:
+    return sa.select(aliases.c.version).where(aliases.c.name == alias)
 
 
 def aliases_of(connection: sa.Connection) -> dict[str, int]:
@@ -36,7 +40,8 @@ def move(connection: sa.Connection, alias: str, version: int, *, actor: str, rea
     Version 0 takes the alias away, so that the model in the box serves.  A
     challenger that is put into production is no challenger any more.
     """
-    previous = named_by(connection, alias) or BOX
+    # On PostgreSQL two moves wait for each other here; SQLite lets one write at a time anyway.
+    previous = connection.scalar(_row_of(alias).with_for_update()) or BOX
     if alias == PRODUCTION:
         connection.execute(aliases.delete().where(aliases.c.name == CHALLENGER, aliases.c.version == version))
     if previous == version:

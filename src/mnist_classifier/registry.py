@@ -247,13 +247,14 @@ class Registry:
         if version == BOX:
             raise ModelInUse("the model in the box is part of the program and cannot be deleted")
         with self.store.writing() as connection:
+            # The row first: whoever wants to promote it waits for this, or this for him.
+            chosen = model_versions.c.version == version
+            connection.execute(model_versions.update().where(chosen, PRESENT).values(deleted_at=now()))
             naming = [name for name, named in promotions.aliases_of(connection).items() if named == version]
             if naming:
                 raise ModelInUse(
                     f"version {version} is {' and '.join(naming)}; promote another one first, then delete it"
                 )
-            chosen = model_versions.c.version == version
-            connection.execute(model_versions.update().where(chosen, PRESENT).values(deleted_at=now()))
         self.shelf.remove(version)
 
     def copy_to_box(self, version: int) -> None:
@@ -275,7 +276,7 @@ def _missing(version: int) -> VersionMissing:
 
 
 def _still_there(version: int) -> sa.Select[tuple[int]]:
-    return sa.select(model_versions.c.version).where(PRESENT, model_versions.c.version == version)
+    return sa.select(model_versions.c.version).where(PRESENT, model_versions.c.version == version).with_for_update()
 
 
 def _one_line(name: str) -> str:
