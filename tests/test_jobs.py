@@ -205,3 +205,21 @@ def test_a_run_writes_down_what_it_ran_on_and_what_it_saw(with_mnist: Settings, 
     (batch,) = (event.data for event in runs.events(run.id, kinds=("batch",)))  # only the newest is kept
     sheet = decode_image(decode_base64(batch["image"]), max_pixels=10**6)
     assert (batch["epoch"], len(batch["labels"]), sheet.shape[:2]) == (2, 32, (4 * 28, 8 * 28))
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_run_is_cancelled_while_it_makes_pictures_even_where_ctrl_c_is_ignored(with_mnist: Settings, runs: Runs):
+    # As in a server that a shell script started in the background.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = Jobs(with_mnist, runs).start(TrainConfig.from_mapping({"recipe": "handwriting", "threads": 1}))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(runs, run.id, RunStatus.RUNNING)
+    time.sleep(2)  # it makes tens of thousands of pictures before the first step
+    asked_at = time.monotonic()
+    runs.request_cancel(run.id)
+    wait_for(runs, run.id, RunStatus.CANCELLED)
+    assert time.monotonic() - asked_at < CANCEL_S
+    assert runs.last_event(run.id, "step") is None

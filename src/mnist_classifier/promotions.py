@@ -6,6 +6,8 @@ it are one transaction of the caller's.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from mnist_classifier.records import Promotion
@@ -25,7 +27,7 @@ def named_by(connection: sa.Connection, alias: str) -> int | None:
     return None if version is None else int(version)
 
 
-def _row_of(alias: str) -> sa.Select[tuple[int]]:
+def _row_of(alias: str) -> sa.Select[Any]:
     return sa.select(aliases.c.version).where(aliases.c.name == alias)
 
 

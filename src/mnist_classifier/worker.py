@@ -10,6 +10,7 @@ import _thread
 import argparse
 import errno
 import os
+import signal
 import sys
 import threading
 import time
@@ -33,7 +34,7 @@ from mnist_classifier.training.version import FinishedTraining, ensemble_facts, 
 
 HEARTBEAT_S = 0.5
 # Where nobody asks whether to stop, as while pictures are made, work is broken off after so long.
-PATIENCE_S = 1.0
+PATIENCE_S = 0.5
 # How PyTorch words it, on the CPU and on a GPU; its exceptions are RuntimeErrors.
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
@@ -238,6 +239,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_id", type=int)
     options = parser.parse_args(arguments)
     _be_considerate()
+    # A server that was started in the background may have handed down that Ctrl-C is ignored; cancelling needs it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = Settings.from_environment()
     try:
         outcome = execute(settings, options.run_id)

@@ -39,7 +39,7 @@ from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import parameter_groups, schedule_factor
 
-# How often (in steps) progress is reported and a request to stop is seen.
+# How often (in steps) progress is reported.
 REPORT_STEPS = 10
 # So many images of a batch are shown.
 SHOWN_IMAGES = 32
@@ -74,7 +74,7 @@ class TrainingResult:
 
 @dataclass
 class Observer:
-    """Whom to tell; `should_stop` is asked every few steps."""
+    """Whom to tell; `should_stop` is asked at every step."""
 
     on_step: Callable[[StepProgress], None] = lambda progress: None
     on_epoch: Callable[[EpochResult], None] = lambda result: None
@@ -254,6 +254,8 @@ class Trainer:
             loss_sum += loss * len(rows)
             correct += hits
             seen += len(rows)
+            if self.observer.should_stop():
+                raise Cancelled
             if index % REPORT_STEPS == 0 or seen == len(order):
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
         if not self.config.ema_decay:
@@ -297,8 +299,6 @@ class Trainer:
         speed = seen / (time.perf_counter() - started)
         rate = self.optimizer.param_groups[0]["lr"]
         self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed, rate))
-        if self.observer.should_stop():
-            raise Cancelled
 
     def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
         """The images of these rows as the network is to see them, and their labels."""

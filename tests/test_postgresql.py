@@ -1,0 +1,70 @@
+"""The same code on PostgreSQL.
+
+    MNIST_TEST_DATABASE_URL=postgresql+psycopg://user@host/database python -m pytest tests/test_postgresql.py
+
+What that database holds is lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.records import RunStatus
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store, metadata
+
+URL = os.environ.get("MNIST_TEST_DATABASE_URL", "")
+
+pytestmark = pytest.mark.skipif(not URL, reason="needs MNIST_TEST_DATABASE_URL, a database that may be emptied")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    engine = sa.create_engine(URL, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for table in [*reversed(metadata.sorted_tables), sa.table("alembic_version")]:
+            connection.execute(sa.text(f"DROP TABLE IF EXISTS {table.name} CASCADE"))
+    store = Store(URL)
+    yield store
+    store.close()
+
+
+def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
+    with store.reading() as connection:
+        inspector = sa.inspect(connection)
+        for table in metadata.sorted_tables:
+            assert {column["name"] for column in inspector.get_columns(table.name)} == set(table.c.keys())
+
+
+def test_a_run_lives_from_the_queue_to_its_end(store: Store):
+    runs = Runs(store)
+    run = runs.enqueue(TrainConfig.from_mapping({"recipe": "fast"}))
+    assert runs.claim_next(1) == run.id
+    runs.start(run.id, pid=1)
+    runs.add_event(run.id, "batch", {"epoch": 1}, replace=True)
+    runs.add_event(run.id, "batch", {"epoch": 2}, replace=True)
+    assert runs.beat(run.id) is False
+    runs.finish(run.id, RunStatus.SUCCEEDED, "done", 1)
+    assert [event.kind for event in runs.events(run.id)] == ["status", "batch", "status"]
+    assert [found.id for found in runs.recent(search="fast succeeded")] == [run.id]
+    last = runs.last_finished()
+    assert last is not None
+    assert last.id == run.id
+
+
+def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(store: Store):
+    runs = Runs(store)
+    expected = {runs.enqueue(TrainConfig()).id for _ in range(6)}
+    with ThreadPoolExecutor(6) as pool:
+        claimed = list(pool.map(lambda _: Runs(store).claim_next(6), range(6)))
+        run_id = min(expected)
+        list(pool.map(lambda n: Runs(store).add_event(run_id, "message", {"text": str(n)}), range(30)))
+    assert {run for run in claimed if run is not None} <= expected
+    assert len({run for run in claimed if run is not None}) == sum(run is not None for run in claimed)
+    assert [event.sequence for event in runs.events(run_id)] == list(range(1, 31))
