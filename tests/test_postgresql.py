@@ -10,14 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from mnist_classifier import gate
 from mnist_classifier.config import TrainConfig
+from mnist_classifier.errors import ModelInUse
 from mnist_classifier.records import RunStatus
+from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store, metadata
+from tests.versions import save
 
 URL = os.environ.get("MNIST_TEST_DATABASE_URL", "")
 
@@ -68,3 +73,20 @@ def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(store: Store):
     assert {run for run in claimed if run is not None} <= expected
     assert len({run for run in claimed if run is not None}) == sum(run is not None for run in claimed)
     assert [event.sequence for event in runs.events(run_id)] == list(range(1, 31))
+
+
+def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store, tmp_path: Path):
+    registry = Registry(tmp_path, store)
+    with ThreadPoolExecutor(4) as pool:
+        numbers = sorted(version.version for version in pool.map(lambda _: save(registry), range(4)))
+        assert numbers == [1, 2, 3, 4]
+        list(pool.map(registry.promote, numbers))
+    moves = list(reversed(registry.history()))
+    assert [move.version for move in moves[:-1]] == [move.previous for move in moves[1:]]
+    assert registry.production() == moves[-1].version
+    with pytest.raises(ModelInUse):
+        registry.delete(registry.production())
+    assert gate.rollback(registry, actor="someone") == moves[-1].previous
+    others = [number for number in numbers if number != registry.production()]
+    registry.delete(others[0])
+    assert len(registry.versions()) == 4

@@ -6,8 +6,6 @@ it are one transaction of the caller's.
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from mnist_classifier.records import Promotion
@@ -23,12 +21,14 @@ LONGEST_REASON = 2000
 
 def named_by(connection: sa.Connection, alias: str) -> int | None:
     """The version that an alias names."""
-    version = connection.scalar(_row_of(alias))
+    version = connection.scalar(sa.select(aliases.c.version).where(aliases.c.name == alias))
     return None if version is None else int(version)
 
 
-def _row_of(alias: str) -> sa.Select[Any]:
-    return sa.select(aliases.c.version).where(aliases.c.name == alias)
+def lock(connection: sa.Connection) -> None:
+    """Let nobody else move an alias until this transaction ends; on SQLite nobody can anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("LOCK TABLE aliases IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def aliases_of(connection: sa.Connection) -> dict[str, int]:
@@ -39,11 +39,10 @@ def aliases_of(connection: sa.Connection) -> dict[str, int]:
 def move(connection: sa.Connection, alias: str, version: int, *, actor: str, reason: str) -> None:
     """Let an alias name a version, and write it down; what it names already changes nothing.
 
-    Version 0 takes the alias away, so that the model in the box serves.  A
-    challenger that is put into production is no challenger any more.
+    The caller holds the `lock`.  Version 0 takes the alias away, so that the
+    model in the box serves.  A challenger that is put into production is no challenger any more.
     """
-    # On PostgreSQL two moves wait for each other here; SQLite lets one write at a time anyway.
-    previous = connection.scalar(_row_of(alias).with_for_update()) or BOX
+    previous = named_by(connection, alias) or BOX
     if alias == PRODUCTION:
         connection.execute(aliases.delete().where(aliases.c.name == CHALLENGER, aliases.c.version == version))
     if previous == version:

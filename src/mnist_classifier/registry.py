@@ -205,6 +205,7 @@ class Registry:
         verify(self.folder(version))
         load(self.folder(version))
         with self.store.writing() as connection:
+            promotions.lock(connection)
             # It may have been deleted, and the alias may have moved, while the files were read.
             if version != BOX and connection.scalar(_still_there(version)) is None:
                 raise _missing(version)
@@ -247,7 +248,7 @@ class Registry:
         if version == BOX:
             raise ModelInUse("the model in the box is part of the program and cannot be deleted")
         with self.store.writing() as connection:
-            # The row first: whoever wants to promote it waits for this, or this for him.
+            promotions.lock(connection)
             chosen = model_versions.c.version == version
             connection.execute(model_versions.update().where(chosen, PRESENT).values(deleted_at=now()))
             naming = [name for name, named in promotions.aliases_of(connection).items() if named == version]
@@ -276,7 +277,7 @@ def _missing(version: int) -> VersionMissing:
 
 
 def _still_there(version: int) -> sa.Select[tuple[int]]:
-    return sa.select(model_versions.c.version).where(PRESENT, model_versions.c.version == version).with_for_update()
+    return sa.select(model_versions.c.version).where(PRESENT, model_versions.c.version == version)
 
 
 def _one_line(name: str) -> str:
