@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_a_training_is_started_watched_and_found_again(running: Application, vis
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0].startswith("event,at,")
     assert sum(line.startswith("epoch,") for line in lines) == 3
+    assert_fits_every_screen(running, visit)
+
+
+def assert_fits_every_screen(running: Application, visit: Visit) -> None:
+    for name, width, theme in (("small", 320, "dark"), ("phone", 390, "light"), ("desktop", 1280, "light")):
+        visitor = visit("/training?run=1", at=running, viewport={"width": width, "height": 800}, color_scheme=theme)
+        expect(visitor.page.locator("#chart-loss canvas")).to_be_visible()
+        expect(visitor.find("confusion-figure")).to_be_visible()
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        if folder := os.environ.get("MNIST_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            picture = visitor.page.screenshot(full_page=True)
+            (Path(folder) / f"training-{name}-{theme}.png").write_bytes(picture)
 
 
 def test_a_restart_of_the_server_loses_no_point(running: Application, visit: Visit):

@@ -149,5 +149,6 @@ function asSpeed(value) {
 
 /** @param {number} value */
 function asPercent(value) {
+  if (value >= 0.99995) return "100%";
   return `${(value * 100).toFixed(value > 0.9 ? 2 : 0)}%`;
 }

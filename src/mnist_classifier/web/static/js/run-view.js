@@ -151,7 +151,7 @@ function buildConfusion(table) {
   const digits = [...Array(10).keys()];
   const head = table.createTHead().insertRow();
   const corner = document.createElement("th");
-  corner.textContent = "is \\ read";
+  corner.textContent = "is / read";
   head.append(corner, ...digits.map((digit) => heading(digit, "col")));
   const body = table.createTBody();
   return digits.map((label) => {

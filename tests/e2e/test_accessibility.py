@@ -1,0 +1,26 @@
+"""axe-core finds nothing wrong on any page, in both themes, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import pytest
+from application import Application
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from conftest import DESKTOP, Visit
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PHONE = {"width": 320, "height": 640}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore"])
+def test_axe_finds_nothing(application_with_data: Application, visit: Visit, path: str, theme: str):
+    for viewport in (DESKTOP, PHONE):
+        visitor = visit(path, at=application_with_data, viewport=viewport, color_scheme=theme)
+        visitor.page.wait_for_load_state("networkidle")
+        expect(visitor.page.locator("[data-state=loading]")).to_have_count(0)
+        found = Axe().run(visitor.page, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
