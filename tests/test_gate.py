@@ -21,14 +21,30 @@ def registry(settings: Settings, store: Store) -> Registry:
     return Registry(settings.models_dir, store)
 
 
+@pytest.fixture
+def plain_champion(registry: Registry) -> Registry:
+    """Version 1, whose robustness was never measured, serves."""
+    save(registry, validation=WRONG_IN_BOX)
+    registry.promote(1)
+    return registry
+
+
 @pytest.mark.parametrize("correct", [4999, WRONG_IN_BOX, 4972])
-def test_what_is_not_worse_than_the_champion_goes_into_production(registry: Registry, correct: int):
-    save(registry, validation=correct)
-    decision = gate.admit(registry, 1, actor="training 1")
+def test_what_is_not_worse_than_the_champion_goes_into_production(plain_champion: Registry, correct: int):
+    save(plain_champion, validation=correct)
+    decision = gate.admit(plain_champion, 2, actor="training 1")
     assert decision.promoted
-    assert registry.aliases() == {PRODUCTION: 1}
-    assert "version 1 is in production: validation" in decision.message
+    assert plain_champion.aliases() == {PRODUCTION: 2}
+    assert "version 2 is in production: validation" in decision.message
     assert "robustness was not compared: version 1 has not been measured" in decision.message
+
+
+def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry):
+    save(registry, validation=4999)
+    decision = gate.admit(registry, 1, actor="training 1")
+    assert not decision.promoted
+    assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert "its robustness has not been measured; `mnist evaluate --suite robust --model-version 1`" in decision.message
 
 
 def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
@@ -46,11 +62,11 @@ def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
     assert "99.02%" in move.reason
 
 
-def test_the_test_figure_chooses_nothing(registry: Registry):
-    save(registry, validation=4999, test=5000)
-    assert gate.admit(registry, 1, actor="").promoted
-    save(registry, validation=4900, test=10_000)
-    assert not gate.admit(registry, 2, actor="").promoted
+def test_the_test_figure_chooses_nothing(plain_champion: Registry):
+    save(plain_champion, validation=4999, test=5000)
+    assert gate.admit(plain_champion, 2, actor="").promoted
+    save(plain_champion, validation=4900, test=10_000)
+    assert not gate.admit(plain_champion, 3, actor="").promoted
 
 
 def test_robustness_decides_where_both_were_measured(registry: Registry):
@@ -145,6 +161,7 @@ def test_a_deleted_version_cannot_be_rolled_back_to(registry: Registry):
 
 def test_a_champion_that_changes_meanwhile_is_compared_anew(registry: Registry, monkeypatch: pytest.MonkeyPatch):
     save(registry, validation=4981)
+    registry.record_robustness(registry.get(1), versions.robustness(pen=0.99))
     save(registry, validation=5000)
     judge = gate.judge
 

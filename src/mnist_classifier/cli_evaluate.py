@@ -12,11 +12,12 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from mnist_classifier import gate
 from mnist_classifier.config import Settings
 from mnist_classifier.metrics import measure_probabilities, wilson_interval
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion, Verdict
-from mnist_classifier.registry import Registry
+from mnist_classifier.registry import CHALLENGER, Registry
 from mnist_classifier.robustness.suite import QUICK_LIMIT, SPLITS, TEST, load_data, load_split, run_suite
 from mnist_classifier.shell import Command, data_dir_option, opened_store
 from mnist_classifier.terminal import robustness_as_text
@@ -121,6 +122,9 @@ def _evaluate_robustness(
         said = "not stored: only a full run on the test images is"
     elif registry.record_robustness(version, table):
         said = f"stored with version {version.version} ({version.name})"
+        if registry.alias(CHALLENGER) == version.version:
+            # It waited for this table.
+            said += f"\n{gate.admit(registry, version.version, actor='evaluation').message}"
     else:
         said = f"version {version.version} keeps its table: it says the same, or has rows that this one leaves out"
     click.echo(said, err=True)
