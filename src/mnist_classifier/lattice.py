@@ -60,14 +60,14 @@ FEATURES = (
 CUTS, SLIVERS = FEATURES.index("cuts"), FEATURES.index("slivers")
 Weights = Mapping[str, float]
 PIXEL_WEIGHTS: Weights = dict(
-    unread=-1.53, doubt=-0.34, wide=-2.00, thin=0.00, short=-1.98, parts=0.00, tall_parts=-1.24, gap=-0.51,
-    joins=-1.44, digits=3.02, cuts=-0.04, skirt=-1.98, crossing=-3.07, runs=0.00, overlap=-1.44, shared=0.00,
-    slivers=0.00, marks=-5.23, marked=-1.25,
+    unread=-2.79, doubt=-0.29, wide=-1.69, thin=0.00, short=-1.61, parts=-0.17, tall_parts=-0.61, gap=-0.39,
+    joins=-1.33, digits=1.78, cuts=-1.28, skirt=-1.73, crossing=-2.70, runs=0.00, overlap=-1.42, shared=0.00,
+    slivers=0.00, marks=-4.93, marked=-1.18,
 )  # fmt: skip
 STROKE_WEIGHTS: Weights = dict(
-    unread=-1.37, doubt=-0.48, wide=-2.60, thin=0.00, short=-0.37, parts=-0.08, tall_parts=-1.72, gap=-0.08,
-    joins=-1.45, digits=2.10, cuts=-1.65, skirt=-0.68, crossing=-1.14, runs=0.00, overlap=-2.26, shared=-1.36,
-    slivers=0.00, marks=-3.58, marked=-1.38,
+    unread=-1.38, doubt=-0.41, wide=-0.62, thin=0.00, short=-0.34, parts=0.00, tall_parts=-0.80, gap=-0.17,
+    joins=-1.88, digits=1.42, cuts=-1.70, skirt=-0.69, crossing=-1.16, runs=-0.01, overlap=-2.14, shared=-2.07,
+    slivers=0.00, marks=-2.55, marked=-0.99,
 )  # fmt: skip
 
 
