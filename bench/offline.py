@@ -1,6 +1,6 @@
 """Compare the static site's reading, in JavaScript, with Python's, picture by picture.
 
-    python bench/offline.py [--limit 200] [--rows mnist,pen] [--pen-dir DIR]
+    python bench/offline.py [--limit 200] [--rows mnist,pen] [--pens 18,3] [--pen-dir DIR]
 
 The model in the box is exported, and Node reads with it what Python reads:
 the MNIST test images, the same enlarged to a drawing's size, pen strokes drawn
@@ -17,7 +17,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ Pictures = Iterable[dataset.U8]
 
 READER = ROOT / "bench" / "offline_reader.mjs"
 # The page's pen, the suite's two others, and two that are redrawn.
-PENS_PX = (18, 10, 28, 3, 60)
+PENS = "18,10,28,3,60"
 ENLARGED = 10
 PHOTOGRAPHS = 1000
 # Pictures in one call of Node: a batch of photographs has 500 MB.
@@ -53,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--limit", type=int, help="pictures a row; default: all, and 1,000 photographs")
     parser.add_argument("--rows", default="mnist,enlarged,pen,photographs", help="which to compare")
+    parser.add_argument("--pens", default=PENS, help="widths of the pens that strokes are drawn with, px")
     parser.add_argument("--pen-dir", type=Path, help="folder of the sets of pen strokes")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for offline.json")
     arguments = parser.parse_args()
@@ -63,26 +64,26 @@ def main() -> None:
         folder = Path(name)
         result["bytes"] = export_site(PRETRAINED_DIR, 0, folder / "site")
         result["rows"] = {
-            title: compare(recogniser, folder, islice(make(), arguments.limit))
-            for title, make in rows(settings, arguments.rows.split(","))
+            title: compare(recogniser, folder, islice(pictures, arguments.limit))
+            for title, pictures in rows(settings, arguments.rows.split(","), arguments.pens.split(","))
         }
     result["load_after"] = load_average()
     write_result("offline", result, table=table(result), folder=arguments.results)
 
 
-def rows(settings: Settings, wanted: Sequence[str]) -> Iterator[tuple[str, Callable[[], Pictures]]]:
-    """Title of each row, and what makes its pictures."""
-    glyphs = dataset.load(settings.data_dirs(), dataset.TEST).images if set(wanted) != {"pen"} else None
-    if "mnist" in wanted and glyphs is not None:
-        yield "MNIST test images", lambda: glyphs
-    if "enlarged" in wanted and glyphs is not None:
-        yield f"enlarged {ENLARGED} times", lambda: (glyph.repeat(ENLARGED, 0).repeat(ENLARGED, 1) for glyph in glyphs)
+def rows(settings: Settings, wanted: Sequence[str], pens: Sequence[str]) -> Iterator[tuple[str, Pictures]]:
+    """Title of each row, and its pictures."""
+    digits = pen_digits.load(settings.pen_dirs()).digits if "pen" in wanted else ()
+    glyphs = dataset.load(settings.data_dirs(), dataset.TEST).images
+    if "mnist" in wanted:
+        yield "MNIST test images", glyphs
+    if "enlarged" in wanted:
+        yield f"enlarged {ENLARGED} times", (glyph.repeat(ENLARGED, 0).repeat(ENLARGED, 1) for glyph in glyphs)
     if "pen" in wanted:
-        digits = pen_digits.load(settings.pen_dirs()).digits
-        for pen_px in PENS_PX:
-            yield f"pen strokes, {pen_px} px", lambda pen_px=pen_px: drawings(digits, pen_px)
-    if "photographs" in wanted and glyphs is not None:
-        yield "photographs", lambda: photographs(glyphs[:PHOTOGRAPHS])
+        for pen_px in map(int, pens):
+            yield f"pen strokes, {pen_px} px", drawings(digits, pen_px)
+    if "photographs" in wanted:
+        yield "photographs", photographs(glyphs[:PHOTOGRAPHS])
 
 
 def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator[dataset.U8]:

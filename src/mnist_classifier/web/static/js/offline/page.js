@@ -10,9 +10,11 @@ import { hideToast, messageOf, showToast } from "../toast.js";
 import { listenForFiles } from "../upload.js";
 import { pixelsOf, toDataUrl } from "./pictures.js";
 import { Recogniser } from "./recogniser.js";
+import { GLYPH_SIDE } from "./scaling.js";
 
 /** Long enough to lift the pen between two strokes of a 4, short enough to feel immediate. */
 const AUTO_READ_MS = 120;
+const WARM_UP_ROUNDS = 5;
 
 const pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
 const result = new ResultView();
@@ -25,15 +27,26 @@ let newest = 0;
 /** @type {number | undefined} */
 let timer;
 
-/** @returns {Promise<Recogniser>} */
+/** @type {Promise<Recogniser> | null} */
+let loading = null;
+
+/** The network, fetched once; after a failure, again. */
+function recogniser() {
+  loading ??= load().catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
+
 async function load() {
   const response = await fetch(new URL("../../model.bin", import.meta.url));
   if (!response.ok) throw new Error(`the network was not found (HTTP ${response.status})`);
-  return new Recogniser(await response.arrayBuffer());
+  const made = new Recogniser(await response.arrayBuffer());
+  // Browsers compile what runs often: the first drawing need not be what they learn from.
+  for (let round = 0; round < WARM_UP_ROUNDS; round += 1) made.readGlyph(new Uint8Array(GLYPH_SIDE ** 2));
+  return made;
 }
-
-let loading = load();
-loading.then(showModel, (error) => write(element("model-line", HTMLElement), messageOf(error)));
 
 /** @param {Recogniser} recogniser */
 function showModel({ model }) {
@@ -49,24 +62,23 @@ async function read() {
   const question = newest;
   if (pad.isEmpty) return result.showEmpty();
   try {
-    const recogniser = await loading;
     const pixels = await pixelsOf(picture ?? pad.toDataUrl());
+    const reader = await recogniser();
     if (question !== newest) return;
-    show(recogniser, pixels);
+    show(reader, pixels);
     hideToast("reading");
   } catch (error) {
-    loading = load();
     showToast("reading", messageOf(error));
     result.showError("Nothing is lost. Try again.");
   }
 }
 
-/** @param {Recogniser} recogniser @param {import("./pixels.js").Picture} pixels */
-function show(recogniser, pixels) {
+/** @param {Recogniser} reader @param {import("./pixels.js").Picture} pixels */
+function show(reader, pixels) {
   const started_ms = performance.now();
-  const { reading, prepared } = recogniser.read(pixels);
+  const { reading, prepared } = reader.read(pixels);
   const elapsed_ms = performance.now() - started_ms;
-  const { version, name } = recogniser.model;
+  const { version, name } = reader.model;
   result.showReading({
     ...reading,
     model: { version, name },
@@ -111,7 +123,7 @@ async function showFile(file) {
 /** Keep the site for when there is no network; only once the page has all it needs, so that nothing is fetched twice. */
 async function keep() {
   if (!("serviceWorker" in navigator)) return;
-  await loading;
+  await recogniser();
   await navigator.serviceWorker.register(new URL("../../service-worker.js", import.meta.url));
   await navigator.serviceWorker.ready;
   write(element("offline-line", HTMLElement), "This page works without a network now.");
@@ -125,5 +137,6 @@ for (const [id, action] of Object.entries(actions)) element(id, HTMLButtonElemen
 listenToKeys({ ...actions, random: () => {} });
 listenForFiles(showFile);
 result.showEmpty();
+recogniser().then(showModel, (error) => write(element("model-line", HTMLElement), messageOf(error)));
 // Private windows and hosts without https have no service worker: the page works, but only with a network.
 keep().catch((error) => console.warn(`This page was not kept for later: ${messageOf(error)}`));

@@ -19,6 +19,8 @@ const CHANNEL_GAIN = 1.5;
  * @returns {Bytes[]}
  */
 export function channelsOf({ width, height, data }) {
+  const plain = opaqueGrey({ width, height, data });
+  if (plain !== null) return [plain];
   const background = backgroundOf(data);
   const [grey, red, green, blue] = [0, 1, 2, 3].map(() => bytes(width, height));
   let isColoured = false;
@@ -34,6 +36,16 @@ export function channelsOf({ width, height, data }) {
     isColoured ||= r !== g || g !== b;
   }
   return isColoured ? [grey, red, green, blue] : [grey];
+}
+
+/** A picture without colour and alpha, as drawings are; null for any other. @param {Picture} picture @returns {Bytes | null} */
+function opaqueGrey({ width, height, data }) {
+  const grey = bytes(width, height);
+  for (let pixel = 0, i = 0; i < data.length; pixel += 1, i += 4) {
+    if (data[i] !== data[i + 1] || data[i + 1] !== data[i + 2] || data[i + 3] !== 255) return null;
+    grey.data[pixel] = data[i];
+  }
+  return grey;
 }
 
 /** @param {Picture["data"]} data */
