@@ -68,6 +68,7 @@ async function read() {
     show(reader, pixels);
     hideToast("reading");
   } catch (error) {
+    if (question !== newest) return;
     showToast("reading", messageOf(error));
     result.showError("Nothing is lost. Try again.");
   }
@@ -104,6 +105,8 @@ function dropPicture() {
 
 /** Lay a file on the pad and read it. @param {File} file */
 async function showFile(file) {
+  newest += 1;
+  const question = newest;
   const url = URL.createObjectURL(file);
   const image = new Image();
   image.src = url;
@@ -111,8 +114,9 @@ async function showFile(file) {
     await image.decode();
   } catch {
     URL.revokeObjectURL(url);
-    return showToast("reading", "this browser cannot open that file as a picture");
+    return showToast("reading", "This browser cannot open that file as a picture.");
   }
+  if (question !== newest) return URL.revokeObjectURL(url);
   dropPicture();
   pad.showPicture(image);
   picture = url;
