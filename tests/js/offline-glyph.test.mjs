@@ -29,6 +29,11 @@ test("halves are rounded to the even number, as Python does", () => {
 
 test("medians and quantiles are interpolated as NumPy's", () => {
   assert.equal(median(Uint8Array.of(9, 1, 4, 100)), 6.5);
+  for (let size = 1; size < 60; size += 1) {
+    const values = Float32Array.from({ length: size }, (_, i) => (i * 7919 * size) % (size % 3 === 0 ? 5 : 101));
+    const sorted = values.slice().sort();
+    assert.equal(median(values), (sorted[size >> 1] + sorted[(size - 1) >> 1]) / 2);
+  }
   assert.ok(Math.abs(quantile(Float32Array.of(0, 10, 20, 30), 0.7) - 21) < 1e-9);
 });
 

@@ -57,9 +57,38 @@ export function sum({ data }) {
 
 /** The middle of values; of an even number, the mean of the two in the middle. @param {Numbers} values */
 export function median(values) {
-  const sorted = values.slice().sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const work = values.slice();
+  const middle = work.length >> 1;
+  const upper = select(work, middle);
+  if (work.length % 2 === 1) return upper;
+  let lower = -Infinity;
+  for (let i = 0; i < middle; i += 1) if (work[i] > lower) lower = work[i];
+  return (lower + upper) / 2;
+}
+
+/** What sorting would put at a place, which then has nothing larger before it; much quicker.  Source: Hoare, 1961. @param {Numbers} values @param {number} place */
+function select(values, place) {
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let up = low;
+    let down = high;
+    while (up <= down) {
+      while (values[up] < pivot) up += 1;
+      while (values[down] > pivot) down -= 1;
+      if (up > down) break;
+      const value = values[up];
+      values[up] = values[down];
+      values[down] = value;
+      up += 1;
+      down -= 1;
+    }
+    if (place <= down) high = down;
+    else if (place >= up) low = up;
+    else break;
+  }
+  return values[place];
 }
 
 /** Interpolated between neighbours, as NumPy does. @param {Float32Array} values @param {number} share */
