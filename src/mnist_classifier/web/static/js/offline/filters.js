@@ -6,7 +6,7 @@
  * @typedef {import("./planes.js").Floats} Floats
  */
 
-import { floats, padded, transposed } from "./planes.js";
+import { floats, transposed } from "./planes.js";
 
 /** Average whole blocks of pixels, so that the longer side is at most so long. @param {Plane} grey @param {number} side */
 export function shrink({ width, height, data }, side) {
@@ -88,21 +88,18 @@ function extremeDown({ width, height, data }, window, isLargest) {
   return /** @type {P} */ ({ width, height, data: work.slice(0, width * height) });
 }
 
-/** Largest value within a radius; outside the picture there is nothing. @param {Floats} values @param {number} radius */
-export function dilateRound({ width, height, data }, radius) {
-  const source = padded({ width, height, data }, radius);
-  const result = floats(width, height);
-  result.data.set(data);
-  for (let down = -radius; down <= radius; down += 1) {
-    for (let right = -radius; right <= radius; right += 1) {
-      // A little over the radius: a disc of one pixel's radius is no cross.
-      if (down * down + right * right > (radius + 0.3) ** 2) continue;
-      for (let y = 0, i = 0; y < height; y += 1) {
-        let from = (radius + down + y) * source.width + radius + right;
-        for (let x = 0; x < width; x += 1, i += 1, from += 1) {
-          if (source.data[from] > result.data[i]) result.data[i] = source.data[from];
-        }
-      }
+/** Largest value within a radius; outside the picture there is nothing. @param {Floats} values  none under 0 @param {number} radius @returns {Floats} */
+export function dilateRound(values, radius) {
+  const columns = transposed(values);
+  const result = { ...values, data: values.data.slice() };
+  for (let down = 0; down <= radius; down += 1) {
+    // A little over the radius: a disc of one pixel's radius is no cross.
+    const reach = Math.floor(Math.sqrt((radius + 0.3) ** 2 - down ** 2));
+    const wide = transposed(extremeDown(columns, 2 * reach + 1, true)).data;
+    const ahead = down * values.width;
+    for (let i = ahead; i < wide.length; i += 1) {
+      if (wide[i] > result.data[i - ahead]) result.data[i - ahead] = wide[i];
+      if (wide[i - ahead] > result.data[i]) result.data[i] = wide[i - ahead];
     }
   }
   return result;
