@@ -13,7 +13,7 @@ of the header:
     dense     (outputs, inputs) of the pixels one after another, channels last
 
 Kernels are int16 with a float32 scale for each output: half the size of
-float32, and 8 times as exact as float16 of the same size would be.
+float32, and finer than float16 where weights are large.
 """
 
 from __future__ import annotations
