@@ -75,6 +75,8 @@ def test_wheel_holds_the_whole_package(wheel_names: set[str]) -> None:
         "web/templates/base.html",
         "web/templates/index.html",
         "web/templates/mnist.html",
+        "web/offline/index.html",
+        "web/offline/service-worker.js",
     ],
 )
 def test_wheel_holds_what_the_application_reads(wheel_names: set[str], file: str) -> None:
@@ -101,7 +103,7 @@ def test_readme_names_only_commands_that_exist() -> None:
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"```.*?\n(.*?)```", readme, re.DOTALL) + re.findall(r"`([^`\n]+)`", readme))
-    named = set(re.findall(r"(?:^|[\s/])mnist ([a-z]+)\b", blocks, re.MULTILINE))
+    named = set(re.findall(r"(?:^|[\s/])mnist ([a-z-]+)\b", blocks, re.MULTILINE))
     assert "serve" in named
     assert named <= set(cli.main.commands)
 

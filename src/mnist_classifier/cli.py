@@ -1,4 +1,4 @@
-"""The command line: `mnist train | predict | evaluate | serve | models | runs | data`."""
+"""The command line: `mnist train | predict | evaluate | serve | export-web | models | runs | data`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from mnist_classifier import __version__, dataset
 from mnist_classifier.cli_evaluate import evaluate
+from mnist_classifier.cli_export import export_web
 from mnist_classifier.cli_models import models
 from mnist_classifier.cli_runs import runs
 from mnist_classifier.cli_train import train
@@ -120,7 +121,7 @@ def _read_bytes(path: str) -> bytes:
         raise InvalidInput(f"cannot be opened: {error.strerror}") from error
 
 
-for command in (train, evaluate, models, runs):
+for command in (train, evaluate, export_web, models, runs):
     main.add_command(command)
 
 

@@ -29,6 +29,7 @@
     ├── DatabaseBusy            another process holds the database
     ├── TooManyStreams          all places for live streams are taken
     ├── PortTaken               another program listens on that port
+    ├── FolderTaken             a folder to write to holds other things
     └── StorageFull             no room left on the disk
 
 `code` is stable: clients and log searches may rely on it. `field` names the
@@ -221,3 +222,9 @@ class PortTaken(MnistError):
     """Another program listens on that port."""
 
     code = "port_taken"
+
+
+class FolderTaken(MnistError):
+    """A folder that is to be written to holds other things."""
+
+    code = "folder_taken"

@@ -1,0 +1,171 @@
+"""Compare the static site's reading, in JavaScript, with Python's, picture by picture.
+
+    python bench/offline.py [--limit 200] [--rows mnist,pen] [--pens 18,3] [--pen-dir DIR]
+
+The model in the box is exported, and Node reads with it what Python reads:
+the MNIST test images, the same enlarged to a drawing's size, pen strokes drawn
+on the page's canvas with five pens, photographs.  Counted are glyphs that
+differ by more than one grey level anywhere, and readings with another verdict or
+digit.  The times are those of Node, preprocessing included.  Needs node.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from measuring import RESULTS, ROOT, load_average, machine, write_result
+from mnist_classifier import dataset
+from mnist_classifier.config import PRETRAINED_DIR, Settings
+from mnist_classifier.preprocess import Prepared, prepare
+from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.records import Reading
+from mnist_classifier.robustness import pen_digits
+from mnist_classifier.robustness.drawing import draw
+from mnist_classifier.robustness.photographs import photograph
+from mnist_classifier.website import MODEL_FILE, export_site
+
+Pictures = Iterable[dataset.U8]
+
+READER = ROOT / "bench" / "offline_reader.mjs"
+# The page's pen, the suite's two others, and two that are redrawn.
+PENS = "18,10,28,3,60"
+ENLARGED = 10
+PHOTOGRAPHS = 1000
+# Pictures in one call of Node: a batch of photographs has 500 MB.
+BATCH = 500
+# Grey levels by which a glyph may differ: sums of float32 in another order.
+TOLERANCE = 1
+
+
+def main() -> None:
+    """Measure, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--limit", type=int, help="pictures a row; default: all, and 1,000 photographs")
+    parser.add_argument("--rows", default="mnist,enlarged,pen,photographs", help="which to compare")
+    parser.add_argument("--pens", default=PENS, help="widths of the pens that strokes are drawn with, px")
+    parser.add_argument("--pen-dir", type=Path, help="folder of the sets of pen strokes")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for offline.json")
+    arguments = parser.parse_args()
+    settings = Settings.from_environment(pen_dir=arguments.pen_dir)
+    recogniser = Recogniser.open(PRETRAINED_DIR)
+    result: dict[str, Any] = {"machine": machine()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        result["bytes"] = export_site(PRETRAINED_DIR, 0, folder / "site")
+        result["rows"] = {
+            title: compare(recogniser, folder, islice(pictures, arguments.limit))
+            for title, pictures in rows(settings, arguments.rows.split(","), arguments.pens.split(","))
+        }
+    result["load_after"] = load_average()
+    write_result("offline", result, table=table(result), folder=arguments.results)
+
+
+def rows(settings: Settings, wanted: Sequence[str], pens: Sequence[str]) -> Iterator[tuple[str, Pictures]]:
+    """Title of each row, and its pictures."""
+    digits = pen_digits.load(settings.pen_dirs()).digits if "pen" in wanted else ()
+    glyphs = dataset.load(settings.data_dirs(), dataset.TEST).images
+    if "mnist" in wanted:
+        yield "MNIST test images", glyphs
+    if "enlarged" in wanted:
+        yield f"enlarged {ENLARGED} times", (glyph.repeat(ENLARGED, 0).repeat(ENLARGED, 1) for glyph in glyphs)
+    if "pen" in wanted:
+        for pen_px in map(int, pens):
+            yield f"pen strokes, {pen_px} px", drawings(digits, pen_px)
+    if "photographs" in wanted:
+        yield "photographs", photographs(glyphs[:PHOTOGRAPHS])
+
+
+def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator[dataset.U8]:
+    """Pen strokes on the page's canvas."""
+    for number, digit in enumerate(digits):
+        yield draw(digit.strokes, pen_px=pen_px, rng=np.random.default_rng((pen_px, number)))
+
+
+def photographs(glyphs: dataset.U8) -> Iterator[dataset.U8]:
+    """Test images written on paper, as bench/photographs.py makes them."""
+    for number, glyph in enumerate(glyphs):
+        yield photograph(glyph, np.random.default_rng((0, number)))
+
+
+def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[dataset.U8]) -> dict[str, Any]:
+    """Read pictures in both ways and count what differs."""
+    waiting = iter(pictures)
+    differences, confidences, ms, python_ms, others = [], [], [], [], 0
+    while batch := list(islice(waiting, BATCH)):
+        glyphs, answer = read_in_node(folder, batch)
+        ms += answer["ms"]
+        for picture, glyph, (verdict, prediction, confidence) in zip(batch, glyphs, answer["readings"], strict=True):
+            started = time.perf_counter()
+            prepared = prepare(picture)
+            reading = recogniser.read_prepared(prepared)
+            python_ms.append((time.perf_counter() - started) * 1000)
+            differences.append(difference(prepared, glyph))
+            others += not is_same(reading, verdict, prediction)
+            confidences.append(abs(reading.confidence - confidence))
+    return {
+        "pictures": len(differences),
+        "glyphs_not_equal": int(np.count_nonzero(differences)),
+        "glyphs_beyond_tolerance": int((np.array(differences) > TOLERANCE).sum()),
+        "largest_difference": int(max(differences)),
+        "readings_not_equal": others,
+        "largest_confidence_difference": float(max(confidences)),
+        "p50_ms": round(float(np.median(ms)), 2),
+        "p99_ms": round(float(np.quantile(ms, 0.99)), 2),
+        "python_p50_ms": round(float(np.median(python_ms)), 2),
+    }
+
+
+def is_same(reading: Reading, verdict: str, prediction: int | None) -> bool:
+    """Whether verdict and digit are those."""
+    return (reading.verdict.value, reading.prediction) == (verdict, prediction)
+
+
+def difference(prepared: Prepared, found: dataset.U8) -> int:
+    """Largest difference of two glyphs in grey levels; 255 where only one is blank."""
+    if bool(found[0]) != (prepared.glyph is not None):
+        return 255
+    return 0 if prepared.glyph is None else int(np.abs(prepared.glyph.astype(int).ravel() - found[1:]).max())
+
+
+def read_in_node(folder: Path, pictures: Sequence[dataset.U8]) -> tuple[dataset.U8, dict[str, Any]]:
+    """(N, 785) glyphs, each behind a byte that says whether there is one, and what the reader prints."""
+    with (folder / "pictures.bin").open("wb") as file:
+        for picture in pictures:
+            levels = picture if picture.ndim == 2 else np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+            channels = 1 if levels.ndim == 2 else levels.shape[2]
+            file.write(struct.pack("<3I", levels.shape[1], levels.shape[0], channels) + levels.tobytes())
+    model, glyphs = folder / "site" / MODEL_FILE, folder / "glyphs.bin"
+    command = ["node", str(READER), str(model), str(folder / "pictures.bin"), str(glyphs)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    return np.fromfile(glyphs, np.uint8).reshape(len(pictures), -1), json.loads(done.stdout)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The rows as text."""
+    total, network = sum(result["bytes"].values()), result["bytes"][MODEL_FILE]
+    titles = ("n", "glyphs > 1", "largest", "readings", "confidence", "p50 ms", "p99 ms", "Python")
+    widths = (7, 12, 9, 10, 12, 8, 8, 8)
+    head = " " * 24 + "".join(f"{title:>{width}}" for title, width in zip(titles, widths, strict=True))
+    lines = [f"{len(result['bytes'])} files, {total:,} bytes, {network:,} of them the network", head]
+    for title, row in result["rows"].items():
+        lines.append(
+            f"{title:24}{row['pictures']:7,}{row['glyphs_beyond_tolerance']:12}{row['largest_difference']:9}"
+            f"{row['readings_not_equal']:10}{row['largest_confidence_difference']:12.1e}"
+            f"{row['p50_ms']:8.2f}{row['p99_ms']:8.2f}{row['python_p50_ms']:8.2f}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+// @ts-check
+/**
+ * The network's forward pass, read from model.bin (weights.py writes it and describes the format).
+ *
+ * Values lie pixel by pixel, channels last, so that the pixels of a kernel's row are one stretch
+ * of memory.  Sums are of doubles: V8 would convert each float otherwise.
+ *
+ * @typedef {{rows: number, columns: number, weights: number, scales: number, bias: number | null}} Matrix  offsets in bytes
+ * @typedef {{op: string, patch?: number, kernel?: number, matrix?: Matrix, scale?: number, offset?: number, count?: number}} Layer
+ * @typedef {{
+ *   model: {version: number, name: string, accuracy: number | null}, temperature: number,
+ *   thresholds: {ambiguous_below: number, not_a_digit_above: number},
+ *   pixel_scale: number, pixel_offset: number, layers: Layer[]
+ * }} Header
+ * @typedef {{side: number, channels: number, data: Float64Array}} Features  (side, side, channels)
+ * @typedef {(features: Features) => Features} Step
+ */
+
+const MAGIC = 0x54534e4d; // "MNST"
+const SIDE = 28;
+/** Outputs that are summed side by side: each value that is loaded serves them all. */
+const LANES = 8;
+
+export class Network {
+  /** @param {ArrayBuffer} buffer  model.bin */
+  constructor(buffer) {
+    const [magic, length] = buffer.byteLength < 8 ? [0, 0] : new Uint32Array(buffer, 0, 2);
+    if (magic !== MAGIC) throw new Error("the model is not in the format that this page reads");
+    /** @type {Header} */
+    this.header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
+    const start = 8 + length;
+    this.steps = this.header.layers.map((layer) => stepOf(layer, buffer, start));
+  }
+
+  /** @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Float64Array}  logits */
+  logits(glyph) {
+    const { pixel_scale, pixel_offset } = this.header;
+    /** @type {Features} */
+    let features = { side: SIDE, channels: 1, data: Float64Array.from(glyph, (level) => level * pixel_scale + pixel_offset) };
+    for (const step of this.steps) features = step(features);
+    return features.data;
+  }
+}
+
+/** @param {Layer} layer @param {ArrayBuffer} buffer @param {number} start @returns {Step} */
+function stepOf(layer, buffer, start) {
+  const floatsAt = (/** @type {number} */ offset, /** @type {number} */ count) => new Float32Array(buffer, start + offset, count);
+  if (layer.op === "relu") return relu;
+  if (layer.op === "pool") return pool;
+  if (layer.op === "patches") return (features) => patches(features, layer.patch ?? 1);
+  if (layer.op === "affine") {
+    const count = layer.count ?? 0;
+    return affine(floatsAt(layer.scale ?? 0, count), floatsAt(layer.offset ?? 0, count));
+  }
+  if (layer.matrix === undefined) throw new Error(`the model has a layer that this page does not know: ${layer.op}`);
+  const packed = pack(layer.matrix, buffer, start);
+  return layer.op === "conv" ? convolution(packed, layer.kernel ?? 1) : dense(packed);
+}
+
+/**
+ * Whole numbers times the scale of their row -> LANES rows side by side: (rows / LANES, columns, LANES).
+ * @param {Matrix} matrix @param {ArrayBuffer} buffer @param {number} start
+ */
+function pack({ rows, columns, weights, scales, bias }, buffer, start) {
+  const whole = new Int16Array(buffer, start + weights, rows * columns);
+  const scale = new Float32Array(buffer, start + scales, rows);
+  const packed = new Float64Array(Math.ceil(rows / LANES) * columns * LANES);
+  for (let row = 0, i = 0; row < rows; row += 1) {
+    const block = (row - (row % LANES)) * columns + (row % LANES);
+    for (let column = 0; column < columns; column += 1, i += 1) packed[block + column * LANES] = whole[i] * scale[row];
+  }
+  const added = new Float64Array(Math.ceil(rows / LANES) * LANES);
+  if (bias !== null) added.set(new Float32Array(buffer, start + bias, rows));
+  return { rows, columns, weights: packed, bias: added };
+}
+
+/** @param {ReturnType<typeof pack>} matrix @param {number} kernel @returns {Step} */
+function convolution({ rows, columns, weights, bias }, kernel) {
+  return ({ side, channels, data }) => {
+    const margin = kernel >> 1;
+    const padded = pad(data, side, channels, margin);
+    const stride = (side + 2 * margin) * channels;
+    const reach = kernel * channels;
+    const result = new Float64Array(side * side * rows);
+    for (let row = 0; row < rows; row += LANES) {
+      for (let pixel = 0; pixel < side * side; pixel += 1) {
+        const x = pixel % side;
+        const corner = ((pixel - x) / side) * stride + x * channels;
+        let [a, b, c, d] = [bias[row], bias[row + 1], bias[row + 2], bias[row + 3]];
+        let [e, f, g, h] = [bias[row + 4], bias[row + 5], bias[row + 6], bias[row + 7]];
+        let weight = row * columns;
+        for (let line = 0; line < kernel; line += 1) {
+          const from = corner + line * stride;
+          for (let i = from; i < from + reach; i += 1, weight += LANES) {
+            const value = padded[i];
+            // Behind a ReLU most values are 0, and so is the edge.
+            if (value === 0) continue;
+            a += value * weights[weight];
+            b += value * weights[weight + 1];
+            c += value * weights[weight + 2];
+            d += value * weights[weight + 3];
+            e += value * weights[weight + 4];
+            f += value * weights[weight + 5];
+            g += value * weights[weight + 6];
+            h += value * weights[weight + 7];
+          }
+        }
+        store(result, pixel * rows + row, rows - row, a, b, c, d, e, f, g, h);
+      }
+    }
+    return { side, channels: rows, data: result };
+  };
+}
+
+/** @param {Float64Array} result @param {number} at @param {number} lanes  of which the last may be none @param {...number} sums */
+function store(result, at, lanes, ...sums) {
+  for (let lane = 0; lane < sums.length && lane < lanes; lane += 1) result[at + lane] = sums[lane];
+}
+
+/** @param {Float64Array} data @param {number} side @param {number} channels @param {number} margin */
+function pad(data, side, channels, margin) {
+  const wide = side + 2 * margin;
+  const padded = new Float64Array(wide * wide * channels);
+  for (let y = 0; y < side; y += 1) {
+    const row = data.subarray(y * side * channels, (y + 1) * side * channels);
+    padded.set(row, ((y + margin) * wide + margin) * channels);
+  }
+  return padded;
+}
+
+/** All values of all pixels -> one pixel: a kernel that covers everything. @param {ReturnType<typeof pack>} matrix @returns {Step} */
+function dense(matrix) {
+  const whole = convolution(matrix, 1);
+  return ({ data }) => whole({ side: 1, channels: data.length, data });
+}
+
+/** @param {Features} features @returns {Features} */
+function relu({ side, channels, data }) {
+  return { side, channels, data: data.map((value) => (value > 0 ? value : 0)) };
+}
+
+/** The largest of each square of 2 x 2; an odd row or column at the end is left out. @param {Features} features @returns {Features} */
+function pool({ side, channels, data }) {
+  const half = side >> 1;
+  const result = new Float64Array(half * half * channels);
+  const row = side * channels;
+  for (let y = 0, i = 0; y < half; y += 1) {
+    for (let x = 0; x < half; x += 1) {
+      const corner = 2 * y * row + 2 * x * channels;
+      for (let channel = corner; channel < corner + channels; channel += 1, i += 1) {
+        const above = Math.max(data[channel], data[channel + channels]);
+        result[i] = Math.max(above, data[channel + row], data[channel + row + channels]);
+      }
+    }
+  }
+  return { side: half, channels, data: result };
+}
+
+/** @param {Float32Array} scale @param {Float32Array} offset  one a channel @returns {Step} */
+function affine(scale, offset) {
+  const channels = scale.length;
+  return ({ side, data }) => ({ side, channels, data: data.map((value, i) => value * scale[i % channels] + offset[i % channels]) });
+}
+
+/** Squares of pixels become channels. @param {Features} features  of one channel @param {number} patch @returns {Features} */
+function patches({ side, data }, patch) {
+  const small = side / patch;
+  const result = new Float64Array(data.length);
+  for (let y = 0, i = 0; y < small; y += 1) {
+    for (let x = 0; x < small; x += 1) {
+      for (let down = 0; down < patch; down += 1) {
+        for (let right = 0; right < patch; right += 1, i += 1) result[i] = data[(y * patch + down) * side + x * patch + right];
+      }
+    }
+  }
+  return { side: small, channels: patch * patch, data: result };
+}

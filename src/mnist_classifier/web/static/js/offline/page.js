@@ -1,0 +1,146 @@
+// @ts-check
+/** The page that reads digits by itself: pad, files and result, with no server behind them. */
+
+import { element, write } from "../dom.js";
+import { percent } from "../format.js";
+import { Pad } from "../pad.js";
+import { ResultView } from "../result.js";
+import { listenToKeys } from "../shortcuts.js";
+import { hideToast, messageOf, showToast } from "../toast.js";
+import { listenForFiles } from "../upload.js";
+import { pixelsOf, toDataUrl } from "./pictures.js";
+import { Recogniser } from "./recogniser.js";
+import { GLYPH_SIDE } from "./scaling.js";
+
+/** Long enough to lift the pen between two strokes of a 4, short enough to feel immediate. */
+const AUTO_READ_MS = 120;
+const WARM_UP_ROUNDS = 5;
+
+const pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
+const result = new ResultView();
+const caption = element("caption", HTMLElement);
+const plainCaption = caption.textContent ?? "";
+/** The picture that lies on the pad in the drawing's place. @type {string | null} */
+let picture = null;
+/** Counts questions: only the newest gets its answer. */
+let newest = 0;
+/** @type {number | undefined} */
+let timer;
+
+/** @type {Promise<Recogniser> | null} */
+let loading = null;
+
+/** The network, fetched once; after a failure, again. */
+function recogniser() {
+  loading ??= load().catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
+
+async function load() {
+  const response = await fetch(new URL("../../model.bin", import.meta.url));
+  if (!response.ok) throw new Error(`the network was not found (HTTP ${response.status})`);
+  const made = new Recogniser(await response.arrayBuffer());
+  // Browsers compile what runs often: the first drawing need not be what they learn from.
+  for (let round = 0; round < WARM_UP_ROUNDS; round += 1) made.readGlyph(new Uint8Array(GLYPH_SIDE ** 2));
+  return made;
+}
+
+/** @param {Recogniser} recogniser */
+function showModel({ model }) {
+  const accuracy = model.accuracy === null ? "" : `, which read ${percent(model.accuracy, 2)} of MNIST's test images right`;
+  write(element("model-line", HTMLElement), `Read in this browser by version ${model.version}${accuracy}.`);
+}
+
+/** Read what lies on the pad now. */
+async function read() {
+  window.clearTimeout(timer);
+  pad.finish();
+  newest += 1;
+  const question = newest;
+  if (pad.isEmpty) return result.showEmpty();
+  try {
+    const pixels = await pixelsOf(picture ?? pad.toDataUrl());
+    const reader = await recogniser();
+    if (question !== newest) return;
+    show(reader, pixels);
+    hideToast("reading");
+  } catch (error) {
+    if (question !== newest) return;
+    showToast("reading", messageOf(error));
+    result.showError("Nothing is lost. Try again.");
+  }
+}
+
+/** @param {Recogniser} reader @param {import("./pixels.js").Picture} pixels */
+function show(reader, pixels) {
+  const started_ms = performance.now();
+  const { reading, prepared } = reader.read(pixels);
+  const elapsed_ms = performance.now() - started_ms;
+  const { version, name } = reader.model;
+  result.showReading({
+    ...reading,
+    model: { version, name },
+    elapsed_ms,
+    glyph: prepared.glyph === null ? null : toDataUrl(prepared.glyph),
+    steps: result.wantsSteps ? prepared.steps.map((step) => ({ name: step.name, image: toDataUrl(step.picture) })) : [],
+  });
+}
+
+function changed() {
+  dropPicture();
+  window.clearTimeout(timer);
+  if (pad.isEmpty) read();
+  else timer = window.setTimeout(read, AUTO_READ_MS);
+}
+
+function dropPicture() {
+  if (picture !== null) URL.revokeObjectURL(picture);
+  picture = null;
+  newest += 1;
+  write(caption, plainCaption);
+}
+
+/** Lay a file on the pad and read it. @param {File} file */
+async function showFile(file) {
+  newest += 1;
+  const question = newest;
+  const url = URL.createObjectURL(file);
+  const image = new Image();
+  image.src = url;
+  try {
+    await image.decode();
+  } catch {
+    URL.revokeObjectURL(url);
+    return showToast("reading", "This browser cannot open that file as a picture.");
+  }
+  if (question !== newest) return URL.revokeObjectURL(url);
+  dropPicture();
+  pad.showPicture(image);
+  picture = url;
+  write(caption, file.name || "Pasted image");
+  await read();
+}
+
+/** Keep the site for when there is no network; only once the page has all it needs, so that nothing is fetched twice. */
+async function keep() {
+  if (!("serviceWorker" in navigator)) return;
+  await recogniser();
+  await navigator.serviceWorker.register(new URL("../../service-worker.js", import.meta.url));
+  await navigator.serviceWorker.ready;
+  write(element("offline-line", HTMLElement), "This page works without a network now.");
+}
+
+pad.onBegin = dropPicture;
+pad.onChange = changed;
+result.onStepsWanted = read;
+const actions = { predict: read, clear: () => pad.clear(), undo: () => pad.undo() };
+for (const [id, action] of Object.entries(actions)) element(id, HTMLButtonElement).addEventListener("click", action);
+listenToKeys({ ...actions, random: () => {} });
+listenForFiles(showFile);
+result.showEmpty();
+recogniser().then(showModel, (error) => write(element("model-line", HTMLElement), messageOf(error)));
+// Private windows and hosts without https have no service worker: the page works, but only with a network.
+keep().catch((error) => console.warn(`This page was not kept for later: ${messageOf(error)}`));

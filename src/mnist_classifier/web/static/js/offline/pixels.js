@@ -1,0 +1,145 @@
+// @ts-check
+/**
+ * Pixels -> ink: alpha, colour, polarity.  The same as preprocess.py, number for number.
+ *
+ * @typedef {import("./planes.js").Bytes} Bytes
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray | Uint8Array}} Picture  RGBA, as ImageData has it
+ */
+
+import { bytes, largest, median, round } from "./planes.js";
+
+/** A pixel this far from the background (of 255, before stretching) is no noise. */
+export const MIN_CONTRAST = 40;
+/** A colour must show so much more ink than luminance does to be looked at instead. */
+const CHANNEL_GAIN = 1.5;
+
+/**
+ * Lay transparent pixels on white, for dark ink, or on black.  Returns luminance and, where there is colour, red, green and blue.
+ * @param {Picture} picture
+ * @returns {Bytes[]}
+ */
+export function channelsOf({ width, height, data }) {
+  const plain = opaqueGrey({ width, height, data });
+  if (plain !== null) return [plain];
+  const background = backgroundOf(data);
+  const [grey, red, green, blue] = [0, 1, 2, 3].map(() => bytes(width, height));
+  let isColoured = false;
+  for (let pixel = 0, i = 0; i < data.length; pixel += 1, i += 4) {
+    const alpha = data[i + 3];
+    const r = laidOn(background, data[i], alpha);
+    const g = laidOn(background, data[i + 1], alpha);
+    const b = laidOn(background, data[i + 2], alpha);
+    red.data[pixel] = r;
+    green.data[pixel] = g;
+    blue.data[pixel] = b;
+    grey.data[pixel] = luminance(r, g, b);
+    isColoured ||= r !== g || g !== b;
+  }
+  return isColoured ? [grey, red, green, blue] : [grey];
+}
+
+/** A picture without colour and alpha, as drawings are; null for any other. @param {Picture} picture @returns {Bytes | null} */
+function opaqueGrey({ width, height, data }) {
+  const grey = bytes(width, height);
+  for (let pixel = 0, i = 0; i < data.length; pixel += 1, i += 4) {
+    if (data[i] !== data[i + 1] || data[i + 1] !== data[i + 2] || data[i + 3] !== 255) return null;
+    grey.data[pixel] = data[i];
+  }
+  return grey;
+}
+
+/** @param {Picture["data"]} data */
+function backgroundOf(data) {
+  let weight = 0;
+  let light = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = data[i + 3] / 255;
+    weight += alpha;
+    light += luminance(data[i], data[i + 1], data[i + 2]) * alpha;
+  }
+  return weight === 0 || light / weight < 128 ? 255 : 0;
+}
+
+/** @param {number} background @param {number} level @param {number} alpha  0 to 255 */
+function laidOn(background, level, alpha) {
+  if (alpha === 255) return level;
+  return round(Math.fround(background + Math.fround((level - background) * Math.fround(alpha / 255))));
+}
+
+/** Source: ITU-R 601-2, in the integers that Pillow uses. @param {number} red @param {number} green @param {number} blue */
+function luminance(red, green, blue) {
+  return (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16;
+}
+
+/** Luminance, unless the ink shows clearly more in red, green or blue. @param {readonly Bytes[]} channels */
+export function pickChannel(channels) {
+  if (channels.length === 1) return channels[0];
+  const amounts = channels.map(amountOfInk);
+  const best = amounts.indexOf(Math.max(...amounts));
+  return amounts[best] > CHANNEL_GAIN * amounts[0] ? channels[best] : channels[0];
+}
+
+/** Sum of what is far from the background. @param {Bytes} grey */
+function amountOfInk(grey) {
+  const background = median(borderOf(grey));
+  let amount = 0;
+  for (let i = 0; i < grey.data.length; i += 1) {
+    const away = Math.abs(grey.data[i] - background);
+    if (away >= MIN_CONTRAST) amount += away;
+  }
+  return amount;
+}
+
+/** The pixels at the edge of a picture. @param {Bytes} grey */
+export function borderOf({ width, height, data }) {
+  const sides = [];
+  for (let y = 1; y < height - 1; y += 1) sides.push(data[y * width], data[(y + 1) * width - 1]);
+  return Uint8Array.from([...data.subarray(0, width), ...data.subarray((height - 1) * width), ...sides]);
+}
+
+/**
+ * Distance from the background, in the direction of the ink; null where nothing stands out.
+ * @param {Bytes} grey
+ * @returns {Bytes | null}
+ */
+export function findInk(grey) {
+  const background = Math.trunc(median(borderOf(grey)));
+  let lighter = 0;
+  let darker = 0;
+  for (let i = 0; i < grey.data.length; i += 1) {
+    const away = grey.data[i] - background;
+    if (away > 0) lighter += away;
+    else darker -= away;
+  }
+  const sign = lighter >= darker ? 1 : -1;
+  const ink = bytes(grey.width, grey.height);
+  for (let i = 0; i < ink.data.length; i += 1) ink.data[i] = Math.max(0, sign * (grey.data[i] - background));
+  return largest(ink) >= MIN_CONTRAST ? ink : null;
+}
+
+/**
+ * Blocks of pixels averaged, each weighing by its alpha, as Pillow does: larger pictures have nothing more to say.
+ * @param {Picture} picture @param {number} factor
+ * @returns {Picture}
+ */
+export function reduced({ width, height, data }, factor) {
+  const across = Math.ceil(width / factor);
+  const down = Math.ceil(height / factor);
+  const sums = new Float64Array(across * down * 4);
+  const counts = new Float64Array(across * down);
+  for (let y = 0, i = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1, i += 4) {
+      const block = Math.floor(y / factor) * across + Math.floor(x / factor);
+      for (let channel = 0; channel < 3; channel += 1) sums[4 * block + channel] += data[i + channel] * data[i + 3];
+      sums[4 * block + 3] += data[i + 3];
+      counts[block] += 1;
+    }
+  }
+  const result = new Uint8ClampedArray(across * down * 4);
+  for (let i = 0; i < result.length; i += 4) {
+    const alpha = sums[i + 3];
+    for (let channel = 0; channel < 3; channel += 1) result[i + channel] = alpha === 0 ? 0 : Math.floor(sums[i + channel] / alpha + 0.5);
+    result[i + 3] = Math.floor(alpha / counts[i / 4] + 0.5);
+  }
+  return { width: across, height: down, data: result };
+}

@@ -1,0 +1,147 @@
+// @ts-check
+/**
+ * Ink -> its place in the glyph: scaled into the 20 px box, redrawn where it is very thin or
+ * thick, set by its centre of mass.  As in preprocess.py.
+ *
+ * @typedef {import("./planes.js").Plane} Plane
+ * @typedef {import("./planes.js").Floats} Floats
+ * @typedef {import("./planes.js").Bytes} Bytes
+ * @typedef {{start: number, weights: Float32Array}} Share  what a target pixel takes from its source
+ */
+
+import { dilateRound } from "./filters.js";
+import { any, bytes, cutOut, floats, inkBox, largest, mapped, maskOf, padded, round } from "./planes.js";
+
+export const GLYPH_SIDE = 28;
+export const BOX_SIDE = 20;
+/** Where the ink box ends, as a part of the strongest ink. */
+export const BOX_LEVEL = 0.1;
+export const INK_LEVEL = BOX_LEVEL * 255;
+const MNIST_LONGER_SIDES = [19, 20];
+const MNIST_CENTRE = 14;
+const MNIST_CENTRE_TOLERANCE = 0.55;
+/** Pens in px of the 20 px box: what is redrawn, and how wide. */
+export const THIN_PX = 1.4;
+export const THICK_PX = 4;
+const PEN_PX = [1.5, 3];
+const REDRAWING_SIDE = 4 * BOX_SIDE;
+
+/** Whether an image is centred and scaled as MNIST's are already. @param {Bytes} ink */
+export function isGlyph(ink) {
+  if (ink.width !== GLYPH_SIDE || ink.height !== GLYPH_SIDE) return false;
+  const { top, bottom, left, right } = inkBox(ink);
+  if (!MNIST_LONGER_SIDES.includes(Math.max(bottom - top, right - left))) return false;
+  return centreOfMass(ink).every((centre) => Math.abs(centre - MNIST_CENTRE) <= MNIST_CENTRE_TOLERANCE);
+}
+
+/** Row and column of the mean ink. @param {Bytes} ink @returns {[number, number]} */
+function centreOfMass({ width, height, data }) {
+  let total = 0;
+  let row = 0;
+  let column = 0;
+  for (let y = 0, i = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1, i += 1) {
+      total += data[i];
+      row += data[i] * y;
+      column += data[i] * x;
+    }
+  }
+  return [row / total, column / total];
+}
+
+/** Scale so that the longer side is `side` px, aspect kept, anti-aliased. @param {Floats} ink @param {number} [side] */
+export function fit(ink, side = BOX_SIDE) {
+  const scale = side / Math.max(ink.width, ink.height);
+  return resample(ink, Math.max(1, round(ink.width * scale)), Math.max(1, round(ink.height * scale)));
+}
+
+/** @param {Plane} ink @param {number} width @param {number} height @returns {Floats} */
+export function resample(ink, width, height) {
+  const shorter = floats(ink.width, height);
+  shares(ink.height, height).forEach(({ start, weights }, y) => {
+    for (let x = 0; x < ink.width; x += 1) {
+      let total = 0;
+      for (let i = 0; i < weights.length; i += 1) total += weights[i] * ink.data[(start + i) * ink.width + x];
+      shorter.data[y * ink.width + x] = total;
+    }
+  });
+  const result = floats(width, height);
+  shares(ink.width, width).forEach(({ start, weights }, x) => {
+    for (let y = 0; y < height; y += 1) {
+      let total = 0;
+      for (let i = 0; i < weights.length; i += 1) total += weights[i] * shorter.data[y * ink.width + start + i];
+      result.data[y * width + x] = total;
+    }
+  });
+  return result;
+}
+
+/**
+ * Shrinking, a target pixel is the mean of the area that it covers; enlarging, it is interpolated.
+ * @param {number} source @param {number} target
+ * @returns {Share[]}
+ */
+function shares(source, target) {
+  const scale = source / target;
+  /** @type {(pixel: number, of: number) => number} */
+  const weigh =
+    scale > 1
+      ? (pixel, of) => Math.min(pixel + 1, (of + 1) * scale) - Math.max(pixel, of * scale)
+      : (pixel, of) => 1 - Math.abs(pixel + 0.5 - (of + 0.5) * scale);
+  return Array.from({ length: target }, (_, of) => {
+    const start = Math.max(0, Math.floor(of * scale - 1));
+    const end = Math.min(source, Math.ceil((of + 1) * scale + 1));
+    const raw = Array.from({ length: end - start }, (__, i) => Math.max(0, weigh(start + i, of)));
+    const total = raw.reduce((a, b) => a + b, 0);
+    return { start, weights: Float32Array.from(raw, (weight) => weight / total) };
+  });
+}
+
+/** Put the centre of mass of a 20 px box on pixel (14, 14) of a glyph; the box stays inside. @param {Floats} ink */
+export function place(ink) {
+  const factor = Math.fround(255 / largest(ink));
+  const levels = bytes(ink.width, ink.height);
+  for (let i = 0; i < levels.data.length; i += 1) levels.data[i] = round(Math.fround(ink.data[i] * factor));
+  const [row, column] = centreOfMass(levels);
+  const top = Math.min(Math.max(round(MNIST_CENTRE - row), 0), GLYPH_SIDE - levels.height);
+  const left = Math.min(Math.max(round(MNIST_CENTRE - column), 0), GLYPH_SIDE - levels.width);
+  const glyph = bytes(GLYPH_SIDE, GLYPH_SIDE);
+  for (let y = 0; y < levels.height; y += 1) {
+    const from = levels.data.subarray(y * levels.width, (y + 1) * levels.width);
+    glyph.data.set(from, (top + y) * GLYPH_SIDE + left);
+  }
+  return glyph;
+}
+
+/** Mean width of the strokes of a drawing, px: twice the area over the outline. @param {Plane} drawing */
+export function strokeWidth(drawing) {
+  const { width, height, data } = padded(drawing, 1);
+  let area = 0;
+  let outline = 0;
+  for (let y = 0; y < height - 1; y += 1) {
+    for (let x = 0; x < width - 1; x += 1) {
+      const here = data[y * width + x];
+      area += here;
+      const down = data[(y + 1) * width + x] - here;
+      const right = data[y * width + x + 1] - here;
+      if (down !== 0 || right !== 0) outline += Math.sqrt(down * down + right * right);
+    }
+  }
+  return outline === 0 ? 0 : (2 * area) / outline;
+}
+
+/** Draw very thin or thick strokes as wide as PEN_PX says; returns ink to fit. @param {Floats} ink @returns {Floats} */
+export function redraw(ink) {
+  const scale = REDRAWING_SIDE / BOX_SIDE;
+  const coarse = fit(ink, REDRAWING_SIDE);
+  const factor = Math.fround(255 / largest(coarse));
+  const fine = mapped(coarse, (value) => value * factor);
+  const width = strokeWidth(fine);
+  const pen = width < PEN_PX[0] * scale ? PEN_PX[0] : PEN_PX[1];
+  const radius = round((pen * scale - width) / 2);
+  if (radius > 0) return dilateRound(padded(fine, radius), radius);
+  const inverse = (/** @type {number} */ value) => 255 - value;
+  const thinned = mapped(dilateRound(mapped(padded(fine, -radius), inverse), -radius), inverse);
+  const mask = maskOf(thinned, INK_LEVEL);
+  return any(mask) ? cutOut(thinned, inkBox(mask)) : fine;
+}
