@@ -63,7 +63,6 @@ test("a number is asked for with its strokes, if there are any", async () => {
 
 test("each action has its route", async () => {
   const requests = await sent(async () => {
-    await api.retrain({ epochs: 1 });
     await api.cancelRun(5);
     await api.randomTestImage();
     await api.dataset();
@@ -71,7 +70,7 @@ test("each action has its route", async () => {
   });
   assert.deepEqual(
     requests.map(({ method, path }) => `${method} ${path}`),
-    ["POST /retrain", "POST /api/runs/5/cancel", "GET /api/test-images/random", "GET /api/dataset", "POST /api/dataset"],
+    ["POST /api/runs/5/cancel", "GET /api/test-images/random", "GET /api/dataset", "POST /api/dataset"],
   );
 });
 
@@ -84,7 +83,7 @@ async function sent(action) {
 
 test("the server's error keeps its code, message and field", async () => {
   answer(SERVER_ERROR, 400);
-  await assert.rejects(api.retrain({ epochs: 0 }), (error) => {
+  await assert.rejects(api.submitRun({ epochs: 0 }), (error) => {
     assert.ok(error instanceof api.ApiError);
     assert.deepEqual(
       [error.code, error.message, error.field, error.status],

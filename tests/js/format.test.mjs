@@ -105,16 +105,3 @@ test("the server's words become sentences", () => {
   assert.equal(format.sentence("no mirror answered:\n  a\n  b"), "No mirror answered:\n  a\n  b");
   assert.equal(format.sentence(""), "");
 });
-
-test("how a training ended", async (t) => {
-  const cases = [
-    [{ status: "succeeded", message: "version 2 is in production: validation 99.7%", model_version: 2 }, true, "Training 3 succeeded. Version 2 is in production: validation 99.7%."],
-    [{ status: "failed", message: "the disk is full" }, false, "Training 3 failed. The disk is full."],
-    [{ status: "cancelled", message: "cancelled before the first epoch" }, false, "Training 3 cancelled before the first epoch."],
-    [{ status: "interrupted", message: "" }, false, "Training 3 interrupted."],
-    [{ status: "failed" }, false, "Training 3 failed."],
-  ];
-  for (const [run, good, words] of cases) {
-    await t.test(words, () => assert.deepEqual(format.outcome({ run_id: 3, ...run }), { good, words }));
-  }
-});

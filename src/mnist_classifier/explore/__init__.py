@@ -11,6 +11,7 @@ images to train on, 12 MB of the two splits, at most four sets of answers of
 asked for, the server grows from 115 to 307 MB (bench/explore.py).
 """
 
+from mnist_classifier.explore.activations import Block
 from mnist_classifier.explore.answers import Answers, Show
 from mnist_classifier.explore.explorer import Explanation, Explorer
 from mnist_classifier.explore.neighbours import Neighbour
@@ -22,6 +23,7 @@ __all__ = [
     "TEST",
     "VALIDATION",
     "Answers",
+    "Block",
     "Explanation",
     "Explorer",
     "Neighbour",

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import DataMissing
 from mnist_classifier.explore import saliency
+from mnist_classifier.explore.activations import Block, FeatureMaps
 from mnist_classifier.explore.answers import Answers
 from mnist_classifier.explore.memo import Memo
 from mnist_classifier.explore.neighbours import Neighbour, Neighbours
 from mnist_classifier.explore.saliency import Saliency
 from mnist_classifier.explore.splits import TRAIN, Part, Splits
+from mnist_classifier.manifest import ONNX_FILE, read_manifest, verified_bytes
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.registry import Registry
 
@@ -42,6 +44,7 @@ class Explorer:
         self._splits = Splits(settings.data_dirs())
         self._answers: Memo[Answers] = Memo(ANSWERS_KEPT)
         self._networks: Memo[Recogniser] = Memo(NETWORKS_KEPT)
+        self._feature_maps: Memo[FeatureMaps] = Memo(NETWORKS_KEPT)
         self._neighbours: Memo[Neighbours] = Memo(1)
 
     def recogniser(self, version: int) -> Recogniser:
@@ -64,6 +67,17 @@ class Explorer:
     def explain(self, version: int, glyph: npt.NDArray[np.uint8], digit: int | None = None) -> Explanation:
         """Why a (28, 28) glyph is read as it is, or what would speak for another digit."""
         return Explanation(saliency.explain(self.recogniser(version), glyph, digit), self._nearest(glyph))
+
+    def look_inside(self, version: int, glyph: npt.NDArray[np.uint8]) -> list[Block]:
+        """What the convolutional blocks of a version make of a (28, 28) glyph.
+
+        Raises ModelMissing, ModelCorrupt.
+        """
+        return self._feature_maps.get(version, lambda: self._open_feature_maps(version)).look(glyph)
+
+    def _open_feature_maps(self, version: int) -> FeatureMaps:
+        folder = self._registry.folder(version)
+        return FeatureMaps(verified_bytes(folder, ONNX_FILE, read_manifest(folder)))
 
     def _nearest(self, glyph: npt.NDArray[np.uint8]) -> list[Neighbour] | None:
         try:

@@ -14,7 +14,7 @@ from mnist_classifier.errors import InvalidInput, MnistError
 from mnist_classifier.preprocess import prepare
 from mnist_classifier.web import views
 from mnist_classifier.web.question import Question, read_question
-from mnist_classifier.web.services import services
+from mnist_classifier.web.services import chosen_model, services
 
 blueprint = Blueprint("api", __name__)
 
@@ -27,6 +27,7 @@ def predict() -> Response:
     """Read the digit in one image, or with mode `number` several.
 
     `?glyph=1` also shows what the network saw of a digit, `?steps=1` the way there.
+    `version` asks another model than the one in production.
     """
     started = time.perf_counter()
     question = read_question()
@@ -38,7 +39,7 @@ def predict() -> Response:
 
 
 def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
-    loaded = services().model.current()
+    loaded = chosen_model(question.version)
     prepared = prepare(pixels, keep_steps=_flag("steps"))
     body = views.reading(loaded.recogniser.read_prepared(prepared, question.thresholds), loaded.version)
     if _flag("glyph"):
@@ -50,7 +51,7 @@ def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, An
 
 def _read_number(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
     """Strokes and boxes are in pixels of the picture that was sent, which may have been reduced since."""
-    loaded = services().model.current()
+    loaded = chosen_model(question.version)
     strokes = [stroke / scale for stroke in question.strokes]
     reading = loaded.recogniser.read_number(pixels, strokes, question.thresholds)
     return views.number(reading.scaled(scale), loaded.version)

@@ -11,15 +11,15 @@ import numpy.typing as npt
 from flask import Blueprint, Response, jsonify, request
 
 from mnist_classifier.decode import decode_image
-from mnist_classifier.errors import InvalidInput, ModelMissing
+from mnist_classifier.errors import InvalidInput
 from mnist_classifier.explore import SPLITS, TEST, Show
 from mnist_classifier.preprocess import prepare
 from mnist_classifier.recogniser import AS_FITTED
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.web import explore_views
-from mnist_classifier.web.question import read_question
-from mnist_classifier.web.services import services
+from mnist_classifier.web.question import Question, read_question
+from mnist_classifier.web.services import chosen_version, services
 
 blueprint = Blueprint("explore", __name__)
 
@@ -87,12 +87,30 @@ def image(split: str, index: int) -> Response:
 def explain() -> Response:
     """The same for any image, sent as to /predict."""
     started = time.perf_counter()
+    question = _one_digit()
+    pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
+    version = chosen_version(question.version)
+    body = _explained(version, pixels, _number("digit", 0, 9), question.thresholds)
+    return _timed(body, started)
+
+
+@blueprint.post("/api/explore/activations")
+def activations() -> Response:
+    """What each convolutional block makes of an image, sent as to /predict."""
+    started = time.perf_counter()
+    question = _one_digit()
+    pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
+    version = chosen_version(question.version)
+    glyph = prepare(pixels).glyph
+    blocks = [] if glyph is None else services().explorer.look_inside(version.version, glyph)
+    return _timed(explore_views.activations(version, glyph, blocks), started)
+
+
+def _one_digit() -> Question:
     question = read_question()
     if question.mode != "digit":
         raise InvalidInput("one digit at a time is explained: leave `mode` out", field="mode")
-    pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
-    body = _explained(_version(), pixels, _number("digit", 0, 9), question.thresholds)
-    return _timed(body, started)
+    return question
 
 
 def _explained(
@@ -117,15 +135,7 @@ def _timed(body: dict[str, Any], started: float) -> Response:
 
 def _version() -> ModelVersion:
     """The version that is asked for; without one, the one that answers /predict."""
-    wanted = request.args.get("version", PRODUCTION)
-    if wanted == PRODUCTION:
-        return services().model.current().version
-    number = _number("version", 0, 10**9)
-    try:
-        return services().registry.get(int(number or 0))
-    except ModelMissing as error:
-        # 503 would say that there is no model at all.
-        raise InvalidInput(error.message, field="version") from None
+    return chosen_version(request.args.get("version", PRODUCTION))
 
 
 def _split() -> str:

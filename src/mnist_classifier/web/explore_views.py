@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.decode import encode_png, to_data_url
-from mnist_classifier.explore import Answers, Explanation, Neighbour, Part, Saliency
+from mnist_classifier.explore import Answers, Block, Explanation, Neighbour, Part, Saliency
 from mnist_classifier.preprocess import Prepared
 from mnist_classifier.records import ModelVersion, Reading
 from mnist_classifier.web import views
@@ -52,6 +53,33 @@ def explained(
         "steps": [{"name": step.name, "image": picture(step.picture)} for step in prepared.steps],
         "saliency": explanation and _saliency(explanation.saliency),
         "neighbours": neighbours and [_neighbour(each) for each in neighbours],
+    }
+
+
+def activations(version: ModelVersion, glyph: npt.NDArray[np.uint8] | None, blocks: Sequence[Block]) -> dict[str, Any]:
+    """Feature maps as pictures; `glyph` is None for a blank."""
+    return {
+        "model": name(version),
+        "glyph": None if glyph is None else picture(glyph),
+        "blocks": [_block(each) for each in blocks],
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    """White is the strongest value of the whole block: a faint map is a weak one."""
+    strongest = float(block.maps.max())
+    scale = 255 / strongest if strongest > 0 else 0.0
+    channels, height, width = block.maps.shape
+    return {
+        "name": block.name,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "strongest": round(strongest, 4),
+        "maps": [
+            {"strongest": round(float(each.max()), 4), "image": picture((each * scale).round().astype(np.uint8))}
+            for each in block.maps
+        ],
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from mnist_classifier.recipes import RECIPES
 from mnist_classifier.web.views import train_config
 
 blueprint = Blueprint("pages", __name__)
@@ -19,7 +18,7 @@ def home() -> str:
 @blueprint.get("/mnist")
 def mnist() -> str:
     """The full recogniser."""
-    return render_template("mnist.html", recipes=RECIPES)
+    return render_template("mnist.html")
 
 
 @blueprint.get("/training")

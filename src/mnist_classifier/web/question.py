@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 
 from mnist_classifier.decode import decode_base64
 from mnist_classifier.errors import InvalidImage, InvalidInput
+from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.strokes import Points, check_strokes
 
 MODES = ("digit", "number")
@@ -21,12 +22,17 @@ THRESHOLDS = ("ambiguous_below", "not_a_digit_above")
 
 @dataclass(frozen=True)
 class Question:
-    """What a request to /predict asks; `thresholds` are those that differ from the model's own."""
+    """What a request to /predict asks.
+
+    thresholds: those that differ from the model's own.  version: a number, or
+    `production`; whether there is one is not checked here.
+    """
 
     image: bytes
     mode: str
     strokes: list[Points]
     thresholds: Mapping[str, float]
+    version: str = PRODUCTION
 
 
 def read_question() -> Question:
@@ -41,15 +47,15 @@ def read_question() -> Question:
         file = request.files.get("file")
         if file is None:
             raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
-        return Question(file.read(), mode, strokes, thresholds)
+        return Question(file.read(), mode, strokes, thresholds, _version(fields))
     if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
-        return Question(request.get_data(cache=False), _mode({}), [], _thresholds({}))
+        return Question(request.get_data(cache=False), _mode({}), [], _thresholds({}), _version({}))
     body = json_object()
     mode, strokes, thresholds = _mode(body), _strokes(body.get("strokes")), _thresholds(body)
     image = body.get("image")
     if not isinstance(image, str) or not image:
         raise InvalidImage('there is no image: send {"image": "<base64>"}', field="image")
-    return Question(decode_base64(image), mode, strokes, thresholds)
+    return Question(decode_base64(image), mode, strokes, thresholds, _version(body))
 
 
 def _mode(fields: Mapping[str, Any]) -> str:
@@ -57,6 +63,14 @@ def _mode(fields: Mapping[str, Any]) -> str:
     if mode not in MODES:
         raise InvalidInput(f"mode must be {' or '.join(map(repr, MODES))}, not {mode!r}", field="mode")
     return str(mode)
+
+
+def _version(fields: Mapping[str, Any]) -> str:
+    version = fields.get("version", request.args.get("version", PRODUCTION))
+    is_number = isinstance(version, int) and not isinstance(version, bool)
+    if not isinstance(version, str) and not is_number:
+        raise InvalidInput(f"version must be {PRODUCTION!r} or a whole number", field="version")
+    return str(version)
 
 
 def _strokes(value: Any) -> list[Points]:

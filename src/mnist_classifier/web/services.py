@@ -8,12 +8,14 @@ from flask import current_app
 
 from mnist_classifier.comparison import Comparisons
 from mnist_classifier.config import Settings
+from mnist_classifier.errors import InvalidInput, ModelMissing
 from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
-from mnist_classifier.registry import Registry
+from mnist_classifier.records import ModelVersion
+from mnist_classifier.registry import PRODUCTION, Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.web.serving import ServedModel
+from mnist_classifier.web.serving import Loaded, ServedModel
 from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
 
@@ -46,3 +48,31 @@ def services() -> Services:
     """The services of the application that handles this request."""
     found: Services = current_app.extensions[EXTENSION]
     return found
+
+
+def chosen_version(wanted: str) -> ModelVersion:
+    """The version of that number, or with `production` the one that answers /predict.
+
+    Raises InvalidInput where there is no such version; ModelMissing would say
+    that there is none at all.
+    """
+    room = services()
+    if wanted == PRODUCTION:
+        return room.model.current().version
+    if not (wanted.isascii() and wanted.isdecimal()) or len(wanted) > 9:
+        message = f"version must be {PRODUCTION!r} or a whole number from 0, not {wanted[:40]!r}"
+        raise InvalidInput(message, field="version")
+    try:
+        return room.registry.get(int(wanted))
+    except ModelMissing as error:
+        raise InvalidInput(error.message, field="version") from None
+
+
+def chosen_model(wanted: str) -> Loaded:
+    """The same with its network.  Of versions that are not in production the two latest stay loaded."""
+    room = services()
+    current = room.model.current()
+    if wanted in (PRODUCTION, str(current.version.version)):
+        return current
+    version = chosen_version(wanted)
+    return Loaded(version, room.explorer.recogniser(version.version))

@@ -155,11 +155,6 @@ export function modelStatus(signal) {
   return request("/model-status", { signal });
 }
 
-/** @param {Record<string, unknown>} config @returns {Promise<{run_id: number, status: string}>} */
-export function retrain(config) {
-  return request("/retrain", { method: "POST", json: config });
-}
-
 /** @param {number} runId */
 export function cancelRun(runId) {
   return request(`/api/runs/${runId}/cancel`, { method: "POST" });

@@ -4,7 +4,6 @@
  *
  * @typedef {import("./api.js").Reading} Reading
  * @typedef {import("./api.js").Score} Score
- * @typedef {import("./api.js").LastRun} LastRun
  * @typedef {import("./api.js").Warning} Warning
  */
 
@@ -135,16 +134,4 @@ export function sentence(text) {
   if (text === "") return "";
   const capital = text[0].toUpperCase() + text.slice(1);
   return /[.!?…]$|\n/.test(capital) ? capital : `${capital}.`;
-}
-
-/**
- * How a training ended.
- * @param {LastRun} run
- * @returns {{good: boolean, words: string}}
- */
-export function outcome({ run_id, status, message = "" }) {
-  const good = status === "succeeded";
-  const words = message.startsWith(status) ? sentence(`training ${run_id} ${message}`) : sentence(`training ${run_id} ${status}`);
-  const details = message.startsWith(status) ? "" : ` ${sentence(message)}`;
-  return { good, words: `${words}${details}`.trim() };
 }

@@ -5,18 +5,16 @@
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {{picture: HTMLImageElement, about: any}} Laid  a picture and what its owner wants to know about it
  * @typedef {import("./api.js").DigitInNumber} DigitInNumber
  */
 
-import { frames, placement } from "./number.js";
-import { PEN_WIDTH, SIDE, Strokes, toPaths, trace } from "./strokes.js";
+import { ERASER_RADIUS } from "./eraser.js";
+import { bitmapOf, context2d, paint, paintCursor, paintFrames, paintPicture } from "./paint.js";
+import { PEN_WIDTH, SIDE, Strokes, toPaths } from "./strokes.js";
 
-const PAPER = "#000";
-const INK = "#fff";
 const KEY_STEP = 10;
 const KEY_STEP_FINE = 3;
-/** Pictures up to this size are enlarged pixel by pixel. */
-const PIXELATED_UP_TO_PX = 64;
 
 /** @type {Record<string, Point>} */
 const ARROWS = {
@@ -29,15 +27,17 @@ const ARROWS = {
 export class Pad {
   /** Called when a stroke begins. */
   onBegin = () => {};
-  /** Called when the drawing is another one: a stroke ended, Undo, Clear. */
+  /** Called when the drawing is another one: a stroke ended, Undo, Redo, Clear. */
   onChange = () => {};
 
   strokes = new Strokes();
+  /** What the next strokes are drawn with, in units. */
+  penWidth = PEN_WIDTH;
+  /** Whether the pointer rubs out instead. */
+  isErasing = false;
   #canvas;
   #context;
   #frame;
-  /** @type {HTMLImageElement | null} */
-  #picture = null;
   /** Digits that were found, framed on the pad. @type {readonly DigitInNumber[]} */
   #found = [];
   /** In units; the height is always SIDE. */
@@ -63,19 +63,22 @@ export class Pad {
   }
 
   get isEmpty() {
-    return this.#picture === null && this.strokes.isEmpty;
+    return this.laid === null && this.strokes.isEmpty;
+  }
+
+  /** The picture that lies in the drawing's place. @returns {Laid | null} */
+  get laid() {
+    return /** @type {Laid | null} */ (this.strokes.backdrop);
+  }
+
+  /** The sheet's width in units; its height is SIDE. */
+  get width() {
+    return this.#width;
   }
 
   /** The drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like. */
   toDataUrl() {
-    const bitmap = document.createElement("canvas");
-    bitmap.width = this.#width;
-    bitmap.height = SIDE;
-    const context = context2d(bitmap);
-    context.fillStyle = PAPER;
-    context.fillRect(0, 0, this.#width, SIDE);
-    paint(context, this.strokes.export(), INK);
-    return bitmap.toDataURL("image/png");
+    return bitmapOf(this.strokes.export(), this.#width);
   }
 
   /** The strokes in pixels of that PNG. */
@@ -83,11 +86,10 @@ export class Pad {
     return toPaths(this.strokes.export());
   }
 
-  /** Take a new, empty sheet of another width. @param {number} width  in units */
-  startSheet(width) {
+  /** Take a sheet of another width. @param {number} width  in units @param {Strokes} [strokes]  what is on it already */
+  startSheet(width, strokes = new Strokes()) {
     this.#width = width;
-    this.strokes = new Strokes();
-    this.#picture = null;
+    this.strokes = strokes;
     this.#found = [];
     this.#cursor = { x: width / 2, y: SIDE / 2 };
     this.#resize();
@@ -100,12 +102,21 @@ export class Pad {
     this.#update();
   }
 
-  /** Lay a picture in the drawing's place; Undo brings the drawing back. @param {HTMLImageElement} picture */
-  showPicture(picture) {
-    this.strokes.clear();
-    this.#picture = picture;
+  /**
+   * Lay a picture in the drawing's place; Undo brings the drawing back.
+   * @param {HTMLImageElement} picture
+   * @param {any} [about]  comes back with it as `laid`
+   */
+  showPicture(picture, about = null) {
+    this.strokes.lay({ picture, about });
     this.#found = [];
     this.#update();
+  }
+
+  /** Take up another drawing; Undo brings this one back. @param {readonly Stroke[]} strokes */
+  showStrokes(strokes) {
+    this.strokes.replace(strokes);
+    this.#changed();
   }
 
   finish() {
@@ -113,22 +124,24 @@ export class Pad {
   }
 
   undo() {
-    const hadPicture = this.#picture !== null;
-    this.#picture = null;
-    if (this.strokes.undo() || hadPicture) this.#changed();
+    if (this.strokes.undo()) this.#changed();
+  }
+
+  redo() {
+    if (this.strokes.redo()) this.#changed();
   }
 
   clear() {
-    const hadPicture = this.#picture !== null;
-    this.#picture = null;
-    if (this.strokes.clear() || hadPicture) this.#changed();
+    if (this.strokes.clear()) this.#changed();
   }
 
   /** @param {Point} point */
   #begin(point) {
-    this.#picture = null;
+    // There is nothing to rub out of a picture.
+    if (this.isErasing && this.laid !== null) return;
     this.#found = [];
-    this.strokes.add(point, PEN_WIDTH);
+    if (this.isErasing) this.strokes.startErasing(point);
+    else this.strokes.add(point, this.penWidth);
     this.#update();
     this.onBegin();
   }
@@ -159,8 +172,9 @@ export class Pad {
     event.preventDefault();
     this.#pointer = { id: event.pointerId, type: event.pointerType };
     this.#canvas.setPointerCapture(event.pointerId);
-    this.#cursorShown = false;
-    this.#begin(this.#position(event));
+    this.#cursor = this.#position(event);
+    this.#cursorShown = this.isErasing;
+    this.#begin(this.#cursor);
   }
 
   /** @param {PointerEvent} event */
@@ -169,6 +183,7 @@ export class Pad {
     const coalesced = event.getCoalescedEvents?.() ?? [];
     const events = coalesced.length > 0 ? coalesced : [event];
     this.strokes.extend(events.map((each) => this.#position(each)));
+    this.#cursor = this.#position(event);
     this.#update();
   }
 
@@ -176,7 +191,9 @@ export class Pad {
   #pointerEnd(event) {
     if (event.pointerId !== this.#pointer?.id) return;
     this.#pointer = null;
+    this.#cursorShown = false;
     this.finish();
+    this.#update();
   }
 
   /** @param {PointerEvent} event @returns {Point} */
@@ -247,83 +264,15 @@ export class Pad {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     context.setTransform(width / this.#width, 0, 0, height / SIDE, 0, 0);
-    if (this.#picture !== null) paintPicture(context, this.#picture, this.#width);
+    const picture = this.laid?.picture ?? null;
+    if (picture !== null) paintPicture(context, picture, this.#width);
     paint(context, this.strokes.export(), getComputedStyle(this.#canvas).color);
-    paintFrames(context, this.#found, this.#picture, this.#width);
-    if (this.#cursorShown) paintCursor(context, this.#cursor, this.strokes.isOpen);
+    paintFrames(context, this.#found, picture, this.#width);
+    if (this.#cursorShown) paintCursor(context, this.#cursor, this.isErasing ? ERASER_RADIUS : this.penWidth / 2, this.strokes.isOpen);
   }
 }
 
 /** @param {number} coordinate @param {number} most */
 function within(coordinate, most) {
   return Math.min(most, Math.max(0, coordinate));
-}
-
-/** @param {HTMLCanvasElement} canvas */
-function context2d(canvas) {
-  const context = canvas.getContext("2d");
-  if (context === null) throw new Error("this browser gives no 2d canvas");
-  return context;
-}
-
-/** @param {CanvasRenderingContext2D} context @param {Stroke[]} strokes @param {string} ink */
-function paint(context, strokes, ink) {
-  context.strokeStyle = context.fillStyle = ink;
-  context.lineCap = context.lineJoin = "round";
-  for (const { points, width } of strokes) {
-    context.lineWidth = width;
-    context.beginPath();
-    if (points.length === 1) {
-      context.arc(points[0].x, points[0].y, width / 2, 0, 2 * Math.PI);
-      context.fill();
-      continue;
-    }
-    for (const [kind, x, y, toX = 0, toY = 0] of trace(points)) {
-      if (kind === "M") context.moveTo(x, y);
-      else if (kind === "L") context.lineTo(x, y);
-      else context.quadraticCurveTo(x, y, toX, toY);
-    }
-    context.stroke();
-  }
-}
-
-/**
- * As large as fits, in the middle.
- * @param {CanvasRenderingContext2D} context
- * @param {HTMLImageElement} picture
- * @param {number} padWidth
- */
-function paintPicture(context, picture, padWidth) {
-  const { naturalWidth: width, naturalHeight: height } = picture;
-  const { x, y, scale } = placement(width, height, padWidth, SIDE);
-  context.imageSmoothingEnabled = Math.max(width, height) > PIXELATED_UP_TO_PX;
-  context.drawImage(picture, x, y, width * scale, height * scale);
-}
-
-/**
- * A frame around each digit that was read, and what it was read as.
- * @param {CanvasRenderingContext2D} context
- * @param {readonly DigitInNumber[]} digits
- * @param {HTMLImageElement | null} picture  whose pixels the boxes are in; null for the drawing's own
- * @param {number} padWidth
- */
-function paintFrames(context, digits, picture, padWidth) {
-  const size = picture === null ? { width: padWidth, height: SIDE } : { width: picture.naturalWidth, height: picture.naturalHeight };
-  context.lineWidth = 2;
-  context.font = "600 16px system-ui, sans-serif";
-  context.textBaseline = "bottom";
-  for (const { x, y, width, height, text, sure } of frames(digits, placement(size.width, size.height, padWidth, SIDE))) {
-    context.strokeStyle = context.fillStyle = sure ? "#5b8cff" : "#efbb62";
-    context.strokeRect(x, y, width, height);
-    context.fillText(text, x, Math.max(18, y - 3));
-  }
-}
-
-/** @param {CanvasRenderingContext2D} context @param {Point} point @param {boolean} isDown */
-function paintCursor(context, point, isDown) {
-  context.beginPath();
-  context.arc(point.x, point.y, PEN_WIDTH / 2, 0, 2 * Math.PI);
-  context.lineWidth = 2;
-  context.strokeStyle = isDown ? "#5b8cff" : "#9aa3b2";
-  context.stroke();
 }

@@ -1,32 +1,54 @@
 // @ts-check
-/** The full recogniser: the home page's pad, files, the model and its training. */
+/** The full recogniser: the home page's pad, and what stands behind a reading. */
 
-import { fileSize } from "./format.js";
 import { ModelCard } from "./model.js";
+import { Comparison } from "./recogniser/compare.js";
+import { Looking } from "./recogniser/looking.js";
+import { Recent } from "./recogniser/recent.js";
 import { watchStatus } from "./status.js";
 import { messageOf } from "./toast.js";
-import { TrainingPanel } from "./training.js";
-import { listenForFiles } from "./upload.js";
 import { Workbench } from "./workbench.js";
+
+/** The panels wait until the pen rests: they ask more of the server than a reading does. */
+const REST_MS = 350;
 
 const bench = new Workbench();
 const card = new ModelCard();
-const panel = new TrainingPanel(() => refresh());
+const looking = new Looking();
+const comparison = new Comparison();
+const recent = new Recent();
 /** @type {number | undefined} */
 let version;
+/** @type {number | undefined} */
+let timer;
 
-const refresh = watchStatus({
+watchStatus({
   onStatus(status) {
     card.show(status);
-    panel.show(status);
     const isNewer = version !== undefined && status.model !== null && status.model.version !== version;
     version = status.model?.version;
-    if (isNewer) bench.reread();
+    if (!isNewer) return;
+    comparison.refresh();
+    bench.reread();
   },
   onError(error) {
     card.showError(messageOf(error));
-    panel.showError(messageOf(error));
   },
 });
 
-listenForFiles((file) => bench.showFile(file, `${file.name || "Pasted image"}, ${fileSize(file.size)}`));
+bench.onReading = (reading, subject) => {
+  recent.note(reading, subject);
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => {
+    looking.show(subject);
+    comparison.show(subject);
+  }, REST_MS);
+};
+bench.onEmpty = () => {
+  window.clearTimeout(timer);
+  recent.startSheet();
+  looking.clear();
+  comparison.clear();
+};
+recent.onChosen = ({ mode, strokes }) => bench.restore(mode, strokes);
+comparison.refresh();

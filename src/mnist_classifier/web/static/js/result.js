@@ -27,7 +27,7 @@ export class ResultView {
   #steps = element("steps", HTMLDetailsElement);
   #stepList = element("step-list", HTMLElement);
   #digits = element("number-digits", HTMLElement);
-  #bars = [...element("bars", HTMLElement).children].map(partsOfBar);
+  #bars = barsOf(element("bars", HTMLElement));
 
   constructor() {
     this.#steps.addEventListener("toggle", () => {
@@ -69,7 +69,7 @@ export class ResultView {
     const { digit, words, sure } = describe(reading);
     this.#headline(digit, words, sure);
     this.#showTruth(reading, label);
-    this.#showBars(reading);
+    showBars(this.#bars, reading);
     this.#showGlyph(reading.glyph ?? null);
     this.#showWarnings(reading);
     this.#showSteps(reading);
@@ -112,13 +112,7 @@ export class ResultView {
     this.#warnings.replaceChildren();
     this.#stepList.replaceChildren();
     this.#digits.replaceChildren();
-    for (const { meter, fill, value, row } of this.#bars) {
-      meter.setAttribute("aria-valuenow", "0");
-      meter.removeAttribute("aria-valuetext");
-      fill.style.width = "0";
-      write(value, "");
-      delete row.dataset.best;
-    }
+    showBars(this.#bars, null);
   }
 
   /** @param {Reading} reading @param {number | null} label */
@@ -131,19 +125,6 @@ export class ResultView {
     const { agrees, words } = compare(reading, label);
     write(this.#truth, words);
     this.#truth.dataset.agrees = String(agrees);
-  }
-
-  /** @param {Reading} reading */
-  #showBars({ probabilities, verdict }) {
-    const best = verdict === "blank" ? -1 : probabilities.indexOf(Math.max(...probabilities));
-    this.#bars.forEach(({ meter, fill, value, row }, digit) => {
-      const text = percent(probabilities[digit]);
-      meter.setAttribute("aria-valuenow", (probabilities[digit] * 100).toFixed(1));
-      meter.setAttribute("aria-valuetext", text);
-      fill.style.width = `${probabilities[digit] * 100}%`;
-      write(value, text);
-      row.dataset.best = String(digit === best);
-    });
   }
 
   /** @param {Reading} reading */
@@ -197,6 +178,27 @@ function itemOfDigit(digit) {
     item.append(part);
   }
   return item;
+}
+
+/** The parts of a list of ten bars. @param {HTMLElement} list */
+export function barsOf(list) {
+  return [...list.children].map(partsOfBar);
+}
+
+/** @param {ReturnType<typeof barsOf>} bars @param {Reading | null} reading  null for none */
+export function showBars(bars, reading) {
+  const { probabilities = null, verdict = "blank" } = reading ?? {};
+  const best = probabilities === null || verdict === "blank" ? -1 : probabilities.indexOf(Math.max(...probabilities));
+  bars.forEach(({ meter, fill, value, row }, digit) => {
+    const share = probabilities?.[digit] ?? 0;
+    const text = probabilities === null ? "" : percent(share);
+    meter.setAttribute("aria-valuenow", probabilities === null ? "0" : (share * 100).toFixed(1));
+    if (probabilities === null) meter.removeAttribute("aria-valuetext");
+    else meter.setAttribute("aria-valuetext", text);
+    fill.style.width = `${share * 100}%`;
+    write(value, text);
+    row.dataset.best = String(digit === best);
+  });
 }
 
 /** @param {Element} row */

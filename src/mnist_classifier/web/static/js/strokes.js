@@ -5,8 +5,12 @@
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{width: number, points: Point[]}} Stroke
- * @typedef {["M" | "L", number, number] | ["Q", number, number, number, number]} PathCommand
+ * @typedef {{strokes: readonly Stroke[], backdrop: unknown}} Sheet  with a backdrop there are no strokes
  */
+
+import { ERASER_RADIUS, eraseAlong } from "./eraser.js";
+
+export { trace } from "./curve.js";
 
 /** Side of the drawing square, and of the bitmap that is sent, in pixels. */
 export const SIDE = 280;
@@ -17,29 +21,47 @@ export const WIDE_SIDE = 700;
 /** About 2 px of a 20 px tall digit, as in MNIST, when a digit fills two thirds of the square. */
 export const PEN_WIDTH = 18;
 
+/** What the brushes make; the model was tried with the middle one. */
+export const PEN_WIDTHS = Object.freeze({ thin: 10, normal: PEN_WIDTH, thick: 28 });
+
 /** Points closer than this add nothing that can be seen. */
 const MIN_STEP = 0.75;
 
 const MAX_UNDO = 200;
 
 export class Strokes {
-  /** @type {readonly Stroke[]} */
-  #drawing = [];
+  /** @type {Sheet} */
+  #sheet = { strokes: [], backdrop: null };
   /** @type {Stroke | null} */
   #open = null;
-  /** Earlier drawings, so that Clear can be undone too. @type {(readonly Stroke[])[]} */
+  /** What the sheet was before the eraser came down, and where the eraser is. @type {{before: Sheet, at: Point, radius: number} | null} */
+  #erasing = null;
+  /** Earlier sheets, so that Clear can be undone too. @type {Sheet[]} */
   #past = [];
+  /** Sheets that were undone. @type {Sheet[]} */
+  #future = [];
 
+  /** No strokes; a backdrop may lie there. */
   get isEmpty() {
-    return this.#drawing.length === 0 && this.#open === null;
+    return this.#sheet.strokes.length === 0 && this.#open === null;
   }
 
+  /** Whether a stroke is being drawn, or the eraser is down. */
   get isOpen() {
-    return this.#open !== null;
+    return this.#open !== null || this.#erasing !== null;
   }
 
   get canUndo() {
-    return this.#open !== null || this.#past.length > 0;
+    return this.isOpen || this.#past.length > 0;
+  }
+
+  get canRedo() {
+    return !this.isOpen && this.#future.length > 0;
+  }
+
+  /** What lies in the drawing's place, if something does: it gives way to the first stroke. @returns {unknown} */
+  get backdrop() {
+    return this.#open === null ? this.#sheet.backdrop : null;
   }
 
   /**
@@ -52,83 +74,113 @@ export class Strokes {
     this.#open = { width, points: [{ x: point.x, y: point.y }] };
   }
 
+  /** Put the eraser down. @param {Point} point @param {number} radius */
+  startErasing(point, radius = ERASER_RADIUS) {
+    this.finish();
+    this.#erasing = { before: this.#sheet, at: point, radius };
+    this.extend([point]);
+  }
+
   /**
-   * Lengthen the open stroke; without one, nothing happens.
+   * Lengthen the open stroke, or lead the eraser on; without either, nothing happens.
    * @param {Iterable<Point>} points
    */
   extend(points) {
-    if (this.#open === null) return;
     for (const { x, y } of points) {
-      const last = this.#open.points[this.#open.points.length - 1];
-      if (Math.hypot(x - last.x, y - last.y) >= MIN_STEP) this.#open.points.push({ x, y });
+      if (this.#open !== null) {
+        const last = this.#open.points[this.#open.points.length - 1];
+        if (Math.hypot(x - last.x, y - last.y) >= MIN_STEP) this.#open.points.push({ x, y });
+      } else if (this.#erasing !== null) {
+        const strokes = eraseAlong(this.#sheet.strokes, this.#erasing.at, { x, y }, this.#erasing.radius);
+        this.#sheet = { ...this.#sheet, strokes };
+        this.#erasing.at = { x, y };
+      }
     }
   }
 
-  /** Close the open stroke.  Returns whether there was one. */
+  /** Close the open stroke, or lift the eraser.  Returns whether there was one. */
   finish() {
-    if (this.#open === null) return false;
-    this.#become([...this.#drawing, this.#open]);
-    this.#open = null;
+    if (this.#open !== null) {
+      const strokes = [...this.#sheet.strokes, this.#open];
+      this.#open = null;
+      this.#become({ strokes, backdrop: null });
+      return true;
+    }
+    if (this.#erasing === null) return false;
+    const { before } = this.#erasing;
+    const after = this.#sheet;
+    this.#erasing = null;
+    this.#sheet = before;
+    if (after.strokes !== before.strokes) this.#become(after);
     return true;
   }
 
-  /** Throw the open stroke away.  Returns whether there was one. */
+  /** Throw the open stroke away, or take back what the eraser took.  Returns whether there was one. */
   abandon() {
-    const wasOpen = this.#open !== null;
-    this.#open = null;
+    const wasOpen = this.isOpen;
+    if (this.#erasing !== null) this.#sheet = this.#erasing.before;
+    this.#open = this.#erasing = null;
     return wasOpen;
   }
 
-  /** Take back the newest stroke, or the newest Clear.  Returns whether anything changed. */
+  /** Take back the newest stroke, erasure, Clear or backdrop.  Returns whether anything changed. */
   undo() {
     if (this.abandon()) return true;
     const before = this.#past.pop();
     if (before === undefined) return false;
-    this.#drawing = before;
+    this.#future.push(this.#sheet);
+    this.#sheet = before;
     return true;
   }
 
-  /** Remove all strokes; undo brings them back.  Returns whether anything changed. */
+  /** Do again what was undone last.  Returns whether anything changed. */
+  redo() {
+    if (this.isOpen) return false;
+    const after = this.#future.pop();
+    if (after === undefined) return false;
+    this.#past.push(this.#sheet);
+    this.#sheet = after;
+    return true;
+  }
+
+  /** Remove all strokes and the backdrop; undo brings them back.  Returns whether anything changed. */
   clear() {
     const wasOpen = this.abandon();
-    if (this.#drawing.length === 0) return wasOpen;
-    this.#become([]);
+    if (this.isEmpty && this.backdrop === null) return wasOpen;
+    this.#become({ strokes: [], backdrop: null });
     return true;
+  }
+
+  /** Lay something in the drawing's place; undo takes it away again. @param {unknown} backdrop */
+  lay(backdrop) {
+    this.abandon();
+    this.#become({ strokes: [], backdrop });
+  }
+
+  /** Take up another drawing; undo brings this one back. @param {readonly Stroke[]} strokes */
+  replace(strokes) {
+    this.abandon();
+    this.#become({ strokes: copy(strokes), backdrop: null });
   }
 
   /** A copy of the drawing, oldest stroke first, the open one last. @returns {Stroke[]} */
   export() {
-    const strokes = this.#open === null ? this.#drawing : [...this.#drawing, this.#open];
-    return strokes.map(({ width, points }) => ({ width, points: points.map((point) => ({ ...point })) }));
+    const { strokes } = this.#sheet;
+    return copy(this.#open === null ? strokes : [...strokes, this.#open]);
   }
 
-  /** @param {readonly Stroke[]} drawing */
-  #become(drawing) {
-    this.#past.push(this.#drawing);
+  /** @param {Sheet} sheet */
+  #become(sheet) {
+    this.#past.push(this.#sheet);
     if (this.#past.length > MAX_UNDO) this.#past.shift();
-    this.#drawing = drawing;
+    this.#future = [];
+    this.#sheet = sheet;
   }
 }
 
-/**
- * The smooth line through a stroke: quadratic curves between the middles of
- * neighbouring points, with the points as their control points.
- *
- * @param {readonly Point[]} points
- * @returns {PathCommand[]}
- */
-export function trace(points) {
-  if (points.length === 0) return [];
-  /** @type {PathCommand[]} */
-  const path = [["M", points[0].x, points[0].y]];
-  for (let i = 1; i < points.length - 1; i += 1) {
-    const here = points[i];
-    const next = points[i + 1];
-    path.push(["Q", here.x, here.y, (here.x + next.x) / 2, (here.y + next.y) / 2]);
-  }
-  const last = points[points.length - 1];
-  path.push(["L", last.x, last.y]);
-  return path;
+/** @param {readonly Stroke[]} strokes @returns {Stroke[]} */
+function copy(strokes) {
+  return strokes.map(({ width, points }) => ({ width, points: points.map((point) => ({ ...point })) }));
 }
 
 /**

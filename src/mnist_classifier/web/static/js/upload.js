@@ -1,16 +1,19 @@
 // @ts-check
-/** Image files from a chooser, the clipboard or a drag, anywhere on the page. */
+/** Image files from a chooser, the camera, the clipboard or a drag, anywhere on the page. */
 
 import { element } from "./dom.js";
 
 /** @param {(file: File) => void} onFile */
 export function listenForFiles(onFile) {
-  const chooser = element("file", HTMLInputElement);
-  chooser.addEventListener("change", () => {
-    const file = chooser.files?.[0];
-    chooser.value = "";
-    if (file) onFile(file);
-  });
+  for (const id of ["file", "camera"]) {
+    const chooser = element(id, HTMLInputElement);
+    chooser.addEventListener("change", () => {
+      const file = chooser.files?.[0];
+      // The same file can be chosen again.
+      if (file) onFile(file);
+      chooser.value = "";
+    });
+  }
   document.addEventListener("paste", (event) => {
     const file = event.clipboardData?.files[0];
     if (file) onFile(file);
@@ -20,7 +23,7 @@ export function listenForFiles(onFile) {
 
 /** @param {(file: File) => void} onFile */
 function listenForDrops(onFile) {
-  const zone = element("drop-zone", HTMLElement);
+  const zone = element("pad-frame", HTMLElement);
   /** @param {boolean} isOver */
   const mark = (isOver) => {
     zone.dataset.over = String(isOver);

@@ -1,64 +1,76 @@
 // @ts-check
 /**
- * Pad, buttons and result together: what both pages do.  The subject is what is
+ * Pad, tools and result together: what both pages do.  The subject is what is
  * read: the drawing, or a picture that lies in its place.
  *
  * @typedef {import("./api.js").Reading} Reading
  * @typedef {import("./api.js").NumberReading} NumberReading
+ * @typedef {import("./strokes.js").Stroke} Stroke
  * @typedef {"digit" | "number"} Mode
- * @typedef {{read: (signal: AbortSignal) => Promise<Reading | NumberReading>, label: number | null}} Subject
+ * @typedef {{image: string} | {file: File}} Source
+ * @typedef {{source: Source, mode: Mode, strokes: Stroke[], label: number | null, caption: string}} Subject
  */
 
 import * as api from "./api.js";
 import { DatasetNotice } from "./dataset.js";
 import { element, write } from "./dom.js";
+import { saveDrawing } from "./download.js";
+import { fileSize } from "./format.js";
+import { listenForHelp } from "./help.js";
 import { Latest, STALE } from "./latest.js";
 import { Pad } from "./pad.js";
+import { load, makeReady } from "./picture.js";
 import { ResultView } from "./result.js";
 import { listenToKeys } from "./shortcuts.js";
-import { SIDE, WIDE_SIDE } from "./strokes.js";
+import { SIDE, Strokes, toPaths, WIDE_SIDE } from "./strokes.js";
 import { hideToast, messageOf, showToast } from "./toast.js";
+import { Tools } from "./tools.js";
+import { listenForFiles } from "./upload.js";
 
-/** Long enough to lift the pen between two strokes of a 4, short enough to feel immediate. */
-const AUTO_PREDICT_MS = 180;
+/** An answer that takes longer than this is announced. */
+const SLOW_MS = 3_000;
+/** How often a server that is gone is looked for. */
+const RETRY_MS = 2_000;
 
 /** @type {readonly Mode[]} */
 const MODES = ["digit", "number"];
 
 export class Workbench {
-  /** Called with every reading that is shown. @type {(reading: Reading | NumberReading) => void} */
+  /** Called with every reading that is shown. @type {(reading: Reading | NumberReading, subject: Subject) => void} */
   onReading = () => {};
+  /** Called when nothing lies on the pad any more. */
+  onEmpty = () => {};
 
   #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
+  #tools = new Tools(this.#pad);
   #result = new ResultView();
   #notice = new DatasetNotice();
   #latest = new Latest();
   #caption = element("caption", HTMLElement);
-  #plainCaption = this.#caption.textContent ?? "";
-  /** @type {Subject | null} */
-  #picture = null;
   /** Whether the result on the page belongs to what lies on the pad. */
   #isRead = false;
   /** @type {Mode} */
   #mode = "digit";
-  /** @type {number | undefined} */
-  #timer;
+  /** The drawings, with all that can be undone of them. @type {Record<Mode, Strokes>} */
+  #sheets = { digit: this.#pad.strokes, number: new Strokes() };
+  #isLookingForServer = false;
+  /** What the page is called in either mode, where that differs. */
+  #heading = element("heading", HTMLElement);
 
   constructor() {
     this.#pad.onBegin = () => {
-      this.#dropPicture();
-      this.#interrupt();
+      this.#changed();
+      this.#latest.cancel();
     };
     this.#pad.onChange = () => {
-      this.#dropPicture();
-      this.#interrupt();
-      if (this.#pad.isEmpty) this.#result.showEmpty();
-      else this.#timer = window.setTimeout(() => this.predict(), AUTO_PREDICT_MS);
+      this.#changed();
+      this.predict();
     };
     this.#result.onStepsWanted = () => this.reread();
     this.#notice.onReady = () => this.showRandom();
     this.#listen();
-    this.#result.showEmpty();
+    this.#changed();
+    this.#showEmpty();
   }
 
   /** Ask again about what was read, as when another model answers now. */
@@ -66,51 +78,67 @@ export class Workbench {
     if (this.#isRead) this.predict();
   }
 
-  /** Read one digit or several, on a new sheet. @param {Mode} mode */
+  /** Read one digit or several; each mode has its own sheet. @param {Mode} mode */
   setMode(mode) {
     if (mode === this.#mode) return;
+    this.#pad.finish();
+    this.#sheets[this.#mode] = this.#pad.strokes;
     this.#mode = mode;
-    this.#interrupt();
-    this.#dropPicture();
     element("bench", HTMLElement).dataset.mode = mode;
     element("random", HTMLButtonElement).hidden = mode === "number";
     for (const each of MODES) element(`mode-${each}`, HTMLButtonElement).setAttribute("aria-pressed", String(each === mode));
-    this.#pad.startSheet(mode === "number" ? WIDE_SIDE : SIDE);
+    write(this.#heading, this.#heading.dataset[mode] ?? this.#heading.textContent ?? "");
+    this.#pad.startSheet(mode === "number" ? WIDE_SIDE : SIDE, this.#sheets[mode]);
+    this.#changed();
     this.#result.showEmpty();
+    this.predict();
+  }
+
+  /** Take up a drawing of earlier. @param {Mode} mode @param {readonly Stroke[]} strokes */
+  restore(mode, strokes) {
+    this.setMode(mode);
+    this.#pad.showStrokes(strokes);
+    element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
   }
 
   /** Read what lies on the pad now. */
   async predict() {
-    this.#pad.finish();
-    this.#interrupt();
-    if (this.#pad.isEmpty) return this.#result.showEmpty();
-    const subject = this.#picture ?? this.#drawing();
-    await this.#ask("predict", async (signal) => this.#show(await subject.read(signal), subject, signal));
+    // A stroke that ends is read because the drawing changes.
+    if (this.#pad.strokes.isOpen) return this.#pad.finish();
+    this.#latest.cancel();
+    if (this.#pad.isEmpty) return this.#showEmpty();
+    const subject = this.#pad.laid?.about ?? this.#drawing();
+    await this.#ask("predict", async (signal) => this.#show(await this.#read(subject, signal), subject, signal));
   }
 
   /** Fetch a test image, show it and read it. */
   async showRandom() {
     if (this.#mode === "number") return;
-    this.#interrupt();
     await this.#ask("random", async (signal) => {
       const { index, label, image } = await api.randomTestImage(signal);
       this.#notice.hide();
-      const subject = { label, read: (/** @type {AbortSignal} */ newSignal) => this.#read(image, newSignal) };
-      this.#lay(await load(image), subject, `Test image ${index}`, signal);
-      return this.#show(await subject.read(signal), subject, signal);
+      const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
+      this.#lay(await load(image), subject, signal);
+      this.#show(await this.#read(subject, signal), subject, signal);
     });
   }
 
-  /** Show a file and read it. @param {File} file @param {string} caption */
-  async showFile(file, caption) {
-    this.#interrupt();
+  /** Show a file and read it; one that cannot be read changes nothing. @param {File} file */
+  async showFile(file) {
     await this.#ask("predict", async (signal) => {
-      const subject = { label: null, read: (/** @type {AbortSignal} */ newSignal) => this.#readFile(file, newSignal) };
-      const preview = await loadFile(file);
-      if (preview !== null) this.#lay(preview, subject, caption, signal);
-      const reading = await subject.read(signal);
-      if (preview === null && "glyph" in reading) this.#lay(await load(reading.glyph ?? ""), subject, caption, signal);
-      return this.#show(reading, subject, signal);
+      const { file: ready, picture } = await makeReady(file);
+      const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
+      const subject = this.#subject({ file: ready }, { caption });
+      const [reading, failure] = await this.#read(subject, signal).then(
+        (found) => [found, null],
+        (/** @type {unknown} */ error) => [null, error],
+      );
+      // What the server refuses leaves the drawing as it is; when there is no server, the picture waits for it.
+      if (failure !== null && (picture === null || isRefusal(failure))) throw failure;
+      const shown = picture ?? (reading && "glyph" in reading && reading.glyph ? await load(reading.glyph) : null);
+      if (shown !== null) this.#lay(shown, subject, signal);
+      if (reading === null) throw failure;
+      this.#show(reading, subject, signal);
     });
   }
 
@@ -119,36 +147,44 @@ export class Workbench {
       predict: () => this.predict(),
       clear: () => this.#pad.clear(),
       undo: () => this.#pad.undo(),
+      redo: () => this.#pad.redo(),
       random: () => this.showRandom(),
+      download: () => saveDrawing(this.#pad),
     };
     for (const [id, action] of Object.entries(actions)) {
       element(id, HTMLButtonElement).addEventListener("click", action);
     }
-    listenToKeys(actions);
     for (const mode of MODES) {
       element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
     }
+    listenToKeys({
+      ...actions,
+      eraser: () => this.#tools.toggleEraser(),
+      thinner: () => this.#tools.stepPen(-1),
+      thicker: () => this.#tools.stepPen(1),
+      mode: () => this.setMode(this.#mode === "digit" ? "number" : "digit"),
+      upload: () => element("file", HTMLInputElement).click(),
+      help: listenForHelp(),
+    });
+    listenForFiles((file) => this.showFile(file));
   }
 
-  /** @returns {Subject} */
+  /** @param {Source} source @param {Partial<Subject>} details @returns {Subject} */
+  #subject(source, details) {
+    return { source, mode: this.#mode, strokes: [], label: null, caption: "", ...details };
+  }
+
   #drawing() {
-    const image = this.#pad.toDataUrl();
-    if (this.#mode === "number") {
-      const paths = this.#pad.toPaths();
-      return { label: null, read: (signal) => api.predictNumber(image, paths, signal) };
+    return this.#subject({ image: this.#pad.toDataUrl() }, { strokes: this.#pad.strokes.export() });
+  }
+
+  /** @param {Subject} subject @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */
+  #read({ source, mode, strokes }, signal) {
+    if (mode === "number") {
+      return "file" in source ? api.predictNumberFile(source.file, signal) : api.predictNumber(source.image, toPaths(strokes), signal);
     }
-    return { label: null, read: (signal) => this.#read(image, signal) };
-  }
-
-  /** @param {string} image @param {AbortSignal} signal */
-  #read(image, signal) {
-    return api.predictImage(image, signal, this.#result.wantsSteps);
-  }
-
-  /** @param {File} file @param {AbortSignal} signal */
-  #readFile(file, signal) {
-    if (this.#mode === "number") return api.predictNumberFile(file, signal);
-    return api.predictFile(file, signal, this.#result.wantsSteps);
+    const steps = this.#result.wantsSteps;
+    return "file" in source ? api.predictFile(source.file, signal, steps) : api.predictImage(source.image, signal, steps);
   }
 
   /**
@@ -159,16 +195,19 @@ export class Workbench {
   async #ask(buttonId, task) {
     this.#result.showBusy();
     element(buttonId, HTMLButtonElement).setAttribute("aria-busy", "true");
+    const slow = window.setTimeout(() => showToast("slow", "The server takes its time. Your drawing is safe; still waiting…", "info"), SLOW_MS);
     try {
       if ((await this.#latest.run(task)) !== STALE) hideToast("reading");
     } catch (error) {
       this.#fail(error);
     } finally {
+      window.clearTimeout(slow);
       if (!this.#latest.isBusy) this.#rest();
     }
   }
 
   #rest() {
+    hideToast("slow");
     this.#result.showIdle();
     for (const id of ["predict", "random"]) element(id, HTMLButtonElement).removeAttribute("aria-busy");
   }
@@ -178,6 +217,20 @@ export class Workbench {
     if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
     showToast("reading", messageOf(error));
     if (!this.#isRead && !this.#pad.isEmpty) this.#result.showError("Nothing is lost. Try again.");
+    if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
+  }
+
+  /** Once a server that was gone is back, what waits on the pad is read. */
+  async #lookForServer() {
+    if (this.#isLookingForServer) return;
+    this.#isLookingForServer = true;
+    for (let isBack = false; !isBack; ) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      isBack = document.hidden ? false : await api.modelStatus().then(() => true, () => false);
+    }
+    this.#isLookingForServer = false;
+    hideToast("reading");
+    if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
   }
 
   /** @param {Reading | NumberReading} reading @param {Subject} subject @param {AbortSignal} signal */
@@ -190,46 +243,33 @@ export class Workbench {
     } else {
       this.#result.showReading(reading, subject.label);
     }
-    this.onReading(reading);
+    this.onReading(reading, subject);
   }
 
-  /** @param {HTMLImageElement} picture @param {Subject} subject @param {string} caption @param {AbortSignal} signal */
-  #lay(picture, subject, caption, signal) {
+  #showEmpty() {
+    this.#result.showEmpty();
+    this.onEmpty();
+  }
+
+  /** @param {HTMLImageElement} picture @param {Subject} subject @param {AbortSignal} signal */
+  #lay(picture, subject, signal) {
     signal.throwIfAborted();
-    this.#pad.showPicture(picture);
-    this.#picture = subject;
-    this.#isRead = false;
-    write(this.#caption, caption);
+    this.#pad.showPicture(picture, subject);
+    this.#changed();
   }
 
-  #dropPicture() {
-    this.#picture = null;
+  /** Something else lies on the pad than what was read. */
+  #changed() {
     this.#isRead = false;
-    write(this.#caption, this.#plainCaption);
-  }
-
-  #interrupt() {
-    window.clearTimeout(this.#timer);
-    this.#latest.cancel();
+    write(this.#caption, this.#pad.laid?.about.caption ?? "");
+    const { canUndo, canRedo } = this.#pad.strokes;
+    // Not `disabled`, which would take the focus from whoever uses the keyboard.
+    element("undo", HTMLButtonElement).setAttribute("aria-disabled", String(!canUndo));
+    element("redo", HTMLButtonElement).setAttribute("aria-disabled", String(!canRedo));
   }
 }
 
-/** @param {string} url @returns {Promise<HTMLImageElement>} */
-async function load(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
-}
-
-/** The file as a picture, or null where this browser cannot show it. @param {File} file */
-async function loadFile(file) {
-  const url = URL.createObjectURL(file);
-  try {
-    return await load(url);
-  } catch {
-    return null;
-  } finally {
-    URL.revokeObjectURL(url);
-  }
+/** The server looked at the request and will say the same again. @param {unknown} error */
+function isRefusal(error) {
+  return error instanceof api.ApiError && error.status >= 400 && error.status < 500;
 }

@@ -3,14 +3,12 @@
  * One image in detail: what was read, what that hangs on, what it was learned from.
  *
  * @typedef {import("./api.js").Explained} Explained
- * @typedef {import("./api.js").Map28} Map28
- * @typedef {import("./api.js").Neighbour} Neighbour
  * @typedef {import("./state.js").View} View
  */
 
 import { element, write } from "../dom.js";
 import { advice, compare, describe, percent, stage } from "../format.js";
-import { drawHeat, placeOf, scaleOf } from "./heat.js";
+import { heatMaps, neighbourList } from "./evidence.js";
 import { make, picture, viewLink } from "./parts.js";
 import { step } from "./state.js";
 
@@ -76,7 +74,7 @@ export class Inspector {
     this.#body.replaceChildren(
       make("div", { className: "inspector-columns" }, readingOf(found), barsOf(found)),
       ...evidenceOf(found, view),
-      ...neighboursOf(found.neighbours),
+      ...neighbourList(found.neighbours),
       stepsOf(found),
     );
   }
@@ -116,19 +114,8 @@ function barsOf({ probabilities, label }) {
 /** @param {Explained} found @param {View} view */
 function evidenceOf({ saliency, glyph, label, probabilities }, view) {
   if (saliency === null || glyph === null) return [];
-  const { digit, ink, gaps } = saliency;
-  const scale = scaleOf(ink, gaps);
-  const inkWords = `Ink that speaks for ${digit}, most of it ${placeOf(ink)}`;
-  const gapsWords = `Empty places that speak for ${digit}, most of them ${placeOf(gaps)}`;
-  const maps = make(
-    "div",
-    { className: "heat-maps" },
-    heatFigure(glyph, ink, scale, "Ink it goes by", inkWords),
-    heatFigure(glyph, gaps, scale, "Gaps it goes by", gapsWords),
-    heatWords(digit),
-  );
   const best = probabilities.indexOf(Math.max(...probabilities));
-  return [make("section", { className: "evidence" }, make("h3", { text: "What it looks at" }), ...tabsOf(best, label, digit, view), maps)];
+  return [make("section", { className: "evidence" }, make("h3", { text: "What it looks at" }), ...tabsOf(best, label, saliency.digit, view), heatMaps(saliency, glyph))];
 }
 
 /** @param {number} best @param {number} label @param {number} digit  the one whose evidence is shown @param {View} view */
@@ -139,34 +126,6 @@ function tabsOf(best, label, digit, view) {
   const tabs = make("nav", { className: "explore-tabs" }, why, whyNot);
   tabs.setAttribute("aria-label", "Evidence for which digit");
   return [tabs];
-}
-
-/** @param {number} digit */
-function heatWords(digit) {
-  const speaksFor = make("span", { className: "heat-for", text: `speaks for ${digit}` });
-  const against = make("span", { className: "heat-against", text: "speaks against it" });
-  const how = "Measured, patch by patch of 4 by 4 pixels, by taking the ink away (left) or filling the gap (right) and asking again.";
-  return make("div", { className: "heat-words" }, make("p", { className: "heat-legend" }, speaksFor, against), make("p", { text: how }));
-}
-
-/** @param {string} glyph @param {Map28} map @param {number} scale @param {string} title @param {string} words */
-function heatFigure(glyph, map, scale, title, words) {
-  const canvas = make("canvas");
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", words);
-  drawHeat(canvas, glyph, map, scale);
-  return make("figure", {}, canvas, make("figcaption", { text: title }));
-}
-
-/** @param {Neighbour[] | null} neighbours */
-function neighboursOf(neighbours) {
-  if (neighbours === null) return [];
-  const items = neighbours.map(({ row, label, similarity, image }) => {
-    const words = make("span", { className: "thumbnail-words" }, make("b", { text: String(label) }));
-    const alike = make("span", { className: "thumbnail-sure", text: percent(similarity, 0) });
-    return make("li", {}, picture(image, `A ${label}, training image ${row}`), words, alike);
-  });
-  return [make("section", {}, make("h3", { text: "Most similar training images, and how alike they are" }), make("ul", { className: "thumbnails" }, ...items))];
 }
 
 /** @param {Explained} found */

@@ -1,0 +1,54 @@
+// @ts-check
+/**
+ * What a reading hangs on, as parts of a page: heat maps and similar images.
+ *
+ * @typedef {import("./api.js").Map28} Map28
+ * @typedef {import("./api.js").Saliency} Saliency
+ * @typedef {import("./api.js").Neighbour} Neighbour
+ */
+
+import { percent } from "../format.js";
+import { drawHeat, placeOf, scaleOf } from "./heat.js";
+import { make, picture } from "./parts.js";
+
+/** Both maps with their words. @param {Saliency} saliency @param {string} glyph  data URL */
+export function heatMaps({ digit, ink, gaps }, glyph) {
+  const scale = scaleOf(ink, gaps);
+  const inkWords = `Ink that speaks for ${digit}, most of it ${placeOf(ink)}`;
+  const gapsWords = `Empty places that speak for ${digit}, most of them ${placeOf(gaps)}`;
+  return make(
+    "div",
+    { className: "heat-maps" },
+    heatFigure(glyph, ink, scale, "Ink it goes by", inkWords),
+    heatFigure(glyph, gaps, scale, "Gaps it goes by", gapsWords),
+    heatWords(digit),
+  );
+}
+
+/** @param {number} digit */
+function heatWords(digit) {
+  const speaksFor = make("span", { className: "heat-for", text: `speaks for ${digit}` });
+  const against = make("span", { className: "heat-against", text: "speaks against it" });
+  const how = "Measured, patch by patch of 4 by 4 pixels, by taking the ink away (left) or filling the gap (right) and asking again.";
+  return make("div", { className: "heat-words" }, make("p", { className: "heat-legend" }, speaksFor, against), make("p", { text: how }));
+}
+
+/** @param {string} glyph @param {Map28} map @param {number} scale @param {string} title @param {string} words */
+function heatFigure(glyph, map, scale, title, words) {
+  const canvas = make("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", words);
+  drawHeat(canvas, glyph, map, scale);
+  return make("figure", {}, canvas, make("figcaption", { text: title }));
+}
+
+/** @param {Neighbour[] | null} neighbours  null where the training images are not here */
+export function neighbourList(neighbours) {
+  if (neighbours === null) return [];
+  const items = neighbours.map(({ row, label, similarity, image }) => {
+    const words = make("span", { className: "thumbnail-words" }, make("b", { text: String(label) }));
+    const alike = make("span", { className: "thumbnail-sure", text: percent(similarity, 0) });
+    return make("li", {}, picture(image, `A ${label}, training image ${row}`), words, alike);
+  });
+  return [make("section", {}, make("h3", { text: "Most similar training images, and how alike they are" }), make("ul", { className: "thumbnails" }, ...items))];
+}

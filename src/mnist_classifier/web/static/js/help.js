@@ -1,0 +1,16 @@
+// @ts-check
+/** The dialog that names every key. */
+
+import { element } from "./dom.js";
+
+/** Returns what opens it. */
+export function listenForHelp() {
+  const dialog = element("help", HTMLDialogElement);
+  const open = () => {
+    if (!dialog.open) dialog.showModal();
+  };
+  element("help-open", HTMLButtonElement).addEventListener("click", open);
+  element("help-close", HTMLButtonElement).addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  return open;
+}
