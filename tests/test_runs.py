@@ -247,7 +247,7 @@ def test_a_locked_database_is_said_and_works_again_afterwards(settings: Settings
     )
     other = sqlite3.connect(settings.home / "mnist.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(MnistError, match="locked"):
+    with pytest.raises(MnistError, match="held the database"):
         Runs(impatient).add_event(run.id, "message", {"text": "too early"})
     assert Runs(impatient).get(run.id).id == run.id  # reading goes on
     other.execute("COMMIT")

@@ -14,6 +14,8 @@ from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import Registry
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
+BOX_CORRECT: int = MANIFEST["metrics"]["validation"]["correct"]
+BOX_ACCURACY = f"{BOX_CORRECT / 5000:.2%}"
 
 
 def write_files(folder: Path) -> None:
