@@ -66,8 +66,7 @@ class Jobs:
         """Start the runs that wait, as many as there are places for; the rest is looked after."""
         if self._closed.is_set():
             return
-        while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
-            self._start_worker(run_id)
+        self._start_waiting()
         with self._lock:
             if self._queue_watch is None and self.runs.is_waiting():
                 # Places may also be taken and left by other processes, which tell nobody.
@@ -83,14 +82,17 @@ class Jobs:
     def _watch_queue(self) -> None:
         while not self._closed.wait(QUEUE_INTERVAL_S):
             try:
-                while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
-                    self._start_worker(run_id)
+                self._start_waiting()
                 with self._lock:
                     if not self.runs.is_waiting():
                         self._queue_watch = None
                         return
             except (MnistError, OSError) as error:
                 log.error("the queue of trainings cannot be looked at: %s", error)
+
+    def _start_waiting(self) -> None:
+        while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
+            self._start_worker(run_id)
 
     def _start_worker(self, run_id: int) -> None:
         try:

@@ -87,9 +87,7 @@ def image(split: str, index: int) -> Response:
 def explain() -> Response:
     """The same for any image, sent as to /predict."""
     started = time.perf_counter()
-    question = _one_digit()
-    pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
-    version = chosen_version(question.version)
+    question, pixels, version = _asked()
     body = _explained(version, pixels, _number("digit", 0, 9), question.thresholds)
     return _timed(body, started)
 
@@ -98,19 +96,19 @@ def explain() -> Response:
 def activations() -> Response:
     """What each convolutional block makes of an image, sent as to /predict."""
     started = time.perf_counter()
-    question = _one_digit()
-    pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
-    version = chosen_version(question.version)
+    _, pixels, version = _asked()
     glyph = prepare(pixels).glyph
     blocks = [] if glyph is None else services().explorer.look_inside(version.version, glyph)
     return _timed(explore_views.activations(version, glyph, blocks), started)
 
 
-def _one_digit() -> Question:
+def _asked() -> tuple[Question, npt.NDArray[np.uint8], ModelVersion]:
+    """The question about one image, its pixels, and the version that is asked."""
     question = read_question()
     if question.mode != "digit":
         raise InvalidInput("one digit at a time is explained: leave `mode` out", field="mode")
-    return question
+    pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
+    return question, pixels, chosen_version(question.version)
 
 
 def _explained(
