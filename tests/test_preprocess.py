@@ -10,20 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnist_classifier import dataset
-from mnist_classifier.preprocess import (
+from mnist_classifier.glyph import (
     BOX_SIDE,
     GLYPH_SIDE,
     centre_of_mass,
-    find_ink,
     ink_box,
     is_glyph,
-    make_glyph,
-    make_steps,
-    needs_flattening,
-    prepare,
     resampling_matrix,
     stroke_width,
 )
+from mnist_classifier.preprocess import find_ink, make_glyph, make_steps, needs_flattening, prepare
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -160,6 +156,12 @@ def test_printed_lines_and_specks_do_not_matter():
     speckled[10:14, 10:14] = 255
     speckled[270:273, 150:153] = 255
     assert np.array_equal(glyph_of(speckled), glyph_of(drawing()))
+
+
+def test_the_skirt_of_a_speck_does_not_eat_the_digit_beside_it():
+    tiny = np.zeros((20, 20), np.uint8)
+    tiny[5, 5], tiny[7, 5] = 255, 30
+    assert glyph_of(tiny).max() == 255
 
 
 def test_a_part_of_a_digit_is_no_speck():

@@ -9,33 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.components import digit_parts
-from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.filters import Bytes, Floats, Mask, dilate, dilate_round
+from mnist_classifier.filters import Bytes, Floats, Mask, dilate
+from mnist_classifier.glyph import (
+    BOX_LEVEL,
+    BOX_SIDE,
+    THICK_PX,
+    THIN_PX,
+    Box,
+    cut_out,
+    fit,
+    ink_box,
+    is_glyph,
+    place,
+    redraw,
+    resampling_matrix,
+    stroke_width,
+)
 from mnist_classifier.paper import read_sheet, to_ink
 from mnist_classifier.records import Caution
 
-Box = tuple[int, int, int, int]
 Show = Callable[[str, Callable[[], npt.NDArray[Any]]], None]
 
-BOX_SIDE = 20
 # A pixel this far from the background (of 255, before stretching) is no noise.
 MIN_CONTRAST = 40
-# Where the ink box ends: fainter pixels are the skirt of a soft pen or JPEG
-# noise.  Part of the strongest ink.
-BOX_LEVEL = 0.1
-# All 70,000 MNIST images have a box of 19 or 20 px and their centre of mass
-# within 13.48..14.50 (in pixel indices), measured over both files.
-MNIST_LONGER_SIDES = (19, 20)
-MNIST_CENTRE = 14.0
-MNIST_CENTRE_TOLERANCE = 0.55
-
 # A drawing's background is plain: within so many levels of the border's
 # median over half of the picture, and within twice as many over most of the
 # border.  Screens and scans of drawings are; a camera's noise alone is wider.
@@ -56,17 +58,6 @@ CHANNEL_GAIN = 1.5
 LOW_CONTRAST = 80
 LOW_DENSITY = 0.4
 VERY_THIN_PX, VERY_THICK_PX = 1.1, 4.5
-# Thinner or thicker strokes are made as wide as PEN_PX says.  MNIST's median
-# is 2.4; 98 % have 1.4 to 4.3.  400 validation images redrawn along their
-# skeletons, right before and after, pens in px of the 20 px box:
-#   0.3 97.3 98.8 | 0.5 97.5 98.8 | 0.7 97.8 98.3 | 1 98.5 98.8
-#   4 99.0 99.0 | 5 97.0 98.5 | 6 93.5 97.3 | 7 82.8 96.8
-# Thin pens made 2 or 2.5 px wide gave less.
-THIN_PX, THICK_PX = 1.4, 4.0
-PEN_PX = (1.5, 3.0)
-# Strokes are redrawn in a box of this size: fine enough for their width, small
-# enough to take no time.
-REDRAWING_SIDE = 4 * BOX_SIDE
 
 
 @dataclass(frozen=True)
@@ -116,25 +107,25 @@ def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
     ink = find_ink(grey)
     if ink is not None and is_glyph(ink):
         show("glyph", lambda: ink)
-        return Prepared(ink, stroke_warnings(ink), tuple(steps))
+        return Prepared(ink, stroke_warnings(stroke_width(ink)), tuple(steps))
     drawn = _photographed(enlarge(luminance(opaque)), show) if needs_flattening(grey, ink) else _drawn(ink, show)
     if drawn is None:
         return Prepared(None, (), tuple(steps))
-    cut = cut_out(drawn.ink, drawn.box)
-    glyph = place(fit(cut))
-    warnings = (*picture_warnings(drawn), *stroke_warnings(glyph))
-    if not THIN_PX <= stroke_width(glyph) <= THICK_PX:
-        glyph = place(fit(redraw(cut)))
+    glyph = place(fit(drawn.ink))
+    width = stroke_width(glyph)
+    if not THIN_PX <= width <= THICK_PX:
+        glyph = place(fit(redraw(drawn.ink)))
     show("glyph", lambda: glyph)
-    return Prepared(glyph, warnings, tuple(steps))
+    return Prepared(glyph, (*picture_warnings(drawn), *stroke_warnings(width)), tuple(steps))
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Ink on nothing else: (H, W) float32, 0 to 255; its box; its contrast, under 1 being low."""
+    """Ink alone, float32, 0 to 255, cut out along its box in a picture of `shape`; a contrast under 1 is low."""
 
     ink: Floats
     box: Box
+    shape: tuple[int, ...]
     contrast: float
 
 
@@ -142,14 +133,20 @@ def _drawn(ink: Bytes | None, show: Show) -> Drawn | None:
     """Ink on a plain background."""
     if ink is None:
         return None
-    stretched = ink * np.float32(255 / ink.max())
-    show("ink", lambda: stretched)
-    box = ink_box(stretched >= BOX_LEVEL * 255)
-    cleaned = without_specks(stretched, box)
-    if cleaned is not None:
-        stretched, box = cleaned, ink_box(cleaned >= BOX_LEVEL * 255)
-        show("digit", lambda: stretched)
-    return Drawn(stretched, box, float(ink.max()) / LOW_CONTRAST)
+    stretch = np.float32(255 / ink.max())
+    show("ink", lambda: ink * stretch)
+    mask = ink >= np.searchsorted(np.arange(256, dtype=np.float32) * stretch, BOX_LEVEL * 255)
+    box = ink_box(mask)
+    kept = without_specks(mask, box, ink)
+    if kept is None:
+        # Whatever costs time is done to the ink alone, not to the whole picture.
+        cut = cut_out(ink, box) * stretch
+    else:
+        cleaned = np.where(kept, ink * stretch, np.float32(0))
+        show("digit", lambda: cleaned)
+        box = ink_box(cleaned >= BOX_LEVEL * 255)
+        cut = cut_out(cleaned, box)
+    return Drawn(cut, box, ink.shape, float(ink.max()) / LOW_CONTRAST)
 
 
 def _photographed(grey: Bytes, show: Show) -> Drawn | None:
@@ -166,35 +163,42 @@ def _photographed(grey: Bytes, show: Show) -> Drawn | None:
         return None
     ink = to_ink(sheet, kept)
     show("digit", lambda: ink)
-    return Drawn(ink, ink_box(ink >= BOX_LEVEL * 255), sheet.typical / LOW_DENSITY)
+    box = ink_box(ink >= BOX_LEVEL * 255)
+    return Drawn(cut_out(ink, box), box, ink.shape, sheet.typical / LOW_DENSITY)
 
 
-def without_specks(ink: Floats, box: Box) -> Floats | None:
-    """Ink without specks far from it; None where there are none.
+def without_specks(mask: Mask, box: Box, ink: Bytes) -> Mask | None:
+    """Where a picture is not a speck far from its ink; None where there are none.
 
     A speck that moves the ink box leaves empty rows or columns between itself
     and the digit.  Looking for those is quick, and all that a clean drawing costs.
     """
-    mask = ink >= BOX_LEVEL * 255
-    inner = mask[box[0] : box[1], box[2] : box[3]]
+    inner = cut_out(mask, box)
     if inner.any(axis=1).all() and inner.any(axis=0).all():
         return None
-    specks = mask & ~digit_parts(mask, ink)
-    return np.where(dilate(specks, 5), np.float32(0), ink) if specks.any() else None
+    digit = digit_parts(mask, ink.astype(np.float32))
+    specks = mask & ~digit
+    return digit | ~dilate(specks, 5) if specks.any() else None
 
 
 def needs_flattening(grey: Bytes, ink: Bytes | None) -> bool:
     """Whether a picture is no drawing on a plain background, but paper, shadows, lines."""
     border = border_of(grey)
-    background = int(np.median(border))
+    background = median_of(border)
     sample = grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]
-    is_plain = np.abs(sample.astype(np.int16) - background) <= PLAIN_LEVELS
-    is_edge_plain = np.abs(border.astype(np.int16) - background) <= 2 * PLAIN_LEVELS
-    if is_plain.mean() < PLAIN_SHARE or is_edge_plain.mean() < PLAIN_EDGE_SHARE:
+    is_plain = _near(sample, background, PLAIN_LEVELS)
+    plain = np.count_nonzero(is_plain)
+    plain_edge = np.count_nonzero(_near(border, background, 2 * PLAIN_LEVELS))
+    if plain < PLAIN_SHARE * is_plain.size or plain_edge < PLAIN_EDGE_SHARE * border.size:
         return True
     if min(grey.shape) < MIN_PHOTOGRAPH_PX:
         return False  # too small for lines that a digit could be told from
-    return not is_plain.all() if ink is None else _crosses(ink >= ink.max() * BOX_LEVEL)
+    return bool(plain < is_plain.size) if ink is None else _crosses(ink)
+
+
+def _near(levels: Bytes, level: int, distance: int) -> Mask:
+    """Which are within so many levels of one."""
+    return np.abs(levels.astype(np.int16) - level) <= distance
 
 
 def enlarge(grey: Bytes) -> Bytes:
@@ -207,9 +211,11 @@ def enlarge(grey: Bytes) -> Bytes:
     return enlarged
 
 
-def _crosses(mask: Mask) -> bool:
+def _crosses(ink: Bytes) -> bool:
     """Whether ink goes from one edge to the opposite one at some place."""
-    return bool((mask[:, 0].any() and mask[:, -1].any()) or (mask[0].any() and mask[-1].any()))
+    faintest = ink.max() * BOX_LEVEL
+    top, bottom, left, right = (edge.max() >= faintest for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
+    return bool((top and bottom) or (left and right))
 
 
 def composite(pixels: Bytes) -> Bytes:
@@ -268,117 +274,29 @@ def find_ink(grey: Bytes) -> Bytes | None:
     (H, W) uint8 -> the same, ink bright on 0; None where nothing stands out.
     The background is the median of the border.
     """
-    background = int(np.median(border_of(grey)))
+    background = median_of(border_of(grey))
+    darkest, lightest = int(grey.min()), int(grey.max())
+    if max(background - darkest, lightest - background) < MIN_CONTRAST:
+        return None
+    # Most drawings have ink on one side only, which spares them two sums.
+    if darkest == background:
+        return grey - np.uint8(background)
+    if lightest == background:
+        return np.uint8(background) - grey
     lighter = np.maximum(grey, background) - np.uint8(background)
     darker = np.uint8(background) - np.minimum(grey, background)
     ink = lighter if int(lighter.sum(dtype=np.int64)) >= int(darker.sum(dtype=np.int64)) else darker
     return ink if ink.max() >= MIN_CONTRAST else None
 
 
-def is_glyph(ink: Bytes) -> bool:
-    """Whether an image is centred and scaled as MNIST's are already."""
-    if ink.shape != (GLYPH_SIDE, GLYPH_SIDE):
-        return False
-    top, bottom, left, right = ink_box(ink > 0)
-    if max(bottom - top, right - left) not in MNIST_LONGER_SIDES:
-        return False
-    return all(abs(centre - MNIST_CENTRE) <= MNIST_CENTRE_TOLERANCE for centre in centre_of_mass(ink))
+def median_of(levels: Bytes) -> int:
+    """The median, rounded down; of one and the same level, as a canvas has it, at once."""
+    first = int(levels[0])
+    return first if (levels == first).all() else int(np.median(levels))
 
 
-def redraw(ink: Floats) -> Floats:
-    """Draw very thin or thick strokes as wide as PEN_PX says; returns ink to fit, about 80 px wide."""
-    scale = REDRAWING_SIDE / BOX_SIDE
-    fine = fit(ink, REDRAWING_SIDE)
-    fine *= np.float32(255 / fine.max())
-    width = stroke_width(fine)
-    pen = PEN_PX[0] if width < PEN_PX[0] * scale else PEN_PX[1]
-    radius = round((pen * scale - width) / 2)
-    if radius > 0:
-        return dilate_round(np.pad(fine, radius), radius)
-    thinned = 255 - dilate_round(255 - np.pad(fine, -radius), -radius)
-    mask = thinned >= BOX_LEVEL * 255
-    return cut_out(thinned, ink_box(mask)) if mask.any() else fine
-
-
-def cut_out(ink: Floats, box: Box) -> Floats:
-    """The part of a picture that lies in a box."""
-    top, bottom, left, right = box
-    return ink[top:bottom, left:right]
-
-
-def fit(ink: Floats, side: int = BOX_SIDE) -> Floats:
-    """Scale so that the longer side is `side` px, aspect kept, anti-aliased."""
-    height, width = ink.shape
-    scale = side / max(height, width)
-    rows = resampling_matrix(height, max(1, round(height * scale)))
-    columns = resampling_matrix(width, max(1, round(width * scale)))
-    scaled: Floats = np.asarray(rows @ ink @ columns.T, np.float32)
-    return scaled
-
-
-def place(ink: Floats) -> Bytes:
-    """Put the centre of mass of a 20 px box on pixel (14, 14) of a 28x28 glyph.
-
-    The box stays inside the glyph, whatever its centre of mass.
-    """
-    # Shrinking a thin line leaves it faint; MNIST's strongest pixel is 255.
-    levels = np.rint(ink * (255 / ink.max())).astype(np.uint8)
-    height, width = levels.shape
-    row, column = centre_of_mass(levels)
-    top = min(max(round(MNIST_CENTRE - row), 0), GLYPH_SIDE - height)
-    left = min(max(round(MNIST_CENTRE - column), 0), GLYPH_SIDE - width)
-    glyph = np.zeros((GLYPH_SIDE, GLYPH_SIDE), np.uint8)
-    glyph[top : top + height, left : left + width] = levels
-    return glyph
-
-
-def ink_box(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right) of the true pixels; bottom and right are exclusive."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-
-
-def centre_of_mass(ink: Bytes) -> tuple[float, float]:
-    """(row, column) of the mean ink, in pixel indices."""
-    by_row, by_column = ink.sum(axis=1, dtype=np.float64), ink.sum(axis=0, dtype=np.float64)
-    total = by_row.sum()
-    return float(by_row @ np.arange(len(by_row)) / total), float(by_column @ np.arange(len(by_column)) / total)
-
-
-@lru_cache(maxsize=4096)
-def resampling_matrix(source: int, target: int) -> Floats:
-    """(target, source) weights, each row summing to 1.
-
-    Shrinking, a target pixel is the mean of the area that it covers, which is
-    what anti-aliasing of ink is; enlarging, it is interpolated linearly.
-    """
-    scale = source / target
-    pixels, targets = np.arange(source), np.arange(target)[:, None]
-    if scale > 1:
-        overlap = np.minimum(pixels + 1, (targets + 1) * scale) - np.maximum(pixels, targets * scale)
-        weights = np.maximum(overlap, 0.0)
-    else:
-        weights = np.maximum(0.0, 1.0 - np.abs(pixels + 0.5 - (targets + 0.5) * scale))
-    matrix: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    matrix.setflags(write=False)
-    return matrix
-
-
-def stroke_width(glyph: Bytes | Floats) -> float:
-    """Mean width of the strokes of a drawing, px.
-
-    Twice the area over the outline; of a soft edge, the outline is the integral
-    of the slope.
-    """
-    ink = np.pad(glyph.astype(np.float32), 1)
-    down, right = ink[1:, :-1] - ink[:-1, :-1], ink[:-1, 1:] - ink[:-1, :-1]
-    outline = float(np.hypot(down, right).sum())
-    return 2 * float(ink.sum()) / outline if outline else 0.0
-
-
-def stroke_warnings(glyph: Bytes) -> tuple[Caution, ...]:
-    """What is to be said of a glyph's strokes."""
-    width = stroke_width(glyph)
+def stroke_warnings(width: float) -> tuple[Caution, ...]:
+    """What is to be said of strokes of a mean width, px in the glyph."""
     if width < VERY_THIN_PX:
         return (Caution("very_thin", "the strokes are very thin for the size of the digit"),)
     if width > VERY_THICK_PX:
@@ -389,7 +307,7 @@ def stroke_warnings(glyph: Bytes) -> tuple[Caution, ...]:
 def picture_warnings(drawn: Drawn) -> tuple[Caution, ...]:
     """What is to be said of how ink lies in its picture."""
     top, bottom, left, right = drawn.box
-    height, width = drawn.ink.shape
+    height, width = drawn.shape
     found = []
     if top == 0 or left == 0 or bottom == height or right == width:
         found.append(Caution("touches_edge", "the ink touches the edge of the picture: a part may be missing"))

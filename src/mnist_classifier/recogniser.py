@@ -89,7 +89,7 @@ class Recogniser:
         if prepared.glyph is None:
             return BLANK
         reading = self.read_glyph(prepared.glyph, thresholds)
-        return dataclasses.replace(reading, warnings=prepared.warnings)
+        return dataclasses.replace(reading, warnings=prepared.warnings) if prepared.warnings else reading
 
     def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
         """Read many images as `read` would, in large batches; they may be made while they are read."""
@@ -172,24 +172,23 @@ class Recogniser:
             self._session.run(["logits"], {"glyphs": glyphs[start : start + BATCH]})[0]
             for start in range(0, len(glyphs), BATCH)
         ]
-        logits = np.concatenate(parts)
+        logits = np.concatenate(parts) if len(parts) > 1 else parts[0]
         opinions = np.zeros((len(logits), 11), np.float32)
-        opinions[:, :10] = softmax(logits[:, :10] / self.temperature)
+        opinions[:, :10] = softmax(logits[:, :10] / np.float32(self.temperature))
         if logits.shape[1] > 10:
             opinions[:, 10] = softmax(logits)[:, 10]
         return opinions
 
     def judge(self, opinion: npt.NDArray[np.float32], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """One row of `opinions` -> Reading; `thresholds` that are given go before those of the manifest."""
-        applied = dataclasses.replace(self.thresholds, **thresholds)
-        probabilities, not_a_digit = opinion[:10], float(opinion[10])
-        order = np.argsort(probabilities)[::-1]
-        best, second = int(order[0]), int(order[1])
-        verdict = applied.verdict(float(probabilities[best]), not_a_digit)
+        applied = dataclasses.replace(self.thresholds, **thresholds) if thresholds else self.thresholds
+        *probabilities, not_a_digit = opinion.tolist()
+        second, best = sorted(range(10), key=probabilities.__getitem__)[-2:]
+        verdict = applied.verdict(probabilities[best], not_a_digit)
         return Reading(
             prediction=None if verdict is Verdict.NOT_A_DIGIT else best,
-            confidence=float(probabilities[best]),
-            probabilities=tuple(float(p) for p in probabilities),
+            confidence=probabilities[best],
+            probabilities=tuple(probabilities),
             verdict=verdict,
             candidates=(best, second) if verdict is Verdict.AMBIGUOUS else (),
             not_a_digit=not_a_digit,
@@ -199,5 +198,6 @@ class Recogniser:
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """(N, C) logits -> (N, C) probabilities."""
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float32] = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    odds /= odds.sum(axis=1, keepdims=True)
+    probabilities: npt.NDArray[np.float32] = odds.astype(np.float32, copy=False)
     return probabilities

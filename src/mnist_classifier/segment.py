@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from mnist_classifier import components, seams
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.preprocess import BOX_LEVEL, composite, cut_out, find_ink, fit, ink_box, pick_channel, place
+from mnist_classifier.glyph import BOX_LEVEL, cut_out, fit, ink_box, place
+from mnist_classifier.preprocess import composite, find_ink, pick_channel
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

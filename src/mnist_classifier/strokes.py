@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from mnist_classifier.errors import InvalidInput
-from mnist_classifier.preprocess import BOX_LEVEL
+from mnist_classifier.glyph import BOX_LEVEL
 from mnist_classifier.segment import Line, Piece, arrange
 
 Floats = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.preprocess import centre_of_mass, ink_box
+from mnist_classifier.glyph import centre_of_mass, ink_box
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.robustness import corruptions
 from mnist_classifier.robustness.corruptions import CORRUPTIONS

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_classifier.preprocess import ink_box, make_glyph
+from mnist_classifier.glyph import ink_box
+from mnist_classifier.preprocess import make_glyph
 from mnist_classifier.robustness.drawing import CANVAS_SIDE_PX, SIZES, Placement, draw, render, smooth, thin_out
 from tests.handwriting import STROKES
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_classifier.preprocess import MNIST_LONGER_SIDES, make_glyph
+from mnist_classifier.glyph import MNIST_LONGER_SIDES
+from mnist_classifier.preprocess import make_glyph
 from mnist_classifier.training.strokes import change_width, draw_segments, fit_like_preprocessing, ink_boxes
 from mnist_classifier.training.styles import stroke_width
 

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.preprocess import BOX_SIDE
+from mnist_classifier.glyph import BOX_SIDE
 from mnist_classifier.training.strokes import draw_segments, fit_like_preprocessing
 from mnist_classifier.training.templates import DIGITS
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.preprocess import BOX_LEVEL, BOX_SIDE
+from mnist_classifier.glyph import BOX_LEVEL, BOX_SIDE
 
 # A pen's edge fades over so many pixels, as anti-aliasing leaves it.
 EDGE_PX = 1.0

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.preprocess import BOX_SIDE
+from mnist_classifier.glyph import BOX_SIDE
 from mnist_classifier.training.strokes import change_width, draw_segments, fit_like_preprocessing, ink_boxes
 
 # Pens of 10 to 28 px on a 280 px canvas leave strokes of 0.8 to 5 px in the

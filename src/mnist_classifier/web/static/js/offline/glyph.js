@@ -96,7 +96,7 @@ function withoutSpecks(ink, box) {
   if (!any(specks)) return null;
   const near = dilate(specks, 5);
   const cleaned = mapped(ink, (value) => value);
-  for (let i = 0; i < cleaned.data.length; i += 1) if (near.data[i] === 1) cleaned.data[i] = 0;
+  for (let i = 0; i < cleaned.data.length; i += 1) if (near.data[i] === 1 && kept.data[i] !== 1) cleaned.data[i] = 0;
   return cleaned;
 }
 
