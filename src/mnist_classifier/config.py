@@ -201,7 +201,8 @@ class Settings:
     pen_dir: Path | None = None
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(5000, "port to listen on; when it is taken, the next free one", low=1, high=65535)
-    server_threads: int = setting(16, "requests served at the same time", low=1, high=256)
+    workers: int = setting(1, "processes that serve", low=1, high=256)
+    server_threads: int = setting(16, "requests that one process serves at the same time", low=1, high=256)
     max_body_bytes: int = setting(10_000_000, "largest request body", low=1000, high=1_000_000_000, unit="bytes")
     max_image_pixels: int = setting(
         40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"

@@ -127,15 +127,30 @@ def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | N
 
 def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """(H, W, 3 or 4) -> without alpha that is opaque everywhere, and without colour where there is none."""
-    if pixels.shape[2] == 4:
-        # The usual case, whole pixels at a time: red, green and blue are the same, alpha is 255.
-        first = np.ascontiguousarray(pixels[..., 0])
-        if np.array_equal(pixels.view("<u4")[..., 0], first * np.uint32(0x010101) | np.uint32(0xFF000000)):
-            return first
+    drawing = _grey_drawing(pixels) if pixels.shape[2] == 4 else None
+    if drawing is not None:
+        return drawing
     has_alpha = pixels.shape[2] == 4 and pixels[..., 3].min() < 255
     if _has_colour(pixels):
         return pixels if has_alpha else pixels[..., :3]
     return pixels[..., [0, 3]] if has_alpha else np.ascontiguousarray(pixels[..., 0])
+
+
+def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """(H, W, 4) -> (H, W) where all is grey and opaque, as on most canvases; the background costs one look."""
+    whole = pixels.view("<u4")[..., 0]
+    red, green, blue, alpha = pixels[0, 0].tolist()
+    if not (red == green == blue and alpha == 255):
+        return None
+    grey = np.full(whole.shape, red, np.uint8)
+    drawn = whole != whole[0, 0]
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if len(rows):
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        grey[box] = pixels[box][..., 0]
+        if not np.array_equal(whole[box], grey[box] * np.uint32(0x010101) | np.uint32(0xFF000000)):
+            return None
+    return grey
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

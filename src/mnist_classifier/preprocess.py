@@ -135,7 +135,8 @@ def _drawn(ink: Bytes | None, show: Show) -> Drawn | None:
         return None
     stretch = np.float32(255 / ink.max())
     show("ink", lambda: ink * stretch)
-    mask = ink >= np.searchsorted(np.arange(256, dtype=np.float32) * stretch, BOX_LEVEL * 255)
+    # A plain int: compared with one of NumPy's, the whole picture would become int64 first.
+    mask = ink >= int(np.searchsorted(np.arange(256, dtype=np.float32) * stretch, BOX_LEVEL * 255))
     box = ink_box(mask)
     kept = without_specks(mask, box, ink)
     if kept is None:

@@ -17,6 +17,7 @@ from mnist_classifier.store import now
 from mnist_classifier.store import runs as runs_table
 from mnist_classifier.web import create_app
 from mnist_classifier.web.services import EXTENSION, Services
+from mnist_classifier.web.streams import Streams
 from tests.web.asserts import assert_error
 
 EPOCH = EpochResult(1, 3, 0.5, 0.8, 0.2, 0.95, 0.001, 9000.0, 6.0, 0.2)
@@ -65,21 +66,21 @@ def test_a_stream_is_taken_up_where_it_broke_off(client: FlaskClient, services: 
 
 
 def test_a_stream_shows_what_another_process_writes(services: Services, run_id: int):
-    lines = services.streams.follow(run_id, 3, lambda: False)
+    lines = services.streams.follow(run_id, 3)
     assert next(lines).startswith(b"retry:")
     services.runs.add_event(run_id, "message", {"text": "hello"})
     assert b"hello" in next(lines)
     lines.close()
 
 
-def test_a_stream_ends_when_nobody_listens_and_when_the_server_closes(services: Services, run_id: int):
-    assert len(list(services.streams.follow(run_id, 3, lambda: True))) == 1
+def test_streams_end_when_the_server_is_about_to(services: Services, run_id: int):
+    assert len(list(Streams(services.runs, 1, is_stopping=lambda: True).follow(run_id, 3))) == 1
     services.streams.close()
-    assert len(list(services.streams.follow(run_id, 3, lambda: False))) == 1
+    assert len(list(services.streams.follow(run_id, 3))) == 1
 
 
 def test_places_for_streams_are_few_and_given_back(client: FlaskClient, services: Services, run_id: int):
-    taken = [services.streams.follow(run_id, 0, lambda: False) for _ in range(8)]
+    taken = [services.streams.follow(run_id, 0) for _ in range(8)]
     assert_error(client.get(f"/api/runs/{run_id}/stream"), 503, "too_many_streams")
     taken[0].close()
     taken[0].close()  # twice does no harm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 
 from mnist_classifier.comparison import TEST, Comparisons, load_split
@@ -13,15 +15,17 @@ from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web.express import Express
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
     """Build the application for one MNIST_HOME.
 
+    is_stopping: tells that the server wants to end, for what would keep it.
     Versions and runs that a crash left behind are put in order first.
     """
     store = Store(settings.resolved_database_url)
@@ -47,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
         runs=runs,
         jobs=jobs,
         # A stream holds a thread: the other half is for everything else.
-        streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2)),
+        streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
         test_set=test_set,
         comparisons=Comparisons(registry, load),
@@ -57,4 +61,5 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(room.blueprint)
     errors.register(app)
     security.register(app)
+    app.wsgi_app = Express(app)  # type: ignore[method-assign]
     return app

@@ -121,8 +121,7 @@ def stream(run_id: int) -> Response:
     services().runs.get(run_id)
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdecimal() and len(last) < 10 else _number("after", 0, 0, 2**31 - 1)
-    is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    lines = services().streams.follow(run_id, after, is_gone)
+    lines = services().streams.follow(run_id, after)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(lines, mimetype="text/event-stream", headers=headers)
 

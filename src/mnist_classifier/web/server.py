@@ -3,55 +3,96 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import logging
+import multiprocessing
 import socket
+import sys
+import threading
+from functools import partial
+from multiprocessing.synchronize import Event as EventType
+from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING
 
-import waitress
+from granian.constants import HTTPModes, Interfaces
+from granian.server.mp import MPServer
 
 from mnist_classifier.config import Settings
-from mnist_classifier.errors import ModelMissing, PortTaken
+from mnist_classifier.errors import MnistError, ModelMissing, PortTaken
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
 from mnist_classifier.web import create_app
 from mnist_classifier.web.services import EXTENSION
 from mnist_classifier.web.serving import ServedModel
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 log = logging.getLogger(__name__)
 
 PORTS_TO_TRY = 50
-# Above this waitress itself refuses a body, in plain text; below it the
-# application does, in its own words.
-SERVER_BODY_LIMIT = 200_000_000
+# Where to knock at an address that stands for all of a machine's.
+PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+# How long requests in flight may still take when the server is told to stop.
+GRACE_S = 10
+# Requests that may wait in one process before connections have to.
+MAX_CONNECTIONS = 1024
 
 
 def serve(settings: Settings, *, strict_port: bool) -> None:
-    """Serve until Ctrl-C.
+    """Serve until Ctrl-C or SIGTERM; requests in flight are answered first.
 
     strict_port: fail when the port is taken, rather than take the next free
     one.  Raises PortTaken.
     """
+    port = free_port(settings.host, settings.port, strict=strict_port)
+    processes = multiprocessing.get_context("spawn")
+    multiprocessing.set_start_method("spawn", force=True)  # what granian looks at
+    stopping = processes.Event()
+    server = _Server(
+        "mnist_classifier.web",
+        address=settings.host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.server_threads,
+        backpressure=MAX_CONNECTIONS,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers_kill_timeout=GRACE_S,
+        log_enabled=False,
+    )
+    server.stopping = stopping
+    threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
+    try:
+        server.serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)
+    finally:
+        _mention_training(settings)
+
+
+class _Server(MPServer):
+    """Granian, which tells its workers that the end is near before it waits for them."""
+
+    stopping: EventType
+
+    def _stop_workers(self) -> None:
+        self.stopping.set()
+        super()._stop_workers()  # type: ignore[no-untyped-call]
+
+
+def _load(settings: Settings, stopping: EventType) -> WSGIApplication:
+    """The application, in a worker process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("waitress").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with contextlib.closing(open_port(settings.host, settings.port, strict=strict_port)) as listener:
-        app = create_app(settings)
-        services = app.extensions[EXTENSION]
-        _load_model(services.model)
-        server = waitress.create_server(
-            app,
-            sockets=[listener],
-            threads=settings.server_threads,
-            max_request_body_size=max(SERVER_BODY_LIMIT, settings.max_body_bytes),
-            ident=None,
-            channel_request_lookahead=1,  # tells a stream that nobody listens any more
-        )
-        print(_banner(settings, listener), flush=True)
-        try:
-            server.run()
-        finally:
-            server.close()
-            active = services.runs.active()
-            if active is not None:
-                print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
-            services.close()
+    try:
+        app = create_app(settings, stopping.is_set)
+    except MnistError as error:
+        print(f"Error: {error.message}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    services = app.extensions[EXTENSION]
+    Finalize(None, services.close, exitpriority=1)
+    _load_model(services.model)
+    return app
 
 
 def _load_model(model: ServedModel) -> None:
@@ -62,20 +103,49 @@ def _load_model(model: ServedModel) -> None:
         log.warning(error.message)
 
 
-def open_port(host: str, port: int, *, strict: bool) -> socket.socket:
-    """Bind the port, or the next free one after it.
+def _announce(settings: Settings, port: int, stopping: EventType) -> None:
+    """Say where the application is, once it answers there."""
+    while not stopping.wait(0.02):
+        if _is_ready(settings.host, port):
+            print(_banner(settings, port), flush=True)
+            return
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(PROBES.get(host, host), port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _mention_training(settings: Settings) -> None:
+    """A training is a process of its own: it does not end with the server."""
+    with contextlib.suppress(MnistError), contextlib.closing(Store(settings.resolved_database_url)) as store:
+        active = Runs(store).active()
+        if active is not None:
+            print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
+
+
+def free_port(host: str, port: int, *, strict: bool) -> int:
+    """The port, or the next free one after it.
 
     Raises PortTaken when there is none, or `strict` and the port is taken.
     """
     last = port if strict else min(port + PORTS_TO_TRY, 65535)
     for candidate in range(port, last + 1):
-        if not _answers(host, candidate):
-            try:
-                return _bind(host, candidate)
-            except OSError as error:
-                reason = error.strerror or str(error)
-        else:
+        if _answers(host, candidate):
             reason = "another program answers there"
+            continue
+        try:
+            _try_to_bind(host, candidate)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            return candidate
     raise PortTaken(
         f"cannot listen on {host}:{port}: {reason}; choose another with --port, or stop the program that uses it"
     )
@@ -87,29 +157,22 @@ def _answers(host: str, port: int) -> bool:
     Binding alone does not tell: macOS lets a second program bind 127.0.0.1
     while AirPlay has the same port on all addresses.
     """
-    probe = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     try:
-        socket.create_connection((probe, port), timeout=0.3).close()
+        socket.create_connection((PROBES.get(host, host), port), timeout=0.3).close()
     except OSError:
         return False
     return True
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _try_to_bind(host: str, port: int) -> None:
+    """Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(1024)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
-def _banner(settings: Settings, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
+def _banner(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     moved = f"Port {settings.port} is taken by another program, so this is {port}.\n" if port != settings.port else ""
     return f"{moved}mnist-classifier is ready: http://{host}:{port}/  (Ctrl-C stops it)"

@@ -18,39 +18,41 @@ from mnist_classifier.runs import Runs
 from mnist_classifier.web import views
 
 POLL_S = 0.25
-# Proxies close connections that stay silent; runs whose worker is gone are looked for at the same times.
-HEARTBEAT_S = 10.0
+# Proxies close connections that stay silent, and only writing tells that nobody reads any more;
+# runs whose worker is gone are looked for at the same times.
+HEARTBEAT_S = 4.0
 EVENTS_AT_ONCE = 200
 # How soon a browser comes back when a stream breaks off.
 RETRY_MS = 1000
 
 
 class Streams:
-    """The live streams of one server."""
+    """The live streams of one process; they end when `is_stopping` says so, and browsers come back."""
 
-    def __init__(self, runs: Runs, limit: int) -> None:
+    def __init__(self, runs: Runs, limit: int, is_stopping: Callable[[], bool] = lambda: False) -> None:
         self._runs = runs
+        self._is_stopping = is_stopping
         self._limit = limit
         self._places = threading.BoundedSemaphore(limit) if limit else None
         self._closed = threading.Event()
 
-    def follow(self, run_id: int, after: int, is_gone: Callable[[], bool]) -> Iterator[bytes]:
-        """The stream of a run behind the event `after`; `is_gone` tells when nobody listens any more.
+    def follow(self, run_id: int, after: int) -> Iterator[bytes]:
+        """The stream of a run behind the event `after`.
 
         Raises TooManyStreams.
         """
         if self._places is None or not self._places.acquire(blocking=False):
             raise TooManyStreams(f"all {self._limit} live streams are taken; ask for /api/runs/{run_id}/events instead")
-        return _Stream(self._lines(run_id, after, is_gone), self._places.release)
+        return _Stream(self._lines(run_id, after), self._places.release)
 
     def close(self) -> None:
         """End every stream; browsers will come back when the server does."""
         self._closed.set()
 
-    def _lines(self, run_id: int, after: int, is_gone: Callable[[], bool]) -> Iterator[bytes]:
+    def _lines(self, run_id: int, after: int) -> Iterator[bytes]:
         yield f"retry: {RETRY_MS}\n\n".encode()
         spoken_at = time.monotonic()
-        while not self._closed.is_set() and not is_gone():
+        while not self._closed.is_set() and not self._is_stopping():
             try:
                 # In this order: what was written before the end is not missed.
                 run = self._runs.get(run_id)

@@ -1,0 +1,79 @@
+"""The commonest question, answered without Flask's help.
+
+`POST /predict` with one image and no options is what nearly every request
+asks, and routing, contexts and hooks cost as much as decoding its picture.
+Whatever is out of the ordinary, errors too, is left to the application behind.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from flask import Flask
+
+from mnist_classifier.decode import decode_base64, decode_image
+from mnist_classifier.web import views
+from mnist_classifier.web.security import HEADERS
+from mnist_classifier.web.services import EXTENSION, Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+IMAGE_ALONE = {"image"}
+
+
+class Express:
+    """A WSGI application in front of another."""
+
+    def __init__(self, app: Flask) -> None:
+        self._behind: WSGIApplication = app.wsgi_app
+        self._services: Services = app.extensions[EXTENSION]
+        self._headers = [("Content-Type", "application/json"), *HEADERS.items()]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer, or hand on."""
+        started = time.perf_counter()
+        length = self._length(environ)
+        if not length:
+            return self._behind(environ, start_response)
+        body = environ["wsgi.input"].read(length)
+        try:
+            reply = orjson.dumps(self._reading(environ.get("CONTENT_TYPE", ""), body, started))
+        except Exception:  # whatever it is, the application behind says so in its own words
+            environ["wsgi.input"] = io.BytesIO(body)
+            return self._behind(environ, start_response)
+        start_response("200 OK", [*self._headers, ("Content-Length", str(len(reply)))])
+        return [reply]
+
+    def _length(self, environ: WSGIEnvironment) -> int:
+        """Bytes of the body of a plain question; 0 for everything else."""
+        if environ["PATH_INFO"] != "/predict" or environ["REQUEST_METHOD"] != "POST" or environ.get("QUERY_STRING"):
+            return 0
+        text = environ.get("CONTENT_LENGTH") or ""
+        length = int(text) if text.isdecimal() and len(text) < 12 else 0
+        return length if length <= self._services.settings.max_body_bytes else 0
+
+    def _reading(self, content_type: str, body: bytes, started: float) -> dict[str, Any]:
+        image = body if content_type.startswith("image/") else _image_of(content_type, body)
+        loaded = self._services.model.current()
+        pixels = decode_image(image, max_pixels=self._services.settings.max_image_pixels)
+        reply = views.reading(loaded.recogniser.read(pixels), loaded.version)
+        reply["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
+        return reply
+
+
+class _OutOfTheOrdinary(Exception):
+    """A question with options, or none at all."""
+
+
+def _image_of(content_type: str, body: bytes) -> bytes:
+    if content_type != "application/json":
+        raise _OutOfTheOrdinary
+    asked = orjson.loads(body)
+    if not isinstance(asked, dict) or asked.keys() != IMAGE_ALONE or not isinstance(asked["image"], str):
+        raise _OutOfTheOrdinary
+    return decode_base64(asked["image"])

@@ -1,0 +1,130 @@
+"""The real server as a process of its own: what only it can show."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
+from tests.web.test_predict import SEVEN
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="stops servers with POSIX signals")
+
+
+@contextmanager
+def serving(home: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server at a free port: its process, and its host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mnist_classifier", "serve", "--port", str(port)],
+        env={**os.environ, "MNIST_HOME": str(home), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "ready" in line:
+                break
+        else:
+            raise AssertionError(said)
+        yield process, urlsplit(line.split()[-4]).netloc
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@contextmanager
+def asked(address: str, path: str) -> Iterator[http.client.HTTPResponse]:
+    with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+        connection.request("GET", path)
+        with connection.getresponse() as reply:
+            yield reply
+
+
+def status_of(address: str, path: str) -> int:
+    with asked(address, path) as reply:
+        return reply.status
+
+
+@pytest.fixture
+def run_id(tmp_path: Path) -> int:
+    """A run that this very process seems to train."""
+    settings = Settings(home=tmp_path)
+    with closing(Store(settings.resolved_database_url)) as store:
+        runs = Runs(store)
+        run = runs.create(TrainConfig())
+        runs.start(run.id, pid=os.getpid())
+    return run.id
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_in_flight_is_answered_before_the_server_ends(tmp_path: Path, workers: str):
+    body = json.dumps({"image": SEVEN}).encode()
+    with serving(tmp_path, MNIST_WORKERS=workers) as (process, address):
+        host, port = address.split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as client:
+            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+            client.sendall(head.encode() + b"\r\n\r\n" + body[:1000])
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            client.sendall(body[1000:])
+            reply = client.recv(10_000)
+        assert reply.startswith(b"HTTP/1.1 200")
+        assert b'"prediction":7' in reply
+        assert process.wait(10) == 0
+
+
+def test_streams_do_not_keep_the_server_from_ending(tmp_path: Path, run_id: int):
+    with serving(tmp_path) as (process, address), asked(address, f"/api/runs/{run_id}/stream") as stream:
+        assert stream.readline().startswith(b"retry:")
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert time.monotonic() - started < 5
+
+
+def test_a_stream_that_nobody_reads_any_more_gives_its_place_back(tmp_path: Path, run_id: int):
+    path = f"/api/runs/{run_id}/stream"
+    with serving(tmp_path, MNIST_MAX_STREAMS="1") as (_, address):
+        with asked(address, path) as stream:
+            assert stream.readline().startswith(b"retry:")
+            assert status_of(address, path) == 503
+        deadline = time.monotonic() + 15
+        while (status := status_of(address, path)) != 200 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert status == 200
+
+
+def test_what_stands_in_the_way_of_starting_is_said(tmp_path: Path):
+    (tmp_path / "mnist.db").write_bytes(b"this is no database" * 100)
+    process = subprocess.run(
+        [sys.executable, "-m", "mnist_classifier", "serve", "--port", "0"],
+        env={**os.environ, "MNIST_HOME": str(tmp_path), "MNIST_PORT": "5000"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert process.returncode == 1
+    assert "Error:" in process.stderr
+    assert "Traceback" not in process.stderr
