@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.preprocess import MIN_CONTRAST
+from mnist_classifier.preprocess import are_blank, mean_ink
 from mnist_classifier.recogniser import AS_FITTED, BLANK, Recogniser
 from mnist_classifier.records import Verdict
 
@@ -72,17 +72,6 @@ def read_glyphs(recogniser: Recogniser, glyphs: Glyphs, thresholds: Mapping[str,
     refused = np.isin(verdicts, (VERDICTS.index(Verdict.NOT_A_DIGIT), VERDICTS.index(Verdict.BLANK)))
     predictions = np.where(refused, REFUSED, _likeliest(probabilities))
     return Batch(predictions, confidences, probabilities, not_a_digit, verdicts, mean_ink(glyphs))
-
-
-def are_blank(glyphs: Glyphs) -> npt.NDArray[np.bool_]:
-    """Which of (N, 28, 28) glyphs hold no ink; the level is that of `preprocess`."""
-    return np.asarray(glyphs.reshape(-1, PIXELS).max(axis=1) < MIN_CONTRAST)
-
-
-def mean_ink(glyphs: Glyphs) -> Floats:
-    """(N, 28, 28) uint8 -> (N,) mean pixel of each, 0 to 1."""
-    sums = glyphs.reshape(-1, PIXELS).sum(axis=1, dtype=np.uint32)
-    return np.asarray(sums / np.float32(255 * PIXELS), np.float32)
 
 
 def _likeliest(probabilities: Floats) -> npt.NDArray[np.int64]:

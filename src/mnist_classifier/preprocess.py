@@ -398,3 +398,14 @@ def picture_warnings(drawn: Drawn) -> tuple[Caution, ...]:
     if drawn.contrast < 1:
         found.append(Caution("low_contrast", "the ink is hardly different from the background"))
     return tuple(found)
+
+
+def are_blank(glyphs: Bytes) -> npt.NDArray[np.bool_]:
+    """Which of (N, 28, 28) glyphs hold no ink."""
+    return np.asarray(glyphs.reshape(-1, GLYPH_SIDE**2).max(axis=1) < MIN_CONTRAST)
+
+
+def mean_ink(glyphs: Bytes) -> Floats:
+    """(N, 28, 28) uint8 -> (N,) mean pixel of each, 0 to 1."""
+    sums = glyphs.reshape(-1, GLYPH_SIDE**2).sum(axis=1, dtype=np.uint32)
+    return np.asarray(sums / np.float32(255 * GLYPH_SIDE**2), np.float32)
