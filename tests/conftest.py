@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from mnist_classifier import dataset
@@ -16,6 +17,10 @@ from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from tests.handwriting import glyphs, write_pen_sets
 from tests.mirror import StartMirror, running_mirrors
+
+# The same examples every time, however slow the machine: a test that fails now and then shows nothing.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture

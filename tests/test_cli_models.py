@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from mnist_classifier import dataset
 from mnist_classifier.cli import main
-from mnist_classifier.config import Settings
+from mnist_classifier.config import PRETRAINED_DIR, Settings
+from mnist_classifier.manifest import read_manifest
 from mnist_classifier.registry import Registry
 from mnist_classifier.store import Store
 from tests.versions import BOX_ACCURACY, BOX_CORRECT, robustness, save
@@ -106,3 +108,35 @@ def test_export_and_import(registry: Registry, tmp_path: Path):
     (tmp_path / "evil.zip").write_bytes(b"no zip")
     assert "no zip archive" in refused("import", str(tmp_path / "evil.zip"))
     assert "No such file" in refused("export", "1", str(tmp_path / "nowhere" / "x.zip"))
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the model in the box, in the place of it."""
+    folder = tmp_path / "box"
+    shutil.copytree(PRETRAINED_DIR, folder)
+    monkeypatch.setattr(Registry.__init__, "__kwdefaults__", {"box_dir": folder})
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("registry")
+def test_measuring_the_box_without_mnist_says_so_and_changes_nothing(box: Path, tmp_path: Path):
+    assert "No MNIST train files" in refused("box", "0", "--measure", "--data-dir", str(tmp_path))
+    assert contents(box) == contents(PRETRAINED_DIR)
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+@pytest.mark.usefixtures("registry")
+def test_measuring_the_box_again_gives_the_figures_it_carries(box: Path, mnist_dirs: list[Path]):
+    (folder,) = {dataset.find(mnist_dirs, split) for split in dataset.SPLITS}
+    mnist("box", "0", "--measure", "--data-dir", str(folder))
+    found, expected = read_manifest(box)["metrics"], read_manifest(PRETRAINED_DIR)["metrics"]
+    for split in expected:
+        assert found[split]["correct"] == expected[split]["correct"]
+        for figures in ("ink", "confidence"):
+            assert found[split][figures] == pytest.approx(expected[split][figures], abs=2e-5)

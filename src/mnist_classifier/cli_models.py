@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from mnist_classifier import archive, comparison, gate
+from mnist_classifier import archive, comparison, dataset, gate
 from mnist_classifier.config import Settings
 from mnist_classifier.dataset import Images
 from mnist_classifier.registry import BOX, Registry
@@ -161,15 +161,26 @@ def import_version(file: Path, data_dir: Path | None) -> None:
 
 @models.command(hidden=True)
 @click.argument("version", type=int)
-def box(version: int) -> None:
+@click.option("--measure", is_flag=True, help="Measure its weights again, for a report of a new form.")
+@data_dir_option
+def box(version: int, measure: bool, data_dir: Path | None) -> None:
     """Make a version the model in the box of this checkout (for maintainers); 0 renews the box's card."""
     from mnist_classifier.training.card import renew_card
 
     with opened_registry() as registry:
         if version != BOX:
             registry.copy_to_box(version)
+        if measure:
+            _measure_box(registry.box_dir, Settings.from_environment(data_dir=data_dir))
         renew_card(registry.box_dir)
     click.echo(f"version {version} is now the model in the box")
+
+
+def _measure_box(folder: Path, settings: Settings) -> None:
+    from mnist_classifier.training.version import renew_report
+    from mnist_classifier.worker import load_training_data
+
+    renew_report(folder, load_training_data(settings), dataset.load(settings.data_dirs(), dataset.TEST))
 
 
 def _comparisons(registry: Registry, data_dir: Path | None) -> comparison.Comparisons:

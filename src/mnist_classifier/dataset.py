@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import struct
@@ -19,7 +20,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -183,6 +184,19 @@ def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     return quotas
 
 
+def unpack_images(data: bytes, name: str, limit: int) -> U8:
+    """Read the images of an IDX file that is in memory, plain or gzipped: (N, 28, 28).
+
+    `name` is what messages call it; `limit` is in bytes, once unpacked.
+    Raises DataCorrupt.
+    """
+    contents = _contents_of(io.BytesIO(data), name, limit, zipped=data.startswith(_GZIP_MAGIC))
+    if len(contents) > limit:
+        raise DataCorrupt(f"{name} is too long: it holds more than {limit} bytes once unpacked")
+    _check_structure(name, contents, dimensions=3)
+    return np.frombuffer(contents, dtype=np.uint8)[16:].reshape(-1, SIDE_PX, SIDE_PX)
+
+
 # --- reading ----------------------------------------------------------------------------------------
 
 
@@ -229,22 +243,35 @@ def _contents(path: Path, name: str, checksums: Mapping[str, str]) -> bytes:
 def _unpack(path: Path) -> bytes:
     zipped = ".gz" in path.suffixes  # a download that goes on is called NAME.gz.<mirror>.part
     try:
-        with gzip.open(path) if zipped else path.open("rb") as file:
-            return file.read(_LARGEST_CONTENTS + 1)
-    except EOFError:
-        raise DataCorrupt(f"{path} is cut short: the gzip data stops before its end") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        start = path.read_bytes()[:16]
-        if start.startswith(_GZIP_MAGIC):
-            raise DataCorrupt(f"{path} is damaged: {error}") from None
-        raise DataCorrupt(
-            f"{path} is not gzip data: expected it to begin with {_GZIP_MAGIC!r}, found {start!r}"
-        ) from None
+        with path.open("rb") as file:
+            return _contents_of(file, str(path), _LARGEST_CONTENTS, zipped=zipped)
     except OSError as error:
         raise DataCorrupt(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _check_structure(path: Path, contents: bytes, dimensions: int) -> None:
+def _contents_of(file: BinaryIO, name: str, limit: int, *, zipped: bool) -> bytes:
+    """Return what the file holds once it is unpacked, cut off one byte after `limit`.
+
+    `name` is what messages call it.  Raises DataCorrupt.
+    """
+    if not zipped:
+        return file.read(limit + 1)
+    try:
+        with gzip.open(file) as unpacked:
+            return unpacked.read(limit + 1)
+    except EOFError:
+        raise DataCorrupt(f"{name} is cut short: the gzip data stops before its end") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        file.seek(0)
+        start = file.read(16)
+        if start.startswith(_GZIP_MAGIC):
+            raise DataCorrupt(f"{name} is damaged: {error}") from None
+        raise DataCorrupt(
+            f"{name} is not gzip data: expected it to begin with {_GZIP_MAGIC!r}, found {start!r}"
+        ) from None
+
+
+def _check_structure(path: Path | str, contents: bytes, dimensions: int) -> None:
     """Check the IDX header against the contents.
 
     Source: LeCun, the MNIST page (magic number 0x08 for bytes, then the number

@@ -27,6 +27,7 @@
     │   └── RunInProgress       one training runs already
     ├── RunMissing              no run of that id
     ├── DatabaseBusy            another process holds the database
+    ├── NotReady                the server cannot answer questions at this moment
     ├── TooManyStreams          all places for live streams are taken
     ├── PortTaken               another program listens on that port
     ├── FolderTaken             a folder to write to holds other things
@@ -210,6 +211,12 @@ class DatabaseBusy(MnistError):
     """Another process holds the database."""
 
     code = "database_busy"
+
+
+class NotReady(MnistError):
+    """The server cannot answer questions at this moment; the message has every reason."""
+
+    code = "not_ready"
 
 
 class TooManyStreams(MnistError):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.components import digit_parts
+from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.filters import Bytes, Floats, Mask, dilate
 from mnist_classifier.glyph import (
     BOX_LEVEL,
@@ -296,6 +297,11 @@ def median_of(levels: Bytes) -> int:
     return first if (levels == first).all() else int(np.median(levels))
 
 
+def prepared_glyph(glyph: Bytes) -> Prepared:
+    """A (28, 28) glyph as if an image had become it; one without ink is a blank."""
+    return Prepared(None) if are_blank(glyph)[0] else Prepared(glyph, stroke_warnings(stroke_width(glyph)))
+
+
 def stroke_warnings(width: float) -> tuple[Caution, ...]:
     """What is to be said of strokes of a mean width, px in the glyph."""
     if width < VERY_THIN_PX:
@@ -317,3 +323,14 @@ def picture_warnings(drawn: Drawn) -> tuple[Caution, ...]:
     if drawn.contrast < 1:
         found.append(Caution("low_contrast", "the ink is hardly different from the background"))
     return tuple(found)
+
+
+def are_blank(glyphs: Bytes) -> npt.NDArray[np.bool_]:
+    """Which of (N, 28, 28) glyphs hold no ink."""
+    return np.asarray(glyphs.reshape(-1, GLYPH_SIDE**2).max(axis=1) < MIN_CONTRAST)
+
+
+def mean_ink(glyphs: Bytes) -> Floats:
+    """(N, 28, 28) uint8 -> (N,) mean pixel of each, 0 to 1."""
+    sums = glyphs.reshape(-1, GLYPH_SIDE**2).sum(axis=1, dtype=np.uint32)
+    return np.asarray(sums / np.float32(255 * GLYPH_SIDE**2), np.float32)

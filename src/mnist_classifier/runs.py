@@ -122,6 +122,13 @@ class Runs:
             row = connection.execute(query.limit(1)).mappings().first()
         return None if row is None else _run(row)
 
+    def active_counts(self) -> dict[RunStatus, int]:
+        """How many runs are under way, and how many wait."""
+        query = sa.select(runs.c.status, sa.func.count()).where(runs.c.status.in_(ACTIVE)).group_by(runs.c.status)
+        with self.store.reading() as connection:
+            found = {str(status): int(count) for status, count in connection.execute(query)}
+        return {status: found.get(status.value, 0) for status in (RunStatus.RUNNING, RunStatus.QUEUED)}
+
     def last_finished(self) -> Run | None:
         """The newest run that has ended."""
         query = sa.select(*RUN_COLUMNS).where(runs.c.status.not_in(ACTIVE)).order_by(runs.c.id.desc()).limit(1)

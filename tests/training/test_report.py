@@ -23,6 +23,7 @@ from mnist_classifier.manifest import (
     write_robustness,
 )
 from mnist_classifier.metrics import measure
+from mnist_classifier.preprocess import mean_ink
 from mnist_classifier.training.card import WRONG_IMAGES, render_card, renew_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import train
@@ -36,7 +37,8 @@ def scored(answers: list[tuple[int, int, int]], logit: float = 4.0) -> Scored:
     logits = np.zeros((len(answers), 10), np.float32)
     for row, (_, prediction, second) in zip(logits, answers, strict=True):
         row[second], row[prediction] = logit - 1, logit
-    return Scored(logits, np.array([label for label, _, _ in answers], np.uint8))
+    ink = np.linspace(0.1, 0.3, len(answers))
+    return Scored(logits, np.array([label for label, _, _ in answers], np.uint8), ink)
 
 
 RIGHT = scored([(digit, digit, 9 - digit) for digit in range(10)])
@@ -69,12 +71,20 @@ def test_figures_before_and_after_calibration_stand_side_by_side():
         assert before.nll != after.nll
 
 
+def test_ink_and_confidence_are_told_as_mean_and_deviation_for_a_server_to_compare_with():
+    figures = build_report(RIGHT, TWO_WRONG, 2.0)["validation"]
+    assert figures["ink"] == {"mean": 0.2, "sd": pytest.approx(0.063828, abs=1e-6)}
+    best, second, rest = np.exp(4 / 2), np.exp(3 / 2), 8
+    assert figures["confidence"] == {"mean": pytest.approx(best / (best + second + rest), abs=1e-6), "sd": 0.0}
+
+
 def test_the_manifest_has_the_figures_but_not_the_long_lists():
     report = build_report(RIGHT, TWO_WRONG, 1.0)
     metrics = metrics_of(report)
     assert set(metrics) == {"validation", "test"}
     for split, figures in metrics.items():
         assert set(figures) >= {"images", "correct", "accuracy", "interval_95", "nll", "ece", "confusion"}
+        assert set(figures) >= {"ink", "confidence"}
         assert not {"per_class", "wrong"} & set(figures)
         assert figures.items() <= report[split].items()
 
@@ -217,8 +227,8 @@ def test_the_report_of_the_model_in_the_box_is_what_its_onnx_graph_does(mnist_di
     _, rows = dataset.split_train_validation(training.labels)
     manifest = verify(PRETRAINED_DIR)
     computed = build_report(
-        Scored(onnx_logits(training.images[rows]), training.labels[rows]),
-        Scored(onnx_logits(test.images), test.labels),
+        Scored(onnx_logits(training.images[rows]), training.labels[rows], mean_ink(training.images[rows])),
+        Scored(onnx_logits(test.images), test.labels, mean_ink(test.images)),
         manifest["temperature"],
     )
     report = json.loads((PRETRAINED_DIR / REPORT_FILE).read_text("utf-8"))

@@ -57,6 +57,45 @@ def test_form_raw_body_and_json_give_the_same_answer(client: FlaskClient):
     assert len({tuple(assert_reading(reply)["probabilities"]) for reply in replies}) == 1
 
 
+def glyph_of_the_seven() -> np.ndarray:
+    glyph = make_glyph(decode_image(png(), max_pixels=10**6))
+    assert glyph is not None
+    return glyph
+
+
+@pytest.mark.parametrize("kind", ["application/x-mnist-glyph", "application/octet-stream"])
+def test_a_glyph_as_784_bytes_is_read_as_the_picture_it_was_made_of(client: FlaskClient, kind: str):
+    from_picture = assert_reading(client.post("/predict?glyph=1", data=png(), content_type="image/png"))
+    from_bytes = assert_reading(client.post("/predict?glyph=1", data=glyph_of_the_seven().tobytes(), content_type=kind))
+    del from_picture["elapsed_ms"], from_bytes["elapsed_ms"]
+    assert from_bytes == from_picture
+
+
+def test_a_glyph_takes_thresholds_and_version_but_no_mode(client: FlaskClient):
+    def ask(query: str):
+        data, kind = glyph_of_the_seven().tobytes(), "application/x-mnist-glyph"
+        return client.post(f"/predict?{query}", data=data, content_type=kind)
+
+    assert assert_reading(ask("ambiguous_below=1&version=0"))["verdict"] == "ambiguous"
+    assert_error(ask("version=9"), 400, "invalid_input", "version")
+    assert_error(ask("mode=number"), 400, "invalid_input", "mode")
+
+
+@pytest.mark.parametrize("length", [0, 1, 783, 785])
+def test_a_glyph_of_another_length_is_refused_in_words(client: FlaskClient, length: int):
+    reply = client.post("/predict", data=b"\0" * length, content_type="application/x-mnist-glyph")
+    assert "784 bytes" in assert_error(reply, 400, "invalid_image", "image")
+
+
+def test_an_empty_glyph_is_blank_and_a_thin_one_is_warned_of(client: FlaskClient):
+    kind = "application/x-mnist-glyph"
+    assert assert_reading(client.post("/predict", data=b"\0" * 784, content_type=kind))["verdict"] == "blank"
+    thin = np.zeros((28, 28), np.uint8)
+    thin[4:24, 14] = 200
+    (warning,) = assert_reading(client.post("/predict", data=thin.tobytes(), content_type=kind))["warnings"]
+    assert warning["code"] == "very_thin"
+
+
 def test_the_glyph_that_was_read_can_be_asked_for(client: FlaskClient):
     assert "glyph" not in assert_reading(client.post("/predict", json={"image": SEVEN}))
     shown = assert_reading(client.post("/predict?glyph=1", json={"image": SEVEN}))["glyph"]

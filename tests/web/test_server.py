@@ -128,3 +128,29 @@ def test_what_stands_in_the_way_of_starting_is_said(tmp_path: Path):
     assert process.returncode == 1
     assert "Error:" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_process_that_is_killed_is_replaced(tmp_path: Path, workers: str):
+    with serving(tmp_path, MNIST_WORKERS=workers) as (process, address):
+        before = serving_processes(process.pid)
+        assert len(before) == int(workers)
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while set(serving_processes(process.pid)) & {before[0]} or len(serving_processes(process.pid)) < int(workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        while time.monotonic() < deadline:
+            try:
+                if status_of(address, "/healthz") == 200:
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("nobody answers any more")
+
+
+def serving_processes(parent: int) -> list[int]:
+    """The children of a server that answer requests."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]

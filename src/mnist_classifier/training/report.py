@@ -22,10 +22,11 @@ TOO_LONG_FOR_MANIFEST = ("per_class", "wrong")
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What a network says of a split: logits (N, 10) before calibration, labels (N,)."""
+    """What a network says of a split: logits (N, 10) before calibration, labels (N,), mean ink of each image (N,)."""
 
     logits: Floats
     labels: Integers
+    ink: Floats
 
 
 def build_report(
@@ -61,8 +62,16 @@ def _split(scored: Scored, temperature: float) -> dict[str, Any]:
     return {
         **calibrated.to_dict(),
         "uncalibrated": {"nll": round(raw.nll, 6), "ece": round(raw.ece, 6)},
+        # What a server compares with what people send (mnist_drift in /metrics).
+        "ink": _distribution(scored.ink),
+        "confidence": _distribution(np.exp(log_softmax(scored.logits, temperature)).max(axis=1)),
         "per_class": per_class(calibrated.confusion),
     }
+
+
+def _distribution(figures: Floats) -> dict[str, float]:
+    exact = figures.astype(np.float64)
+    return {"mean": round(float(exact.mean()), 6), "sd": round(float(exact.std()), 6)}
 
 
 def _without(scored: Scored, disputed: Collection[int]) -> dict[str, Any]:

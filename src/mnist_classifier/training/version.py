@@ -20,6 +20,7 @@ import torch
 from mnist_classifier import __version__, dataset
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
+from mnist_classifier.preprocess import mean_ink
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
 from mnist_classifier.training.card import render_card, renew_card
@@ -51,7 +52,7 @@ class FinishedTraining:
         logits = opinions[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images)
-        validation = Scored(logits.numpy(), labels.numpy())
+        validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
         self.report = build_report(validation, score(network, test_images, test_labels), temperature)
         return {
             "name": self._name(),
@@ -119,7 +120,8 @@ def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
 
 def score(network: Network, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
     """What a network says of (N, 28, 28) images, before calibration."""
-    return Scored(predict_logits(network, torch.from_numpy(images.copy()))[:, :DIGITS].numpy(), labels)
+    logits = predict_logits(network, torch.from_numpy(images.copy()))[:, :DIGITS].numpy()
+    return Scored(logits, labels, mean_ink(images))
 
 
 def write_report(folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
@@ -133,11 +135,7 @@ def renew_report(folder: Path, data: TrainingData, test: dataset.Images) -> dict
 
     For the model in the box, when the report has got a new form.  Nothing is
     trained, calibrated or chosen; what the manifest says of the making stays.
-    Raises ModelMissing, ModelCorrupt.
-
-        settings = Settings.from_environment()
-        data = worker.load_training_data(settings)
-        renew_report(PRETRAINED_DIR, data, dataset.load(settings.data_dirs(), dataset.TEST))
+    `mnist models box 0 --measure` does it.  Raises ModelMissing, ModelCorrupt.
     """
     manifest = verify(folder)
     network = load_network(folder)

@@ -14,8 +14,20 @@ from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web import (
+    api,
+    batch_api,
+    errors,
+    explore_api,
+    health,
+    inference_api,
+    models_api,
+    pages,
+    runs_api,
+    security,
+)
 from mnist_classifier.web.express import Express
+from mnist_classifier.web.observing import Observer
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
@@ -56,10 +68,12 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         test_set=test_set,
         comparisons=Comparisons(registry, load),
         explorer=Explorer(settings, registry),
+        observer=Observer(),
     )
-    for room in (pages, api, runs_api, models_api, explore_api):
+    for room in (pages, api, batch_api, inference_api, health, runs_api, models_api, explore_api):
         app.register_blueprint(room.blueprint)
     errors.register(app)
+    health.register(app)
     security.register(app)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
     return app

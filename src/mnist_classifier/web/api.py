@@ -11,8 +11,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
 from mnist_classifier.errors import InvalidInput, MnistError
-from mnist_classifier.preprocess import prepare
+from mnist_classifier.preprocess import Prepared, mean_ink, prepare, prepared_glyph
 from mnist_classifier.web import views
+from mnist_classifier.web.glyphs import raw_glyph
 from mnist_classifier.web.question import Question, read_question
 from mnist_classifier.web.services import chosen_model, services
 
@@ -31,17 +32,33 @@ def predict() -> Response:
     """
     started = time.perf_counter()
     question = read_question()
-    pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
-    answer = _read_number if question.mode == "number" else _read_digit
-    body = answer(question, pixels, scale)
+    if question.is_glyph:
+        body = _read_glyph(question)
+    else:
+        pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
+        answer = _read_number if question.mode == "number" else _read_digit
+        body = answer(question, pixels, scale)
     body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return jsonify(body)
 
 
+def _read_glyph(question: Question) -> dict[str, Any]:
+    """A glyph as it is: nothing to decode, nothing to prepare."""
+    if question.mode != "digit":
+        raise InvalidInput("a glyph is one digit; send a picture to read a number", field="mode")
+    return _answer_digit(question, prepared_glyph(raw_glyph(question.image)))
+
+
 def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
+    return _answer_digit(question, prepare(pixels, keep_steps=_flag("steps")))
+
+
+def _answer_digit(question: Question, prepared: Prepared) -> dict[str, Any]:
     loaded = chosen_model(question.version)
-    prepared = prepare(pixels, keep_steps=_flag("steps"))
-    body = views.reading(loaded.recogniser.read_prepared(prepared, question.thresholds), loaded.version)
+    reading = loaded.recogniser.read_prepared(prepared, question.thresholds)
+    ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
+    services().observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
+    body = views.reading(reading, loaded.version)
     if _flag("glyph"):
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
     if _flag("steps"):
@@ -54,6 +71,9 @@ def _read_number(question: Question, pixels: Bytes, scale: float) -> dict[str, A
     loaded = chosen_model(question.version)
     strokes = [stroke / scale for stroke in question.strokes]
     reading = loaded.recogniser.read_number(pixels, strokes, question.thresholds)
+    for digit in reading.digits:
+        found = digit.reading
+        services().observer.observe_reading(found.verdict, found.confidence, None, loaded.version.version)
     return views.number(reading.scaled(scale), loaded.version)
 
 

@@ -33,6 +33,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.TrackerUnavailable: 501,
     errors.TrainingError: 500,
     errors.RunMissing: 404,
+    errors.NotReady: 503,
     errors.TooManyStreams: 503,
     errors.StorageFull: 507,
     errors.DatabaseBusy: 503,
@@ -55,6 +56,8 @@ def status_of(error: MnistError) -> int:
 
 
 def _body(code: str, message: str, field: str | None = None) -> Response:
+    if request.path == "/v2" or request.path.startswith("/v2/"):  # the Open Inference Protocol has a shape of its own
+        return jsonify({"error": message})
     return jsonify({"error": {"code": code, "message": message, "field": field}})
 
 

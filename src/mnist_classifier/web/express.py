@@ -16,13 +16,16 @@ import orjson
 from flask import Flask
 
 from mnist_classifier.decode import decode_base64, decode_image
+from mnist_classifier.preprocess import Prepared, mean_ink, prepare, prepared_glyph
 from mnist_classifier.web import views
+from mnist_classifier.web.glyphs import is_raw_glyph, raw_glyph
 from mnist_classifier.web.security import HEADERS
 from mnist_classifier.web.services import EXTENSION, Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+ROUTE = "/predict"
 IMAGE_ALONE = {"image"}
 
 
@@ -46,24 +49,32 @@ class Express:
         except Exception:  # whatever it is, the application behind says so in its own words
             environ["wsgi.input"] = io.BytesIO(body)
             return self._behind(environ, start_response)
+        self._services.observer.observe_request(ROUTE, 200, time.perf_counter() - started)
         start_response("200 OK", [*self._headers, ("Content-Length", str(len(reply)))])
         return [reply]
 
     def _length(self, environ: WSGIEnvironment) -> int:
         """Bytes of the body of a plain question; 0 for everything else."""
-        if environ["PATH_INFO"] != "/predict" or environ["REQUEST_METHOD"] != "POST" or environ.get("QUERY_STRING"):
+        if environ["PATH_INFO"] != ROUTE or environ["REQUEST_METHOD"] != "POST" or environ.get("QUERY_STRING"):
             return 0
         text = environ.get("CONTENT_LENGTH") or ""
         length = int(text) if text.isdecimal() and len(text) < 12 else 0
         return length if length <= self._services.settings.max_body_bytes else 0
 
     def _reading(self, content_type: str, body: bytes, started: float) -> dict[str, Any]:
-        image = body if content_type.startswith("image/") else _image_of(content_type, body)
         loaded = self._services.model.current()
-        pixels = decode_image(image, max_pixels=self._services.settings.max_image_pixels)
-        reply = views.reading(loaded.recogniser.read(pixels), loaded.version)
+        is_glyph = is_raw_glyph(content_type, body)
+        prepared = prepared_glyph(raw_glyph(body)) if is_glyph else self._prepare(content_type, body)
+        reading = loaded.recogniser.read_prepared(prepared)
+        ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
+        self._services.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
+        reply = views.reading(reading, loaded.version)
         reply["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return reply
+
+    def _prepare(self, content_type: str, body: bytes) -> Prepared:
+        image = body if content_type.startswith("image/") else _image_of(content_type, body)
+        return prepare(decode_image(image, max_pixels=self._services.settings.max_image_pixels))
 
 
 class _OutOfTheOrdinary(Exception):

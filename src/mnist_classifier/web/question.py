@@ -15,6 +15,7 @@ from mnist_classifier.decode import decode_base64
 from mnist_classifier.errors import InvalidImage, InvalidInput
 from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.strokes import Points, check_strokes
+from mnist_classifier.web.glyphs import RAW_GLYPH, is_raw_glyph
 
 MODES = ("digit", "number")
 THRESHOLDS = ("ambiguous_below", "not_a_digit_above")
@@ -25,7 +26,8 @@ class Question:
     """What a request to /predict asks.
 
     thresholds: those that differ from the model's own.  version: a number, or
-    `production`; whether there is one is not checked here.
+    `production`; whether there is one is not checked here.  is_glyph: the
+    bytes are one glyph, not a picture file.
     """
 
     image: bytes
@@ -33,6 +35,7 @@ class Question:
     strokes: list[Points]
     thresholds: Mapping[str, float]
     version: str = PRODUCTION
+    is_glyph: bool = False
 
 
 def read_question() -> Question:
@@ -48,14 +51,21 @@ def read_question() -> Question:
         if file is None:
             raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
         return Question(file.read(), mode, strokes, thresholds, _version(fields))
-    if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
-        return Question(request.get_data(cache=False), _mode({}), [], _thresholds({}), _version({}))
+    if request.mimetype.startswith("image/") or request.mimetype in ("application/octet-stream", RAW_GLYPH):
+        data = request.get_data(cache=False)
+        is_glyph = is_raw_glyph(request.mimetype, data)
+        return Question(data, _mode({}), [], _thresholds({}), _version({}), is_glyph)
     body = json_object()
     mode, strokes, thresholds = _mode(body), _strokes(body.get("strokes")), _thresholds(body)
     image = body.get("image")
     if not isinstance(image, str) or not image:
         raise InvalidImage('there is no image: send {"image": "<base64>"}', field="image")
     return Question(decode_base64(image), mode, strokes, thresholds, _version(body))
+
+
+def read_options(fields: Mapping[str, Any]) -> tuple[dict[str, float], str]:
+    """The thresholds and the version that a body or the query asks for.  Raises InvalidInput."""
+    return _thresholds(fields), _version(fields)
 
 
 def _mode(fields: Mapping[str, Any]) -> str:

@@ -20,7 +20,10 @@ HEADERS = {
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Reads, changes nothing, and has no cookie to abuse.
-OPEN_ENDPOINTS = ("api.predict",)
+OPEN_ENDPOINTS = (
+    *("api.predict", "batch_api.predict_batch"),
+    *("inference_api.infer", "inference_api.infer_version", "inference_api.repository_index"),
+)
 
 
 def register(app: Flask) -> None:

@@ -12,7 +12,7 @@ import threading
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.mp import MPServer
@@ -22,6 +22,7 @@ from mnist_classifier.errors import MnistError, ModelMissing, PortTaken
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.web import create_app
+from mnist_classifier.web.observing import forget_process, shared_metrics
 from mnist_classifier.web.services import EXTENSION
 from mnist_classifier.web.serving import ServedModel
 
@@ -48,7 +49,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     port = free_port(settings.host, settings.port, strict=strict_port)
     processes = multiprocessing.get_context("spawn")
     multiprocessing.set_start_method("spawn", force=True)  # what granian looks at
-    stopping = processes.Event()
+    stopping, failed = processes.Event(), processes.Event()
     server = _Server(
         "mnist_classifier.web",
         address=settings.host,
@@ -60,34 +61,53 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers_kill_timeout=GRACE_S,
+        respawn_failed_workers=True,
+        respawn_interval=0,
         log_enabled=False,
     )
-    server.stopping = stopping
+    server.stopping, server.failed = stopping, failed
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
-        server.serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)
+        with shared_metrics() if settings.workers > 1 else contextlib.nullcontext():
+            server.serve(target_loader=partial(_load, settings, stopping, failed), wrap_loader=False)
     finally:
         _mention_training(settings)
 
 
 class _Server(MPServer):
-    """Granian, which tells its workers that the end is near before it waits for them."""
+    """Granian, which tells its workers that the end is near before it waits for them.
+
+    It starts another for one that died, but not for one that cannot start.
+    """
 
     stopping: EventType
+    failed: EventType
 
     def _stop_workers(self) -> None:
         self.stopping.set()
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
+    def _respawn_workers(self, workers: list[int], *args: Any, **kwargs: Any) -> None:
+        if self.failed.is_set():
+            self.shutdown(1)  # type: ignore[no-untyped-call]
+        for index in workers:
+            ended = self.wrks[index].inner
+            log.error("a process that serves has ended (exit code %s); another is started", ended.exitcode)
+            if self.workers > 1:
+                forget_process(ended.pid)
+        super()._respawn_workers(workers, *args, **kwargs)
 
-def _load(settings: Settings, stopping: EventType) -> WSGIApplication:
+
+def _load(settings: Settings, stopping: EventType, failed: EventType) -> WSGIApplication:
     """The application, in a worker process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         app = create_app(settings, stopping.is_set)
     except MnistError as error:
-        print(f"Error: {error.message}", file=sys.stderr, flush=True)
+        if not failed.is_set():  # several processes say it once
+            failed.set()
+            print(f"Error: {error.message}", file=sys.stderr, flush=True)
         sys.exit(1)
     services = app.extensions[EXTENSION]
     Finalize(None, services.close, exitpriority=1)

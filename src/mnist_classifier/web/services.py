@@ -15,6 +15,7 @@ from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION, Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
+from mnist_classifier.web.observing import Observer
 from mnist_classifier.web.serving import Loaded, ServedModel
 from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
@@ -36,6 +37,7 @@ class Services:
     test_set: TestSet
     comparisons: Comparisons
     explorer: Explorer
+    observer: Observer
 
     def close(self) -> None:
         """End what goes on in threads, and leave the database."""

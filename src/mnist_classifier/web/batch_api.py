@@ -1,0 +1,120 @@
+"""The JSON route that reads many images at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from flask import Blueprint, Response, jsonify, request
+
+from mnist_classifier.batches import Batch, read_glyphs
+from mnist_classifier.config import GLYPH_SIDE
+from mnist_classifier.decode import decode_base64, decode_with_scale
+from mnist_classifier.errors import ImageTooLarge, InvalidInput
+from mnist_classifier.preprocess import prepare
+from mnist_classifier.web import views
+from mnist_classifier.web.glyphs import Glyphs, from_lists, is_file, read_file, to_npy
+from mnist_classifier.web.question import json_object, read_options
+from mnist_classifier.web.services import chosen_model, services
+from mnist_classifier.web.serving import Loaded
+
+blueprint = Blueprint("batch_api", __name__)
+
+NPY = "application/x-npy"
+# Pictures are decoded one by one, half a millisecond each; glyphs are limited
+# by the bytes of the request alone.
+MOST_PICTURES = 1000
+NOTHING_SENT = (
+    'there are no images: send a .npy or IDX file, {"glyphs": [[784 numbers], ...]} or {"images": ["<base64>", ...]}'
+)
+
+
+@blueprint.post("/api/predict/batch")
+def predict_batch() -> Response:
+    """Read many glyphs, or pictures; `?probabilities=1` gives those too.
+
+    Whoever accepts application/x-npy gets an array instead of JSON.
+    """
+    started = time.perf_counter()
+    glyphs, fields = _read_body()
+    thresholds, version = read_options(fields)
+    loaded = chosen_model(version)
+    batch = read_glyphs(loaded.recogniser, glyphs, thresholds)
+    services().observer.observe_batch(batch, loaded.version.version)
+    with_probabilities = request.args.get("probabilities", "") in ("1", "true")
+    if request.accept_mimetypes.best_match(["application/json", NPY]) == NPY:
+        return _as_npy(batch, loaded, with_probabilities)
+    body = views.batch(batch, loaded.version, with_probabilities=with_probabilities)
+    body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
+    return jsonify(body)
+
+
+def _read_body() -> tuple[Glyphs, Mapping[str, Any]]:
+    """The glyphs of the request, and the other fields of its form or object."""
+    limit = services().settings.max_body_bytes
+    if request.mimetype == "multipart/form-data":
+        file = request.files.get("file")
+        if file is None:
+            raise InvalidInput("the form has no file: send a .npy or IDX file as the field `file`", field="file")
+        # What is no .npy is taken for IDX, whose reader says what is wrong with it.
+        return read_file(file.read(), limit=limit, field="file"), {}
+    data = request.get_data()
+    if is_file(data):
+        return read_file(data, limit=limit), {}
+    body = json_object()
+    kinds = [name for name in ("glyphs", "images") if name in body]
+    if len(kinds) != 1:
+        raise InvalidInput("send either glyphs or images, not both" if kinds else NOTHING_SENT)
+    return (from_lists(body["glyphs"], "glyphs") if "glyphs" in body else _read_pictures(body["images"])), body
+
+
+def _read_pictures(texts: Any) -> Glyphs:
+    """Base64 pictures -> the glyph of each, an empty one where nothing is drawn."""
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InvalidInput("images must be a list of base64 texts", field="images")
+    if len(texts) > MOST_PICTURES:
+        message = f"at most {MOST_PICTURES} pictures in one request, not {len(texts)}; send glyphs, or several requests"
+        raise InvalidInput(message, field="images")
+    most_pixels = services().settings.max_image_pixels
+    pixels_sent = 0.0
+    glyphs = np.zeros((len(texts), GLYPH_SIDE, GLYPH_SIDE), np.uint8)
+    for index, text in enumerate(texts):
+        try:
+            pixels, scale = decode_with_scale(decode_base64(text), max_pixels=most_pixels)
+        except InvalidInput as error:
+            raise type(error)(f"images[{index}]: {error.message}", field=f"images[{index}]") from None
+        # All pictures together may be as large as one alone.
+        pixels_sent += pixels.shape[0] * pixels.shape[1] * scale**2
+        if pixels_sent > most_pixels:
+            message = f"the pictures have more than {most_pixels / 1e6:g} million pixels together; send fewer"
+            raise ImageTooLarge(message, field=f"images[{index}]")
+        glyph = prepare(pixels).glyph
+        if glyph is not None:
+            glyphs[index] = glyph
+    return glyphs
+
+
+def _as_npy(batch: Batch, loaded: Loaded, with_probabilities: bool) -> Response:
+    response = Response(to_npy(_records(batch, with_probabilities)), content_type=NPY)
+    response.headers["Mnist-Model-Version"] = str(loaded.version.version)
+    return response
+
+
+def _records(batch: Batch, with_probabilities: bool) -> npt.NDArray[np.void]:
+    """One record a glyph, fields by name."""
+    columns: dict[str, tuple[str, npt.NDArray[Any]]] = {
+        "prediction": ("<i1", batch.predictions),
+        "verdict": ("<u1", batch.verdicts),
+        "confidence": ("<f4", batch.confidences),
+        "not_a_digit": ("<f4", batch.not_a_digit),
+    }
+    fields: list[Any] = [(name, kind) for name, (kind, _) in columns.items()]
+    records = np.empty(len(batch), [*fields, ("probabilities", "<f4", (10,))] if with_probabilities else fields)
+    for name, (_, values) in columns.items():
+        records[name] = values
+    if with_probabilities:
+        records["probabilities"] = batch.probabilities
+    return records

@@ -1,0 +1,146 @@
+"""Glyphs as they are sent, many or one: .npy, IDX, lists of numbers, raw bytes -> (N, 28, 28) uint8.
+
+No format is guessed at: ink is 255 on 0, 28 by 28, one byte a pixel.  Nothing
+is unpickled, and nothing larger than the limit is unpacked.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from mnist_classifier import dataset
+from mnist_classifier.batches import PIXELS
+from mnist_classifier.config import GLYPH_SIDE
+from mnist_classifier.errors import DataCorrupt, InvalidImage, InvalidInput
+
+Glyphs: TypeAlias = "npt.NDArray[np.uint8]"
+
+# One glyph, row by row: a media type of our own, since 784 bytes may also be a small picture file.
+RAW_GLYPH = "application/x-mnist-glyph"
+NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\x1f\x8b", b"\x00\x00"
+# How a .npy file names bytes; their order in a word does not matter.
+UINT8_NAMES = ("|u1", "<u1", ">u1", "=u1", "u1", "B", "|B", "uint8")
+LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
+# What literal_eval raises on what is none.
+HEADER_FAILURES = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError)
+
+
+def is_raw_glyph(mimetype: str, data: bytes) -> bool:
+    """Whether a body is one glyph rather than a picture file.
+
+    Sent as plain bytes it must begin with a black pixel: no picture format
+    begins with a zero byte, and every MNIST image has a black corner.
+    """
+    if mimetype == RAW_GLYPH:
+        return True
+    return mimetype == "application/octet-stream" and len(data) == PIXELS and data[0] == 0
+
+
+def raw_glyph(data: bytes) -> Glyphs:
+    """784 bytes -> (28, 28).  Raises InvalidImage."""
+    if len(data) != PIXELS:
+        raise InvalidImage(f"a glyph is {PIXELS} bytes, 28 rows of 28 pixels; these are {len(data)}", field="image")
+    return np.frombuffer(data, np.uint8).reshape(GLYPH_SIDE, GLYPH_SIDE)
+
+
+def is_file(data: bytes) -> bool:
+    """Whether a body begins as a .npy or IDX file does."""
+    return data.startswith((NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC))
+
+
+def read_file(data: bytes, *, limit: int, field: str | None = None) -> Glyphs:
+    """A .npy file of uint8, (N, 28, 28) or (N, 784), or an IDX file, plain or gzipped -> (N, 28, 28).
+
+    limit: bytes once unpacked.  Raises InvalidInput.
+    """
+    if data.startswith(NPY_MAGIC):
+        return _read_npy(data, field)
+    try:
+        return dataset.unpack_images(data, "the IDX file", limit)
+    except DataCorrupt as error:
+        raise InvalidInput(error.message, field=field) from None
+
+
+def _read_npy(data: bytes, field: str | None) -> Glyphs:
+    header, pixels = _split_npy(data, field)
+    shape, descr = header.get("shape"), header.get("descr")
+    if not isinstance(shape, tuple) or not _is_shape(shape) or descr not in UINT8_NAMES:
+        found = f"{descr} of shape {shape}"[:100]
+        raise InvalidInput(f"the array must be uint8 of shape (N, 28, 28) or (N, 784), not {found}", field=field)
+    if shape[0] < 0 or len(pixels) != shape[0] * PIXELS:
+        message = f"the .npy file is damaged: expected {shape[0] * PIXELS} bytes after the header, found {len(pixels)}"
+        raise InvalidInput(message, field=field)
+    ordered = np.ascontiguousarray(pixels.reshape(shape, order="F" if header.get("fortran_order") else "C"))
+    return ordered.reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
+
+
+def _is_shape(shape: tuple[Any, ...]) -> bool:
+    return shape[1:] in ((GLYPH_SIDE, GLYPH_SIDE), (PIXELS,)) and type(shape[0]) is int
+
+
+def _split_npy(data: bytes, field: str | None) -> tuple[dict[str, Any], Glyphs]:
+    """The header and what follows it.
+
+    An own reader: that of NumPy warns, and makes whatever type a header names.
+    Source: NumPy Enhancement Proposal 1 (magic, version, length of the header
+    in 2 bytes or, from version 2 on, 4, then a Python literal).
+    """
+    try:
+        start = 10 if data[6] == 1 else 12
+        end = start + int.from_bytes(data[8:start], "little")
+        if end > min(len(data), LONGEST_HEADER):
+            raise ValueError
+        header = ast.literal_eval(data[start:end].decode("latin-1").strip())
+    except HEADER_FAILURES:
+        header = None
+    if not isinstance(header, dict):
+        raise InvalidInput("the .npy file is damaged: its header cannot be read", field=field)
+    return header, np.frombuffer(data, np.uint8, offset=end)
+
+
+def from_lists(value: Any, field: str) -> Glyphs:
+    """Lists of 784 whole numbers from 0 to 255, or of 28 lists of 28 -> (N, 28, 28).  Raises InvalidInput."""
+    if not isinstance(value, list):
+        raise InvalidInput(f"{field} must be a list of glyphs", field=field)
+    rows = [_pixels_of(glyph, f"{field}[{index}]") for index, glyph in enumerate(value)]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
+
+
+def _pixels_of(glyph: Any, field: str) -> bytes:
+    try:
+        pixels = flatten(glyph)
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}: {error.message}", field=field) from None
+    if len(pixels) != PIXELS:
+        message = f"{field} has {len(pixels)} numbers; a glyph has {PIXELS}, or 28 lists of 28"
+        raise InvalidInput(message, field=field)
+    return pixels
+
+
+def flatten(value: Any, depth: int = 2) -> bytes:
+    """A list of whole numbers from 0 to 255, or lists of such lists, `depth` deep -> their bytes.
+
+    Raises InvalidInput.
+    """
+    if isinstance(value, list):
+        try:
+            if depth > 1 and value and isinstance(value[0], list):
+                return b"".join(flatten(part, depth - 1) for part in value)
+            # C's loop over the numbers; it refuses fractions, text and what is out of range.
+            return bytes(value)
+        except (TypeError, ValueError):
+            pass
+    raise InvalidInput("pixels must be whole numbers from 0 to 255, in a list")
+
+
+def to_npy(array: npt.NDArray[Any]) -> bytes:
+    """An array without objects -> the bytes of a .npy file."""
+    file = io.BytesIO()
+    npy.write_array(file, array, allow_pickle=False)
+    return file.getvalue()

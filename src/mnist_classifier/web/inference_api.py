@@ -1,0 +1,130 @@
+"""The Open Inference Protocol, version 2, over REST: `/v2`.
+
+The one model is called `mnist`; its versions are those of the registry, and
+without one the version in production answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from mnist_classifier import __version__
+from mnist_classifier.batches import read_glyphs
+from mnist_classifier.errors import InvalidInput, VersionMissing
+from mnist_classifier.registry import PRODUCTION
+from mnist_classifier.web import health, tensors
+from mnist_classifier.web.question import json_object
+from mnist_classifier.web.services import chosen_model, services
+
+blueprint = Blueprint("inference_api", __name__, url_prefix="/v2")
+
+SERVER, MODEL = "mnist-classifier", "mnist"
+EXTENSIONS = ["binary_tensor_data"]
+HEADER_LENGTH = "Inference-Header-Content-Length"
+
+
+@blueprint.get("")
+def server_metadata() -> Response:
+    """What this server is."""
+    return jsonify({"name": SERVER, "version": __version__, "extensions": EXTENSIONS})
+
+
+@blueprint.get("/health/live")
+def live() -> Response:
+    """The process answers."""
+    return jsonify({"live": True})
+
+
+@blueprint.get("/health/ready")
+def ready() -> Response:
+    """As `/readyz`."""
+    health.check_ready()
+    return jsonify({"ready": True})
+
+
+@blueprint.get("/models/<name>")
+def model_metadata(name: str) -> Response:
+    """What the model takes and gives, and its versions."""
+    return _describe(name, PRODUCTION)
+
+
+@blueprint.get("/models/<name>/versions/<version>")
+def version_metadata(name: str, version: str) -> Response:
+    """The same of one version."""
+    return _describe(name, version)
+
+
+@blueprint.get("/models/<name>/ready")
+def model_ready(name: str) -> Response:
+    """Whether the model can be asked."""
+    return _tell_ready(name, PRODUCTION)
+
+
+@blueprint.get("/models/<name>/versions/<version>/ready")
+def version_ready(name: str, version: str) -> Response:
+    """Whether one version can be asked; this loads it."""
+    return _tell_ready(name, version)
+
+
+@blueprint.post("/models/<name>/infer")
+def infer(name: str) -> Response:
+    """Read glyphs with the version in production."""
+    return _infer(name, PRODUCTION)
+
+
+@blueprint.post("/models/<name>/versions/<version>/infer")
+def infer_version(name: str, version: str) -> Response:
+    """Read glyphs with one version."""
+    return _infer(name, version)
+
+
+@blueprint.post("/repository/index")
+def repository_index() -> Response:
+    """Every version and whether it can be asked; all can, so `ready` leaves none out."""
+    if not isinstance(json_object().get("ready", False), bool):
+        raise InvalidInput("ready must be true or false", field="ready")
+    return jsonify(
+        [
+            {"name": MODEL, "version": str(version.version), "state": "READY", "reason": ""}
+            for version in services().registry.versions()
+        ]
+    )
+
+
+def _describe(name: str, version: str) -> Response:
+    _find(name, version)
+    return jsonify(tensors.metadata(MODEL, [each.version for each in services().registry.versions()]))
+
+
+def _tell_ready(name: str, version: str) -> Response:
+    _find(name, version)
+    chosen_model(version)
+    return jsonify({"name": MODEL, "ready": True})
+
+
+def _infer(name: str, version: str) -> Response:
+    _find(name, version)
+    limit = services().settings.max_body_bytes
+    body = tensors.unpack(request.get_data(cache=False), request.headers.get("Content-Encoding", "").lower(), limit)
+    question = tensors.parse_request(body, request.headers.get(HEADER_LENGTH))
+    loaded = chosen_model(version)
+    batch = read_glyphs(loaded.recogniser, question.glyphs)
+    services().observer.observe_batch(batch, loaded.version.version)
+    reply, header_length = tensors.make_reply(MODEL, loaded.version.version, question, batch)
+    if header_length is None:
+        return Response(reply, content_type="application/json")
+    headers: dict[str, Any] = {HEADER_LENGTH: str(header_length)}
+    return Response(reply, headers=headers, content_type="application/octet-stream")
+
+
+def _find(name: str, version: str) -> None:
+    """Raises VersionMissing where there is no such model, or no such version of it."""
+    if name != MODEL:
+        raise VersionMissing(f"there is no model {name[:40]!r}; the one here is called {MODEL!r}")
+    if version == PRODUCTION:
+        return
+    if not (version.isascii() and version.isdecimal()) or len(version) > 9:
+        raise VersionMissing(f"versions are whole numbers from 0, not {version[:40]!r}")
+    services().registry.get(int(version))
