@@ -6,6 +6,7 @@ import glob
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +16,7 @@ from mnist_classifier.cli_export import export_web
 from mnist_classifier.cli_models import models
 from mnist_classifier.cli_runs import runs
 from mnist_classifier.cli_train import train
-from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.config import LOG_FORMATS, LOG_LEVELS, Settings, TrainConfig
 from mnist_classifier.decode import decode_with_scale, encode_png
 from mnist_classifier.errors import InvalidInput
 from mnist_classifier.preprocess import Step, prepare
@@ -43,11 +44,16 @@ def main() -> None:
 @click.option("--host", help="Address to listen on.  [env: MNIST_HOST; default 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [env: MNIST_PORT; default 5000]")
 @data_dir_option
-def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
+@click.option(
+    "--log-format", type=click.Choice(LOG_FORMATS), help="Log lines.  [env: MNIST_LOG_FORMAT; default console]"
+)
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Least level.  [env: MNIST_LOG_LEVEL; default info]")
+@click.option("--access-log", is_flag=True, default=None, help="Log every request.  [env: MNIST_ACCESS_LOG=on]")
+def serve(access_log: bool | None, **options: Any) -> None:
     """Start the web application."""
     from mnist_classifier.web.server import serve as serve_application
 
-    settings = Settings.from_environment(host=host, port=port, data_dir=data_dir)
+    settings = Settings.from_environment(**options, access_log="on" if access_log else None)
     # Who names a port wants that one; who does not is well served by the next.
     serve_application(settings, strict_port=settings.port != DEFAULT_PORT)
 

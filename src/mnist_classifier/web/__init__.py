@@ -13,6 +13,7 @@ from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web.request_log import RequestLog
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
@@ -57,4 +58,6 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(room.blueprint)
     errors.register(app)
     security.register(app)
+    # Outermost, so that a request has its id whoever answers it.
+    app.wsgi_app = RequestLog(app.wsgi_app, writes=settings.access_log == "on")  # type: ignore[method-assign]
     return app

@@ -8,6 +8,7 @@ import socket
 
 import waitress
 
+from mnist_classifier import logs
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import ModelMissing, PortTaken
 from mnist_classifier.web import create_app
@@ -28,9 +29,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     strict_port: fail when the port is taken, rather than take the next free
     one.  Raises PortTaken.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("waitress").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings)
     with contextlib.closing(open_port(settings.host, settings.port, strict=strict_port)) as listener:
         app = create_app(settings)
         services = app.extensions[EXTENSION]
