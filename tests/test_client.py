@@ -346,8 +346,10 @@ def test_a_picture_goes_as_it_is_and_options_in_the_query(faulty: Faulty):
     }
     with Client(faulty.url) as client:
         client.predict(png(), version=3, not_a_digit_above=0.25)
-    method, path, headers = faulty.requests[0]
-    assert (method, path) == ("POST", "/predict?mode=digit&version=3&not_a_digit_above=0.25")
+        client.predict(png())
+    (method, path, headers), (_, plain, plain_headers) = faulty.requests
+    assert (plain, plain_headers["Content-Type"]) == ("/predict", "image/png")
+    assert (method, path) == ("POST", "/predict?version=3&not_a_digit_above=0.25")
     assert int(headers["Content-Length"]) == len(png()) < len(base64.b64encode(png()))
 
 

@@ -33,6 +33,9 @@ from mnist_classifier.replies import ModelStatus, ModelSummary, StartedRun
 # come back all at once.
 BACKOFF_S, JITTER_S = 0.2, 0.1
 CONNECT_TIMEOUT_S = 5.0
+DEFAULT_MODE = "digit"
+# How files begin; the server looks at the contents of any other.
+MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 PASSING = (502, 503)  # a proxy whose server restarts; a server that is not ready or full
 # The bytes of an answer that says nothing else about itself.
 SHOWN_CHARACTERS = 200
@@ -95,7 +98,9 @@ class Client:
 
         version: another than the one in production.  The thresholds go before the model's own.
         """
-        return self._predict(replies.reading, picture, _fields("digit", version, ambiguous_below, not_a_digit_above))
+        return self._predict(
+            replies.reading, picture, _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
+        )
 
     def predict_many(
         self,
@@ -172,7 +177,7 @@ class Client:
         given = {name: value for name, value in fields.items() if value is not None}
         file = as_file(picture)
         if strokes is None:
-            headers = {"Content-Type": "application/octet-stream"}
+            headers = {"Content-Type": _media_type(file)}
             return self._ask(make, "POST", "/predict", params=given, data=file, headers=headers)
         points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
         body = {**given, "image": base64.b64encode(file).decode("ascii"), "strokes": points}
@@ -243,11 +248,15 @@ def _fields(
     mode: str, version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None
 ) -> dict[str, Any]:
     return {
-        "mode": mode,
+        "mode": None if mode == DEFAULT_MODE else mode,  # a server answers quickest what has no options
         "version": version,
         "ambiguous_below": ambiguous_below,
         "not_a_digit_above": not_a_digit_above,
     }
+
+
+def _media_type(file: bytes) -> str:
+    return next((name for start, name in MEDIA_TYPES.items() if file.startswith(start)), "application/octet-stream")
 
 
 def _cause(error: requests.RequestException) -> str:

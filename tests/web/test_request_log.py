@@ -133,10 +133,17 @@ def test_the_headers_of_an_application_that_uses_them_again_do_not_grow():
     layer = RequestLog(application_that(lambda: [b"ok"]), writes=True)
     for _ in range(3):
         reply = layer(dict(ENVIRON), lambda status, headers, error=None: given.append(headers))
-        assert b"".join(reply) == b"ok"
-        reply.close()
+        assert reply == [b"ok"]
     assert [len(headers) for headers in given] == [2, 2, 2]
     assert len(HEADERS) == 1
+
+
+def test_a_list_stays_a_list_because_servers_send_it_at_one_go(caplog: pytest.LogCaptureFixture):
+    layer = RequestLog(application_that(lambda: [b"o", b"k"]), writes=True)
+    with caplog.at_level(logging.INFO):
+        assert layer(dict(ENVIRON), lambda *_: None) == [b"o", b"k"]
+    assert [line["bytes"] for line in lines(caplog)] == [2]
+    assert REQUEST_ID.get() == ""
 
 
 def test_an_application_that_fails_in_front_of_flask_is_a_line_too(caplog: pytest.LogCaptureFixture):

@@ -53,10 +53,15 @@ class RequestLog:
             return start_response(status, [*headers, (HEADER, request_id)], exc_info)
 
         try:
-            return _Body(self._application(environ, start), exchange)
+            reply = self._application(environ, start)
         except BaseException:
             exchange.finish(0)
             raise
+        # Servers send a list at one go, which is quicker than piece by piece; so it stays one.
+        if type(reply) is not list:
+            return _Body(reply, exchange)
+        exchange.finish(sum(map(len, reply)))
+        return reply
 
 
 class _Exchange:
