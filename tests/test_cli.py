@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -22,7 +21,6 @@ import mnist_classifier
 from mnist_classifier import dataset, runs
 from mnist_classifier.cli import main
 from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.decode import encode_png
 from mnist_classifier.errors import PortTaken
 from mnist_classifier.manifest import read_manifest
 from mnist_classifier.recipes import RECIPES
@@ -61,59 +59,6 @@ def mnist(*arguments: str) -> str:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-def one(path: Path) -> Path:
-    pixels = np.zeros((100, 100), np.uint8)
-    pixels[15:85, 46:55] = 255
-    path.write_bytes(encode_png(pixels))
-    return path
-
-
-def test_a_number_is_read_with_its_boxes(home: Path, tmp_path: Path):
-    pixels = np.zeros((100, 200), np.uint8)
-    for left in (40, 120):
-        pixels[15:85, left : left + 9] = 255
-    (tmp_path / "11.png").write_bytes(encode_png(pixels))
-    path = str(tmp_path / "11.png")
-    assert mnist("predict", "--number", path).split("\t")[1] == "11"
-    reading = json.loads(mnist("predict", "--number", "--json", path))
-    assert (reading["number"], reading["verdict"]) == ("11", "number")
-    assert [digit["box"] for digit in reading["digits"]] == [[40, 15, 9, 70], [120, 15, 9, 70]]
-
-
-def test_files_patterns_and_broken_files(home: Path, tmp_path: Path):
-    one(tmp_path / "a.png")
-    one(tmp_path / "b.png")
-    (tmp_path / "c.png").write_text("no picture")
-    lines = mnist("predict", str(tmp_path / "[ab].png")).splitlines()
-    assert [line.split("\t")[1] for line in lines] == ["1", "1"]
-    result = CliRunner().invoke(main, ["predict", str(tmp_path / "*.png"), str(tmp_path / "none.png")])
-    assert result.exit_code == 1
-    assert "c.png: this is no picture" in result.output
-    assert "none.png: cannot be opened" in result.output
-    assert "2 of the files" in result.output
-
-
-def test_the_steps_are_written(home: Path, tmp_path: Path):
-    folder = tmp_path / "new" / "steps"
-    mnist("predict", "--steps", str(folder), str(one(tmp_path / "a.png")), str(one(tmp_path / "b.png")))
-    names = ["a-1-grey", "a-2-ink", "a-3-glyph", "b-1-grey", "b-2-ink", "b-3-glyph"]
-    numbers = [1, 1, 1, 2, 2, 2]
-    expected = [f"{number}-{name}.png" for number, name in zip(numbers, names, strict=True)]
-    assert sorted(path.name for path in folder.iterdir()) == expected
-
-
-def test_json_lines(home: Path, tmp_path: Path):
-    reading = json.loads(mnist("predict", "--json", str(one(tmp_path / "a.png"))))
-    assert (reading["prediction"], reading["verdict"]) == (1, "digit")
-    assert len(reading["probabilities"]) == 10
-
-
-def test_an_unknown_version_is_one_clear_line(home: Path, tmp_path: Path):
-    result = CliRunner().invoke(main, ["predict", "--model-version", "9", str(one(tmp_path / "a.png"))])
-    assert result.exit_code == 1
-    assert result.output.startswith("Error: no model in")
 
 
 @pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--learning-rate", "nan"], ["--conv1-kernel", "4"]])

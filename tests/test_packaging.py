@@ -69,6 +69,7 @@ def test_wheel_holds_the_whole_package(wheel_names: set[str]) -> None:
 @pytest.mark.parametrize(
     "file",
     [
+        "py.typed",
         "pretrained/manifest.json",
         "pretrained/model.onnx",
         "pretrained/weights.safetensors",

@@ -1,7 +1,61 @@
 """Reads handwritten digits.
 
+    from mnist_classifier import Client, Recogniser
+    Recogniser.load().read("seven.png").prediction
+    Client("http://127.0.0.1:5000").predict("seven.png").prediction
+
 The package is laid out in levels; imports go strictly downward, and only
 `mnist_classifier.training` imports PyTorch.  docs/decisions.md says why.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnist_classifier.client import Client as Client
+    from mnist_classifier.errors import MnistError as MnistError
+    from mnist_classifier.recogniser import Recogniser as Recogniser
+    from mnist_classifier.records import DigitInNumber as DigitInNumber
+    from mnist_classifier.records import NumberReading as NumberReading
+    from mnist_classifier.records import NumberVerdict as NumberVerdict
+    from mnist_classifier.records import Reading as Reading
+    from mnist_classifier.records import Verdict as Verdict
+
 __version__ = "0.1.0"
+
+# Loaded when they are first asked for: NumPy and ONNX Runtime take tenths of a second.
+_HOMES = {
+    "Client": "client",
+    "DigitInNumber": "records",
+    "MnistError": "errors",
+    "NumberReading": "records",
+    "NumberVerdict": "records",
+    "Reading": "records",
+    "Recogniser": "recogniser",
+    "Verdict": "records",
+}
+__all__ = [  # noqa: F822
+    "Client",
+    "DigitInNumber",
+    "MnistError",
+    "NumberReading",
+    "NumberVerdict",
+    "Reading",
+    "Recogniser",
+    "Verdict",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    """An exported name, from the module where it lives."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """What is here, what has not been loaded yet included."""
+    return sorted({*globals(), *__all__})

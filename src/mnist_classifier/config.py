@@ -26,6 +26,8 @@ GLYPH_SIDE = 28
 APP_NAME = "mnist-classifier"
 # Other tools that can follow a training.
 TRACKERS = ("tensorboard", "mlflow")
+LOG_FORMATS = ("console", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 PACKAGE_DIR = Path(__file__).resolve().parent
 PRETRAINED_DIR = PACKAGE_DIR / "pretrained"
 
@@ -210,6 +212,9 @@ class Settings:
     database_url: str = setting("", "SQLAlchemy URL of the database; empty means mnist.db in MNIST_HOME")
     max_runs: int = setting(1, "trainings at the same time; further ones wait", low=1, high=64)
     max_streams: int = setting(8, "live streams of events at the same time; each holds a thread", low=0, high=1000)
+    log_format: str = setting("console", "log lines for people, or one JSON object each", choices=LOG_FORMATS)
+    log_level: str = setting("info", "the least important lines that are written", choices=LOG_LEVELS)
+    access_log: str = setting("off", "a line in the log for every request", choices=("off", "on"))
     log_to: str = setting("", "another tool that follows trainings", choices=("", *TRACKERS))
 
     def __post_init__(self) -> None:

@@ -277,6 +277,21 @@ def _check_structure(path: Path | str, contents: bytes, dimensions: int) -> None
     Source: LeCun, the MNIST page (magic number 0x08 for bytes, then the number
     of dimensions; each dimension as a big-endian 32 bit integer).
     """
+    shape = parse_header(path, contents, dimensions)
+    expected, found = math.prod(shape), len(contents) - 4 - 4 * dimensions
+    if found != expected:
+        problem = "is cut short" if found < expected else "is too long"
+        raise DataCorrupt(
+            f"{path} {problem}: expected {expected} bytes after the header, found {found}"
+            + (" or more" if len(contents) > _LARGEST_CONTENTS else "")
+        )
+
+
+def parse_header(path: Path | str, contents: bytes, dimensions: int) -> list[int]:
+    """The shape of an IDX file of bytes: [images, 28, 28] or [labels]; the header is 4 + 4 * dimensions bytes.
+
+    Raises DataCorrupt.
+    """
     header_bytes = 4 + 4 * dimensions
     if len(contents) < header_bytes:
         raise DataCorrupt(
@@ -292,10 +307,4 @@ def _check_structure(path: Path | str, contents: bytes, dimensions: int) -> None
         raise DataCorrupt(
             f"{path} holds images of the wrong size: expected {SIDE_PX}x{SIDE_PX}, found {shape[1]}x{shape[2]}"
         )
-    expected, found = math.prod(shape), len(contents) - header_bytes
-    if found != expected:
-        problem = "is cut short" if found < expected else "is too long"
-        raise DataCorrupt(
-            f"{path} {problem}: expected {expected} bytes after the header, found {found}"
-            + (" or more" if len(contents) > _LARGEST_CONTENTS else "")
-        )
+    return shape

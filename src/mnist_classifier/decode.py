@@ -11,6 +11,8 @@ import binascii
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -93,20 +95,36 @@ def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.u
     plain = _decode_plain_png(data, max_pixels)
     if plain is not None:
         return plain, 1.0
+    with _clear_failures(max_pixels), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _check_size(image, max_pixels)
+        sent_side_px = max(image.size)
+        # JPEG alone: decode at a half, quarter or eighth right away.
+        image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
+        return _upright(image, sent_side_px)
+
+
+def unpack_image(image: Image.Image, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
+    """The same for an image of Pillow's, which stays as it is."""
+    with _clear_failures(max_pixels):
+        _check_size(image, max_pixels)
+        return _upright(image, max(image.size))
+
+
+def _upright(image: Image.Image, sent_side_px: int) -> tuple[npt.NDArray[np.uint8], float]:
+    pixels = _channels(ImageOps.exif_transpose(image))
+    # Whatever the picture was turned by, its longer side stayed the longer one.
+    return pixels, sent_side_px / max(pixels.shape[:2])
+
+
+@contextmanager
+def _clear_failures(max_pixels: int) -> Iterator[None]:
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image, max_pixels)
-            sent_side_px = max(image.size)
-            # JPEG alone: decode at a half, quarter or eighth right away.
-            image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
-            pixels = _channels(ImageOps.exif_transpose(image))
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(max_pixels) from None
     except DECODER_FAILURES:
         accepted = ", ".join(FORMATS)
         raise InvalidImage(f"this is no picture that can be read; accepted are {accepted}", field="image") from None
-    # Whatever the picture was turned by, its longer side stayed the longer one.
-    return pixels, sent_side_px / max(pixels.shape[:2])
 
 
 def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | None:

@@ -25,6 +25,8 @@
     │   ├── TrackerUnavailable  TensorBoard or MLflow is wanted and not installed
     │   ├── RunFinished         a run that has ended well cannot go on
     │   └── RunInProgress       one training runs already
+    ├── ServerError             a server's answer that is none of the others here
+    │   └── ServerUnreachable   no answer: refused, cut off, or too late
     ├── RunMissing              no run of that id
     ├── DatabaseBusy            another process holds the database
     ├── NotReady                the server cannot answer questions at this moment
@@ -193,6 +195,38 @@ class RunInProgress(TrainingError):
     """One training runs already."""
 
     code = "run_in_progress"
+
+
+class ServerError(MnistError):
+    """A server answered with an error that is none of the others here, or with nothing that can be understood.
+
+    `code` is the server's own where it gave one; `status` is that of HTTP, None without an answer.
+    """
+
+    code = "server_error"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, code: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message, field=field)
+        self.code = code or self.code
+        self.status = status
+
+
+class ServerUnreachable(ServerError):
+    """No answer of a server: the connection was refused or cut off, or it took too long."""
+
+    code = "server_unreachable"
+
+
+def error_of_code(code: str, message: str, field: str | None, status: int) -> MnistError:
+    """The error that an answer of a server tells of: the class of that code, else ServerError."""
+    kinds: list[type[MnistError]] = [MnistError]
+    for kind in kinds:  # grows while it is walked
+        if kind.code == code and not issubclass(kind, ServerError):
+            return kind(message, field=field)
+        kinds += kind.__subclasses__()
+    return ServerError(message, field=field, code=code, status=status)
 
 
 class RunMissing(MnistError):

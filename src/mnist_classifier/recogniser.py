@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +16,10 @@ import onnxruntime
 
 from mnist_classifier import lattice, segment
 from mnist_classifier import strokes as pen
+from mnist_classifier.config import Settings
 from mnist_classifier.errors import ModelCorrupt
 from mnist_classifier.manifest import ONNX_FILE, read_manifest, verified_bytes
+from mnist_classifier.pictures import Picture, as_pixels
 from mnist_classifier.preprocess import Prepared, prepare
 from mnist_classifier.records import DigitInNumber, NumberReading, NumberVerdict, Reading, Thresholds, Verdict
 
@@ -67,6 +70,22 @@ class Recogniser:
             # this file is no network that it can run.
             raise ModelCorrupt(f"{folder / ONNX_FILE} cannot be loaded: {error}") from error
 
+    @classmethod
+    def load(cls, version: int | None = None, settings: Settings | None = None) -> Recogniser:
+        """Load a model version of this installation (MNIST_HOME); by default the one in production.
+
+        Where nothing was ever promoted that is 0, the model in the box.
+        Raises ModelMissing, ModelCorrupt.
+        """
+        # Whoever opens a folder needs no database.
+        from mnist_classifier.registry import Registry
+        from mnist_classifier.store import Store
+
+        settings = settings or Settings.from_environment()
+        with contextlib.closing(Store(settings.resolved_database_url)) as store:
+            registry = Registry(settings.models_dir, store)
+            return cls.open(registry.folder(registry.production() if version is None else version))
+
     def check_interface(self) -> None:
         """Refuse a network that does not map glyphs to logits as this program's do.  Raises ModelCorrupt."""
         inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
@@ -77,27 +96,35 @@ class Recogniser:
         if outputs != [("logits", "tensor(float)", 2)] or classes not in (10, 11):
             raise ModelCorrupt(f"the network gives {outputs}; it must give 10 or 11 logits alone")
 
-    def read(self, pixels: npt.NDArray[np.uint8]) -> Reading:
-        """Read one image, as decode gives it (see preprocess)."""
-        return self.read_prepared(prepare(pixels))
-
-    def read_prepared(self, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Read an image that is made ready; the reading has its warnings.
+    def read(self, picture: Picture, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """Read the digit in a picture: a path, the bytes of a file, uint8 pixels, or an image of Pillow.
 
         thresholds: fields of Thresholds that are to differ from the model's own.
+        Raises InvalidImage, ImageTooLarge.
         """
+        return self.read_prepared(prepare(as_pixels(picture)[0]), thresholds)
+
+    def read_prepared(self, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """Read an image that is made ready; the reading has its warnings."""
         if prepared.glyph is None:
             return BLANK
         reading = self.read_glyph(prepared.glyph, thresholds)
         return dataclasses.replace(reading, warnings=prepared.warnings) if prepared.warnings else reading
 
-    def read_many(self, images: Iterable[npt.NDArray[np.uint8]]) -> list[Reading]:
-        """Read many images as `read` would, in large batches; they may be made while they are read."""
-        prepared = [prepare(pixels) for pixels in images]
+    def read_many(self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED) -> list[Reading]:
+        """Read many pictures as `read` would, in large batches; they may be made while they are read."""
+        return self.read_many_prepared([prepare(as_pixels(picture)[0]) for picture in pictures], thresholds)
+
+    def read_many_prepared(
+        self, prepared: Sequence[Prepared], thresholds: Mapping[str, float] = AS_FITTED
+    ) -> list[Reading]:
+        """Read many images that are made ready."""
         drawn = [each.glyph for each in prepared if each.glyph is not None]
         opinions = iter(self.opinions(np.stack(drawn)) if drawn else ())
         return [
-            BLANK if each.glyph is None else dataclasses.replace(self.judge(next(opinions)), warnings=each.warnings)
+            BLANK
+            if each.glyph is None
+            else dataclasses.replace(self.judge(next(opinions), thresholds), warnings=each.warnings)
             for each in prepared
         ]
 
@@ -107,25 +134,26 @@ class Recogniser:
 
     def read_number(
         self,
-        pixels: npt.NDArray[np.uint8],
+        picture: Picture,
         strokes: Sequence[npt.NDArray[np.float64]] | None = None,
         thresholds: Mapping[str, float] = AS_FITTED,
     ) -> NumberReading:
-        """Read several digits, line by line.
+        """Read several digits, line by line; their boxes are in px of the picture.
 
-        pixels: as decode gives them (see preprocess).  strokes: (N, 2) points
-        x, y in px of that picture, one array a stroke, for telling digits
-        apart; strokes that do not fit the ink are left aside.  With strokes,
-        digits are told apart in both ways, and the surer reading is given.
+        strokes: (N, 2) points x, y in px of that picture, one array a stroke,
+        for telling digits apart; strokes that do not fit the ink are left
+        aside.  With strokes, digits are told apart in both ways, and the surer
+        reading is given.  Raises InvalidImage, ImageTooLarge.
         """
+        pixels, scale = as_pixels(picture)
         ink = segment.stretched_ink(pixels)
         if ink is None:
             return BLANK_NUMBER
         readings = [self._read_lines(segment.find_lines(ink), lattice.PIXEL_WEIGHTS, thresholds)]
-        lines = pen.find_lines(ink, strokes) if strokes else None
+        lines = pen.find_lines(ink, [stroke / scale for stroke in strokes]) if strokes else None
         if lines is not None:
             readings.append(self._read_lines(lines, lattice.STROKE_WEIGHTS, thresholds))
-        return max(readings, key=lambda reading: reading.confidence)
+        return max(readings, key=lambda reading: reading.confidence).scaled(scale)
 
     def _read_lines(
         self, lines: Sequence[segment.Line], weights: lattice.Weights, thresholds: Mapping[str, float]

@@ -1,9 +1,7 @@
-"""What the command line shows: trainings as they go, readings, robustness, summaries."""
+"""What the command line shows: trainings as they go, robustness, summaries."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,7 @@ from tqdm import tqdm
 
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.promotions import PRODUCTION
-from mnist_classifier.records import EpochResult, ModelVersion, NumberReading, Reading
+from mnist_classifier.records import EpochResult, ModelVersion
 
 
 class TrainingDisplay:
@@ -145,18 +143,6 @@ def side_by_side(
     return "\n".join(lines)
 
 
-def reading_as_json(path: str, reading: Reading) -> str:
-    """One line of JSON."""
-    return json.dumps({"file": path, **dataclasses.asdict(reading), "verdict": reading.verdict.value})
-
-
-def reading_as_text(reading: Reading) -> str:
-    """Digit, confidence, verdict and, where there are any, the codes of the warnings, between tabs."""
-    digit = "-" if reading.prediction is None else str(reading.prediction)
-    codes = ",".join(warning.code for warning in reading.warnings)
-    return f"{digit}\t{_confidence(reading)}\t{reading.verdict.value}" + (f"\t{codes}" if codes else "")
-
-
 def robustness_as_text(table: Mapping[str, Any]) -> str:
     """The whole robustness table, a line a row, then what was left out."""
     lines = [_robustness_row(row) for row in table["rows"]]
@@ -184,24 +170,3 @@ def robustness_in_short(table: Mapping[str, Any] | None) -> str:
     shares = {"pen": short["pen_digits_mean"], "corrupted": short["corruptions_mean"]}
     figures = "".join(f"  {name} {share:.2%}" for name, share in shares.items() if share is not None)
     return f"{figures}  goals {short['goals_reached']} of {short['goals']}"
-
-
-def number_as_json(path: str, reading: NumberReading) -> str:
-    """One line of JSON."""
-    digits = [
-        {"box": digit.box, **dataclasses.asdict(digit.reading), "verdict": digit.reading.verdict.value}
-        for digit in reading.digits
-    ]
-    fields = {"number": reading.number, "confidence": reading.confidence, "verdict": reading.verdict.value}
-    return json.dumps({"file": path, **fields, "digits": digits})
-
-
-def number_as_text(reading: NumberReading) -> str:
-    """Number, confidence and verdict, between tabs; a space between lines."""
-    number = "-" if reading.number is None else reading.number.replace("\n", " ")
-    return f"{number}\t{_confidence(reading)}\t{reading.verdict.value}"
-
-
-def _confidence(reading: Reading | NumberReading) -> str:
-    """No reading is certain, and rounding must not make it so."""
-    return f"{min(reading.confidence, 0.9999):.2%}"

@@ -28,6 +28,7 @@ from mnist_classifier.web import (
 )
 from mnist_classifier.web.express import Express
 from mnist_classifier.web.observing import Observer
+from mnist_classifier.web.request_log import RequestLog
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
@@ -76,4 +77,6 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     health.register(app)
     security.register(app)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    # Outermost, so that a request has its id whoever answers it.
+    app.wsgi_app = RequestLog(app.wsgi_app, writes=settings.access_log == "on")  # type: ignore[method-assign]
     return app

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import uuid
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from mnist_classifier import errors
 from mnist_classifier.errors import MnistError
+from mnist_classifier.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
 
 def _unknown(error: Exception) -> tuple[Response, int]:
     """Something nobody thought of: the log gets it all, the reply a number to find it by."""
-    request_id = uuid.uuid4().hex[:12]
+    request_id = REQUEST_ID.get()
     log.error("request %s: %s %s failed", request_id, request.method, request.path, exc_info=error)
     message = f"something went wrong here; the server's log has the details under request {request_id}"
     return _body("internal_error", message), 500

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from granian.constants import HTTPModes, Interfaces
 from granian.server.mp import MPServer
 
+from mnist_classifier import logs
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import MnistError, ModelMissing, PortTaken
 from mnist_classifier.runs import Runs
@@ -46,6 +47,7 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     strict_port: fail when the port is taken, rather than take the next free
     one.  Raises PortTaken.
     """
+    logs.configure(settings)
     port = free_port(settings.host, settings.port, strict=strict_port)
     processes = multiprocessing.get_context("spawn")
     multiprocessing.set_start_method("spawn", force=True)  # what granian looks at
@@ -100,8 +102,7 @@ class _Server(MPServer):
 
 def _load(settings: Settings, stopping: EventType, failed: EventType) -> WSGIApplication:
     """The application, in a worker process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings)
     try:
         app = create_app(settings, stopping.is_set)
     except MnistError as error:
