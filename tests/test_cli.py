@@ -24,7 +24,7 @@ from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.errors import PortTaken
 from mnist_classifier.manifest import read_manifest
 from mnist_classifier.recipes import RECIPES
-from mnist_classifier.web.server import free_port
+from mnist_classifier.server import free_port
 
 ROOT = Path(__file__).parents[1]
 QUICK = [

@@ -2,58 +2,56 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import click
 
-from mnist_classifier import __version__, dataset
-from mnist_classifier.cli_evaluate import evaluate
-from mnist_classifier.cli_export import export_web
-from mnist_classifier.cli_models import models
-from mnist_classifier.cli_predict import predict
-from mnist_classifier.cli_runs import runs
-from mnist_classifier.cli_train import train
-from mnist_classifier.config import LOG_FORMATS, LOG_LEVELS, Settings, TrainConfig
+from mnist_classifier import __version__
+from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.shell import Group, data_dir_option
-from mnist_classifier.terminal import TrainingDisplay
 
-DEFAULT_PORT = Settings.__dataclass_fields__["port"].default
+# Loaded when they are called for: each brings its own half of the program.
+COMMANDS = {
+    "train": "cli_train:train",
+    "predict": "cli_predict:predict",
+    "evaluate": "cli_evaluate:evaluate",
+    "serve": "cli_serve:serve",
+    "export-web": "cli_export:export_web",
+    "models": "cli_models:models",
+    "runs": "cli_runs:runs",
+}
 
 
-@click.group(cls=Group)
+class Commands(Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted([*COMMANDS, *self.commands])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(f"mnist_classifier.{module}"), name)
+        return command
+
+
+@click.group(cls=Commands)
 @click.version_option(__version__)
 def main() -> None:
     """Read handwritten digits, and train the network that does."""
 
 
 @main.command()
-@click.option("--host", help="Address to listen on.  [env: MNIST_HOST; default 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on.  [env: MNIST_PORT; default 5000]")
-@click.option("--workers", type=int, help="Processes that serve.  [env: MNIST_WORKERS; default 1]")
-@data_dir_option
-@click.option(
-    "--log-format", type=click.Choice(LOG_FORMATS), help="Log lines.  [env: MNIST_LOG_FORMAT; default console]"
-)
-@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Least level.  [env: MNIST_LOG_LEVEL; default info]")
-@click.option("--access-log", is_flag=True, default=None, help="Log every request.  [env: MNIST_ACCESS_LOG=on]")
-def serve(access_log: bool | None, **options: Any) -> None:
-    """Start the web application."""
-    from mnist_classifier.web.server import serve as serve_application
-
-    settings = Settings.from_environment(**options, access_log="on" if access_log else None)
-    # Who names a port wants that one; who does not is well served by the next.
-    serve_application(settings, strict_port=settings.port != DEFAULT_PORT)
-
-
-for command in (train, predict, evaluate, export_web, models, runs):
-    main.add_command(command)
-
-
-@main.command()
 @data_dir_option
 def data(data_dir: Path | None) -> None:
     """Fetch the MNIST files, unless they are there, and check them."""
+    from mnist_classifier import dataset
+    from mnist_classifier.terminal import TrainingDisplay
+
     settings = Settings.from_environment(data_dir=data_dir)
     display = TrainingDisplay(TrainConfig())
     try:

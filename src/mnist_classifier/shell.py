@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import MnistError
-from mnist_classifier.registry import Registry
-from mnist_classifier.store import Store
+
+if TYPE_CHECKING:
+    from mnist_classifier.registry import Registry
+    from mnist_classifier.store import Store
 
 # Who moved an alias, in its history.
 COMMAND_LINE = "command line"
@@ -49,6 +51,8 @@ def data_dir_option(function: Function) -> Function:
 @contextlib.contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
     """The database of an installation, closed afterwards."""
+    from mnist_classifier.store import Store
+
     store = Store(settings.resolved_database_url)
     try:
         yield store
@@ -59,6 +63,8 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 @contextlib.contextmanager
 def opened_registry() -> Iterator[Registry]:
     """The registry of this installation, crash leftovers adopted."""
+    from mnist_classifier.registry import Registry
+
     settings = Settings.from_environment()
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)

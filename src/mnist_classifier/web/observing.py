@@ -7,19 +7,16 @@ any place that answers requests:
     observer.observe_reading(Verdict.DIGIT, confidence=0.998, ink=0.13, version=3)
 
 Several worker processes share what they count through files, which is
-prometheus-client's own way: `shared_metrics` around the whole server.
+prometheus-client's own way: `server.shared_metrics` around the whole server.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from prometheus_client import (
@@ -51,7 +48,6 @@ SHOW_INTERVAL_S = 0.1
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 READINGS, INK_SUM, CONFIDENCE_SUM = "mnist_recent_readings", "mnist_recent_ink_sum", "mnist_recent_confidence_sum"
-DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Observer:
@@ -224,30 +220,3 @@ class _Version:
         self.verdicts = verdicts
         self.confidence = confidence
         self.window = window
-
-
-@contextlib.contextmanager
-def shared_metrics() -> Iterator[None]:
-    """Let worker processes that are started inside count together.
-
-    For the process that starts them; it must not have made an Observer yet.  A
-    directory that PROMETHEUS_MULTIPROC_DIR names already is used and left.
-    """
-    before = values.ValueClass
-    with contextlib.ExitStack() as stack:
-        if DIRECTORY_VARIABLE not in os.environ:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnist-metrics-"))
-            stack.callback(os.environ.pop, DIRECTORY_VARIABLE, None)
-            os.environ[DIRECTORY_VARIABLE] = directory
-        # prometheus-client looks at the variable when it is imported, which it is here already.
-        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
-        try:
-            yield
-        finally:
-            values.close_all_multiprocess_files()  # type: ignore[no-untyped-call]
-            values.ValueClass = before
-
-
-def forget_process(pid: int) -> None:
-    """Leave out of the window what a worker read that has ended; its counts stay."""
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

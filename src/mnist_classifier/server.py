@@ -6,9 +6,12 @@ import contextlib
 import http.client
 import logging
 import multiprocessing
+import os
 import socket
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
 from multiprocessing.util import Finalize
@@ -20,21 +23,19 @@ from granian.server.mp import MPServer
 from mnist_classifier import logs
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import MnistError, ModelMissing, PortTaken
-from mnist_classifier.runs import Runs
-from mnist_classifier.store import Store
-from mnist_classifier.web import create_app
-from mnist_classifier.web.observing import forget_process, shared_metrics
-from mnist_classifier.web.services import EXTENSION
-from mnist_classifier.web.serving import ServedModel
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+    from mnist_classifier.web.serving import ServedModel
 
 log = logging.getLogger(__name__)
 
 PORTS_TO_TRY = 50
 # Where to knock at an address that stands for all of a machine's.
 PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+# prometheus-client looks at it when it is imported.
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
 # Requests that may wait in one process before connections have to.
@@ -102,6 +103,10 @@ class _Server(MPServer):
 
 def _load(settings: Settings, stopping: EventType, failed: EventType) -> WSGIApplication:
     """The application, in a worker process."""
+    # Here, and not above: the process that watches over this one stays small without the application.
+    from mnist_classifier.web import create_app
+    from mnist_classifier.web.services import EXTENSION
+
     logs.configure(settings)
     try:
         app = create_app(settings, stopping.is_set)
@@ -145,10 +150,37 @@ def _is_ready(host: str, port: int) -> bool:
 
 def _mention_training(settings: Settings) -> None:
     """A training is a process of its own: it does not end with the server."""
+    from mnist_classifier.runs import Runs
+    from mnist_classifier.store import Store
+
     with contextlib.suppress(MnistError), contextlib.closing(Store(settings.resolved_database_url)) as store:
         active = Runs(store).active()
         if active is not None:
             print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
+
+
+@contextlib.contextmanager
+def shared_metrics() -> Iterator[None]:
+    """Let processes that are started inside count together (see web/observing.py).
+
+    A folder that PROMETHEUS_MULTIPROC_DIR names already is used and left.
+    """
+    if os.environ.get(METRICS_VARIABLE):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mnist-metrics-") as folder:
+        os.environ[METRICS_VARIABLE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[METRICS_VARIABLE]
+
+
+def forget_process(pid: int) -> None:
+    """Leave out of the window what a process read that has ended; its counts stay."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def free_port(host: str, port: int, *, strict: bool) -> int:
