@@ -42,12 +42,16 @@ def main() -> None:
 @main.command()
 @click.option("--host", help="Address to listen on.  [env: MNIST_HOST; default 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [env: MNIST_PORT; default 5000]")
+@click.option("--token", help="What a request must bring to change anything.  [env: MNIST_TOKEN]")
+@click.option("--insecure", is_flag=True, help="Listen for other computers without a token.  [env: MNIST_INSECURE=1]")
 @data_dir_option
-def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
+def serve(host: str | None, port: int | None, token: str | None, insecure: bool, data_dir: Path | None) -> None:
     """Start the web application."""
     from mnist_classifier.web.server import serve as serve_application
 
-    settings = Settings.from_environment(host=host, port=port, data_dir=data_dir)
+    settings = Settings.from_environment(
+        host=host, port=port, token=token, insecure=1 if insecure else None, data_dir=data_dir
+    )
     # Who names a port wants that one; who does not is well served by the next.
     serve_application(settings, strict_port=settings.port != DEFAULT_PORT)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,11 @@ TRACKERS = ("tensorboard", "mlflow")
 PACKAGE_DIR = Path(__file__).resolve().parent
 PRETRAINED_DIR = PACKAGE_DIR / "pretrained"
 
+# 16 random letters and digits are 95 bits: nobody guesses them.
+SHORTEST_TOKEN = 16
+# Source: RFC 6750, section 2.1 (b64token).
+_TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{SHORTEST_TOKEN},}}")
+
 
 def setting(
     default: Value,
@@ -38,10 +44,11 @@ def setting(
     high: float | None = None,
     unit: str = "",
     choices: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> Any:
-    """Declare a field: default, help, inclusive bounds, unit, choices."""
+    """Declare a field: default, help, inclusive bounds, unit, choices; the repr leaves out a secret one."""
     metadata = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -210,11 +217,20 @@ class Settings:
     max_runs: int = setting(1, "trainings at the same time; further ones wait", low=1, high=64)
     max_streams: int = setting(8, "live streams of events at the same time; each holds a thread", low=0, high=1000)
     log_to: str = setting("", "another tool that follows trainings", choices=("", *TRACKERS))
+    token: str = setting("", "what a request must bring to change anything; empty: nothing is asked", secret=True)
+    insecure: int = setting(0, "1: listen for other computers without a token", low=0, high=1)
+    allowed_hosts: str = setting("", "further names of this server, separated by commas, under which it may be changed")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
             if spec.metadata:
                 _check(spec, getattr(self, spec.name))
+        if self.token and not _TOKEN.fullmatch(self.token):
+            raise InvalidConfig(
+                f"the token must have {SHORTEST_TOKEN} characters or more, letters, digits and -._~+/= alone; "
+                "make one: python -c 'import secrets; print(secrets.token_urlsafe())'",
+                field="token",
+            )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -13,6 +13,7 @@ from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web.access import Access
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
@@ -40,8 +41,10 @@ def create_app(settings: Settings) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     jobs = Jobs(settings, runs)
     jobs.dispatch()
+    access = Access(settings)
     app.extensions[EXTENSION] = Services(
         settings=settings,
+        access=access,
         store=store,
         registry=registry,
         runs=runs,
@@ -56,5 +59,6 @@ def create_app(settings: Settings) -> Flask:
     for room in (pages, api, runs_api, models_api, explore_api):
         app.register_blueprint(room.blueprint)
     errors.register(app)
+    app.before_request(access.check)
     security.register(app)
     return app

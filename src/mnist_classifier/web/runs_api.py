@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.errors import InvalidInput
-from mnist_classifier.records import RunEvent
+from mnist_classifier.records import Run, RunEvent
 from mnist_classifier.web import views
 from mnist_classifier.web.question import json_object
 from mnist_classifier.web.services import services
@@ -67,7 +67,7 @@ def get_run(run_id: int) -> Response:
     room.mark_interrupted()
     run = room.get(run_id)
     epochs = [event.data for event in room.events(run_id, kinds=("epoch",))]
-    return jsonify({**views.run(run), "config": run.config, "environment": run.environment, "epochs": epochs})
+    return jsonify({**views.run(run), "config": run.config, "environment": _environment(run), "epochs": epochs})
 
 
 @blueprint.post("/api/runs/<int:run_id>/cancel")
@@ -100,7 +100,7 @@ def download_json(run_id: int) -> Response:
     room = services().runs
     run = room.get(run_id)
     log = [views.event(event) for event in room.events(run_id)]
-    body = {**views.run(run), "config": run.config, "environment": run.environment, "events": log}
+    body = {**views.run(run), "config": run.config, "environment": _environment(run), "events": log}
     return _file(json.dumps(body, indent=1), "application/json", f"run-{run_id}.json")
 
 
@@ -125,6 +125,12 @@ def stream(run_id: int) -> Response:
     lines = services().streams.follow(run_id, after, is_gone)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(lines, mimetype="text/event-stream", headers=headers)
+
+
+def _environment(run: Run) -> dict[str, Any] | None:
+    """Libraries, machine and commit help those who look for holes: where a token is set, they are for its holders."""
+    trusted = services().access.is_trusted(request.headers.get("Authorization", ""))
+    return run.environment if trusted else None
 
 
 def _number(name: str, default: int, low: int, high: int) -> int:

@@ -11,6 +11,7 @@ import waitress
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import ModelMissing, PortTaken
 from mnist_classifier.web import create_app
+from mnist_classifier.web.access import check_openness
 from mnist_classifier.web.services import EXTENSION
 from mnist_classifier.web.serving import ServedModel
 
@@ -26,8 +27,9 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     """Serve until Ctrl-C.
 
     strict_port: fail when the port is taken, rather than take the next free
-    one.  Raises PortTaken.
+    one.  Raises PortTaken, OpenWithoutToken.
     """
+    check_openness(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
