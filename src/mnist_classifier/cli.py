@@ -1,4 +1,4 @@
-"""The command line: `mnist train | predict | evaluate | serve | export-web | models | runs | data`."""
+"""The command line: `mnist train | predict | evaluate | serve | export-web | models | openapi | runs | data`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mnist_classifier import __version__, dataset
 from mnist_classifier.cli_evaluate import evaluate
 from mnist_classifier.cli_export import export_web
 from mnist_classifier.cli_models import models
+from mnist_classifier.cli_openapi import openapi
 from mnist_classifier.cli_runs import runs
 from mnist_classifier.cli_train import train
 from mnist_classifier.config import Settings, TrainConfig
@@ -125,7 +126,7 @@ def _read_bytes(path: str) -> bytes:
         raise InvalidInput(f"cannot be opened: {error.strerror}") from error
 
 
-for command in (train, evaluate, export_web, models, runs):
+for command in (train, evaluate, export_web, models, openapi, runs):
     main.add_command(command)
 
 

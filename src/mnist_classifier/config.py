@@ -23,6 +23,8 @@ from mnist_classifier.errors import InvalidConfig
 from mnist_classifier.recipes import RECIPES, Value
 
 GLYPH_SIDE = 28
+# With an odd kernel the image keeps its size.
+ODD = (1, 3, 5, 7, 9)
 
 APP_NAME = "mnist-classifier"
 # Other tools that can follow a training.
@@ -44,10 +46,14 @@ def setting(
     high: float | None = None,
     unit: str = "",
     choices: tuple[str, ...] = (),
+    among: tuple[int, ...] = (),
     secret: bool = False,
 ) -> Any:
-    """Declare a field: default, help, inclusive bounds, unit, choices; the repr leaves out a secret one."""
-    metadata = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices}
+    """Declare a field: default, help, inclusive bounds, unit, choices.
+
+    among: the only numbers that are allowed within the bounds.  secret: the repr leaves it out.
+    """
+    metadata = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "among": among}
     return field(default=default, metadata=metadata, repr=not secret)
 
 
@@ -83,12 +89,17 @@ class TrainConfig:
         0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999
     )
     patch: int = setting(
-        1, "side of the squares of pixels that become channels before the first block", low=1, high=4, unit="px"
+        1,
+        "side of the squares of pixels that become channels before the first block",
+        low=1,
+        high=4,
+        unit="px",
+        among=tuple(side for side in range(1, 5) if GLYPH_SIDE % side == 0),
     )
     conv1_channels: int = setting(32, "channels of the first convolutional block", low=1, high=512)
     conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)
-    conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px")
-    conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px")
+    conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px", among=ODD)
+    conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px", among=ODD)
     conv1_layers: int = setting(1, "convolutions in the first block", low=1, high=4)
     conv2_layers: int = setting(1, "convolutions in the second block", low=1, high=4)
     hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
@@ -144,11 +155,6 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
             _check(spec, getattr(self, spec.name))
-        if GLYPH_SIDE % self.patch:
-            raise InvalidConfig(f"patch must divide {GLYPH_SIDE}: 1, 2 or 4", field="patch")
-        for name in ("conv1_kernel", "conv2_kernel"):
-            if getattr(self, name) % 2 == 0:
-                raise InvalidConfig(f"{name} must be odd, so that the image keeps its size", field=name)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -186,13 +192,15 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
 
 
 def _check(spec: dataclasses.Field[Any], value: Any) -> None:
-    low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
+    low, high, choices, among = (spec.metadata[name] for name in ("low", "high", "choices", "among"))
     if choices and value not in choices:
         raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r}", field=spec.name)
     if low is None:
         return
     if not math.isfinite(value) or not low <= value <= high:
         raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r}", field=spec.name)
+    if among and value not in among:
+        raise InvalidConfig(f"{spec.name} must be one of {', '.join(map(str, among))}, not {value!r}", field=spec.name)
 
 
 @dataclass(frozen=True)

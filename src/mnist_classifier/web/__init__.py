@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
+from werkzeug.routing import IntegerConverter, Map
 
 from mnist_classifier.comparison import TEST, Comparisons, load_split
 from mnist_classifier.config import Settings
@@ -12,12 +15,27 @@ from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web import api, documents, errors, explore_api, models_api, pages, runs_api, security
 from mnist_classifier.web.access import Access
+from mnist_classifier.web.parameters import LARGEST_ID
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
+
+
+def add_routes(app: Flask) -> None:
+    """Every route, without what it works with: enough to describe them."""
+    app.url_map.converters["int"] = RowNumber
+    for room in (pages, api, runs_api, models_api, explore_api, documents):
+        app.register_blueprint(room.blueprint)
+
+
+class RowNumber(IntegerConverter):
+    """A number in a path that every database takes; a larger one is not found."""
+
+    def __init__(self, map: Map, **options: Any) -> None:
+        super().__init__(map, **{"max": LARGEST_ID, **options})
 
 
 def create_app(settings: Settings) -> Flask:
@@ -56,8 +74,7 @@ def create_app(settings: Settings) -> Flask:
         comparisons=Comparisons(registry, load),
         explorer=Explorer(settings, registry),
     )
-    for room in (pages, api, runs_api, models_api, explore_api):
-        app.register_blueprint(room.blueprint)
+    add_routes(app)
     errors.register(app)
     app.before_request(access.check)
     security.register(app)

@@ -20,6 +20,8 @@ from mnist_classifier.errors import (
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Are asked with POST because they take an image, but change nothing: whoever may read may ask them.
 READING_ENDPOINTS = frozenset({"api.predict", "explore.explain", "explore.activations"})
+# Those of them that pages of other sites may ask too; the others take longer.
+OPEN_ENDPOINTS = frozenset({"api.predict"})
 # Hand out more than a reading: a whole network.
 CONFIDENTIAL_ENDPOINTS = frozenset({"models.export_model"})
 # They stand for every address of this computer, so they are no name of it.
@@ -30,6 +32,11 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 def changes_something(method: str, endpoint: str) -> bool:
     """Whether a request could leave anything different from what it was."""
     return method not in SAFE_METHODS and endpoint not in READING_ENDPOINTS
+
+
+def is_same_site(method: str, endpoint: str) -> bool:
+    """Whether a browser may send such a request from our own pages alone."""
+    return method not in SAFE_METHODS and endpoint not in OPEN_ENDPOINTS
 
 
 def is_guarded(method: str, endpoint: str) -> bool:
@@ -85,7 +92,7 @@ class Access:
         endpoint = request.endpoint
         if endpoint is None:
             return  # there is no such route
-        if changes_something(request.method, endpoint):
+        if is_same_site(request.method, endpoint):
             refuse_cross_site()
         if is_guarded(request.method, endpoint):
             self._check_host()

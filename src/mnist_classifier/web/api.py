@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
-from mnist_classifier.errors import InvalidInput, MnistError
+from mnist_classifier.errors import (
+    DataCorrupt,
+    DataMissing,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidInput,
+    MnistError,
+    ModelCorrupt,
+    ModelMissing,
+)
 from mnist_classifier.preprocess import prepare
-from mnist_classifier.web import views
-from mnist_classifier.web.question import Question, read_question
+from mnist_classifier.web import shapes, views
+from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.openapi.schema import Doc
+from mnist_classifier.web.parameters import Flag
+from mnist_classifier.web.question import MODE, THRESHOLD_PARAMETERS, VERSION, Question, read_question
 from mnist_classifier.web.services import chosen_model, services
 
 blueprint = Blueprint("api", __name__)
@@ -21,8 +33,26 @@ blueprint = Blueprint("api", __name__)
 Reply = tuple[Response, int]
 Bytes = npt.NDArray[np.uint8]
 
+GLYPH = Flag("glyph", "1: also show the 28x28 picture that the network saw")
+STEPS = Flag("steps", "1: also show the stages of the preprocessing")
+QUESTION = {
+    "application/json": shapes.Question,
+    "multipart/form-data": shapes.QuestionForm,
+    "image/*": None,
+    "application/octet-stream": None,
+}
+# What any route that takes an image may say of it, and of the model.
+IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt)
+ImageIndex = Annotated[int, Doc("number of a test image", low=0, high=9999)]
+
 
 @blueprint.post("/predict")
+@describe(
+    shapes.Reading | shapes.Number,
+    query=(MODE, VERSION, *THRESHOLD_PARAMETERS, GLYPH, STEPS),
+    body=QUESTION,
+    errors=IMAGE_ERRORS,
+)
 def predict() -> Response:
     """Read the digit in one image, or with mode `number` several.
 
@@ -40,11 +70,12 @@ def predict() -> Response:
 
 def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
     loaded = chosen_model(question.version)
-    prepared = prepare(pixels, keep_steps=_flag("steps"))
-    body = views.reading(loaded.recogniser.read_prepared(prepared, question.thresholds), loaded.version)
-    if _flag("glyph"):
+    prepared = prepare(pixels, keep_steps=STEPS.read())
+    reading = loaded.recogniser.read_prepared(prepared, question.thresholds)
+    body: dict[str, Any] = {**views.reading(reading, loaded.version)}
+    if GLYPH.read():
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
-    if _flag("steps"):
+    if STEPS.read():
         body["steps"] = [{"name": step.name, "image": to_data_url(encode_png(step.picture))} for step in prepared.steps]
     return body
 
@@ -54,10 +85,11 @@ def _read_number(question: Question, pixels: Bytes, scale: float) -> dict[str, A
     loaded = chosen_model(question.version)
     strokes = [stroke / scale for stroke in question.strokes]
     reading = loaded.recogniser.read_number(pixels, strokes, question.thresholds)
-    return views.number(reading.scaled(scale), loaded.version)
+    return {**views.number(reading.scaled(scale), loaded.version)}
 
 
 @blueprint.get("/model-status")
+@describe(shapes.State)
 def model_status() -> Response:
     """Which model answers, and how the training stands."""
     room = services()
@@ -84,13 +116,15 @@ def model_status() -> Response:
 
 
 @blueprint.get("/api/test-images/random")
+@describe(shapes.LabelledImage, errors=(DataMissing, DataCorrupt))
 def random_test_image() -> Response:
     """One of the 10,000 MNIST test images with its label."""
     return get_test_image(services().test_set.random_index())
 
 
 @blueprint.get("/api/test-images/<int:index>")
-def get_test_image(index: int) -> Response:
+@describe(shapes.LabelledImage, errors=(InvalidInput, DataMissing, DataCorrupt))
+def get_test_image(index: ImageIndex) -> Response:
     """A test image by its number, 0 to 9999."""
     test = services().test_set.images()
     if index >= len(test.labels):
@@ -100,12 +134,14 @@ def get_test_image(index: int) -> Response:
 
 
 @blueprint.get("/api/dataset")
+@describe(shapes.Dataset)
 def dataset_status() -> Response:
     """Whether the MNIST files are there."""
     return jsonify(services().test_set.status())
 
 
 @blueprint.post("/api/dataset")
+@describe(shapes.Dataset, status=202)
 def fetch_dataset() -> Reply:
     """Download the MNIST files in the background."""
     services().test_set.start_download()
@@ -113,10 +149,7 @@ def fetch_dataset() -> Reply:
 
 
 @blueprint.get("/healthz")
+@describe(shapes.Health)
 def healthz() -> Response:
     """The process answers."""
     return jsonify({"status": "ok"})
-
-
-def _flag(name: str) -> bool:
-    return request.args.get(name, "") in ("1", "true")

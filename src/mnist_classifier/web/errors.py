@@ -56,7 +56,12 @@ def register(app: Flask) -> None:
 
 def status_of(error: MnistError) -> int:
     """The HTTP status of an error of ours."""
-    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+    return status_of_kind(type(error))
+
+
+def status_of_kind(wanted: type[MnistError]) -> int:
+    """The HTTP status of a class of errors."""
+    return next(status for kind, status in STATUS.items() if issubclass(wanted, kind))
 
 
 def _body(code: str, message: str, field: str | None = None) -> Response:

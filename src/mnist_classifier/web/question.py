@@ -15,9 +15,18 @@ from mnist_classifier.decode import decode_base64
 from mnist_classifier.errors import InvalidImage, InvalidInput
 from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.strokes import Points, check_strokes
+from mnist_classifier.web.parameters import Choice, Fraction, Text
 
 MODES = ("digit", "number")
 THRESHOLDS = ("ambiguous_below", "not_a_digit_above")
+
+# What the query may say besides the body, as the routes describe it.
+THRESHOLD_PARAMETERS = (
+    Fraction("ambiguous_below", "confidence under which a reading is ambiguous; the model brings its own"),
+    Fraction("not_a_digit_above", "probability over which it is no digit; the model brings its own"),
+)
+VERSION = Text("version", "number of a model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
+MODE = Choice("mode", "one digit, or several", MODES[0], MODES)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from mnist_classifier.web.access import READING_ENDPOINTS
+from mnist_classifier.web.access import OPEN_ENDPOINTS
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -17,7 +17,7 @@ HEADERS = {
     # The camera of a phone is reached through a file chooser, which needs no permission.
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# Other sites may ask for readings, and for nothing else.
+# Pages of other sites may ask for readings, and show nothing else of ours.
 RESOURCE_POLICY = "Cross-Origin-Resource-Policy"
 
 
@@ -30,6 +30,6 @@ def add_headers(response: Response) -> Response:
     """Set the headers that tell browsers to be strict."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    policy = "cross-origin" if request.endpoint in READING_ENDPOINTS else "same-origin"
+    policy = "cross-origin" if request.endpoint in OPEN_ENDPOINTS else "same-origin"
     response.headers.setdefault(RESOURCE_POLICY, policy)
     return response
