@@ -9,7 +9,6 @@ and nowhere else.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -181,6 +180,7 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
     """Turn a JSON value into the field's type where nothing is lost; say so where it would be."""
     wanted = type(spec.default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        _check(spec, value)  # a number of 400 digits has no float
         return float(value)
     if wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
@@ -197,7 +197,7 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
         raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r}", field=spec.name)
     if low is None:
         return
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:  # which NaN does not
         raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r}", field=spec.name)
     if among and value not in among:
         raise InvalidConfig(f"{spec.name} must be one of {', '.join(map(str, among))}, not {value!r}", field=spec.name)

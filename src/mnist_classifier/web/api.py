@@ -25,7 +25,7 @@ from mnist_classifier.web import shapes, views
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.openapi.schema import Doc
 from mnist_classifier.web.parameters import Flag
-from mnist_classifier.web.question import MODE, THRESHOLD_PARAMETERS, VERSION, Question, read_question
+from mnist_classifier.web.question import MODE, THRESHOLDS, VERSION, Question, read_question
 from mnist_classifier.web.services import chosen_model, services
 
 blueprint = Blueprint("api", __name__)
@@ -49,7 +49,7 @@ ImageIndex = Annotated[int, Doc("number of a test image", low=0, high=9999)]
 @blueprint.post("/predict")
 @describe(
     shapes.Reading | shapes.Number,
-    query=(MODE, VERSION, *THRESHOLD_PARAMETERS, GLYPH, STEPS),
+    query=(MODE, VERSION, *THRESHOLDS, GLYPH, STEPS),
     body=QUESTION,
     errors=IMAGE_ERRORS,
 )
@@ -62,20 +62,23 @@ def predict() -> Response:
     started = time.perf_counter()
     question = read_question()
     pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
-    answer = _read_number if question.mode == "number" else _read_digit
-    body = answer(question, pixels, scale)
+    with_glyph, with_steps = GLYPH.read(), STEPS.read()
+    if question.mode == "number":
+        body = _read_number(question, pixels, scale)
+    else:
+        body = _read_digit(question, pixels, with_glyph=with_glyph, with_steps=with_steps)
     body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return jsonify(body)
 
 
-def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
+def _read_digit(question: Question, pixels: Bytes, *, with_glyph: bool, with_steps: bool) -> dict[str, Any]:
     loaded = chosen_model(question.version)
-    prepared = prepare(pixels, keep_steps=STEPS.read())
+    prepared = prepare(pixels, keep_steps=with_steps)
     reading = loaded.recogniser.read_prepared(prepared, question.thresholds)
     body: dict[str, Any] = {**views.reading(reading, loaded.version)}
-    if GLYPH.read():
+    if with_glyph:
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
-    if STEPS.read():
+    if with_steps:
         body["steps"] = [{"name": step.name, "image": to_data_url(encode_png(step.picture))} for step in prepared.steps]
     return body
 

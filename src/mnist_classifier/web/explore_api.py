@@ -29,7 +29,7 @@ from mnist_classifier.web import explore_views, shapes
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.openapi.schema import Doc
 from mnist_classifier.web.parameters import Choice, Whole
-from mnist_classifier.web.question import THRESHOLD_PARAMETERS, VERSION, Question, read_question
+from mnist_classifier.web.question import THRESHOLDS, VERSION, Question, read_question
 from mnist_classifier.web.services import chosen_version, services
 
 blueprint = Blueprint("explore", __name__)
@@ -117,7 +117,7 @@ def image(split: SplitName, index: ImageIndex) -> Response:
 
 
 @blueprint.post("/api/explore/explain")
-@describe(shapes.Explanation, query=(VERSION, *THRESHOLD_PARAMETERS, DIGIT), body=QUESTION, errors=IMAGE_ERRORS)
+@describe(shapes.Explanation, query=(VERSION, *THRESHOLDS, DIGIT), body=QUESTION, errors=IMAGE_ERRORS)
 def explain() -> Response:
     """The same for any image, sent as to /predict."""
     started = time.perf_counter()
@@ -127,7 +127,7 @@ def explain() -> Response:
 
 
 @blueprint.post("/api/explore/activations")
-@describe(shapes.Activations, query=(VERSION, *THRESHOLD_PARAMETERS), body=QUESTION, errors=IMAGE_ERRORS)
+@describe(shapes.Activations, query=(VERSION, *THRESHOLDS), body=QUESTION, errors=IMAGE_ERRORS)
 def activations() -> Response:
     """What each convolutional block makes of an image, sent as to /predict."""
     started = time.perf_counter()

@@ -23,7 +23,7 @@ from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.web import model_views, shapes
 from mnist_classifier.web.openapi.operation import describe
-from mnist_classifier.web.parameters import Choice, Whole
+from mnist_classifier.web.parameters import LARGEST_ID, Choice, Whole
 from mnist_classifier.web.question import json_object
 from mnist_classifier.web.services import services
 
@@ -106,7 +106,8 @@ def roll_back() -> Response:
     """Put back what was in production before the last move."""
     body, registry = json_object(), services().registry
     instead_of = body.get("from")
-    if instead_of is not None and (not isinstance(instead_of, int) or isinstance(instead_of, bool)):
+    is_number = isinstance(instead_of, int) and not isinstance(instead_of, bool)
+    if instead_of is not None and not (is_number and 0 <= instead_of <= LARGEST_ID):
         raise InvalidInput("from must be the number of the version that is in production", field="from")
     reason = _texts(body, "reason").get("reason", "")
     version = gate.rollback(registry, actor=ACTOR, reason=reason, instead_of=instead_of)
@@ -204,6 +205,7 @@ def _entry(version: ModelVersion) -> shapes.ModelEntry:
 def _texts(body: dict[str, Any], *names: str) -> dict[str, str]:
     found = {name: body[name] for name in names if body.get(name) is not None}
     for name, value in found.items():
-        if not isinstance(value, str):
+        # PostgreSQL stores no NUL.
+        if not isinstance(value, str) or "\0" in value:
             raise InvalidInput(f"{name} must be text", field=name)
     return found

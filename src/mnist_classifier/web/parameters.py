@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,8 +15,8 @@ from mnist_classifier.errors import InvalidInput
 Default = TypeVar("Default")
 
 YES_OR_NO = {"1": True, "true": True, "0": False, "false": False}
-# The largest number of a row that every database takes.
-LARGEST_ID = 2**31 - 1
+# Every database takes a number of nine digits.
+LARGEST_ID = 999_999_999
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Text:
-    """Any words, or those of a pattern, which whoever takes them checks."""
+    """Any words, or those of a pattern."""
 
     name: str
     help: str
@@ -101,8 +103,13 @@ class Text:
     pattern: str | None = None
 
     def read(self) -> str:
-        """What this request says."""
-        return request.args.get(self.name, self.default)
+        """What this request says.  Raises InvalidInput."""
+        text = request.args.get(self.name)
+        if text is None:
+            return self.default
+        if self.pattern is not None and re.search(self.pattern, text) is None:
+            raise InvalidInput(f"{self.name} must be {self.help}, not {text[:40]!r}", field=self.name)
+        return text
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -113,10 +120,30 @@ class Text:
 
 @dataclass(frozen=True)
 class Fraction:
-    """A number from 0 to 1, which whoever takes it checks."""
+    """A number from 0 to 1, or nothing."""
 
     name: str
     help: str
+
+    def read(self) -> float | None:
+        """What this request says.  Raises InvalidInput."""
+        text = request.args.get(self.name)
+        if text is None:
+            return None
+        try:
+            return self.check(json.loads(text))
+        except (ValueError, RecursionError):
+            raise self._refusal() from None
+
+    def check(self, value: Any) -> float:
+        """The same for a value from elsewhere, such as the body.  Raises InvalidInput."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= 1:  # which NaN does not
+            raise self._refusal()
+        return float(value)
+
+    def _refusal(self) -> InvalidInput:
+        return InvalidInput(f"{self.name} must be a number from 0 to 1", field=self.name)
 
     @property
     def schema(self) -> dict[str, Any]:

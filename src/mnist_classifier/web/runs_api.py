@@ -34,7 +34,7 @@ Reply = tuple[Response, int]
 # Largest page of a list, and of a run's events.
 MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
 
-SEARCH = Text("search", "words; each must be in number, recipe, status or message")
+SEARCH = Text("search", "words; each must be in number, recipe, status or message", pattern=r"^[^\0]*\Z")
 LIMIT = Whole("limit", "trainings on a page", 50, 1, MAX_RUNS_A_PAGE)
 BEFORE = Whole("before", "only trainings of lower numbers; 0: all", 0, 0, LARGEST_ID)
 AFTER = Whole("after", "only what follows the event of this number", 0, 0, LARGEST_ID)
@@ -142,6 +142,7 @@ def download_csv(run_id: shapes.RunNumber) -> Response:
 
 @blueprint.get("/api/runs/<int:run_id>/stream")
 @describe(
+    shapes.SentEvent,
     media="text/event-stream",
     query=(AFTER,),
     headers={"Last-Event-ID": "the last event that arrived, as browsers send it; goes before `after`"},

@@ -146,7 +146,7 @@ class Question(DigitQuestion, total=False):
 
     mode: Mode
     strokes: Annotated[
-        list[Annotated[list[Point], Doc(least=1)]],
+        list[Annotated[list[Point], Doc(least=1)]] | None,
         Doc("pen strokes in pixels of the image, in the order in which they were written; they help in a number"),
     ]
 
@@ -313,6 +313,14 @@ class RunEvent(TypedDict):
     kind: Annotated[str, Doc(choices=("status", "step", "epoch", "evaluation", "batch", "message"))]
     at: Time
     data: dict[str, Any]
+
+
+class SentEvent(TypedDict, total=False):
+    """One server-sent event of a training's stream."""
+
+    id: Annotated[str, Doc("where to go on from: Last-Event-ID")]
+    event: Annotated[str, Doc("kind of the event; `end` is the last, `trouble` breaks the stream off")]
+    data: Annotated[str, Doc("a RunEvent as JSON; of `end` a Run; of `trouble` a message")]
 
 
 class RunLog(TypedDict):

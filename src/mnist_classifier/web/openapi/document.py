@@ -155,6 +155,8 @@ def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[
 
     for kind in itertools.chain(operation.errors, _common_errors(operation, rule, method)):
         add(errors.status_of_kind(kind), _words(kind), kind.code)
+    if "<" in rule.rule:
+        add(404, "the path names nothing", errors.HTTP_CODES[404])
     if operation.body:
         add(413, "over MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
     add(500, "something nobody thought of; the server's log has it", "internal_error")
