@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test bench bench-training check format clean
+.PHONY: help run train test contract bench bench-training check format clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -36,6 +36,9 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 		echo "The JavaScript tests were not run: they need node (18 or newer)."; \
 		[ "$$CI" != true ]; \
 	fi
+
+contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tests do
+	$(BIN)/python -m pytest tests/web/test_contract.py --contract-examples 300 -s $(ARGS)
 
 bench: $(DEVELOPMENT) ## run every measurement in bench/
 	@set -e; for script in $(filter-out bench/measuring.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done

@@ -23,6 +23,11 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the API is tried by schemathesis."""
+    parser.addoption("--contract-examples", type=int, default=12, help="random requests to each operation of the API")
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An installation of its own, with empty folders; it and its child processes see no MNIST files."""

@@ -1,4 +1,4 @@
-"""The command line: `mnist train | predict | evaluate | serve | export-web | models | runs | data`."""
+"""The command line: `mnist train | predict | evaluate | serve | export-web | models | openapi | runs | data`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "cli_serve:serve",
     "export-web": "cli_export:export_web",
     "models": "cli_models:models",
+    "openapi": "cli_openapi:openapi",
     "runs": "cli_runs:runs",
 }
 

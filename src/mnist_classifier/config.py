@@ -9,8 +9,9 @@ and nowhere else.
 from __future__ import annotations
 
 import dataclasses
-import math
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from mnist_classifier.errors import InvalidConfig
 from mnist_classifier.recipes import RECIPES, Value
 
 GLYPH_SIDE = 28
+# With an odd kernel the image keeps its size.
+ODD = (1, 3, 5, 7, 9)
 
 APP_NAME = "mnist-classifier"
 # Other tools that can follow a training.
@@ -30,6 +33,11 @@ LOG_FORMATS = ("console", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 PACKAGE_DIR = Path(__file__).resolve().parent
 PRETRAINED_DIR = PACKAGE_DIR / "pretrained"
+
+# 16 random letters and digits are 95 bits: nobody guesses them.
+SHORTEST_TOKEN = 16
+# Source: RFC 6750, section 2.1 (b64token).
+_TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{SHORTEST_TOKEN},}}")
 
 
 def setting(
@@ -40,10 +48,15 @@ def setting(
     high: float | None = None,
     unit: str = "",
     choices: tuple[str, ...] = (),
+    among: tuple[int, ...] = (),
+    secret: bool = False,
 ) -> Any:
-    """Declare a field: default, help, inclusive bounds, unit, choices."""
-    metadata = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices}
-    return field(default=default, metadata=metadata)
+    """Declare a field: default, help, inclusive bounds, unit, choices.
+
+    among: the only numbers that are allowed within the bounds.  secret: the repr leaves it out.
+    """
+    metadata = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices, "among": among}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -78,12 +91,17 @@ class TrainConfig:
         0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999
     )
     patch: int = setting(
-        1, "side of the squares of pixels that become channels before the first block", low=1, high=4, unit="px"
+        1,
+        "side of the squares of pixels that become channels before the first block",
+        low=1,
+        high=4,
+        unit="px",
+        among=tuple(side for side in range(1, 5) if GLYPH_SIDE % side == 0),
     )
     conv1_channels: int = setting(32, "channels of the first convolutional block", low=1, high=512)
     conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)
-    conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px")
-    conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px")
+    conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px", among=ODD)
+    conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px", among=ODD)
     conv1_layers: int = setting(1, "convolutions in the first block", low=1, high=4)
     conv2_layers: int = setting(1, "convolutions in the second block", low=1, high=4)
     hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
@@ -139,11 +157,6 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
             _check(spec, getattr(self, spec.name))
-        if GLYPH_SIDE % self.patch:
-            raise InvalidConfig(f"patch must divide {GLYPH_SIDE}: 1, 2 or 4", field="patch")
-        for name in ("conv1_kernel", "conv2_kernel"):
-            if getattr(self, name) % 2 == 0:
-                raise InvalidConfig(f"{name} must be odd, so that the image keeps its size", field=name)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -170,6 +183,7 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
     """Turn a JSON value into the field's type where nothing is lost; say so where it would be."""
     wanted = type(spec.default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        _check(spec, value)  # a number of 400 digits has no float
         return float(value)
     if wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
@@ -181,13 +195,15 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
 
 
 def _check(spec: dataclasses.Field[Any], value: Any) -> None:
-    low, high, choices = spec.metadata["low"], spec.metadata["high"], spec.metadata["choices"]
+    low, high, choices, among = (spec.metadata[name] for name in ("low", "high", "choices", "among"))
     if choices and value not in choices:
         raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r}", field=spec.name)
     if low is None:
         return
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:  # which NaN does not
         raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r}", field=spec.name)
+    if among and value not in among:
+        raise InvalidConfig(f"{spec.name} must be one of {', '.join(map(str, among))}, not {value!r}", field=spec.name)
 
 
 @dataclass(frozen=True)
@@ -216,11 +232,20 @@ class Settings:
     log_level: str = setting("info", "the least important lines that are written", choices=LOG_LEVELS)
     access_log: str = setting("off", "a line in the log for every request", choices=("off", "on"))
     log_to: str = setting("", "another tool that follows trainings", choices=("", *TRACKERS))
+    token: str = setting("", "what a request must bring to change anything; empty: nothing is asked", secret=True)
+    insecure: int = setting(0, "1: listen for other computers without a token", low=0, high=1)
+    allowed_hosts: str = setting("", "further names of this server, separated by commas, under which it may be changed")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
             if spec.metadata:
                 _check(spec, getattr(self, spec.name))
+        if self.token and not _TOKEN.fullmatch(self.token):
+            raise InvalidConfig(
+                f"the token must have {SHORTEST_TOKEN} characters or more, letters, digits and -._~+/= alone; "
+                "make one: python -c 'import secrets; print(secrets.token_urlsafe())'",
+                field="token",
+            )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -272,6 +297,14 @@ class Settings:
     def download_to(self) -> Path:
         """Where downloaded data goes: --data-dir, else the user's cache, shared by every checkout."""
         return self.data_dir or _cache_dir()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this computer reach a server that listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _cache_dir() -> Path:

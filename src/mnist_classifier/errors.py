@@ -6,7 +6,11 @@
     │   ├── ImageTooLarge       too many bytes or pixels
     │   ├── InvalidConfig       a setting is unknown or out of its range
     │   ├── InvalidArchive      not the archive of a model version, or an unsafe one
-    │   └── CrossSiteRequest    a page of another site tried to change something
+    │   └── NotAllowed          a request that this sender may not make
+    │       ├── CrossSiteRequest    a page of another site tried to change something
+    │       ├── HostNotAllowed      the server was addressed by a name that is not its own
+    │       ├── TokenMissing        a token is needed and none was sent
+    │       └── TokenWrong          a token was sent, and it is another
     ├── DataError
     │   ├── DataMissing         no MNIST files, or pen sets, where they are looked for
     │   ├── DataCorrupt         a file is truncated, altered or of another kind
@@ -31,6 +35,7 @@
     ├── DatabaseBusy            another process holds the database
     ├── NotReady                the server cannot answer questions at this moment
     ├── TooManyStreams          all places for live streams are taken
+    ├── OpenWithoutToken        others could reach the server, and no token is set
     ├── PortTaken               another program listens on that port
     ├── FolderTaken             a folder to write to holds other things
     └── StorageFull             no room left on the disk
@@ -83,10 +88,34 @@ class InvalidArchive(InvalidInput):
     code = "invalid_archive"
 
 
-class CrossSiteRequest(InvalidInput):
+class NotAllowed(InvalidInput):
+    """A request that this sender may not make."""
+
+    code = "not_allowed"
+
+
+class CrossSiteRequest(NotAllowed):
     """A page of another site tried to change something here."""
 
     code = "cross_site_request"
+
+
+class HostNotAllowed(NotAllowed):
+    """The server was addressed by a name that is not its own, as DNS rebinding does."""
+
+    code = "host_not_allowed"
+
+
+class TokenMissing(NotAllowed):
+    """A token is needed and none was sent."""
+
+    code = "token_missing"
+
+
+class TokenWrong(NotAllowed):
+    """A token was sent, and it is another."""
+
+    code = "token_wrong"
 
 
 class DataError(MnistError):
@@ -257,6 +286,12 @@ class TooManyStreams(MnistError):
     """All places for live streams of events are taken; asking now and then still works."""
 
     code = "too_many_streams"
+
+
+class OpenWithoutToken(MnistError):
+    """Other computers could reach the server, and no token is set."""
+
+    code = "open_without_token"
 
 
 class PortTaken(MnistError):

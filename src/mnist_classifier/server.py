@@ -21,8 +21,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.mp import MPServer
 
 from mnist_classifier import logs
-from mnist_classifier.config import Settings
-from mnist_classifier.errors import MnistError, ModelMissing, PortTaken
+from mnist_classifier.config import Settings, is_loopback
+from mnist_classifier.errors import MnistError, ModelMissing, OpenWithoutToken, PortTaken
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,8 +46,9 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in flight are answered first.
 
     strict_port: fail when the port is taken, rather than take the next free
-    one.  Raises PortTaken.
+    one.  Raises PortTaken, OpenWithoutToken.
     """
+    check_openness(settings)
     logs.configure(settings)
     port = free_port(settings.host, settings.port, strict=strict_port)
     processes = multiprocessing.get_context("spawn")
@@ -157,6 +158,18 @@ def _mention_training(settings: Settings) -> None:
         active = Runs(store).active()
         if active is not None:
             print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
+
+
+def check_openness(settings: Settings) -> None:
+    """Raise OpenWithoutToken where anybody on the network could change something."""
+    if is_loopback(settings.host) or settings.token or settings.insecure:
+        return
+    raise OpenWithoutToken(
+        f"other computers reach {settings.host or 'every address'}, and without a token any of them could start "
+        "trainings and delete models. Set one (MNIST_TOKEN=... or --token ...; "
+        "python -c 'import secrets; print(secrets.token_urlsafe())' makes one), listen on 127.0.0.1 behind a proxy "
+        "with a login, or say --insecure (MNIST_INSECURE=1) if the network is your own"
+    )
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from mnist_classifier.config import Settings
 from mnist_classifier.web import create_app
 from mnist_classifier.web.services import EXTENSION, Services
+from tests.web.conformance import ConformingClient
 
 
 @pytest.fixture
@@ -16,6 +17,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The application of an empty installation: the model in the box answers."""
     app = create_app(settings)
     app.testing = False  # errors must be answered, not raised
+    app.test_client_class = ConformingClient
     yield app
     app.extensions[EXTENSION].close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Flask
+from werkzeug.routing import IntegerConverter
 
 from mnist_classifier.comparison import TEST, Comparisons, load_split
 from mnist_classifier.config import Settings
@@ -17,6 +18,7 @@ from mnist_classifier.store import Store
 from mnist_classifier.web import (
     api,
     batch_api,
+    documents,
     errors,
     explore_api,
     health,
@@ -26,13 +28,29 @@ from mnist_classifier.web import (
     runs_api,
     security,
 )
+from mnist_classifier.web.access import Access
 from mnist_classifier.web.express import Express
 from mnist_classifier.web.observing import Observer
+from mnist_classifier.web.parameters import LARGEST_ID
 from mnist_classifier.web.request_log import RequestLog
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
+
+
+def add_routes(app: Flask) -> None:
+    """Every route, without what it works with: enough to describe them."""
+    app.url_map.converters["int"] = RowNumber
+    for room in (pages, api, batch_api, inference_api, health, runs_api, models_api, explore_api, documents):
+        app.register_blueprint(room.blueprint)
+
+
+class RowNumber(IntegerConverter):
+    """A number in a path that every database takes; a longer one is not found."""
+
+    # A bound (`max`) would do, but makes werkzeug answer 405 where another method has the same path.
+    regex = rf"\d{{1,{len(str(LARGEST_ID))}}}"
 
 
 def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
@@ -57,8 +75,10 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     app.json.sort_keys = False  # type: ignore[attr-defined]
     jobs = Jobs(settings, runs)
     jobs.dispatch()
+    access = Access(settings)
     app.extensions[EXTENSION] = Services(
         settings=settings,
+        access=access,
         store=store,
         registry=registry,
         runs=runs,
@@ -71,10 +91,10 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         explorer=Explorer(settings, registry),
         observer=Observer(),
     )
-    for room in (pages, api, batch_api, inference_api, health, runs_api, models_api, explore_api):
-        app.register_blueprint(room.blueprint)
+    add_routes(app)
     errors.register(app)
     health.register(app)
+    app.before_request(access.check)
     security.register(app)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
     # Outermost, so that a request has its id whoever answers it.

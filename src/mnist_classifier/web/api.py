@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
-from mnist_classifier.errors import InvalidInput, MnistError
+from mnist_classifier.errors import (
+    DataCorrupt,
+    DataMissing,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidInput,
+    MnistError,
+    ModelCorrupt,
+    ModelMissing,
+)
 from mnist_classifier.preprocess import Prepared, mean_ink, prepare, prepared_glyph
-from mnist_classifier.web import views
-from mnist_classifier.web.glyphs import raw_glyph
-from mnist_classifier.web.question import Question, read_question
+from mnist_classifier.web import shapes, views
+from mnist_classifier.web.glyphs import RAW_GLYPH, raw_glyph
+from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.openapi.schema import Doc
+from mnist_classifier.web.parameters import Flag
+from mnist_classifier.web.question import MODE, THRESHOLDS, VERSION, Question, read_question
 from mnist_classifier.web.services import chosen_model, services
 
 blueprint = Blueprint("api", __name__)
@@ -22,8 +34,27 @@ blueprint = Blueprint("api", __name__)
 Reply = tuple[Response, int]
 Bytes = npt.NDArray[np.uint8]
 
+GLYPH = Flag("glyph", "1: also show the 28x28 picture that the network saw")
+STEPS = Flag("steps", "1: also show the stages of the preprocessing")
+QUESTION = {
+    "application/json": shapes.Question,
+    "multipart/form-data": shapes.QuestionForm,
+    "image/*": None,
+    "application/octet-stream": None,
+    RAW_GLYPH: None,
+}
+# What any route that takes an image may say of it, and of the model.
+IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt)
+ImageIndex = Annotated[int, Doc("number of a test image", low=0, high=9999)]
+
 
 @blueprint.post("/predict")
+@describe(
+    shapes.Reading | shapes.Number,
+    query=(MODE, VERSION, *THRESHOLDS, GLYPH, STEPS),
+    body=QUESTION,
+    errors=IMAGE_ERRORS,
+)
 def predict() -> Response:
     """Read the digit in one image, or with mode `number` several.
 
@@ -32,36 +63,37 @@ def predict() -> Response:
     """
     started = time.perf_counter()
     question = read_question()
+    with_glyph, with_steps = GLYPH.read(), STEPS.read()
     if question.is_glyph:
-        body = _read_glyph(question)
+        prepared = _prepared_glyph(question)
+        body = _answer_digit(question, prepared, with_glyph=with_glyph, with_steps=with_steps)
     else:
         pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
-        answer = _read_number if question.mode == "number" else _read_digit
-        body = answer(question, pixels, scale)
+        if question.mode == "number":
+            body = _read_number(question, pixels, scale)
+        else:
+            prepared = prepare(pixels, keep_steps=with_steps)
+            body = _answer_digit(question, prepared, with_glyph=with_glyph, with_steps=with_steps)
     body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return jsonify(body)
 
 
-def _read_glyph(question: Question) -> dict[str, Any]:
+def _prepared_glyph(question: Question) -> Prepared:
     """A glyph as it is: nothing to decode, nothing to prepare."""
     if question.mode != "digit":
         raise InvalidInput("a glyph is one digit; send a picture to read a number", field="mode")
-    return _answer_digit(question, prepared_glyph(raw_glyph(question.image)))
+    return prepared_glyph(raw_glyph(question.image))
 
 
-def _read_digit(question: Question, pixels: Bytes, scale: float) -> dict[str, Any]:
-    return _answer_digit(question, prepare(pixels, keep_steps=_flag("steps")))
-
-
-def _answer_digit(question: Question, prepared: Prepared) -> dict[str, Any]:
+def _answer_digit(question: Question, prepared: Prepared, *, with_glyph: bool, with_steps: bool) -> dict[str, Any]:
     loaded = chosen_model(question.version)
     reading = loaded.recogniser.read_prepared(prepared, question.thresholds)
     ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
     services().observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
-    body = views.reading(reading, loaded.version)
-    if _flag("glyph"):
+    body: dict[str, Any] = {**views.reading(reading, loaded.version)}
+    if with_glyph:
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
-    if _flag("steps"):
+    if with_steps:
         body["steps"] = [{"name": step.name, "image": to_data_url(encode_png(step.picture))} for step in prepared.steps]
     return body
 
@@ -74,10 +106,11 @@ def _read_number(question: Question, pixels: Bytes, scale: float) -> dict[str, A
     for digit in reading.digits:
         found = digit.reading
         services().observer.observe_reading(found.verdict, found.confidence, None, loaded.version.version)
-    return views.number(reading.scaled(scale), loaded.version)
+    return {**views.number(reading.scaled(scale), loaded.version)}
 
 
 @blueprint.get("/model-status")
+@describe(shapes.State)
 def model_status() -> Response:
     """Which model answers, and how the training stands."""
     room = services()
@@ -104,13 +137,15 @@ def model_status() -> Response:
 
 
 @blueprint.get("/api/test-images/random")
+@describe(shapes.LabelledImage, errors=(DataMissing, DataCorrupt))
 def random_test_image() -> Response:
     """One of the 10,000 MNIST test images with its label."""
     return get_test_image(services().test_set.random_index())
 
 
 @blueprint.get("/api/test-images/<int:index>")
-def get_test_image(index: int) -> Response:
+@describe(shapes.LabelledImage, errors=(InvalidInput, DataMissing, DataCorrupt))
+def get_test_image(index: ImageIndex) -> Response:
     """A test image by its number, 0 to 9999."""
     test = services().test_set.images()
     if index >= len(test.labels):
@@ -120,12 +155,14 @@ def get_test_image(index: int) -> Response:
 
 
 @blueprint.get("/api/dataset")
+@describe(shapes.Dataset)
 def dataset_status() -> Response:
     """Whether the MNIST files are there."""
     return jsonify(services().test_set.status())
 
 
 @blueprint.post("/api/dataset")
+@describe(shapes.Dataset, status=202)
 def fetch_dataset() -> Reply:
     """Download the MNIST files in the background."""
     services().test_set.start_download()
@@ -133,10 +170,7 @@ def fetch_dataset() -> Reply:
 
 
 @blueprint.get("/healthz")
+@describe(shapes.Health)
 def healthz() -> Response:
     """The process answers."""
     return jsonify({"status": "ok"})
-
-
-def _flag(name: str) -> bool:
-    return request.args.get(name, "") in ("1", "true")

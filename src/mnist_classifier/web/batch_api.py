@@ -13,11 +13,13 @@ from flask import Blueprint, Response, jsonify, request
 from mnist_classifier.batches import Batch, read_glyphs
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.decode import decode_base64, decode_with_scale
-from mnist_classifier.errors import ImageTooLarge, InvalidInput
+from mnist_classifier.errors import ImageTooLarge, InvalidImage, InvalidInput, ModelCorrupt, ModelMissing
 from mnist_classifier.preprocess import prepare
-from mnist_classifier.web import views
+from mnist_classifier.web import shapes, views
 from mnist_classifier.web.glyphs import Glyphs, from_lists, is_file, read_file, to_npy
-from mnist_classifier.web.question import json_object, read_options
+from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.parameters import Flag
+from mnist_classifier.web.question import THRESHOLDS, VERSION, json_object, read_options
 from mnist_classifier.web.services import chosen_model, services
 from mnist_classifier.web.serving import Loaded
 
@@ -32,19 +34,35 @@ NOTHING_SENT = (
 )
 
 
+PROBABILITIES = Flag("probabilities", "1: also give the ten probabilities of each")
+BODY = {
+    "application/json": shapes.Glyphs,
+    "multipart/form-data": shapes.GlyphFile,
+    NPY: None,
+    "application/octet-stream": None,
+}
+
+
 @blueprint.post("/api/predict/batch")
+@describe(
+    shapes.Batch,
+    also=(NPY,),
+    query=(VERSION, *THRESHOLDS, PROBABILITIES),
+    body=BODY,
+    errors=(InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt),
+)
 def predict_batch() -> Response:
     """Read many glyphs, or pictures; `?probabilities=1` gives those too.
 
     Whoever accepts application/x-npy gets an array instead of JSON.
     """
     started = time.perf_counter()
+    with_probabilities = PROBABILITIES.read()
     glyphs, fields = _read_body()
     thresholds, version = read_options(fields)
     loaded = chosen_model(version)
     batch = read_glyphs(loaded.recogniser, glyphs, thresholds)
     services().observer.observe_batch(batch, loaded.version.version)
-    with_probabilities = request.args.get("probabilities", "") in ("1", "true")
     if request.accept_mimetypes.best_match(["application/json", NPY]) == NPY:
         return _as_npy(batch, loaded, with_probabilities)
     body = views.batch(batch, loaded.version, with_probabilities=with_probabilities)

@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 # The first class that fits decides; subclasses stand before their parents.
 STATUS: dict[type[MnistError], int] = {
     errors.ImageTooLarge: 413,
-    errors.CrossSiteRequest: 403,
+    errors.TokenMissing: 401,
+    errors.TokenWrong: 401,
+    errors.NotAllowed: 403,
     errors.InvalidInput: 400,
     errors.DataMissing: 404,
     errors.DownloadFailed: 502,
@@ -40,6 +42,9 @@ STATUS: dict[type[MnistError], int] = {
     errors.MnistError: 500,
 }
 
+# Without it a 401 does not say what is wanted (RFC 9110, section 15.5.2).
+TOKEN_WANTED = ("WWW-Authenticate", 'Bearer realm="mnist-classifier"')
+
 HTTP_CODES = {400: "invalid_input", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 
@@ -52,20 +57,30 @@ def register(app: Flask) -> None:
 
 def status_of(error: MnistError) -> int:
     """The HTTP status of an error of ours."""
-    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+    return status_of_kind(type(error))
+
+
+def status_of_kind(wanted: type[MnistError]) -> int:
+    """The HTTP status of a class of errors."""
+    return next(status for kind, status in STATUS.items() if issubclass(wanted, kind))
+
+
+def speaks_inference_protocol(path: str) -> bool:
+    """Whether a path is of the Open Inference Protocol, whose errors have a shape of their own."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
 def _body(code: str, message: str, field: str | None = None) -> Response:
-    if request.path == "/v2" or request.path.startswith("/v2/"):  # the Open Inference Protocol has a shape of its own
+    if speaks_inference_protocol(request.path):
         return jsonify({"error": message})
     return jsonify({"error": {"code": code, "message": message, "field": field}})
 
 
-def _known(error: MnistError) -> tuple[Response, int]:
+def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
     status = status_of(error)
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
-    return _body(error.code, error.message, error.field), status
+    return _body(error.code, error.message, error.field), status, [TOKEN_WANTED] if status == 401 else []
 
 
 def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:

@@ -3,30 +3,62 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from mnist_classifier.decode import decode_image
-from mnist_classifier.errors import InvalidInput
+from mnist_classifier.errors import (
+    DataCorrupt,
+    DataMissing,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidInput,
+    ModelCorrupt,
+    ModelMissing,
+)
 from mnist_classifier.explore import SPLITS, TEST, Show
 from mnist_classifier.preprocess import prepare
 from mnist_classifier.recogniser import AS_FITTED
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION
-from mnist_classifier.web import explore_views
-from mnist_classifier.web.question import Question, read_question
+from mnist_classifier.web import explore_views, shapes
+from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.openapi.schema import Doc
+from mnist_classifier.web.parameters import Choice, Whole
+from mnist_classifier.web.question import THRESHOLDS, VERSION, Question, read_question
 from mnist_classifier.web.services import chosen_version, services
 
 blueprint = Blueprint("explore", __name__)
 
 DEFAULT_LIMIT, MOST_IMAGES = 24, 100
 
+SPLIT = Choice("split", "images of which split", TEST, SPLITS)
+SHOW = Choice("show", "which images, and in what order", Show.ERRORS.value, tuple(each.value for each in Show))
+LABEL = Whole("label", "only images of this label", None, 0, 9)
+PREDICTION = Whole("prediction", "only images with this most likely digit", None, 0, 9)
+DIGIT = Whole("digit", "explain what speaks for this digit, not for the most likely", None, 0, 9)
+OFFSET = Whole("offset", "images to leave out", 0, 0, 10**6)
+LIMIT = Whole("limit", "images at most", DEFAULT_LIMIT, 1, MOST_IMAGES)
+
+SplitName = Annotated[str, Doc("images of which split", choices=SPLITS)]
+ImageIndex = Annotated[int, Doc("number in the split", low=0, high=9999)]
+
+QUESTION = {
+    "application/json": shapes.DigitQuestion,
+    "multipart/form-data": shapes.DigitForm,
+    "image/*": None,
+    "application/octet-stream": None,
+}
+DATA_ERRORS = (DataMissing, DataCorrupt, ModelMissing, ModelCorrupt)
+IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt)
+
 
 @blueprint.get("/api/explore")
+@describe(shapes.ExploreChoices, errors=(ModelMissing,))
 def choices() -> Response:
     """What can be looked at: versions, splits, and whether the MNIST files are here."""
     room = services()
@@ -38,20 +70,21 @@ def choices() -> Response:
 
 
 @blueprint.get("/api/explore/summary")
+@describe(shapes.ExploreSummary, query=(VERSION, SPLIT), errors=DATA_ERRORS)
 def summary() -> Response:
     """Figures of a version over a split: accuracy, confusion matrix, each digit."""
-    version, split = _version(), _split()
+    version, split = _version(), SPLIT.read()
     answers = services().explorer.answers(version.version, split)
     return jsonify({"model": explore_views.name(version), "split": split, **answers.summary()})
 
 
 @blueprint.get("/api/explore/images")
+@describe(shapes.Gallery, query=(VERSION, SPLIT, SHOW, LABEL, PREDICTION, OFFSET, LIMIT), errors=DATA_ERRORS)
 def images() -> Response:
     """A page of the images of a split: errors, the most uncertain, the most confident errors, or all."""
-    version, split = _version(), _split()
-    show = Show(_choice("show", [each.value for each in Show], Show.ERRORS.value))
-    label, prediction = _number("label", 0, 9), _number("prediction", 0, 9)
-    offset, limit = _number("offset", 0, 10**6) or 0, _number("limit", 1, MOST_IMAGES) or DEFAULT_LIMIT
+    version, split = _version(), SPLIT.read()
+    show, label, prediction = Show(SHOW.read()), LABEL.read(), PREDICTION.read()
+    offset, limit = OFFSET.read(), LIMIT.read()
     answers = services().explorer.answers(version.version, split)
     found = answers.select(show, label, prediction)
     return jsonify(
@@ -66,12 +99,12 @@ def images() -> Response:
 
 
 @blueprint.get("/api/explore/images/<split>/<int:index>")
-def image(split: str, index: int) -> Response:
+@describe(shapes.ExploredImage, query=(VERSION, DIGIT), errors=DATA_ERRORS)
+def image(split: SplitName, index: ImageIndex) -> Response:
     """Everything about one image of a split."""
     started = time.perf_counter()
-    if split not in SPLITS:
-        raise _no_such_choice("split", split, SPLITS)
-    version, digit = _version(), _number("digit", 0, 9)
+    SPLIT.check(split)
+    version, digit = _version(), DIGIT.read()
     part = services().explorer.part(split)
     if index >= len(part.labels):
         raise InvalidInput(f"{split} images are numbered 0 to {len(part.labels) - 1}", field="index")
@@ -84,15 +117,17 @@ def image(split: str, index: int) -> Response:
 
 
 @blueprint.post("/api/explore/explain")
+@describe(shapes.Explanation, query=(VERSION, *THRESHOLDS, DIGIT), body=QUESTION, errors=IMAGE_ERRORS)
 def explain() -> Response:
     """The same for any image, sent as to /predict."""
     started = time.perf_counter()
     question, pixels, version = _asked()
-    body = _explained(version, pixels, _number("digit", 0, 9), question.thresholds)
+    body = _explained(version, pixels, DIGIT.read(), question.thresholds)
     return _timed(body, started)
 
 
 @blueprint.post("/api/explore/activations")
+@describe(shapes.Activations, query=(VERSION, *THRESHOLDS), body=QUESTION, errors=IMAGE_ERRORS)
 def activations() -> Response:
     """What each convolutional block makes of an image, sent as to /predict."""
     started = time.perf_counter()
@@ -116,7 +151,7 @@ def _explained(
     pixels: npt.NDArray[np.uint8],
     digit: int | None,
     thresholds: Mapping[str, float] = AS_FITTED,
-) -> dict[str, Any]:
+) -> shapes.Explained:
     """Reading, steps, saliency and neighbours of an image."""
     explorer = services().explorer
     prepared = prepare(pixels, keep_steps=True)
@@ -126,36 +161,10 @@ def _explained(
     return explore_views.explained(reading, version, prepared, explanation)
 
 
-def _timed(body: dict[str, Any], started: float) -> Response:
-    body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
-    return jsonify(body)
+def _timed(body: Mapping[str, Any], started: float) -> Response:
+    return jsonify({**body, "elapsed_ms": round((time.perf_counter() - started) * 1000, 3)})
 
 
 def _version() -> ModelVersion:
     """The version that is asked for; without one, the one that answers /predict."""
-    return chosen_version(request.args.get("version", PRODUCTION))
-
-
-def _split() -> str:
-    return _choice("split", SPLITS, TEST)
-
-
-def _choice(name: str, allowed: Sequence[str], default: str) -> str:
-    wanted = request.args.get(name, default)
-    if wanted not in allowed:
-        raise _no_such_choice(name, wanted, allowed)
-    return wanted
-
-
-def _no_such_choice(name: str, wanted: str, allowed: Sequence[str]) -> InvalidInput:
-    return InvalidInput(f"{name} must be one of {', '.join(allowed)}, not {wanted!r}", field=name)
-
-
-def _number(name: str, low: int, high: int) -> int | None:
-    """A whole number of the query; None where it is left out."""
-    text = request.args.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal()) or len(text) > 10 or not low <= int(text) <= high:
-        raise InvalidInput(f"{name} must be a whole number from {low} to {high}, not {text[:40]!r}", field=name)
-    return int(text)
+    return chosen_version(VERSION.read())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +11,15 @@ from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.explore import Answers, Block, Explanation, Neighbour, Part, Saliency
 from mnist_classifier.preprocess import Prepared
 from mnist_classifier.records import ModelVersion, Reading
-from mnist_classifier.web import views
+from mnist_classifier.web import shapes, views
 
 
-def name(version: ModelVersion) -> dict[str, Any]:
+def name(version: ModelVersion) -> shapes.ModelName:
     """A version's number and name."""
     return {"version": version.version, "name": version.name}
 
 
-def identity(part: Part, index: int) -> dict[str, Any]:
+def identity(part: Part, index: int) -> shapes.Identity:
     """Which image of a split it is, and what MNIST says that it is."""
     return {
         "index": index,
@@ -30,7 +29,7 @@ def identity(part: Part, index: int) -> dict[str, Any]:
     }
 
 
-def thumbnail(answers: Answers, index: int) -> dict[str, Any]:
+def thumbnail(answers: Answers, index: int) -> shapes.Thumbnail:
     """One image of a gallery."""
     return {
         **identity(answers.part, index),
@@ -44,19 +43,21 @@ def thumbnail(answers: Answers, index: int) -> dict[str, Any]:
 
 def explained(
     reading: Reading, version: ModelVersion, prepared: Prepared, explanation: Explanation | None
-) -> dict[str, Any]:
+) -> shapes.Explained:
     """A reading with everything behind it; `explanation` is None for a blank."""
     neighbours = None if explanation is None else explanation.neighbours
     return {
         **views.reading(reading, version),
         "glyph": None if prepared.glyph is None else picture(prepared.glyph),
         "steps": [{"name": step.name, "image": picture(step.picture)} for step in prepared.steps],
-        "saliency": explanation and _saliency(explanation.saliency),
-        "neighbours": neighbours and [_neighbour(each) for each in neighbours],
+        "saliency": None if explanation is None else _saliency(explanation.saliency),
+        "neighbours": None if neighbours is None else [_neighbour(each) for each in neighbours],
     }
 
 
-def activations(version: ModelVersion, glyph: npt.NDArray[np.uint8] | None, blocks: Sequence[Block]) -> dict[str, Any]:
+def activations(
+    version: ModelVersion, glyph: npt.NDArray[np.uint8] | None, blocks: Sequence[Block]
+) -> shapes.FeatureMaps:
     """Feature maps as pictures; `glyph` is None for a blank."""
     return {
         "model": name(version),
@@ -65,7 +66,7 @@ def activations(version: ModelVersion, glyph: npt.NDArray[np.uint8] | None, bloc
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+def _block(block: Block) -> shapes.Block:
     """White is the strongest value of the whole block: a faint map is a weak one."""
     strongest = float(block.maps.max())
     scale = 255 / strongest if strongest > 0 else 0.0
@@ -83,7 +84,7 @@ def _block(block: Block) -> dict[str, Any]:
     }
 
 
-def _saliency(value: Saliency) -> dict[str, Any]:
+def _saliency(value: Saliency) -> shapes.Saliency:
     return {"digit": value.digit, "ink": _nats(value.ink), "gaps": _nats(value.gaps)}
 
 
@@ -91,7 +92,7 @@ def _nats(values: npt.NDArray[np.float32]) -> list[list[float]]:
     return [[round(value, 2) for value in row] for row in values.tolist()]
 
 
-def _neighbour(value: Neighbour) -> dict[str, Any]:
+def _neighbour(value: Neighbour) -> shapes.Neighbour:
     return {
         "row": value.row,
         "label": value.label,

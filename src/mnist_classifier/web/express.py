@@ -19,7 +19,7 @@ from mnist_classifier.decode import decode_base64, decode_image
 from mnist_classifier.preprocess import Prepared, mean_ink, prepare, prepared_glyph
 from mnist_classifier.web import views
 from mnist_classifier.web.glyphs import is_raw_glyph, raw_glyph
-from mnist_classifier.web.security import HEADERS
+from mnist_classifier.web.security import HEADERS, RESOURCE_POLICY
 from mnist_classifier.web.services import EXTENSION, Services
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Express:
     def __init__(self, app: Flask) -> None:
         self._behind: WSGIApplication = app.wsgi_app
         self._services: Services = app.extensions[EXTENSION]
-        self._headers = [("Content-Type", "application/json"), *HEADERS.items()]
+        self._headers = [("Content-Type", "application/json"), *HEADERS.items(), (RESOURCE_POLICY, "cross-origin")]
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or hand on."""
@@ -68,7 +68,7 @@ class Express:
         reading = loaded.recogniser.read_prepared(prepared)
         ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
         self._services.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
-        reply = views.reading(reading, loaded.version)
+        reply: dict[str, Any] = {**views.reading(reading, loaded.version)}
         reply["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return reply
 

@@ -15,7 +15,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mnist_classifier.errors import MnistError, NotReady
+from mnist_classifier.web import shapes
 from mnist_classifier.web.observing import CONFIDENCE_SUM, INK_SUM, READINGS
+from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.services import Services, services
 
 blueprint = Blueprint("health", __name__)
@@ -42,6 +44,7 @@ def _observe(response: Response) -> Response:
 
 
 @blueprint.get("/readyz")
+@describe(shapes.Readiness, errors=(NotReady,))
 def readyz() -> Response:
     """A model is loaded and the database answers; NotReady says what is missing."""
     check_ready()
@@ -70,6 +73,7 @@ def _ask_database() -> None:
 
 
 @blueprint.get("/metrics")
+@describe(media=CONTENT_TYPE_LATEST.split(";")[0])
 def metrics() -> Response:
     """What was counted, in the text format of Prometheus."""
     registry = CollectorRegistry()

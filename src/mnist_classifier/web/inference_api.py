@@ -6,15 +6,17 @@ without one the version in production answers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from mnist_classifier import __version__
 from mnist_classifier.batches import read_glyphs
-from mnist_classifier.errors import InvalidInput, VersionMissing
+from mnist_classifier.errors import InvalidInput, ModelCorrupt, ModelMissing, NotReady, VersionMissing
 from mnist_classifier.registry import PRODUCTION
-from mnist_classifier.web import health, tensors
+from mnist_classifier.web import health, shapes, tensors
+from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.openapi.schema import Doc
 from mnist_classifier.web.question import json_object
 from mnist_classifier.web.services import chosen_model, services
 
@@ -23,21 +25,35 @@ blueprint = Blueprint("inference_api", __name__, url_prefix="/v2")
 SERVER, MODEL = "mnist-classifier", "mnist"
 EXTENSIONS = ["binary_tensor_data"]
 HEADER_LENGTH = "Inference-Header-Content-Length"
+BINARY = "application/octet-stream"
+HEADERS = {
+    HEADER_LENGTH: "bytes of the body that are JSON, where tensors follow as bytes",
+    "Content-Encoding": "gzip or deflate, where the body is packed",
+}
+BODY = {"application/json": shapes.InferenceRequest, BINARY: None}
+# What looking for a model may end in.
+FINDING = (VersionMissing, ModelMissing, ModelCorrupt, InvalidInput)
+
+ModelName = Annotated[str, Doc("mnist, the one model here")]
+VersionText = Annotated[str, Doc("number of a model version")]
 
 
 @blueprint.get("")
+@describe(shapes.InferenceServer)
 def server_metadata() -> Response:
     """What this server is."""
     return jsonify({"name": SERVER, "version": __version__, "extensions": EXTENSIONS})
 
 
 @blueprint.get("/health/live")
+@describe(shapes.Live)
 def live() -> Response:
     """The process answers."""
     return jsonify({"live": True})
 
 
 @blueprint.get("/health/ready")
+@describe(shapes.Ready, errors=(NotReady,))
 def ready() -> Response:
     """As `/readyz`."""
     health.check_ready()
@@ -45,42 +61,49 @@ def ready() -> Response:
 
 
 @blueprint.get("/models/<name>")
-def model_metadata(name: str) -> Response:
+@describe(shapes.InferenceModel, errors=FINDING)
+def model_metadata(name: ModelName) -> Response:
     """What the model takes and gives, and its versions."""
     return _describe(name, PRODUCTION)
 
 
 @blueprint.get("/models/<name>/versions/<version>")
-def version_metadata(name: str, version: str) -> Response:
+@describe(shapes.InferenceModel, errors=FINDING)
+def version_metadata(name: ModelName, version: VersionText) -> Response:
     """The same of one version."""
     return _describe(name, version)
 
 
 @blueprint.get("/models/<name>/ready")
-def model_ready(name: str) -> Response:
+@describe(shapes.ModelReady, errors=FINDING)
+def model_ready(name: ModelName) -> Response:
     """Whether the model can be asked."""
     return _tell_ready(name, PRODUCTION)
 
 
 @blueprint.get("/models/<name>/versions/<version>/ready")
-def version_ready(name: str, version: str) -> Response:
+@describe(shapes.ModelReady, errors=FINDING)
+def version_ready(name: ModelName, version: VersionText) -> Response:
     """Whether one version can be asked; this loads it."""
     return _tell_ready(name, version)
 
 
 @blueprint.post("/models/<name>/infer")
-def infer(name: str) -> Response:
+@describe(shapes.InferenceReply, also=(BINARY,), headers=HEADERS, body=BODY, errors=FINDING)
+def infer(name: ModelName) -> Response:
     """Read glyphs with the version in production."""
     return _infer(name, PRODUCTION)
 
 
 @blueprint.post("/models/<name>/versions/<version>/infer")
-def infer_version(name: str, version: str) -> Response:
+@describe(shapes.InferenceReply, also=(BINARY,), headers=HEADERS, body=BODY, errors=FINDING)
+def infer_version(name: ModelName, version: VersionText) -> Response:
     """Read glyphs with one version."""
     return _infer(name, version)
 
 
 @blueprint.post("/repository/index")
+@describe(list[shapes.RepositoryEntry], body=shapes.RepositoryQuestion, body_required=False)
 def repository_index() -> Response:
     """Every version and whether it can be asked; all can, so `ready` leaves none out."""
     if not isinstance(json_object().get("ready", False), bool):
@@ -116,7 +139,7 @@ def _infer(name: str, version: str) -> Response:
     if header_length is None:
         return Response(reply, content_type="application/json")
     headers: dict[str, Any] = {HEADER_LENGTH: str(header_length)}
-    return Response(reply, headers=headers, content_type="application/octet-stream")
+    return Response(reply, headers=headers, content_type=BINARY)
 
 
 def _find(name: str, version: str) -> None:

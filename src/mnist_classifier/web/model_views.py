@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.gate import Judgement
 from mnist_classifier.records import ModelVersion, Promotion
 from mnist_classifier.registry import BOX, Registry
-from mnist_classifier.web import views
+from mnist_classifier.web import shapes, views
 
 # What the list shows of the making of a version; the manifest has all of it.
 MAKING = ("epochs", "best_epoch", "elapsed_s", "images", "device", "members")
@@ -21,7 +21,7 @@ MAKING = ("epochs", "best_epoch", "elapsed_s", "images", "device", "members")
 
 def entry(
     version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+) -> shapes.ModelEntry:
     """A row of the list: figures, size, aliases, and what may be done with it."""
     named = sorted(name for name, number in aliases.items() if number == version.version)
     files = version.manifest["files"].values()
@@ -35,7 +35,7 @@ def entry(
     }
 
 
-def details(version: ModelVersion) -> dict[str, Any]:
+def details(version: ModelVersion) -> shapes.ModelFacts:
     """What only the page of one version shows."""
     manifest = version.manifest
     training = manifest.get("training", {})
@@ -46,12 +46,12 @@ def details(version: ModelVersion) -> dict[str, Any]:
         "temperature": manifest["temperature"],
         "thresholds": manifest["thresholds"],
         "config": manifest.get("config", {}),
-        "training": {name: training[name] for name in MAKING if name in training},
-        "files": {name: dict(facts) for name, facts in manifest["files"].items()},
+        "training": cast(shapes.Making, {name: training[name] for name in MAKING if name in training}),
+        "files": {name: cast(shapes.FileFacts, dict(facts)) for name, facts in manifest["files"].items()},
     }
 
 
-def gate(judgement: Judgement) -> dict[str, Any]:
+def gate(judgement: Judgement) -> shapes.Gate:
     """A comparison by the gate's rule."""
     return {
         "champion": judgement.champion,
@@ -72,7 +72,7 @@ def gate(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def promotion(move: Promotion) -> dict[str, Any]:
+def promotion(move: Promotion) -> shapes.Promotion:
     """One line of the history."""
     return {
         "id": move.id,
@@ -93,7 +93,7 @@ def roll_back_to(registry: Registry) -> int | None:
     return previous
 
 
-def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> dict[str, Any]:
+def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> shapes.Disagreement:
     """An image that two models read differently."""
     return {
         "index": found.index,

@@ -8,10 +8,22 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 
 from mnist_classifier import archive, comparison, gate
-from mnist_classifier.errors import InvalidArchive, InvalidInput
+from mnist_classifier.errors import (
+    AliasMoved,
+    DataCorrupt,
+    DataMissing,
+    InvalidArchive,
+    InvalidInput,
+    ModelCorrupt,
+    ModelInUse,
+    NothingToRollBack,
+    VersionMissing,
+)
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION
-from mnist_classifier.web import model_views
+from mnist_classifier.web import model_views, shapes
+from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.parameters import LARGEST_ID, Choice, Whole
 from mnist_classifier.web.question import json_object
 from mnist_classifier.web.services import services
 
@@ -25,8 +37,13 @@ LONGEST_HISTORY = 500
 # Images in one answer; a page of them is enough to see how two models differ.
 MOST_IMAGES = 200
 
+MOVES = Whole("limit", "moves at most", 50, 1, LONGEST_HISTORY)
+IMAGES = Whole("limit", "images at most", 50, 1, MOST_IMAGES)
+SPLIT = Choice("split", "images of which split", comparison.VALIDATION, comparison.SPLITS)
+
 
 @blueprint.get("/api/models")
+@describe(shapes.ModelList)
 def list_models() -> Response:
     """Every model version, newest first, and what the aliases name."""
     registry = services().registry
@@ -36,7 +53,8 @@ def list_models() -> Response:
 
 
 @blueprint.get("/api/models/<int:version>")
-def get_model(version: int) -> Response:
+@describe(shapes.ModelDetails, errors=(VersionMissing, ModelCorrupt))
+def get_model(version: shapes.VersionNumber) -> Response:
     """One version with its files, its making, and what the gate would say of it."""
     registry = services().registry
     found, champion = registry.get(version), registry.production()
@@ -45,7 +63,8 @@ def get_model(version: int) -> Response:
 
 
 @blueprint.patch("/api/models/<int:version>")
-def edit_model(version: int) -> Response:
+@describe(shapes.ModelEntry, body=shapes.ModelChanges, errors=(VersionMissing, ModelInUse))
+def edit_model(version: shapes.VersionNumber) -> Response:
     """Another name or note for a version."""
     changes = _texts(json_object(), "name", "note")
     if not changes:
@@ -54,14 +73,21 @@ def edit_model(version: int) -> Response:
 
 
 @blueprint.delete("/api/models/<int:version>")
-def delete_model(version: int) -> Response:
+@describe(shapes.Deleted, errors=(VersionMissing, ModelInUse))
+def delete_model(version: shapes.VersionNumber) -> Response:
     """Delete a version that no alias names."""
     services().registry.delete(version)
     return jsonify({"deleted": version})
 
 
 @blueprint.post("/api/models/<int:version>/promote")
-def promote_model(version: int) -> Response:
+@describe(
+    shapes.ModelEntry,
+    body=shapes.Reason,
+    body_required=False,
+    errors=(VersionMissing, ModelCorrupt, AliasMoved),
+)
+def promote_model(version: shapes.VersionNumber) -> Response:
     """Put a version into production; a person may do what the gate refused."""
     registry = services().registry
     reason = _texts(json_object(), "reason").get("reason", "")
@@ -70,11 +96,18 @@ def promote_model(version: int) -> Response:
 
 
 @blueprint.post("/api/models/rollback")
+@describe(
+    shapes.ModelEntry,
+    body=shapes.RollBack,
+    body_required=False,
+    errors=(AliasMoved, NothingToRollBack, VersionMissing, ModelCorrupt),
+)
 def roll_back() -> Response:
     """Put back what was in production before the last move."""
     body, registry = json_object(), services().registry
     instead_of = body.get("from")
-    if instead_of is not None and (not isinstance(instead_of, int) or isinstance(instead_of, bool)):
+    is_number = isinstance(instead_of, int) and not isinstance(instead_of, bool)
+    if instead_of is not None and not (is_number and 0 <= instead_of <= LARGEST_ID):
         raise InvalidInput("from must be the number of the version that is in production", field="from")
     reason = _texts(body, "reason").get("reason", "")
     version = gate.rollback(registry, actor=ACTOR, reason=reason, instead_of=instead_of)
@@ -82,14 +115,16 @@ def roll_back() -> Response:
 
 
 @blueprint.get("/api/models/promotions")
+@describe(shapes.Promotions, query=(MOVES,))
 def list_promotions() -> Response:
     """The moves of the aliases, newest first."""
-    moves = services().registry.history(limit=_number("limit", 50, LONGEST_HISTORY))
+    moves = services().registry.history(limit=MOVES.read())
     return jsonify({"promotions": [model_views.promotion(move) for move in moves]})
 
 
 @blueprint.get("/api/models/<int:first>/compare/<int:second>")
-def compare_models(first: int, second: int) -> Response:
+@describe(shapes.Comparison, errors=(VersionMissing, ModelCorrupt))
+def compare_models(first: shapes.VersionNumber, second: shapes.VersionNumber) -> Response:
     """Two versions side by side, and where their confusion matrices differ."""
     registry = services().registry
     one, other = registry.get(first), registry.get(second)
@@ -106,12 +141,17 @@ def compare_models(first: int, second: int) -> Response:
 
 
 @blueprint.get("/api/models/<int:first>/disagreements/<int:second>")
-def list_disagreements(first: int, second: int) -> Response:
+@describe(
+    shapes.Disagreements,
+    query=(SPLIT, IMAGES),
+    errors=(VersionMissing, ModelCorrupt, DataMissing, DataCorrupt),
+)
+def list_disagreements(first: shapes.VersionNumber, second: shapes.VersionNumber) -> Response:
     """The images that two versions read differently, the surest disagreements first."""
-    split = comparison.checked_split(request.args.get("split", comparison.VALIDATION))
+    split = SPLIT.read()
     comparisons = services().comparisons
     found = comparisons.disagreements(first, second, split)
-    shown = found[: _number("limit", 50, MOST_IMAGES)]
+    shown = found[: IMAGES.read()]
     return jsonify(
         {
             "split": split,
@@ -123,7 +163,8 @@ def list_disagreements(first: int, second: int) -> Response:
 
 
 @blueprint.get("/api/models/<int:version>/export")
-def export_model(version: int) -> Response:
+@describe(media="application/zip", errors=(VersionMissing, ModelCorrupt))
+def export_model(version: shapes.VersionNumber) -> Response:
     """A zip of the version's files."""
     registry = services().registry
     name = archive.archive_name(registry.get(version))
@@ -132,6 +173,12 @@ def export_model(version: int) -> Response:
 
 
 @blueprint.post("/api/models/import")
+@describe(
+    shapes.Imported,
+    status=201,
+    body={"multipart/form-data": shapes.Archive, "application/zip": None},
+    errors=(InvalidArchive,),
+)
 def import_model() -> Reply:
     """A new version of an archive, once all of it has been checked; it is not promoted."""
     room = services()
@@ -150,7 +197,7 @@ def _sent_file() -> bytes:
         return stream.read()
 
 
-def _entry(version: ModelVersion) -> dict[str, Any]:
+def _entry(version: ModelVersion) -> shapes.ModelEntry:
     registry = services().registry
     return model_views.entry(version, registry.aliases(), registry.robustness(version))
 
@@ -158,13 +205,7 @@ def _entry(version: ModelVersion) -> dict[str, Any]:
 def _texts(body: dict[str, Any], *names: str) -> dict[str, str]:
     found = {name: body[name] for name in names if body.get(name) is not None}
     for name, value in found.items():
-        if not isinstance(value, str):
+        # PostgreSQL stores no NUL.
+        if not isinstance(value, str) or "\0" in value:
             raise InvalidInput(f"{name} must be text", field=name)
     return found
-
-
-def _number(name: str, default: int, most: int) -> int:
-    text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
-        raise InvalidInput(f"{name} must be a number from 1 to {most}", field=name)
-    return int(text)

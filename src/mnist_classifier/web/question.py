@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,17 @@ from mnist_classifier.errors import InvalidImage, InvalidInput
 from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.strokes import Points, check_strokes
 from mnist_classifier.web.glyphs import RAW_GLYPH, is_raw_glyph
+from mnist_classifier.web.parameters import Choice, Fraction, Text
 
 MODES = ("digit", "number")
-THRESHOLDS = ("ambiguous_below", "not_a_digit_above")
+
+# What the query may say besides the body, which goes before it.
+THRESHOLDS = (
+    Fraction("ambiguous_below", "confidence under which a reading is ambiguous; the model brings its own"),
+    Fraction("not_a_digit_above", "probability over which it is no digit; the model brings its own"),
+)
+VERSION = Text("version", "number of a model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
+MODE = Choice("mode", "one digit, or several", MODES[0], MODES)
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ def read_question() -> Question:
     if request.mimetype == "multipart/form-data":
         fields: dict[str, Any] = request.form.to_dict()
         mode, strokes = _mode(fields), _strokes(_from_json(fields.get("strokes"), "strokes"))
-        thresholds = _thresholds({name: _from_json(fields[name], name) for name in THRESHOLDS if name in fields})
+        names = [each.name for each in THRESHOLDS if each.name in fields]
+        thresholds = _thresholds({name: _from_json(fields[name], name) for name in names})
         file = request.files.get("file")
         if file is None:
             raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
@@ -69,14 +77,14 @@ def read_options(fields: Mapping[str, Any]) -> tuple[dict[str, float], str]:
 
 
 def _mode(fields: Mapping[str, Any]) -> str:
-    mode = fields.get("mode", request.args.get("mode", MODES[0]))
+    mode = fields.get("mode", MODE.read())
     if mode not in MODES:
         raise InvalidInput(f"mode must be {' or '.join(map(repr, MODES))}, not {mode!r}", field="mode")
     return str(mode)
 
 
 def _version(fields: Mapping[str, Any]) -> str:
-    version = fields.get("version", request.args.get("version", PRODUCTION))
+    version = fields.get("version", VERSION.read())
     is_number = isinstance(version, int) and not isinstance(version, bool)
     if not isinstance(version, str) and not is_number:
         raise InvalidInput(f"version must be {PRODUCTION!r} or a whole number", field="version")
@@ -88,13 +96,9 @@ def _strokes(value: Any) -> list[Points]:
 
 
 def _thresholds(fields: Mapping[str, Any]) -> dict[str, float]:
-    found = {name: _from_json(request.args[name], name) for name in THRESHOLDS if name in request.args}
-    found |= {name: fields[name] for name in THRESHOLDS if name in fields}
-    for name, value in found.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or not 0 <= value <= 1:
-            raise InvalidInput(f"{name} must be a number from 0 to 1", field=name)
-    return found
+    found = {each.name: each.read() for each in THRESHOLDS}
+    found |= {each.name: each.check(fields[each.name]) for each in THRESHOLDS if each.name in fields}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _from_json(text: str | None, field: str) -> Any:

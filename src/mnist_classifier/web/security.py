@@ -1,12 +1,10 @@
-"""Headers of every reply, and requests that other sites must not make."""
+"""The headers that tell browsers to be strict."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Response, request
 
-from mnist_classifier.errors import CrossSiteRequest
+from mnist_classifier.web.access import OPEN_ENDPOINTS
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -16,38 +14,22 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    # The camera of a phone is reached through a file chooser, which needs no permission.
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Reads, changes nothing, and has no cookie to abuse.
-OPEN_ENDPOINTS = (
-    *("api.predict", "batch_api.predict_batch"),
-    *("inference_api.infer", "inference_api.infer_version", "inference_api.repository_index"),
-)
+# Pages of other sites may ask for readings, and show nothing else of ours.
+RESOURCE_POLICY = "Cross-Origin-Resource-Policy"
 
 
 def register(app: Flask) -> None:
-    """Guard an application."""
-    app.before_request(refuse_cross_site)
+    """Set the headers of every reply of an application."""
     app.after_request(add_headers)
-
-
-def refuse_cross_site() -> None:
-    """Let browsers change something only from our own pages.
-
-    Programs that are no browser send neither header and pass.
-    """
-    if request.method in SAFE_METHODS or request.endpoint in OPEN_ENDPOINTS:
-        return
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    own = site in ("same-origin", "none") if site else origin is None or urlsplit(origin).netloc == request.host
-    if not own:
-        raise CrossSiteRequest("pages of other sites may not change anything here")
 
 
 def add_headers(response: Response) -> Response:
     """Set the headers that tell browsers to be strict."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    policy = "cross-origin" if request.endpoint in OPEN_ENDPOINTS else "same-origin"
+    response.headers.setdefault(RESOURCE_POLICY, policy)
     return response

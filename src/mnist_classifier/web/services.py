@@ -15,6 +15,7 @@ from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION, Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
+from mnist_classifier.web.access import Access
 from mnist_classifier.web.observing import Observer
 from mnist_classifier.web.serving import Loaded, ServedModel
 from mnist_classifier.web.streams import Streams
@@ -28,6 +29,7 @@ class Services:
     """Everything behind the routes of one application."""
 
     settings: Settings
+    access: Access
     store: Store
     registry: Registry
     runs: Runs

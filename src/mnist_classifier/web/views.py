@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,17 +13,18 @@ from mnist_classifier.batches import REFUSED, VERDICTS, Batch, Floats
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.recipes import RECIPES
 from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent
+from mnist_classifier.web import shapes
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 METRIC_FIELDS = ("images", "correct", "accuracy", "nll", "ece")
 
 
-def reading(value: Reading, version: ModelVersion) -> dict[str, Any]:
+def reading(value: Reading, version: ModelVersion) -> shapes.NamedReading:
     """The body of /predict, but for the time it took."""
     return {**_reading(value), "model": _name(version)}
 
 
-def number(value: NumberReading, version: ModelVersion) -> dict[str, Any]:
+def number(value: NumberReading, version: ModelVersion) -> shapes.NamedNumber:
     """The body of /predict for several digits, but for the time it took."""
     return {
         "number": value.number,
@@ -33,7 +35,7 @@ def number(value: NumberReading, version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _reading(value: Reading) -> dict[str, Any]:
+def _reading(value: Reading) -> shapes.DigitReading:
     return {
         "prediction": value.prediction,
         "confidence": _rounded(value.confidence),
@@ -59,7 +61,7 @@ def batch(value: Batch, version: ModelVersion, *, with_probabilities: bool) -> d
     return {**body, "model": _name(version)}
 
 
-def _name(version: ModelVersion) -> dict[str, Any]:
+def _name(version: ModelVersion) -> shapes.ModelName:
     return {"version": version.version, "name": version.name}
 
 
@@ -73,7 +75,7 @@ def _rounded_all(probabilities: Floats) -> list[Any]:
     return rounded
 
 
-def model(version: ModelVersion, robustness: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def model(version: ModelVersion, robustness: Mapping[str, Any] | None = None) -> shapes.Model:
     """A model version without the bulk of its manifest and of its robustness table."""
     manifest = version.manifest
     return {
@@ -82,15 +84,21 @@ def model(version: ModelVersion, robustness: Mapping[str, Any] | None = None) ->
         "created_at": version.created_at.isoformat(),
         "recipe": manifest.get("config", {}).get("recipe"),
         "parameters": manifest.get("architecture", {}).get("parameters"),
-        "metrics": {
-            split: {name: figures[name] for name in METRIC_FIELDS if name in figures}
-            for split, figures in version.metrics.items()
-        }
-        | ({} if robustness is None else {"robustness": robustness["summary"]}),
+        "metrics": _metrics(version, robustness),
     }
 
 
-def run(value: Run) -> dict[str, Any]:
+def _metrics(version: ModelVersion, robustness: Mapping[str, Any] | None) -> shapes.Metrics:
+    metrics = {
+        split: {name: figures[name] for name in METRIC_FIELDS if name in figures}
+        for split, figures in version.metrics.items()
+    }
+    if robustness is not None:
+        metrics["robustness"] = robustness["summary"]
+    return cast(shapes.Metrics, metrics)
+
+
+def run(value: Run) -> shapes.Run:
     """A run's state and outcome."""
     return {
         "run_id": value.id,
@@ -100,14 +108,18 @@ def run(value: Run) -> dict[str, Any]:
         "recipe": value.config.get("recipe"),
         "seed": value.config.get("seed"),
         "planned_epochs": value.config.get("epochs"),
-        "summary": value.summary,
+        "summary": cast("shapes.RunSummary | None", value.summary),
         "created_at": value.created_at.isoformat(),
-        "started_at": value.started_at and value.started_at.isoformat(),
-        "finished_at": value.finished_at and value.finished_at.isoformat(),
+        "started_at": _iso(value.started_at),
+        "finished_at": _iso(value.finished_at),
     }
 
 
-def event(value: RunEvent) -> dict[str, Any]:
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def event(value: RunEvent) -> shapes.RunEvent:
     """One line of a run's log."""
     return {"id": value.sequence, "kind": value.kind, "at": value.at.isoformat(), "data": value.data}
 

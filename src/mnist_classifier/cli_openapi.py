@@ -1,0 +1,20 @@
+"""The command `mnist openapi`: the description of the HTTP API, for generators of clients and the like."""
+
+from __future__ import annotations
+
+import click
+
+from mnist_classifier.shell import Command
+
+
+@click.command(cls=Command)
+def openapi() -> None:
+    """Print the OpenAPI document of the routes; a running server has it under /openapi.json."""
+    from flask import Flask
+
+    from mnist_classifier.web import add_routes
+    from mnist_classifier.web.documents import document_text
+
+    app = Flask("mnist_classifier.web")
+    add_routes(app)
+    click.echo(document_text(app))

@@ -1,0 +1,223 @@
+"""A Flask application -> its OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from mnist_classifier import __version__
+from mnist_classifier import errors as known
+from mnist_classifier.errors import MnistError
+from mnist_classifier.web import access, errors, shapes
+from mnist_classifier.web.openapi.operation import HTML, JSON, Operation, operation_of
+from mnist_classifier.web.openapi.schema import Schemas
+
+# Flask answers these by itself.
+IMPLIED_METHODS = frozenset({"HEAD", "OPTIONS"})
+UNDESCRIBED_ENDPOINTS = frozenset({"static"})
+# Blueprint -> heading; the order is that of the page.
+TAGS = {
+    "api": ("Reading", "Read digits and numbers; how the server stands."),
+    "batch_api": ("Reading", "Read digits and numbers; how the server stands."),
+    "health": ("Health", "Is it alive, is it ready, what has it seen."),
+    "inference_api": ("Open Inference Protocol", "Version 2 of the protocol, for clients that speak it."),
+    "explore": ("Exploring", "What a model gets wrong, and why."),
+    "runs": ("Trainings", "Start, watch and stop trainings."),
+    "models": ("Models", "Versions, promotion, comparison, archives."),
+    "documents": ("Documents", "What the server says of its own routes."),
+    "pages": ("Pages", "HTML for people; they get everything they show from the routes above."),
+}
+TOKEN = "token"
+
+
+def make_document(app: Flask) -> dict[str, Any]:
+    """The document of every route that the application has.
+
+    Raises LookupError for one that nobody described.
+    """
+    return _Document(app).make()
+
+
+def described_rules(app: Flask) -> Iterator[tuple[Rule, str]]:
+    """Every rule with each of its methods that has to be described."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in UNDESCRIBED_ENDPOINTS:
+            for method in sorted((rule.methods or set()) - IMPLIED_METHODS):
+                yield rule, method
+
+
+class _Document:
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.schemas = Schemas()
+
+    def make(self) -> dict[str, Any]:
+        paths: dict[str, dict[str, Any]] = {}
+        for rule, method in sorted(described_rules(self.app), key=_place):
+            item = paths.setdefault(re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule.rule), {})
+            item[method.lower()] = self._operation(rule, method)
+        used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "mnist-classifier",
+                "version": __version__,
+                "summary": "Reads handwritten digits and numbers, trains and serves the networks that do.",
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "servers": [{"url": "/"}],
+            "tags": [{"name": name, "description": text} for name, text in dict(TAGS.values()).items() if name in used],
+            "paths": paths,
+            "components": {
+                "schemas": dict(sorted(self.schemas.components.items())),
+                "securitySchemes": {
+                    TOKEN: {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "MNIST_TOKEN of the server, if it has one",
+                    }
+                },
+            },
+        }
+
+    def _operation(self, rule: Rule, method: str) -> dict[str, Any]:
+        view = self.app.view_functions[rule.endpoint]
+        operation = operation_of(view)
+        if operation is None:
+            raise LookupError(
+                f"{method} {rule.rule} is not described: "
+                f"put @describe(...) of web/openapi/operation.py above {rule.endpoint}"
+            )
+        summary, description = _texts(view)
+        body: dict[str, Any] = {
+            "operationId": f"{method.lower()}_{rule.endpoint.replace('.', '_')}",
+            "tags": [operation.tag or _tag(rule.endpoint)],
+            "summary": summary,
+        }
+        if description:
+            body["description"] = description
+        if parameters := [*self._in_path(rule, view), *_in_query(operation), *_in_headers(operation)]:
+            body["parameters"] = parameters
+        if operation.body:
+            content = {media: self._media(kind) for media, kind in operation.body.items()}
+            body["requestBody"] = {"required": operation.body_required, "content": content}
+        body["responses"] = {str(operation.status): self._reply(operation)} | {
+            str(status): self._errors(rule, kinds, codes)
+            for status, (kinds, codes) in _failures(operation, rule, method).items()
+        }
+        if access.is_guarded(method, rule.endpoint):
+            body["security"] = [{}, {TOKEN: []}]
+        return body
+
+    def _in_path(self, rule: Rule, view: Any) -> Iterator[dict[str, Any]]:
+        hints = typing.get_type_hints(view, include_extras=True)
+        for name in re.findall(r"<(?:[^:<>]+:)?(\w+)>", rule.rule):
+            schema = self.schemas.of(hints[name])
+            if schema["type"] == "integer":
+                schema = {"minimum": 0, **schema}
+            description = schema.pop("description", "")
+            yield {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+    def _media(self, kind: Any) -> dict[str, Any]:
+        return {} if kind is None else {"schema": self.schemas.of(kind)}
+
+    def _reply(self, operation: Operation) -> dict[str, Any]:
+        schema = {"type": "string"} if operation.media.startswith("text/") else {}
+        content = {"schema": self.schemas.of(operation.reply)} if operation.reply is not None else {"schema": schema}
+        if not content["schema"]:
+            content = {}  # bytes
+        others: dict[str, Any] = {media: {} for media in operation.also}
+        return {"description": STATUS_WORDS[operation.status], "content": {operation.media: content, **others}}
+
+    def _errors(self, rule: Rule, kinds: Iterable[str], codes: Iterable[str]) -> dict[str, Any]:
+        if errors.speaks_inference_protocol(rule.rule):
+            schema = self.schemas.of(shapes.InferenceError)
+        else:
+            wanted = {"properties": {"error": {"properties": {"code": {"enum": sorted(codes)}}}}}
+            schema = {"allOf": [self.schemas.of(shapes.Error), wanted]}
+        return {"description": "; ".join(kinds), "content": {JSON: {"schema": schema}}}
+
+
+STATUS_WORDS = {200: "done", 201: "made", 202: "under way"}
+
+
+def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[list[str], list[str]]]:
+    """Status -> what goes wrong, in words, and the codes that say so."""
+    found: dict[int, tuple[list[str], list[str]]] = {}
+
+    def add(status: int, words: str, code: str) -> None:
+        kinds, codes = found.setdefault(status, ([], []))
+        if code not in codes:
+            kinds.append(f"{code}: {words}")
+            codes.append(code)
+
+    for kind in itertools.chain(operation.errors, _common_errors(operation, rule, method)):
+        add(errors.status_of_kind(kind), _words(kind), kind.code)
+    if "<" in rule.rule:
+        add(404, "the path names nothing", errors.HTTP_CODES[404])
+    if operation.body:
+        add(413, "over MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
+    add(500, "something nobody thought of; the server's log has it", "internal_error")
+    return dict(sorted(found.items()))
+
+
+def _common_errors(operation: Operation, rule: Rule, method: str) -> Iterator[type[MnistError]]:
+    if operation.body or operation.query:
+        yield known.InvalidInput
+    if access.is_guarded(method, rule.endpoint):
+        yield from (known.TokenMissing, known.TokenWrong, known.HostNotAllowed)
+    if access.is_same_site(method, rule.endpoint):
+        yield known.CrossSiteRequest
+    if access.changes_something(method, rule.endpoint):
+        yield known.StorageFull
+    if operation.media != HTML:
+        yield known.DatabaseBusy
+
+
+def _in_query(operation: Operation) -> Iterator[dict[str, Any]]:
+    for parameter in operation.query:
+        yield {
+            "name": parameter.name,
+            "in": "query",
+            "required": False,
+            "description": parameter.help,
+            "schema": parameter.schema,
+        }
+
+
+def _in_headers(operation: Operation) -> Iterator[dict[str, Any]]:
+    for name, text in operation.headers.items():
+        yield {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+
+
+def _texts(view: Any) -> tuple[str, str]:
+    """Summary and description of a route, from its docstring; what it raises is said by the replies."""
+    first, _, rest = (inspect.getdoc(view) or "").partition("\n")
+    paragraphs = [" ".join(part.split()) for part in rest.split("\n\n")]
+    kept = [re.sub(r"\s*\bRaises [^.]*\.$", "", part) for part in paragraphs]
+    return first.rstrip("."), "\n\n".join(filter(None, kept))
+
+
+def _words(kind: type[MnistError]) -> str:
+    line = (kind.__doc__ or "").strip().split("\n")[0].rstrip(".")
+    return line[:1].lower() + line[1:]
+
+
+def _tag(endpoint: str) -> str:
+    blueprint = endpoint.rpartition(".")[0]
+    return TAGS[blueprint][0] if blueprint in TAGS else blueprint
+
+
+def _place(found: tuple[Rule, str]) -> tuple[int, str, str]:
+    """Where a route stands: by heading, path and method."""
+    rule, method = found
+    order = list(TAGS)
+    blueprint = rule.endpoint.rpartition(".")[0]
+    return (order.index(blueprint) if blueprint in order else len(order), rule.rule, method)

@@ -1,0 +1,160 @@
+"""An installation that can be asked anything, and what schemathesis has to know of its document.
+
+Nothing here trains or downloads: the one place for trainings is taken by a
+run that does not end, and the only mirror does not answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import schemathesis
+from flask import Flask
+from schemathesis.config import (
+    ChecksConfig,
+    GenerationConfig,
+    PhasesConfig,
+    PositiveDataAcceptanceConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+    StatefulPhaseConfig,
+)
+from schemathesis.engine import events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+
+from mnist_classifier import dataset, runs
+from mnist_classifier.archive import export_version
+from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.decode import encode_png
+from mnist_classifier.records import RunStatus
+from mnist_classifier.web import create_app
+from mnist_classifier.web.services import EXTENSION, Services
+from tests.handwriting import glyphs
+from tests.versions import save
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# A schema cannot say which bytes are a picture, nor that a version exists: 400 is an answer to valid data too.
+ACCEPTED = ["2xx", "400", "401", "403", "404", "409"]
+
+
+def contract_app(home: Path, patch: pytest.MonkeyPatch) -> Flask:
+    """An application with versions, trainings and small MNIST files; `patch` is undone by the caller."""
+    few = glyphs(12)
+
+    def load(directories: object, split: str) -> dataset.Images:
+        rows = np.arange(200 if split == dataset.TEST else 5_100) % 12
+        return dataset.Images(few.images[rows], few.labels[rows])
+
+    patch.setattr(dataset, "load", load)
+    mirrors = {**dataset.ensure.__kwdefaults__, "mirrors": ("http://127.0.0.1:9/",)}
+    patch.setattr(dataset.ensure, "__kwdefaults__", mirrors)
+    patch.setattr(Settings, "data_dirs", lambda self: [home / "data"])
+    patch.setattr(runs, "STALE_AFTER", timedelta(days=1))
+    app = create_app(Settings(home=home, data_dir=home / "data"), is_stopping=lambda: True)
+    app.testing = False  # errors must be answered, not raised
+    services: Services = app.extensions[EXTENSION]
+    for name in ("one", "two", "three"):
+        save(services.registry, name=name)
+    services.registry.promote(1)
+    busy = services.runs.create(TrainConfig())
+    services.runs.start(busy.id, pid=1)
+    ended = services.runs.enqueue(TrainConfig())
+    services.runs.add_event(ended.id, "message", {"text": "hello"})
+    services.runs.finish(ended.id, RunStatus.SUCCEEDED, "version 1", 1)
+    teach_media(export_version(services.registry, 3))
+    app.wsgi_app = _Tidy(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+class _Tidy:
+    """A client that closes what it sends."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with environ["wsgi.input"] as body:  # werkzeug's client leaves the temporary file of a large form open
+            content = io.BytesIO(body.read())
+        return self.application(environ | {"wsgi.input": content}, start_response)
+
+
+def teach_media(archive: bytes) -> None:
+    """Tell schemathesis what pictures, strokes and archives are."""
+    pictures = st.sampled_from([encode_png(picture) for picture in _pictures()])
+    schemathesis.openapi.format("base64-image", pictures.map(lambda data: base64.b64encode(data).decode()))
+    schemathesis.openapi.format("image", pictures)
+    schemathesis.openapi.media_type("image/*", pictures, aliases=["image/png", "application/octet-stream"])
+    point = st.lists(st.integers(-100, 600), min_size=2, max_size=2)
+    schemathesis.openapi.format("json-strokes", st.lists(st.lists(point, min_size=1), max_size=3).map(json.dumps))
+    schemathesis.openapi.format("archive", st.just(archive))
+    schemathesis.openapi.media_type("application/zip", st.just(archive))
+
+
+def _pictures() -> list[np.ndarray]:
+    blank = np.full((40, 40), 255, np.uint8)
+    stroke = blank.copy()
+    stroke[5:35, 18:22] = 0
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    return [blank, stroke, np.hstack([stroke, stroke]), noise]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of schemathesis found."""
+
+    requests: int
+    operations: frozenset[str]
+    violations: tuple[str, ...]
+    unsent: tuple[str, ...]
+
+
+def try_contract(app: Flask, examples: int, *, stateful: bool = False, only: str | None = None) -> Outcome:
+    """Ask every operation of the document that the application serves, and apply every check of schemathesis.
+
+    examples: random requests to each operation, besides those that go along the bounds of its schema.
+    stateful: also sequences of requests that build on each other.  only: the one path to try.
+    """
+    generation = GenerationConfig(max_examples=examples, deterministic=True)
+    project = ProjectConfig(
+        checks=ChecksConfig(positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=ACCEPTED)),
+        phases=PhasesConfig(stateful=StatefulPhaseConfig(enabled=stateful)),
+        generation=generation,
+    )
+    config = SchemathesisConfig(seed=0, projects=ProjectsConfig(default=project))
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app, config=config)
+    if only is not None:
+        schema = schema.include(path=only)
+    requests, operations, violations, unsent = 0, set(), {}, []
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.NonFatalError):
+            unsent.append(f"{event.label}: {event.value}")  # what it made up could not be put into a request
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+        elif isinstance(event, events.ScenarioFinished):
+            requests += len(event.recorder.interactions)
+            operations.add(event.recorder.label)
+            violations |= dict(_violations(event.recorder))
+    return Outcome(requests, frozenset(operations), tuple(violations.values()), tuple(unsent))
+
+
+def _violations(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
+    """Kind of each failed check, and words with the request that made it fail."""
+    for checks in recorder.checks.values():
+        for check in checks:
+            if check.failure_info is not None:
+                failure = check.failure_info.failure
+                words = f"{recorder.label}: {check.name}: {failure.title}: {failure.message}"
+                yield f"{recorder.label} {check.name}", f"{words[:1000]}\n{check.failure_info.code_sample[:1000]}"
