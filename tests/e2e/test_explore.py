@@ -78,6 +78,22 @@ def test_a_cell_opens_its_images_and_back_returns(visit: Visit, application_with
 
 
 @pytest.mark.mnist
+def test_the_figures_of_each_digit_sort_and_stay_sorted(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    figures = visitor.find("per-class")
+    visitor.page.get_by_role("button", name="Recall").click()
+    expect(figures.locator("th[data-column=recall]")).to_have_attribute("aria-sort", "descending")
+    recalls = [float(cell.inner_text().split("\u00a0")[0]) for cell in figures.locator("td:nth-child(4)").all()]
+    assert recalls == sorted(recalls, reverse=True)
+
+    with visitor.page.expect_response("**/api/explore/summary?*"):
+        visitor.find("explore-split").select_option("validation")
+
+    expect(visitor.find("explore")).not_to_have_attribute("aria-busy", "true")
+    expect(figures.locator("th[data-column=recall]")).to_have_attribute("aria-sort", "descending")
+
+
+@pytest.mark.mnist
 def test_the_matrix_is_walked_and_opened_with_keys(visit: Visit, application_with_data: Application) -> None:
     visitor = ready(visit("/explore", at=application_with_data))
     visitor.find("matrix").get_by_role("link", name="images of 0 read rightly").focus()

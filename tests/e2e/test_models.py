@@ -11,29 +11,14 @@ from pathlib import Path
 
 import pytest
 from application import Application
+from belongings import add_versions
 from playwright.sync_api import Browser, Locator, expect
 from test_layout import SCREENS
-from tests.versions import robustness, save
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
-from mnist_classifier.gate import admit
-from mnist_classifier.registry import Registry
-from mnist_classifier.store import Store
 
 pytestmark = pytest.mark.e2e
-
-
-def add_versions(home: Path) -> None:
-    """Two that went through the gate: 1 as good as the box, 2 worse."""
-    store = Store(f"sqlite:///{home / 'mnist.db'}")
-    registry = Registry(home / "models", store)
-    save(registry, name="classic-1", validation=4981)
-    registry.record_robustness(registry.get(1), robustness(pen=0.985, auroc=0.995, corruptions=0.96))
-    save(registry, name="lightning-2", validation=4951, test=9911)
-    for version in (1, 2):
-        admit(registry, version, actor=f"training {version}")
-    store.close()
 
 
 @pytest.fixture
