@@ -12,7 +12,7 @@ from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.web import api, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web import api, compression, errors, explore_api, models_api, pages, runs_api, security
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
@@ -57,4 +57,5 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(room.blueprint)
     errors.register(app)
     security.register(app)
+    compression.register(app)
     return app

@@ -18,14 +18,16 @@ import { emptyState, withEvent } from "./run-state.js";
 import { isOver, RunView } from "./run-view.js";
 import { messageOf, showToast } from "./toast.js";
 
-// A cancelled run learns a little later which version has its best weights.
+// A cancelled run learns a little later which version has its best weights, on a busy machine much later.
 const AFTERTHOUGHT_MS = 4_000;
+const AFTERTHOUGHTS = 30;
 const HISTORY_MS = 10_000;
 
+const page = element("training-page", HTMLElement);
 const view = new RunView();
 const charts = new Charts();
 const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: (ids) => overlayRuns(ids) });
-const form = new RunForm(JSON.parse(element("training-page", HTMLElement).dataset.recipes ?? "[]"), (id) => {
+const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
   open(id, []);
   history.load();
 });
@@ -58,23 +60,37 @@ async function open(id, beside, isNew = true) {
     view.showFacts(details.config, details.environment);
   } catch (error) {
     run = null;
+    settle();
     return view.showNothing(messageOf(error));
   }
   form.showBusy(!isOver(run));
-  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: (works) => view.showConnection(works) });
+  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
   overlayRuns(beside, false);
+}
+
+/** The run's panel has its size, or there is none: what stands below it is shown. */
+function settle() {
+  page.dataset.settled = "true";
 }
 
 /** @param {RunEvent[]} events */
 function takeEvents(events) {
+  settle();
   state = events.reduce(withEvent, state);
   if (run === null) return;
   if (events.some(({ kind }) => kind === "status" || kind === "message")) refresh();
   draw();
 }
 
+/** @param {boolean} works */
+function takeConnection(works) {
+  if (!works) settle();
+  view.showConnection(works);
+}
+
 /** @param {Run} ended */
 function takeEnd(ended) {
+  settle();
   const wasOver = run !== null && isOver(run);
   run = ended;
   view.showRun(ended);
@@ -82,7 +98,16 @@ function takeEnd(ended) {
   form.showBusy(false);
   history.load();
   if (!wasOver) showToast("run", `Run ${ended.run_id} ${ended.status}. ${ended.message}`, ended.status === "succeeded" ? "good" : "info");
-  if (ended.status === "cancelled" && ended.model_version === null) window.setTimeout(refresh, AFTERTHOUGHT_MS);
+  lookForVersion(ended.run_id);
+}
+
+/** @param {number} id  of a run that ended */
+async function lookForVersion(id) {
+  for (let left = AFTERTHOUGHTS; left > 0; left -= 1) {
+    if (run?.run_id !== id || run.status !== "cancelled" || run.model_version !== null) return;
+    await new Promise((resolve) => window.setTimeout(resolve, AFTERTHOUGHT_MS));
+    if (run?.run_id === id) await refresh();
+  }
 }
 
 async function refresh() {
@@ -159,7 +184,10 @@ async function begin() {
   form.showBusy(runs.some((run) => !isOver(run)));
   if (id > 0) await open(id, beside, false);
   else if (first) await open(first.run_id, [], false);
-  else view.showNothing("Choose a recipe and start the first.");
+  else {
+    settle();
+    view.showNothing("Choose a recipe and start the first.");
+  }
 }
 
 element("run-cancel", HTMLButtonElement).addEventListener("click", () => act("cancelRun"));
