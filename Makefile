@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test bench bench-training check format clean
+.PHONY: help run train test bench bench-training check format screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -54,6 +54,9 @@ check: $(DEVELOPMENT) ## formatting, lint, types, import law
 format: $(DEVELOPMENT) ## let ruff format and tidy the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(DEVELOPMENT) ## take the README's pictures anew, in Chromium
+	MNIST_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e/test_screenshots.py $(ARGS)
 
 clean: ## remove caches and builds; .venv/, models/ and data/ stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results

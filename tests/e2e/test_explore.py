@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from application import Application
+from pictures import keep
 from playwright.sync_api import Locator, expect
 from test_layout import SCREENS
 from test_test_images import answer
@@ -28,14 +27,6 @@ def ready(visitor: Visitor) -> Visitor:
 def inspected(visitor: Visitor) -> Locator:
     expect(visitor.find("inspector").locator(".heat-maps canvas")).to_have_count(2)
     return visitor.find("inspector")
-
-
-def keep(visitor: Visitor, name: str, *, full_page: bool = True) -> None:
-    folder = os.environ.get("MNIST_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        visitor.page.wait_for_timeout(400)
-        (Path(folder) / f"{name}.png").write_bytes(visitor.page.screenshot(full_page=full_page))
 
 
 @pytest.mark.mnist

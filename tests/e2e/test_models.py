@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from application import Application
 from belongings import add_versions
+from pictures import keep
 from playwright.sync_api import Browser, Locator, expect
 from test_layout import SCREENS
 from visitor import FAILED_REQUEST, Visitor
@@ -178,17 +178,13 @@ def test_the_page_and_its_dialog_fit_the_screen(
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
     expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
-    folder = os.environ.get("MNIST_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / f"models-{screen}-{scheme}.png").write_bytes(visitor.page.screenshot(full_page=True))
+    keep(visitor, f"models-{screen}-{scheme}")
     for control in visitor.page.locator("main button:visible, main select:visible").all():
         box = control.bounding_box()
         assert box is not None
         assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
     open_version(visitor, 2)
     expect(visitor.find("dialog-gate")).to_contain_text(re.compile("would wait"))
-    if folder:
-        (Path(folder) / f"models-dialog-{screen}-{scheme}.png").write_bytes(visitor.page.screenshot())
+    keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
     width = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]

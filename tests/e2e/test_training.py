@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from application import Application
 from belongings import add_runs
+from pictures import keep
 from playwright.sync_api import Browser, expect
 from visitor import FAILED_REQUEST, Visitor
 
@@ -78,10 +78,7 @@ def assert_fits_every_screen(running: Application, visit: Visit) -> None:
         expect(visitor.page.locator("#chart-loss canvas")).to_be_visible()
         expect(visitor.find("confusion-figure")).to_be_visible()
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
-        if folder := os.environ.get("MNIST_SCREENSHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            picture = visitor.page.screenshot(full_page=True)
-            (Path(folder) / f"training-{name}-{theme}.png").write_bytes(picture)
+        keep(visitor, f"training-{name}-{theme}")
 
 
 def test_a_restart_of_the_server_loses_no_point(running: Application, visit: Visit):
