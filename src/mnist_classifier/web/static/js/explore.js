@@ -180,6 +180,7 @@ notice.onReady = reload;
 inspector.onClose = () => {
   if (view.image !== null) leaveImage();
 };
+/** @type {typeof inspector.onMove} */
 inspector.onMove = (where) => {
   const next = gallery.around(view.image ?? -1)[where];
   if (next !== null) go(step(view, { image: next }), { replace: true });

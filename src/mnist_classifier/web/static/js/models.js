@@ -119,7 +119,8 @@ file.addEventListener("change", async () => {
 });
 
 retry.addEventListener("click", refresh);
-table.onOpen = (version) => dialog.open(version);
+/** @type {typeof table.onOpen} */
+table.onOpen = (version) => void dialog.open(version);
 dialog.onChange = refresh;
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 refresh();

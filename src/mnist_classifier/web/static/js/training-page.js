@@ -38,6 +38,8 @@ let state = emptyState();
 /** Runs whose curves lie under that of the run. @type {Map<number, RunState>} */
 const others = new Map();
 let stopFollowing = () => {};
+/** Counts what was opened: an answer about one before is too late. */
+let newest = 0;
 
 /**
  * Show a run.
@@ -46,6 +48,7 @@ let stopFollowing = () => {};
  * @param {boolean} [isNew]  whether the address is to say so
  */
 async function open(id, beside, isNew = true) {
+  const opened = ++newest;
   stopFollowing();
   others.clear();
   state = emptyState();
@@ -54,16 +57,18 @@ async function open(id, beside, isNew = true) {
   history.mark(id, beside);
   try {
     const details = await api.getRun(id);
+    if (opened !== newest) return;
     run = details;
     view.showRun(details);
     view.showState(details, state);
     view.showFacts(details.config, details.environment);
+    form.showBusy(!isOver(details));
   } catch (error) {
+    if (opened !== newest) return;
     run = null;
     settle();
     return view.showNothing(messageOf(error));
   }
-  form.showBusy(!isOver(run));
   stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
   overlayRuns(beside, false);
 }
