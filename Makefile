@@ -9,12 +9,13 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
+TSC := tests/js/node_modules/.bin/tsc
 APPLICATION := $(VENV)/.stamp
 DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test contract bench bench-training check format clean
+.PHONY: help run train test contract bench bench-training check format screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -27,7 +28,7 @@ train: $(APPLICATION) ## train a model on MNIST
 
 test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 	$(BIN)/python -m pytest $(ARGS)
-	@files=$$(find tests/js -name '*.test.*js' 2>/dev/null); \
+	@files=$$(find tests/js -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null); \
 	if [ -z "$$files" ]; then \
 		echo "No JavaScript tests in tests/js."; \
 	elif command -v node >/dev/null; then \
@@ -48,15 +49,23 @@ bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step sp
 	$(BIN)/python bench/training_step.py
 	$(BIN)/python bench/time_to_accuracy.py --recipes lightning,fast,classic
 
-check: $(DEVELOPMENT) ## formatting, lint, types, import law
+check: $(DEVELOPMENT) ## formatting, lint, types (JavaScript's too), import law
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if [ -x $(TSC) ]; then \
+		echo "tsc --project tests/js"; $(TSC) --project tests/js; \
+	else \
+		echo "The types of the JavaScript modules were not checked: npm ci --prefix tests/js installs what does it."; \
+	fi
 
 format: $(DEVELOPMENT) ## let ruff format and tidy the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(DEVELOPMENT) ## take the README's pictures anew, in Chromium
+	MNIST_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e/test_screenshots.py $(ARGS)
 
 clean: ## remove caches and builds; .venv/, models/ and data/ stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from application import Application
+from belongings import add_runs, add_versions
 from playwright.sync_api import Browser, expect, sync_playwright
 from visitor import Visitor
 
@@ -67,6 +68,17 @@ def application_with_data(
 ) -> Iterator[Application]:
     """The application with the MNIST files."""
     with Application(tmp_path_factory.mktemp("application-with-data"), data_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lived_in(tmp_path_factory: pytest.TempPathFactory, browser: Browser, data_dir: Path) -> Iterator[Application]:
+    """The application with the MNIST files, model versions and trainings of earlier; tests only look at it."""
+    folder = tmp_path_factory.mktemp("lived-in")
+    (folder / "home").mkdir()
+    add_versions(folder / "home")
+    add_runs(folder / "home", 30)
+    with Application(folder, data_dir) as running:
         yield running
 
 

@@ -17,9 +17,9 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore"])
-def test_axe_finds_nothing(application_with_data: Application, visit: Visit, path: str, theme: str):
+def test_axe_finds_nothing(lived_in: Application, visit: Visit, path: str, theme: str):
     for viewport in (DESKTOP, PHONE):
-        visitor = visit(path, at=application_with_data, viewport=viewport, color_scheme=theme)
+        visitor = visit(path, at=lived_in, viewport=viewport, color_scheme=theme)
         visitor.page.wait_for_load_state("networkidle")
         expect(visitor.page.locator("[data-state=loading]")).to_have_count(0)
         found = Axe().run(visitor.page, options=RULES)

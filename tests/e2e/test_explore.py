@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from application import Application
+from pictures import keep
 from playwright.sync_api import Locator, expect
 from test_layout import SCREENS
 from test_test_images import answer
@@ -28,14 +27,6 @@ def ready(visitor: Visitor) -> Visitor:
 def inspected(visitor: Visitor) -> Locator:
     expect(visitor.find("inspector").locator(".heat-maps canvas")).to_have_count(2)
     return visitor.find("inspector")
-
-
-def keep(visitor: Visitor, name: str, *, full_page: bool = True) -> None:
-    folder = os.environ.get("MNIST_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        visitor.page.wait_for_timeout(400)
-        (Path(folder) / f"{name}.png").write_bytes(visitor.page.screenshot(full_page=full_page))
 
 
 @pytest.mark.mnist
@@ -75,6 +66,22 @@ def test_a_cell_opens_its_images_and_back_returns(visit: Visit, application_with
     visitor.page.go_back()
     expect(visitor.find("gallery-heading")).to_have_text("Errors")
     expect(cell).not_to_have_attribute("aria-current", "true")
+
+
+@pytest.mark.mnist
+def test_the_figures_of_each_digit_sort_and_stay_sorted(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    figures = visitor.find("per-class")
+    visitor.page.get_by_role("button", name="Recall").click()
+    expect(figures.locator("th[data-column=recall]")).to_have_attribute("aria-sort", "descending")
+    recalls = [float(cell.inner_text().split("\u00a0")[0]) for cell in figures.locator("td:nth-child(4)").all()]
+    assert recalls == sorted(recalls, reverse=True)
+
+    with visitor.page.expect_response("**/api/explore/summary?*"):
+        visitor.find("explore-split").select_option("validation")
+
+    expect(visitor.find("explore")).not_to_have_attribute("aria-busy", "true")
+    expect(figures.locator("th[data-column=recall]")).to_have_attribute("aria-sort", "descending")
 
 
 @pytest.mark.mnist

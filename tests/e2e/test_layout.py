@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
+from pictures import keep
 from playwright.sync_api import expect
 from visitor import SEVEN
 
@@ -33,12 +31,7 @@ def test_page_fits_its_screen(visit: Visit, name: str, screen: str, scheme: str)
     width = visitor.page.evaluate("document.documentElement.scrollWidth")
 
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
-    folder = os.environ.get("MNIST_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        visitor.page.wait_for_timeout(400)  # the bars still grow
-        picture = visitor.page.screenshot(full_page=True)
-        (Path(folder) / f"{name}-{screen}-{scheme}.png").write_bytes(picture)
+    keep(visitor, f"{name}-{screen}-{scheme}")
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)

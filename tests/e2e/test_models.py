@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -11,29 +10,15 @@ from pathlib import Path
 
 import pytest
 from application import Application
+from belongings import add_versions
+from pictures import keep
 from playwright.sync_api import Browser, Locator, expect
 from test_layout import SCREENS
-from tests.versions import robustness, save
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
-from mnist_classifier.gate import admit
-from mnist_classifier.registry import Registry
-from mnist_classifier.store import Store
 
 pytestmark = pytest.mark.e2e
-
-
-def add_versions(home: Path) -> None:
-    """Two that went through the gate: 1 as good as the box, 2 worse."""
-    store = Store(f"sqlite:///{home / 'mnist.db'}")
-    registry = Registry(home / "models", store)
-    save(registry, name="classic-1", validation=4981)
-    registry.record_robustness(registry.get(1), robustness(pen=0.985, auroc=0.995, corruptions=0.96))
-    save(registry, name="lightning-2", validation=4951, test=9911)
-    for version in (1, 2):
-        admit(registry, version, actor=f"training {version}")
-    store.close()
 
 
 @pytest.fixture
@@ -193,17 +178,13 @@ def test_the_page_and_its_dialog_fit_the_screen(
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
     expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
-    folder = os.environ.get("MNIST_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / f"models-{screen}-{scheme}.png").write_bytes(visitor.page.screenshot(full_page=True))
+    keep(visitor, f"models-{screen}-{scheme}")
     for control in visitor.page.locator("main button:visible, main select:visible").all():
         box = control.bounding_box()
         assert box is not None
         assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
     open_version(visitor, 2)
     expect(visitor.find("dialog-gate")).to_contain_text(re.compile("would wait"))
-    if folder:
-        (Path(folder) / f"models-dialog-{screen}-{scheme}.png").write_bytes(visitor.page.screenshot())
+    keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
     width = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]

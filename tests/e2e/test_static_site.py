@@ -101,6 +101,18 @@ def test_clear_and_undo_work_and_the_stages_are_shown(visitor: Visitor) -> None:
     wait_until_kept(visitor)
 
 
+def test_keys_of_tools_that_are_not_here_do_nothing(visitor: Visitor) -> None:
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text(DIGIT_READ)
+    for key in ("e", "n", "r", "s", "o", "?", "[", "]"):
+        visitor.page.keyboard.press(key)
+    visitor.page.keyboard.press("u")
+    expect(visitor.find("verdict")).to_have_text("Nothing drawn yet")
+    visitor.page.keyboard.press("y")
+    expect(visitor.find("digit")).to_have_text(DIGIT_READ)
+    wait_until_kept(visitor)
+
+
 def test_picture_file_is_read(visitor: Visitor, tmp_path: Path) -> None:
     from PIL import Image, ImageDraw
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 import pytest
 from application import Application
+from belongings import add_runs
+from pictures import keep
 from playwright.sync_api import Browser, expect
 from visitor import FAILED_REQUEST, Visitor
 
@@ -77,10 +78,7 @@ def assert_fits_every_screen(running: Application, visit: Visit) -> None:
         expect(visitor.page.locator("#chart-loss canvas")).to_be_visible()
         expect(visitor.find("confusion-figure")).to_be_visible()
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
-        if folder := os.environ.get("MNIST_SCREENSHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            picture = visitor.page.screenshot(full_page=True)
-            (Path(folder) / f"training-{name}-{theme}.png").write_bytes(picture)
+        keep(visitor, f"training-{name}-{theme}")
 
 
 def test_a_restart_of_the_server_loses_no_point(running: Application, visit: Visit):
@@ -139,3 +137,60 @@ def test_without_a_place_for_streams_the_page_asks_now_and_then(
         start(visitor, "lightning", QUICK)
         expect(visitor.find("run-status")).to_have_text("succeeded", timeout=TRAINING_TIMEOUT_MS)
         expect(visitor.find("run-epoch")).to_have_text("3 of 3")
+
+
+@pytest.fixture
+def with_history(tmp_path: Path, browser: Browser) -> Iterator[Application]:
+    """The application with more trainings than its page shows at first, and without MNIST."""
+    (tmp_path / "home").mkdir()
+    add_runs(tmp_path / "home", 40)
+    with Application(tmp_path, data_dir=tmp_path / "no-data") as application:
+        yield application
+
+
+def test_the_history_sorts_all_runs_with_the_keyboard(with_history: Application, visit: Visit):
+    visitor = visit("/training", at=with_history)
+    rows = visitor.find("history").locator("tr")
+    expect(rows).to_have_count(25)
+    expect(visitor.page.locator("th[data-column=run]")).to_have_attribute("aria-sort", "descending")
+
+    visitor.page.get_by_role("button", name="Validation", exact=True).focus()
+    visitor.page.keyboard.press("Enter")
+
+    expect(rows).to_have_count(40)
+    expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "descending")
+    expect(visitor.page.locator("th[aria-sort]")).to_have_count(1)
+    expect(rows.first).to_have_attribute("data-run", "20")
+    expect(rows.last).to_have_attribute("data-run", "1")
+    visitor.page.keyboard.press("Space")
+    expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "ascending")
+    expect(rows.first).to_have_attribute("data-run", "40")
+    expect(rows.last).to_have_attribute("data-run", "1")  # what has no figure stays last
+    expect(visitor.page.get_by_role("button", name="Validation", exact=True)).to_be_focused()
+
+
+def test_older_runs_and_the_focus_stay_when_the_history_is_asked_for_again(with_history: Application, visit: Visit):
+    visitor = visit("/training", at=with_history)
+    visitor.page.clock.install()
+    visitor.page.reload()
+    rows = visitor.find("history").locator("tr")
+    expect(rows).to_have_count(25)
+    visitor.find("history-more").click()
+    expect(rows).to_have_count(40)
+    expect(visitor.find("history-more")).to_be_hidden()
+    visitor.page.get_by_role("button", name="Open run 3", exact=True).focus()
+
+    with visitor.page.expect_response("**/api/runs?*"):
+        visitor.page.clock.run_for(10_000)
+    add_runs(with_history.folder / "home", 1)
+    with visitor.page.expect_response("**/api/runs?*"):
+        visitor.page.clock.run_for(10_000)
+
+    expect(rows).to_have_count(41)
+    expect(visitor.page.get_by_role("button", name="Open run 3", exact=True)).to_be_focused()
+
+
+def test_without_trainings_there_is_no_empty_table(running: Application, visit: Visit):
+    visitor = visit("/training", at=running)
+    expect(visitor.find("history-note")).to_have_text("No trainings yet: start the first above.")
+    expect(visitor.find("history-scroll")).to_be_hidden()

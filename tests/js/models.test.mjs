@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLUMNS, called, sorted } from "../../src/mnist_classifier/web/static/js/models-table.js";
+import { COLUMNS, called } from "../../src/mnist_classifier/web/static/js/models-table.js";
+import { sortedBy } from "../../src/mnist_classifier/web/static/js/sorting.js";
 
 const plain = (text) => text.replaceAll("\u00a0", " ");
 
@@ -14,15 +15,10 @@ function version(number, accuracy, more = {}) {
 const VERSIONS = [version(3, 0.99), version(2, null), version(1, 0.995), version(0, 0.9962)];
 const numbers = (versions) => versions.map((each) => each.version);
 
-test("versions are sorted by any column, both ways", () => {
-  assert.deepEqual(numbers(sorted(VERSIONS, { column: "version", isDescending: true })), [3, 2, 1, 0]);
-  assert.deepEqual(numbers(sorted(VERSIONS, { column: "validation", isDescending: true })), [0, 1, 3, 2]);
-  assert.deepEqual(numbers(sorted(VERSIONS, { column: "validation", isDescending: false })), [2, 3, 1, 0]);
-});
-
-test("among equals the newest comes first, and the list that was given stays as it was", () => {
-  assert.deepEqual(numbers(sorted(VERSIONS, { column: "bytes", isDescending: true })), [3, 2, 1, 0]);
-  assert.deepEqual(numbers(VERSIONS), [3, 2, 1, 0]);
+test("columns sort by their figures; what was not measured has none", () => {
+  const by = (id) => COLUMNS.find((column) => column.id === id).value;
+  assert.deepEqual(numbers(sortedBy(VERSIONS, by("validation"), true)), [0, 1, 3, 2]);
+  assert.deepEqual(numbers(sortedBy(VERSIONS, by("version"), false)), [0, 1, 2, 3]);
 });
 
 test("what was not measured is no number", () => {

@@ -18,6 +18,7 @@ from mnist_classifier.store import Store
 from mnist_classifier.web import (
     api,
     batch_api,
+    compression,
     documents,
     errors,
     explore_api,
@@ -96,6 +97,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     health.register(app)
     app.before_request(access.check)
     security.register(app)
+    compression.register(app)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
     # Outermost, so that a request has its id whoever answers it.
     app.wsgi_app = RequestLog(app.wsgi_app, writes=settings.access_log == "on")  # type: ignore[method-assign]

@@ -151,7 +151,7 @@ async function showChoices() {
     const { versions, production } = await api.choices();
     const name = versions.find((each) => each.version === production)?.name;
     const options = versions.map((each) => new Option(`Version ${each.version} (${each.name})`, String(each.version)));
-    version.replaceChildren(new Option(`In production: version ${production} (${name})`, "production"), ...options);
+    version.replaceChildren(new Option(`Production: ${production} (${name})`, "production"), ...options);
   } catch (error) {
     showToast("explore", messageOf(error));
   }
@@ -180,6 +180,7 @@ notice.onReady = reload;
 inspector.onClose = () => {
   if (view.image !== null) leaveImage();
 };
+/** @type {typeof inspector.onMove} */
 inspector.onMove = (where) => {
   const next = gallery.around(view.image ?? -1)[where];
   if (next !== null) go(step(view, { image: next }), { replace: true });

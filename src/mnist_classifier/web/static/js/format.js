@@ -84,6 +84,13 @@ export function day(iso) {
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
 }
 
+/** Day and time of day. @param {string | null | undefined} iso */
+export function moment(iso) {
+  const date = new Date(iso ?? "");
+  if (Number.isNaN(date.getTime())) return UNKNOWN;
+  return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}
+
 /** An accuracy with what it was measured on. @param {Score | null | undefined} score */
 export function score(score) {
   if (!isFigure(score?.accuracy)) return "not measured";

@@ -1,17 +1,14 @@
 // @ts-check
 /**
- * The table of model versions: what stands in each column, and how it is sorted.  Pure but for `ModelsTable`.
+ * The table of model versions: what stands in each column, and what it is sorted by.  Pure but for `ModelsTable`.
  *
  * @typedef {import("./models-api.js").Version} Version
- * @typedef {{id: string, title: string, text: (version: Version) => string, value: (version: Version) => number | string, isFigure?: boolean}} Column
- * @typedef {{column: string, isDescending: boolean}} Order
+ * @typedef {import("./sorting.js").SortColumn<Version> & {text: (version: Version) => string}} Column
  */
 
 import { element } from "./dom.js";
 import { count, fileSize, percent, UNKNOWN } from "./format.js";
-
-/** What is not known sorts behind everything. */
-const LEAST = -Infinity;
+import { SortHead } from "./sorting.js";
 
 /** @param {Version} version */
 export function called({ version, name }) {
@@ -34,73 +31,30 @@ function shortDay(iso) {
 /** @type {Column[]} */
 export const COLUMNS = [
   { id: "version", title: "Version", text: called, value: ({ version }) => version },
-  { id: "validation", title: "Validation", text: (v) => percent(v.metrics.validation?.accuracy, 2), value: (v) => v.metrics.validation?.accuracy ?? LEAST, isFigure: true },
-  { id: "test", title: "Test", text: (v) => percent(v.metrics.test?.accuracy, 2), value: (v) => v.metrics.test?.accuracy ?? LEAST, isFigure: true },
-  { id: "robustness", title: "Robustness", text: robustness, value: (v) => v.metrics.robustness?.goals_reached ?? LEAST, isFigure: true },
-  { id: "parameters", title: "Parameters", text: (v) => count(v.parameters), value: (v) => v.parameters ?? LEAST, isFigure: true },
+  { id: "validation", title: "Validation", text: (v) => percent(v.metrics.validation?.accuracy, 2), value: (v) => v.metrics.validation?.accuracy, isFigure: true },
+  { id: "test", title: "Test", text: (v) => percent(v.metrics.test?.accuracy, 2), value: (v) => v.metrics.test?.accuracy, isFigure: true },
+  { id: "robustness", title: "Robustness", text: robustness, value: (v) => v.metrics.robustness?.goals_reached, isFigure: true },
+  { id: "parameters", title: "Parameters", text: (v) => count(v.parameters), value: (v) => v.parameters, isFigure: true },
   { id: "bytes", title: "Size", text: (v) => fileSize(v.bytes), value: (v) => v.bytes, isFigure: true },
   { id: "created", title: "Trained", text: (v) => shortDay(v.created_at), value: (v) => Date.parse(v.created_at), isFigure: true },
-  { id: "recipe", title: "Recipe", text: (v) => v.recipe ?? UNKNOWN, value: (v) => v.recipe ?? "" },
+  { id: "recipe", title: "Recipe", text: (v) => v.recipe ?? UNKNOWN, value: (v) => v.recipe },
 ];
 
-/**
- * @param {Version[]} versions
- * @param {Order} order
- * @returns {Version[]}
- */
-export function sorted(versions, { column, isDescending }) {
-  const { value } = COLUMNS.find(({ id }) => id === column) ?? COLUMNS[0];
-  const sign = isDescending ? -1 : 1;
-  return [...versions].sort((one, other) => {
-    const [a, b] = [value(one), value(other)];
-    if (a === b) return other.version - one.version;
-    return sign * (a < b ? -1 : 1);
-  });
-}
+const NEWEST_FIRST = { column: "version", isDescending: true };
 
 export class ModelsTable {
   /** Called with the version whose button was pressed. @type {(version: Version) => void} */
   onOpen = () => {};
 
-  #columns = element("models-columns", HTMLTableRowElement);
   #rows = element("models-rows", HTMLTableSectionElement);
+  #head = new SortHead(element("models-columns", HTMLTableRowElement), COLUMNS, NEWEST_FIRST, () => this.show(this.#versions));
   /** @type {Version[]} */
   #versions = [];
-  /** @type {Order} */
-  #order = { column: "version", isDescending: true };
 
-  constructor() {
-    for (const column of COLUMNS) this.#columns.append(this.#head(column));
-  }
-
-  /** @param {Version[]} versions */
+  /** @param {Version[]} versions  newest first */
   show(versions) {
     this.#versions = versions;
-    for (const head of this.#columns.children) {
-      const isSorted = head.getAttribute("data-column") === this.#order.column;
-      if (isSorted) head.setAttribute("aria-sort", this.#order.isDescending ? "descending" : "ascending");
-      else head.removeAttribute("aria-sort");
-    }
-    this.#rows.replaceChildren(...sorted(versions, this.#order).map((version) => this.#row(version)));
-  }
-
-  /** @param {Column} column */
-  #head({ id, title, isFigure = false }) {
-    const head = document.createElement("th");
-    head.scope = "col";
-    head.dataset.column = id;
-    if (isFigure) head.className = "figure";
-    const sort = document.createElement("button");
-    sort.type = "button";
-    sort.className = "sort";
-    sort.textContent = title;
-    sort.addEventListener("click", () => {
-      const isDescending = this.#order.column === id ? !this.#order.isDescending : isFigure || id === "version";
-      this.#order = { column: id, isDescending };
-      this.show(this.#versions);
-    });
-    head.append(sort);
-    return head;
+    this.#rows.replaceChildren(...this.#head.sorted(versions).map((version) => this.#row(version)));
   }
 
   /** @param {Version} version */
@@ -116,7 +70,7 @@ export class ModelsTable {
       } else {
         cell.textContent = text(version);
         cell.dataset.title = title;
-        cell.className = isFigure ? "figure" : id;
+        if (isFigure) cell.className = "figure";
       }
       row.append(cell);
     }

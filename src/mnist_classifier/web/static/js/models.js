@@ -2,7 +2,7 @@
 /** The page of model versions: list, compare, bring one in, what answered when. */
 
 import { element, write } from "./dom.js";
-import { fileSize } from "./format.js";
+import { fileSize, moment } from "./format.js";
 import * as api from "./models-api.js";
 import { ComparePanel } from "./models-compare.js";
 import { ModelDialog } from "./models-dialog.js";
@@ -75,7 +75,7 @@ function move({ alias, version, previous, at, actor, reason }) {
   const item = document.createElement("li");
   const time = document.createElement("time");
   time.dateTime = at;
-  time.textContent = new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  time.textContent = moment(at);
   const what = document.createElement("strong");
   const name = version === 0 ? "the model in the box" : `version ${version}`;
   what.textContent = alias === "production" ? `${name} into production` : `${name} waits as ${alias}`;
@@ -119,7 +119,8 @@ file.addEventListener("change", async () => {
 });
 
 retry.addEventListener("click", refresh);
-table.onOpen = (version) => dialog.open(version);
+/** @type {typeof table.onOpen} */
+table.onOpen = (version) => void dialog.open(version);
 dialog.onChange = refresh;
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 refresh();

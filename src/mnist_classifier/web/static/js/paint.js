@@ -82,18 +82,33 @@ export function paintCursor(context, point, radius, isDown) {
   context.stroke();
 }
 
+/** The canvases that are sent, by their width: making one takes as long as filling it. @type {Map<number, CanvasRenderingContext2D>} */
+const bitmaps = new Map();
+
+/** @param {number} width */
+function bitmapContext(width) {
+  const known = bitmaps.get(width);
+  if (known !== undefined) return known;
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = SIDE;
+  // Kept where the processor reads it: from a graphics card it would have to be fetched at every stroke. Without
+  // alpha the PNG is quicker to make and to decode.
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  if (context === null) throw new Error("this browser gives no 2d canvas");
+  bitmaps.set(width, context);
+  return context;
+}
+
 /**
  * A drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like.
  * @param {readonly Stroke[]} strokes
  * @param {number} width
  */
 export function bitmapOf(strokes, width) {
-  const bitmap = document.createElement("canvas");
-  bitmap.width = width;
-  bitmap.height = SIDE;
-  const context = context2d(bitmap);
+  const context = bitmapContext(width);
   context.fillStyle = "#000";
   context.fillRect(0, 0, width, SIDE);
   paint(context, strokes, "#fff");
-  return bitmap.toDataURL("image/png");
+  return context.canvas.toDataURL("image/png");
 }

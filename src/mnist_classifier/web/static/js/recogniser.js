@@ -36,6 +36,7 @@ watchStatus({
   },
 });
 
+/** @type {typeof bench.onReading} */
 bench.onReading = (reading, subject) => {
   recent.note(reading, subject);
   window.clearTimeout(timer);
@@ -50,5 +51,6 @@ bench.onEmpty = () => {
   looking.clear();
   comparison.clear();
 };
+/** @type {typeof recent.onChosen} */
 recent.onChosen = ({ mode, strokes }) => bench.restore(mode, strokes);
 comparison.refresh();

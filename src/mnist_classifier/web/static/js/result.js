@@ -195,7 +195,7 @@ export function showBars(bars, reading) {
     meter.setAttribute("aria-valuenow", probabilities === null ? "0" : (share * 100).toFixed(1));
     if (probabilities === null) meter.removeAttribute("aria-valuetext");
     else meter.setAttribute("aria-valuetext", text);
-    fill.style.width = `${share * 100}%`;
+    fill.style.transform = `scaleX(${share})`;
     write(value, text);
     row.dataset.best = String(digit === best);
   });

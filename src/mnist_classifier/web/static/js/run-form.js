@@ -7,6 +7,7 @@
 
 import * as api from "./api.js";
 import { element, write } from "./dom.js";
+import { sentence } from "./format.js";
 import { messageOf } from "./toast.js";
 
 export class RunForm {
@@ -37,7 +38,10 @@ export class RunForm {
   }
 
   #showRecipe() {
-    const values = this.#recipes.find(({ name }) => name === this.#recipe.value)?.values ?? {};
+    /** @type {Partial<Recipe>} */
+    const chosen = this.#recipes.find(({ name }) => name === this.#recipe.value) ?? {};
+    const { summary = "", values = {} } = chosen;
+    write(element("recipe-summary", HTMLElement), sentence(summary));
     for (const control of this.#controls()) {
       if (control === this.#recipe) continue;
       const value = values[control.name];

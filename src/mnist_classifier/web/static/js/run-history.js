@@ -7,23 +7,49 @@
 
 import * as api from "./api.js";
 import { button, element, write } from "./dom.js";
-import { duration, percent, sentence, UNKNOWN } from "./format.js";
+import { duration, moment, percent, sentence, UNKNOWN } from "./format.js";
+import { SortHead } from "./sorting.js";
 import { messageOf } from "./toast.js";
 
 const TYPING_MS = 250;
 
+/** @type {import("./sorting.js").SortColumn<Run>[]} */
+export const COLUMNS = [
+  { id: "tick", title: "Show" },
+  { id: "run", title: "Run", value: ({ run_id }) => run_id, isFigure: true },
+  { id: "recipe", title: "Recipe", value: ({ recipe }) => recipe },
+  { id: "status", title: "Status", value: ({ status }) => status },
+  { id: "validation", title: "Validation", value: ({ summary }) => summary?.validation_accuracy, isFigure: true },
+  { id: "epochs", title: "Epochs", value: ({ summary }) => summary?.epoch, isFigure: true },
+  { id: "took", title: "Took", value: seconds, isFigure: true },
+  { id: "began", title: "Began", value: ({ created_at }) => Date.parse(created_at), isFigure: true },
+  { id: "outcome", title: "Outcome" },
+];
+
+/** How long a run took; null until it is over. @param {Pick<Run, "started_at" | "finished_at">} run */
+export function seconds({ started_at, finished_at }) {
+  return started_at && finished_at ? (Date.parse(finished_at) - Date.parse(started_at)) / 1000 : null;
+}
+
 export class RunHistory {
   #body = element("history", HTMLTableSectionElement);
+  #scroll = element("history-scroll", HTMLElement);
   #note = element("history-note", HTMLElement);
   #more = element("history-more", HTMLButtonElement);
   #search = element("history-search", HTMLInputElement);
+  #head = new SortHead(element("history-columns", HTMLTableRowElement), COLUMNS, { column: "run", isDescending: true }, () => this.#sort());
   #onOpen;
   #onTick;
+  /** Those that are shown, and what they were found with. @type {Map<number, Run>} */
+  #runs = new Map();
+  #found = "";
+  /** The row of each, and what it shows. @type {Map<number, {row: HTMLTableRowElement, shown: string}>} */
+  #rows = new Map();
   /** @type {Set<number>} */
   #ticked = new Set();
   /** @type {number | null} */
   #current = null;
-  /** @type {string | null} */
+  /** Where older runs are to be had. @type {string | null} */
   #next = null;
   #round = 0;
 
@@ -37,7 +63,7 @@ export class RunHistory {
       window.clearTimeout(typing);
       typing = window.setTimeout(() => this.load(), TYPING_MS);
     });
-    this.#more.addEventListener("click", () => this.#loadMore());
+    this.#more.addEventListener("click", () => this.#showOlder());
   }
 
   /** @param {number | null} current @param {number[]} ticked */
@@ -47,18 +73,21 @@ export class RunHistory {
     for (const row of this.#body.rows) this.#markRow(row);
   }
 
-  /** Ask for the newest runs. @returns {Promise<Run[]>} */
+  /** Ask for the newest runs; older ones that are shown already stay. @returns {Promise<Run[]>} */
   async load() {
     this.#round += 1;
     const round = this.#round;
+    const search = this.#search.value;
     try {
-      const { runs, next } = await api.runs(this.#search.value);
+      const { runs, next } = await api.runs(search);
       if (round !== this.#round) return runs;
-      this.#next = next;
-      this.#body.replaceChildren(...runs.map((run) => this.#row(run)));
-      const none = this.#search.value ? "Nothing fits the search." : "No trainings yet: start the first above.";
-      write(this.#note, runs.length === 0 ? none : "");
-      this.#more.hidden = next === null;
+      if (search !== this.#found || !runs.some(({ run_id }) => this.#runs.has(run_id))) {
+        this.#found = search;
+        this.#runs.clear();
+        this.#next = next;
+      }
+      this.#take(runs);
+      await this.#complete(round);
       return runs;
     } catch (error) {
       write(this.#note, messageOf(error));
@@ -66,14 +95,38 @@ export class RunHistory {
     }
   }
 
-  async #loadMore() {
+  async #sort() {
+    this.#show();
+    try {
+      await this.#complete(this.#round);
+    } catch (error) {
+      write(this.#note, messageOf(error));
+    }
+  }
+
+  /** The order in which the server gives them. */
+  get #isNewestFirst() {
+    const { column, isDescending } = this.#head.order;
+    return column === "run" && isDescending;
+  }
+
+  /** Any other order needs all of them. @param {number} round */
+  async #complete(round) {
+    while (this.#next !== null && !this.#isNewestFirst) {
+      const { runs, next } = await api.request(this.#next);
+      if (round !== this.#round) return;
+      this.#next = next;
+      this.#take(runs);
+    }
+  }
+
+  async #showOlder() {
     if (this.#next === null) return;
     this.#more.disabled = true;
     try {
       const { runs, next } = await api.request(this.#next);
       this.#next = next;
-      this.#body.append(...runs.map((/** @type {Run} */ run) => this.#row(run)));
-      this.#more.hidden = next === null;
+      this.#take(runs);
     } catch (error) {
       write(this.#note, messageOf(error));
     } finally {
@@ -81,37 +134,72 @@ export class RunHistory {
     }
   }
 
-  /** @param {Run} run */
+  /** @param {Run[]} runs */
+  #take(runs) {
+    for (const run of runs) this.#runs.set(run.run_id, run);
+    this.#show();
+  }
+
+  #show() {
+    const runs = [...this.#runs.values()].sort((one, other) => other.run_id - one.run_id);
+    const rows = this.#head.sorted(runs).map((run) => this.#row(run));
+    // Rows that are the same are left alone, and with them the keyboard's focus.
+    const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
+    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows));
+    const none = this.#found ? "Nothing fits the search." : "No trainings yet: start the first above.";
+    write(this.#note, runs.length === 0 ? none : "");
+    this.#scroll.hidden = runs.length === 0;
+    this.#more.hidden = this.#next === null;
+  }
+
+  /** The row that shows a run as it is now. @param {Run} run */
   #row(run) {
+    const shown = JSON.stringify(run);
+    const known = this.#rows.get(run.run_id);
+    if (known?.shown === shown) return known.row;
+    const row = this.#build(run);
+    this.#markRow(row);
+    this.#rows.set(run.run_id, { row, shown });
+    return row;
+  }
+
+  /** @param {Run} run */
+  #build(run) {
     const row = document.createElement("tr");
     row.dataset.run = String(run.run_id);
-    const tick = document.createElement("input");
-    tick.type = "checkbox";
-    tick.setAttribute("aria-label", `Show the curves of run ${run.run_id}`);
-    tick.addEventListener("change", () => {
-      if (tick.checked) this.#ticked.add(run.run_id);
-      else this.#ticked.delete(run.run_id);
-      this.#onTick([...this.#ticked]);
-    });
-    const tickLabel = document.createElement("label");
-    tickLabel.className = "tick";
-    tickLabel.append(tick);
     const open = button(String(run.run_id), "link", () => this.#onOpen(run.run_id));
     open.setAttribute("aria-label", `Open run ${run.run_id}`);
-    const chip = document.createElement("span");
-    chip.className = "chip";
-    chip.dataset.status = run.status;
-    chip.textContent = run.status;
-    const took = run.started_at && run.finished_at ? (Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000 : null;
-    row.append(
-      cell(tickLabel), cell(open, "number"), cell(run.recipe ?? UNKNOWN), cell(chip),
-      cell(percent(run.summary?.validation_accuracy, 2), "number"),
-      cell(`${run.summary?.epoch ?? 0}/${run.planned_epochs ?? UNKNOWN}`, "number"),
-      cell(duration(took), "number"), cell(new Date(run.created_at).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" })),
-      cell(run.message ? sentence(run.message) : ""),
-    );
-    this.#markRow(row);
+    const number = document.createElement("th");
+    number.scope = "row";
+    number.className = "figure";
+    number.append(open);
+    const texts = {
+      recipe: run.recipe ?? UNKNOWN,
+      status: chip(run.status),
+      validation: percent(run.summary?.validation_accuracy, 2),
+      epochs: `${run.summary?.epoch ?? 0}/${run.planned_epochs ?? UNKNOWN}`,
+      took: duration(seconds(run)),
+      began: moment(run.created_at),
+      outcome: outcome(run.message),
+    };
+    row.append(cell("tick", this.#tick(run.run_id)), number, ...Object.entries(texts).map(([id, content]) => cell(id, content)));
     return row;
+  }
+
+  /** @param {number} id */
+  #tick(id) {
+    const tick = document.createElement("input");
+    tick.type = "checkbox";
+    tick.setAttribute("aria-label", `Show the curves of run ${id}`);
+    tick.addEventListener("change", () => {
+      if (tick.checked) this.#ticked.add(id);
+      else this.#ticked.delete(id);
+      this.#onTick([...this.#ticked]);
+    });
+    const label = document.createElement("label");
+    label.className = "tick";
+    label.append(tick);
+    return label;
   }
 
   /** @param {HTMLTableRowElement} row */
@@ -125,10 +213,47 @@ export class RunHistory {
   }
 }
 
-/** @param {string | HTMLElement} content @param {string} [className] */
-function cell(content, className = "") {
+/**
+ * Put the focus back to the same control of the same row after a change of the rows.
+ * @param {HTMLTableSectionElement} body
+ * @param {() => void} change
+ */
+function keepFocus(body, change) {
+  const focused = document.activeElement;
+  const row = focused?.closest("tr");
+  const kind = focused instanceof HTMLInputElement ? "input" : "button";
+  const id = row && body.contains(row) ? row.dataset.run : undefined;
+  change();
+  if (id === undefined) return;
+  const again = body.querySelector(`tr[data-run="${id}"] ${kind}`);
+  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+}
+
+/** @param {string} status */
+function chip(status) {
+  const made = document.createElement("span");
+  made.className = "chip";
+  made.dataset.status = status;
+  made.textContent = status;
+  return made;
+}
+
+/** The first lines; the run's own panel has all of it. @param {string} message */
+function outcome(message) {
+  const made = document.createElement("p");
+  made.className = "outcome";
+  made.textContent = message ? sentence(message) : "";
+  made.title = made.textContent;
+  return made;
+}
+
+/** @param {string} id  of its column @param {string | HTMLElement} content */
+function cell(id, content) {
+  const { title, isFigure = false } = COLUMNS.find((column) => column.id === id) ?? { title: "" };
   const made = document.createElement("td");
-  made.className = className;
+  if (isFigure) made.className = "figure";
+  made.dataset.column = id;
+  made.dataset.title = title;
   made.append(content);
   return made;
 }

@@ -127,7 +127,7 @@ export class RunView {
       const item = document.createElement("li");
       const time = document.createElement("time");
       time.dateTime = at;
-      time.textContent = new Date(at).toLocaleTimeString();
+      time.textContent = new Date(at).toLocaleTimeString("en-GB");
       item.append(time, " ", text);
       list.append(item);
     }

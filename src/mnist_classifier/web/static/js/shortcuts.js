@@ -4,7 +4,7 @@
  * (typing in a field, Enter on a button) is left to it.
  *
  * @typedef {"predict" | "clear" | "undo" | "redo" | "random" | "eraser" | "thinner" | "thicker" | "mode" | "upload" | "download" | "help"} Action
- * @typedef {Record<Action, () => void>} Actions
+ * @typedef {Partial<Record<Action, () => void>>} Actions  what the page can do
  * @typedef {{key: string, ctrlKey?: boolean, metaKey?: boolean, altKey?: boolean, shiftKey?: boolean}} Key
  */
 
@@ -52,8 +52,9 @@ export function listenToKeys(actions) {
     if (target.closest("input:not([type=file]), textarea, select, dialog, [contenteditable]")) return;
     if (event.key === "Enter" && target.closest("button, a, summary, label")) return;
     const action = actionFor(event);
-    if (action === null) return;
+    const act = action === null ? undefined : actions[action];
+    if (act === undefined) return;
     event.preventDefault();
-    actions[action]();
+    act();
   });
 }

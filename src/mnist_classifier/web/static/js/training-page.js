@@ -18,14 +18,16 @@ import { emptyState, withEvent } from "./run-state.js";
 import { isOver, RunView } from "./run-view.js";
 import { messageOf, showToast } from "./toast.js";
 
-// A cancelled run learns a little later which version has its best weights.
+// A cancelled run learns a little later which version has its best weights, on a busy machine much later.
 const AFTERTHOUGHT_MS = 4_000;
+const AFTERTHOUGHTS = 30;
 const HISTORY_MS = 10_000;
 
+const page = element("training-page", HTMLElement);
 const view = new RunView();
 const charts = new Charts();
 const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: (ids) => overlayRuns(ids) });
-const form = new RunForm(JSON.parse(element("training-page", HTMLElement).dataset.recipes ?? "[]"), (id) => {
+const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
   open(id, []);
   history.load();
 });
@@ -36,6 +38,8 @@ let state = emptyState();
 /** Runs whose curves lie under that of the run. @type {Map<number, RunState>} */
 const others = new Map();
 let stopFollowing = () => {};
+/** Counts what was opened: an answer about one before is too late. */
+let newest = 0;
 
 /**
  * Show a run.
@@ -44,6 +48,7 @@ let stopFollowing = () => {};
  * @param {boolean} [isNew]  whether the address is to say so
  */
 async function open(id, beside, isNew = true) {
+  const opened = ++newest;
   stopFollowing();
   others.clear();
   state = emptyState();
@@ -52,29 +57,45 @@ async function open(id, beside, isNew = true) {
   history.mark(id, beside);
   try {
     const details = await api.getRun(id);
+    if (opened !== newest) return;
     run = details;
     view.showRun(details);
     view.showState(details, state);
     view.showFacts(details.config, details.environment);
+    form.showBusy(!isOver(details));
   } catch (error) {
+    if (opened !== newest) return;
     run = null;
+    settle();
     return view.showNothing(messageOf(error));
   }
-  form.showBusy(!isOver(run));
-  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: (works) => view.showConnection(works) });
+  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
   overlayRuns(beside, false);
+}
+
+/** The run's panel has its size, or there is none: what stands below it is shown. */
+function settle() {
+  page.dataset.settled = "true";
 }
 
 /** @param {RunEvent[]} events */
 function takeEvents(events) {
+  settle();
   state = events.reduce(withEvent, state);
   if (run === null) return;
   if (events.some(({ kind }) => kind === "status" || kind === "message")) refresh();
   draw();
 }
 
+/** @param {boolean} works */
+function takeConnection(works) {
+  if (!works) settle();
+  view.showConnection(works);
+}
+
 /** @param {Run} ended */
 function takeEnd(ended) {
+  settle();
   const wasOver = run !== null && isOver(run);
   run = ended;
   view.showRun(ended);
@@ -82,7 +103,16 @@ function takeEnd(ended) {
   form.showBusy(false);
   history.load();
   if (!wasOver) showToast("run", `Run ${ended.run_id} ${ended.status}. ${ended.message}`, ended.status === "succeeded" ? "good" : "info");
-  if (ended.status === "cancelled" && ended.model_version === null) window.setTimeout(refresh, AFTERTHOUGHT_MS);
+  lookForVersion(ended.run_id);
+}
+
+/** @param {number} id  of a run that ended */
+async function lookForVersion(id) {
+  for (let left = AFTERTHOUGHTS; left > 0; left -= 1) {
+    if (run?.run_id !== id || run.status !== "cancelled" || run.model_version !== null) return;
+    await new Promise((resolve) => window.setTimeout(resolve, AFTERTHOUGHT_MS));
+    if (run?.run_id === id) await refresh();
+  }
 }
 
 async function refresh() {
@@ -159,7 +189,10 @@ async function begin() {
   form.showBusy(runs.some((run) => !isOver(run)));
   if (id > 0) await open(id, beside, false);
   else if (first) await open(first.run_id, [], false);
-  else view.showNothing("Choose a recipe and start the first.");
+  else {
+    settle();
+    view.showNothing("Choose a recipe and start the first.");
+  }
 }
 
 element("run-cancel", HTMLButtonElement).addEventListener("click", () => act("cancelRun"));

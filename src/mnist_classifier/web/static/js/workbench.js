@@ -129,10 +129,15 @@ export class Workbench {
       const { file: ready, picture } = await makeReady(file);
       const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
       const subject = this.#subject({ file: ready }, { caption });
-      const [reading, failure] = await this.#read(subject, signal).then(
-        (found) => [found, null],
-        (/** @type {unknown} */ error) => [null, error],
-      );
+      /** @type {Reading | NumberReading | null} */
+      let reading = null;
+      /** @type {unknown} */
+      let failure = null;
+      try {
+        reading = await this.#read(subject, signal);
+      } catch (error) {
+        failure = error;
+      }
       // What the server refuses leaves the drawing as it is; when there is no server, the picture waits for it.
       if (failure !== null && (picture === null || isRefusal(failure))) throw failure;
       const shown = picture ?? (reading && "glyph" in reading && reading.glyph ? await load(reading.glyph) : null);

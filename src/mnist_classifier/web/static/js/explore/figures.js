@@ -3,10 +3,12 @@
  * The figures of a split as a whole and of each digit.
  *
  * @typedef {import("./api.js").Summary} Summary
+ * @typedef {import("./api.js").ClassFigures} ClassFigures
  * @typedef {import("./state.js").View} View
  */
 
 import { count, percent } from "../format.js";
+import { SortHead } from "../sorting.js";
 import { make, viewLink } from "./parts.js";
 import { step } from "./state.js";
 
@@ -29,23 +31,37 @@ export function showFigures(root, summary) {
   root.replaceChildren(...figuresOf(summary).map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
 }
 
+/** @type {import("../sorting.js").SortColumn<ClassFigures>[]} */
+const COLUMNS = [
+  { id: "digit", title: "Digit", value: ({ digit }) => digit },
+  { id: "images", title: "Images", value: ({ images }) => images, isFigure: true },
+  { id: "precision", title: "Precision", value: ({ precision }) => precision, isFigure: true },
+  { id: "recall", title: "Recall", value: ({ recall }) => recall, isFigure: true },
+  { id: "f1", title: "F1", value: ({ f1 }) => f1, isFigure: true },
+];
+
+/** How the digits are sorted: as somebody chose, whatever version or split comes next. */
+let order = { column: "digit", isDescending: false };
+
 /** @param {HTMLElement} root @param {Summary} summary @param {View} view */
 export function showClasses(root, { per_class }, view) {
-  const head = make("tr", {}, ...["Digit", "Images", "Precision", "Recall", "F1"].map(columnHead));
-  const rows = per_class.map(({ digit, images, precision, recall, f1 }) => {
-    const errors = step(view, { show: "errors", label: digit, prediction: null });
-    const first = make("th", {}, viewLink(errors, { text: String(digit), label: `Errors of label ${digit}` }));
-    first.scope = "row";
-    const cells = [count(images), ...[precision, recall, f1].map((share) => percent(share, 2))];
-    return make("tr", {}, first, ...cells.map((text) => make("td", { text })));
+  const columns = make("tr");
+  const body = make("tbody");
+  const head = new SortHead(columns, COLUMNS, order, () => {
+    order = head.order;
+    show();
   });
+  const show = () => body.replaceChildren(...head.sorted(per_class).map((figures) => rowOf(figures, view)));
   const caption = make("caption", { className: "visually-hidden", text: "Precision, recall and F1 of each digit" });
-  root.replaceChildren(make("table", { className: "per-class" }, caption, make("thead", {}, head), make("tbody", {}, ...rows)));
+  root.replaceChildren(make("table", { className: "per-class" }, caption, make("thead", {}, columns), body));
+  show();
 }
 
-/** @param {string} text */
-function columnHead(text) {
-  const cell = make("th", { text });
-  cell.scope = "col";
-  return cell;
+/** @param {ClassFigures} figures @param {View} view */
+function rowOf({ digit, images, precision, recall, f1 }, view) {
+  const errors = step(view, { show: "errors", label: digit, prediction: null });
+  const first = make("th", {}, viewLink(errors, { text: String(digit), label: `Errors of label ${digit}` }));
+  first.scope = "row";
+  const cells = [count(images), ...[precision, recall, f1].map((share) => percent(share, 2))];
+  return make("tr", {}, first, ...cells.map((text) => make("td", { text })));
 }

@@ -101,7 +101,7 @@ function barsOf({ probabilities, label }) {
   list.setAttribute("aria-label", "Probability of each digit");
   probabilities.forEach((share, digit) => {
     const fill = make("span", { className: "bar-fill" });
-    fill.style.width = `${share * 100}%`;
+    fill.style.transform = `scaleX(${share})`;
     const value = make("span", { className: "bar-value", text: percent(share) });
     const row = make("li", {}, make("span", { text: String(digit) }), make("span", { className: "bar-track" }, fill), value);
     row.dataset.best = String(digit === best);

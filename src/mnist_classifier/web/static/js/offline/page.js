@@ -138,7 +138,7 @@ pad.onChange = changed;
 result.onStepsWanted = read;
 const actions = { predict: read, clear: () => pad.clear(), undo: () => pad.undo() };
 for (const [id, action] of Object.entries(actions)) element(id, HTMLButtonElement).addEventListener("click", action);
-listenToKeys({ ...actions, random: () => {} });
+listenToKeys({ ...actions, redo: () => pad.redo() });
 listenForFiles(showFile);
 result.showEmpty();
 recogniser().then(showModel, (error) => write(element("model-line", HTMLElement), messageOf(error)));

@@ -1,0 +1,75 @@
+"""What a home may hold when a visitor comes: model versions, trainings of earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.versions import robustness, save
+
+from mnist_classifier.config import TrainConfig
+from mnist_classifier.gate import admit
+from mnist_classifier.records import RunStatus
+from mnist_classifier.registry import Registry
+from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
+
+# How a run that did not replace the champion ends: long, as such messages are.
+OUTCOME = (
+    "version {run} was not put into production: validation 98.52% against 99.54% of the model in the box, whose "
+    "95 % interval begins at 99.31%; promote it if you want: on the page Models, or `mnist models promote {run}`"
+)
+
+
+@contextmanager
+def _opened(home: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{home / 'mnist.db'}")
+    yield store
+    store.close()
+
+
+def add_versions(home: Path) -> None:
+    """Two that went through the gate: 1 as good as the box, 2 worse."""
+    with _opened(home) as store:
+        registry = Registry(home / "models", store)
+        save(registry, name="classic-1", validation=4981)
+        registry.record_robustness(registry.get(1), robustness(pen=0.985, auroc=0.995, corruptions=0.96))
+        save(registry, name="lightning-2", validation=4951, test=9911)
+        for version in (1, 2):
+            admit(registry, version, actor=f"training {version}")
+
+
+def add_runs(home: Path, count: int) -> None:
+    """Trainings that are over; the accuracy rises to run `count` // 2 and falls again, run 1 has none."""
+    with _opened(home) as store:
+        runs = Runs(store)
+        for number in range(1, count + 1):
+            run = runs.create(TrainConfig(recipe=("lightning", "fast", "standard")[number % 3], seed=number))
+            runs.start(run.id, pid=1)
+            for epoch in (1, 2, 3):
+                runs.add_event(run.id, "epoch", _epoch(epoch))
+            runs.add_event(run.id, "evaluation", {"epoch": 3, "split": "validation", "confusion": _confusion()})
+            if number > 1:
+                accuracy = 0.99 - abs(number - count // 2) / 1000
+                runs.summarise(run.id, {"epoch": 3, "validation_accuracy": accuracy, "validation_loss": 0.05})
+            runs.finish(run.id, RunStatus.SUCCEEDED, OUTCOME.format(run=run.id))
+
+
+def _epoch(epoch: int) -> dict[str, float]:
+    return {
+        "epoch": epoch,
+        "epochs": 3,
+        "train_loss": 0.6 / epoch,
+        "train_accuracy": 1 - 0.1 / epoch,
+        "validation_loss": 0.5 / epoch,
+        "validation_accuracy": 1 - 0.09 / epoch,
+        "learning_rate": 0.01 / epoch,
+        "images_per_s": 20_000.0,
+        "elapsed_s": 2.0 * epoch,
+        "validation_s": 0.1,
+    }
+
+
+def _confusion() -> list[list[int]]:
+    return [[495 if label == read else (label + read) % 3 for read in range(10)] for label in range(10)]

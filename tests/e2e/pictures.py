@@ -1,0 +1,37 @@
+"""Pictures of pages for people to look at: taken only where MNIST_SCREENSHOTS names a folder for them."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+from visitor import Visitor
+
+VARIABLE = "MNIST_SCREENSHOTS"
+# Bars still grow, dialogs still fade in.
+SETTLE_MS = 400
+
+
+def folder() -> Path | None:
+    """Where pictures are to go, if they are wanted."""
+    name = os.environ.get(VARIABLE)
+    return Path(name) if name else None
+
+
+def keep(visitor: Visitor, name: str, *, full_page: bool = True) -> None:
+    """Take a picture of the page, if pictures are wanted."""
+    where = folder()
+    if where is None:
+        return
+    visitor.page.wait_for_timeout(SETTLE_MS)
+    where.mkdir(parents=True, exist_ok=True)
+    (where / f"{name}.webp").write_bytes(small(visitor.page.screenshot(full_page=full_page)))
+
+
+def small(png: bytes) -> bytes:
+    """The same picture as WebP, without loss: half the size."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    return buffer.getvalue()

@@ -1,0 +1,38 @@
+"""The budget of the home page, measured in Chromium by bench/pages.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from application import ROOT
+from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.mnist]
+
+# The goals hold on a quiet machine (bench/pages.py); one that is busy with other tests may take so many times as long.
+PATIENCE = 10
+
+
+def test_the_home_page_is_small_quick_and_still(browser: Browser, data_dir: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "bench" / "pages.py"), "--visits", "1", "--strokes", "60"]
+    done = subprocess.run(
+        [*command, "--results", str(tmp_path)],
+        env=os.environ | {"MNIST_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "pages.json").read_text("utf-8"))
+    goals, home, pen = result["goals"], result["pages"]["home"], result["pen"]
+    assert home["bytes"] <= goals["bytes"]
+    assert home["layout_shift"] <= goals["layout_shift"]
+    assert pen["layout_shift"] <= goals["layout_shift"]
+    assert home["first_paint_ms"] <= goals["first_paint_ms"] * PATIENCE
+    assert pen["strokes"] == 60
+    assert pen["shown_p95_ms"] <= goals["shown_p95_ms"] * PATIENCE
