@@ -12,9 +12,9 @@ import threading
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from mnist_classifier.config import Settings
@@ -22,11 +22,10 @@ from mnist_classifier.errors import MnistError, ModelMissing, PortTaken
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from mnist_classifier.web import create_app
+from mnist_classifier.web.express import is_quick
+from mnist_classifier.web.gateway import Gateway
 from mnist_classifier.web.services import EXTENSION
 from mnist_classifier.web.serving import ServedModel
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +34,10 @@ PORTS_TO_TRY = 50
 PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
-# Requests that may wait in one process before connections have to.
+# Connections of one process; more wait until one ends.
 MAX_CONNECTIONS = 1024
+# How long a connection may take for the head of its next request, and so stay open with nothing to do.
+HEADER_TIMEOUT_S = 15
 
 
 def serve(settings: Settings, *, strict_port: bool) -> None:
@@ -53,11 +54,11 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
         "mnist_classifier.web",
         address=settings.host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=settings.workers,
-        blocking_threads=settings.server_threads,
         backpressure=MAX_CONNECTIONS,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_S * 1000),
         websockets=False,
         workers_kill_timeout=GRACE_S,
         log_enabled=False,
@@ -65,7 +66,8 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     server.stopping = stopping
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
-        server.serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)
+        # An RSGI application need be no function, whatever the annotation says.
+        server.serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)  # type: ignore[arg-type]
     finally:
         _mention_training(settings)
 
@@ -80,7 +82,7 @@ class _Server(MPServer):
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
 
-def _load(settings: Settings, stopping: EventType) -> WSGIApplication:
+def _load(settings: Settings, stopping: EventType) -> Gateway:
     """The application, in a worker process."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -92,7 +94,14 @@ def _load(settings: Settings, stopping: EventType) -> WSGIApplication:
     services = app.extensions[EXTENSION]
     Finalize(None, services.close, exitpriority=1)
     _load_model(services.model)
-    return app
+    return Gateway(
+        app,
+        partial(is_quick, model=services.model),
+        threads=settings.server_threads,
+        streams=settings.max_streams,
+        max_body_bytes=settings.max_body_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
 
 
 def _load_model(model: ServedModel) -> None:
