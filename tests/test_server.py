@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -94,6 +94,23 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(tmp_path: Path, 
         assert reply.startswith(b"HTTP/1.1 200")
         assert b'"prediction":7' in reply
         assert process.wait(10) == 0
+
+
+def test_clients_that_send_nothing_more_hold_nobody_up(tmp_path: Path):
+    body = json.dumps({"image": SEVEN}).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with serving(tmp_path, MNIST_SERVER_THREADS="2", MNIST_BODY_TIMEOUT_S="3") as (_, address), ExitStack() as stack:
+        host, port = address.split(":")
+        slow = [stack.enter_context(socket.create_connection((host, int(port)), timeout=20)) for _ in range(50)]
+        for client in slow:
+            client.sendall(head.encode() + body[:1000])
+        started = time.monotonic()
+        assert status_of(address, "/model-status") == 200
+        with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            assert json.loads(connection.getresponse().read())["prediction"] == 7
+        assert time.monotonic() - started < 2
+        assert slow[0].recv(10_000).startswith(b"HTTP/1.1 408")
 
 
 def test_streams_do_not_keep_the_server_from_ending(tmp_path: Path, run_id: int):

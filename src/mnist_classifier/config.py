@@ -222,6 +222,9 @@ class Settings:
     workers: int = setting(1, "processes that serve", low=1, high=256)
     server_threads: int = setting(16, "requests that one process serves at the same time", low=1, high=256)
     max_body_bytes: int = setting(10_000_000, "largest request body", low=1000, high=1_000_000_000, unit="bytes")
+    body_timeout_s: int = setting(
+        20, "how long a request's body may take; a large one longer, at 50 kB a second", low=1, high=3600, unit="s"
+    )
     max_image_pixels: int = setting(
         40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"
     )

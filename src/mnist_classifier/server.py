@@ -18,6 +18,7 @@ from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from mnist_classifier import logs
@@ -25,8 +26,7 @@ from mnist_classifier.config import Settings, is_loopback
 from mnist_classifier.errors import MnistError, ModelMissing, OpenWithoutToken, PortTaken
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
+    from mnist_classifier.web.gateway import Gateway
     from mnist_classifier.web.serving import ServedModel
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,10 @@ PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
-# Requests that may wait in one process before connections have to.
+# Connections of one process; more wait until one ends.
 MAX_CONNECTIONS = 1024
+# How long a connection may take for the head of its next request, and so stay open with nothing to do.
+HEADER_TIMEOUT_S = 15
 
 
 def serve(settings: Settings, *, strict_port: bool) -> None:
@@ -58,11 +60,11 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
         "mnist_classifier.web",
         address=settings.host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=settings.workers,
-        blocking_threads=settings.server_threads,
         backpressure=MAX_CONNECTIONS,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_S * 1000),
         websockets=False,
         workers_kill_timeout=GRACE_S,
         respawn_failed_workers=True,
@@ -73,7 +75,9 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
         with shared_metrics() if settings.workers > 1 else contextlib.nullcontext():
-            server.serve(target_loader=partial(_load, settings, stopping, failed), wrap_loader=False)
+            # An RSGI application need be no function, whatever the annotation says.
+            loader: Any = partial(_load, settings, stopping, failed)
+            server.serve(target_loader=loader, wrap_loader=False)
     finally:
         _mention_training(settings)
 
@@ -102,10 +106,12 @@ class _Server(MPServer):
         super()._respawn_workers(workers, *args, **kwargs)
 
 
-def _load(settings: Settings, stopping: EventType, failed: EventType) -> WSGIApplication:
+def _load(settings: Settings, stopping: EventType, failed: EventType) -> Gateway:
     """The application, in a worker process."""
     # Here, and not above: the process that watches over this one stays small without the application.
     from mnist_classifier.web import create_app
+    from mnist_classifier.web.express import is_quick
+    from mnist_classifier.web.gateway import Gateway
     from mnist_classifier.web.services import EXTENSION
 
     logs.configure(settings)
@@ -119,7 +125,14 @@ def _load(settings: Settings, stopping: EventType, failed: EventType) -> WSGIApp
     services = app.extensions[EXTENSION]
     Finalize(None, services.close, exitpriority=1)
     _load_model(services.model)
-    return app
+    return Gateway(
+        app,
+        partial(is_quick, model=services.model),
+        threads=settings.server_threads,
+        streams=settings.max_streams,
+        max_body_bytes=settings.max_body_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
 
 
 def _load_model(model: ServedModel) -> None:

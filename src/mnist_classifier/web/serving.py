@@ -44,13 +44,18 @@ class ServedModel:
 
     def current(self) -> Loaded:
         """The model to answer with.  Raises ModelMissing when there is none at all."""
-        if time.monotonic() - self._checked_at >= CHECK_INTERVAL_S:
+        if self.is_due:
             self._refresh()
         if self._loaded is None:
             raise ModelMissing(
                 "there is no model to answer with: train one (python train_model.py) or reinstall the package"
             )
         return self._loaded
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next question will look for another version first, in the database and on the disk."""
+        return time.monotonic() - self._checked_at >= CHECK_INTERVAL_S
 
     def _refresh(self) -> None:
         # Whoever finds the lock taken answers with the model at hand; only

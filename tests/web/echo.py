@@ -1,0 +1,64 @@
+"""A small WSGI application behind the gateway, for `python -m granian --interface rsgi tests.web.echo:gateway`.
+
+wsgiref's validator stands between the two and turns every breach of PEP 3333
+into a 500.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from wsgiref.validate import validator
+
+from mnist_classifier.web.gateway import Gateway
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+MAX_BODY_BYTES = 100_000
+THREADS = 2
+TIMEOUT_S = 1.0
+
+closed = []
+
+
+class Ticks:
+    """A stream that ends only when it is closed."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not closed:
+            yield b"tick\n"
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        closed.append(True)
+
+
+def echo(environ: WSGIEnvironment, start_response: StartResponse) -> object:
+    """Say what was asked; `/ticks` streams, `/closed` tells whether that stream was closed."""
+    path = environ["PATH_INFO"]
+    if path == "/ticks":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Ticks()
+    if path == "/breaks":
+        raise RuntimeError("on purpose")
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    said = {name: value for name, value in environ.items() if isinstance(value, str) and name not in os.environ}
+    said |= {"body": body.decode("latin-1"), "thread": threading.current_thread().name, "closed": bool(closed)}
+    reply = json.dumps(said).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(reply)))])
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply]
+
+
+gateway = Gateway(
+    validator(echo),
+    lambda environ, body: body == b"quick",
+    threads=THREADS,
+    streams=1,
+    max_body_bytes=MAX_BODY_BYTES,
+    timeout_s=TIMEOUT_S,
+)
