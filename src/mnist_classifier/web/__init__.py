@@ -13,7 +13,7 @@ from mnist_classifier.jobs import Jobs
 from mnist_classifier.registry import Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
-from mnist_classifier.web import api, documents, errors, explore_api, models_api, pages, runs_api, security
+from mnist_classifier.web import api, documents, errors, explore_api, limits, models_api, pages, runs_api, security
 from mnist_classifier.web.access import Access
 from mnist_classifier.web.parameters import LARGEST_ID
 from mnist_classifier.web.services import EXTENSION, Services
@@ -76,4 +76,7 @@ def create_app(settings: Settings) -> Flask:
     errors.register(app)
     app.before_request(access.check)
     security.register(app)
+    limiter = limits.limiter_of(settings)
+    if limiter is not None:
+        app.wsgi_app = limits.RateLimited(app.wsgi_app, limiter)  # type: ignore[method-assign]
     return app

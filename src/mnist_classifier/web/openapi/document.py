@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from mnist_classifier import __version__
 from mnist_classifier import errors as known
 from mnist_classifier.errors import MnistError
-from mnist_classifier.web import access, errors, shapes
+from mnist_classifier.web import access, errors, limits, shapes
 from mnist_classifier.web.openapi.operation import HTML, JSON, Operation, operation_of
 from mnist_classifier.web.openapi.schema import Schemas
 
@@ -166,6 +166,7 @@ def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[
         add(404, "the path names nothing", errors.HTTP_CODES[404])
     if operation.body:
         add(413, "over MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
+    add(429, "more requests from one address than MNIST_RATE_LIMIT", limits.TOO_MANY)
     add(500, "something nobody thought of, which the server's log has", "internal_error")
     return dict(sorted(found.items()))
 
