@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from mnist_classifier.shell import Command
@@ -13,8 +15,8 @@ def openapi() -> None:
     from flask import Flask
 
     from mnist_classifier.web import add_routes
-    from mnist_classifier.web.documents import document_text
+    from mnist_classifier.web.documents import document_of
 
     app = Flask("mnist_classifier.web")
     add_routes(app)
-    click.echo(document_text(app))
+    click.echo(json.dumps(document_of(app), indent=1))

@@ -237,6 +237,12 @@ class Settings:
     log_to: str = setting("", "another tool that follows trainings", choices=("", *TRACKERS))
     token: str = setting("", "what a request must bring to change anything; empty: nothing is asked", secret=True)
     insecure: int = setting(0, "1: listen for other computers without a token", low=0, high=1)
+    rate_limit: int = setting(
+        -1,
+        "requests a second from one address, four times as many at once; 0: no limit; -1: 200, and none on loopback",
+        low=-1,
+        high=1_000_000,
+    )
     allowed_hosts: str = setting("", "further names of this server, separated by commas, under which it may be changed")
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore"])
+@pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore", "/docs"])
 def test_axe_finds_nothing(lived_in: Application, visit: Visit, path: str, theme: str):
     for viewport in (DESKTOP, PHONE):
         visitor = visit(path, at=lived_in, viewport=viewport, color_scheme=theme)

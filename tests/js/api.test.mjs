@@ -128,3 +128,43 @@ test("the caller's own abort is not an ApiError", async () => {
   await assert.rejects(pending, { name: "AbortError" });
   await assert.rejects(api.modelStatus(controller.signal), { name: "AbortError" });
 });
+
+test("a token that was given is sent with every request of the tab", async () => {
+  globalThis.sessionStorage = { getItem: (name) => (name === "mnist-token" ? "correct-horse-battery" : null) };
+  try {
+    const requests = answer({ status: "ready" });
+    await api.modelStatus();
+    assert.equal(requests[0].headers.Authorization, "Bearer correct-horse-battery");
+  } finally {
+    delete globalThis.sessionStorage;
+  }
+});
+
+test("where the browser keeps nothing, requests go without", async () => {
+  Object.defineProperty(globalThis, "sessionStorage", {
+    configurable: true,
+    get() {
+      throw new Error("blocked");
+    },
+  });
+  try {
+    const requests = answer({ status: "ready" });
+    await api.modelStatus();
+    assert.equal("Authorization" in requests[0].headers, false);
+  } finally {
+    delete globalThis.sessionStorage;
+  }
+});
+
+test("a file comes with the name that the server gives it", async () => {
+  globalThis.fetch = async () =>
+    new Response("zip", { headers: { "Content-Disposition": "attachment; filename=mnist-model-3.zip" } });
+  const { name, content } = await api.download("/api/models/3/export");
+  assert.equal(name, "mnist-model-3.zip");
+  assert.equal(await content.text(), "zip");
+});
+
+test("a file that is refused is an error like any other", async () => {
+  answer({ error: { code: "version_missing", message: "there is no version 9", field: null } }, 404);
+  await assert.rejects(api.download("/api/models/9/export"), { code: "version_missing", status: 404 });
+});

@@ -93,7 +93,7 @@ def test_every_code_of_an_error_stands_where_the_status_is():
             for part in schema.get("allOf", ())[1:]:
                 for code in part["properties"]["error"]["properties"]["code"]["enum"]:
                     codes.setdefault(code, set()).add(int(status))
-    own = {"request_too_large": {413}, "internal_error": {500}, "not_found": {404}}
+    own = {"request_too_large": {413}, "internal_error": {500}, "not_found": {404}, "too_many_requests": {429}}
     known = {kind.code: {status_of_kind(kind)} for kind in _kinds(MnistError)}
     assert {code: statuses for code, statuses in codes.items() if {**known, **own}[code] != statuses} == {}
 
@@ -181,7 +181,8 @@ def test_a_success_of_every_route_is_as_described(furnished: FlaskClient, servic
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, operation in operations().items() if set(operation["responses"]) - {"500", "503"} > {"200"}]
+    "name",
+    [name for name, operation in operations().items() if set(operation["responses"]) - {"429", "500", "503"} > {"200"}],
 )
 def test_an_error_of_every_route_is_as_described(furnished: FlaskClient, name: str):
     operation = operations()[name]

@@ -24,6 +24,7 @@ from mnist_classifier.web import (
     explore_api,
     health,
     inference_api,
+    limits,
     models_api,
     pages,
     runs_api,
@@ -99,6 +100,9 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     security.register(app)
     compression.register(app)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    limiter = limits.limiter_of(settings)
+    if limiter is not None:
+        app.wsgi_app = limits.RateLimited(app.wsgi_app, limiter)  # type: ignore[method-assign]
     # Outermost, so that a request has its id whoever answers it.
     app.wsgi_app = RequestLog(app.wsgi_app, writes=settings.access_log == "on")  # type: ignore[method-assign]
     return app

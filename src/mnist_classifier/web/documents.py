@@ -1,31 +1,45 @@
-"""What the server says of its own routes: the OpenAPI document."""
+"""What the server says of its own routes: the OpenAPI document, and a page of it."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, render_template, request
 
+from mnist_classifier.web.openapi import reference
 from mnist_classifier.web.openapi.document import make_document
-from mnist_classifier.web.openapi.operation import describe
+from mnist_classifier.web.openapi.operation import HTML, describe
 
 blueprint = Blueprint("documents", __name__)
 
-# Made when it is first asked for; routes do not change afterwards.
 EXTENSION = "openapi"
 
 
-def document_text(app: Flask) -> str:
-    """The OpenAPI document of an application as JSON."""
-    return json.dumps(make_document(app), indent=1, ensure_ascii=False)
+def document_of(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of an application, made when it is first asked for: routes do not change afterwards."""
+    if EXTENSION not in app.extensions:
+        app.extensions[EXTENSION] = make_document(app)
+    document: dict[str, Any] = app.extensions[EXTENSION]
+    return document
 
 
 @blueprint.get("/openapi.json")
 @describe(dict[str, Any])
 def openapi() -> Response:
     """The OpenAPI 3.1 document of these routes."""
-    extensions = current_app.extensions
-    if EXTENSION not in extensions:
-        extensions[EXTENSION] = document_text(current_app)
-    return Response(extensions[EXTENSION], mimetype="application/json")
+    return Response(json.dumps(document_of(current_app)), mimetype="application/json")
+
+
+@blueprint.get("/docs")
+@describe(media=HTML)
+def docs() -> str:
+    """The same as a page, with an example of each route."""
+    document = document_of(current_app)
+    return render_template(
+        "docs.html",
+        document=document,
+        groups=reference.groups(document, request.host_url.rstrip("/")),
+        shapes=reference.shapes(document),
+        anchor=reference.anchor,
+    )

@@ -171,7 +171,7 @@ class Glyphs(TypedDict, total=False):
 class GlyphFile(TypedDict):
     """A file of glyphs, as a form."""
 
-    file: Annotated[str, Doc(".npy or IDX", shape="binary")]
+    file: Annotated[str, Doc(".npy or IDX", shape="glyph-file")]
 
 
 class ColumnsOfReadings(TypedDict):
@@ -273,10 +273,14 @@ class WantedOutput(OutputName, total=False):
     parameters: dict[str, Any]
 
 
+# An example that is short: a list of no glyphs.
+NO_GLYPHS = {"name": "glyphs", "datatype": "UINT8", "shape": [0, 784], "data": list[int]()}
+
+
 class InferenceInputs(TypedDict):
     """The one tensor of glyphs."""
 
-    inputs: Annotated[list[Tensor], Doc(least=1, most=1)]
+    inputs: Annotated[list[Tensor], Doc(least=1, most=1, example=[NO_GLYPHS])]
 
 
 class InferenceRequest(InferenceInputs, total=False):

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from mnist_classifier import __version__
 from mnist_classifier import errors as known
 from mnist_classifier.errors import MnistError
-from mnist_classifier.web import access, errors, shapes
+from mnist_classifier.web import access, errors, limits, shapes
 from mnist_classifier.web.openapi.operation import HTML, JSON, Operation, operation_of
 from mnist_classifier.web.openapi.schema import Schemas
 
@@ -60,7 +60,7 @@ class _Document:
 
     def make(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
-        for rule, method in sorted(described_rules(self.app), key=_place):
+        for rule, method in sorted(described_rules(self.app), key=self._place):
             item = paths.setdefault(re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule.rule), {})
             item[method.lower()] = self._operation(rule, method)
         used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
@@ -86,6 +86,13 @@ class _Document:
                 },
             },
         }
+
+    def _place(self, found: tuple[Rule, str]) -> tuple[int, int, str]:
+        """Where a route stands: by heading, then as in the code."""
+        rule, method = found
+        order, blueprint = list(TAGS), rule.endpoint.rpartition(".")[0]
+        heading = order.index(blueprint) if blueprint in order else len(order)
+        return heading, list(self.app.view_functions).index(rule.endpoint), method
 
     def _operation(self, rule: Rule, method: str) -> dict[str, Any]:
         view = self.app.view_functions[rule.endpoint]
@@ -164,7 +171,8 @@ def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[
         add(404, "the path names nothing", errors.HTTP_CODES[404])
     if operation.body:
         add(413, "over MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
-    add(500, "something nobody thought of; the server's log has it", "internal_error")
+    add(429, "more requests from one address than MNIST_RATE_LIMIT", limits.TOO_MANY)
+    add(500, "something nobody thought of, which the server's log has", "internal_error")
     return dict(sorted(found.items()))
 
 
@@ -213,11 +221,3 @@ def _words(kind: type[MnistError]) -> str:
 def _tag(endpoint: str) -> str:
     blueprint = endpoint.rpartition(".")[0]
     return TAGS[blueprint][0] if blueprint in TAGS else blueprint
-
-
-def _place(found: tuple[Rule, str]) -> tuple[int, str, str]:
-    """Where a route stands: by heading, path and method."""
-    rule, method = found
-    order = list(TAGS)
-    blueprint = rule.endpoint.rpartition(".")[0]
-    return (order.index(blueprint) if blueprint in order else len(order), rule.rule, method)

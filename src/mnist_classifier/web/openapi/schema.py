@@ -33,7 +33,7 @@ class Doc:
     shape: str | None = None
     most: int | None = None
     least: int | None = None
-    example: Any = None
+    example: Any = dataclasses.field(default=None, hash=False)
 
     def keywords(self) -> Schema:
         """The same as keywords of JSON Schema."""

@@ -39,6 +39,8 @@
  * @typedef {{status: "ready" | "missing" | "downloading" | "failed", fraction?: number | null, message?: string}} Dataset
  */
 
+import { askForToken, authorization } from "./token.js";
+
 const TIMEOUT_MS = 15_000;
 const UPLOAD_TIMEOUT_MS = 60_000;
 
@@ -57,22 +59,54 @@ export class ApiError extends Error {
   }
 }
 
+/** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number}} Options */
+
+/** The JSON of an answer. @param {string} path @param {Options} [options] @returns {Promise<any>} */
+export function request(path, options) {
+  return authorised(() => send(path, options, unpack));
+}
+
+/** A file that the server makes. @param {string} path @returns {Promise<{name: string, content: Blob}>} */
+export function download(path) {
+  return authorised(() => send(path, { timeout_ms: UPLOAD_TIMEOUT_MS }, unpackFile));
+}
+
 /**
- * @param {string} path
- * @param {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number}} [options]
- * @returns {Promise<any>}
+ * Once more with the token, where the server asks for one and the person gives it.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @returns {Promise<T>}
  */
-export async function request(path, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS } = {}) {
+async function authorised(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      if (!(await askForToken(error.message))) throw error;
+    }
+  }
+}
+
+/**
+ * @template T
+ * @param {string} path
+ * @param {Options | undefined} options
+ * @param {(response: Response) => Promise<T>} read
+ * @returns {Promise<T>}
+ */
+async function send(path, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS } = {}, read) {
   signal?.throwIfAborted();
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeout_ms);
   const giveUp = () => deadline.abort();
   signal?.addEventListener("abort", giveUp, { once: true });
   try {
-    const headers = { Accept: "application/json", ...(json === undefined ? {} : { "Content-Type": "application/json" }) };
+    const type = json === undefined ? {} : { "Content-Type": "application/json" };
+    const headers = { Accept: "application/json", ...type, ...authorization() };
     const content = json === undefined ? body : JSON.stringify(json);
     const response = await fetch(path, { method, headers, body: content, signal: deadline.signal, cache: "no-store" });
-    return await unpack(response);
+    return await read(response);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     if (error instanceof ApiError) throw error;
@@ -97,6 +131,13 @@ async function unpack(response) {
   const { code, message, field = null } = answer?.error ?? {};
   if (typeof code !== "string" || typeof message !== "string") throw unintelligible(response.status);
   throw new ApiError(code, message, { status: response.status, field });
+}
+
+/** @param {Response} response */
+async function unpackFile(response) {
+  if (!response.ok) return unpack(response); // which throws
+  const [, name = "download"] = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "") ?? [];
+  return { name, content: await response.blob() };
 }
 
 function unreachable() {

@@ -22,7 +22,7 @@
  * @typedef {{split: string, count: number, right: [number, number], images: Disagreement[]}} Disagreements
  */
 
-import { request } from "./api.js";
+import { download, request } from "./api.js";
 
 // Two networks read up to 10,000 images the first time; an archive is uploaded and checked.
 const LONG_MS = 120_000;
@@ -60,6 +60,11 @@ export function remove(version) {
 /** @param {number} version */
 export function exportPath(version) {
   return `/api/models/${version}/export`;
+}
+
+/** @param {number} version */
+export function exportArchive(version) {
+  return download(exportPath(version));
 }
 
 /** @param {File} file @returns {Promise<Version & {remarks: string[]}>} */

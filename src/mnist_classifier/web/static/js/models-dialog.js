@@ -43,6 +43,25 @@ export class ModelDialog {
       this.#save();
     });
     this.#delete.addEventListener("click", () => this.#remove());
+    this.#export.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.#saveArchive();
+    });
+  }
+
+  /** Fetched rather than followed as a link: the server may ask for its token. */
+  async #saveArchive() {
+    if (this.#version === null) return;
+    try {
+      const { name, content } = await api.exportArchive(this.#version.version);
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(content);
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href));
+    } catch (error) {
+      write(this.#error, messageOf(error));
+    }
   }
 
   /** @param {Version} version */

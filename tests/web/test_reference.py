@@ -1,0 +1,79 @@
+"""The page of the API: what it says of routes and types, and that its examples can be run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from html.parser import HTMLParser
+
+import pytest
+from flask.testing import FlaskClient
+
+from mnist_classifier.web.openapi import reference
+from mnist_classifier.web.openapi.reference import Kind, kind_of
+from tests.web.conformance import document
+
+ENTRIES = [entry for group in reference.groups(document(), "http://localhost") for entry in group.entries]
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 200}, Kind("integer, 1 to 200")),
+        ({"type": "integer", "minimum": 0, "maximum": 999_999_999}, Kind("integer")),
+        ({"type": ["string", "null"]}, Kind("string or null")),
+        ({"type": "string", "enum": ["a", "b"]}, Kind("a, b")),
+        ({"$ref": "#/components/schemas/Run"}, Kind("Run", ("Run",))),
+        ({"anyOf": [{"$ref": "#/components/schemas/Run"}, {"type": "null"}]}, Kind("Run or null", ("Run",))),
+        ({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}, Kind("list (2) of number")),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, Kind("object")),
+        ({}, Kind("bytes")),
+    ],
+)
+def test_types_are_told_in_words(schema: dict[str, object], kind: Kind):
+    assert kind_of(schema) == kind
+
+
+def test_reading_stands_first_and_predict_first_of_all():
+    assert ENTRIES[0].path == "/predict"
+    assert [entry.method for entry in ENTRIES if entry.path == "/api/models/{version}"] == ["GET", "PATCH", "DELETE"]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
+def test_an_example_is_a_request_that_the_route_knows(client: FlaskClient, entry: reference.Entry):
+    words = shlex.split(entry.example)
+    address = next(word for word in words if word.startswith("http://localhost/"))
+    method = words[words.index("-X") + 1] if "-X" in words else "POST" if {"-d", "-F"} & set(words) else "GET"
+    assert method == entry.method
+    adapter = client.application.url_map.bind("localhost")
+    endpoint, _ = adapter.match(address.removeprefix("http://localhost"), method)
+    assert f"{method.lower()}_{endpoint.replace('.', '_')}" == entry.id
+
+
+class _Ids(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value or "")
+            if name == "href" and (value or "").startswith("#"):
+                self.targets.append((value or "")[1:])
+
+
+def test_every_link_of_the_page_leads_somewhere_and_every_route_stands_on_it(client: FlaskClient):
+    text = client.get("/docs").text
+    page = _Ids()
+    page.feed(text)
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.targets) - set(page.ids) == set()
+    assert {entry.id for entry in ENTRIES} <= set(page.ids)
+    assert "`" not in re.sub(r"<[^>]+>", "", text)
+
+
+def test_every_page_leads_to_it(client: FlaskClient):
+    for path in ("/", "/mnist", "/training", "/models", "/explore"):
+        assert 'href="/docs"' in client.get(path).text
