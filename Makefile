@@ -6,6 +6,8 @@ PYTHON ?= python3
 SEEDS ?= 10
 ARGS ?=
 
+PIP_AUDIT := pip-audit==2.10.1
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
@@ -14,7 +16,7 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test bench bench-training check format clean
+.PHONY: help run train test bench bench-training check audit format clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -50,6 +52,13 @@ check: $(DEVELOPMENT) ## formatting, lint, types, import law
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(DEVELOPMENT) ## look the pinned packages up among known vulnerabilities; needs a network
+	@$(BIN)/python -c 'import pip_audit' 2>/dev/null || $(PIP) $(PIP_AUDIT)
+	@grep -v '^-e' requirements.txt > $(VENV)/.pins
+	@$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/.pins $(ARGS) || { \
+		echo "Something is known, or could not be looked up: connection errors and 'Dependency not found' mean that"; \
+		echo "the list of known vulnerabilities cannot be reached from here. Try again where there is a network."; exit 1; }
 
 format: $(DEVELOPMENT) ## let ruff format and tidy the code
 	$(BIN)/ruff format .

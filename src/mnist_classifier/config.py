@@ -9,7 +9,6 @@ and nowhere else.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,7 +183,7 @@ def _check(spec: dataclasses.Field[Any], value: Any) -> None:
         raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r}", field=spec.name)
     if low is None:
         return
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:  # which NaN does not
         raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r}", field=spec.name)
 
 

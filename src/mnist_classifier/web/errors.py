@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
+from pathlib import Path
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from mnist_classifier import errors
 from mnist_classifier.errors import MnistError
+from mnist_classifier.web.services import services
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,14 @@ def _known(error: MnistError) -> tuple[Response, int]:
     status = status_of(error)
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
-    return _body(error.code, error.message, error.field), status
+    return _body(error.code, _discreet(error.message), error.field), status
+
+
+def _discreet(message: str) -> str:
+    """The message with names for the folders of this installation: where they lie is nobody's business."""
+    for folder, name in ((services().settings.home, "MNIST_HOME"), (Path.home(), "~")):
+        message = message.replace(f"{folder}{os.sep}", f"{name}{os.sep}")
+    return message
 
 
 def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
