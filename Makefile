@@ -16,7 +16,7 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test bench bench-training check audit format clean
+.PHONY: help run train test bench bench-training fuzz check audit format clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -40,12 +40,15 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 	fi
 
 bench: $(DEVELOPMENT) ## run every measurement in bench/
-	@set -e; for script in $(filter-out bench/measuring.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step spends its time, time to 99 % beside PyTorch's example
 	$(BIN)/python bench/training.py --recipes all --seeds $(SEEDS) $(ARGS)
 	$(BIN)/python bench/training_step.py
 	$(BIN)/python bench/time_to_accuracy.py --recipes lightning,fast,classic
+
+fuzz: $(DEVELOPMENT) ## a million damaged pictures through decode, glyph and reading
+	$(BIN)/python bench/fuzz.py $(ARGS)
 
 check: $(DEVELOPMENT) ## formatting, lint, types, import law
 	$(BIN)/ruff format --check .

@@ -209,6 +209,13 @@ def test_large_pictures_are_unpacked_one_after_another(monkeypatch: pytest.Monke
     assert unpack_four(1100) > 1
 
 
+def test_forwarded_headers_are_not_believed(client: FlaskClient, services: Services) -> None:
+    forwarded = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}
+    reply = client.post("/retrain", json={}, headers={"Origin": "https://evil.example", **forwarded})
+    assert_error(reply, 403, "cross_site_request")
+    assert services.runs.recent() == []
+
+
 def test_a_hidden_route_changes_nothing_by_get(client: FlaskClient) -> None:
     """What a link or a picture of another page can ask for must be harmless."""
     changing = {"/retrain", "/api/models/import", "/api/models/rollback"}
