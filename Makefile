@@ -6,6 +6,8 @@ PYTHON ?= python3
 SEEDS ?= 10
 ARGS ?=
 
+PIP_AUDIT := pip-audit==2.10.1
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
@@ -15,7 +17,7 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test contract bench bench-training check format screenshots clean
+.PHONY: help run train test contract bench bench-training fuzz check audit format screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -42,12 +44,15 @@ contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tes
 	$(BIN)/python -m pytest tests/web/test_contract.py --contract-examples 300 -s $(ARGS)
 
 bench: $(DEVELOPMENT) ## run every measurement in bench/
-	@set -e; for script in $(filter-out bench/measuring.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step spends its time, time to 99 % beside PyTorch's example
 	$(BIN)/python bench/training.py --recipes all --seeds $(SEEDS) $(ARGS)
 	$(BIN)/python bench/training_step.py
 	$(BIN)/python bench/time_to_accuracy.py --recipes lightning,fast,classic
+
+fuzz: $(DEVELOPMENT) ## a million damaged pictures through decode, glyph and reading
+	$(BIN)/python bench/fuzz.py $(ARGS)
 
 check: $(DEVELOPMENT) ## formatting, lint, types (JavaScript's too), import law
 	$(BIN)/ruff format --check .
@@ -59,6 +64,13 @@ check: $(DEVELOPMENT) ## formatting, lint, types (JavaScript's too), import law
 	else \
 		echo "The types of the JavaScript modules were not checked: npm ci --prefix tests/js installs what does it."; \
 	fi
+
+audit: $(DEVELOPMENT) ## look the pinned packages up among known vulnerabilities; needs a network
+	@$(BIN)/python -c 'import pip_audit' 2>/dev/null || $(PIP) $(PIP_AUDIT)
+	@grep -v '^-e' requirements.txt > $(VENV)/.pins
+	@$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/.pins $(ARGS) || { \
+		echo "Something is known, or could not be looked up: connection errors and 'Dependency not found' mean that"; \
+		echo "the list of known vulnerabilities cannot be reached from here. Try again where there is a network."; exit 1; }
 
 format: $(DEVELOPMENT) ## let ruff format and tidy the code
 	$(BIN)/ruff format .

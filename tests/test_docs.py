@@ -64,3 +64,22 @@ def test_links_between_documents_lead_somewhere(path: str):
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / path).read_text("utf-8")):
         if "://" not in target:
             assert ((ROOT / path).parent / target).exists(), target
+
+
+def threats() -> list[list[str]]:
+    """The lines of the tables in security.md: threat, defence, tests."""
+    lines = (ROOT / "docs" / "security.md").read_text("utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return [line for line in cells if line[0] != "threat" and not line[0].startswith("--")]
+
+
+def test_every_defence_that_security_promises_is_shown_by_a_test_that_exists():
+    defined = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        defined |= set(re.findall(r"^def (test_\w+)\(", path.read_text("utf-8"), re.MULTILINE))
+    assert len(threats()) > 20
+    for threat, defence, shown_by in threats():
+        named = re.findall(r"`(test_\w+)`", shown_by)
+        assert defence, threat
+        assert named, f"no test shows the defence against: {threat}"
+        assert set(named) <= defined, set(named) - defined

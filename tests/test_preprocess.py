@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -114,6 +114,7 @@ SHAPES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(SHAPES, st.sampled_from([(), (2,), (3,), (4,)]), st.integers(0, 2**32 - 1), st.integers(0, 8))
 def test_no_picture_of_any_shape_fails(shape: tuple[int, int], channels: tuple[int, ...], seed: int, blur: int):
     rng = np.random.default_rng(seed)

@@ -1,25 +1,34 @@
 """Bytes of a picture -> pixels.
 
 Everything that a stranger's file can do to an image decoder is dealt with
-here: unknown formats, truncated files, decompression bombs, animations.
+here: unknown formats, truncated files, decompression bombs, animations, files
+of a thousand million tiny parts.  bench/fuzz.py looks for what was forgotten.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import struct
+import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyspng
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mnist_classifier.errors import ImageTooLarge, InvalidImage
+
+# Pillow warns of damage that it can live with, in words that a file chooses: a log that strangers write, and every
+# text is kept for good.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MIN_SIDE_PX = 8
@@ -33,7 +42,32 @@ WORKING_SIDE_PX = 1024
 PNG_HEAD = struct.Struct(">16sIIBBBBB")
 PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 PLAIN_PNG = ((8, 0, 0, 0, 0), (8, 2, 0, 0, 0), (8, 6, 0, 0, 0))
-PNG_EXTRAS = (b"tRNS", b"acTL", b"eXIf")
+PNG_EXTRAS = (b"tRNS", b"acTL", b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+
+# Pillow takes files apart in Python, part by part (PNG chunks, JPEG markers, GIF blocks, runs of a BMP), so that
+# 10 MB of empty parts kept it busy for 5 to 7 s.  A photograph of 10 MB takes some thousand reads, a GIF 80,000.
+MAX_READS = 100_000
+# Each scan of a progressive JPEG costs as much as all pixels, but may take 60 bytes: 40 million pixels 24 ms each.
+# Encoders make about ten; previews and second pictures in the same file have scans of their own.
+MAX_JPEG_SCANS = 100
+JPEG_SCAN = b"\xff\xda"
+# Pillow unpacks these in Python, 10 million pixels a second at best.
+BMP_RUN_LENGTHS = (1, 2)
+# Larger pictures take up to 20 bytes a pixel while they are unpacked, so they wait for each other.
+LARGE_PIXELS = 4_000_000
+_unpacking_a_large_one = threading.Lock()
+
+# EXIF orientation -> what makes the picture stand upright.
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # What Pillow's decoders are known to raise on damaged files.
 DECODER_FAILURES = (
@@ -95,23 +129,24 @@ def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.u
     plain = _decode_plain_png(data, max_pixels)
     if plain is not None:
         return plain, 1.0
-    with _clear_failures(max_pixels), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with _clear_failures(max_pixels), Image.open(_Parts(data), formats=FORMATS) as image:
         _check_size(image, max_pixels)
+        _check_scans(image, data)
         sent_side_px = max(image.size)
-        # JPEG alone: decode at a half, quarter or eighth right away.
-        image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
-        return _upright(image, sent_side_px)
+        with _unpacking_a_large_one if _is_large(image) else contextlib.nullcontext():
+            # JPEG alone: decode at a half, quarter or eighth right away.
+            image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
+            return _scaled(_channels(_upright(image)), sent_side_px)
 
 
 def unpack_image(image: Image.Image, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
     """The same for an image of Pillow's, which stays as it is."""
     with _clear_failures(max_pixels):
         _check_size(image, max_pixels)
-        return _upright(image, max(image.size))
+        return _scaled(_channels(_upright(image)), max(image.size))
 
 
-def _upright(image: Image.Image, sent_side_px: int) -> tuple[npt.NDArray[np.uint8], float]:
-    pixels = _channels(ImageOps.exif_transpose(image))
+def _scaled(pixels: npt.NDArray[np.uint8], sent_side_px: int) -> tuple[npt.NDArray[np.uint8], float]:
     # Whatever the picture was turned by, its longer side stayed the longer one.
     return pixels, sent_side_px / max(pixels.shape[:2])
 
@@ -125,6 +160,21 @@ def _clear_failures(max_pixels: int) -> Iterator[None]:
     except DECODER_FAILURES:
         accepted = ", ".join(FORMATS)
         raise InvalidImage(f"this is no picture that can be read; accepted are {accepted}", field="image") from None
+
+
+class _Parts(io.BytesIO):
+    """A file that fails when it is read in far more parts than any picture has."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file does."""
+        self._reads += 1
+        if self._reads > MAX_READS:
+            raise OSError("too many parts")
+        return super().read(size)
 
 
 def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | None:
@@ -180,8 +230,29 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
             f"the image is too small to hold a digit: {width}x{height} pixels, both sides need {MIN_SIDE_PX}",
             field="image",
         )
-    if getattr(image, "is_animated", False):
+    if image.info.get("compression") in BMP_RUN_LENGTHS and width * height > LARGE_PIXELS:
+        raise InvalidImage("the BMP file is large and run-length encoded; save it plain or as PNG", field="image")
+    # Phones put a second picture or a brightness map behind the photograph (MPO): the first is the one to read.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
         raise InvalidImage("the image is animated; send one still picture", field="image")
+
+
+def _check_scans(image: Image.Image, data: bytes) -> None:
+    if image.format in ("JPEG", "MPO") and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise InvalidImage(f"the JPEG file has more than {MAX_JPEG_SCANS} scans; save it as a plain one", field="image")
+
+
+def _is_large(image: Image.Image) -> bool:
+    """Whether unpacking takes much memory; a JPEG is made smaller on the way, unless it is progressive."""
+    is_plain_jpeg = image.format in ("JPEG", "MPO") and "progressive" not in image.info
+    return image.width * image.height > LARGE_PIXELS and not is_plain_jpeg
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF data says; ImageOps.exif_transpose would also write that data anew."""
+    image.load()  # in a PNG it may stand behind the pixels
+    method = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+    return image if method is None else image.transpose(method)
 
 
 def _too_large(max_pixels: int) -> ImageTooLarge:
@@ -193,8 +264,7 @@ def _too_large(max_pixels: int) -> ImageTooLarge:
 def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Any mode -> (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), at most WORKING_SIDE_PX on the longer side."""
     if image.mode.startswith("I"):  # 16 bits a pixel
-        wide = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
+        image = Image.fromarray(_upper_bytes(np.asarray(image)))
     has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
     if image.mode not in ("L", "LA"):
         image = image.convert("RGBA" if has_alpha else "RGB")
@@ -209,6 +279,13 @@ def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
     if pixels.shape[2] == 2:
         return pixels if pixels[..., 1].min() < 255 else np.ascontiguousarray(pixels[..., 0])
     return _fewest_channels(pixels)
+
+
+def _upper_bytes(wide: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Levels of 16 bits -> of 8."""
+    if wide.dtype.itemsize > 2:  # signed, and more bits than the file has
+        wide = wide.clip(0, 65535)
+    return (wide >> 8).astype(np.uint8)
 
 
 def _has_colour(pixels: npt.NDArray[np.uint8]) -> bool:

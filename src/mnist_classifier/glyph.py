@@ -36,6 +36,8 @@ MNIST_CENTRE_TOLERANCE = 0.55
 # Thin pens made 2 or 2.5 px wide gave less.
 THIN_PX, THICK_PX = 1.4, 4.0
 PEN_PX = (1.5, 3.0)
+# Resampling matrices of at most so many entries are kept: 2,048 of them are 82 MB at most.
+KEPT_ENTRIES = 10_000
 # Strokes are redrawn in a box of this size: fine enough for their width, small
 # enough to take no time.
 REDRAWING_SIDE = 4 * BOX_SIDE
@@ -111,13 +113,17 @@ def centre_of_mass(ink: Bytes) -> tuple[float, float]:
     return float(by_row @ np.arange(len(by_row)) / total), float(by_column @ np.arange(len(by_column)) / total)
 
 
-@lru_cache(maxsize=4096)
 def resampling_matrix(source: int, target: int) -> Floats:
     """(target, source) weights, each row summing to 1.
 
     Shrinking, a target pixel is the mean of the area that it covers, which is
     what anti-aliasing of ink is; enlarging, it is interpolated linearly.
     """
+    # There are a million pairs of sizes, some of 4 MB: only small ones are kept.
+    return _kept_matrix(source, target) if source * target <= KEPT_ENTRIES else _matrix(source, target)
+
+
+def _matrix(source: int, target: int) -> Floats:
     scale = source / target
     pixels, targets = np.arange(source), np.arange(target)[:, None]
     if scale > 1:
@@ -128,6 +134,9 @@ def resampling_matrix(source: int, target: int) -> Floats:
     matrix: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     matrix.setflags(write=False)
     return matrix
+
+
+_kept_matrix = lru_cache(maxsize=2048)(_matrix)
 
 
 def stroke_width(glyph: Bytes | Floats) -> float:

@@ -208,6 +208,8 @@ def enlarge(grey: Bytes) -> Bytes:
     if min(grey.shape) >= MIN_PHOTOGRAPH_PX:
         return grey
     factor = min(-(-ENLARGED_PX // min(grey.shape)), max(1, MOST_ENLARGED_PX // max(grey.shape)))
+    if factor == 1:
+        return grey
     rows, columns = (resampling_matrix(size, size * factor) for size in grey.shape)
     enlarged: Bytes = np.rint(rows @ grey.astype(np.float32) @ columns.T).astype(np.uint8)
     return enlarged

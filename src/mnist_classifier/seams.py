@@ -53,7 +53,7 @@ def find(ink: Floats, stroke_px: float) -> list[Seam]:
         crossed = np.take_along_axis(ink, np.clip(columns, 0, ink.shape[1] - 1)[:, None], axis=1)[:, 0]
         crossed = np.where((columns >= 0) & (columns < ink.shape[1]), crossed, 0)
         # A path that crosses a stroke at a slant is longer than its rows.
-        crossed = crossed * np.hypot(1, np.gradient(columns))
+        crossed = crossed * np.hypot(1, _slope(columns))
         crossing = float(crossed.sum()) / stroke_px
         if crossing > MAX_CROSSING or len(seams) == MAX_SEAMS:
             break
@@ -65,6 +65,11 @@ def find(ink: Floats, stroke_px: float) -> list[Seam]:
         solid = np.concatenate([[False], crossed > 0.3])
         seams.append((left, Seam(columns, crossing, int((solid[1:] & ~solid[:-1]).sum()))))
     return [seam for _, seam in sorted(seams, key=lambda each: each[0])]
+
+
+def _slope(columns: Indices) -> npt.NDArray[np.float64]:
+    """Columns that a path moves by in each row; one row alone has no direction."""
+    return np.gradient(columns) if len(columns) > 1 else np.zeros(len(columns))
 
 
 def split(ink: Floats, seams: list[Seam]) -> list[Floats]:

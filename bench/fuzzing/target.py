@@ -1,0 +1,178 @@
+"""What is fuzzed: bytes -> pixels -> glyph -> reading, and what must hold of the answer.
+
+Whatever comes in, only MnistError may come out, and a reading is as
+records.py says.  A violation is an AssertionError; anything else is a bug too.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import warnings
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier import decode
+from mnist_classifier.config import PRETRAINED_DIR, Settings
+from mnist_classifier.errors import MnistError
+from mnist_classifier.preprocess import Prepared, prepare
+from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.records import NumberReading, NumberVerdict, Reading, Verdict
+from mnist_classifier.web import create_app
+from mnist_classifier.web.services import EXTENSION
+
+MAX_PIXELS = 4_000_000
+# What a bad question may be answered with.
+REFUSALS = (400, 413)
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class Pictures:
+    """Reads files as the command line does; `check` tells what came of one."""
+
+    def __init__(self) -> None:
+        self._recogniser = Recogniser.open(PRETRAINED_DIR)
+
+    def check(self, data: bytes, *, as_number: bool = False) -> str:
+        """The verdict, or the code of the error.  Raises AssertionError and whatever should not be raised."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            try:
+                pixels, scale = decode.decode_with_scale(data, max_pixels=MAX_PIXELS)
+            except MnistError as error:
+                return error.code
+            check_pixels(pixels, scale)
+            if as_number:
+                number = self._recogniser.read_number(pixels)
+                check_number(number, pixels)
+                return f"number: {number.verdict.value}"
+            prepared = prepare(pixels)
+            reading = self._recogniser.read_prepared(prepared)
+            check_reading(reading, prepared)
+            return reading.verdict.value
+
+
+def check_pixels(pixels: Bytes, scale: float) -> None:
+    """Assert what decode promises."""
+    assert pixels.dtype == np.uint8
+    assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (2, 3, 4)), pixels.shape
+    assert min(pixels.shape[:2]) >= 1
+    assert max(pixels.shape[:2]) <= decode.WORKING_SIDE_PX, pixels.shape
+    assert scale >= 1
+
+
+def check_reading(reading: Reading, prepared: Prepared | None = None) -> None:
+    """Assert what records.Reading promises."""
+    _check_probabilities(reading)
+    best = int(np.argmax(reading.probabilities))
+    unread = reading.verdict in (Verdict.BLANK, Verdict.NOT_A_DIGIT)
+    assert reading.prediction == (None if unread else best), reading
+    assert (reading.verdict is Verdict.AMBIGUOUS) == (len(reading.candidates) == 2), reading
+    assert not reading.candidates or reading.candidates[0] == best
+    if prepared is None:
+        return
+    assert (reading.verdict is Verdict.BLANK) == (prepared.glyph is None)
+    if prepared.glyph is not None:
+        assert prepared.glyph.shape == (28, 28)
+        assert prepared.glyph.dtype == np.uint8
+        assert prepared.glyph.any()
+
+
+def _check_probabilities(reading: Reading) -> None:
+    assert len(reading.probabilities) == 10
+    assert all(math.isfinite(p) and 0 <= p <= 1 for p in reading.probabilities), reading
+    assert abs(sum(reading.probabilities) - 1) < 1e-5, reading
+    assert 0 <= reading.not_a_digit <= 1
+    if reading.verdict is Verdict.BLANK:
+        assert reading.confidence == 0
+    else:
+        assert reading.confidence == max(reading.probabilities)
+
+
+def check_number(number: NumberReading, pixels: Bytes) -> None:
+    """Assert what records.NumberReading promises."""
+    assert math.isfinite(number.confidence)
+    assert 0 <= number.confidence <= 1 + 1e-9, number.confidence
+    unread = number.verdict in (NumberVerdict.BLANK, NumberVerdict.NOT_A_NUMBER)
+    assert (number.number is None) == unread, number
+    if number.number is not None:
+        assert len(number.number.replace("\n", "")) == len(number.digits) > 0, number
+    height, width = pixels.shape[:2]
+    for digit in number.digits:
+        x, y, w, h = digit.box
+        assert w > 0 < h
+        assert 0 <= x <= x + w <= width, (digit.box, pixels.shape)
+        assert 0 <= y <= y + h <= height, (digit.box, pixels.shape)
+        check_reading(digit.reading)
+
+
+class Bodies:
+    """Asks the whole application, as a server would; `check` tells the status and what was answered."""
+
+    def __init__(self, home: Path) -> None:
+        self._app = create_app(Settings(home=home))
+
+    def close(self) -> None:
+        """Leave the database."""
+        self._app.extensions[EXTENSION].close()
+
+    def check(self, body: bytes, content_type: str, query: str = "") -> str:
+        """Post a body to /predict; the status and the verdict or code.  Raises AssertionError."""
+        status, reply = self._post(body, content_type, query)
+        answer: dict[str, Any] = json.loads(reply)
+        if status == 200:
+            assert {"verdict", "confidence", "elapsed_ms"} <= set(answer), answer
+            return f"200 {answer['verdict']}"
+        assert status in REFUSALS, (status, answer)
+        error = answer["error"]
+        assert set(error) == {"code", "message", "field"}
+        assert error["message"]
+        assert "Traceback" not in error["message"]
+        return f"{status} {error['code']}"
+
+    def _post(self, body: bytes, content_type: str, query: str) -> tuple[int, bytes]:
+        said: list[int] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+            said.append(int(status.split()[0]))
+            return lambda data: None
+
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/predict",
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": content_type,
+            "CONTENT_LENGTH": str(len(body)),
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "5000",
+            "HTTP_HOST": "127.0.0.1:5000",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(body),
+            "wsgi.errors": BytesIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        reply: Iterable[bytes] = self._app(environ, start_response)
+        try:
+            data = b"".join(reply)
+        finally:
+            getattr(reply, "close", lambda: None)()
+        return said[0], data
+
+
+def as_json(picture: bytes) -> bytes:
+    """A body as pages send it."""
+    return json.dumps({"image": "data:image/png;base64," + base64.b64encode(picture).decode()}).encode()
