@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,11 +13,14 @@ from mnist_classifier.config import PACKAGE_DIR, Settings
 
 def hide_paths(text: str, settings: Settings) -> str:
     """The text with folders by the variable that sets them, or by what they are."""
+    if os.sep not in text:
+        return text
     for path, name in _names(settings):
         text = text.replace(path, name)
     return text
 
 
+@functools.lru_cache(maxsize=8)
 def _names(settings: Settings) -> list[tuple[str, str]]:
     """Folders and what to call them, the innermost first."""
     names: dict[Path, str] = {
