@@ -18,13 +18,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from mnist_classifier import cli
+from mnist_classifier import cli, cli_serve
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
 from tests.test_packaging import PROJECT, PYTHONS
+from tests.test_server import serving
 from tests.web.test_predict import png
-from tests.web.test_server import serving
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -101,7 +101,7 @@ def test_an_image_starts_a_command_that_there_is_and_tells_its_health(path: Path
     stage = dict(last_stage(path))
     assert json.loads(stage["ENTRYPOINT"]) == list(PROJECT["scripts"])
     (command,) = json.loads(stage["CMD"])
-    assert command in cli.main.commands
+    assert command in cli.COMMANDS
     health = json.loads(stage["HEALTHCHECK"].partition("CMD ")[2])
     with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
         port = nobody.getsockname()[1]
@@ -126,8 +126,8 @@ def test_the_pins_of_the_slim_image_are_those_of_the_application() -> None:
 def test_the_unit_names_settings_and_options_that_there_are() -> None:
     text = UNIT.read_text(encoding="utf-8")
     (command,) = re.findall(r"^ExecStart=\S+/mnist (.*)$", text, re.MULTILINE)
-    assert command.split()[0] in cli.main.commands
-    options = {option for parameter in cli.main.commands["serve"].params for option in parameter.opts}
+    assert command.split()[0] in cli.COMMANDS
+    options = {option for parameter in cli_serve.serve.params for option in parameter.opts}
     assert {word for word in command.split() if word.startswith("--")} <= options
     assert re.search(r"^StateDirectory=mnist-classifier$", text, re.MULTILINE)
     assert "MNIST_HOME=/var/lib/mnist-classifier" in text

@@ -135,7 +135,7 @@ def test_the_command_reads_a_file(installed: Installation, seven: Path) -> None:
 
 def test_nothing_of_the_training_is_imported(installed: Installation) -> None:
     code = (
-        "import sys, mnist_classifier.cli, mnist_classifier.web.server;"
+        "import sys, mnist_classifier.cli, mnist_classifier.server, mnist_classifier.web;"
         f"print(sorted(set({NOT_INSTALLED!r}) & set(sys.modules)))"
     )
     assert installed.run("python", "-c", code).strip() == "[]"

@@ -10,6 +10,8 @@ from werkzeug.exceptions import HTTPException
 from mnist_classifier import errors
 from mnist_classifier.errors import MnistError
 from mnist_classifier.logs import REQUEST_ID
+from mnist_classifier.web.paths import hide_paths
+from mnist_classifier.web.services import services
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,8 @@ def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
     status = status_of(error)
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
-    return _body(error.code, error.message, error.field), status, [TOKEN_WANTED] if status == 401 else []
+    message = hide_paths(error.message, services().settings)
+    return _body(error.code, message, error.field), status, [TOKEN_WANTED] if status == 401 else []
 
 
 def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ from typing import Any
 from mnist_classifier import dataset
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import MnistError
+from mnist_classifier.web.paths import hide_paths
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +77,11 @@ class TestSet:
             download.status = "ready"
         except MnistError as error:
             log.error("the download of MNIST failed: %s", error.message)
-            download.message = error.message
+            download.message = hide_paths(error.message, self._settings)
             download.status = "failed"
         except OSError as error:
             log.exception("the download of MNIST failed")
-            download.message = f"the files could not be written: {error}"
+            download.message = f"the files could not be written: {error.strerror}"
             download.status = "failed"
         finally:
             if download.status == "downloading":  # an error that nobody thought of; the log has it
