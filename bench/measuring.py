@@ -113,6 +113,15 @@ def memory_mb(pid: int) -> float | None:
     return round(int(found[1]) * 1024 / 1e6, 1) if found else None
 
 
+def processor_s(pid: int) -> float:
+    """Processor time that a process has used so far, 0 where that is not told (Linux)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def descriptors(pid: int) -> int | None:
     """Open descriptors of a process (Linux)."""
     try:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -184,7 +185,7 @@ class serving:  # noqa: N801 - used as a context manager, like a function
         }
         return {**os.environ, **own, **peers, "BENTOML_DO_NOT_TRACK": "True", "METRICS_LOCATION": str(self.home)}
 
-    def _run(self, command: tuple[str, ...], fill: dict[str, object]) -> None:
+    def _run(self, command: tuple[str, ...], fill: Mapping[str, object]) -> None:
         words = [part.format(**fill) for part in command]
         result = subprocess.run(
             words, cwd=self.home, env=self._environment(), capture_output=True, text=True, timeout=START_TIMEOUT_S

@@ -13,7 +13,7 @@ import model
 from torch import Tensor
 
 
-class Digits(litserve.LitAPI):  # type: ignore[misc]
+class Digits(litserve.LitAPI):
     """The steps of one request."""
 
     def setup(self, device: str) -> None:

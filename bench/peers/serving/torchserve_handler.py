@@ -13,7 +13,7 @@ from torch import Tensor
 from ts.torch_handler.base_handler import BaseHandler
 
 
-class Digits(BaseHandler):  # type: ignore[misc]
+class Digits(BaseHandler):
     """The steps of one batch, which is one request here."""
 
     def initialize(self, context: Any) -> None:
