@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -87,6 +88,46 @@ def peak_mb() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)
+
+
+def process_tree(pid: int) -> list[int]:
+    """A process and all that descend from it (Linux; elsewhere the process alone)."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name in brackets may hold anything, so the fields are counted from its end.
+            parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    tree = [pid]
+    for each in tree:
+        tree += children.get(each, [])
+    return tree
+
+
+def memory_mb(pid: int) -> float | None:
+    """Memory of a process: its own pages, and its part of those that it shares (PSS); None where that is not told."""
+    try:
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return round(int(found[1]) * 1024 / 1e6, 1) if found else None
+
+
+def processor_s(pid: int) -> float:
+    """Processor time that a process has used so far, 0 where that is not told (Linux)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors(pid: int) -> int | None:
+    """Open descriptors of a process (Linux)."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return None
 
 
 def write_result(name: str, result: dict[str, Any], *, table: str | None = None, folder: Path = RESULTS) -> None:
