@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
 from mnist_classifier.errors import (
@@ -62,7 +62,8 @@ def predict() -> Response:
     started = time.perf_counter()
     question = read_question()
     pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
-    with_glyph, with_steps = GLYPH.read(), STEPS.read()
+    query = request.args
+    with_glyph, with_steps = GLYPH.read(query), STEPS.read(query)
     if question.mode == "number":
         body = _read_number(question, pixels, scale)
     else:
