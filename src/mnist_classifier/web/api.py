@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from mnist_classifier.decode import decode_with_scale, encode_png, to_data_url
 from mnist_classifier.errors import (
@@ -63,7 +63,8 @@ def predict() -> Response:
     """
     started = time.perf_counter()
     question = read_question()
-    with_glyph, with_steps = GLYPH.read(), STEPS.read()
+    query = request.args
+    with_glyph, with_steps = GLYPH.read(query), STEPS.read(query)
     if question.is_glyph:
         prepared = _prepared_glyph(question)
         body = _answer_digit(question, prepared, with_glyph=with_glyph, with_steps=with_steps)

@@ -96,7 +96,8 @@ def _strokes(value: Any) -> list[Points]:
 
 
 def _thresholds(fields: Mapping[str, Any]) -> dict[str, float]:
-    found = {each.name: each.read() for each in THRESHOLDS}
+    query = request.args
+    found = {each.name: each.read(query) for each in THRESHOLDS}
     found |= {each.name: each.check(fields[each.name]) for each in THRESHOLDS if each.name in fields}
     return {name: value for name, value in found.items() if value is not None}
 
