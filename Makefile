@@ -17,7 +17,7 @@ DEVELOPMENT := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test contract bench bench-training fuzz check audit format screenshots clean
+.PHONY: help run train test contract bench bench-training bench-serving bench-soak fuzz check audit format screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -43,13 +43,19 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tests do
 	$(BIN)/python -m pytest tests/web/test_contract.py --contract-examples 300 -s $(ARGS)
 
-bench: $(DEVELOPMENT) ## run every measurement in bench/
-	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+bench: $(DEVELOPMENT) ## run every measurement in bench/ but those of serving and fuzzing
+	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py bench/serving.py bench/soak.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step spends its time, time to 99 % beside PyTorch's example
 	$(BIN)/python bench/training.py --recipes all --seeds $(SEEDS) $(ARGS)
 	$(BIN)/python bench/training_step.py
 	$(BIN)/python bench/time_to_accuracy.py --recipes lightning,fast,classic
+
+bench-serving: $(DEVELOPMENT) ## speed and memory of the server beside five others; Linux, needs wrk
+	$(BIN)/python bench/serving.py $(ARGS)
+
+bench-soak: $(DEVELOPMENT) ## ten minutes of load, rubbish and slow clients; Linux, needs wrk
+	$(BIN)/python bench/soak.py $(ARGS)
 
 fuzz: $(DEVELOPMENT) ## a million damaged pictures through decode, glyph and reading
 	$(BIN)/python bench/fuzz.py $(ARGS)

@@ -12,12 +12,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import requests
 
-from measuring import machine, running_server, write_result
+from measuring import machine, running_server, tree_memory_mb, write_result
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def main() -> None:
             return (time.perf_counter() - started) * 1000
 
         ask("../../model-status")
-        result["memory_before_mb"] = memory_mb(server.pid)
+        result["memory_before_mb"] = tree_memory_mb(server.pid)
         result["first_summary_ms"] = round(ask("summary"), 1)
         result["first_image_ms"] = round(ask("images/test/0"), 1)
         result["first_validation_summary_ms"] = round(ask("summary?split=validation"), 1)
@@ -48,16 +47,8 @@ def main() -> None:
             times_ms = sorted(ask(path) for path in paths)
             result[f"{name}_p50_ms"] = round(statistics.median(times_ms), 1)
             result[f"{name}_p95_ms"] = round(times_ms[int(0.95 * (count - 1))], 1)
-        result["memory_after_mb"] = memory_mb(server.pid)
+        result["memory_after_mb"] = tree_memory_mb(server.pid)
     write_result("explore", result)
-
-
-def memory_mb(pid: int) -> float | None:
-    """Resident memory of a process; None where the system has no /proc."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.is_file():
-        return None
-    return round(int(status.read_text().split("VmRSS:")[1].split()[0]) / 1000, 1)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,12 @@ def memory_mb(pid: int) -> float | None:
     return round(int(found[1]) * 1024 / 1e6, 1) if found else None
 
 
+def tree_memory_mb(pid: int) -> float | None:
+    """Memory of a process and all that descend from it; None where that is not told."""
+    known = [each for each in map(memory_mb, process_tree(pid)) if each is not None]
+    return round(sum(known), 1) if known else None
+
+
 def processor_s(pid: int) -> float:
     """Processor time that a process has used so far, 0 where that is not told (Linux)."""
     try:

@@ -35,10 +35,10 @@ def model_status(address: str) -> dict[str, Any]:
     return found
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = TRAINING_TIMEOUT_S) -> None:
     """Ask until it is so.  Raises SystemExit when it takes too long."""
-    deadline = time.monotonic() + TRAINING_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit(f"waited {TRAINING_TIMEOUT_S} s in vain: {what}")
+            raise SystemExit(f"waited {timeout_s:g} s in vain: {what}")
         time.sleep(0.2)

@@ -173,17 +173,13 @@ class serving:  # noqa: N801 - used as a context manager, like a function
         self._stop()
 
     def _environment(self) -> dict[str, str]:
-        own = {"MNIST_HOME": str(self.home), "OMP_NUM_THREADS": "1", **data_environment()}
+        own = {"OMP_NUM_THREADS": "1", "BENTOML_HOME": str(self.home), "BENTOML_DO_NOT_TRACK": "True"}
+        own |= {"LOG_LOCATION": str(self.home), "METRICS_LOCATION": str(self.home)}  # TorchServe's
         if self.contestant.name == OURS:
-            return {**os.environ, **own}
-        path = f"{self._programs}{os.pathsep}{os.environ['PATH']}"
-        peers = {
-            "PYTHONPATH": str(SERVING),
-            "PATH": path,
-            "BENTOML_HOME": str(self.home),
-            "LOG_LOCATION": str(self.home),
-        }
-        return {**os.environ, **own, **peers, "BENTOML_DO_NOT_TRACK": "True", "METRICS_LOCATION": str(self.home)}
+            own |= {"MNIST_HOME": str(self.home), **data_environment()}
+        else:
+            own |= {"PYTHONPATH": str(SERVING), "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
+        return {**os.environ, **own}
 
     def _run(self, command: tuple[str, ...], fill: Mapping[str, object]) -> None:
         words = [part.format(**fill) for part in command]

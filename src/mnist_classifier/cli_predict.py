@@ -115,11 +115,11 @@ def predict(
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
         display = stack.enter_context(contextlib.closing(_Display(inputs, output, counts=files_from is None)))
         items = display.watched(_items(inputs))
+        settings = Settings.from_environment()
         if url is not None:
-            client = stack.enter_context(Client(url))
+            client = stack.enter_context(Client(url, token=settings.token or None))
             outcomes = _ask(client, items, mode, {"version": model_version, **chosen})
         else:
-            settings = Settings.from_environment()
             here = _Here(Recogniser.load(model_version, settings), chosen, settings.max_image_pixels, steps_dir)
             outcomes = here.numbers(items) if mode == NUMBER else here.digits(items)
         failures = _write(outcomes, format or _format(output), output, numbers=mode == NUMBER)
