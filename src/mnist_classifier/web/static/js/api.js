@@ -102,6 +102,7 @@ async function send(path, { method = "GET", json, body, signal, timeout_ms = TIM
   const giveUp = () => deadline.abort();
   signal?.addEventListener("abort", giveUp, { once: true });
   try {
+    /** @type {Record<string, string>} */
     const type = json === undefined ? {} : { "Content-Type": "application/json" };
     const headers = { Accept: "application/json", ...type, ...authorization() };
     const content = json === undefined ? body : JSON.stringify(json);
