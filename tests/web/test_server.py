@@ -20,6 +20,7 @@ import pytest
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
+from mnist_classifier.web.server import PRODUCT_THREADS, one_thread_a_product
 from tests.web.test_predict import SEVEN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,3 +146,23 @@ def test_what_stands_in_the_way_of_starting_is_said(tmp_path: Path):
     assert process.returncode == 1
     assert "Error:" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_processes_that_serve_multiply_in_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(PRODUCT_THREADS, raising=False)
+    with serving(tmp_path) as (process, _):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in children]
+    assert any(f"{PRODUCT_THREADS}=1".encode() in each for each in environments)
+
+
+def test_a_number_of_threads_that_was_chosen_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(PRODUCT_THREADS, "3")
+    with one_thread_a_product() as limited:
+        assert not limited
+        assert os.environ[PRODUCT_THREADS] == "3"
+    monkeypatch.delenv(PRODUCT_THREADS)
+    with one_thread_a_product() as limited:
+        assert limited
+    assert PRODUCT_THREADS not in os.environ

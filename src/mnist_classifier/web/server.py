@@ -6,12 +6,15 @@ import contextlib
 import http.client
 import logging
 import multiprocessing
+import os
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
 from multiprocessing.util import Finalize
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -32,6 +35,8 @@ log = logging.getLogger(__name__)
 PORTS_TO_TRY = 50
 # Where to knock at an address that stands for all of a machine's.
 PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+# OpenBLAS, NumPy's, reads it when it is loaded.
+PRODUCT_THREADS = "OPENBLAS_NUM_THREADS"
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
 # Connections of one process; more wait until one ends.
@@ -66,10 +71,29 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     server.stopping = stopping
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
-        # An RSGI application need be no function, whatever the annotation says.
-        server.serve(target_loader=partial(_load, settings, stopping), wrap_loader=False)  # type: ignore[arg-type]
+        with one_thread_a_product() as limited:
+            # An RSGI application need be no function, whatever the annotation says.
+            loader: Any = partial(_load, settings, stopping, limited)
+            server.serve(target_loader=loader, wrap_loader=False)
     finally:
         _mention_training(settings)
+
+
+@contextlib.contextmanager
+def one_thread_a_product() -> Iterator[bool]:
+    """Let processes that are started inside multiply matrices in one thread, unless the variable is set.
+
+    Ours are so small that the other threads do nothing but spin: they took more
+    than half of the processor time of a request.  Yields whether it was set here.
+    """
+    if PRODUCT_THREADS in os.environ:
+        yield False
+        return
+    os.environ[PRODUCT_THREADS] = "1"
+    try:
+        yield True
+    finally:
+        os.environ.pop(PRODUCT_THREADS, None)
 
 
 class _Server(MPServer):
@@ -82,8 +106,10 @@ class _Server(MPServer):
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
 
-def _load(settings: Settings, stopping: EventType) -> Gateway:
-    """The application, in a worker process."""
+def _load(settings: Settings, stopping: EventType, limited: bool) -> Gateway:
+    """The application, in a worker process; limited: `one_thread_a_product` was at work."""
+    if limited:
+        del os.environ[PRODUCT_THREADS]  # NumPy is loaded; a training is to have all threads
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
