@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from mnist_classifier.server import PRODUCT_THREADS, one_thread_a_product
 
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.runs import Runs
@@ -176,3 +177,23 @@ def serving_processes(parent: int) -> list[int]:
             if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(int(pid))
     return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_processes_that_serve_multiply_in_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(PRODUCT_THREADS, raising=False)
+    with serving(tmp_path) as (process, _):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in children]
+    assert any(f"{PRODUCT_THREADS}=1".encode() in each for each in environments)
+
+
+def test_a_number_of_threads_that_was_chosen_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(PRODUCT_THREADS, "3")
+    with one_thread_a_product() as limited:
+        assert not limited
+        assert os.environ[PRODUCT_THREADS] == "3"
+    monkeypatch.delenv(PRODUCT_THREADS)
+    with one_thread_a_product() as limited:
+        assert limited
+    assert PRODUCT_THREADS not in os.environ

@@ -173,13 +173,15 @@ class serving:  # noqa: N801 - used as a context manager, like a function
         self._stop()
 
     def _environment(self) -> dict[str, str]:
-        own = {"OMP_NUM_THREADS": "1", "BENTOML_HOME": str(self.home), "BENTOML_DO_NOT_TRACK": "True"}
+        own = {"BENTOML_HOME": str(self.home), "BENTOML_DO_NOT_TRACK": "True"}
         own |= {"LOG_LOCATION": str(self.home), "METRICS_LOCATION": str(self.home)}  # TorchServe's
         if self.contestant.name == OURS:
             own |= {"MNIST_HOME": str(self.home), **data_environment()}
         else:
             own |= {"PYTHONPATH": str(SERVING), "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
-        return {**os.environ, **own}
+        # A training takes the threads that it finds: a limit of whoever measures is none of a user.
+        inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+        return inherited | own
 
     def _run(self, command: tuple[str, ...], fill: Mapping[str, object]) -> None:
         words = [part.format(**fill) for part in command]

@@ -36,6 +36,8 @@ PORTS_TO_TRY = 50
 PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 # prometheus-client looks at it when it is imported.
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+# OpenBLAS, NumPy's, reads it when it is loaded.
+PRODUCT_THREADS = "OPENBLAS_NUM_THREADS"
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
 # Connections of one process; more wait until one ends.
@@ -74,12 +76,29 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     server.stopping, server.failed = stopping, failed
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
-        with shared_metrics() if settings.workers > 1 else contextlib.nullcontext():
+        with one_thread_a_product() as limited, shared_metrics() if settings.workers > 1 else contextlib.nullcontext():
             # An RSGI application need be no function, whatever the annotation says.
-            loader: Any = partial(_load, settings, stopping, failed)
+            loader: Any = partial(_load, settings, stopping, failed, limited)
             server.serve(target_loader=loader, wrap_loader=False)
     finally:
         _mention_training(settings)
+
+
+@contextlib.contextmanager
+def one_thread_a_product() -> Iterator[bool]:
+    """Let processes that are started inside multiply matrices in one thread, unless the variable is set.
+
+    Ours are so small that the other threads do nothing but spin: they took more
+    than half of the processor time of a request.  Yields whether it was set here.
+    """
+    if PRODUCT_THREADS in os.environ:
+        yield False
+        return
+    os.environ[PRODUCT_THREADS] = "1"
+    try:
+        yield True
+    finally:
+        os.environ.pop(PRODUCT_THREADS, None)
 
 
 class _Server(MPServer):
@@ -106,14 +125,16 @@ class _Server(MPServer):
         super()._respawn_workers(workers, *args, **kwargs)
 
 
-def _load(settings: Settings, stopping: EventType, failed: EventType) -> Gateway:
-    """The application, in a worker process."""
+def _load(settings: Settings, stopping: EventType, failed: EventType, limited: bool) -> Gateway:
+    """The application, in a worker process; limited: `one_thread_a_product` was at work."""
     # Here, and not above: the process that watches over this one stays small without the application.
     from mnist_classifier.web import create_app
     from mnist_classifier.web.express import is_quick
     from mnist_classifier.web.gateway import Gateway
     from mnist_classifier.web.services import EXTENSION
 
+    if limited:
+        del os.environ[PRODUCT_THREADS]  # NumPy is loaded; a training is to have all threads
     logs.configure(settings)
     try:
         app = create_app(settings, stopping.is_set)
