@@ -17,10 +17,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from mnist_classifier.server import PRODUCT_THREADS, one_thread_a_product
 
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.runs import Runs
+from mnist_classifier.server import PRODUCT_THREADS, one_thread_a_product
 from mnist_classifier.store import Store
 from tests.web.test_predict import SEVEN
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 import subprocess
 import sys
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,21 @@ def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path):
     code = f"from mnist_classifier.store import Store; Store({url_of(tmp_path / 'new.db')!r})"
     children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
     assert [child.communicate(timeout=60)[1] for child in children] == [b""] * 3
+
+
+def open_new(folder: Path, together: Barrier) -> None:
+    for number in range(20):
+        together.wait()
+        Store(f"sqlite:///{folder / str(number) / 'new.db'}").close()
+
+
+def test_several_processes_may_open_a_new_database_at_once(tmp_path: Path):
+    """The two of one server do."""
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(4, timeout=30)
+    processes = [context.Process(target=open_new, args=(tmp_path, together)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
