@@ -18,7 +18,7 @@ from typing import BinaryIO
 import click
 
 from mnist_classifier.errors import StorageFull
-from mnist_classifier.records import NumberReading, Reading
+from mnist_classifier.records import NumberReading, Reading, rounded
 
 TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
 # Where a file is written and no format is named, its name tells.
@@ -144,22 +144,17 @@ def _as_json(row: Row) -> str:
     if isinstance(answer, Reading):
         return json.dumps({**place, **_fields(answer)})
     digits = [{"box": digit.box, **_fields(digit.reading)} for digit in answer.digits]
-    fields = {"number": answer.number, "confidence": _rounded(answer.confidence), "verdict": answer.verdict}
+    fields = {"number": answer.number, "confidence": rounded(answer.confidence), "verdict": answer.verdict}
     return json.dumps({**place, **fields, "digits": digits})
 
 
 def _fields(reading: Reading) -> dict[str, object]:
     shares = {
-        "confidence": _rounded(reading.confidence),
-        "probabilities": [_rounded(probability) for probability in reading.probabilities],
-        "not_a_digit": _rounded(reading.not_a_digit),
+        "confidence": rounded(reading.confidence),
+        "probabilities": [rounded(probability) for probability in reading.probabilities],
+        "not_a_digit": rounded(reading.not_a_digit),
     }
     return {**dataclasses.asdict(reading), **shares}
-
-
-def _rounded(probability: float) -> float:
-    """As a server rounds, so that both say the same: six decimals, and never to certainty."""
-    return min(round(probability, 6), 0.999999)
 
 
 # --- CSV --------------------------------------------------------------------------------------------
@@ -167,13 +162,13 @@ def _rounded(probability: float) -> float:
 
 def _as_csv(row: Row) -> str:
     answer = row.answer
-    start = (shown(row.file), row.index, _prediction(answer), _rounded(answer.confidence), answer.verdict.value)
+    start = (shown(row.file), row.index, _prediction(answer), rounded(answer.confidence), answer.verdict.value)
     if isinstance(answer, NumberReading):
         return _csv_line((*start, len(answer.digits)))
     candidates = " ".join(map(str, answer.candidates))
     warnings = " ".join(warning.code for warning in answer.warnings)
-    probabilities = (_rounded(probability) for probability in answer.probabilities)
-    return _csv_line((*start, candidates, _rounded(answer.not_a_digit), warnings, *probabilities))
+    probabilities = (rounded(probability) for probability in answer.probabilities)
+    return _csv_line((*start, candidates, rounded(answer.not_a_digit), warnings, *probabilities))
 
 
 def _csv_line(cells: tuple[object, ...]) -> str:

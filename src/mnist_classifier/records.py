@@ -201,3 +201,8 @@ class NumberReading:
             return replace(digit, box=(x, y, width, height))
 
         return replace(self, digits=tuple(enlarge(digit) for digit in self.digits))
+
+
+def rounded(probability: float) -> float:
+    """Six decimals, as it is shown; no reading is certain, and rounding must not make it so."""
+    return min(round(probability, 6), 0.999999)

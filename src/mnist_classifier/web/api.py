@@ -20,7 +20,7 @@ from mnist_classifier.errors import (
     ModelCorrupt,
     ModelMissing,
 )
-from mnist_classifier.preprocess import Prepared, mean_ink, prepare, prepared_glyph
+from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.web import shapes, views
 from mnist_classifier.web.glyphs import RAW_GLYPH, raw_glyph
 from mnist_classifier.web.openapi.operation import describe
@@ -88,9 +88,7 @@ def _prepared_glyph(question: Question) -> Prepared:
 
 def _answer_digit(question: Question, prepared: Prepared, *, with_glyph: bool, with_steps: bool) -> dict[str, Any]:
     loaded = chosen_model(question.version)
-    reading = loaded.recogniser.read_prepared(prepared, question.thresholds)
-    ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
-    services().observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
+    reading = services().read(loaded, prepared, question.thresholds)
     body: dict[str, Any] = {**views.reading(reading, loaded.version)}
     if with_glyph:
         body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.explore import Answers, Block, Explanation, Neighbour, Part, Saliency
 from mnist_classifier.preprocess import Prepared
-from mnist_classifier.records import ModelVersion, Reading
+from mnist_classifier.records import ModelVersion, Reading, rounded
 from mnist_classifier.web import shapes, views
 
 
@@ -35,7 +35,7 @@ def thumbnail(answers: Answers, index: int) -> shapes.Thumbnail:
         **identity(answers.part, index),
         "prediction": int(answers.predictions[index]),
         # As in a reading, none is certain.
-        "confidence": min(round(float(answers.confidences[index]), 6), 0.999999),
+        "confidence": rounded(float(answers.confidences[index])),
         "verdict": answers.verdicts[index].value,
         "image": picture(answers.part.images[index]),
     }

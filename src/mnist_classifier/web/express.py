@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Flask
 
-from mnist_classifier.decode import decode_base64, decode_image
-from mnist_classifier.preprocess import Prepared, mean_ink, prepare, prepared_glyph
+from mnist_classifier.decode import PNG_START, decode_base64, decode_image
+from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.web import views
 from mnist_classifier.web.glyphs import is_raw_glyph, raw_glyph
 from mnist_classifier.web.security import HEADERS, RESOURCE_POLICY
@@ -36,7 +36,7 @@ IMAGE_ALONE = {"image"}
 QUICK_PIXELS, QUICK_BODY_BYTES = 100_000, 65_536
 # How a PNG begins, up to its width and height; in base64, and how far into a body of JSON that may be.
 PNG_SIZE = struct.Struct(">16xII")
-PNG_START, PNG_START_BASE64 = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b"iVBORw0KGgoAAAANSUhEU"
+PNG_START_BASE64 = b"iVBORw0KGgoAAAANSUhEU"
 LONGEST_PRELUDE = 64
 
 
@@ -66,7 +66,7 @@ class Express:
 
     def _length(self, environ: WSGIEnvironment) -> int:
         """Bytes of the body of a plain question; 0 for everything else."""
-        if environ["PATH_INFO"] != ROUTE or environ["REQUEST_METHOD"] != "POST" or environ.get("QUERY_STRING"):
+        if not _is_plain(environ):
             return 0
         text = environ.get("CONTENT_LENGTH") or ""
         length = int(text) if text.isdecimal() and len(text) < 12 else 0
@@ -76,10 +76,7 @@ class Express:
         loaded = self._services.model.current()
         is_glyph = is_raw_glyph(content_type, body)
         prepared = prepared_glyph(raw_glyph(body)) if is_glyph else self._prepare(content_type, body)
-        reading = loaded.recogniser.read_prepared(prepared)
-        ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
-        self._services.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
-        reply: dict[str, Any] = {**views.reading(reading, loaded.version)}
+        reply: dict[str, Any] = {**views.reading(self._services.read(loaded, prepared), loaded.version)}
         reply["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return reply
 
@@ -88,12 +85,17 @@ class Express:
         return prepare(decode_image(image, max_pixels=self._services.settings.max_image_pixels))
 
 
+def _is_plain(environ: WSGIEnvironment) -> bool:
+    """Whether it asks for a reading, without options in the query."""
+    return environ["PATH_INFO"] == ROUTE and environ["REQUEST_METHOD"] == "POST" and not environ.get("QUERY_STRING")
+
+
 def is_quick(environ: WSGIEnvironment, body: bytes, model: ServedModel) -> bool:
     """Whether a request asks for one small picture or glyph, and nothing but the reading takes time.
 
     False also where the model is about to be looked for anew, which may mean waiting for the database.
     """
-    if environ["PATH_INFO"] != "/predict" or environ["REQUEST_METHOD"] != "POST" or environ["QUERY_STRING"]:
+    if not _is_plain(environ):
         return False
     if not 0 < len(body) <= QUICK_BODY_BYTES or model.is_due:
         return False

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mnist_classifier.comparison import Disagreement
 from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.gate import Judgement
-from mnist_classifier.records import ModelVersion, Promotion
+from mnist_classifier.records import ModelVersion, Promotion, rounded
 from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.web import shapes, views
 
@@ -99,6 +99,6 @@ def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> shapes.Di
         "index": found.index,
         "label": found.label,
         "predictions": list(found.digits),
-        "confidences": [min(round(confidence, 6), 0.999999) for confidence in found.confidences],
+        "confidences": [rounded(confidence) for confidence in found.confidences],
         "image": to_data_url(encode_png(glyph)),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import current_app
@@ -11,7 +12,9 @@ from mnist_classifier.config import Settings
 from mnist_classifier.errors import InvalidInput, ModelMissing
 from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
-from mnist_classifier.records import ModelVersion
+from mnist_classifier.preprocess import Prepared, mean_ink
+from mnist_classifier.recogniser import AS_FITTED
+from mnist_classifier.records import ModelVersion, Reading
 from mnist_classifier.registry import PRODUCTION, Registry
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
@@ -40,6 +43,13 @@ class Services:
     comparisons: Comparisons
     explorer: Explorer
     observer: Observer
+
+    def read(self, loaded: Loaded, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """Read an image that is made ready, and count what was read."""
+        reading = loaded.recogniser.read_prepared(prepared, thresholds)
+        ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
+        self.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
+        return reading
 
     def close(self) -> None:
         """End what goes on in threads, and leave the database."""

@@ -12,7 +12,7 @@ import numpy as np
 from mnist_classifier.batches import REFUSED, VERDICTS, Batch, Floats
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.recipes import RECIPES
-from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent
+from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent, rounded
 from mnist_classifier.web import shapes
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -28,7 +28,7 @@ def number(value: NumberReading, version: ModelVersion) -> shapes.NamedNumber:
     """The body of /predict for several digits, but for the time it took."""
     return {
         "number": value.number,
-        "confidence": _rounded(value.confidence),
+        "confidence": rounded(value.confidence),
         "verdict": value.verdict.value,
         "digits": [{"box": list(digit.box), **_reading(digit.reading)} for digit in value.digits],
         "model": _name(version),
@@ -38,10 +38,10 @@ def number(value: NumberReading, version: ModelVersion) -> shapes.NamedNumber:
 def _reading(value: Reading) -> shapes.DigitReading:
     return {
         "prediction": value.prediction,
-        "confidence": _rounded(value.confidence),
-        "probabilities": [_rounded(p) for p in value.probabilities],
+        "confidence": rounded(value.confidence),
+        "probabilities": [rounded(p) for p in value.probabilities],
         "verdict": value.verdict.value,
-        "not_a_digit": _rounded(value.not_a_digit),
+        "not_a_digit": rounded(value.not_a_digit),
         "candidates": list(value.candidates),
         "warnings": [{"code": warning.code, "message": warning.message} for warning in value.warnings],
     }
@@ -63,11 +63,6 @@ def batch(value: Batch, version: ModelVersion, *, with_probabilities: bool) -> d
 
 def _name(version: ModelVersion) -> shapes.ModelName:
     return {"version": version.version, "name": version.name}
-
-
-def _rounded(probability: float) -> float:
-    """Six decimals; no reading is certain, and rounding must not make it so."""
-    return min(round(probability, 6), 0.999999)
 
 
 def _rounded_all(probabilities: Floats) -> list[Any]:
