@@ -19,7 +19,7 @@ from mnist_classifier.glyph import (
     resampling_matrix,
     stroke_width,
 )
-from mnist_classifier.preprocess import find_ink, make_glyph, make_steps, needs_flattening, prepare
+from mnist_classifier.preprocess import extent_of, find_ink, make_glyph, make_steps, needs_flattening, prepare
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -196,8 +196,8 @@ def test_ink_of_any_colour_is_seen(ink: tuple[int, int, int], paper: tuple[int, 
 
 def test_a_drawing_on_a_plain_background_goes_the_short_way():
     for pixels in (drawing(), 255 - drawing(), drawing(top=0, left=0)):
-        assert not needs_flattening(pixels, find_ink(pixels))
-    assert needs_flattening(lit(drawing()), find_ink(lit(drawing())))
+        assert not needs_flattening(pixels, extent_of(find_ink(pixels)))
+    assert needs_flattening(lit(drawing()), extent_of(find_ink(lit(drawing()))))
 
 
 @pytest.mark.parametrize(("pen_px", "low", "high"), [(1, 1.2, 1.9), (12, 1.2, 3), (60, 2.2, 4)])

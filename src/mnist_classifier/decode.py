@@ -7,7 +7,6 @@ of a thousand million tiny parts.  bench/fuzz.py looks for what was forgotten.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import contextlib
 import io
@@ -21,7 +20,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyspng
+import pybase64
+from kornia_rs import io as png
 from PIL import Image
 
 from mnist_classifier.errors import ImageTooLarge, InvalidImage
@@ -41,7 +41,7 @@ WORKING_SIDE_PX = 1024
 # chunks that change what the pixels mean.
 PNG_HEAD = struct.Struct(">16sIIBBBBB")
 PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-PLAIN_PNG = ((8, 0, 0, 0, 0), (8, 2, 0, 0, 0), (8, 6, 0, 0, 0))
+PLAIN_PNG = {(8, 0, 0, 0, 0): "mono", (8, 2, 0, 0, 0): "rgb", (8, 6, 0, 0, 0): "rgba"}
 PNG_EXTRAS = (b"tRNS", b"acTL", b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 
 # Pillow takes files apart in Python, part by part (PNG chunks, JPEG markers, GIF blocks, runs of a BMP), so that
@@ -94,7 +94,7 @@ def decode_base64(text: str) -> bytes:
         if not comma or not header.endswith(";base64"):
             raise InvalidImage("a data: URL must look like data:image/png;base64,...", field="image")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = pybase64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         # Line breaks and missing padding are common and harmless; anything else is not base64.
         data = _decode_untidy(text)
@@ -106,7 +106,7 @@ def decode_base64(text: str) -> bytes:
 def _decode_untidy(text: str) -> bytes:
     compact = "".join(text.split())
     try:
-        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+        return pybase64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise InvalidImage("the image is not valid base64", field="image") from None
 
@@ -178,19 +178,20 @@ class _Parts(io.BytesIO):
 
 
 def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | None:
-    """What a canvas makes, decoded in a third of Pillow's time; None for what needs Pillow, to decode or to refuse."""
+    """What a canvas makes, in a quarter of Pillow's time; None for what needs Pillow, to decode or to refuse."""
     if len(data) < PNG_HEAD.size:
         return None
     start, width, height, *kind = PNG_HEAD.unpack_from(data)
-    if start != PNG_START or tuple(kind) not in PLAIN_PNG or any(tag in data for tag in PNG_EXTRAS):
+    mode = PLAIN_PNG.get(tuple(kind))
+    if start != PNG_START or mode is None or any(tag in data for tag in PNG_EXTRAS):
         return None
     if min(width, height) < MIN_SIDE_PX or max(width, height) > WORKING_SIDE_PX or width * height > max_pixels:
         return None
     try:
-        pixels: npt.NDArray[np.uint8] = pyspng.load(data)
-    except RuntimeError:
+        pixels: npt.NDArray[np.uint8] = png.decode_image_png_u8(data, (height, width), mode)
+    except Exception:  # it has no class of its own
         return None
-    return pixels if pixels.ndim == 2 else _fewest_channels(pixels)
+    return pixels[..., 0] if mode == "mono" else _fewest_channels(pixels)
 
 
 def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -301,6 +302,6 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def to_data_url(png: bytes) -> str:
+def to_data_url(data: bytes) -> str:
     """PNG bytes -> `data:image/png;base64,...`."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+    return "data:image/png;base64," + pybase64.b64encode(data).decode("ascii")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,11 @@ def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
     if ink is not None and is_glyph(ink):
         show("glyph", lambda: ink)
         return Prepared(ink, stroke_warnings(stroke_width(ink)), tuple(steps))
-    drawn = _photographed(enlarge(luminance(opaque)), show) if needs_flattening(grey, ink) else _drawn(ink, show)
+    extent = None if ink is None else extent_of(ink)
+    if needs_flattening(grey, extent):
+        drawn = _photographed(enlarge(luminance(opaque)), show)
+    else:
+        drawn = None if ink is None or extent is None else _drawn(ink, extent, show)
     if drawn is None:
         return Prepared(None, (), tuple(steps))
     glyph = place(fit(drawn.ink))
@@ -130,16 +135,29 @@ class Drawn:
     contrast: float
 
 
-def _drawn(ink: Bytes | None, show: Show) -> Drawn | None:
+@dataclass(frozen=True)
+class Extent:
+    """The strongest ink of each row and of each column: all that a clean drawing has to be asked."""
+
+    rows: Bytes
+    columns: Bytes
+
+
+def extent_of(ink: Bytes) -> Extent:
+    """Look at every pixel, twice; a mask and its sums would be four looks."""
+    return Extent(ink.max(axis=1), ink.max(axis=0))
+
+
+def _drawn(ink: Bytes, extent: Extent, show: Show) -> Drawn:
     """Ink on a plain background."""
-    if ink is None:
-        return None
-    stretch = np.float32(255 / ink.max())
+    strongest = int(extent.rows.max())
+    stretch, faintest = np.float32(255 / strongest), faintest_in_box(strongest)
     show("ink", lambda: ink * stretch)
-    # A plain int: compared with one of NumPy's, the whole picture would become int64 first.
-    mask = ink >= int(np.searchsorted(np.arange(256, dtype=np.float32) * stretch, BOX_LEVEL * 255))
-    box = ink_box(mask)
-    kept = without_specks(mask, box, ink)
+    rows, columns = np.flatnonzero(extent.rows >= faintest), np.flatnonzero(extent.columns >= faintest)
+    box = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    # A speck that moves the ink box leaves empty rows or columns between itself and the digit.
+    has_gap = len(rows) < box[1] - box[0] or len(columns) < box[3] - box[2]
+    kept = without_specks(ink >= faintest, ink) if has_gap else None
     if kept is None:
         # Whatever costs time is done to the ink alone, not to the whole picture.
         cut = cut_out(ink, box) * stretch
@@ -148,7 +166,13 @@ def _drawn(ink: Bytes | None, show: Show) -> Drawn | None:
         show("digit", lambda: cleaned)
         box = ink_box(cleaned >= BOX_LEVEL * 255)
         cut = cut_out(cleaned, box)
-    return Drawn(cut, box, ink.shape, float(ink.max()) / LOW_CONTRAST)
+    return Drawn(cut, box, ink.shape, strongest / LOW_CONTRAST)
+
+
+@lru_cache(maxsize=256)
+def faintest_in_box(strongest: int) -> int:
+    """The least level that reaches BOX_LEVEL once the strongest is stretched to 255."""
+    return int(np.searchsorted(np.arange(256, dtype=np.float32) * np.float32(255 / strongest), BOX_LEVEL * 255))
 
 
 def _photographed(grey: Bytes, show: Show) -> Drawn | None:
@@ -169,22 +193,15 @@ def _photographed(grey: Bytes, show: Show) -> Drawn | None:
     return Drawn(cut_out(ink, box), box, ink.shape, sheet.typical / LOW_DENSITY)
 
 
-def without_specks(mask: Mask, box: Box, ink: Bytes) -> Mask | None:
-    """Where a picture is not a speck far from its ink; None where there are none.
-
-    A speck that moves the ink box leaves empty rows or columns between itself
-    and the digit.  Looking for those is quick, and all that a clean drawing costs.
-    """
-    inner = cut_out(mask, box)
-    if inner.any(axis=1).all() and inner.any(axis=0).all():
-        return None
+def without_specks(mask: Mask, ink: Bytes) -> Mask | None:
+    """Where a picture is not a speck far from its ink; None where there are none."""
     digit = digit_parts(mask, ink.astype(np.float32))
     specks = mask & ~digit
     return digit | ~dilate(specks, 5) if specks.any() else None
 
 
-def needs_flattening(grey: Bytes, ink: Bytes | None) -> bool:
-    """Whether a picture is no drawing on a plain background, but paper, shadows, lines."""
+def needs_flattening(grey: Bytes, extent: Extent | None) -> bool:
+    """Whether a picture is no drawing on a plain background, but paper, shadows, lines; `extent` is that of its ink."""
     border = border_of(grey)
     background = median_of(border)
     sample = grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]
@@ -195,12 +212,13 @@ def needs_flattening(grey: Bytes, ink: Bytes | None) -> bool:
         return True
     if min(grey.shape) < MIN_PHOTOGRAPH_PX:
         return False  # too small for lines that a digit could be told from
-    return bool(plain < is_plain.size) if ink is None else _crosses(ink)
+    return bool(plain < is_plain.size) if extent is None else _crosses(extent)
 
 
 def _near(levels: Bytes, level: int, distance: int) -> Mask:
     """Which are within so many levels of one."""
-    return np.abs(levels.astype(np.int16) - level) <= distance
+    low, high = max(level - distance, 0), min(level + distance, 255)
+    return levels - np.uint8(low) <= np.uint8(high - low)  # what lies below wraps around to the top
 
 
 def enlarge(grey: Bytes) -> Bytes:
@@ -215,10 +233,11 @@ def enlarge(grey: Bytes) -> Bytes:
     return enlarged
 
 
-def _crosses(ink: Bytes) -> bool:
+def _crosses(extent: Extent) -> bool:
     """Whether ink goes from one edge to the opposite one at some place."""
-    faintest = ink.max() * BOX_LEVEL
-    top, bottom, left, right = (edge.max() >= faintest for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1]))
+    faintest = extent.rows.max() * BOX_LEVEL
+    top, bottom = extent.rows[0] >= faintest, extent.rows[-1] >= faintest
+    left, right = extent.columns[0] >= faintest, extent.columns[-1] >= faintest
     return bool((top and bottom) or (left and right))
 
 
@@ -284,7 +303,7 @@ def find_ink(grey: Bytes) -> Bytes | None:
         return None
     # Most drawings have ink on one side only, which spares them two sums.
     if darkest == background:
-        return grey - np.uint8(background)
+        return grey - np.uint8(background) if background else grey
     if lightest == background:
         return np.uint8(background) - grey
     lighter = np.maximum(grey, background) - np.uint8(background)
