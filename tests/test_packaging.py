@@ -127,15 +127,9 @@ def pins() -> list[Requirement]:
 
 def pins_for(python: str, platform: str) -> dict[str, str]:
     """Package and version that pip takes there.  Two pins for one package are an error."""
-    environment = {
-        "python_version": python,
-        "python_full_version": f"{python}.0",
-        "sys_platform": platform,
-        "platform_system": PLATFORMS[platform],
-    }
     chosen: dict[str, str] = {}
     for pin in pins():
-        if pin.marker is None or pin.marker.evaluate(environment):
+        if is_for(pin, python, platform):
             name = canonicalize_name(pin.name)
             assert name not in chosen, f"{name} is pinned twice for Python {python} on {platform}"
             (specifier,) = pin.specifier
@@ -144,13 +138,24 @@ def pins_for(python: str, platform: str) -> dict[str, str]:
     return chosen
 
 
+def is_for(requirement: Requirement, python: str, platform: str) -> bool:
+    environment = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": platform,
+        "platform_system": PLATFORMS[platform],
+    }
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_pins_lie_in_the_ranges(python: str, platform: str) -> None:
     chosen = pins_for(python, platform)
     for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["train"]:
         wanted = Requirement(text)
-        assert chosen[canonicalize_name(wanted.name)] in wanted.specifier, text
+        if is_for(wanted, python, platform):
+            assert chosen[canonicalize_name(wanted.name)] in wanted.specifier, text
 
 
 def test_pins_are_complete_for_this_python() -> None:

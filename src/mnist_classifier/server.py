@@ -14,12 +14,10 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
-from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.mp import MPServer
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.supervisors import Multiprocess
 
 from mnist_classifier import logs
 from mnist_classifier.config import Settings, is_loopback
@@ -40,10 +38,16 @@ METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PRODUCT_THREADS = "OPENBLAS_NUM_THREADS"
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
-# Connections of one process; more wait until one ends.
+# Connections of one process; more are told to come again.
 MAX_CONNECTIONS = 1024
-# How long a connection may take for the head of its next request, and so stay open with nothing to do.
-HEADER_TIMEOUT_S = 15
+# How long a connection may stay open with nothing to do.
+KEEP_ALIVE_S = 15
+# Connections that wait until a process takes them.
+BACKLOG = 1024
+# Processes that accept from one socket do not share fairly: whoever wakes first takes all that wait, and one of two
+# answered everybody.  Linux deals connections out among sockets with SO_REUSEPORT (source: socket(7)); elsewhere the
+# option means something else, or is not there.
+EACH_LISTENS = sys.platform == "linux"
 
 
 def serve(settings: Settings, *, strict_port: bool) -> None:
@@ -56,32 +60,42 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     logs.configure(settings)
     port = free_port(settings.host, settings.port, strict=strict_port)
     processes = multiprocessing.get_context("spawn")
-    multiprocessing.set_start_method("spawn", force=True)  # what granian looks at
     stopping, failed = processes.Event(), processes.Event()
-    server = _Server(
-        "mnist_classifier.web",
-        address=settings.host,
-        port=port,
-        interface=Interfaces.RSGI,
-        workers=settings.workers,
-        backpressure=MAX_CONNECTIONS,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_S * 1000),
-        websockets=False,
-        workers_kill_timeout=GRACE_S,
-        respawn_failed_workers=True,
-        respawn_interval=0,
-        log_enabled=False,
-    )
-    server.stopping, server.failed = stopping, failed
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
-        with one_thread_a_product() as limited, shared_metrics() if settings.workers > 1 else contextlib.nullcontext():
-            # An RSGI application need be no function, whatever the annotation says.
-            loader: Any = partial(_load, settings, stopping, failed, limited)
-            server.serve(target_loader=loader, wrap_loader=False)
+        with contextlib.ExitStack() as stack:
+            limited = stack.enter_context(one_thread_a_product())
+            if settings.workers > 1:
+                stack.enter_context(shared_metrics())
+            # Alone, a process that is started anew finds the connections that wait for it.
+            has_own = settings.workers > 1 and EACH_LISTENS
+            listener = None if has_own else stack.enter_context(_listening(settings.host, port))
+            config = Config(
+                partial(_load, settings, stopping, failed, limited),
+                factory=True,
+                host=settings.host,
+                port=port,
+                workers=settings.workers,
+                loop="mnist_classifier.web.connections:new_loop" if has_own else "auto",
+                http="mnist_classifier.web.connections:Connection",
+                ws="none",
+                lifespan="on",
+                interface="asgi3",
+                log_config=None,
+                log_level="error",  # warnings are about what strangers send
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+            _Watcher(config, listener, stopping).run()
     finally:
         _mention_training(settings)
+    if failed.is_set():
+        sys.exit(1)
 
 
 @contextlib.contextmanager
@@ -101,28 +115,40 @@ def one_thread_a_product() -> Iterator[bool]:
         os.environ.pop(PRODUCT_THREADS, None)
 
 
-class _Server(MPServer):
-    """Granian, which tells its workers that the end is near before it waits for them.
+class _Watcher(Multiprocess):
+    """The process that starts those that serve, and another for one that died.
 
-    It starts another for one that died, but not for one that cannot start.
+    One that cannot start ends them all.
     """
 
-    stopping: EventType
-    failed: EventType
+    def __init__(self, config: Config, listener: socket.socket | None, stopping: EventType) -> None:
+        sockets: Any = None if listener is None else [listener]  # without one, each process makes its own
+        super().__init__(config, sockets)
+        self._stopping = stopping
 
-    def _stop_workers(self) -> None:
-        self.stopping.set()
-        super()._stop_workers()  # type: ignore[no-untyped-call]
+    def keep_subprocess_alive(self) -> None:
+        """Look after the processes; called again and again."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for ended, now in zip(before, self.processes, strict=True):
+            if now is not ended:
+                log.error("a process that serves has ended (exit code %s); another is started", ended.exitcode)
+                if self.processes_num > 1 and ended.pid is not None:
+                    forget_process(ended.pid)
 
-    def _respawn_workers(self, workers: list[int], *args: Any, **kwargs: Any) -> None:
-        if self.failed.is_set():
-            self.shutdown(1)  # type: ignore[no-untyped-call]
-        for index in workers:
-            ended = self.wrks[index].inner
-            log.error("a process that serves has ended (exit code %s); another is started", ended.exitcode)
-            if self.workers > 1:
-                forget_process(ended.pid)
-        super()._respawn_workers(workers, *args, **kwargs)
+    def terminate_all(self) -> None:
+        """Tell the processes that the end is near, then to end."""
+        self._stopping.set()
+        super().terminate_all()
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that processes take connections from."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+        listener.set_inheritable(True)
+        yield listener
 
 
 def _load(settings: Settings, stopping: EventType, failed: EventType, limited: bool) -> Gateway:
@@ -142,9 +168,8 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, limited: b
         if not failed.is_set():  # several processes say it once
             failed.set()
             print(f"Error: {error.message}", file=sys.stderr, flush=True)
-        sys.exit(1)
+        sys.exit(STARTUP_FAILURE)
     services = app.extensions[EXTENSION]
-    Finalize(None, services.close, exitpriority=1)
     _load_model(services.model)
     return Gateway(
         app,
@@ -153,6 +178,7 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, limited: b
         streams=settings.max_streams,
         max_body_bytes=settings.max_body_bytes,
         timeout_s=settings.body_timeout_s,
+        close=services.close,
     )
 
 

@@ -1,4 +1,4 @@
-"""A small WSGI application behind the gateway, for `python -m granian --interface rsgi tests.web.echo:gateway`.
+"""A small WSGI application behind the gateway: `python -m tests.web.echo PORT` serves it.
 
 wsgiref's validator stands between the two and turns every breach of PEP 3333
 into a 500.
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from wsgiref.validate import validator
 
+import uvicorn
+
+from mnist_classifier.web.connections import Connection
 from mnist_classifier.web.gateway import Gateway
 
 if TYPE_CHECKING:
@@ -62,3 +66,15 @@ gateway = Gateway(
     max_body_bytes=MAX_BODY_BYTES,
     timeout_s=TIMEOUT_S,
 )
+
+
+class ImpatientConnection(Connection):
+    """Waits less than a real one."""
+
+    head_timeout_s = TIMEOUT_S
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        gateway, port=int(sys.argv[1]), http=ImpatientConnection, ws="none", interface="asgi3", log_level="critical"
+    )

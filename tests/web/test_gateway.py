@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -27,8 +28,7 @@ def address() -> Iterator[tuple[str, int]]:
     """Where the echo answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "granian", "--interface", "rsgi", "--http", "1", "--port", str(port), "--no-ws"]
-    command += ["--http1-header-read-timeout", str(int(TIMEOUT_S * 1000)), "tests.web.echo:gateway"]
+    command = [sys.executable, "-m", "tests.web.echo", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + 20
@@ -199,6 +199,63 @@ def test_a_request_that_is_cut_off_never_reaches_the_application(address: tuple[
         client.shutdown(socket.SHUT_WR)
         assert client.recv(10_000).startswith((b"", b"HTTP/1.1 400"))
     assert said(address, "POST / HTTP/1.1\nContent-Length: 5", b"quick")["body"] == "quick"
+
+
+def closes(client: socket.socket) -> bytes:
+    """What comes until the server closes."""
+    heard = b""
+    while piece := client.recv(10_000):
+        heard += piece
+    return heard
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nX-A: ", b"GET /drips"])
+def test_a_head_that_never_ends_is_given_up(address: tuple[str, int], beginning: bytes):
+    with connect(address) as client:
+        started = time.monotonic()
+        client.sendall(beginning)
+        if beginning.endswith(b"drips"):
+            client.settimeout(0.05)
+            with contextlib.suppress(ConnectionError):
+                while time.monotonic() - started < 10 * TIMEOUT_S:
+                    client.sendall(b"a")
+                    with contextlib.suppress(TimeoutError):
+                        if client.recv(10) == b"":
+                            break
+        else:
+            with contextlib.suppress(ConnectionError):
+                assert closes(client) == b""
+        assert 0.9 * TIMEOUT_S < time.monotonic() - started < 5 * TIMEOUT_S
+
+
+def test_a_head_of_any_length_is_not_taken(address: tuple[str, int]):
+    with connect(address) as client:
+        with contextlib.suppress(ConnectionError):
+            client.sendall(b"GET / HTTP/1.1\r\nHost: echo\r\n" + b"X-Long: " + b"a" * 80_000)
+        status, text = reply_of(client)
+    assert status == 431
+    assert json.loads(text)["error"]["code"] == "head_too_large"
+
+
+@pytest.mark.parametrize("nonsense", [b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+def test_what_is_no_http_is_told_so_in_the_words_of_other_errors(address: tuple[str, int], nonsense: bytes):
+    with connect(address) as client:
+        client.sendall(nonsense)
+        with closing(http.client.HTTPResponse(client)) as reply:
+            reply.begin()
+            assert reply.status == 400
+            assert reply.headers["X-Content-Type-Options"] == "nosniff"
+            assert json.loads(reply.read())["error"]["code"] == "invalid_request"
+
+
+def test_requests_that_come_at_once_are_answered_in_turn(address: tuple[str, int]):
+    one = raw("POST /first HTTP/1.1\nContent-Length: 5") + b"other"
+    two = raw("POST /second HTTP/1.1\nContent-Length: 5\nConnection: close") + b"quick"
+    with connect(address) as client:
+        client.sendall(one + two)
+        heard = closes(client)
+    assert heard.index(b"/first") < heard.index(b"/second")
+    assert heard.count(b"HTTP/1.1 200") == 2
 
 
 def test_a_reply_to_head_has_no_body(address: tuple[str, int]):

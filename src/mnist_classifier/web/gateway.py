@@ -1,14 +1,13 @@
-"""Between Granian and the application: takes whole requests in, hands them on as WSGI.
+"""Between the server and the application: takes whole requests in, hands them on as WSGI.
 
-Granian lets a WSGI application read the body from the connection, and that
-read holds a thread for as long as the client likes: sixteen that send nothing
-more stop sixteen threads for ever.  Through RSGI, its other interface, bodies
-come in an event loop, where a client that waits costs some kilobytes and no
-thread, and where waiting has an end.
+A WSGI application reads the body from the connection, and that read holds a
+thread for as long as the client likes: sixteen that send nothing more stop
+sixteen threads for ever.  Here bodies come in an event loop, where a client
+that waits costs some kilobytes and no thread, and where waiting has an end.
 
 What takes a millisecond is answered in the event loop itself, since the way to
 a thread and back costs a quarter as much again; the rest, in threads.
-Source: the RSGI specification 1.5 in Granian's documentation; PEP 3333.
+Source: the ASGI specification 3.0; PEP 3333.
 """
 
 from __future__ import annotations
@@ -16,39 +15,41 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined] # it has no __all__
 
 from mnist_classifier.web.security import HEADERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-# What has come of a large body earns it more time, a second for so much: 400 kbit/s, a weak mobile network.
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+# What has come of a body earns it more time, a second for so much: 400 kbit/s, a weak mobile network.
 SLOWEST_BYTES_PER_S = 50_000
-# Bodies up to this size are taken as they are; of the larger ones a process
+# Bodies up to this size are taken whatever else goes on; of the larger ones a process
 # holds at most so many times the largest at a time, so that slow clients cannot fill the memory.
 SMALL_BODY_BYTES = 65_536
 LARGE_BODIES = 16
 
 TOO_SLOW = (408, "request_timeout", "the request came too slowly and was given up; send it again")
 BUSY = (503, "server_busy", "too many large requests at the same time; try again in a moment")
-CUT_OFF = (400, "invalid_input", "the connection ended before the request did")
 
 
 class Gateway:
-    """An RSGI application around a WSGI one, for one process and one event loop.
+    """An ASGI application around a WSGI one, for one process and one event loop.
 
     is_quick: whether a request, given as its environment and its body, is
     answered so soon that others can wait for it.  timeout_s: how long a body
-    may take; a large one longer, at SLOWEST_BYTES_PER_S.
+    may take; a large one longer, at SLOWEST_BYTES_PER_S.  close: called when
+    the server has ended.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Gateway:
         streams: int,
         max_body_bytes: int,
         timeout_s: float,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
         self._is_quick = is_quick
@@ -68,62 +70,65 @@ class Gateway:
         self._streaming = ThreadPoolExecutor(streams + 1, thread_name_prefix="stream")
         self._max_body_bytes = max_body_bytes
         self._timeout_s = timeout_s
+        self._close = close
         self._held_bytes = 0
 
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The event loop has ended."""
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request, or accompany the server from its start to its end."""
+        if scope["type"] == "lifespan":
+            await self._accompany(receive, send)
+        elif scope["type"] == "http":
+            await self._exchange(scope, receive, send)
+
+    async def _accompany(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._streaming.shutdown(wait=False, cancel_futures=True)
+        self._close()
+        await send({"type": "lifespan.shutdown.complete"})
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        """Answer one request."""
+    async def _exchange(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         received = _Received()
+        environ = environment(scope)
         try:
-            await self._receive(scope, protocol, received)
-            await self._answer(environment(scope, received.body), received.body, protocol)
+            body = await self._receive(environ, receive, received)
+            if body:
+                environ["CONTENT_LENGTH"] = str(len(body))  # a body that came in pieces has its length here
+            environ["wsgi.input"] = io.BytesIO(body)
+            await self._answer(environ, body, receive, send)
         except _Refused as refused:
-            _refuse(protocol, refused)
-        except ProtocolClosed:
-            pass  # whoever asked has gone
+            await _send(send, _refusal(refused))
+        except _Gone:
+            pass
         finally:
             self._held_bytes -= received.held_bytes
 
-    async def _receive(self, scope: Scope, protocol: HTTPProtocol, received: _Received) -> None:
-        """Wait for the body.  One that is declared too large stays where it is; the application refuses it."""
-        declared = scope.headers.get("content-length")
-        if declared is None:
-            if scope.headers.get("transfer-encoding") is not None:
-                await self._receive_pieces(protocol, received)
-            return
-        length = int(declared)  # the server has checked that it is a number
-        if length > self._max_body_bytes:
-            return
-        if length > SMALL_BODY_BYTES:
-            await self._receive_pieces(protocol, received)
-        elif length:
-            received.body = await _within(self._timeout_s, protocol())
-        if len(received.body) < length:
-            raise _Refused(*CUT_OFF)
+    async def _receive(self, environ: WSGIEnvironment, receive: Receive, received: _Received) -> bytes:
+        """Wait for the body, and take one byte more than allowed at most by a piece.
 
-    async def _receive_pieces(self, protocol: HTTPProtocol, received: _Received) -> None:
-        """Take a body in that may be large, one byte more than allowed at most by a piece."""
-        pieces: list[bytes] = []
-        started = time.monotonic()
-        waiting = protocol.__aiter__()
-        while received.held_bytes <= self._max_body_bytes:
-            spent_s, earned_s = time.monotonic() - started, received.held_bytes / SLOWEST_BYTES_PER_S
-            try:
-                piece = await _within(self._timeout_s + earned_s - spent_s, waiting.__anext__())
-            except StopAsyncIteration:
-                break
+        One that is declared too large stays where it is; the application refuses it.
+        """
+        if int(environ.get("CONTENT_LENGTH") or 0) > self._max_body_bytes:
+            return b""
+        loop = asyncio.get_running_loop()
+        started, pieces, is_whole = loop.time(), [], False
+        while not is_whole and received.held_bytes <= self._max_body_bytes:
+            spent_s, earned_s = loop.time() - started, received.held_bytes / SLOWEST_BYTES_PER_S
+            message = await _within(self._timeout_s + earned_s - spent_s, receive)
+            if message["type"] != "http.request":
+                raise _Gone
+            piece, is_whole = message["body"], not message["more_body"]
             pieces.append(piece)
             received.held_bytes += len(piece)
             self._held_bytes += len(piece)
-            if self._held_bytes > LARGE_BODIES * self._max_body_bytes:
+            is_large = received.held_bytes > SMALL_BODY_BYTES
+            if is_large and self._held_bytes > LARGE_BODIES * self._max_body_bytes:
                 raise _Refused(*BUSY)
-        received.body = b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _answer(self, environ: WSGIEnvironment, body: bytes, protocol: HTTPProtocol) -> None:
+    async def _answer(self, environ: WSGIEnvironment, body: bytes, receive: Receive, send: Send) -> None:
         if self._is_quick(environ, body):
             reply = self._ask(environ)
         else:
@@ -131,9 +136,9 @@ class Gateway:
             context = copy_context()
             reply = await _in_thread(self._threads, context, self._ask, environ)
             if reply.stream is not None:
-                await self._send_pieces(reply, reply.stream, context, protocol)
+                await self._send_pieces(reply, reply.stream, context, receive, send)
                 return
-        protocol.response_bytes(reply.status, reply.headers, reply.body)
+        await _send(send, reply)
 
     def _ask(self, environ: WSGIEnvironment) -> _Reply:
         """Ask the application.  A reply that says how long it is, is taken as a whole."""
@@ -151,15 +156,25 @@ class Gateway:
         return reply
 
     async def _send_pieces(
-        self, reply: _Reply, pieces: Iterable[bytes], context: Context, protocol: HTTPProtocol
+        self,
+        reply: _Reply,
+        pieces: Iterable[bytes],
+        context: Context,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Send a reply as it comes, until it ends or nobody listens."""
+        gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            transport = protocol.response_stream(reply.status, reply.headers)
+            await send(reply.beginning)
             iterator: Iterator[bytes] = iter(pieces)
             while (piece := await _in_thread(self._streaming, context, next, iterator, None)) is not None:
-                await transport.send_bytes(piece)
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
+            gone.cancel()
             _close(pieces)
 
 
@@ -167,11 +182,14 @@ class _Refused(Exception):
     """A request that never reaches the application.  Takes status, code, message."""
 
 
+class _Gone(Exception):
+    """Whoever asked has gone."""
+
+
 @dataclass
 class _Received:
-    """What has come of a body; `held_bytes` of it count against the limit of the process."""
+    """How many bytes of a body have come: they count against the limit of the process."""
 
-    body: bytes = b""
     held_bytes: int = 0
 
 
@@ -194,33 +212,36 @@ class _Reply:
         """Whether the reply says how long it is."""
         return any(name.lower() == "content-length" for name, _ in self.headers)
 
+    @property
+    def beginning(self) -> Message:
+        """Status and headers as ASGI has them."""
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        return {"type": "http.response.start", "status": self.status, "headers": headers, "trailers": False}
 
-def environment(scope: Scope, body: bytes) -> WSGIEnvironment:
-    """A request as PEP 3333 has it; a body that came in pieces has its length here."""
-    client, _, client_port = scope.client.rpartition(":")
-    server, _, server_port = scope.server.rpartition(":")
+
+def environment(scope: Mapping[str, Any]) -> WSGIEnvironment:
+    """A request as PEP 3333 has it, without its body."""
+    client, client_port = scope["client"] or ("", 0)
+    server, server_port = scope["server"] or ("", 0)
     environ: WSGIEnvironment = {
-        "REQUEST_METHOD": scope.method,
+        "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
-        "PATH_INFO": _as_latin(scope.path),
-        "QUERY_STRING": scope.query_string,
+        "PATH_INFO": _as_latin(scope["path"]),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": server,
-        "SERVER_PORT": server_port,
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": client.strip("[]"),
-        "REMOTE_PORT": client_port,
+        "SERVER_PORT": str(server_port),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": client,
+        "REMOTE_PORT": str(client_port),
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.url_scheme": scope["scheme"],
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for name, value in scope.headers.items():
-        _add_header(environ, name, value)
-    if body:
-        environ["CONTENT_LENGTH"] = str(len(body))
+    for name, value in scope["headers"]:
+        _add_header(environ, name.decode("latin-1"), value.decode("latin-1"))
     return environ
 
 
@@ -233,7 +254,7 @@ def _add_header(environ: WSGIEnvironment, name: str, value: str) -> None:
         return
     key = "HTTP_" + name.upper().replace("-", "_")
     separator = "; " if name == "cookie" else ","
-    environ[key] = f"{environ[key]}{separator}{_as_latin(value)}" if key in environ else _as_latin(value)
+    environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
 
 
 def _as_latin(text: str) -> str:
@@ -241,16 +262,37 @@ def _as_latin(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("latin-1")
 
 
-async def _within(limit_s: float, waiting: Any) -> bytes:
-    """What one of the server's futures brings.  Raises _Refused when it takes too long."""
-    alarm = asyncio.get_running_loop().call_later(limit_s, waiting.cancel)
+async def _within(limit_s: float, receive: Receive) -> Mapping[str, Any]:
+    """What comes next from the client.  Raises _Refused when it takes too long."""
+    task, is_late = asyncio.current_task(), False
+
+    def give_up() -> None:
+        nonlocal is_late
+        is_late = True
+        if task is not None:
+            task.cancel()
+
+    alarm = asyncio.get_running_loop().call_later(limit_s, give_up)
     try:
-        data: bytes = await waiting
+        return await receive()
     except asyncio.CancelledError:
-        raise _Refused(*TOO_SLOW) from None
+        if is_late:
+            raise _Refused(*TOO_SLOW) from None
+        raise
     finally:
         alarm.cancel()
-    return data
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, reply: _Reply) -> None:
+    """Send a reply that is there as a whole."""
+    await send(reply.beginning)
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
 def _in_thread(
@@ -259,11 +301,14 @@ def _in_thread(
     return asyncio.get_running_loop().run_in_executor(threads, context.run, function, *arguments)
 
 
-def _refuse(protocol: HTTPProtocol, refused: _Refused) -> None:
+def _refusal(refused: _Refused) -> _Reply:
     status, code, message = refused.args
-    body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
-    headers = [("Content-Type", "application/json"), ("Connection", "close"), *HEADERS.items()]
-    protocol.response_bytes(status, headers, body)
+    reply = _Reply()
+    reply.status = status
+    reply.body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
+    length = ("Content-Length", str(len(reply.body)))
+    reply.headers = [("Content-Type", "application/json"), length, ("Connection", "close"), *HEADERS.items()]
+    return reply
 
 
 def _close(pieces: Iterable[bytes]) -> None:

@@ -1,0 +1,110 @@
+"""A connection to a client: uvicorn's, with an end to waiting for the head of a request.
+
+uvicorn ends a connection that is silent after a reply, but waits for ever
+where nothing was asked yet, or where a head comes letter by letter, and takes
+a head of any length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from mnist_classifier.web.security import HEADERS
+
+# How long a connection may take for the head of its next request, and so stay open with nothing to do.
+HEAD_TIMEOUT_S = 15.0
+LARGEST_HEAD_BYTES = 65_536
+
+TOO_LARGE = (431, "head_too_large", f"the head of the request has more than {LARGEST_HEAD_BYTES:,} bytes")
+INVALID = (400, "invalid_request", "this is no HTTP request that can be read")
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection, for as many requests as it sends."""
+
+    head_timeout_s = HEAD_TIMEOUT_S
+
+    # Loop time until which a head is waited for; None while a request is dealt with.
+    _head_until: float | None = None
+    _head_bytes = 0
+    # What was still to be sent when it was last looked at.
+    _unsent_bytes = 0
+    _alarm: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._wait_for_head()
+        self._alarm = self.loop.call_later(self.head_timeout_s, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to wait for any more."""
+        self._alarm.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the next bytes in."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        # The rest of a body that nobody wanted is no head; its time is limited, and it is thrown away.
+        is_head = self._head_until is not None and not (self.cycle and self.cycle.more_body)
+        if is_head and self._head_bytes > LARGEST_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(*TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """A request begins."""
+        self._head_until = None
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """It is answered; the next may already be there."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._wait_for_head()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, in the words of all other errors."""
+        self._refuse(*INVALID)
+
+    def _wait_for_head(self) -> None:
+        self._head_until = self.loop.time() + self.head_timeout_s
+        self._head_bytes = 0
+
+    def _look(self) -> None:
+        """Close what has waited too long.  One alarm a connection, whatever happens there, costs a request nothing."""
+        left_s = self.head_timeout_s if self._head_until is None else self._head_until - self.loop.time()
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if left_s <= 0 and unsent_bytes and unsent_bytes != self._unsent_bytes:
+            left_s = self.head_timeout_s  # the last reply is still on its way
+        if left_s <= 0:
+            self.transport.abort()
+            return
+        self._unsent_bytes = unsent_bytes
+        self._alarm = self.loop.call_later(left_s, self._look)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "connection": "close",
+            **HEADERS,
+        }
+        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[status] + head.encode("latin-1") + b"\r\n" + body)
+        self.transport.close()
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop whose servers share their port with those of other processes; not for Windows."""
+    import uvloop
+
+    class Loop(uvloop.Loop):
+        async def create_server(self, *args: Any, **kwargs: Any) -> Any:
+            return await super().create_server(*args, reuse_port=True, **kwargs)
+
+    return Loop()
