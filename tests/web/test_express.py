@@ -62,8 +62,18 @@ def test_small_pictures_and_glyphs_are_quick(content_type: str, body: bytes, exp
     assert is_quick(environ(content_type), body, model) is expected
 
 
+def test_the_page_asks_for_the_glyph_and_is_quick_too(model: ServedModel):
+    assert is_quick(environ(QUERY_STRING="glyph=1"), as_json(SMALL), model)
+
+
 @pytest.mark.parametrize(
-    "other", [{"PATH_INFO": "/api/runs"}, {"REQUEST_METHOD": "PUT"}, {"QUERY_STRING": "mode=number"}]
+    "other",
+    [
+        {"PATH_INFO": "/api/runs"},
+        {"REQUEST_METHOD": "PUT"},
+        {"QUERY_STRING": "mode=number"},
+        {"QUERY_STRING": "glyph=1&steps=1"},
+    ],
 )
 def test_other_questions_are_not(other: dict[str, str], model: ServedModel):
     assert not is_quick(environ(**other), as_json(SMALL), model)

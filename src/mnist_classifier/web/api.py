@@ -91,7 +91,7 @@ def _answer_digit(question: Question, prepared: Prepared, *, with_glyph: bool, w
     reading = services().read(loaded, prepared, question.thresholds)
     body: dict[str, Any] = {**views.reading(reading, loaded.version)}
     if with_glyph:
-        body["glyph"] = None if prepared.glyph is None else to_data_url(encode_png(prepared.glyph))
+        body["glyph"] = views.glyph(prepared.glyph)
     if with_steps:
         body["steps"] = [{"name": step.name, "image": to_data_url(encode_png(step.picture))} for step in prepared.steps]
     return body

@@ -1,7 +1,8 @@
 """The commonest question, answered without Flask's help.
 
-`POST /predict` with one image and no options is what nearly every request
-asks, and routing, contexts and hooks cost as much as decoding its picture.
+`POST /predict` with one image and no options, or with the page's only one, is
+what nearly every request asks, and routing, contexts and hooks cost as much as
+decoding its picture.
 Whatever is out of the ordinary, errors too, is left to the application behind.
 """
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 ROUTE = "/predict"
 IMAGE_ALONE = {"image"}
+# The query of the page: it shows the glyph.
+WITH_GLYPH = "glyph=1"
 
 # A picture of so many pixels takes a third of a millisecond if it is drawn, and at worst, a photograph, 45 ms of one
 # core (noise, 320x320, on a Xeon with other load).
@@ -56,7 +59,8 @@ class Express:
             return self._behind(environ, start_response)
         body = environ["wsgi.input"].read(length)
         try:
-            reply = orjson.dumps(self._reading(environ.get("CONTENT_TYPE", ""), body, started))
+            wants_glyph = environ.get("QUERY_STRING") == WITH_GLYPH
+            reply = orjson.dumps(self._reading(environ.get("CONTENT_TYPE", ""), body, started, wants_glyph=wants_glyph))
         except Exception:  # whatever it is, the application behind says so in its own words
             environ["wsgi.input"] = io.BytesIO(body)
             return self._behind(environ, start_response)
@@ -72,11 +76,13 @@ class Express:
         length = int(text) if text.isdecimal() and len(text) < 12 else 0
         return length if length <= self._services.settings.max_body_bytes else 0
 
-    def _reading(self, content_type: str, body: bytes, started: float) -> dict[str, Any]:
+    def _reading(self, content_type: str, body: bytes, started: float, *, wants_glyph: bool) -> dict[str, Any]:
         loaded = self._services.model.current()
         is_glyph = is_raw_glyph(content_type, body)
         prepared = prepared_glyph(raw_glyph(body)) if is_glyph else self._prepare(content_type, body)
         reply: dict[str, Any] = {**views.reading(self._services.read(loaded, prepared), loaded.version)}
+        if wants_glyph:
+            reply["glyph"] = views.glyph(prepared.glyph)
         reply["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
         return reply
 
@@ -86,8 +92,9 @@ class Express:
 
 
 def _is_plain(environ: WSGIEnvironment) -> bool:
-    """Whether it asks for a reading, without options in the query."""
-    return environ["PATH_INFO"] == ROUTE and environ["REQUEST_METHOD"] == "POST" and not environ.get("QUERY_STRING")
+    """Whether it asks for a reading, and in its query for the glyph at most."""
+    is_question = environ["PATH_INFO"] == ROUTE and environ["REQUEST_METHOD"] == "POST"
+    return is_question and environ.get("QUERY_STRING", "") in ("", WITH_GLYPH)
 
 
 def is_quick(environ: WSGIEnvironment, body: bytes, model: ServedModel) -> bool:

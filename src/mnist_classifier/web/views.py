@@ -11,6 +11,8 @@ import numpy as np
 
 from mnist_classifier.batches import REFUSED, VERDICTS, Batch, Floats
 from mnist_classifier.config import TrainConfig
+from mnist_classifier.decode import encode_png, to_data_url
+from mnist_classifier.filters import Bytes
 from mnist_classifier.recipes import RECIPES
 from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent, rounded
 from mnist_classifier.web import shapes
@@ -45,6 +47,11 @@ def _reading(value: Reading) -> shapes.DigitReading:
         "candidates": list(value.candidates),
         "warnings": [{"code": warning.code, "message": warning.message} for warning in value.warnings],
     }
+
+
+def glyph(value: Bytes | None) -> str | None:
+    """What the network saw, as a picture; None where nothing was drawn."""
+    return None if value is None else to_data_url(encode_png(value))
 
 
 def batch(value: Batch, version: ModelVersion, *, with_probabilities: bool) -> dict[str, Any]:

@@ -23,6 +23,16 @@ export function write(target, text) {
 }
 
 /**
+ * Set an attribute only where it differs: the page is drawn anew for any that is set.
+ * @param {HTMLElement} target
+ * @param {string} name
+ * @param {string} value
+ */
+export function mark(target, name, value) {
+  if (target.getAttribute(name) !== value) target.setAttribute(name, value);
+}
+
+/**
  * @param {string} text
  * @param {string} className
  * @param {() => void} onClick

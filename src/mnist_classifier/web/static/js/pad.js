@@ -9,6 +9,7 @@
  * @typedef {import("./api.js").DigitInNumber} DigitInNumber
  */
 
+import { mark } from "./dom.js";
 import { ERASER_RADIUS } from "./eraser.js";
 import { bitmapOf, context2d, paint, paintCursor, paintFrames, paintPicture } from "./paint.js";
 import { PEN_WIDTH, SIDE, Strokes, toPaths } from "./strokes.js";
@@ -46,7 +47,6 @@ export class Pad {
   #pointer = null;
   #cursor = { x: SIDE / 2, y: SIDE / 2 };
   #cursorShown = false;
-  #paintQueued = false;
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -119,8 +119,12 @@ export class Pad {
     this.#changed();
   }
 
+  /** End the open stroke, or lift the eraser. */
   finish() {
-    if (this.strokes.finish()) this.#changed();
+    if (!this.strokes.finish()) return;
+    this.#found = [];
+    if (this.#cursorShown) this.#update(); // what was drawn is painted already
+    this.onChange();
   }
 
   undo() {
@@ -191,9 +195,11 @@ export class Pad {
   #pointerEnd(event) {
     if (event.pointerId !== this.#pointer?.id) return;
     this.#pointer = null;
-    this.#cursorShown = false;
+    if (this.#cursorShown) {
+      this.#cursorShown = false;
+      this.#update();
+    }
     this.finish();
-    this.#update();
   }
 
   /** @param {PointerEvent} event @returns {Point} */
@@ -250,15 +256,16 @@ export class Pad {
     this.#paint();
   }
 
+  /**
+   * Paint at once. Browsers hand over one move a frame, so nothing is gained by waiting for the next; and while a
+   * page waits for a frame, Chromium keeps from it what came from the network after the pen was lifted.
+   */
   #update() {
-    this.#frame.dataset.empty = String(this.isEmpty);
-    if (this.#paintQueued) return;
-    this.#paintQueued = true;
-    requestAnimationFrame(() => this.#paint());
+    mark(this.#frame, "data-empty", String(this.isEmpty));
+    this.#paint();
   }
 
   #paint() {
-    this.#paintQueued = false;
     const { width, height } = this.#canvas;
     const context = this.#context;
     context.setTransform(1, 0, 0, 1, 0, 0);

@@ -13,7 +13,7 @@
 
 import * as api from "./api.js";
 import { DatasetNotice } from "./dataset.js";
-import { element, write } from "./dom.js";
+import { element, mark, write } from "./dom.js";
 import { saveDrawing } from "./download.js";
 import { fileSize } from "./format.js";
 import { listenForHelp } from "./help.js";
@@ -27,6 +27,8 @@ import { hideToast, messageOf, showToast } from "./toast.js";
 import { Tools } from "./tools.js";
 import { listenForFiles } from "./upload.js";
 
+/** Work that takes longer than this is shown; most answers are there sooner. */
+const BUSY_MS = 100;
 /** An answer that takes longer than this is announced. */
 const SLOW_MS = 3_000;
 /** How often a server that is gone is looked for. */
@@ -198,14 +200,17 @@ export class Workbench {
    * @param {(signal: AbortSignal) => Promise<void>} task
    */
   async #ask(buttonId, task) {
-    this.#result.showBusy();
-    element(buttonId, HTMLButtonElement).setAttribute("aria-busy", "true");
+    const busy = window.setTimeout(() => {
+      this.#result.showBusy();
+      element(buttonId, HTMLButtonElement).setAttribute("aria-busy", "true");
+    }, BUSY_MS);
     const slow = window.setTimeout(() => showToast("slow", "The server takes its time. Your drawing is safe; still waiting…", "info"), SLOW_MS);
     try {
       if ((await this.#latest.run(task)) !== STALE) hideToast("reading");
     } catch (error) {
       this.#fail(error);
     } finally {
+      window.clearTimeout(busy);
       window.clearTimeout(slow);
       if (!this.#latest.isBusy) this.#rest();
     }
@@ -269,8 +274,8 @@ export class Workbench {
     write(this.#caption, this.#pad.laid?.about.caption ?? "");
     const { canUndo, canRedo } = this.#pad.strokes;
     // Not `disabled`, which would take the focus from whoever uses the keyboard.
-    element("undo", HTMLButtonElement).setAttribute("aria-disabled", String(!canUndo));
-    element("redo", HTMLButtonElement).setAttribute("aria-disabled", String(!canRedo));
+    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));
+    mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
   }
 }
 
