@@ -25,7 +25,7 @@ from pathlib import Path
 from load.application import training
 from load.contestants import OURS, PEERS, Contestant, ask, install_peers, ours, serving, why_not
 from load.figures import DIFFERENT, Figures, median_of, table
-from load.pictures import as_idx, as_json, as_lists, as_npy, grey_png, rgba_png, test_images, write_bodies
+from load.pictures import as_idx, as_json, as_lists, as_npy, grey_png, rgba_png, soft_png, test_images, write_bodies
 from load.wrk import Load, Wrk, find
 from measuring import RESULTS, load_average, machine, memory_mb, process_tree, processor_s, write_result
 from mnist_classifier.dataset import Images
@@ -108,6 +108,7 @@ class Bench:
         self._bodies = {
             "grey": [as_json(grey_png(image)) for image in images.images],
             "rgba": [as_json(rgba_png(image)) for image in images.images],
+            "soft": [as_json(soft_png(image)) for image in images.images],
             "glyph": [image.tobytes() for image in images.images],
         }
         self._folders = {kind: write_bodies(folder / kind, bodies) for kind, bodies in self._bodies.items()}
@@ -150,6 +151,8 @@ class Bench:
                 figures[f"{prefix}_processor_ms"] = (total_processor_s(server) - used_s) / load.requests * 1000
                 figures |= {f"{prefix}_p50_ms": load.p50_ms, f"{prefix}_p99_ms": load.p99_ms}
                 figures[f"{prefix}_per_s"] = load.requests_per_s
+        soft = Wrk(server.address, path, self._folders["soft"])
+        figures["soft_16_per_s"] = self._load(figures, soft, MANY).requests_per_s
         memory = [each for each in map(memory_mb, process_tree(server.pid)) if each is not None]
         figures |= {"memory_mb": sum(memory), "memory_largest_mb": max(memory, default=0)}
         if server.contestant.name == OURS:

@@ -37,6 +37,7 @@ ROWS = (
     Row("rgba_16_p50_ms", "... p50 (ms)"),
     Row("rgba_16_p99_ms", "... p99 (ms)"),
     Row("rgba_16_processor_ms", "... processor time a request (ms)"),
+    Row("soft_16_per_s", "enlarged scan, soft greys, 16 connections: requests/s", "", 0),
     Row("glyph_16_per_s", "raw glyph, 784 bytes, 16 connections: requests/s", ">= 6,000", 0),
     Row("batch_npy_images_per_s", "batch of 10,000 as .npy: images/s", ">= 40,000", 0),
     Row("batch_idx_images_per_s", "batch of 10,000 as IDX: images/s", ">= 40,000", 0),
