@@ -132,7 +132,7 @@ def test_the_quick_decoder_sees_what_the_other_one_sees(source: random.Random) -
     if quick is None:
         return
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(decode, "PLAIN_PNG", ())
+        patched.setattr(decode, "PLAIN_PNG", {})
         try:
             other = decode.decode_image(data, max_pixels=target.MAX_PIXELS)
         except MnistError:
