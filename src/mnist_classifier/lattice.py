@@ -60,14 +60,14 @@ FEATURES = (
 CUTS, SLIVERS = FEATURES.index("cuts"), FEATURES.index("slivers")
 Weights = Mapping[str, float]
 PIXEL_WEIGHTS: Weights = dict(
-    unread=-2.79, doubt=-0.29, wide=-1.69, thin=0.00, short=-1.61, parts=-0.17, tall_parts=-0.61, gap=-0.39,
-    joins=-1.33, digits=1.78, cuts=-1.28, skirt=-1.73, crossing=-2.70, runs=0.00, overlap=-1.42, shared=0.00,
-    slivers=0.00, marks=-4.93, marked=-1.18,
+    unread=-2.45, doubt=-0.22, wide=-1.79, thin=0.00, short=-2.17, parts=0.00, tall_parts=-1.42, gap=-0.65,
+    joins=-1.54, digits=1.41, cuts=-1.20, skirt=-2.30, crossing=-2.30, runs=-0.45, overlap=-1.71, shared=0.00,
+    slivers=0.00, marks=-4.92, marked=-1.04,
 )  # fmt: skip
 STROKE_WEIGHTS: Weights = dict(
-    unread=-1.38, doubt=-0.41, wide=-0.62, thin=0.00, short=-0.34, parts=0.00, tall_parts=-0.80, gap=-0.17,
-    joins=-1.88, digits=1.42, cuts=-1.70, skirt=-0.69, crossing=-1.16, runs=-0.01, overlap=-2.14, shared=-2.07,
-    slivers=0.00, marks=-2.55, marked=-0.99,
+    unread=-1.94, doubt=-0.36, wide=-0.89, thin=0.00, short=-0.28, parts=0.00, tall_parts=-0.83, gap=-0.14,
+    joins=-1.18, digits=0.50, cuts=-1.65, skirt=-0.67, crossing=-1.10, runs=-0.01, overlap=-1.77, shared=-2.15,
+    slivers=0.00, marks=-2.75, marked=-1.13,
 )  # fmt: skip
 
 

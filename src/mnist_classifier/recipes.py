@@ -104,7 +104,7 @@ RECIPES: dict[str, Recipe] = {
         {
             **_BRISK,
             **_DEEP,
-            "epochs": 60,
+            "epochs": 90,
             "augmentation_probability": 0.6,
             "plain_epochs": 0,
             "conv2_channels": 48,

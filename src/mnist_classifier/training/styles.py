@@ -75,8 +75,8 @@ def _slashes(pixels: Tensor, boxes: Tensor, generator: Generator) -> Tensor:
     dy = torch.where(kind > 0.92, dy * 0.1, dy)
     dot = kind > 0.96
     dx, dy = torch.where(dot, 0.3, dx), torch.where(dot, 0.3, dy)
-    # One in three goes on far beyond it, on either side as it likes.
-    is_long = (torch.rand(count, generator=generator) < 0.35) & ~dot
+    # Many go on far beyond it, on either side as they like.
+    is_long = (torch.rand(count, generator=generator) < 0.45) & ~dot
     before, after = (1 + is_long * _uniform(count, 0.0, 1.6, generator) for _ in range(2))
     return _padded(torch.stack([x - before * dx, y - before * dy, x + after * dx, y + after * dy], dim=1))
 
@@ -90,11 +90,17 @@ def _hooks_and_feet(pixels: Tensor, boxes: Tensor, generator: Generator) -> Tens
     kind = torch.rand(count, generator=generator)
     length = height * _uniform(count, 0.15, 0.75, generator)
     angle = _uniform(count, 0.45, 1.15, generator)  # below the horizontal
+    # Some begin as low as the stem ends.
+    is_long = torch.rand(count, generator=generator) < 0.2
+    length = torch.where(is_long, height * _uniform(count, 0.75, 1.1, generator), length)
+    angle = torch.where(is_long, _uniform(count, 0.8, 1.2, generator), angle)
     hook = torch.stack([top_x, top + 1, top_x - length * angle.cos(), top + 1 + length * angle.sin()], dim=1)
     hook[kind > 0.75] = NEVER
     before, after = (height * _uniform(count, 0.12, 0.4, generator) for _ in range(2))
     slope = _normal(count, 0.5, generator)
-    foot = torch.stack([bottom_x - before, bottom - 1 - slope, bottom_x + after, bottom - 1 + slope], dim=1)
+    # Now and then it stands apart.
+    y = bottom - 1 + height * (_uniform(count, 0, 0.5, generator) - 0.3).clamp(min=0)
+    foot = torch.stack([bottom_x - before, y - slope, bottom_x + after, y + slope], dim=1)
     foot[kind < 0.45] = NEVER
     return torch.stack([hook, foot], dim=1)
 
