@@ -126,12 +126,20 @@ class _Watcher(Multiprocess):
         super().__init__(config, sockets)
         self._stopping = stopping
 
+    def init_processes(self) -> None:
+        """Start them."""
+        super().init_processes()
+        for process in self.processes:
+            process.child_conn.close()
+
     def keep_subprocess_alive(self) -> None:
         """Look after the processes; called again and again."""
         before = list(self.processes)
         super().keep_subprocess_alive()
         for ended, now in zip(before, self.processes, strict=True):
             if now is not ended:
+                # With that end open here too, a process that dies while it is asked how it is would seem to think.
+                now.child_conn.close()
                 log.error("a process that serves has ended (exit code %s); another is started", ended.exitcode)
                 if self.processes_num > 1 and ended.pid is not None:
                     forget_process(ended.pid)
