@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 from tests.test_recogniser import seven_and_one
 from visitor import SEVEN, Point, Visitor
 
@@ -63,8 +63,13 @@ def test_strokes_are_sent_in_pixels_of_the_picture(visit: Visit) -> None:
 def test_frames_appear_and_go_with_the_next_stroke(visit: Visit) -> None:
     visitor = visit()
     visitor.find("mode-number").click()
+    held: list[Route] = []
+    visitor.page.route("**/predict*", lambda route: held.append(route))
     visitor.draw(at(0.05, SEVEN))
+    while not held:
+        visitor.page.wait_for_timeout(20)
     before = visitor.ink()
+    held.pop().continue_()
     expect(visitor.find("digit")).to_have_text("7")
     framed = visitor.ink()
     assert framed > before
