@@ -89,16 +89,17 @@ class Connection(HttpToolsProtocol):
         self._alarm = self.loop.call_later(left_s, self._look)
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            "connection": "close",
-            **HEADERS,
-        }
+        headers, body = last_words(code, message)
         head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
         self.transport.write(STATUS_LINE[status] + head.encode("latin-1") + b"\r\n" + body)
         self.transport.close()
+
+
+def last_words(code: str, message: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body of an error after which the connection ends; it never reached the application."""
+    body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
+    length = str(len(body))
+    return {"Content-Type": "application/json", "Content-Length": length, "Connection": "close", **HEADERS}, body
 
 
 class _Joined:

@@ -21,9 +21,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import orjson
-
-from mnist_classifier.web.security import HEADERS
+from mnist_classifier.web.connections import last_words
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -305,9 +303,8 @@ def _refusal(refused: _Refused) -> _Reply:
     status, code, message = refused.args
     reply = _Reply()
     reply.status = status
-    reply.body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
-    length = ("Content-Length", str(len(reply.body)))
-    reply.headers = [("Content-Type", "application/json"), length, ("Connection", "close"), *HEADERS.items()]
+    headers, reply.body = last_words(code, message)
+    reply.headers = list(headers.items())
     return reply
 
 
