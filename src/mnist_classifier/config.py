@@ -74,8 +74,13 @@ class TrainConfig:
         5, "epochs without a better validation loss before stopping early; 0 never stops", low=0, high=1000
     )
     batch_size: int = setting(128, "images in one step", low=1, high=8192, unit="images")
-    learning_rate: float = setting(0.001, "peak learning rate of AdamW", low=1e-7, high=1.0)
-    weight_decay: float = setting(0.05, "decoupled weight decay of AdamW", low=0.0, high=10.0)
+    optimizer: str = setting(
+        "adamw",
+        "what moves the weights; with muon, AdamW moves those of the output and of BatchNorm",
+        choices=("adamw", "muon"),
+    )
+    learning_rate: float = setting(0.001, "peak learning rate", low=1e-7, high=1.0)
+    weight_decay: float = setting(0.05, "decoupled weight decay", low=0.0, high=10.0)
     schedule: str = setting(
         "one_cycle",
         "how the learning rate moves during the run",
@@ -86,6 +91,7 @@ class TrainConfig:
     )
     beta1: float = setting(0.9, "AdamW's memory of the gradient", low=0.0, high=0.9999)
     beta2: float = setting(0.999, "AdamW's memory of the squared gradient", low=0.0, high=0.99999)
+    muon_momentum: float = setting(0.8, "Muon's memory of the gradient", low=0.0, high=0.9999)
     label_smoothing: float = setting(0.0, "label smoothing of the cross entropy", low=0.0, high=0.5)
     ema_decay: float = setting(
         0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999

@@ -107,11 +107,15 @@ class Killed(Exception):
     """Stands for a process that ends at this very moment."""
 
 
-@pytest.mark.parametrize(("epoch", "step"), [(2, 0), (2, 10), (3, 0)])
+@pytest.mark.parametrize(
+    ("epoch", "step", "optimizer"), [(2, 0, "adamw"), (2, 10, "adamw"), (3, 0, "adamw"), (2, 10, "muon")]
+)
 def test_a_killed_training_goes_on_to_the_same_weights(
-    tiny_config: TrainConfig, tiny_data: TrainingData, tmp_path: Path, epoch: int, step: int
+    tiny_config: TrainConfig, tiny_data: TrainingData, tmp_path: Path, epoch: int, step: int, optimizer: str
 ):
-    config = replace(tiny_config, epochs=4, rotation_degrees=10.0, hidden_dropout=0.3, plain_epochs=1)
+    config = replace(
+        tiny_config, optimizer=optimizer, epochs=4, rotation_degrees=10.0, hidden_dropout=0.3, plain_epochs=1
+    )
 
     def kill_after_epoch(result: EpochResult) -> None:
         if step == 0 and result.epoch == epoch:

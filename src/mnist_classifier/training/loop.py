@@ -29,7 +29,7 @@ from mnist_classifier.training.checkpoint import (
     copied_state,
     optimizer_tensors,
     prefixed,
-    restore_optimizer,
+    restore_optimizers,
 )
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
@@ -37,7 +37,7 @@ from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels
 from mnist_classifier.training.objective import Teacher, training_loss
-from mnist_classifier.training.optimisation import parameter_groups, schedule_factor
+from mnist_classifier.training.optimisation import make_optimizers, schedule_factor
 
 # How often (in steps) progress is reported.
 REPORT_STEPS = 10
@@ -155,12 +155,7 @@ class Trainer:
         self.autocast_dtype = choose_precision(config.precision, self.device)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
         self._averaged_values, self._current_values = averaged_pairs(self.averaged, self.network)
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.network, config.weight_decay),
-            lr=config.learning_rate,
-            betas=(config.beta1, config.beta2),
-            fused=True,
-        )
+        self.optimizers = make_optimizers(self.network, config)
         self.steps_an_epoch = math.ceil(data.an_epoch / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
         self.step = 0
@@ -211,7 +206,7 @@ class Trainer:
             **prefixed("network", self.network.state_dict()),
             **prefixed("averaged", self.averaged.state_dict()),
             **prefixed("best", self.history.best_weights),
-            **prefixed("optimizer", optimizer_tensors(self.optimizer)),
+            **prefixed("optimizer", optimizer_tensors(self.optimizers)),
             "random": torch.get_rng_state(),  # dropout
             "generator": self.generator.get_state(),
         }
@@ -228,7 +223,7 @@ class Trainer:
             raise CheckpointCorrupt(f"{self.checkpoint} is of a training with other settings")
         self.network.load_state_dict(saved.part("network"))
         self.averaged.load_state_dict(saved.part("averaged"))
-        restore_optimizer(self.optimizer, saved.part("optimizer"))
+        restore_optimizers(self.optimizers, saved.part("optimizer"))
         torch.set_rng_state(saved.tensors["random"])
         self.generator.set_state(saved.tensors["generator"])
         self.step = saved.facts["step"]
@@ -269,7 +264,7 @@ class Trainer:
             train_accuracy=correct.item() / seen,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
+            learning_rate=self.optimizers[0].param_groups[0]["lr"],
             images_per_s=seen / train_s,
             elapsed_s=time.perf_counter() - self.started_at,
             validation_s=time.perf_counter() - started - train_s,
@@ -297,7 +292,7 @@ class Trainer:
                 "a smaller learning rate or float32 precision may help"
             )
         speed = seen / (time.perf_counter() - started)
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.optimizers[0].param_groups[0]["lr"]
         self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed, rate))
 
     def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
@@ -308,8 +303,9 @@ class Trainer:
     def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One batch -> (mean loss, number of right answers), both without gradient."""
         rate = self.config.learning_rate * schedule_factor(self.step / self.total_steps, self.config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()
@@ -321,9 +317,10 @@ class Trainer:
             opinion=opinion,
             weight=self.config.teacher_weight,
         )
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         if self.config.ema_decay:
             self._average(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))

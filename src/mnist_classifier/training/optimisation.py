@@ -1,12 +1,15 @@
-"""How weights are moved: the learning rate over a run, and what decays."""
+"""How weights are moved: by which optimiser, and at which learning rate."""
 
 from __future__ import annotations
 
 import math
 
 from torch import nn
+from torch.optim import AdamW, Optimizer
 
 from mnist_classifier.config import TrainConfig
+from mnist_classifier.training.muon import Muon
+from mnist_classifier.training.network import MNISTClassifier
 
 
 def schedule_factor(progress: float, config: TrainConfig) -> float:
@@ -21,10 +24,29 @@ def schedule_factor(progress: float, config: TrainConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Weight decay for matrices and kernels, none for biases and BatchNorm."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def make_optimizers(network: MNISTClassifier, config: TrainConfig) -> list[Optimizer]:
+    """AdamW for everything; or Muon for kernels and the hidden layer, and AdamW for the rest.
+
+    Weights decay in matrices and kernels, not in biases and BatchNorm.
+    """
+    orthogonal = [] if config.optimizer == "adamw" else hidden_weights(network)
+    rest = [p for p in network.parameters() if not any(p is other for other in orthogonal)]
+    adamw = AdamW(
+        [
+            {"params": [p for p in rest if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )
+    if not orthogonal:
+        return [adamw]
+    muon = Muon(orthogonal, lr=config.learning_rate, momentum=config.muon_momentum, weight_decay=config.weight_decay)
+    return [adamw, muon]
+
+
+def hidden_weights(network: MNISTClassifier) -> list[nn.Parameter]:
+    """Kernels and matrices, but for those of the output."""
+    output = network.output.weight
+    return [p for p in network.parameters() if p.ndim > 1 and p is not output]
