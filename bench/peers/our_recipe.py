@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import torch
-import torch._dynamo  # for the reason that stands in pytorch_example.py
 
 from mnist_classifier import dataset
 from mnist_classifier.config import Settings, TrainConfig
