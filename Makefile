@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 SEEDS ?= 10
+TEST_PROCESSES ?= 2
 ARGS ?=
 
 PIP_AUDIT := pip-audit==2.10.1
@@ -29,7 +30,7 @@ train: $(APPLICATION) ## train a model on MNIST
 	@$(BIN)/python train_model.py $(ARGS)
 
 test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 	@files=$$(find tests/js -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null); \
 	if [ -z "$$files" ]; then \
 		echo "No JavaScript tests in tests/js."; \

@@ -20,7 +20,7 @@ import pytest
 
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.runs import Runs
-from mnist_classifier.server import PRODUCT_THREADS, one_thread_a_product
+from mnist_classifier.server import PROCESS_VARIABLES, process_variables
 from mnist_classifier.store import Store
 from tests.web.test_predict import SEVEN
 
@@ -181,20 +181,23 @@ def serving_processes(parent: int) -> list[int]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-def test_processes_that_serve_multiply_in_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv(PRODUCT_THREADS, raising=False)
+def test_processes_that_serve_find_their_variables_when_they_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in PROCESS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     with serving(tmp_path) as (process, _):
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in children]
-    assert any(f"{PRODUCT_THREADS}=1".encode() in each for each in environments)
+        environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in serving_processes(process.pid)]
+    assert environments
+    for name, value in PROCESS_VARIABLES.items():
+        assert all(f"{name}={value}".encode() in each.split(b"\0") for each in environments)
 
 
-def test_a_number_of_threads_that_was_chosen_stays(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(PRODUCT_THREADS, "3")
-    with one_thread_a_product() as limited:
-        assert not limited
-        assert os.environ[PRODUCT_THREADS] == "3"
-    monkeypatch.delenv(PRODUCT_THREADS)
-    with one_thread_a_product() as limited:
-        assert limited
-    assert PRODUCT_THREADS not in os.environ
+def test_a_variable_that_somebody_has_set_stays(monkeypatch: pytest.MonkeyPatch):
+    chosen, other = PROCESS_VARIABLES
+    monkeypatch.setenv(chosen, "3")
+    monkeypatch.delenv(other, raising=False)
+    with process_variables() as added:
+        assert added == (other,)
+        assert os.environ[chosen] == "3"
+        assert os.environ[other] == PROCESS_VARIABLES[other]
+    assert os.environ[chosen] == "3"
+    assert other not in os.environ

@@ -34,8 +34,14 @@ PORTS_TO_TRY = 50
 PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 # prometheus-client looks at it when it is imported.
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# OpenBLAS, NumPy's, reads it when it is loaded.
-PRODUCT_THREADS = "OPENBLAS_NUM_THREADS"
+# What a process that serves is to find when it starts.
+PROCESS_VARIABLES = {
+    # Our matrices are so small that OpenBLAS's other threads do nothing but spin: they took more than half of the
+    # processor time of a request.
+    "OPENBLAS_NUM_THREADS": "1",
+    # glibc gives each of many threads a heap of its own, and each keeps what its largest request has needed.
+    "MALLOC_ARENA_MAX": "2",
+}
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
 # Connections of one process; more are told to come again.
@@ -64,14 +70,14 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
     threading.Thread(target=_announce, args=(settings, port, stopping), daemon=True).start()
     try:
         with contextlib.ExitStack() as stack:
-            limited = stack.enter_context(one_thread_a_product())
+            variables = stack.enter_context(process_variables())
             if settings.workers > 1:
                 stack.enter_context(shared_metrics())
             # Alone, a process that is started anew finds the connections that wait for it.
             has_own = settings.workers > 1 and EACH_LISTENS
             listener = None if has_own else stack.enter_context(_listening(settings.host, port))
             config = Config(
-                partial(_load, settings, stopping, failed, limited),
+                partial(_load, settings, stopping, failed, variables),
                 factory=True,
                 host=settings.host,
                 port=port,
@@ -99,20 +105,15 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
 
 
 @contextlib.contextmanager
-def one_thread_a_product() -> Iterator[bool]:
-    """Let processes that are started inside multiply matrices in one thread, unless the variable is set.
-
-    Ours are so small that the other threads do nothing but spin: they took more
-    than half of the processor time of a request.  Yields whether it was set here.
-    """
-    if PRODUCT_THREADS in os.environ:
-        yield False
-        return
-    os.environ[PRODUCT_THREADS] = "1"
+def process_variables() -> Iterator[tuple[str, ...]]:
+    """Give PROCESS_VARIABLES to processes that are started inside; yields the names of those that were not set."""
+    added = tuple(name for name in PROCESS_VARIABLES if name not in os.environ)
+    os.environ.update({name: PROCESS_VARIABLES[name] for name in added})
     try:
-        yield True
+        yield added
     finally:
-        os.environ.pop(PRODUCT_THREADS, None)
+        for name in added:
+            os.environ.pop(name, None)
 
 
 class _Watcher(Multiprocess):
@@ -159,16 +160,16 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _load(settings: Settings, stopping: EventType, failed: EventType, limited: bool) -> Gateway:
-    """The application, in a worker process; limited: `one_thread_a_product` was at work."""
+def _load(settings: Settings, stopping: EventType, failed: EventType, variables: tuple[str, ...]) -> Gateway:
+    """The application, in a worker process; variables: what `process_variables` added."""
     # Here, and not above: the process that watches over this one stays small without the application.
     from mnist_classifier.web import create_app
     from mnist_classifier.web.express import is_quick
     from mnist_classifier.web.gateway import Gateway
     from mnist_classifier.web.services import EXTENSION
 
-    if limited:
-        del os.environ[PRODUCT_THREADS]  # NumPy is loaded; a training is to have all threads
+    for name in variables:
+        del os.environ[name]  # it was read when this process started; a training is to have all threads
     logs.configure(settings)
     try:
         app = create_app(settings, stopping.is_set)
