@@ -21,7 +21,7 @@ Points: TypeAlias = "npt.NDArray[np.float64]"  # (P, 2) x, y
 CURVE_PARTS = 4
 ELLIPSE_POINTS = 20
 # In the glyph, pens of 10 to 28 px on a 280 px canvas are about so wide.
-PEN_PX = (0.9, 5.2)
+PEN_PX = (0.9, 4.5)
 SHAKE = 4.0  # standard deviation of a template's point, in its units of 100
 # Width over height of written digits, in templates that are as wide as high.
 DIGIT_ASPECT = (0.45, 1.05)

@@ -215,9 +215,8 @@ def _several(rng: np.random.Generator) -> list[Points]:
 
 
 def _dots(rng: np.random.Generator) -> list[Points]:
-    number = int(rng.integers(1, 8))
-    length = rng.uniform(0, 8)
-    return [place + np.array([[0.0, 0.0], [length, 2.0]]) for place in rng.uniform(0, 100, (number, 2))]
+    number = int(rng.integers(1, 5))
+    return [place + np.array([[0.0, 0.0], [3.0, 2.0]]) for place in rng.uniform(0, 100, (number, 2))]
 
 
 def fragments(count: int, source: _Source) -> Tensor:
@@ -292,9 +291,9 @@ def transformed(count: int, source: _Source) -> Tensor:
 
 # Name: share of the pool, and what makes it.
 FAMILIES: dict[str, tuple[float, Callable[[int, _Source], Tensor]]] = {
-    "characters": (0.39, characters),
+    "characters": (0.40, characters),
     "symbols": (0.12, symbols),
-    "polygons": (0.12, polygons),
+    "polygons": (0.11, polygons),
     "filled": (0.03, filled),
     "scribbles": (0.12, scribbles),
     "lines": (0.08, lines),
