@@ -125,7 +125,7 @@ def test_a_value_out_of_its_range_is_refused_at_its_field(running: Application, 
     expect(visitor.find("run-error")).to_contain_text("epochs")
     expect(visitor.find("config-epochs")).to_be_focused()
     visitor.find("config-recipe").select_option("lightning")
-    expect(visitor.find("config-batch_size")).to_have_attribute("placeholder", "192")
+    expect(visitor.find("config-batch_size")).to_have_attribute("placeholder", "256")
 
 
 def test_without_a_place_for_streams_the_page_asks_now_and_then(
