@@ -92,7 +92,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "standard": Recipe(
-        "99.6 % in a minute and a half",
+        "99.6 % in a minute",
         {
             **_BRISK,
             "epochs": 9,
