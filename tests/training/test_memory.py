@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have other ways")
+
 FILL = """
 import resource
 import mnist_classifier.training
@@ -32,11 +34,9 @@ def page_faults(**variables: str) -> int:
     return int(finished.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have other ways")
 def test_pages_are_handed_out_once():
     assert page_faults() < 2_000
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have other ways")
 def test_a_persons_own_variables_are_left_alone():
     assert page_faults(MALLOC_MMAP_THRESHOLD_="131072") > 50_000

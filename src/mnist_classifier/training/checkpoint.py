@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,33 +65,29 @@ def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
-def optimizer_tensors(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """The states of optimizers, named by the numbers of optimizer and parameter."""
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer, named by the number of the parameter."""
     return {
-        f"{place}.{number}.{name}": value
-        for place, optimizer in enumerate(optimizers)
+        f"{number}.{name}": value
         for number, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
 
 
-def restore_optimizers(optimizers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """Give optimizers back what `optimizer_tensors` took.
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimizer back what `optimizer_tensors` took.
 
     Moments get the memory layout of their parameter: the fused kernels walk
     through both in the order in which they lie in memory.
     """
-    for place, optimizer in enumerate(optimizers):
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            owner, number, key = name.split(".")
-            if int(owner) != place:
-                continue
-            parameter = parameters[int(number)]
-            is_moment = value.shape == parameter.shape
-            state.setdefault(int(number), {})[key] = torch.empty_like(parameter).copy_(value) if is_moment else value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, _, key = name.partition(".")
+        parameter = parameters[int(number)]
+        is_moment = value.shape == parameter.shape
+        state.setdefault(int(number), {})[key] = torch.empty_like(parameter).copy_(value) if is_moment else value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def copied_state(network: nn.Module) -> dict[str, Tensor]:

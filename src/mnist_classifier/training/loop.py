@@ -29,7 +29,7 @@ from mnist_classifier.training.checkpoint import (
     copied_state,
     optimizer_tensors,
     prefixed,
-    restore_optimizers,
+    restore_optimizer,
 )
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
@@ -206,10 +206,11 @@ class Trainer:
             **prefixed("network", self.network.state_dict()),
             **prefixed("averaged", self.averaged.state_dict()),
             **prefixed("best", self.history.best_weights),
-            **prefixed("optimizer", optimizer_tensors(self.optimizers)),
             "random": torch.get_rng_state(),  # dropout
             "generator": self.generator.get_state(),
         }
+        for place, optimizer in enumerate(self.optimizers):
+            tensors |= prefixed(f"optimizer{place}", optimizer_tensors(optimizer))
         facts = {
             "config": self.config.to_dict(),
             "step": self.step,
@@ -223,7 +224,8 @@ class Trainer:
             raise CheckpointCorrupt(f"{self.checkpoint} is of a training with other settings")
         self.network.load_state_dict(saved.part("network"))
         self.averaged.load_state_dict(saved.part("averaged"))
-        restore_optimizers(self.optimizers, saved.part("optimizer"))
+        for place, optimizer in enumerate(self.optimizers):
+            restore_optimizer(optimizer, saved.part(f"optimizer{place}"))
         torch.set_rng_state(saved.tensors["random"])
         self.generator.set_state(saved.tensors["generator"])
         self.step = saved.facts["step"]

@@ -40,7 +40,10 @@ class Muon(Optimizer):
                     self._move(parameter, parameter.grad, group)
 
     def _move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        memory = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        memory = state["momentum"]
         memory.lerp_(gradient, 1 - group["momentum"])
         # As Nesterov looks ahead.
         ahead = gradient.lerp(memory, group["momentum"])
