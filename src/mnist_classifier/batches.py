@@ -64,8 +64,10 @@ def read_glyphs(recogniser: Recogniser, glyphs: Glyphs, thresholds: Mapping[str,
     applied = dataclasses.replace(recogniser.thresholds, **thresholds)
     verdicts = np.full(len(glyphs), VERDICTS.index(Verdict.DIGIT), np.uint8)
     # float64, as the numbers of `Thresholds.verdict` are: float32 would round the thresholds.
-    verdicts[confidences.astype(np.float64) < applied.ambiguous_below] = VERDICTS.index(Verdict.AMBIGUOUS)
-    verdicts[not_a_digit.astype(np.float64) > applied.not_a_digit_above] = VERDICTS.index(Verdict.NOT_A_DIGIT)
+    strange = not_a_digit.astype(np.float64)
+    right = confidences.astype(np.float64) * (1 - strange)
+    verdicts[right < applied.ambiguous_below] = VERDICTS.index(Verdict.AMBIGUOUS)
+    verdicts[strange > applied.not_a_digit_above] = VERDICTS.index(Verdict.NOT_A_DIGIT)
     blank = are_blank(glyphs)
     verdicts[blank] = VERDICTS.index(Verdict.BLANK)
     probabilities[blank], confidences[blank], not_a_digit[blank] = BLANK.probabilities, BLANK.confidence, 0.0

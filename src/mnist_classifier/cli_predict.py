@@ -75,7 +75,11 @@ class Outcome:
     help="File to write to; it is replaced when everything has been read.",
 )
 @click.option("--model-version", type=click.IntRange(0), help="Version to read with; default: the one in production.")
-@click.option("--ambiguous-below", type=click.FloatRange(0, 1), help="Confidence under which a digit is ambiguous.")
+@click.option(
+    "--ambiguous-below",
+    type=click.FloatRange(0, 1),
+    help="Probability of being right under which a digit is ambiguous.",
+)
 @click.option("--not-a-digit-above", type=click.FloatRange(0, 1), help="Probability over which it is no digit.")
 @click.option("--url", help="Ask this server, such as http://127.0.0.1:5000, rather than read here.")
 @click.option(

@@ -46,7 +46,8 @@ class NumberVerdict(str, enum.Enum):
 class Thresholds:
     """Where one verdict ends and the next begins; a model version brings its own.
 
-    ambiguous_below: confidence; not_a_digit_above: probability of being no digit.
+    ambiguous_below: probability that it is a digit and the likeliest one;
+    not_a_digit_above: probability of being no digit.
     """
 
     ambiguous_below: float
@@ -56,7 +57,7 @@ class Thresholds:
         """What to call something that is drawn."""
         if not_a_digit > self.not_a_digit_above:
             return Verdict.NOT_A_DIGIT
-        return Verdict.AMBIGUOUS if confidence < self.ambiguous_below else Verdict.DIGIT
+        return Verdict.AMBIGUOUS if confidence * (1 - not_a_digit) < self.ambiguous_below else Verdict.DIGIT
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ class Reading:
 
     `probabilities` has 10 entries that sum to 1; `confidence` is the largest
     of them; `prediction` is null when the verdict is blank or not_a_digit.
+    `candidates` of an ambiguous one are the two likeliest digits, or the
+    likeliest alone where no digit is likelier than the second.
     `not_a_digit` is the probability that it is no digit at all; the ten are
     those of the digits in case it is one.
     """

@@ -68,8 +68,8 @@ test("an ambiguous reading offers its candidates", () => {
   assert.deepEqual([digit, words, plain(sure)], ["4", "4 or 9?", "60.0 % for 4"]);
 });
 
-test("an ambiguous reading without candidates still says so", () => {
-  assert.equal(format.describe(reading("ambiguous", 4, 0.6)).words, "4, perhaps");
+test("a reading may be of no digit", () => {
+  assert.equal(format.describe(reading("ambiguous", 4, 0.6, { candidates: [4] })).words, "4, or no digit?");
 });
 
 test("what is no digit gets no digit", () => {

@@ -135,14 +135,16 @@ test("the temperature softens the ten, and not the eleventh", () => {
   const total = odds.reduce((a, b) => a + b);
   assertClose(reading.probabilities, odds.map((each) => each / total));
   assert.deepEqual([reading.prediction, reading.verdict, reading.candidates], [0, "digit", []]);
-  assert.equal(saying([0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 5.8]).verdict, "digit");
+  assert.equal(saying([0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 5.8]).prediction, 7);
 });
 
 test("verdicts follow the thresholds of the model", () => {
   const doubtful = saying([0, 4, 0, 0, 0, 0, 0, 3, 0, 0]);
   assert.deepEqual([doubtful.prediction, doubtful.verdict, doubtful.candidates], [1, "ambiguous", [1, 7]]);
+  const uncertain = saying([0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+  assert.deepEqual([uncertain.prediction, uncertain.verdict, uncertain.candidates], [1, "ambiguous", [1]]);
   const strange = saying([0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 9]);
   assert.deepEqual([strange.prediction, strange.verdict], [null, "not_a_digit"]);
-  const thresholds = { ambiguous_below: 0.1, not_a_digit_above: 1 };
+  const thresholds = { ambiguous_below: 0, not_a_digit_above: 1 };
   assert.equal(saying([0, 4, 0, 0, 0, 0, 0, 3, 0, 0, 9], { thresholds }).verdict, "digit");
 });

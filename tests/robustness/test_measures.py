@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ def test_a_refused_digit_is_no_right_answer_and_an_ambiguous_one_is():
 def test_a_blank_scores_below_whatever_is_drawn():
     assert digit_score(BLANK) == 0
     assert digit_score(reading(1, 0.11)) > 0
+
+
+def test_what_separates_digits_from_the_rest_is_not_which_digit_it_is():
+    clear, unclear = (replace(reading(1, sure), not_a_digit=0.2) for sure in (0.99, 0.5))
+    assert digit_score(clear) == digit_score(unclear) > digit_score(replace(clear, not_a_digit=0.3))
+    # A model that knows digits alone has nothing but its confidence.
     assert digit_score(reading(1, 0.99)) > digit_score(reading(1, 0.98))
 
 

@@ -32,3 +32,10 @@ def test_the_asked_share_of_validation_images_is_ambiguous():
     threshold = fit_ambiguity_threshold(logits, 1.0)
     below = (logits.softmax(1).amax(1) < threshold).float().mean()
     assert below == pytest.approx(AMBIGUOUS_SHARE, abs=1e-3)
+
+
+def test_what_may_be_no_digit_is_ambiguous_too():
+    logits = torch.randn(10_000, 11, generator=torch.Generator().manual_seed(0)) * 5
+    right = logits[:, :10].softmax(1).amax(1) * (1 - logits.softmax(1)[:, 10])
+    below = (right < fit_ambiguity_threshold(logits, 1.0)).float().mean()
+    assert below == pytest.approx(AMBIGUOUS_SHARE, abs=1e-3)

@@ -59,9 +59,13 @@ Progress: TypeAlias = Callable[[str], None]
 def digit_score(reading: Reading) -> float:
     """How much a picture looks like a digit to the model, 0 to 1: what separates digits from the rest.
 
-    The probability of being a digit, times that of the likeliest one; nothing drawn is 0.
+    The probability of being a digit, whichever it is; nothing drawn is 0.  A
+    model that knows digits alone says nothing of that: there it is the
+    probability of the likeliest.
     """
-    return 0.0 if reading.verdict is Verdict.BLANK else (1 - reading.not_a_digit) * reading.confidence
+    if reading.verdict is Verdict.BLANK:
+        return 0.0
+    return 1 - reading.not_a_digit if reading.not_a_digit else reading.confidence
 
 
 @dataclass(frozen=True, eq=False)

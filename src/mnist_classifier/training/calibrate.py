@@ -9,8 +9,8 @@ from torch import Tensor
 from mnist_classifier.training.network import DIGITS, OUTLIER
 
 # Part of the validation images that a person is asked about (verdict
-# `ambiguous`): about the share of MNIST images that raters disagree on.
-AMBIGUOUS_SHARE = 0.005
+# `ambiguous`), whether because two digits are likely or because it may be none.
+AMBIGUOUS_SHARE = 0.01
 
 # Part of the validation images, all of them digits, that may be called no digit.
 REFUSED_SHARE = 0.001
@@ -39,9 +39,12 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def fit_ambiguity_threshold(logits: Tensor, temperature: float) -> float:
-    """The confidence that all but AMBIGUOUS_SHARE of the images reach."""
-    confidences = (logits.double() / temperature).softmax(dim=1).amax(dim=1)
-    return float(confidences.quantile(AMBIGUOUS_SHARE))
+    """The probability of being a digit, and the likeliest one, that all but AMBIGUOUS_SHARE of the images reach.
+
+    logits: (N, 10) or (N, 11) of validation digits.
+    """
+    confidences = (logits[:, :DIGITS].double() / temperature).softmax(dim=1).amax(dim=1)
+    return float((confidences * (1 - outlier_probabilities(logits))).quantile(AMBIGUOUS_SHARE))
 
 
 def outlier_probabilities(logits: Tensor) -> Tensor:

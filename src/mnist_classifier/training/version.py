@@ -62,7 +62,7 @@ class FinishedTraining:
             "classes": list(range(10)),
             "temperature": temperature,
             "thresholds": {
-                "ambiguous_below": fit_ambiguity_threshold(logits, temperature),
+                "ambiguous_below": fit_ambiguity_threshold(opinions, temperature),
                 "not_a_digit_above": fit_outlier_threshold(opinions),
             },
             "onnx_parity": onnx_parity,

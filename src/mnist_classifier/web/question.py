@@ -21,7 +21,9 @@ MODES = ("digit", "number")
 
 # What the query may say besides the body, which goes before it.
 THRESHOLDS = (
-    Fraction("ambiguous_below", "confidence under which a reading is ambiguous; the model brings its own"),
+    Fraction(
+        "ambiguous_below", "probability of being right under which a reading is ambiguous; the model brings its own"
+    ),
     Fraction("not_a_digit_above", "probability over which it is no digit; the model brings its own"),
 )
 VERSION = Text("version", "number of a model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")

@@ -70,7 +70,9 @@ class DigitReading(TypedDict):
     probabilities: Annotated[list[Probability], Doc("of 0 to 9", least=10, most=10)]
     verdict: Verdict
     not_a_digit: Annotated[float, Doc("probability that it is no digit", low=0, high=1)]
-    candidates: Annotated[list[Digit], Doc("the two most likely of an ambiguous one", most=2)]
+    candidates: Annotated[
+        list[Digit], Doc("the two most likely of an ambiguous one; one, where it may be none", most=2)
+    ]
     warnings: list[Caution]
 
 
@@ -126,7 +128,9 @@ class _File(TypedDict):
 
 class _Choices(TypedDict, total=False):
     version: Annotated[int | str, Doc("number of a version, or production", example="production")]
-    ambiguous_below: Annotated[float, Doc("confidence under which a reading is ambiguous", low=0, high=1)]
+    ambiguous_below: Annotated[
+        float, Doc("probability of being right under which a reading is ambiguous", low=0, high=1)
+    ]
     not_a_digit_above: Annotated[float, Doc("probability over which it is no digit", low=0, high=1)]
 
 

@@ -109,7 +109,7 @@ export function describe({ prediction, confidence, probabilities, verdict, candi
   if (verdict === "blank") return { digit: "", words: "Nothing drawn yet", sure: "" };
   if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `nearest: ${best}, ${sure}` };
   if (verdict === "ambiguous") {
-    const words = candidates.length > 1 ? `${candidates.join(" or ")}?` : `${best}, perhaps`;
+    const words = candidates.length > 1 ? `${candidates.join(" or ")}?` : `${best}, or no digit?`;
     return { digit: String(best), words, sure: `${sure} for ${best}` };
   }
   return { digit: String(best), words: NAMES[best], sure: `${sure} sure` };

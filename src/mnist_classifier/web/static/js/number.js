@@ -56,6 +56,7 @@ export function describeNumber({ number, confidence, verdict, digits }) {
 /** What one digit of a number was read as. @param {DigitInNumber} digit */
 export function describeDigit({ prediction, confidence, verdict, candidates = [] }) {
   const text = prediction === null ? "?" : String(prediction);
-  const doubt = verdict === "ambiguous" && candidates.length > 1 ? `, or ${candidates.find((each) => each !== prediction)}` : "";
+  const other = candidates.find((each) => each !== prediction) ?? "no digit";
+  const doubt = verdict === "ambiguous" ? `, or ${other}` : "";
   return { text, sure: `${percent(confidence)}${doubt}` };
 }

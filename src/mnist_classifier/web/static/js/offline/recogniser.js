@@ -40,12 +40,13 @@ export class Recogniser {
     const notADigit = logits.length > DIGITS ? softmax(logits)[DIGITS] : 0;
     const [best, second] = [...probabilities.keys()].sort((one, other) => probabilities[other] - probabilities[one]);
     const verdict = verdictOf(probabilities[best], notADigit, thresholds);
+    const likely = probabilities[second] * (1 - notADigit) >= notADigit ? [best, second] : [best];
     return {
       prediction: verdict === "not_a_digit" ? null : best,
       confidence: probabilities[best],
       probabilities,
       verdict,
-      candidates: verdict === "ambiguous" ? [best, second] : [],
+      candidates: verdict === "ambiguous" ? likely : [],
     };
   }
 }
@@ -62,7 +63,7 @@ function blank() {
  */
 function verdictOf(confidence, notADigit, { ambiguous_below, not_a_digit_above }) {
   if (notADigit > not_a_digit_above) return "not_a_digit";
-  return confidence < ambiguous_below ? "ambiguous" : "digit";
+  return confidence * (1 - notADigit) < ambiguous_below ? "ambiguous" : "digit";
 }
 
 /** @param {number[]} logits */
