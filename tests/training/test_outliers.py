@@ -9,7 +9,7 @@ from mnist_classifier.training.data import POOL_FACTOR, TrainingData, with_gener
 from mnist_classifier.training.handwriting import digit_pool
 from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.outliers import FAMILIES, _Source, filled, outlier_pool
-from mnist_classifier.training.templates import SIGNS
+from mnist_classifier.training.templates import LETTERS, SIGNS
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -45,7 +45,7 @@ def test_as_many_as_were_asked_for(digits: tuple[torch.Tensor, torch.Tensor], co
 
 
 def test_no_look_alike_of_a_digit_is_among_the_characters():
-    assert not set(SIGNS) & set("0123456789BbDGgIJjlOoQqSsyZz")  # its "i" is the Cyrillic one
+    assert not {*LETTERS, *SIGNS} & set("0123456789BbDGgIJjlOoQqSsyZz")  # its "i" is the Cyrillic one
 
 
 def test_both_splits_get_an_eleventh_class_and_validation_always_the_same(digits: tuple[torch.Tensor, torch.Tensor]):

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from mnist_classifier.training import styles
 from mnist_classifier.training.augment import Augmentation
-from mnist_classifier.training.handwriting import digit_pool
+from mnist_classifier.training.handwriting import CURVE_PARTS, digit_pool, trace
 from mnist_classifier.training.strokes import ink_boxes
 
 
@@ -89,6 +90,14 @@ def test_slanting_moves_the_top_against_the_bottom_and_keeps_the_middle():
     assert (middle - 13.5).abs().max() < 0.5
     assert torch.corrcoef(torch.stack([top - 13.5, bottom - 13.5]))[0, 1] < -0.95
     assert (top - 13.5).abs().max() > 2
+
+
+def test_a_stroke_ends_early_or_late_or_as_it_is_drawn():
+    rng = np.random.default_rng(0)
+    numbers = {len(trace("~0,0 0,50 0,100", rng)[0]) for _ in range(200)}
+    as_drawn = 2 * CURVE_PARTS + 1
+    assert {as_drawn - 1, as_drawn, as_drawn + 3, as_drawn + 6} <= numbers
+    assert min(numbers) > as_drawn - 4
 
 
 def test_digits_from_templates_are_placed_like_mnists(digits: tuple[torch.Tensor, torch.Tensor], tmp_path: Path):

@@ -21,8 +21,15 @@ Points: TypeAlias = "npt.NDArray[np.float64]"  # (P, 2) x, y
 CURVE_PARTS = 4
 ELLIPSE_POINTS = 20
 # In the glyph, pens of 10 to 28 px on a 280 px canvas are about so wide.
-PEN_PX = (0.9, 4.5)
+PEN_PX = (0.9, 5.2)
 SHAKE = 4.0  # standard deviation of a template's point, in its units of 100
+SHAKE_RANGE = (0.2, 2.0)  # of which each character has a share of its own
+# Strokes of a character against each other: standard deviations of their size and place.
+STROKE_SCALE, STROKE_SHIFT = 0.06, 2.5
+# Chances that an end of a stroke goes on, has a hook, or is missing.
+END_CHANCES = (0.22, 0.08, 0.1)
+# Standard deviations of the factors of a warp: of xy, y² and x² across, of xy, x² and y² down.
+WARP_DEVIATIONS = np.array([0.15, 0.08, 0.07, 0.08, 0.07, 0.15])
 # Width over height of written digits, in templates that are as wide as high.
 DIGIT_ASPECT = (0.45, 1.05)
 # Pictures drawn in one go: more of them leave the processor's cache.
@@ -49,9 +56,46 @@ def parse(template: str) -> tuple[tuple[bool, Points], ...]:
 
 
 def trace(template: str, rng: np.random.Generator) -> list[Points]:
-    """A template's strokes, shaken and rounded."""
-    shake = SHAKE * rng.uniform(0.2, 1.3)
-    return [_trace_stroke(points, is_smooth, shake, rng) for is_smooth, points in parse(template)]
+    """A template's strokes: shaken, rounded, moved against each other, with other ends."""
+    shake = SHAKE * rng.uniform(*SHAKE_RANGE)
+    strokes = [_trace_stroke(points, is_smooth, shake, rng) for is_smooth, points in parse(template)]
+    if len(strokes) > 1:
+        strokes = [_moved(points, rng) for points in strokes]
+    return [_with_end(_with_end(points, rng)[::-1], rng)[::-1] for points in strokes]
+
+
+def _moved(points: Points, rng: np.random.Generator) -> Points:
+    middle = points.mean(axis=0)
+    moved: Points = (points - middle) * (1 + rng.normal(0, STROKE_SCALE)) + middle + rng.normal(0, STROKE_SHIFT, 2)
+    return moved
+
+
+def _with_end(points: Points, rng: np.random.Generator) -> Points:
+    """A stroke whose last end may go on, turn into a hook, or stop early."""
+    goes_on, hooked, stops = np.cumsum(END_CHANCES)
+    kind = rng.random()
+    if kind < goes_on:
+        return _prolonged(points, rng.uniform(3, 18), rng.normal(0, 0.5))
+    if kind < hooked:
+        return _prolonged(points, rng.uniform(5, 13), rng.choice([-1, 1]) * rng.uniform(1, 2.2))
+    return _shortened(points, rng.uniform(2, 12)) if kind < stops else points
+
+
+def _prolonged(points: Points, length: float, turn: float) -> Points:
+    """Go on for so many units, turning by so many radians in all."""
+    across, down = points[-1] - points[max(len(points) - 3, 0)]
+    steps = 3
+    angles = np.arctan2(down, across) + turn * np.arange(1, steps + 1) / steps
+    moves = length / steps * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.concatenate([points, points[-1] + np.cumsum(moves, axis=0)])
+
+
+def _shortened(points: Points, length: float) -> Points:
+    """Leave out about so many units at the end of a curve that is much longer."""
+    left = np.cumsum(np.hypot(*np.diff(points, axis=0).T)[::-1])  # from the end
+    if len(points) < 2 * CURVE_PARTS or left[-1] < 5 * length:
+        return points
+    return points[: len(points) - int(np.argmax(left > length))]
 
 
 def _trace_stroke(points: Points, is_smooth: bool, shake: float, rng: np.random.Generator) -> Points:
@@ -82,7 +126,7 @@ def _smooth_part(points: Points) -> Points:
 
 
 def distort(strokes: Sequence[Points], rng: np.random.Generator, aspect: tuple[float, float]) -> list[Points]:
-    """Change proportions, slant, turn and bend all strokes of a character together.
+    """Change proportions, taper, slant, turn and bend all strokes of a character together.
 
     aspect: least and largest width of what is as wide as high in the template.
     """
@@ -90,10 +134,21 @@ def distort(strokes: Sequence[Points], rng: np.random.Generator, aspect: tuple[f
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.array([[width, -slant], [0.0, 1.0]])
     bend, phase, frequency = rng.normal(0, 3, 2), rng.uniform(0, 2 * np.pi, 2), rng.uniform(0.02, 0.06, 2)
+    factors = rng.normal(0, WARP_DEVIATIONS)
+    warped = [_warped(points, factors) for points in strokes]
     return [
         points @ matrix.T + bend * np.sin(points[:, ::-1] * frequency + phase)  # x moves with y, y with x
-        for points in strokes
+        for points in warped
     ]
+
+
+def _warped(points: Points, factors: Points) -> Points:
+    """Moved by what is quadratic in the place: tapered, bowed, the middle higher or lower."""
+    # Far outside, where a slash may end, squares would get out of hand.
+    x, y = np.clip((points - 50) / 50, -1.3, 1.3).T
+    across, down = factors[:3] @ np.stack([x * y, y * y, x * x]), factors[3:] @ np.stack([x * y, x * x, y * y])
+    warped: Points = points + 50 * np.stack([across, down], axis=1)
+    return warped
 
 
 def to_segments(strokes: Sequence[Points], pen_px: float) -> Points:

@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.training.handwriting import Points, draw_all, drawn_by, numpy_rng, smooth, write
 from mnist_classifier.training.strokes import fit_like_preprocessing, ink_boxes
-from mnist_classifier.training.templates import SIGNS
+from mnist_classifier.training.templates import LETTERS, SIGNS
 
 # A part of a digit that is narrower than this looks like a one.
 MIN_ASPECT = 0.45
@@ -69,10 +69,10 @@ def _as_glyphs(pixels: Tensor) -> Tensor:
 
 
 def characters(count: int, source: _Source) -> Tensor:
-    """Letters and signs."""
-    names = list(SIGNS)
-    chosen = source.rng.integers(0, len(names), count)
-    return draw_all([write(SIGNS[names[i]], source.rng, SIGN_ASPECT) for i in chosen])
+    """Letters and signs; a letter of the Latin alphabet is as likely as two signs."""
+    characters = [*LETTERS.values(), *LETTERS.values(), *SIGNS.values()]
+    chosen = source.rng.integers(0, len(characters), count)
+    return draw_all([write(characters[i], source.rng, SIGN_ASPECT) for i in chosen])
 
 
 def symbols(count: int, source: _Source) -> Tensor:
@@ -215,8 +215,9 @@ def _several(rng: np.random.Generator) -> list[Points]:
 
 
 def _dots(rng: np.random.Generator) -> list[Points]:
-    number = int(rng.integers(1, 5))
-    return [place + np.array([[0.0, 0.0], [3.0, 2.0]]) for place in rng.uniform(0, 100, (number, 2))]
+    number = int(rng.integers(1, 8))
+    length = rng.uniform(0, 8)
+    return [place + np.array([[0.0, 0.0], [length, 2.0]]) for place in rng.uniform(0, 100, (number, 2))]
 
 
 def fragments(count: int, source: _Source) -> Tensor:
@@ -291,9 +292,9 @@ def transformed(count: int, source: _Source) -> Tensor:
 
 # Name: share of the pool, and what makes it.
 FAMILIES: dict[str, tuple[float, Callable[[int, _Source], Tensor]]] = {
-    "characters": (0.40, characters),
+    "characters": (0.46, characters),
     "symbols": (0.12, symbols),
-    "polygons": (0.11, polygons),
+    "polygons": (0.12, polygons),
     "filled": (0.03, filled),
     "scribbles": (0.12, scribbles),
     "lines": (0.08, lines),

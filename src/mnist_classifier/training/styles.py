@@ -17,12 +17,12 @@ from mnist_classifier.training.strokes import change_width, draw_segments, fit_l
 
 # Pens of 10 to 28 px on a 280 px canvas leave strokes of 0.8 to 5 px in the
 # glyph; MNIST's are about 2.5 px wide.
-WIDTH_CHANGE_PX = (-1.4, 2.8)
+WIDTH_CHANGE_PX = (-1.4, 3.2)
 NEVER = float("nan")
 # Room for strokes around a glyph, px.
 MARGIN = 18
 # Blur, noise, speckles, drops, fog, stripes: parts of the images that are spoilt so, summed up.
-SPOILING_SHARES = torch.tensor([0.32, 0.45, 0.54, 0.74, 0.86, 1.0])
+SPOILING_SHARES = torch.tensor([0.36, 0.49, 0.58, 0.76, 0.87, 1.0])
 
 
 def add_strokes(pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
@@ -69,8 +69,9 @@ def _slashes(pixels: Tensor, boxes: Tensor, generator: Generator) -> Tensor:
     # From inside the hole to beyond the ring.
     reach = _uniform(count, 0.45, 1.25, generator)
     dx, dy = (right - left) / 2 * reach, -(bottom - top) / 2 * reach * _uniform(count, 0.6, 1.0, generator)
-    # The narrower the ring, the steeper it is drawn.
+    # The narrower the ring, the steeper it is drawn; and some stand upright in any ring.
     dx = torch.maximum(dx, (bottom - top) * 0.08)
+    dx = torch.where(torch.rand(count, generator=generator) < 0.2, dx * _uniform(count, -0.2, 0.4, generator), dx)
     dy = torch.where(kind > 0.85, -dy, dy)
     dy = torch.where(kind > 0.92, dy * 0.1, dy)
     dot = kind > 0.96
