@@ -4,7 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mnist_classifier.training.calibrate import AMBIGUOUS_SHARE, fit_ambiguity_threshold, fit_temperature
+from mnist_classifier.training.calibrate import (
+    AMBIGUOUS_SHARE,
+    OUTLIERS_IN_USE,
+    fit_ambiguity_threshold,
+    fit_outlier_threshold,
+    fit_temperature,
+)
 from mnist_classifier.training.evaluate import measure
 
 
@@ -39,3 +45,18 @@ def test_what_may_be_no_digit_is_ambiguous_too():
     right = logits[:, :10].softmax(1).amax(1) * (1 - logits.softmax(1)[:, 10])
     below = (right < fit_ambiguity_threshold(logits, 1.0)).float().mean()
     assert below == pytest.approx(AMBIGUOUS_SHARE, abs=1e-3)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0.5), (OUTLIERS_IN_USE, 0.5), (0.25, 0.8636)])
+def test_what_is_rarer_in_use_than_in_training_is_refused_later(share: float, expected: float):
+    sure = torch.zeros(100, 11)
+    sure[:, 3] = 20.0
+    assert fit_outlier_threshold(sure, share) == pytest.approx(expected, abs=1e-3)
+
+
+def test_few_validation_digits_may_be_refused_whatever_the_odds():
+    logits = torch.zeros(10_000, 11)
+    logits[:, 3] = 20.0
+    logits[:100, 10] = torch.linspace(20.0, 40.0, 100)
+    refused = logits.double().softmax(1)[:, 10] > fit_outlier_threshold(logits, 0.25)
+    assert refused.double().mean() == pytest.approx(0.001, abs=2e-4)

@@ -14,6 +14,8 @@ AMBIGUOUS_SHARE = 0.01
 
 # Part of the validation images, all of them digits, that may be called no digit.
 REFUSED_SHARE = 0.001
+# Part of the pictures in use that are thought to be no digit.  Training shows more of them.
+OUTLIERS_IN_USE = 0.05
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -54,10 +56,15 @@ def outlier_probabilities(logits: Tensor) -> Tensor:
     return logits.double().softmax(dim=1)[:, OUTLIER]
 
 
-def fit_outlier_threshold(logits: Tensor) -> float:
+def fit_outlier_threshold(logits: Tensor, outlier_share: float) -> float:
     """The probability of being no digit above which an image is refused.
 
-    logits: (N, 11) of validation digits.  Even odds, unless that refuses more
-    than REFUSED_SHARE of them.
+    logits: (N, 11) of validation digits; outlier_share: the part of the
+    training pictures that were no digit.  It is refused when that is likelier
+    than a digit among pictures of which OUTLIERS_IN_USE are none, unless this
+    refuses more than REFUSED_SHARE of the validation digits.
+    Source: Saerens et al. 2002, Adjusting the outputs of a classifier to new a priori probabilities.
     """
-    return max(0.5, float(outlier_probabilities(logits).quantile(1 - REFUSED_SHARE)))
+    odds = outlier_share / (1 - outlier_share) * (1 - OUTLIERS_IN_USE) / OUTLIERS_IN_USE
+    even = max(0.5, odds / (1 + odds))
+    return max(even, float(outlier_probabilities(logits).quantile(1 - REFUSED_SHARE)))

@@ -63,7 +63,7 @@ class FinishedTraining:
             "temperature": temperature,
             "thresholds": {
                 "ambiguous_below": fit_ambiguity_threshold(opinions, temperature),
-                "not_a_digit_above": fit_outlier_threshold(opinions),
+                "not_a_digit_above": fit_outlier_threshold(opinions, self.config.outlier_share),
             },
             "onnx_parity": onnx_parity,
             "config": self.config.to_dict(),
