@@ -161,7 +161,7 @@ def test_a_deleted_version_cannot_be_rolled_back_to(registry: Registry):
 
 def test_a_champion_that_changes_meanwhile_is_compared_anew(registry: Registry, monkeypatch: pytest.MonkeyPatch):
     save(registry, validation=4981)
-    registry.record_robustness(registry.get(1), versions.robustness(pen=0.99, auroc=0.995, corruptions=0.97))
+    registry.record_robustness(registry.get(1), versions.robustness_of_the_box())
     save(registry, validation=5000)
     judge = gate.judge
 

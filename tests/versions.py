@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.manifest import read_manifest
+from mnist_classifier.manifest import ROBUSTNESS_FILE, read_manifest
 from mnist_classifier.metrics import share_of
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import Registry
@@ -50,3 +51,9 @@ def robustness(pen: float, auroc: float = 0.99, corruptions: float = 0.95) -> di
     summary = {"goals_reached": 1, "goals": 3}
     summary |= {name.replace(".", "_"): value for name, value in measured.items()}  # type: ignore[misc]
     return {"rows": rows, "left_out": {}, "summary": summary}
+
+
+def robustness_of_the_box() -> dict[str, Any]:
+    """A table that is as good as that of the model in the box."""
+    summary = json.loads((PRETRAINED_DIR / ROBUSTNESS_FILE).read_text("utf-8"))["summary"]
+    return robustness(summary["pen_digits_mean"], summary["characters_auroc"], summary["corruptions_mean"])
