@@ -69,7 +69,8 @@ test("an ambiguous reading offers its candidates", () => {
 });
 
 test("a reading may be of no digit", () => {
-  assert.equal(format.describe(reading("ambiguous", 4, 0.6, { candidates: [4] })).words, "4, or no digit?");
+  const { words, sure } = format.describe(reading("ambiguous", 4, 0.6, { candidates: [4] }));
+  assert.deepEqual([words, plain(sure)], ["4, or no digit?", "60.0 % for 4 if it is one"]);
 });
 
 test("what is no digit gets no digit", () => {

@@ -109,8 +109,10 @@ export function describe({ prediction, confidence, probabilities, verdict, candi
   if (verdict === "blank") return { digit: "", words: "Nothing drawn yet", sure: "" };
   if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `nearest: ${best}, ${sure}` };
   if (verdict === "ambiguous") {
-    const words = candidates.length > 1 ? `${candidates.join(" or ")}?` : `${best}, or no digit?`;
-    return { digit: String(best), words, sure: `${sure} for ${best}` };
+    const certainty = `${sure} for ${best}`;
+    return candidates.length > 1
+      ? { digit: String(best), words: `${candidates.join(" or ")}?`, sure: certainty }
+      : { digit: String(best), words: `${best}, or no digit?`, sure: `${certainty} if it is one` };
   }
   return { digit: String(best), words: NAMES[best], sure: `${sure} sure` };
 }
