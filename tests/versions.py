@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.manifest import ROBUSTNESS_FILE, read_manifest
+from mnist_classifier.manifest import read_manifest, read_robustness
 from mnist_classifier.metrics import share_of
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import Registry
@@ -55,5 +54,7 @@ def robustness(pen: float, auroc: float = 0.99, corruptions: float = 0.95) -> di
 
 def robustness_of_the_box() -> dict[str, Any]:
     """A table that is as good as that of the model in the box."""
-    summary = json.loads((PRETRAINED_DIR / ROBUSTNESS_FILE).read_text("utf-8"))["summary"]
+    table = read_robustness(PRETRAINED_DIR, MANIFEST)
+    assert table is not None
+    summary = table["summary"]
     return robustness(summary["pen_digits_mean"], summary["characters_auroc"], summary["corruptions_mean"])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,11 @@ def report(name: str, found: Sequence[Example]) -> None:
     """Fit and print one table."""
     weights = fit(found)
     print(f"# {len(found)} numbers\n{name}: Weights = dict(")
-    for feature, weight in zip(lattice.FEATURES, weights, strict=True):
-        print(f"    {feature}={weight:.2f},")
+    # Minus nothing is nothing.
+    values = (
+        f"{feature}={round(weight, 2) + 0.0:.2f}," for feature, weight in zip(lattice.FEATURES, weights, strict=True)
+    )
+    print(textwrap.fill(" ".join(values), 116, initial_indent="    ", subsequent_indent="    "))
     print(")  # fmt: skip", flush=True)
 
 

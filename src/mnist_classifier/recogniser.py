@@ -213,14 +213,16 @@ class Recogniser:
         *probabilities, not_a_digit = opinion.tolist()
         second, best = sorted(range(10), key=probabilities.__getitem__)[-2:]
         verdict = applied.verdict(probabilities[best], not_a_digit)
-        # The ten are those of the digits in case it is one.
-        likely = (best, second) if probabilities[second] * (1 - not_a_digit) >= not_a_digit else (best,)
+        candidates: tuple[int, ...] = ()
+        if verdict is Verdict.AMBIGUOUS:
+            # The ten are those of the digits in case it is one.
+            candidates = (best, second) if probabilities[second] * (1 - not_a_digit) >= not_a_digit else (best,)
         return Reading(
             prediction=None if verdict is Verdict.NOT_A_DIGIT else best,
             confidence=probabilities[best],
             probabilities=tuple(probabilities),
             verdict=verdict,
-            candidates=likely if verdict is Verdict.AMBIGUOUS else (),
+            candidates=candidates,
             not_a_digit=not_a_digit,
         )
 

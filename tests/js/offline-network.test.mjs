@@ -135,7 +135,8 @@ test("the temperature softens the ten, and not the eleventh", () => {
   const total = odds.reduce((a, b) => a + b);
   assertClose(reading.probabilities, odds.map((each) => each / total));
   assert.deepEqual([reading.prediction, reading.verdict, reading.candidates], [0, "digit", []]);
-  assert.equal(saying([0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 5.8]).prediction, 7);
+  const thresholds = { ambiguous_below: 0.3, not_a_digit_above: 0.5 };
+  assert.equal(saying([0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 5.8], { thresholds }).verdict, "digit");
 });
 
 test("verdicts follow the thresholds of the model", () => {

@@ -26,8 +26,8 @@ SHAKE = 4.0  # standard deviation of a template's point, in its units of 100
 SHAKE_RANGE = (0.2, 2.0)  # of which each character has a share of its own
 # Strokes of a character against each other: standard deviations of their size and place.
 STROKE_SCALE, STROKE_SHIFT = 0.06, 2.5
-# Chances that an end of a stroke goes on, has a hook, or is missing.
-END_CHANCES = (0.22, 0.08, 0.1)
+# Chances that an end of a stroke goes on, has a hook, or is missing, summed up.
+GOES_ON, HOOKED, STOPS = 0.22, 0.3, 0.4
 # Standard deviations of the factors of a warp: of xy, y² and x² across, of xy, x² and y² down.
 WARP_DEVIATIONS = np.array([0.15, 0.08, 0.07, 0.08, 0.07, 0.15])
 # Width over height of written digits, in templates that are as wide as high.
@@ -72,13 +72,12 @@ def _moved(points: Points, rng: np.random.Generator) -> Points:
 
 def _with_end(points: Points, rng: np.random.Generator) -> Points:
     """A stroke whose last end may go on, turn into a hook, or stop early."""
-    goes_on, hooked, stops = np.cumsum(END_CHANCES)
     kind = rng.random()
-    if kind < goes_on:
+    if kind < GOES_ON:
         return _prolonged(points, rng.uniform(3, 18), rng.normal(0, 0.5))
-    if kind < hooked:
+    if kind < HOOKED:
         return _prolonged(points, rng.uniform(5, 13), rng.choice([-1, 1]) * rng.uniform(1, 2.2))
-    return _shortened(points, rng.uniform(2, 12)) if kind < stops else points
+    return _shortened(points, rng.uniform(2, 12)) if kind < STOPS else points
 
 
 def _prolonged(points: Points, length: float, turn: float) -> Points:

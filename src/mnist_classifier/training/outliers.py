@@ -70,9 +70,9 @@ def _as_glyphs(pixels: Tensor) -> Tensor:
 
 def characters(count: int, source: _Source) -> Tensor:
     """Letters and signs; a letter of the Latin alphabet is as likely as two signs."""
-    characters = [*LETTERS.values(), *LETTERS.values(), *SIGNS.values()]
-    chosen = source.rng.integers(0, len(characters), count)
-    return draw_all([write(characters[i], source.rng, SIGN_ASPECT) for i in chosen])
+    known = [*LETTERS.values(), *LETTERS.values(), *SIGNS.values()]
+    chosen = source.rng.integers(0, len(known), count)
+    return draw_all([write(known[i], source.rng, SIGN_ASPECT) for i in chosen])
 
 
 def symbols(count: int, source: _Source) -> Tensor:
