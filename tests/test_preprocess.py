@@ -19,7 +19,25 @@ from mnist_classifier.glyph import (
     resampling_matrix,
     stroke_width,
 )
-from mnist_classifier.preprocess import extent_of, find_ink, make_glyph, make_steps, needs_flattening, prepare
+from mnist_classifier.preprocess import (
+    border_of,
+    extent_of,
+    find_ink,
+    make_glyph,
+    make_steps,
+    needs_flattening,
+    prepare,
+)
+from mnist_classifier.robustness.corruptions import (
+    Corruption,
+    fog,
+    gaussian_blur,
+    motion_blur,
+    shift,
+    shot_noise,
+    stripes,
+    thick,
+)
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -198,6 +216,35 @@ def test_a_drawing_on_a_plain_background_goes_the_short_way():
     for pixels in (drawing(), 255 - drawing(), drawing(top=0, left=0)):
         assert not needs_flattening(pixels, extent_of(find_ink(pixels)))
     assert needs_flattening(lit(drawing()), extent_of(find_ink(lit(drawing()))))
+
+
+@pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick, shift], ids=lambda spoil: spoil.__name__)
+def test_a_thumbnail_of_a_blurred_bold_or_moved_digit_goes_the_short_way(spoil: Corruption):
+    """Flattened, a blurred stroke would fall to pieces: what is less dark than the rest is taken for paper."""
+    for seed in range(10):
+        pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
+        for picture in (pixels, 255 - pixels):
+            assert not needs_flattening(picture, extent_of(find_ink(picture)))
+
+
+@pytest.mark.parametrize("spoil", [shot_noise, stripes, fog], ids=lambda spoil: spoil.__name__)
+def test_a_thumbnail_with_lines_fog_or_grain_goes_the_way_of_photographs(spoil: Corruption):
+    for seed in range(10):
+        pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
+        assert needs_flattening(pixels, extent_of(find_ink(pixels)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5)])
+def test_the_border_is_gone_around_once(shape: tuple[int, int]):
+    grey = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
+    border = border_of(grey).tolist()
+    at_edge = {int(grey[y, x]) for y, x in np.ndindex(shape) if y in (0, shape[0] - 1) or x in (0, shape[1] - 1)}
+    assert set(border) == at_edge
+    if min(shape) > 1:
+        assert len(border) == len(at_edge)
+        places = [divmod(level, shape[1]) for level in border]
+        steps = [abs(y - v) + abs(x - u) for (y, x), (v, u) in zip(places, [*places[1:], places[0]], strict=True)]
+        assert steps == [1] * len(border)
 
 
 @pytest.mark.parametrize(("pen_px", "low", "high"), [(1, 1.2, 1.9), (12, 1.2, 3), (60, 2.2, 4)])

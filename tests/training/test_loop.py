@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
@@ -15,7 +16,8 @@ from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.ensemble import Ensemble
 from mnist_classifier.training.evaluate import measure, predict_logits
 from mnist_classifier.training.loop import Observer, StepProgress, train
-from mnist_classifier.training.network import MNISTClassifier
+from mnist_classifier.training.network import OUTLIER, MNISTClassifier
+from mnist_classifier.training.objective import training_loss
 from mnist_classifier.training.optimisation import schedule_factor
 
 
@@ -156,6 +158,17 @@ def test_a_teacher_that_is_trusted_alone_is_followed_against_the_labels(
     student = train(config, wrong, teacher=Ensemble([teacher, teacher])).network
     logits = predict_logits(student, tiny_data.validation_images)
     assert measure(logits, tiny_data.validation_labels).accuracy > 0.9
+
+
+def test_a_teacher_is_heard_on_what_is_no_digit_only_where_it_says_so():
+    labels, logits = torch.tensor([3, OUTLIER, OUTLIER]), torch.randn(3, 11)
+    opinion = torch.zeros(3, 11)
+    opinion[0, 5] = opinion[1, 0] = 1.0  # a three taken for a five, a face for a zero
+    opinion[2, [OUTLIER, 0]] = torch.tensor([0.6, 0.4])
+    loss = training_loss(logits, labels, label_smoothing=0.0, opinion=opinion, weight=1.0)
+    heard = opinion.clone()
+    heard[1] = F.one_hot(labels[1], 11)
+    assert loss.item() == pytest.approx(F.cross_entropy(logits, heard).item())
 
 
 def test_a_training_with_a_teacher_is_repeatable(tiny_config: TrainConfig, tiny_data: TrainingData):

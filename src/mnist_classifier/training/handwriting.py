@@ -176,14 +176,19 @@ def draw_all(pictures: Sequence[tuple[Points, float]]) -> Tensor:
     return result
 
 
-def random_pen(rng: np.random.Generator) -> float:
+def random_pen(rng: np.random.Generator, widths: tuple[float, float] = PEN_PX) -> float:
     """A pen's width in px of the glyph; thin ones are as likely as thick ones, on a scale of ratios."""
-    return float(np.exp(rng.uniform(*np.log(PEN_PX))))
+    return float(np.exp(rng.uniform(*np.log(widths))))
 
 
-def write(ways: Sequence[str], rng: np.random.Generator, aspect: tuple[float, float]) -> tuple[Points, float]:
+def write(
+    ways: Sequence[str],
+    rng: np.random.Generator,
+    aspect: tuple[float, float],
+    pens_px: tuple[float, float] = PEN_PX,
+) -> tuple[Points, float]:
     """One of the ways of writing a character -> segments and pen width."""
-    pen_px = random_pen(rng)
+    pen_px = random_pen(rng, pens_px)
     strokes = trace(ways[int(rng.integers(len(ways)))], rng)
     return to_segments(distort(strokes, rng, aspect), pen_px), pen_px
 
@@ -197,8 +202,10 @@ def digit_pool(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
 
 
 def drawn_by(
-    maker: Callable[[np.random.Generator], Sequence[Points]], rng: np.random.Generator
+    maker: Callable[[np.random.Generator], Sequence[Points]],
+    rng: np.random.Generator,
+    pens_px: tuple[float, float] = PEN_PX,
 ) -> tuple[Points, float]:
     """What `maker` makes -> segments and pen width."""
-    pen_px = random_pen(rng)
+    pen_px = random_pen(rng, pens_px)
     return to_segments(maker(rng), pen_px), pen_px

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from mnist_classifier.training.ensemble import Ensemble, Network
+from mnist_classifier.training.network import OUTLIER
 
 
 class Teacher:
@@ -36,10 +37,13 @@ def training_loss(
 ) -> Tensor:
     """Cross entropy with the labels and, with `weight` (0..1), with a teacher's opinion.
 
-    logits: (N, 10); labels: (N,); opinion: (N, 10) probabilities.
+    What is no digit was made so: a teacher that takes it for a digit is not
+    heard.  logits: (N, C); labels: (N,); opinion: (N, C) probabilities.
     Source: Hinton et al. 2015, Distilling the Knowledge in a Neural Network.
     """
     hard = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     if opinion is None:
         return hard
+    errs = (labels == OUTLIER) & (opinion.argmax(dim=1) != OUTLIER)
+    opinion = torch.where(errs[:, None], F.one_hot(labels, logits.shape[1]).to(opinion.dtype), opinion)
     return (1 - weight) * hard + weight * F.cross_entropy(logits, opinion)

@@ -1,6 +1,6 @@
 """Pictures of no digit, generated: what the eleventh class is taught with.
 
-Families: letters and signs, closed shapes, scribbles, lines, parts of digits, digits on top
+Families: letters and signs, doodles, closed shapes, scribbles, lines, parts of digits, digits on top
 of each other, several digits side by side, blobs, noise, and digits mirrored
 or turned where that makes no digit.  What a person could take for a digit in
 isolation is left out: to read it as one is no mistake.
@@ -17,7 +17,9 @@ from PIL import Image, ImageDraw
 from torch import Generator, Tensor
 
 from mnist_classifier.config import GLYPH_SIDE
+from mnist_classifier.training.doodles import DOODLES, face, filled_ring
 from mnist_classifier.training.handwriting import Points, draw_all, drawn_by, numpy_rng, smooth, write
+from mnist_classifier.training.shapes import box, outline, polygon, symbol
 from mnist_classifier.training.strokes import fit_like_preprocessing, ink_boxes
 from mnist_classifier.training.templates import LETTERS, SIGNS
 
@@ -25,6 +27,9 @@ from mnist_classifier.training.templates import LETTERS, SIGNS
 MIN_ASPECT = 0.45
 # Width over height of letters and signs, in templates that are as wide as high.
 SIGN_ASPECT = (0.5, 1.35)
+DOODLE_ASPECT = (0.7, 1.3)
+# A broader pen leaves a spot of them.
+DOODLE_PENS_PX = (0.9, 3.2)
 # Mirrored or turned by a quarter, these are no digits; a mirrored two is like a five.
 MIRRORED, TURNED = (3, 7, 9), (2, 3, 4, 5)
 # Halves of other digits are digits: the lower one of a six is a zero.
@@ -75,72 +80,28 @@ def characters(count: int, source: _Source) -> Tensor:
     return draw_all([write(known[i], source.rng, SIGN_ASPECT) for i in chosen])
 
 
+def doodles(count: int, source: _Source) -> Tensor:
+    """What people draw for fun; every fourth is a face, every eighth another ring with things in it."""
+    rng, known = source.rng, list(DOODLES.values())
+
+    def doodle() -> tuple[Points, float]:
+        kind = rng.random()
+        if kind < 3 / 8:
+            return drawn_by(face if kind < 1 / 4 else filled_ring, rng, DOODLE_PENS_PX)
+        return write(known[rng.integers(len(known))], rng, DOODLE_ASPECT, DOODLE_PENS_PX)
+
+    return draw_all([doodle() for _ in range(count)])
+
+
 def symbols(count: int, source: _Source) -> Tensor:
     """Signs that nobody knows: some lines, arcs and rings between the points of a grid."""
-    return draw_all([drawn_by(_symbol, source.rng) for _ in range(count)])
-
-
-def _symbol(rng: np.random.Generator) -> list[Points]:
-    grid = np.array([[x, y] for x in (0, 50, 100) for y in (0, 33, 67, 100)], np.float64)
-    strokes: list[Points] = []
-    for _ in range(rng.integers(3, 6)):
-        start, end = grid[rng.choice(len(grid), 2, replace=False)] + rng.normal(0, 6, (2, 2))
-        kind = rng.random()
-        if kind < 0.6:
-            strokes.append(np.stack([start, end]))
-        elif kind < 0.8:
-            bulge = (end - start)[::-1] * np.array([1, -1]) * rng.uniform(-0.6, 0.6)
-            strokes.append(smooth(np.stack([start, (start + end) / 2 + bulge, end])))
-        else:
-            angles = np.linspace(0, 2 * np.pi, 16)[:, None]
-            strokes.append(start + rng.uniform(8, 30) * np.concatenate([np.cos(angles), np.sin(angles)], axis=1))
-    return strokes
+    return draw_all([drawn_by(symbol, source.rng) for _ in range(count)])
 
 
 def polygons(count: int, source: _Source) -> Tensor:
     """Closed shapes: straight-sided, some with a line or two inside, boxes with dividers, outlines with notches."""
-    makers = (_polygon, _polygon, _box, _outline)
+    makers = (polygon, polygon, box, outline)
     return draw_all([drawn_by(makers[source.rng.integers(len(makers))], source.rng) for _ in range(count)])
-
-
-def _box(rng: np.random.Generator) -> list[Points]:
-    """A frame with two to four lines from side to side."""
-    corners = np.array([[0, 0], [100, 0], [100, 100], [0, 100], [0, 0]]) * rng.uniform((0.8, 0.5), (1.2, 1.2))
-    corners = corners + rng.normal(0, 3, corners.shape)
-    corners[-1] = corners[0]
-    inner = []
-    for _ in range(rng.integers(2, 5)):
-        side, t, u = int(rng.integers(2)), *rng.uniform(0, 1, 2)
-        if rng.random() < 0.6:
-            u = t
-        a, b, c, d = corners[side], corners[side + 1], corners[(side + 3) % 4], corners[side + 2]
-        inner.append(np.stack([a + t * (b - a), c + u * (d - c)]))
-    return [corners, *inner]
-
-
-def _outline(rng: np.random.Generator) -> list[Points]:
-    """A round outline with deep notches or lobes: hearts, leaves, clouds, flowers."""
-    angle = np.linspace(0, 2 * np.pi, 60)
-    if rng.random() < 0.5:
-        notch = rng.uniform(0.5, 0.8)
-        radius = 1 - notch * np.exp(-((np.minimum(angle, 2 * np.pi - angle) / rng.uniform(0.25, 0.5)) ** 2))
-        radius += rng.uniform(0, 0.5) * np.exp(-(((angle - np.pi) / rng.uniform(0.2, 0.4)) ** 2))
-        turn = rng.normal(0, 0.2) if rng.random() < 0.7 else rng.uniform(0, 6.3)
-    else:
-        radius = 1 + rng.uniform(0.35, 0.55) * np.cos(rng.integers(3, 7) * angle)
-        turn = rng.uniform(0, 6.3)
-    points = 50 * (radius * np.stack([np.sin(angle + turn) * rng.uniform(0.8, 1.2), -np.cos(angle + turn)])).T
-    return [points]
-
-
-def _polygon(rng: np.random.Generator) -> list[Points]:
-    """A triangle or a star; what is round, or has four plain sides, could be a zero."""
-    corners = int(rng.choice((3, 3, 8, 10, 12)))
-    angles = np.arange(corners) * 2 * np.pi / corners + rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15, corners)
-    radii = np.where(np.arange(corners) % 2, 1.0, rng.uniform(0.3, 0.55)) if corners > 3 else np.ones(3)
-    points = 50 * (radii * np.stack([np.cos(angles) * rng.uniform(0.6, 1.4), np.sin(angles)])).T
-    inner = [points[rng.choice(corners, 2, replace=False)] for _ in range(rng.integers(0, 3))]
-    return [np.concatenate([points, points[:1]]), *inner]
 
 
 def filled(count: int, source: _Source) -> Tensor:
@@ -148,7 +109,7 @@ def filled(count: int, source: _Source) -> Tensor:
     side = FILLED_SIDE
     pictures = np.zeros((count, side, side), np.float32)
     for picture in pictures:
-        points = (_polygon if source.rng.random() < 0.6 else _outline)(source.rng)[0]
+        points = (polygon if source.rng.random() < 0.6 else outline)(source.rng)[0]
         low, size = points.min(axis=0), np.ptp(points, axis=0).max()
         image = Image.new("L", (side, side))
         corners = (points - low) / size * (side - 16) + 8
@@ -293,6 +254,7 @@ def transformed(count: int, source: _Source) -> Tensor:
 # Name: share of the pool, and what makes it.
 FAMILIES: dict[str, tuple[float, Callable[[int, _Source], Tensor]]] = {
     "characters": (0.46, characters),
+    "doodles": (0.08, doodles),
     "symbols": (0.12, symbols),
     "polygons": (0.12, polygons),
     "filled": (0.03, filled),

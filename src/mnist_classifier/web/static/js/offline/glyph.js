@@ -24,6 +24,9 @@ import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, fit, isGlyph, place,
 const PLAIN_LEVELS = 3;
 const PLAIN_SHARE = 0.5;
 const PLAIN_EDGE_SHARE = 0.9;
+const SMALL_PLAIN_SHARE = 0.25;
+const SMALL_PLAIN_EDGE_SHARE = 0.7;
+const MOST_PLACES = 3;
 const MIN_PHOTOGRAPH_PX = 64;
 const ENLARGED_PX = 140;
 const MOST_ENLARGED_PX = 1024;
@@ -128,9 +131,15 @@ function needsFlattening(grey, ink) {
       if (Math.abs(data[y * width + x] - background) <= PLAIN_LEVELS) plain += 1;
     }
   }
-  const plainEdge = border.filter((level) => Math.abs(level - background) <= 2 * PLAIN_LEVELS).length;
-  if (plain / count < PLAIN_SHARE || plainEdge / border.length < PLAIN_EDGE_SHARE) return true;
-  if (Math.min(width, height) < MIN_PHOTOGRAPH_PX) return false;
+  const edge = Array.from(border, (level) => Math.abs(level - background) <= 2 * PLAIN_LEVELS);
+  const share = plain / count;
+  const edgeShare = edge.filter(Boolean).length / edge.length;
+  const isSmall = Math.min(width, height) < MIN_PHOTOGRAPH_PX;
+  if (share < PLAIN_SHARE || edgeShare < PLAIN_EDGE_SHARE) {
+    const places = edge.filter((isPlain, i) => isPlain && !edge.at(i - 1)).length;
+    return !(isSmall && share >= SMALL_PLAIN_SHARE && edgeShare >= SMALL_PLAIN_EDGE_SHARE && places <= MOST_PLACES);
+  }
+  if (isSmall) return false;
   if (ink === null) return plain < count;
   return crosses(maskOf(ink, largest(ink) * BOX_LEVEL));
 }

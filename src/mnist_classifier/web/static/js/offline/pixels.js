@@ -90,11 +90,14 @@ function amountOfInk(grey) {
   return amount;
 }
 
-/** The pixels at the edge of a picture. @param {Bytes} grey */
+/** The pixels at the edge of a picture, once around it. @param {Bytes} grey */
 export function borderOf({ width, height, data }) {
-  const sides = [];
-  for (let y = 1; y < height - 1; y += 1) sides.push(data[y * width], data[(y + 1) * width - 1]);
-  return Uint8Array.from([...data.subarray(0, width), ...data.subarray((height - 1) * width), ...sides]);
+  const at = (/** @type {number} */ y, /** @type {number} */ x) => data[y * width + x];
+  const border = [...data.subarray(0, width)];
+  for (let y = 1; y < height; y += 1) border.push(at(y, width - 1));
+  for (let x = width - 2; x >= 0; x -= 1) border.push(at(height - 1, x));
+  for (let y = height - 2; y > 0; y -= 1) border.push(at(y, 0));
+  return Uint8Array.from(border);
 }
 
 /**
