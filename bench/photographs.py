@@ -1,16 +1,19 @@
-"""Measure how many photographs of MNIST digits are read right.
+"""Measure how many photographs of MNIST digits, or of numbers of them, are read right.
 
-    python bench/photographs.py [--split validation] [--images 1000] [--seed 0]
+    python bench/photographs.py [--split validation] [--images 1000] [--seed 0] [--numbers]
 
 Photographs are generated (mnist_classifier.robustness.photographs): paper,
 shadows, lines, inks, camera.  Image n of the split is photographed with the
 generator seeded (SEED, n).  What is tuned is tuned on the validation split.
+With --numbers so many numbers of 2 to 6 digits of the split are photographed,
+and right are those of which every digit is.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +23,8 @@ from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.metrics import wilson_interval
 from mnist_classifier.preprocess import make_glyph
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.robustness.photographs import photograph
+from mnist_classifier.robustness import strings
+from mnist_classifier.robustness.photographs import photograph, photograph_number
 
 
 def main() -> None:
@@ -29,9 +33,17 @@ def main() -> None:
     parser.add_argument("--split", choices=("validation", "test"), default="validation")
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--numbers", action="store_true", help="numbers in place of single digits")
     arguments = parser.parse_args()
-    glyphs, labels = _digits(arguments.split, arguments.images)
     recogniser = Recogniser.open(PRETRAINED_DIR)
+    if arguments.numbers:
+        write_result(f"photographs_numbers_{arguments.split}", _numbers(recogniser, arguments))
+    else:
+        write_result(f"photographs_{arguments.split}", _single(recogniser, arguments))
+
+
+def _single(recogniser: Recogniser, arguments: argparse.Namespace) -> dict[str, Any]:
+    glyphs, labels = _digits(arguments.split, arguments.images)
     found, times_ms = [], []
     for number, glyph in enumerate(glyphs):
         picture = photograph(glyph, np.random.default_rng((arguments.seed, number)))
@@ -40,23 +52,45 @@ def main() -> None:
         times_ms.append((time.perf_counter() - started) * 1000)
         found.append(-1 if prepared is None else int(recogniser.opinions(prepared[None])[0, :10].argmax()))
     right = int((np.array(found) == labels).sum())
-    result = {
-        "machine": machine(),
-        "split": arguments.split,
-        "seed": arguments.seed,
-        "images": len(labels),
-        "right": right,
-        "accuracy": right / len(labels),
-        "interval_95": wilson_interval(right, len(labels)),
+    return _summary(arguments, right) | {
         "right_from_arrays": int((recogniser.opinions(glyphs)[:, :10].argmax(axis=1) == labels).sum()),
         "blank": found.count(-1),
         "preprocessing_p50_ms": round(float(np.median(times_ms)), 1),
     }
-    write_result(f"photographs_{arguments.split}", result)
 
 
-def _digits(split: str, count: int) -> tuple[dataset.U8, dataset.U8]:
-    """Images and labels of the first `count` of a split."""
+def _numbers(recogniser: Recogniser, arguments: argparse.Namespace) -> dict[str, Any]:
+    images, labels = _digits(arguments.split, None)
+    right, as_drawings, times_ms = 0, 0, []
+    for index in range(arguments.images):
+        rng = np.random.default_rng((arguments.seed, index))
+        chosen = rng.integers(len(labels), size=rng.integers(2, 7))
+        number, ink = "".join(map(str, labels[chosen])), strings.compose(images[chosen], rng)
+        picture = photograph_number(ink, rng)
+        started = time.perf_counter()
+        right += recogniser.read_number(picture).number == number
+        times_ms.append((time.perf_counter() - started) * 1000)
+        as_drawings += recogniser.read_number(ink).number == number
+    return _summary(arguments, right) | {
+        "right_as_drawings": as_drawings,
+        "reading_p50_ms": round(float(np.median(times_ms)), 1),
+    }
+
+
+def _summary(arguments: argparse.Namespace, right: int) -> dict[str, Any]:
+    return {
+        "machine": machine(),
+        "split": arguments.split,
+        "seed": arguments.seed,
+        "images": arguments.images,
+        "right": right,
+        "accuracy": right / arguments.images,
+        "interval_95": wilson_interval(right, arguments.images),
+    }
+
+
+def _digits(split: str, count: int | None) -> tuple[dataset.U8, dataset.U8]:
+    """Images and labels of the first `count` of a split, or of all."""
     directories = Settings.from_environment().data_dirs()
     if split == "test":
         test = dataset.load(directories, dataset.TEST)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mnist_classifier.components import boxes, digit_parts, label, runs
+from mnist_classifier.components import boxes, digit_parts, label, number_parts, runs
 
 Mask = npt.NDArray[np.bool_]
 
@@ -76,3 +76,23 @@ def test_runs_are_found_in_reading_order():
     mask[0, 1:3] = mask[0, 5:] = mask[2, :4] = True
     rows, starts, ends = runs(mask)
     assert (rows.tolist(), starts.tolist(), ends.tolist()) == ([0, 0, 2], [1, 5, 0], [3, 8, 4])
+
+
+def test_of_a_photographed_number_the_digits_are_kept_and_nothing_else():
+    mask = np.zeros((200, 400), bool)
+    digits = [(slice(60, 140), slice(x, x + 40)) for x in (60, 130, 200)]
+    flag_of_a_five = slice(50, 56), slice(270, 310)
+    cut_off = slice(70, 140), slice(380, 400)
+    for kept in (*digits, flag_of_a_five, cut_off):
+        mask[kept] = True
+    expected = mask.copy()
+    rest_of_a_line, rim_of_a_shadow, speck = np.s_[160:164, 100:300], np.s_[0:12, 100:400], np.s_[20:23, 20:23]
+    for dirt in (rest_of_a_line, rim_of_a_shadow, speck):
+        mask[dirt] = True
+    assert np.array_equal(number_parts(mask, mask.astype(np.float32)), expected)
+
+
+def test_a_single_part_is_the_number():
+    mask = np.zeros((20, 30), bool)
+    mask[0:20, 3:9] = True
+    assert np.array_equal(number_parts(mask, mask.astype(np.float32)), mask)

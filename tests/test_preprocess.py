@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from mnist_classifier import dataset
 from mnist_classifier.glyph import (
@@ -225,6 +226,14 @@ def test_a_thumbnail_of_a_blurred_bold_or_moved_digit_goes_the_short_way(spoil: 
         pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
         for picture in (pixels, 255 - pixels):
             assert not needs_flattening(picture, extent_of(find_ink(picture)))
+
+
+@pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick], ids=lambda spoil: spoil.__name__)
+def test_so_does_a_larger_picture_of_one(spoil: Corruption):
+    for seed in range(10):
+        pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
+        large = np.asarray(Image.fromarray(pixels).resize((140, 140), Image.Resampling.BICUBIC))
+        assert not needs_flattening(large, extent_of(find_ink(large)))
 
 
 @pytest.mark.parametrize("spoil", [shot_noise, stripes, fog], ids=lambda spoil: spoil.__name__)

@@ -11,6 +11,7 @@ from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import NumberVerdict, Verdict
+from mnist_classifier.robustness.photographs import photograph_number
 from mnist_classifier.robustness.strings import Points, compose, draw
 
 
@@ -184,3 +185,28 @@ def test_numbers_of_mnist_digits_are_read(recogniser: Recogniser, mnist_dirs: li
         number = "".join(map(str, train.labels[chosen]))
         right += recogniser.read_number(compose(train.images[chosen], rng)).number == number
     assert right >= 54
+
+
+@pytest.mark.mnist
+def test_photographs_of_numbers_are_read_with_boxes_where_the_digits_stand(
+    recogniser: Recogniser, mnist_dirs: list[Path]
+):
+    train = dataset.load(mnist_dirs, dataset.TRAIN)
+    _, validation = dataset.split_train_validation(train.labels)
+    right = 0
+    for seed in range(30):
+        rng = np.random.default_rng((8, seed))
+        chosen = rng.choice(validation, rng.integers(2, 7))
+        number = "".join(map(str, train.labels[chosen]))
+        picture = photograph_number(compose(train.images[chosen], rng), rng)
+        reading = recogniser.read_number(picture)
+        right += reading.number == number
+        height, width = picture.shape[:2]
+        for digit in reading.digits:
+            left, top, across, down = digit.box
+            assert 0 <= left <= left + across <= width
+            assert 0 <= top <= top + down <= height
+        if reading.number == number:
+            wide = max(each.box[0] + each.box[2] for each in reading.digits) - reading.digits[0].box[0]
+            assert 0.3 * width < wide < 0.95 * width
+    assert right >= 25

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mnist_classifier import segment
 from mnist_classifier.robustness.strings import draw
@@ -16,13 +17,13 @@ BAR = [(140.0, 100.0), (190.0, 98.0)]
 
 
 def lines_of(pixels: np.ndarray) -> list[segment.Line]:
-    ink = segment.stretched_ink(pixels)
-    assert ink is not None
-    return segment.find_lines(ink)
+    inked = segment.read_ink(pixels)
+    assert inked is not None
+    return segment.find_lines(inked.ink)
 
 
 def test_an_empty_picture_has_no_ink():
-    assert segment.stretched_ink(np.full((50, 90), 200, np.uint8)) is None
+    assert segment.read_ink(np.full((50, 90), 200, np.uint8)) is None
 
 
 def test_dark_and_light_ink_give_the_same_pieces():
@@ -82,3 +83,34 @@ def test_noise_stays_within_the_limits():
     assert sum(len(segment.find_candidates(line)) for line in lines) <= segment.MAX_PIECES * (
         segment.MAX_PIECES_IN_DIGIT
     )
+
+
+def test_a_number_that_is_cut_off_on_both_sides_is_a_drawing_and_a_line_across_is_not():
+    cut_off = picture(SEVEN, [(300.0, 45.0), (380.0, 40.0), (330.0, 160.0)], pen_px=8)[:, 150:340]
+    assert cut_off[:, 0].max() == cut_off[:, -1].max() == 255
+    inked = segment.read_ink(cut_off)
+    assert inked is not None
+    assert np.array_equal(inked.ink, cut_off / np.float32(255))
+    ruled = picture(ONE, SEVEN)
+    ruled[100:102] = 120
+    (line,) = lines_of(ruled)
+    assert len({piece.part for piece in line.pieces}) == 2
+
+
+def test_ink_on_paper_is_measured_in_pixels_of_the_picture():
+    paper = np.linspace(120, 200, 1000, dtype=np.float32) + np.random.default_rng(3).normal(0, 3, (500, 1000))
+    number = np.kron(picture(ONE, SEVEN), np.ones((2, 2), np.uint8))[:500, :1000]
+    height, width = number.shape
+    photograph = np.where(number > 128, 40, paper[:height, :width]).astype(np.uint8)
+    inked = segment.read_ink(photograph)
+    assert inked is not None
+    assert inked.scale == max(photograph.shape) / max(inked.ink.shape) > 1
+    (line,) = segment.find_lines(inked.ink)
+    expected = [piece.left * 2 for piece in lines_of(picture(ONE, SEVEN))[0].pieces]
+    assert [piece.left * inked.scale for piece in line.pieces] == pytest.approx(expected, abs=12)
+
+
+def test_blank_paper_has_no_ink():
+    rng = np.random.default_rng(4)
+    paper = np.linspace(120, 200, 400) + rng.normal(0, 4, (300, 400))
+    assert segment.read_ink(paper.astype(np.uint8)) is None

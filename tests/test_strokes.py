@@ -16,9 +16,9 @@ ONE = np.array([(220.0, 40.0), (218.0, 160.0)])
 
 
 def ink_of(written: list[Points], pen_px: float) -> strokes.Floats:
-    ink = segment.stretched_ink(draw(written, pen_px, SIZE))
-    assert ink is not None
-    return ink
+    inked = segment.read_ink(draw(written, pen_px, SIZE))
+    assert inked is not None
+    return inked.ink
 
 
 @pytest.mark.parametrize("pen_px", [6, 10, 18, 28])

@@ -66,8 +66,9 @@ def main() -> None:
 def examples(recogniser: Recogniser, samples: Sequence[bench.Sample], *, use_strokes: bool) -> Iterator[Example]:
     """Samples of one line whose right grouping is among the candidates."""
     for sample in samples:
-        ink = segment.stretched_ink(sample.picture)
-        assert ink is not None
+        inked = segment.read_ink(sample.picture)
+        assert inked is not None
+        ink = inked.ink
         lines = pen.find_lines(ink, sample.strokes) if use_strokes and sample.strokes else segment.find_lines(ink)
         if lines is None or len(lines) != 1:
             continue

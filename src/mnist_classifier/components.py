@@ -13,6 +13,10 @@ SPECK_SHARE = 0.02
 STROKE_SHARE, STROKE_GAP = 0.15, 0.3
 # What lies at the edge of a photograph is the digit only if it is so much more than the rest.
 EDGE_WEIGHT = 0.3
+# Of a number, in heights of the main component: what is flatter and longer is the rest of a line,
+# and what a photograph's edge cuts off is a digit only if it is about as large.
+FLAT, LONG = 0.25, 1.0
+LEAST_AT_EDGE, LONGEST_AT_EDGE = 0.5, 2.5
 
 
 def label(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], int]:
@@ -113,6 +117,27 @@ def digit_parts(
     kept = (shares >= SPECK_SHARE) & ((gaps < STROKE_GAP * size) | (shares >= STROKE_SHARE))
     if drop_edges:
         kept &= ~at_edge
+    kept[main] = True
+    picked: npt.NDArray[np.bool_] = np.append(False, kept)[labels]
+    return picked
+
+
+def number_parts(mask: npt.NDArray[np.bool_], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """The part of a photograph's mask that may be digits of a number, however many there are.
+
+    Left out are specks, long flat rests of lines, and at the edge of the
+    picture what is not about as tall as the main component: rims of shadows,
+    halves of other writing.  `mask` must not be empty.
+    """
+    labels, count = label(mask)
+    masses = np.bincount(labels.ravel(), weights.ravel(), count + 1)[1:]
+    found = boxes(labels, count)
+    at_edge = (found[:, [0, 2]] == 0).any(axis=1) | (found[:, [1, 3]] == mask.shape).any(axis=1)
+    heights, widths = found[:, 1] - found[:, 0], found[:, 3] - found[:, 2]
+    main = int((masses * np.where(at_edge, EDGE_WEIGHT, 1)).argmax())
+    sizes = heights / heights[main], widths / heights[main]
+    kept = (masses >= SPECK_SHARE * masses[main]) & ((sizes[0] > FLAT) | (sizes[1] < LONG))
+    kept &= ~at_edge | ((sizes[0] > LEAST_AT_EDGE) & (sizes[0] < 1 / LEAST_AT_EDGE) & (sizes[1] < LONGEST_AT_EDGE))
     kept[main] = True
     picked: npt.NDArray[np.bool_] = np.append(False, kept)[labels]
     return picked

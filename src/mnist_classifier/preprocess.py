@@ -45,10 +45,9 @@ MIN_CONTRAST = 40
 # border.  Screens and scans of drawings are; a camera's noise alone is wider.
 PLAIN_LEVELS = 3
 PLAIN_SHARE, PLAIN_EDGE_SHARE = 0.5, 0.9
-# In a thumbnail a blurred or bold digit, or one that is cut off, fills more than
-# that.  It meets the border in few places; noise, lines and fog do in many.
-# 300 validation images each, blurred by motion: 98.0 % right so, 91.0 % before.
-SMALL_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
+# A blurred or bold digit leaves less than that; it meets the border in few places,
+# where noise, lines and fog do in many.  In a thumbnail more of it may be cut off.
+LEAST_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
 # Smaller pictures are enlarged before their background is flattened: lines and
 # light are found in windows of several px.  Thumbnails of 28 px, 150 validation
 # images each, right before and after: stripes 24.7 97.3, fog 54.7 98.7, grain 54.0 93.3 %.
@@ -206,19 +205,31 @@ def without_specks(mask: Mask, ink: Bytes) -> Mask | None:
 
 def needs_flattening(grey: Bytes, extent: Extent | None) -> bool:
     """Whether a picture is no drawing on a plain background, but paper, shadows, lines; `extent` is that of its ink."""
-    is_small = min(grey.shape) < MIN_PHOTOGRAPH_PX
-    border = border_of(grey)
+    if not has_plain_background(grey):
+        return True
+    if min(grey.shape) < MIN_PHOTOGRAPH_PX:
+        return False  # too small for lines that a digit could be told from
+    return (
+        not _near(_sample(grey), median_of(border_of(grey)), PLAIN_LEVELS).all() if extent is None else crosses(extent)
+    )
+
+
+def has_plain_background(grey: Bytes) -> bool:
+    """Whether what is drawn has one and the same level around it."""
+    border, sample = border_of(grey), _sample(grey)
     background = median_of(border)
-    sample = grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]
     is_plain, is_plain_edge = _near(sample, background, PLAIN_LEVELS), _near(border, background, 2 * PLAIN_LEVELS)
     plain, plain_edge = np.count_nonzero(is_plain), np.count_nonzero(is_plain_edge)
-    if plain < PLAIN_SHARE * is_plain.size or plain_edge < PLAIN_EDGE_SHARE * border.size:
-        enough = plain >= SMALL_PLAIN_SHARE * is_plain.size and plain_edge >= SMALL_PLAIN_EDGE_SHARE * border.size
-        places = np.count_nonzero(is_plain_edge & ~np.roll(is_plain_edge, 1))
-        return not (is_small and enough and places <= MOST_PLACES)
-    if is_small:
-        return False  # too small for lines that a digit could be told from
-    return bool(plain < is_plain.size) if extent is None else _crosses(extent)
+    if plain >= PLAIN_SHARE * is_plain.size and plain_edge >= PLAIN_EDGE_SHARE * border.size:
+        return True
+    least_edge = SMALL_PLAIN_EDGE_SHARE if min(grey.shape) < MIN_PHOTOGRAPH_PX else PLAIN_EDGE_SHARE
+    places = np.count_nonzero(is_plain_edge & ~np.roll(is_plain_edge, 1))
+    enough = plain >= LEAST_PLAIN_SHARE * is_plain.size and plain_edge >= least_edge * border.size
+    return bool(enough and places <= MOST_PLACES)
+
+
+def _sample(grey: Bytes) -> Bytes:
+    return grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]
 
 
 def _near(levels: Bytes, level: int, distance: int) -> Mask:
@@ -239,7 +250,7 @@ def enlarge(grey: Bytes) -> Bytes:
     return enlarged
 
 
-def _crosses(extent: Extent) -> bool:
+def crosses(extent: Extent) -> bool:
     """Whether ink goes from one edge to the opposite one at some place."""
     faintest = extent.rows.max() * BOX_LEVEL
     top, bottom = extent.rows[0] >= faintest, extent.rows[-1] >= faintest

@@ -146,11 +146,12 @@ class Recogniser:
         reading is given.  Raises InvalidImage, ImageTooLarge.
         """
         pixels, scale = as_pixels(picture)
-        ink = segment.stretched_ink(pixels)
-        if ink is None:
+        inked = segment.read_ink(pixels)
+        if inked is None:
             return BLANK_NUMBER
-        readings = [self._read_lines(segment.find_lines(ink), lattice.PIXEL_WEIGHTS, thresholds)]
-        lines = pen.find_lines(ink, [stroke / scale for stroke in strokes]) if strokes else None
+        scale *= inked.scale
+        readings = [self._read_lines(segment.find_lines(inked.ink), lattice.PIXEL_WEIGHTS, thresholds)]
+        lines = pen.find_lines(inked.ink, [stroke / scale for stroke in strokes]) if strokes else None
         if lines is not None:
             readings.append(self._read_lines(lines, lattice.STROKE_WEIGHTS, thresholds))
         return max(readings, key=lambda reading: reading.confidence).scaled(scale)

@@ -17,6 +17,8 @@ COARSE_DEGREES, FINE_DEGREES = 0.5, 0.125
 # A line is there in so much of its way through the picture.  The bar of a 7 or
 # the foot of a 2 would have to cross more than half of the picture.
 MIN_SHARE = 0.55
+# ... and in as much of this part of its way at one of its ends.
+END_SHARE = 0.1
 # Columns are looked at in strips; at 12 degrees a line rises by 1.7 px in one.
 STRIP_PX = 8
 MIN_SIDE_PX = 64
@@ -43,6 +45,10 @@ def _remove_rows(density: Floats, floor: float) -> Floats:
     shares = _thin_shares(density - open_columns(density, thickest) > floor)
     slope = _steepness(shares)
     profile = _share_by_row(shares, slope)
+    # Printed lines come from outside of the picture; a long stem does not.
+    end = max(1, round(shares.shape[1] * END_SHARE))
+    ends = [_share_by_row(shares, slope, strips) for strips in (slice(0, end), slice(-end, None))]
+    profile[np.maximum(*ends) < MIN_SHARE] = 0
     if profile.max() < MIN_SHARE:
         return density
     cleaned = density.copy()
@@ -63,10 +69,14 @@ def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(np.maximum(shares, np.maximum(beside[:-2], beside[2:])), np.float32)
 
 
-def _share_by_row(shares: Floats, slope: float) -> Floats:
-    """For lines of this slope, named by their row in the middle column: how much of their way they are there."""
+def _share_by_row(shares: Floats, slope: float, part: slice = slice(None)) -> Floats:
+    """For lines of this slope, named by their row in the middle column: how much of their way they are there.
+
+    part: strips of that way that are looked at.
+    """
     height, strips = shares.shape
-    rises = np.rint(slope * ((np.arange(strips) + 0.5) - strips / 2) * STRIP_PX).astype(np.intp)
+    rises = np.rint(slope * ((np.arange(strips) + 0.5) - strips / 2) * STRIP_PX).astype(np.intp)[part]
+    shares, strips = shares[:, part], len(rises)
     reach = int(np.abs(rises).max())
     # One strip after another, moved by its rise; outside the picture nothing is known.
     sums, known = np.zeros(height + 2 * reach, np.float32), np.zeros(height + 2 * reach, np.float32)

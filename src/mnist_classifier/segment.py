@@ -17,7 +17,18 @@ import numpy.typing as npt
 from mnist_classifier import components, seams
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.glyph import BOX_LEVEL, cut_out, fit, ink_box, place
-from mnist_classifier.preprocess import composite, find_ink, pick_channel
+from mnist_classifier.paper import read_sheet, to_ink
+from mnist_classifier.preprocess import (
+    MIN_PART_OF_PHOTOGRAPH,
+    composite,
+    enlarge,
+    extent_of,
+    find_ink,
+    has_plain_background,
+    luminance,
+    needs_flattening,
+    pick_channel,
+)
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -35,6 +46,14 @@ MIN_CUT_WIDTH = 0.35
 # Rows without ink part two lines when what they part is as tall as lines are.
 MIN_LINE_GAP = 0.1
 MIN_LINE_HEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class Inked:
+    """What is drawn in a picture: (H, W) float32 ink, 0 to 1, and how many of the picture's pixels one of it is."""
+
+    ink: Floats
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -86,10 +105,43 @@ class Candidate:
     box: tuple[int, int, int, int]
 
 
-def stretched_ink(pixels: Bytes) -> Floats | None:
-    """A picture as decode gives it -> (H, W) float32 ink, 0 to 1; None where nothing is drawn."""
-    ink = find_ink(pick_channel(composite(pixels)))
-    return None if ink is None else np.asarray(ink / np.float32(ink.max()), np.float32)
+def read_ink(pixels: Bytes) -> Inked | None:
+    """A picture as decode gives it -> its ink; None where nothing is drawn."""
+    opaque = composite(pixels)
+    grey = pick_channel(opaque)
+    ink = find_ink(grey)
+    if needs_flattening(grey, None if ink is None else extent_of(ink)) and not _is_cut_off(grey, ink):
+        return _photographed(luminance(opaque))
+    return None if ink is None else Inked(np.asarray(ink / np.float32(ink.max()), np.float32), 1.0)
+
+
+def _is_cut_off(grey: Bytes, ink: Bytes | None) -> bool:
+    """Whether opposite edges are met by different digits of a drawing, not by a line from one to the other."""
+    if ink is None or not has_plain_background(grey):
+        return False
+    strongest = int(ink.max())
+    labels, _ = components.label(ink >= strongest * BOX_LEVEL)
+    sides = ((np.s_[0], np.s_[-1]), (np.s_[:, 0], np.s_[:, -1]))
+    for one, other in sides:
+        levels = min(int(ink[one].max()), int(ink[other].max()))
+        # A faint line may be in pieces; digits are as dark as the rest.
+        if levels >= strongest * BOX_LEVEL and levels < strongest / 2:
+            return False
+        if set(labels[one].tolist()) & set(labels[other].tolist()) - {0}:
+            return False
+    return True
+
+
+def _photographed(grey: Bytes) -> Inked | None:
+    """Ink on paper, in uneven light."""
+    sheet = read_sheet(enlarge(grey))
+    if sheet is None:
+        return None
+    kept = components.number_parts(sheet.mask, sheet.density)
+    box = ink_box(kept)
+    if max(box[1] - box[0], box[3] - box[2]) < MIN_PART_OF_PHOTOGRAPH * max(kept.shape):
+        return None
+    return Inked(to_ink(sheet, kept) / np.float32(255), max(grey.shape) / max(kept.shape))
 
 
 def find_lines(ink: Floats) -> list[Line]:

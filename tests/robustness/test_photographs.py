@@ -7,9 +7,11 @@ import pytest
 
 from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR
+from mnist_classifier.glyph import BOX_LEVEL
 from mnist_classifier.preprocess import luminance, make_glyph, needs_flattening
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.robustness.photographs import photograph
+from mnist_classifier.robustness.photographs import photograph, photograph_number
+from mnist_classifier.segment import read_ink
 
 
 def seven() -> np.ndarray:
@@ -45,6 +47,19 @@ def test_a_blank_page_has_no_digit():
     blank = np.zeros((28, 28), np.uint8)
     found = [make_glyph(photograph(blank, np.random.default_rng(seed))) for seed in range(30)]
     assert sum(glyph is not None for glyph in found) <= 5
+
+
+@pytest.mark.parametrize("shape", [(30, 200), (60, 60), (200, 50)])
+def test_a_photograph_of_a_number_holds_all_of_it(shape: tuple[int, int]):
+    frame = np.zeros(shape, np.uint8)
+    frame[:4] = frame[-4:] = frame[:, :4] = frame[:, -4:] = 255
+    for seed in range(4):
+        picture = photograph_number(frame, np.random.default_rng(seed))
+        assert picture.shape[1] == 640
+        inked = read_ink(picture)
+        assert inked is not None
+        assert inked.ink[[0, -1]].max() < BOX_LEVEL
+        assert inked.ink[:, [0, -1]].max() < BOX_LEVEL
 
 
 @pytest.mark.mnist

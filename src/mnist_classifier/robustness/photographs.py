@@ -1,6 +1,6 @@
-"""MNIST digit -> photograph of it, written on paper.
+"""MNIST digit, or a number of them -> photograph of it, written on paper.
 
-    python bench/photographs.py --split validation --images 1000
+    python bench/photographs.py --split validation --images 1000 [--numbers]
 
 A page is made of reflectances (paper, printed lines, ink), lit (gradient,
 vignette, soft and hard shadows), and taken by a camera (blur, noise, JPEG).
@@ -20,10 +20,11 @@ from PIL import Image, ImageFilter
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-GLYPH_SIDE = 28
 GLYPH_BOX = 20
-SIZE_PX = 480
-MAX_TILT_DEGREES = 10.0
+# Digits of a number differ in size and stand on an uneven line.
+DIGIT_TO_LINE = 0.75
+SIZE_PX, NUMBER_PX = 480, 640
+MAX_TILT_DEGREES, MAX_NUMBER_TILT_DEGREES = 10.0, 4.0
 
 # Linear reflectance of a full stroke, by channel (R, G, B), and how much of its
 # darkness the grain of the paper takes away.
@@ -59,10 +60,37 @@ def photograph(glyph_u8: Bytes, rng: np.random.Generator, *, size_px: int = SIZE
     of its shorter side; the page is turned by up to 10 degrees.
     """
     height, width = _shape(rng, size_px)
-    page = _lay(rng, height, width)
+    return _picture(rng, _lay(rng, height, width), glyph_u8, GLYPH_BOX)
+
+
+def photograph_number(ink_u8: Bytes, rng: np.random.Generator, *, size_px: int = NUMBER_PX) -> Bytes:
+    """Write a number on paper and take a picture of it.
+
+    ink_u8: (H, W) uint8, ink = 255, as `strings` composes them.  size_px: the width of the picture.
+    Returns (H, W, 3) uint8 sRGB.  The number is whole in the picture, 50 to
+    85 % of its width or 70 % of its height; the page is turned by up to 4 degrees.
+    """
+    inked = np.flatnonzero(ink_u8.any(axis=1)), np.flatnonzero(ink_u8.any(axis=0))
+    tall, wide = (int(np.ptp(places)) + 1 for places in inked)
+    digit_side = max(1, round(DIGIT_TO_LINE * tall))
+    width = size_px
+    height = round(size_px * rng.uniform(0.4, 0.75))
+    enlarged = min(width * rng.uniform(0.5, 0.85) / wide, height * 0.7 / tall)
+    tilt = float(np.deg2rad(rng.uniform(-MAX_NUMBER_TILT_DEGREES, MAX_NUMBER_TILT_DEGREES)))
+    reach_x, reach_y = (enlarged * (side + abs(tilt) * other) / 2 + 8 for side, other in ((wide, tall), (tall, wide)))
+    centre = tuple(
+        rng.uniform(min(reach, side / 2), max(side / 2, side - reach))
+        for reach, side in ((reach_x, width), (reach_y, height))
+    )
+    page = _page(height, width, (float(centre[0]), float(centre[1])), tilt, digit_side * enlarged)
+    return _picture(rng, page, ink_u8, digit_side)
+
+
+def _picture(rng: np.random.Generator, page: Page, ink_u8: Bytes, digit_side: int) -> Bytes:
+    height, width = page.u.shape
     reflectance = _paper(rng, height, width)
     reflectance *= _lines(rng, page)
-    reflectance *= _ink(rng, _strokes(glyph_u8, rng, page))
+    reflectance *= _ink(rng, _strokes(ink_u8, digit_side, rng, page))
     return _take(rng, reflectance * _light(rng, height, width))
 
 
@@ -76,10 +104,14 @@ def _lay(rng: np.random.Generator, height: int, width: int) -> Page:
     reach = 0.68 * digit_px  # half of the tilted box of a digit, and a margin
     centre = (rng.uniform(reach, max(reach, width - reach)), rng.uniform(reach, max(reach, height - reach)))
     tilt = np.deg2rad(rng.uniform(-MAX_TILT_DEGREES, MAX_TILT_DEGREES))
+    return _page(height, width, centre, float(tilt), float(digit_px))
+
+
+def _page(height: int, width: int, centre: tuple[float, float], tilt: float, digit_px: float) -> Page:
     y, x = np.mgrid[:height, :width].astype(np.float32)
     u = np.cos(tilt) * (x - centre[0]) + np.sin(tilt) * (y - centre[1])
     v = np.cos(tilt) * (y - centre[1]) - np.sin(tilt) * (x - centre[0])
-    return Page(u.astype(np.float32), v.astype(np.float32), float(tilt), float(digit_px), centre)
+    return Page(u.astype(np.float32), v.astype(np.float32), tilt, digit_px, centre)
 
 
 def _noise(rng: np.random.Generator, height: int, width: int, grain_px: float) -> Floats:
@@ -130,18 +162,19 @@ def _rules(across: Floats, period: float, offset: float, half_width: float) -> F
     return np.asarray(np.clip(half_width + 0.5 - distance, 0, 1), np.float32)
 
 
-def _strokes(glyph_u8: Bytes, rng: np.random.Generator, page: Page) -> Floats:
-    """(H, W) coverage by the digit, with the edges of a pen rather than of a scan."""
+def _strokes(ink_u8: Bytes, digit_side: int, rng: np.random.Generator, page: Page) -> Floats:
+    """(H, W) coverage by the ink, whose digits measure `digit_side`, with the edges of a pen rather than of a scan."""
     height, width = page.u.shape
-    rows, columns = np.flatnonzero(glyph_u8.any(axis=1)), np.flatnonzero(glyph_u8.any(axis=0))
+    rows, columns = np.flatnonzero(ink_u8.any(axis=1)), np.flatnonzero(ink_u8.any(axis=0))
     if len(rows) == 0:
         return np.zeros((height, width), np.float32)
     middle = (float(rows[0] + rows[-1] + 1) / 2, float(columns[0] + columns[-1] + 1) / 2)
-    zoom = 8  # so that the slope of an edge is that of MNIST's own soft strokes, not of the resampling
-    large = Image.fromarray(glyph_u8.astype(np.float32) / 255).resize(
-        (GLYPH_SIDE * zoom,) * 2, Image.Resampling.BICUBIC
-    )
-    scale = GLYPH_BOX / page.digit_px * zoom  # pixels of `large` a pixel of the picture
+    zoom = max(
+        1, round(8 * GLYPH_BOX / digit_side)
+    )  # so that the slope of an edge is that of MNIST's own soft strokes, not of the resampling
+    size = ink_u8.shape[1] * zoom, ink_u8.shape[0] * zoom
+    large = Image.fromarray(ink_u8.astype(np.float32) / 255).resize(size, Image.Resampling.BICUBIC)
+    scale = digit_side / page.digit_px * zoom  # pixels of `large` a pixel of the picture
     cos, sin = np.cos(page.tilt) * scale, np.sin(page.tilt) * scale
     x, y = page.centre
     matrix = (

@@ -24,7 +24,7 @@ import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, fit, isGlyph, place,
 const PLAIN_LEVELS = 3;
 const PLAIN_SHARE = 0.5;
 const PLAIN_EDGE_SHARE = 0.9;
-const SMALL_PLAIN_SHARE = 0.25;
+const LEAST_PLAIN_SHARE = 0.25;
 const SMALL_PLAIN_EDGE_SHARE = 0.7;
 const MOST_PLACES = 3;
 const MIN_PHOTOGRAPH_PX = 64;
@@ -136,8 +136,9 @@ function needsFlattening(grey, ink) {
   const edgeShare = edge.filter(Boolean).length / edge.length;
   const isSmall = Math.min(width, height) < MIN_PHOTOGRAPH_PX;
   if (share < PLAIN_SHARE || edgeShare < PLAIN_EDGE_SHARE) {
+    const leastEdge = isSmall ? SMALL_PLAIN_EDGE_SHARE : PLAIN_EDGE_SHARE;
     const places = edge.filter((isPlain, i) => isPlain && !edge.at(i - 1)).length;
-    return !(isSmall && share >= SMALL_PLAIN_SHARE && edgeShare >= SMALL_PLAIN_EDGE_SHARE && places <= MOST_PLACES);
+    if (share < LEAST_PLAIN_SHARE || edgeShare < leastEdge || places > MOST_PLACES) return true;
   }
   if (isSmall) return false;
   if (ink === null) return plain < count;

@@ -12,6 +12,7 @@ const MAX_TILT_DEGREES = 12;
 const COARSE_DEGREES = 0.5;
 const FINE_DEGREES = 0.125;
 const MIN_SHARE = 0.55;
+const END_SHARE = 0.1;
 const STRIP_PX = 8;
 const MIN_SIDE_PX = 64;
 const PROFILE_SKIRT = 0.15;
@@ -33,7 +34,11 @@ function removeRows(density, floor) {
   const thickest = Math.max(7, Math.floor(Math.min(width, height) / 24)) | 1;
   const shares = thinShares(density, openColumns(density, thickest), Math.fround(floor));
   const slope = steepness(shares);
-  const profile = shareByRow(shares, slope);
+  // Printed lines come from outside of the picture; a long stem does not.
+  const end = Math.max(1, round(shares.width * END_SHARE));
+  const ends = [shareByRow(shares, slope, 0, end), shareByRow(shares, slope, shares.width - end)];
+  const isLine = (/** @type {number} */ row) => ends.some((each) => each[row] >= Math.fround(MIN_SHARE));
+  const profile = shareByRow(shares, slope).map((share, row) => (isLine(row) ? share : 0));
   const cleaned = { width, height, data: density.data.slice() };
   const rises = Array.from({ length: width }, (_, x) => round(slope * (x + 0.5 - width / 2)));
   for (;;) {
@@ -62,11 +67,15 @@ function thinShares({ width, height, data }, opened, floor) {
   return shares;
 }
 
-/** For lines of this slope, named by their row in the middle column: how much of their way they are there. @param {Floats} shares @param {number} slope */
-function shareByRow({ width: strips, height, data }, slope) {
+/**
+ * For lines of this slope, named by their row in the middle column: how much of their way, from one strip to another, they are there.
+ * @param {Floats} shares
+ * @param {number} slope
+ */
+function shareByRow({ width: strips, height, data }, slope, from = 0, to = strips) {
   const sums = new Float32Array(height);
   const known = new Float32Array(height);
-  for (let strip = 0; strip < strips; strip += 1) {
+  for (let strip = from; strip < to; strip += 1) {
     const rise = round((strip + 0.5 - strips / 2) * slope * STRIP_PX);
     const end = Math.min(height, height - rise);
     for (let row = Math.max(0, -rise); row < end; row += 1) {
@@ -74,7 +83,7 @@ function shareByRow({ width: strips, height, data }, slope) {
       known[row] += 1;
     }
   }
-  return sums.map((sum, row) => sum / Math.max(known[row], strips / 2));
+  return sums.map((sum, row) => sum / Math.max(known[row], (to - from) / 2));
 }
 
 /** The slope at which the rows' shares stand out most. @param {Floats} shares */
