@@ -12,7 +12,7 @@ from mnist_classifier.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import NumberVerdict, Verdict
 from mnist_classifier.robustness.photographs import photograph_number
-from mnist_classifier.robustness.strings import Points, compose, draw
+from mnist_classifier.robustness.strings import Points, compose, draw, write
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,25 @@ def test_boxes_grow_with_the_picture(recogniser: Recogniser):
     strokes, size = seven_and_one()
     reading = recogniser.read_number(draw(strokes, 14, size))
     assert reading.scaled(2).digits[0].box == tuple(2 * side for side in reading.digits[0].box)
+
+
+def written(number: str, pen_px: float, seed: int) -> np.ndarray:
+    """A number of digits that are 150 px tall, 60 px and a pen's width apart."""
+    rng, strokes, left = np.random.default_rng(seed), [], 60.0
+    for digit in number:
+        own = write(int(digit), rng)
+        low, high = np.min(np.concatenate(own), axis=0), np.max(np.concatenate(own), axis=0)
+        scale = 150 / (high[1] - low[1])
+        strokes += [(stroke - low) * scale + (left, 60) for stroke in own]
+        left += (high[0] - low[0]) * scale + 60 + pen_px
+    return draw(strokes, pen_px, (round(left), 270))
+
+
+@pytest.mark.parametrize("pen_px", [1, 60])
+def test_a_hairline_and_a_brush_write_numbers_too(recogniser: Recogniser, pen_px: float):
+    numbers = [str(n) for n in np.random.default_rng(6).integers(1000, 10_000, 12)]
+    read = [recogniser.read_number(written(number, pen_px, seed)).number for seed, number in enumerate(numbers)]
+    assert sum(one == number for one, number in zip(read, numbers, strict=True)) >= 11
 
 
 @pytest.mark.mnist

@@ -91,6 +91,16 @@ def place(ink: Floats) -> Bytes:
     return glyph
 
 
+def centre(ink: Floats) -> tuple[Bytes, float]:
+    """Ink cut out along its box, 0 to 255 -> its (28, 28) glyph, and how wide its strokes are there.
+
+    Very thin and very thick strokes are redrawn; the width is the one before.
+    """
+    glyph = place(fit(ink))
+    width = stroke_width(glyph)
+    return (glyph if THIN_PX <= width <= THICK_PX else place(fit(redraw(ink)))), width
+
+
 def redraw(ink: Floats) -> Floats:
     """Draw very thin or thick strokes as wide as PEN_PX says; returns ink to fit, about 80 px wide."""
     scale = REDRAWING_SIDE / BOX_SIDE

@@ -21,15 +21,11 @@ from mnist_classifier.filters import Bytes, Floats, Mask, dilate
 from mnist_classifier.glyph import (
     BOX_LEVEL,
     BOX_SIDE,
-    THICK_PX,
-    THIN_PX,
     Box,
+    centre,
     cut_out,
-    fit,
     ink_box,
     is_glyph,
-    place,
-    redraw,
     resampling_matrix,
     stroke_width,
 )
@@ -120,10 +116,7 @@ def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
         drawn = None if ink is None or extent is None else _drawn(ink, extent, show)
     if drawn is None:
         return Prepared(None, (), tuple(steps))
-    glyph = place(fit(drawn.ink))
-    width = stroke_width(glyph)
-    if not THIN_PX <= width <= THICK_PX:
-        glyph = place(fit(redraw(drawn.ink)))
+    glyph, width = centre(drawn.ink)
     show("glyph", lambda: glyph)
     return Prepared(glyph, (*picture_warnings(drawn), *stroke_warnings(width)), tuple(steps))
 

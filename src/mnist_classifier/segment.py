@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mnist_classifier import components, seams
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.glyph import BOX_LEVEL, cut_out, fit, ink_box, place
+from mnist_classifier.glyph import BOX_LEVEL, centre, cut_out, ink_box
 from mnist_classifier.paper import read_sheet, to_ink
 from mnist_classifier.preprocess import (
     MIN_PART_OF_PHOTOGRAPH,
@@ -280,5 +280,5 @@ def make_glyphs(line: Line, candidates: Sequence[Candidate]) -> Bytes:
             window = ink[piece.top - top : piece.bottom - top, piece.left - left : piece.right - left]
             np.maximum(window, piece.ink, out=window)
         stretched = ink * np.float32(255 / ink.max())
-        glyphs[number] = place(fit(cut_out(stretched, ink_box(stretched >= BOX_LEVEL * 255))))
+        glyphs[number], _ = centre(cut_out(stretched, ink_box(stretched >= BOX_LEVEL * 255)))
     return glyphs
