@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from mnist_classifier import dataset
+from mnist_classifier.filters import border_of
 from mnist_classifier.glyph import (
     BOX_SIDE,
     GLYPH_SIDE,
@@ -21,7 +22,6 @@ from mnist_classifier.glyph import (
     stroke_width,
 )
 from mnist_classifier.preprocess import (
-    border_of,
     extent_of,
     find_ink,
     make_glyph,

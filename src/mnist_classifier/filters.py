@@ -5,7 +5,7 @@ Plain loops over shifted arrays, exact and the same in any language.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def shrink(grey: Bytes, side_px: int) -> Floats:
@@ -78,6 +79,11 @@ def _extreme(values: npt.NDArray[Any], window: int, pick: np.ufunc) -> npt.NDArr
         result = pick(result[:-step], result[step:])
         span += step
     return result
+
+
+def border_of(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """The pixels at the edge of a picture, once around it; those of a single row or column come twice."""
+    return np.concatenate([values[0], values[1:, -1], values[-1, -2::-1], values[-2:0:-1, 0]])
 
 
 def running_mean(values: Floats, window: int) -> Floats:

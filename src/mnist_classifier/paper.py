@@ -13,7 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.components import boxes, label
-from mnist_classifier.filters import Bytes, Floats, Mask, close_gaps, dilate, erode, running_mean, shrink, smooth
+from mnist_classifier.filters import (
+    Bytes,
+    Floats,
+    Mask,
+    border_of,
+    close_gaps,
+    dilate,
+    erode,
+    running_mean,
+    shrink,
+    smooth,
+)
 from mnist_classifier.ruling import remove_lines
 
 # A digit that fills a third of this is still 170 px; the glyph has 20.
@@ -27,8 +38,12 @@ INK_LEVEL = 0.4
 NOISE_FACTOR = 4.0
 # Fainter than this nothing is ink: 0.2 is a grey of 104 on paper of 129.
 MIN_DENSITY = 0.2
+# Of a tight crop more than this may be ink; the noise of blank paper is less dense than that.
+MUCH_INK, MUCH_DENSITY = 0.3, 0.3
 # A board is darker than its chalk; a light patch between shadows is no ink on brighter paper.
 MAX_BOARD_LEVEL = 128
+# In parts of a picture's range of levels: a border that is so much brighter than the rest is paper.
+BRIGHTER_BORDER = 0.05
 # Sides of the squares by which thickness is measured; growing by about 1.3.
 THICKNESSES_PX = (5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129)
 
@@ -36,6 +51,8 @@ THICKNESSES_PX = (5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129)
 # a shadow.  So many of the heaviest parts of a picture are looked at.
 BLOB_SHARE = 0.45
 CANDIDATES = 4
+# The first window, in parts of the longer side: strokes of a tight crop are nearly as wide.
+FIRST_WINDOW = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -65,16 +82,16 @@ def read_sheet(grey: Bytes) -> Sheet | None:
     grey: (H, W) uint8, dark ink on light paper or chalk on a board.
     """
     levels = smooth(shrink(grey, WORKING_SIDE_PX))
-    if _ink_is_light(levels):
-        levels = 255 - levels
-    logs = np.log(levels + np.float32(BLACK_LEVEL))
+    # Light multiplies what chalk and board throw back as well, so that their logarithms change places.
+    sign = np.float32(-1 if _ink_is_light(levels) else 1)
+    logs = sign * np.log(levels + np.float32(BLACK_LEVEL))
     # Wide enough for the thickest pen first, then as narrow as this pen
     # allows: a narrow window follows the edges of shadows more closely.
-    side = max(5, min(logs.shape) // 4) | 1
-    sheet = _flatten(levels, logs, side)
+    side = max(5, int(max(logs.shape) * FIRST_WINDOW)) | 1
+    sheet = _flatten(levels, logs, sign, side)
     narrow = _window(sheet, side)
     if narrow < side:
-        sheet = _flatten(levels, logs, narrow)
+        sheet = _flatten(levels, logs, sign, narrow)
     mask = sheet.mask
     return sheet if mask.any() and float(np.median(sheet.density[mask])) >= MIN_DENSITY else None
 
@@ -82,21 +99,44 @@ def read_sheet(grey: Bytes) -> Sheet | None:
 def _ink_is_light(levels: Floats) -> bool:
     """Ink is the lesser part, and far from its surroundings: the third moment has its sign."""
     away = levels - running_mean(levels, max(3, min(levels.shape) // 4) | 1)
-    is_dim = float(np.median(levels)) < MAX_BOARD_LEVEL
-    return is_dim and float((away.astype(np.float64) ** 3).sum()) > 0
+    if float(np.median(levels)) >= MAX_BOARD_LEVEL or float((away.astype(np.float64) ** 3).sum()) <= 0:
+        return False
+    # Of a tight crop the greater part may be ink; the paper is seen at its border.
+    low, high = np.quantile(levels, (0.02, 0.98))
+    return float(border_of(levels).mean() - levels.mean()) <= BRIGHTER_BORDER * float(high - low)
 
 
-def _flatten(levels: Floats, logs: Floats, window: int) -> Sheet:
-    background = close_gaps(logs, window)
+def _flatten(levels: Floats, logs: Floats, sign: np.float32, window: int) -> Sheet:
+    background = close_gaps(_with_paper_around(logs, window), window)[window:-window, window:-window]
     raw = background - logs
     # Paper lies below its own closing, by its noise.
-    paper = float(np.median(raw))
-    noise = 1.4826 * float(np.median(np.abs(raw - paper)))
+    bare = raw[_is_bare(raw)]
+    paper = float(np.median(bare))
+    noise = 1.4826 * float(np.median(np.abs(bare - paper)))
     raw = np.maximum(raw - np.float32(paper), 0)
     density = remove_lines(raw, max(0.03, 3 * noise))
     typical = _typical(density)
     threshold = max(INK_LEVEL * typical, NOISE_FACTOR * noise)
-    return Sheet(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
+    return Sheet(levels, np.exp(sign * background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
+
+
+def _is_bare(raw: Floats) -> Mask:
+    """Whose median is that of paper: everything, or what is no ink where half of the picture may be ink."""
+    typical = _typical(raw)
+    inked = raw > INK_LEVEL * typical
+    return ~inked if typical > MUCH_DENSITY and inked.mean() > MUCH_INK else np.ones_like(inked)
+
+
+def _with_paper_around(logs: Floats, width: int) -> Floats:
+    """A page goes on beyond its picture: continued by what its border is without the strokes that meet it."""
+    places = border_of(np.arange(logs.size).reshape(logs.shape))
+    reach = len(places) // 2
+    around = np.pad(logs.ravel()[places], reach, mode="wrap")[:, None]
+    paper = logs.copy()
+    paper.ravel()[places] = close_gaps(around, width)[reach : reach + len(places), 0]
+    continued = np.pad(paper, width, mode="edge")
+    continued[width:-width, width:-width] = logs
+    return continued
 
 
 def _typical(density: Floats) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mnist_classifier.components import digit_parts
 from mnist_classifier.config import GLYPH_SIDE
-from mnist_classifier.filters import Bytes, Floats, Mask, dilate
+from mnist_classifier.filters import Bytes, Floats, Mask, border_of, dilate
 from mnist_classifier.glyph import (
     BOX_LEVEL,
     BOX_SIDE,
@@ -232,8 +232,8 @@ def _near(levels: Bytes, level: int, distance: int) -> Mask:
 
 
 def enlarge(grey: Bytes) -> Bytes:
-    """A picture of less than MIN_PHOTOGRAPH_PX, interpolated so that it is larger, unless it would be huge."""
-    if min(grey.shape) >= MIN_PHOTOGRAPH_PX:
+    """A picture of less than ENLARGED_PX, interpolated so that it is larger, unless it would be huge."""
+    if min(grey.shape) >= ENLARGED_PX:
         return grey
     factor = min(-(-ENLARGED_PX // min(grey.shape)), max(1, MOST_ENLARGED_PX // max(grey.shape)))
     if factor == 1:
@@ -294,11 +294,6 @@ def _amount_of_ink(grey: Bytes) -> float:
     """Sum of what is far from the background."""
     away = np.abs(grey.astype(np.float32) - np.float32(np.median(border_of(grey))))
     return float(away[away >= MIN_CONTRAST].sum())
-
-
-def border_of(grey: Bytes) -> Bytes:
-    """The pixels at the edge of a picture, once around it; those of a single row or column come twice."""
-    return np.concatenate([grey[0], grey[1:, -1], grey[-1, -2::-1], grey[-2:0:-1, 0]])
 
 
 def find_ink(grey: Bytes) -> Bytes | None:

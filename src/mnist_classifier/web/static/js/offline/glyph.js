@@ -157,7 +157,7 @@ function crosses({ width, height, data }) {
 function enlarge(grey) {
   const { width, height } = grey;
   const least = Math.min(width, height);
-  if (least >= MIN_PHOTOGRAPH_PX) return grey;
+  if (least >= ENLARGED_PX) return grey;
   const factor = Math.min(Math.ceil(ENLARGED_PX / least), Math.max(1, Math.floor(MOST_ENLARGED_PX / Math.max(width, height))));
   const large = resample(grey, width * factor, height * factor);
   return { width: large.width, height: large.height, data: Uint8Array.from(large.data, round) };

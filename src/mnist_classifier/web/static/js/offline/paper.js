@@ -17,20 +17,24 @@ const BLACK_LEVEL = 8;
 const INK_LEVEL = 0.4;
 const NOISE_FACTOR = 4;
 const MIN_DENSITY = 0.2;
+const MUCH_INK = 0.3;
+const MUCH_DENSITY = 0.3;
 const MAX_BOARD_LEVEL = 128;
+const BRIGHTER_BORDER = 0.05;
 const THICKNESSES_PX = [5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129];
 const BLOB_SHARE = 0.45;
 const CANDIDATES = 4;
+const FIRST_WINDOW = 1 / 3;
 
 /** Find the ink in a photograph, whatever the light; null where there is none. @param {Bytes} grey @returns {Sheet | null} */
 export function readSheet(grey) {
-  let levels = smooth(shrink(grey, WORKING_SIDE_PX));
-  if (inkIsLight(levels)) levels = mapped(levels, (level) => 255 - level);
-  const logs = mapped(levels, (level) => Math.log(Math.fround(level + BLACK_LEVEL)));
-  const side = Math.max(5, Math.min(logs.width, logs.height) >> 2) | 1;
-  let sheet = flatten(logs, side);
+  const levels = smooth(shrink(grey, WORKING_SIDE_PX));
+  const sign = inkIsLight(levels) ? -1 : 1;
+  const logs = mapped(levels, (level) => sign * Math.log(Math.fround(level + BLACK_LEVEL)));
+  const side = Math.max(5, Math.floor(Math.max(logs.width, logs.height) * FIRST_WINDOW)) | 1;
+  let sheet = flatten(logs, sign, side);
   const narrow = windowOf(sheet, side);
-  if (narrow < side) sheet = flatten(logs, narrow);
+  if (narrow < side) sheet = flatten(logs, sign, narrow);
   const { mask, density } = sheet;
   return any(mask) && median(density.data.filter((_, i) => mask.data[i] === 1)) >= MIN_DENSITY ? sheet : null;
 }
@@ -38,28 +42,82 @@ export function readSheet(grey) {
 /** Ink is the lesser part, and far from its surroundings: the third moment has its sign. @param {Floats} levels */
 function inkIsLight(levels) {
   if (median(levels.data) >= MAX_BOARD_LEVEL) return false;
-  const mean = runningMean(levels, Math.max(3, Math.min(levels.width, levels.height) >> 2) | 1);
+  const around = runningMean(levels, Math.max(3, Math.min(levels.width, levels.height) >> 2) | 1);
   let moment = 0;
   levels.data.forEach((level, i) => {
-    moment += Math.fround(level - mean.data[i]) ** 3;
+    moment += Math.fround(level - around.data[i]) ** 3;
   });
-  return moment > 0;
+  if (moment <= 0) return false;
+  const range = quantile(levels.data, 0.98) - quantile(levels.data, 0.02);
+  return mean(bordersOf(levels).map((place) => levels.data[place])) - mean(levels.data) <= BRIGHTER_BORDER * range;
 }
 
-/** @param {Floats} logs @param {number} window @returns {Sheet} */
-function flatten(logs, window) {
-  const closed = closeGaps(logs, window);
+/** @param {ArrayLike<number>} values */
+const mean = (values) => Array.from(values).reduce((total, value) => total + value, 0) / values.length;
+
+/** Where the border's pixels are, once around. @param {Floats} plane */
+function bordersOf({ width, height }) {
+  const places = Array.from({ length: width }, (_, x) => x);
+  for (let y = 1; y < height; y += 1) places.push(y * width + width - 1);
+  for (let x = width - 2; x >= 0; x -= 1) places.push((height - 1) * width + x);
+  for (let y = height - 2; y > 0; y -= 1) places.push(y * width);
+  return places;
+}
+
+/** A page goes on beyond its picture: continued by what its border is without the strokes that meet it. @param {Floats} logs @param {number} reach @returns {Floats} */
+function withPaperAround(logs, reach) {
+  const places = bordersOf(logs);
+  const count = places.length;
+  const around = floats(1, 3 * count);
+  for (let i = 0; i < 3 * count; i += 1) around.data[i] = logs.data[places[i % count]];
+  const closed = closeGaps(around, reach);
+  const paper = logs.data.slice();
+  places.forEach((place, i) => {
+    paper[place] = closed.data[count + i];
+  });
+  const continued = floats(logs.width + 2 * reach, logs.height + 2 * reach);
+  for (let y = 0, i = 0; y < continued.height; y += 1) {
+    for (let x = 0; x < continued.width; x += 1, i += 1) {
+      const [row, column] = [Math.min(logs.height - 1, Math.max(0, y - reach)), Math.min(logs.width - 1, Math.max(0, x - reach))];
+      const isInside = row === y - reach && column === x - reach;
+      continued.data[i] = (isInside ? logs.data : paper)[row * logs.width + column];
+    }
+  }
+  return continued;
+}
+
+/** @param {Floats} plane @param {number} margin @param {Floats} like */
+function withoutMargin(plane, margin, like) {
+  const result = floats(like.width, like.height);
+  for (let y = 0; y < like.height; y += 1) {
+    const from = (y + margin) * plane.width + margin;
+    result.data.set(plane.data.subarray(from, from + like.width), y * like.width);
+  }
+  return result;
+}
+
+/** Those whose median is that of paper: all, or what is no ink where half of the picture may be ink. @param {Floats} raw */
+function bareOf(raw) {
+  const typical = typicalOf(raw);
+  const bare = raw.data.filter((value) => value <= Math.fround(INK_LEVEL * typical));
+  return typical > MUCH_DENSITY && 1 - bare.length / raw.data.length > MUCH_INK ? bare : raw.data;
+}
+
+/** @param {Floats} logs @param {number} sign @param {number} window @returns {Sheet} */
+function flatten(logs, sign, window) {
+  const closed = withoutMargin(closeGaps(withPaperAround(logs, window), window), window, logs);
   const raw = floats(logs.width, logs.height);
   for (let i = 0; i < raw.data.length; i += 1) raw.data[i] = closed.data[i] - logs.data[i];
-  const paper = median(raw.data);
-  const noise = 1.4826 * median(raw.data.map((value) => Math.abs(value - paper)));
+  const bare = bareOf(raw);
+  const paper = median(bare);
+  const noise = 1.4826 * median(bare.map((value) => Math.abs(value - paper)));
   const withLines = mapped(raw, (value) => Math.max(value - paper, 0));
   const density = removeLines(withLines, Math.max(0.03, 3 * noise));
   const typical = typicalOf(density);
   const threshold = Math.fround(Math.max(INK_LEVEL * typical, NOISE_FACTOR * noise));
   const mask = bytes(density.width, density.height);
   for (let i = 0; i < mask.data.length; i += 1) if (density.data[i] > threshold) mask.data[i] = 1;
-  const background = mapped(closed, (value) => Math.exp(value) - BLACK_LEVEL);
+  const background = mapped(closed, (value) => Math.exp(sign * value) - BLACK_LEVEL);
   return { density, background, withLines, typical, mask };
 }
 
