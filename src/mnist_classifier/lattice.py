@@ -60,14 +60,14 @@ FEATURES = (
 CUTS, SLIVERS = FEATURES.index("cuts"), FEATURES.index("slivers")
 Weights = Mapping[str, float]
 PIXEL_WEIGHTS: Weights = dict(
-    unread=-2.66, doubt=-0.35, wide=-1.46, thin=0.00, short=-1.58, parts=-0.07, tall_parts=-1.30, gap=-0.47,
-    joins=-1.46, digits=2.22, cuts=-0.77, skirt=-1.61, crossing=-2.50, runs=-0.01, overlap=-1.48, shared=0.00,
-    slivers=0.00, marks=-4.87, marked=-1.02,
+    unread=-2.70, doubt=-0.28, wide=-1.53, thin=0.00, short=-1.79, parts=-0.06, tall_parts=-1.09, gap=-0.48,
+    joins=-1.36, digits=2.18, cuts=-0.94, skirt=-1.92, crossing=-2.40, runs=-0.08, overlap=-1.54, shared=0.00,
+    slivers=0.00, marks=-4.89, marked=-0.98,
 )  # fmt: skip
 STROKE_WEIGHTS: Weights = dict(
-    unread=-2.44, doubt=-0.40, wide=-0.90, thin=0.00, short=-0.30, parts=-0.14, tall_parts=-1.60, gap=-0.11,
-    joins=-0.76, digits=1.29, cuts=-1.55, skirt=-0.64, crossing=-1.09, runs=-0.01, overlap=-2.24, shared=-1.87,
-    slivers=0.00, marks=-2.78, marked=-1.15,
+    unread=-2.28, doubt=-0.36, wide=-1.01, thin=0.00, short=-0.11, parts=0.00, tall_parts=-0.93, gap=-0.08,
+    joins=-0.74, digits=0.72, cuts=-1.41, skirt=-0.58, crossing=-1.00, runs=-0.01, overlap=-1.93, shared=-1.91,
+    slivers=-0.01, marks=-2.61, marked=-1.09,
 )  # fmt: skip
 
 

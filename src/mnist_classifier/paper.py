@@ -42,8 +42,12 @@ MIN_DENSITY = 0.2
 MUCH_INK, MUCH_DENSITY = 0.3, 0.3
 # A board is darker than its chalk; a light patch between shadows is no ink on brighter paper.
 MAX_BOARD_LEVEL = 128
+# So many levels brighter than the darkest of it, at the least.
+FAINTEST_CHALK = 40
 # In parts of a picture's range of levels: a border that is so much brighter than the rest is paper.
 BRIGHTER_BORDER = 0.05
+# The darker half of that range takes more than this of a board, and less of a page however much is written on it.
+MOST_DARK = 0.7
 # Sides of the squares by which thickness is measured; growing by about 1.3.
 THICKNESSES_PX = (5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129)
 
@@ -51,8 +55,8 @@ THICKNESSES_PX = (5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129)
 # a shadow.  So many of the heaviest parts of a picture are looked at.
 BLOB_SHARE = 0.45
 CANDIDATES = 4
-# The first window, in parts of the longer side: strokes of a tight crop are nearly as wide.
-FIRST_WINDOW = 1 / 3
+# The first window: in parts of the longer side, where a digit may fill its picture, else of the shorter.
+WIDEST_IN_CROP, WIDEST = 1 / 3, 1 / 4
 
 
 @dataclass(frozen=True)
@@ -76,22 +80,29 @@ class Sheet:
         return self.density > self.threshold
 
 
-def read_sheet(grey: Bytes) -> Sheet | None:
+def read_sheet(grey: Bytes, *, may_be_cropped: bool) -> Sheet | None:
     """Find the ink in a photograph, whatever the light; None where there is none.
 
     grey: (H, W) uint8, dark ink on light paper or chalk on a board.
+    may_be_cropped: strokes may meet the border, and be as wide as a third of
+    the picture.  What else is dark at the border is then taken for ink more
+    often, and has to be told from the digit by where it lies.
     """
     levels = smooth(shrink(grey, WORKING_SIDE_PX))
-    # Light multiplies what chalk and board throw back as well, so that their logarithms change places.
-    sign = np.float32(-1 if _ink_is_light(levels) else 1)
-    logs = sign * np.log(levels + np.float32(BLACK_LEVEL))
+    if _ink_is_light(levels):
+        if float(np.ptp(levels)) < FAINTEST_CHALK:
+            return None
+        # A dim board is made as bright as any: its chalk would be faint in logarithms.
+        levels = 255 - levels * np.float32(255 / levels.max())
+    logs = np.log(levels + np.float32(BLACK_LEVEL))
     # Wide enough for the thickest pen first, then as narrow as this pen
     # allows: a narrow window follows the edges of shadows more closely.
-    side = max(5, int(max(logs.shape) * FIRST_WINDOW)) | 1
-    sheet = _flatten(levels, logs, sign, side)
+    widest = max(logs.shape) * WIDEST_IN_CROP if may_be_cropped else min(logs.shape) * WIDEST
+    side = max(5, int(widest)) | 1
+    sheet = _flatten(levels, logs, side, may_be_cropped)
     narrow = _window(sheet, side)
     if narrow < side:
-        sheet = _flatten(levels, logs, sign, narrow)
+        sheet = _flatten(levels, logs, narrow, may_be_cropped)
     mask = sheet.mask
     return sheet if mask.any() and float(np.median(sheet.density[mask])) >= MIN_DENSITY else None
 
@@ -103,11 +114,13 @@ def _ink_is_light(levels: Floats) -> bool:
         return False
     # Of a tight crop the greater part may be ink; the paper is seen at its border.
     low, high = np.quantile(levels, (0.02, 0.98))
+    if float((levels < (low + high) / 2).mean()) > MOST_DARK:
+        return True
     return float(border_of(levels).mean() - levels.mean()) <= BRIGHTER_BORDER * float(high - low)
 
 
-def _flatten(levels: Floats, logs: Floats, sign: np.float32, window: int) -> Sheet:
-    background = close_gaps(_with_paper_around(logs, window), window)[window:-window, window:-window]
+def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) -> Sheet:
+    background = _background(logs, window) if may_be_cropped else close_gaps(logs, window)
     raw = background - logs
     # Paper lies below its own closing, by its noise.
     bare = raw[_is_bare(raw)]
@@ -117,7 +130,7 @@ def _flatten(levels: Floats, logs: Floats, sign: np.float32, window: int) -> She
     density = remove_lines(raw, max(0.03, 3 * noise))
     typical = _typical(density)
     threshold = max(INK_LEVEL * typical, NOISE_FACTOR * noise)
-    return Sheet(levels, np.exp(sign * background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
+    return Sheet(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
 
 
 def _is_bare(raw: Floats) -> Mask:
@@ -127,16 +140,21 @@ def _is_bare(raw: Floats) -> Mask:
     return ~inked if typical > MUCH_DENSITY and inked.mean() > MUCH_INK else np.ones_like(inked)
 
 
-def _with_paper_around(logs: Floats, width: int) -> Floats:
-    """A page goes on beyond its picture: continued by what its border is without the strokes that meet it."""
+def _background(logs: Floats, window: int) -> Floats:
+    """What a picture would be without strokes that are narrower than the window.
+
+    A page goes on beyond its picture: continued by what its border is without
+    the strokes that meet it or run along it.
+    """
+    paper = close_gaps(logs, window)
     places = border_of(np.arange(logs.size).reshape(logs.shape))
     reach = len(places) // 2
-    around = np.pad(logs.ravel()[places], reach, mode="wrap")[:, None]
-    paper = logs.copy()
-    paper.ravel()[places] = close_gaps(around, width)[reach : reach + len(places), 0]
-    continued = np.pad(paper, width, mode="edge")
-    continued[width:-width, width:-width] = logs
-    return continued
+    around = np.pad(paper.ravel()[places], reach, mode="wrap")[:, None]
+    paper.ravel()[places] = close_gaps(around, window)[reach : reach + len(places), 0]
+    half = window // 2
+    continued = np.pad(paper, half, mode="edge")
+    continued[half:-half, half:-half] = logs
+    return close_gaps(continued, window)[half:-half, half:-half]
 
 
 def _typical(density: Floats) -> float:

@@ -111,7 +111,7 @@ def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
         return Prepared(ink, stroke_warnings(stroke_width(ink)), tuple(steps))
     extent = None if ink is None else extent_of(ink)
     if needs_flattening(grey, extent):
-        drawn = _photographed(enlarge(luminance(opaque)), show)
+        drawn = _photographed(luminance(opaque), show)
     else:
         drawn = None if ink is None or extent is None else _drawn(ink, extent, show)
     if drawn is None:
@@ -173,7 +173,8 @@ def faintest_in_box(strongest: int) -> int:
 
 def _photographed(grey: Bytes, show: Show) -> Drawn | None:
     """Ink on paper, in uneven light."""
-    sheet = read_sheet(grey)
+    # Larger pictures are of pages more often, with shadows that are as wide as a bold digit's strokes.
+    sheet = read_sheet(enlarge(grey), may_be_cropped=min(grey.shape) < ENLARGED_PX)
     if sheet is None:
         return None
     show("background", lambda: sheet.background)

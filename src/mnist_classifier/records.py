@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -200,8 +201,11 @@ class NumberReading:
         """The same with boxes in a picture that is `factor` times as large."""
 
         def enlarge(digit: DigitInNumber) -> DigitInNumber:
-            x, y, width, height = (round(length * factor) for length in digit.box)
-            return replace(digit, box=(x, y, width, height))
+            x, y, width, height = digit.box
+            # Whole pixels; what lay within the smaller picture lies within the larger.
+            left, top = math.floor(x * factor), math.floor(y * factor)
+            right, bottom = math.floor((x + width) * factor), math.floor((y + height) * factor)
+            return replace(digit, box=(left, top, max(1, right - left), max(1, bottom - top)))
 
         return replace(self, digits=tuple(enlarge(digit) for digit in self.digits))
 

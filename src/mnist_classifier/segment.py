@@ -134,14 +134,16 @@ def _is_cut_off(grey: Bytes, ink: Bytes | None) -> bool:
 
 def _photographed(grey: Bytes) -> Inked | None:
     """Ink on paper, in uneven light."""
-    sheet = read_sheet(enlarge(grey))
+    sheet = read_sheet(enlarge(grey), may_be_cropped=False)
     if sheet is None:
         return None
     kept = components.number_parts(sheet.mask, sheet.density)
     box = ink_box(kept)
     if max(box[1] - box[0], box[3] - box[2]) < MIN_PART_OF_PHOTOGRAPH * max(kept.shape):
         return None
-    return Inked(to_ink(sheet, kept) / np.float32(255), max(grey.shape) / max(kept.shape))
+    return Inked(
+        to_ink(sheet, kept) / np.float32(255), min(side / own for side, own in zip(grey.shape, kept.shape, strict=True))
+    )
 
 
 def find_lines(ink: Floats) -> list[Line]:

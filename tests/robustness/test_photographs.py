@@ -8,9 +8,10 @@ import pytest
 from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.glyph import BOX_LEVEL
+from mnist_classifier.paper import read_sheet
 from mnist_classifier.preprocess import luminance, make_glyph, needs_flattening
 from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.robustness.photographs import photograph, photograph_number
+from mnist_classifier.robustness.photographs import photograph, photograph_crop, photograph_number
 from mnist_classifier.segment import read_ink
 
 
@@ -70,3 +71,28 @@ def test_photographs_are_read(mnist_dirs: list[Path]):
     readings = [recogniser.read(photograph(train.images[i], np.random.default_rng((7, int(i))))) for i in chosen]
     right = sum(r.prediction == label for r, label in zip(readings, train.labels[chosen], strict=True))
     assert right >= 57
+
+
+@pytest.mark.mnist
+def test_tight_crops_are_read(mnist_dirs: list[Path]):
+    train = dataset.load(mnist_dirs, dataset.TRAIN)
+    chosen = dataset.split_train_validation(train.labels)[1][60:140]
+    recogniser = Recogniser.open(PRETRAINED_DIR)
+    crops = [photograph_crop(train.images[i], np.random.default_rng((9, int(i)))) for i in chosen]
+    assert {28 <= len(crop) <= 120 for crop in crops} == {True}
+    readings = recogniser.read_many(crops)
+    right = sum(r.prediction == label for r, label in zip(readings, train.labels[chosen], strict=True))
+    assert right >= 76
+
+
+@pytest.mark.parametrize(("margin", "is_chalk"), [(0, False), (30, False), (30, True)])
+def test_bold_ink_is_told_from_its_paper_whatever_its_share(margin: int, is_chalk: bool):
+    """A ring that fills its crop: most of what is there is ink, and the border is not all paper."""
+    y, x = np.mgrid[-70:70, -50:50]
+    ring = np.pad((np.abs(np.hypot(x / 50, y / 70) - 0.72) < 0.27), margin)
+    light = np.linspace(0.7, 1.0, ring.shape[1]) * (1 + np.random.default_rng(2).normal(0, 0.02, ring.shape))
+    dark, bright = (60, 190) if is_chalk else (50, 180)
+    picture = np.clip(light * np.where(ring != is_chalk, dark, bright), 0, 255).astype(np.uint8)
+    sheet = read_sheet(picture, may_be_cropped=True)
+    assert sheet is not None
+    assert (sheet.mask == ring).mean() > 0.93

@@ -33,7 +33,7 @@ def test_the_whole_table_of_the_model_in_the_box(recogniser: Recogniser, data: S
 
     ids = [row["id"] for row in table["rows"]]
     assert len(set(ids)) == len(ids)
-    kinds = {"pen_digits", "characters", "non_digits", "mnist", "corruptions", "photographs", "strings"}
+    kinds = {"pen_digits", "characters", "non_digits", "mnist", "corruptions", "photographs", "crops", "strings"}
     assert {name.split(".")[0] for name in ids} == kinds
     for row in table["rows"]:
         low, high = row["interval_95"]

@@ -25,7 +25,7 @@ from mnist_classifier.robustness.corruptions import CORRUPTIONS
 from mnist_classifier.robustness.drawing import draw
 from mnist_classifier.robustness.non_digits import NON_DIGITS, two_digits
 from mnist_classifier.robustness.pen_digits import PenCharacter, PenSets
-from mnist_classifier.robustness.photographs import photograph
+from mnist_classifier.robustness.photographs import photograph, photograph_crop
 from mnist_classifier.robustness.report import Goal, Row
 
 U8: TypeAlias = "npt.NDArray[np.uint8]"
@@ -300,6 +300,14 @@ def photographs(bench: Bench) -> list[Row]:
     return [share("photographs", "photographs of MNIST digits", answers.hits, PHOTOGRAPHS_GOAL)]
 
 
+def crops(bench: Bench) -> list[Row]:
+    """The same, cut out along the digit: forms, cheques and registers come so."""
+    rows = bench.mnist_rows[:PHOTOGRAPHS]
+    pictures = (photograph_crop(bench.digits.images[i], rng_of("crops", i)) for i in rows)
+    answers = Answers(bench.read("crops", pictures), bench.digits.labels[rows].astype(np.int64))
+    return [share("crops", "photographs cropped tightly", answers.hits)]
+
+
 def mnist_strings(bench: Bench) -> list[Row]:
     """Numbers of 2 to 6 MNIST digits: all of them right, in their order."""
     images, labels = bench.digits.images, bench.digits.labels
@@ -361,6 +369,7 @@ MEASURES: dict[str, Measure] = {
     "MNIST": Measure(mnist, 0),
     "corruptions": Measure(corruptions, len(CORRUPTIONS)),
     "photographs": Measure(photographs, 1),
+    "crops": Measure(crops, 1),
     "numbers": Measure(mnist_strings, 1),
     "numbers of pen digits": Measure(pen_strings, 1, needs_pen=True),
     "calibration on pen digits": Measure(pen_calibration, 0, needs_pen=True),

@@ -24,6 +24,8 @@ GLYPH_BOX = 20
 # Digits of a number differ in size and stand on an uneven line.
 DIGIT_TO_LINE = 0.75
 SIZE_PX, NUMBER_PX = 480, 640
+# Of a crop: the margin at most, in parts of the digit, and how tall it is.
+CROPPED_FROM_PX, MAX_CROP_MARGIN, CROP_HEIGHTS_PX = 320, 0.15, (28.0, 120.0)
 MAX_TILT_DEGREES, MAX_NUMBER_TILT_DEGREES = 10.0, 4.0
 
 # Linear reflectance of a full stroke, by channel (R, G, B), and how much of its
@@ -61,6 +63,29 @@ def photograph(glyph_u8: Bytes, rng: np.random.Generator, *, size_px: int = SIZE
     """
     height, width = _shape(rng, size_px)
     return _picture(rng, _lay(rng, height, width), glyph_u8, GLYPH_BOX)
+
+
+def photograph_crop(glyph_u8: Bytes, rng: np.random.Generator) -> Bytes:
+    """A photograph of a digit, cut out along it, as forms and collections are: small, with little or no paper around.
+
+    Returns (H, W, 3) uint8 sRGB, 28 to 120 px tall.
+    """
+    height, width = _shape(rng, CROPPED_FROM_PX)
+    page = _lay(rng, height, width)
+    inked = _strokes(glyph_u8, GLYPH_BOX, np.random.default_rng(0), page) > 0.5
+    picture = Image.fromarray(_picture(rng, page, glyph_u8, GLYPH_BOX))
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    margin = rng.uniform(0, MAX_CROP_MARGIN) * page.digit_px
+    box = (
+        max(0, round(columns[0] - margin)),
+        max(0, round(rows[0] - margin)),
+        min(width, round(columns[-1] + 1 + margin)),
+        min(height, round(rows[-1] + 1 + margin)),
+    )
+    cut = picture.crop(box)
+    tall = round(float(np.exp(rng.uniform(*np.log(CROP_HEIGHTS_PX)))))
+    size = max(8, round(cut.width * tall / cut.height)), tall
+    return np.asarray(cut.resize(size, Image.Resampling.LANCZOS) if tall < cut.height else cut)
 
 
 def photograph_number(ink_u8: Bytes, rng: np.random.Generator, *, size_px: int = NUMBER_PX) -> Bytes:

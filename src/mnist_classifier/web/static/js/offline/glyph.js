@@ -44,7 +44,7 @@ export function prepare(picture) {
   /** @type {Step[]} */
   const steps = [{ name: "grey", picture: grey }];
   if (ink !== null && isGlyph(ink)) return { glyph: ink, warnings: strokeWarnings(ink), steps: [...steps, { name: "glyph", picture: ink }] };
-  const drawn = needsFlattening(grey, ink) ? photographed(enlarge(channels[0]), steps) : cleanDrawing(ink, steps);
+  const drawn = needsFlattening(grey, ink) ? photographed(channels[0], steps) : cleanDrawing(ink, steps);
   if (drawn === null) return { glyph: null, warnings: [], steps };
   const cut = cutOut(drawn.ink, drawn.box);
   const plain = place(fit(cut));
@@ -74,7 +74,7 @@ function cleanDrawing(ink, steps) {
 
 /** Ink on paper, in uneven light. @param {Bytes} grey @param {Step[]} steps @returns {Drawn | null} */
 function photographed(grey, steps) {
-  const sheet = readSheet(grey);
+  const sheet = readSheet(enlarge(grey), Math.min(grey.width, grey.height) < ENLARGED_PX);
   if (sheet === null) return null;
   const show = (/** @type {string} */ name, /** @type {Floats} */ density) =>
     steps.push({ name, picture: mapped(density, (value) => (value * 255) / sheet.typical) });

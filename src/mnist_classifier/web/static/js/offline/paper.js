@@ -9,7 +9,7 @@
 
 import { label, partsOf } from "./components.js";
 import { closeGaps, dilate, erode, runningMean, shrink, smooth } from "./filters.js";
-import { any, bytes, floats, mapped, median, padded, quantile, round, sum } from "./planes.js";
+import { any, bytes, floats, largest, mapped, median, padded, quantile, round, sum } from "./planes.js";
 import { removeLines } from "./ruling.js";
 
 const WORKING_SIDE_PX = 512;
@@ -20,21 +20,30 @@ const MIN_DENSITY = 0.2;
 const MUCH_INK = 0.3;
 const MUCH_DENSITY = 0.3;
 const MAX_BOARD_LEVEL = 128;
+const FAINTEST_CHALK = 40;
 const BRIGHTER_BORDER = 0.05;
+const MOST_DARK = 0.7;
 const THICKNESSES_PX = [5, 7, 9, 13, 17, 23, 31, 41, 55, 73, 97, 129];
 const BLOB_SHARE = 0.45;
 const CANDIDATES = 4;
-const FIRST_WINDOW = 1 / 3;
+const WIDEST_IN_CROP = 1 / 3;
+const WIDEST = 1 / 4;
 
-/** Find the ink in a photograph, whatever the light; null where there is none. @param {Bytes} grey @returns {Sheet | null} */
-export function readSheet(grey) {
-  const levels = smooth(shrink(grey, WORKING_SIDE_PX));
-  const sign = inkIsLight(levels) ? -1 : 1;
-  const logs = mapped(levels, (level) => sign * Math.log(Math.fround(level + BLACK_LEVEL)));
-  const side = Math.max(5, Math.floor(Math.max(logs.width, logs.height) * FIRST_WINDOW)) | 1;
-  let sheet = flatten(logs, sign, side);
+/** Find the ink in a photograph, whatever the light; null where there is none. @param {Bytes} grey @param {boolean} mayBeCropped @returns {Sheet | null} */
+export function readSheet(grey, mayBeCropped) {
+  let levels = smooth(shrink(grey, WORKING_SIDE_PX));
+  if (inkIsLight(levels)) {
+    if (largest(levels) - levels.data.reduce((least, level) => Math.min(least, level)) < FAINTEST_CHALK) return null;
+    const stretch = Math.fround(255 / largest(levels));
+    levels = mapped(levels, (level) => 255 - Math.fround(level * stretch));
+  }
+  const logs = mapped(levels, (level) => Math.log(Math.fround(level + BLACK_LEVEL)));
+  const { width, height } = logs;
+  const widest = mayBeCropped ? Math.max(width, height) * WIDEST_IN_CROP : Math.min(width, height) * WIDEST;
+  const side = Math.max(5, Math.floor(widest)) | 1;
+  let sheet = flatten(logs, side, mayBeCropped);
   const narrow = windowOf(sheet, side);
-  if (narrow < side) sheet = flatten(logs, sign, narrow);
+  if (narrow < side) sheet = flatten(logs, narrow, mayBeCropped);
   const { mask, density } = sheet;
   return any(mask) && median(density.data.filter((_, i) => mask.data[i] === 1)) >= MIN_DENSITY ? sheet : null;
 }
@@ -48,8 +57,9 @@ function inkIsLight(levels) {
     moment += Math.fround(level - around.data[i]) ** 3;
   });
   if (moment <= 0) return false;
-  const range = quantile(levels.data, 0.98) - quantile(levels.data, 0.02);
-  return mean(bordersOf(levels).map((place) => levels.data[place])) - mean(levels.data) <= BRIGHTER_BORDER * range;
+  const [low, high] = [quantile(levels.data, 0.02), quantile(levels.data, 0.98)];
+  if (levels.data.filter((level) => level < (low + high) / 2).length / levels.data.length > MOST_DARK) return true;
+  return mean(bordersOf(levels).map((place) => levels.data[place])) - mean(levels.data) <= BRIGHTER_BORDER * (high - low);
 }
 
 /** @param {ArrayLike<number>} values */
@@ -64,26 +74,31 @@ function bordersOf({ width, height }) {
   return places;
 }
 
-/** A page goes on beyond its picture: continued by what its border is without the strokes that meet it. @param {Floats} logs @param {number} reach @returns {Floats} */
-function withPaperAround(logs, reach) {
+/**
+ * What a picture would be without strokes that are narrower than the window.  A page goes on beyond its picture:
+ * continued by what its border is without the strokes that meet it or run along it.
+ * @param {Floats} logs
+ * @param {number} window
+ */
+function backgroundOf(logs, window) {
+  const paper = closeGaps(logs, window).data;
   const places = bordersOf(logs);
   const count = places.length;
   const around = floats(1, 3 * count);
-  for (let i = 0; i < 3 * count; i += 1) around.data[i] = logs.data[places[i % count]];
-  const closed = closeGaps(around, reach);
-  const paper = logs.data.slice();
+  for (let i = 0; i < 3 * count; i += 1) around.data[i] = paper[places[i % count]];
+  const closed = closeGaps(around, window);
   places.forEach((place, i) => {
     paper[place] = closed.data[count + i];
   });
-  const continued = floats(logs.width + 2 * reach, logs.height + 2 * reach);
-  for (let y = 0, i = 0; y < continued.height; y += 1) {
-    for (let x = 0; x < continued.width; x += 1, i += 1) {
-      const [row, column] = [Math.min(logs.height - 1, Math.max(0, y - reach)), Math.min(logs.width - 1, Math.max(0, x - reach))];
-      const isInside = row === y - reach && column === x - reach;
-      continued.data[i] = (isInside ? logs.data : paper)[row * logs.width + column];
+  const half = window >> 1;
+  const continued = floats(logs.width + 2 * half, logs.height + 2 * half);
+  for (let y = -half, i = 0; y < logs.height + half; y += 1) {
+    for (let x = -half; x < logs.width + half; x += 1, i += 1) {
+      const [row, column] = [Math.min(logs.height - 1, Math.max(0, y)), Math.min(logs.width - 1, Math.max(0, x))];
+      continued.data[i] = (row === y && column === x ? logs.data : paper)[row * logs.width + column];
     }
   }
-  return continued;
+  return withoutMargin(closeGaps(continued, window), half, logs);
 }
 
 /** @param {Floats} plane @param {number} margin @param {Floats} like */
@@ -103,9 +118,9 @@ function bareOf(raw) {
   return typical > MUCH_DENSITY && 1 - bare.length / raw.data.length > MUCH_INK ? bare : raw.data;
 }
 
-/** @param {Floats} logs @param {number} sign @param {number} window @returns {Sheet} */
-function flatten(logs, sign, window) {
-  const closed = withoutMargin(closeGaps(withPaperAround(logs, window), window), window, logs);
+/** @param {Floats} logs @param {number} window @param {boolean} mayBeCropped @returns {Sheet} */
+function flatten(logs, window, mayBeCropped) {
+  const closed = mayBeCropped ? backgroundOf(logs, window) : closeGaps(logs, window);
   const raw = floats(logs.width, logs.height);
   for (let i = 0; i < raw.data.length; i += 1) raw.data[i] = closed.data[i] - logs.data[i];
   const bare = bareOf(raw);
@@ -117,7 +132,7 @@ function flatten(logs, sign, window) {
   const threshold = Math.fround(Math.max(INK_LEVEL * typical, NOISE_FACTOR * noise));
   const mask = bytes(density.width, density.height);
   for (let i = 0; i < mask.data.length; i += 1) if (density.data[i] > threshold) mask.data[i] = 1;
-  const background = mapped(closed, (value) => Math.exp(sign * value) - BLACK_LEVEL);
+  const background = mapped(closed, (value) => Math.exp(value) - BLACK_LEVEL);
   return { density, background, withLines, typical, mask };
 }
 
