@@ -134,7 +134,7 @@ def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) ->
 
 
 def _is_bare(raw: Floats) -> Mask:
-    """Whose median is that of paper: everything, or what is no ink where half of the picture may be ink."""
+    """Pixels whose median is that of paper: all, or where half of the picture may be ink those that are none."""
     typical = _typical(raw)
     inked = raw > INK_LEVEL * typical
     return ~inked if typical > MUCH_DENSITY and inked.mean() > MUCH_INK else np.ones_like(inked)

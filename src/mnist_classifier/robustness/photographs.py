@@ -194,9 +194,8 @@ def _strokes(ink_u8: Bytes, digit_side: int, rng: np.random.Generator, page: Pag
     if len(rows) == 0:
         return np.zeros((height, width), np.float32)
     middle = (float(rows[0] + rows[-1] + 1) / 2, float(columns[0] + columns[-1] + 1) / 2)
-    zoom = max(
-        1, round(8 * GLYPH_BOX / digit_side)
-    )  # so that the slope of an edge is that of MNIST's own soft strokes, not of the resampling
+    # The slope of an edge is to be that of MNIST's own soft strokes, not of the resampling.
+    zoom = max(1, round(8 * GLYPH_BOX / digit_side))
     size = ink_u8.shape[1] * zoom, ink_u8.shape[0] * zoom
     large = Image.fromarray(ink_u8.astype(np.float32) / 255).resize(size, Image.Resampling.BICUBIC)
     scale = digit_side / page.digit_px * zoom  # pixels of `large` a pixel of the picture
