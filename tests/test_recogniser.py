@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -193,16 +194,19 @@ def test_a_hairline_and_a_brush_write_numbers_too(recogniser: Recogniser, pen_px
     assert sum(one == number for one, number in zip(read, numbers, strict=True)) >= 11
 
 
+def composed(directories: list[Path], seed: int, count: int) -> Iterator[tuple[str, np.ndarray, np.random.Generator]]:
+    """Numbers of 2 to 6 validation digits: text, ink, and the generator for what else is random about each."""
+    train = dataset.load(directories, dataset.TRAIN)
+    _, validation = dataset.split_train_validation(train.labels)
+    for index in range(count):
+        rng = np.random.default_rng((seed, index))
+        chosen = rng.choice(validation, rng.integers(2, 7))
+        yield "".join(map(str, train.labels[chosen])), compose(train.images[chosen], rng), rng
+
+
 @pytest.mark.mnist
 def test_numbers_of_mnist_digits_are_read(recogniser: Recogniser, mnist_dirs: list[Path]):
-    train = dataset.load(mnist_dirs, dataset.TRAIN)
-    _, validation = dataset.split_train_validation(train.labels)
-    right = 0
-    for seed in range(60):
-        rng = np.random.default_rng((7, seed))
-        chosen = rng.choice(validation, rng.integers(2, 7))
-        number = "".join(map(str, train.labels[chosen]))
-        right += recogniser.read_number(compose(train.images[chosen], rng)).number == number
+    right = sum(recogniser.read_number(ink).number == number for number, ink, _ in composed(mnist_dirs, 7, 60))
     assert right >= 54
 
 
@@ -210,14 +214,9 @@ def test_numbers_of_mnist_digits_are_read(recogniser: Recogniser, mnist_dirs: li
 def test_photographs_of_numbers_are_read_with_boxes_where_the_digits_stand(
     recogniser: Recogniser, mnist_dirs: list[Path]
 ):
-    train = dataset.load(mnist_dirs, dataset.TRAIN)
-    _, validation = dataset.split_train_validation(train.labels)
     right = 0
-    for seed in range(30):
-        rng = np.random.default_rng((8, seed))
-        chosen = rng.choice(validation, rng.integers(2, 7))
-        number = "".join(map(str, train.labels[chosen]))
-        picture = photograph_number(compose(train.images[chosen], rng), rng)
+    for number, ink, rng in composed(mnist_dirs, 8, 30):
+        picture = photograph_number(ink, rng)
         reading = recogniser.read_number(picture)
         right += reading.number == number
         height, width = picture.shape[:2]

@@ -9,7 +9,7 @@
 
 import { label, partsOf } from "./components.js";
 import { closeGaps, dilate, erode, runningMean, shrink, smooth } from "./filters.js";
-import { any, bytes, floats, largest, mapped, median, padded, quantile, round, sum } from "./planes.js";
+import { any, borderPlaces, bytes, floats, largest, mapped, median, padded, quantile, round, sum } from "./planes.js";
 import { removeLines } from "./ruling.js";
 
 const WORKING_SIDE_PX = 512;
@@ -59,20 +59,11 @@ function inkIsLight(levels) {
   if (moment <= 0) return false;
   const [low, high] = [quantile(levels.data, 0.02), quantile(levels.data, 0.98)];
   if (levels.data.filter((level) => level < (low + high) / 2).length / levels.data.length > MOST_DARK) return true;
-  return mean(bordersOf(levels).map((place) => levels.data[place])) - mean(levels.data) <= BRIGHTER_BORDER * (high - low);
+  return mean(borderPlaces(levels).map((place) => levels.data[place])) - mean(levels.data) <= BRIGHTER_BORDER * (high - low);
 }
 
 /** @param {ArrayLike<number>} values */
 const mean = (values) => Array.from(values).reduce((total, value) => total + value, 0) / values.length;
-
-/** Where the border's pixels are, once around. @param {Floats} plane */
-function bordersOf({ width, height }) {
-  const places = Array.from({ length: width }, (_, x) => x);
-  for (let y = 1; y < height; y += 1) places.push(y * width + width - 1);
-  for (let x = width - 2; x >= 0; x -= 1) places.push((height - 1) * width + x);
-  for (let y = height - 2; y > 0; y -= 1) places.push(y * width);
-  return places;
-}
 
 /**
  * What a picture would be without strokes that are narrower than the window.  A page goes on beyond its picture:
@@ -82,7 +73,7 @@ function bordersOf({ width, height }) {
  */
 function backgroundOf(logs, window) {
   const paper = closeGaps(logs, window).data;
-  const places = bordersOf(logs);
+  const places = borderPlaces(logs);
   const count = places.length;
   const around = floats(1, 3 * count);
   for (let i = 0; i < 3 * count; i += 1) around.data[i] = paper[places[i % count]];

@@ -6,7 +6,7 @@
  * @typedef {{width: number, height: number, data: Uint8ClampedArray | Uint8Array}} Picture  RGBA, as ImageData has it
  */
 
-import { bytes, largest, median, round } from "./planes.js";
+import { borderPlaces, bytes, largest, median, round } from "./planes.js";
 
 /** A pixel this far from the background (of 255, before stretching) is no noise. */
 export const MIN_CONTRAST = 40;
@@ -91,13 +91,8 @@ function amountOfInk(grey) {
 }
 
 /** The pixels at the edge of a picture, once around it. @param {Bytes} grey */
-export function borderOf({ width, height, data }) {
-  const at = (/** @type {number} */ y, /** @type {number} */ x) => data[y * width + x];
-  const border = [...data.subarray(0, width)];
-  for (let y = 1; y < height; y += 1) border.push(at(y, width - 1));
-  for (let x = width - 2; x >= 0; x -= 1) border.push(at(height - 1, x));
-  for (let y = height - 2; y > 0; y -= 1) border.push(at(y, 0));
-  return Uint8Array.from(border);
+export function borderOf(grey) {
+  return Uint8Array.from(borderPlaces(grey), (place) => grey.data[place]);
 }
 
 /**

@@ -138,6 +138,15 @@ export function padded({ width, height, data }, margin) {
   return result;
 }
 
+/** Where the pixels at the edge of a picture are, once around it. @param {{width: number, height: number}} plane */
+export function borderPlaces({ width, height }) {
+  const places = Array.from({ length: width }, (_, x) => x);
+  for (let y = 1; y < height; y += 1) places.push(y * width + width - 1);
+  for (let x = width - 2; x >= 0; x -= 1) places.push((height - 1) * width + x);
+  for (let y = height - 2; y > 0; y -= 1) places.push(y * width);
+  return places;
+}
+
 /** Rows become columns. @template {Plane} P @param {P} plane @returns {P} */
 export function transposed({ width, height, data }) {
   const turned = data.slice();
