@@ -181,13 +181,18 @@ def _photographed(grey: Bytes, show: Show) -> Drawn | None:
     show("ink", lambda: sheet.with_lines * (255 / sheet.typical))
     show("without_lines", lambda: sheet.density * (255 / sheet.typical))
     kept = digit_parts(sheet.mask, sheet.density, drop_edges=True)
-    box = ink_box(kept)
-    if max(box[1] - box[0], box[3] - box[2]) < MIN_PART_OF_PHOTOGRAPH * max(kept.shape):
+    if is_dirt(kept):
         return None
     ink = to_ink(sheet, kept)
     show("digit", lambda: ink)
     box = ink_box(ink >= BOX_LEVEL * 255)
     return Drawn(cut_out(ink, box), box, ink.shape, sheet.typical / LOW_DENSITY)
+
+
+def is_dirt(kept: Mask) -> bool:
+    """Whether what is left of a photograph is too small to have been written."""
+    top, bottom, left, right = ink_box(kept)
+    return bool(max(bottom - top, right - left) < MIN_PART_OF_PHOTOGRAPH * max(kept.shape))
 
 
 def without_specks(mask: Mask, ink: Bytes) -> Mask | None:

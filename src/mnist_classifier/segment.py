@@ -19,12 +19,12 @@ from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.glyph import BOX_LEVEL, centre, cut_out, ink_box
 from mnist_classifier.paper import read_sheet, to_ink
 from mnist_classifier.preprocess import (
-    MIN_PART_OF_PHOTOGRAPH,
     composite,
     enlarge,
     extent_of,
     find_ink,
     has_plain_background,
+    is_dirt,
     luminance,
     needs_flattening,
     pick_channel,
@@ -138,8 +138,7 @@ def _photographed(grey: Bytes) -> Inked | None:
     if sheet is None:
         return None
     kept = components.number_parts(sheet.mask, sheet.density)
-    box = ink_box(kept)
-    if max(box[1] - box[0], box[3] - box[2]) < MIN_PART_OF_PHOTOGRAPH * max(kept.shape):
+    if is_dirt(kept):
         return None
     return Inked(
         to_ink(sheet, kept) / np.float32(255), min(side / own for side, own in zip(grey.shape, kept.shape, strict=True))
