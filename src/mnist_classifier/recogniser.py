@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from mnist_classifier import lattice, segment
 from mnist_classifier import strokes as pen
@@ -22,6 +21,7 @@ from mnist_classifier.manifest import ONNX_FILE, read_manifest, verified_bytes
 from mnist_classifier.pictures import Picture, as_pixels
 from mnist_classifier.preprocess import Prepared, prepare
 from mnist_classifier.records import DigitInNumber, NumberReading, NumberVerdict, Reading, Thresholds, Verdict
+from mnist_classifier.sessions import open_session
 
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
 
@@ -46,14 +46,7 @@ class Recogniser:
         self.temperature = float(manifest["temperature"])
         # A model that knows digits alone never refuses.
         self.thresholds = Thresholds(**{"not_a_digit_above": 1.0, **manifest["thresholds"]})
-        options = onnxruntime.SessionOptions()
-        # One glyph is too little work to share; requests are what runs in parallel.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            onnx_bytes, sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(onnx_bytes)
 
     @classmethod
     def open(cls, folder: Path) -> Recogniser:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.errors import ModelCorrupt
 from mnist_classifier.explore.activations import FeatureMaps, block_ends, with_outputs
+from mnist_classifier.sessions import open_session
 from tests.handwriting import glyphs
 
 ONNX = (PRETRAINED_DIR / "model.onnx").read_bytes()
@@ -18,8 +18,8 @@ def test_both_blocks_are_found_in_the_file():
 
 def test_an_appended_output_leaves_the_logits_as_they_are():
     images = glyphs(3).images
-    plain = onnxruntime.InferenceSession(ONNX, providers=["CPUExecutionProvider"])
-    more = onnxruntime.InferenceSession(with_outputs(ONNX, ["block1_6_relu"]), providers=["CPUExecutionProvider"])
+    plain = open_session(ONNX)
+    more = open_session(with_outputs(ONNX, ["block1_6_relu"]))
     assert [output.name for output in more.get_outputs()] == ["logits", "block1_6_relu"]
     expected, found = (session.run(["logits"], {"glyphs": images})[0] for session in (plain, more))
     np.testing.assert_allclose(found, expected, atol=1e-4)

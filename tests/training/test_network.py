@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from mnist_classifier.config import TrainConfig
 from mnist_classifier.errors import ModelCorrupt
+from mnist_classifier.sessions import open_session
 from mnist_classifier.training import export
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import MNISTClassifier, multiply_accumulates, parameter_count
@@ -109,7 +109,7 @@ def test_patches_are_exported_too(patch: int, glyphs: torch.Tensor):
 
 
 def test_any_number_of_glyphs_goes_through(network: MNISTClassifier, glyphs: torch.Tensor):
-    session = onnxruntime.InferenceSession(export.to_bytes(network), providers=["CPUExecutionProvider"])
+    session = open_session(export.to_bytes(network))
     for count in (1, 7, 30):
         (logits,) = session.run(None, {"glyphs": glyphs[:count].numpy()})
         assert logits.shape == (count, 10)

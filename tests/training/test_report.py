@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from mnist_classifier import dataset
@@ -24,6 +23,7 @@ from mnist_classifier.manifest import (
 )
 from mnist_classifier.metrics import measure
 from mnist_classifier.preprocess import mean_ink
+from mnist_classifier.sessions import open_session
 from mnist_classifier.training.card import WRONG_IMAGES, render_card, renew_card
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import train
@@ -200,7 +200,7 @@ def test_a_renewed_card_shows_the_robustness_table_and_the_manifest_vouches_for_
 
 def onnx_logits(images: np.ndarray) -> np.ndarray:
     data = verified_bytes(PRETRAINED_DIR, ONNX_FILE, verify(PRETRAINED_DIR))
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = open_session(data)
     return np.concatenate([session.run(["logits"], {"glyphs": part})[0][:, :10] for part in np.split(images, 20)])
 
 

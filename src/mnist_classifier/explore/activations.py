@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from mnist_classifier.errors import ModelCorrupt
+from mnist_classifier.sessions import open_session
 
 # Field numbers of onnx.proto (ModelProto.graph, GraphProto.node and .output, NodeProto.output, ValueInfoProto.name).
 GRAPH, NODE, GRAPH_OUTPUT, NODE_OUTPUT, VALUE_NAME = 7, 1, 12, 2, 1
@@ -42,15 +42,7 @@ class FeatureMaps:
         self._ends = block_ends(onnx_bytes)
         if not self._ends:
             raise ModelCorrupt("this network has no convolutional blocks to look into")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            with_outputs(onnx_bytes, list(self._ends.values())),
-            sess_options=options,
-            providers=["CPUExecutionProvider"],
-        )
+        self._session = open_session(with_outputs(onnx_bytes, list(self._ends.values())))
 
     def look(self, glyph: npt.NDArray[np.uint8]) -> list[Block]:
         """The blocks' outputs for one (28, 28) uint8 glyph, first block first."""

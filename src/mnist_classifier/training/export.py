@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.errors import ModelCorrupt
+from mnist_classifier.sessions import open_session
 from mnist_classifier.training.ensemble import Ensemble, Network, members_of
 from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import PIXEL_MEAN, PIXEL_STD, MNISTClassifier
@@ -191,7 +191,7 @@ def check_parity(network: Network, images_u8: Tensor) -> float:
     Raises ModelCorrupt when it exceeds PARITY_TOLERANCE or an answer differs.
     """
     expected = predict_logits(network, images_u8).numpy()
-    session = onnxruntime.InferenceSession(to_bytes(network), providers=["CPUExecutionProvider"])
+    session = open_session(to_bytes(network))
     (actual,) = session.run(["logits"], {"glyphs": images_u8.numpy()})
     difference = float(np.abs(expected - actual).max())
     if difference > PARITY_TOLERANCE or (expected.argmax(1) != actual.argmax(1)).any():

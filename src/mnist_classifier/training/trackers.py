@@ -5,6 +5,7 @@ Their packages are imported only when they are asked for (`--log-to`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -49,6 +50,7 @@ class MLflow:
     """A run in MLflow's store; MLFLOW_TRACKING_URI says where, the default is the folder `mlflow` of the logs."""
 
     def __init__(self, folder: Path, run: Run) -> None:
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it reports its use since 3.2
         import mlflow
 
         self._client: Any = mlflow.MlflowClient()

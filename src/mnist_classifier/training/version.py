@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 
 from mnist_classifier import __version__, dataset
@@ -22,6 +21,7 @@ from mnist_classifier.config import TrainConfig
 from mnist_classifier.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
 from mnist_classifier.preprocess import mean_ink
 from mnist_classifier.records import ModelVersion
+from mnist_classifier.sessions import RUNTIME_VERSION
 from mnist_classifier.training.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
 from mnist_classifier.training.card import render_card, renew_card
 from mnist_classifier.training.data import TrainingData
@@ -181,5 +181,5 @@ def libraries() -> dict[str, str]:
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "onnx": onnx.__version__,
-        "onnxruntime": onnxruntime.__version__,
+        "onnxruntime": RUNTIME_VERSION,
     }

@@ -1,0 +1,33 @@
+"""ONNX Runtime, with its telemetry switched off.
+
+    session = open_session(onnx_bytes)
+    (logits,) = session.run(["logits"], {"glyphs": images_u8})
+
+No other module imports onnxruntime: the switch works only before the first import.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Since 1.29 it reports to Microsoft from Linux and macOS.  Source: microsoft/onnxruntime#27379.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # noqa: E402
+
+RUNTIME_VERSION: str = onnxruntime.__version__
+
+# Windows ignores the variable and collects the events itself.
+onnxruntime.disable_telemetry_events()
+
+
+def open_session(onnx_bytes: bytes) -> onnxruntime.InferenceSession:
+    """A session on the CPU, with one thread: requests are what runs in parallel.
+
+    Raises ONNX Runtime's own exceptions, which have no common class.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(onnx_bytes, sess_options=options, providers=["CPUExecutionProvider"])
