@@ -140,7 +140,7 @@ def test_without_pytorch_nothing_is_queued(home: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "mnist_classifier.worker", None)
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    assert "mnist-classifier[train]" in result.output
+    assert 'pip install ".[train]"' in result.output
     assert mnist("runs") == ""
 
 

@@ -68,7 +68,7 @@ def test_an_image_is_made_of_files_that_exist_and_are_sent(path: Path) -> None:
     assert sources <= sent_to_the_builder()
     assert all((ROOT / source).exists() for source in sources)
     # Whatever the build of the wheel names must be there too.
-    assert {PROJECT["readme"], *PROJECT["license-files"]} <= sources
+    assert {"README.md", *PROJECT["license-files"]} <= sources
 
 
 @both

@@ -155,7 +155,7 @@ def test_without_pytorch_training_is_refused_with_what_to_install(
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(TrainingUnavailable, match=r"mnist-classifier\[train\]"):
+    with pytest.raises(TrainingUnavailable, match=r'pip install "\.\[train\]"'):
         Jobs(settings, runs).start(QUICK)
     assert runs.recent() == []
 

@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -45,14 +47,20 @@ def files_of_the_repository() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    folder = tmp_path_factory.mktemp("wheel")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source archive."""
+    folder = tmp_path_factory.mktemp("built")
     result = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        [sys.executable, "-m", "hatchling", "build", "-d", str(folder)],
         cwd=ROOT, capture_output=True, encoding="utf-8",
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
-    (wheel,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel_names(built: Path) -> set[str]:
+    (wheel,) = built.glob("mnist_digit_classifier-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
 
@@ -87,16 +95,116 @@ def test_wheel_holds_what_the_application_reads(wheel_names: set[str], file: str
 def test_wheel_holds_scripts_and_styles_but_no_tests(wheel_names: set[str]) -> None:
     static = [name for name in wheel_names if name.startswith("mnist_classifier/web/static/")]
     assert {Path(name).suffix for name in static} >= {".js", ".css"}
-    assert not [name for name in wheel_names if not name.startswith(("mnist_classifier/", "mnist_classifier-"))]
+    assert not [name for name in wheel_names if not name.startswith(("mnist_classifier/", "mnist_digit_classifier-"))]
+
+
+# --- what a package index shows -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def metadata(built: Path) -> Metadata:
+    """That of the wheel.  Parsing it checks every field."""
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return Metadata.from_email(archive.read(name))
+
+
+def test_the_distribution_has_a_name_that_is_free(metadata: Metadata) -> None:
+    assert metadata.name == "mnist-digit-classifier"
+
+
+def test_metadata_name_the_licence_links_and_pythons(metadata: Metadata) -> None:
+    assert metadata.license_expression == "MIT"
+    assert {"Homepage", "Source", "Issues", "Changelog", "Documentation"} == set(metadata.project_urls or {})
+    classifiers = metadata.classifiers or []
+    minors = [each.removeprefix("Programming Language :: Python :: ") for each in classifiers]
+    assert tuple(minor for minor in minors if minor.startswith("3.")) == PYTHONS
+    assert {"Framework :: Flask", "Typing :: Typed"} <= set(classifiers)
+    assert not [each for each in classifiers if each.startswith("License ::")]  # the expression says it
+
+
+def test_no_link_or_image_of_the_description_is_relative(metadata: Metadata) -> None:
+    text = metadata.description or ""
+    links = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=[\"']([^\"']+)", text)
+    targets = [markdown or html for markdown, html in links]
+    source = (metadata.project_urls or {})["Source"]
+    images = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", text)
+    assert len(images) > 5
+    assert [image for image in images if not image.startswith(f"{source}/raw/v{metadata.version}/docs/")] == []
+    assert [target for target in targets if not re.match(r"https://|#", target)] == []
+
+
+# --- the source archive -------------------------------------------------------------------------------
+
+
+def test_the_source_archive_holds_the_whole_repository(built: Path) -> None:
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    assert names == {path.relative_to(ROOT).as_posix() for path in files_of_the_repository()} | {"PKG-INFO"}
+
+
+def test_tests_run_from_the_source_archive(built: Path, tmp_path: Path) -> None:
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "tests/test_docs.py", "tests/test_deploy.py", "-m", "not slow"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(folder / "src")}, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+# --- what readers are told to install -----------------------------------------------------------------
+
+READ_BY_USERS = ("*.md", "Makefile", "*.py", "docs/*.md", "deploy/*", "src/**/*", "bench/**/*", ".ci/*")
+# The arguments, up to the end of the command.
+INSTALLS = re.compile(r"\bpip[3x]? install\b([^\n`#;&|]*)")
+OURS = re.compile(r"\bmnist[\w.*-]*", re.IGNORECASE)
+
+
+def wrong_installs(text: str) -> list[str]:
+    """Names like ours that the text tells to install, and that are not ours."""
+    named = [name for arguments in INSTALLS.findall(text) for name in OURS.findall(arguments)]
+    named += re.findall(r"\bmnist[_-]classifier(?=\[|[=<>~!]=|-\*)", text)
+    return [name for name in named if not canonicalize_name(name).startswith("mnist-digit-classifier")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pip install mnist-classifier",
+        "run `pip install 'mnist-classifier[train]'`",
+        "bin/pip install --no-deps mnist_classifier-*.whl",
+        "pip install -U MNIST",
+        "RUN pip install \\\n  mnist-classifier==0.1.0",
+    ],
+)
+def test_a_wrong_name_is_noticed(text: str) -> None:
+    assert wrong_installs(text)
+
+
+def test_no_document_message_or_page_installs_somebody_elses_package() -> None:
+    files = {path for pattern in READ_BY_USERS for path in ROOT.glob(pattern) if path.is_file()}
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8", errors="replace")
+        for path in files
+        if "__pycache__" not in path.parts
+    }
+    tell = {name for name, text in texts.items() if INSTALLS.search(text)}
+    assert {"README.md", "docs/deploy.md", "deploy/Containerfile", "src/mnist_classifier/jobs.py"} <= tell
+    assert {name: wrong for name, text in texts.items() if (wrong := wrong_installs(text))} == {}
 
 
 # --- the console script -------------------------------------------------------------------------------
 
 
 def test_console_script_is_installed() -> None:
-    (script,) = importlib.metadata.entry_points(group="console_scripts", name="mnist")
-    assert script.value == PROJECT["scripts"]["mnist"]
-    assert callable(script.load())
+    scripts = importlib.metadata.entry_points(group="console_scripts", name="mnist")
+    assert {script.value for script in scripts} == {PROJECT["scripts"]["mnist"]}
+    assert all(callable(script.load()) for script in scripts)
 
 
 def test_readme_names_only_commands_that_exist() -> None:

@@ -110,7 +110,7 @@ def training_worker() -> ModuleType:
         from mnist_classifier import worker
     except ModuleNotFoundError as error:
         raise TrainingUnavailable(
-            f"training needs {error.name}, which is not installed: pip install 'mnist-classifier[train]'"
+            f'training needs {error.name}, which is not installed. In the checkout, run: pip install ".[train]"'
         ) from error
     return worker
 

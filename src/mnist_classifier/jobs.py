@@ -137,7 +137,7 @@ class Jobs:
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise TrainingUnavailable(
-            "training needs PyTorch, which is not installed here: pip install 'mnist-classifier[train]'"
+            'training needs PyTorch, which is not installed here. In the checkout, run: pip install ".[train]"'
         )
 
 
