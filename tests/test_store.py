@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -11,7 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_classifier import migrations
-from mnist_classifier.errors import MnistError
+from mnist_classifier.config import PACKAGE_DIR, Settings, TrainConfig
+from mnist_classifier.errors import InvalidConfig, MnistError
+from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store, metadata
 
 # What the program wrote before it knew migrations, with one run and one promoted version.
@@ -103,3 +108,30 @@ def test_several_processes_may_open_a_new_database_at_once(tmp_path: Path):
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 4
+
+
+@pytest.mark.parametrize("name", ["what?", "50%", "a%41b", "no#1", "a:b@c", "[x] {y} 'z'", "?mode=memory", "ä ö"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow these names")
+def test_the_database_lies_in_the_home_folder_whatever_that_is_called(tmp_path: Path, name: str):
+    settings = Settings(home=tmp_path / name)
+    with closing(Store(settings.resolved_database_url)) as store:
+        Runs(store).create(TrainConfig())
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+    assert (settings.home / "mnist.db").is_file()
+
+
+def test_the_program_may_lie_in_a_folder_with_signs_in_its_name(tmp_path: Path):
+    copy = tmp_path / "100% #1?"
+    shutil.copytree(PACKAGE_DIR, copy / PACKAGE_DIR.name, ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"from mnist_classifier import store; store.Store({url_of(tmp_path / 'new.db')!r}); print(store.__file__)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, encoding="utf-8"
+    )
+    assert (Path(result.stdout.strip()).is_relative_to(copy), result.stderr) == (True, "")
+
+
+@pytest.mark.parametrize("url", ["here.db", "nothing://host/name", "sqlite+nothing:///x.db"])
+def test_a_database_url_that_cannot_be_used_is_an_error_of_ours(url: str):
+    with pytest.raises(InvalidConfig, match="MNIST_DATABASE_URL should look like") as caught:
+        Store(url)
+    assert caught.value.field == "database_url"

@@ -15,12 +15,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from mnist_classifier.errors import InvalidConfig
 from mnist_classifier.recipes import RECIPES, Value
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 GLYPH_SIDE = 28
 # With an odd kernel the image keeps its size.
@@ -290,9 +293,12 @@ class Settings:
         return self.home / "checkpoints"
 
     @property
-    def resolved_database_url(self) -> str:
+    def resolved_database_url(self) -> str | sa.URL:
         """The database's URL, the default filled in."""
-        return self.database_url or f"sqlite:///{(self.home / 'mnist.db').as_posix()}"
+        import sqlalchemy as sa
+
+        # In a string `?`, `#` and `%` of the folder would mean something else.
+        return self.database_url or sa.URL.create("sqlite", database=(self.home / "mnist.db").as_posix())
 
     def to_environment(self) -> dict[str, str]:
         """The variables that give a child process these same settings."""

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_classifier import migrations
-from mnist_classifier.errors import DatabaseBusy, MnistError, StorageFull
+from mnist_classifier.errors import DatabaseBusy, InvalidConfig, MnistError, StorageFull
 
 metadata = sa.MetaData()
 
@@ -112,16 +112,9 @@ promotions = sa.Table(
 class Store:
     """One database; safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
-        self.url = sa.make_url(url)
-        is_sqlite = self.url.get_backend_name() == "sqlite"
-        if is_sqlite and self.url.database:
-            _make_folder(Path(self.url.database).parent)
-        # A connection a use: SQLite opens in well under a millisecond, and a
-        # pool would keep files open behind the back of whoever moves them.
-        self.engine = sa.create_engine(url, poolclass=sa.NullPool) if is_sqlite else sa.create_engine(url)
-        if is_sqlite:
-            sa.event.listen(self.engine, "connect", _configure_sqlite)
+    def __init__(self, url: str | sa.URL) -> None:
+        self.engine = _create_engine(url)
+        self.url = self.engine.url
         with self.writing() as connection:
             _migrate(connection)
 
@@ -148,6 +141,27 @@ class Store:
         self.engine.dispose()
 
 
+def _create_engine(url: str | sa.URL) -> sa.Engine:
+    """Raises InvalidConfig for a URL that nothing here can open."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return sa.create_engine(parsed)
+        if parsed.database:
+            _make_folder(Path(parsed.database).parent)
+        # A connection a use: SQLite opens in well under a millisecond, and a
+        # pool would keep files open behind the back of whoever moves them.
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        raise InvalidConfig(
+            f"the database's URL cannot be used: {error}. MNIST_DATABASE_URL should look like "
+            "postgresql+psycopg://user:password@host/name, and its driver must be installed",
+            field="database_url",
+        ) from error
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    return engine
+
+
 def _migrate(connection: sa.Connection) -> None:
     """Run the steps that this database has not seen.  Raises MnistError for one of a newer program."""
     tables = sa.inspect(connection).get_table_names()
@@ -165,7 +179,7 @@ def _migrate(connection: sa.Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", migrations.__name__.replace(".", ":"))  # a path may hold a %
     config.attributes["connection"] = connection
     if known is None and "runs" in tables:
         command.stamp(config, migrations.FIRST)

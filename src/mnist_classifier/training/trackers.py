@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+import sqlalchemy as sa
+
 from mnist_classifier.config import TRACKERS, Settings
 from mnist_classifier.errors import TrackerUnavailable
 from mnist_classifier.records import EpochResult, Run
@@ -57,7 +59,8 @@ class MLflow:
         if not mlflow.is_tracking_uri_set():
             path = folder / "mlflow.db"
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{path.as_posix()}")
+            store = sa.URL.create("sqlite", database=path.as_posix())
+            self._client = mlflow.MlflowClient(tracking_uri=store.render_as_string())
         experiment = self._client.get_experiment_by_name("mnist-classifier")
         experiment_id = experiment.experiment_id if experiment else self._client.create_experiment("mnist-classifier")
         self._run_id = self._client.create_run(experiment_id, run_name=f"run-{run.id}").info.run_id
