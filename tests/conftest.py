@@ -47,9 +47,9 @@ def store(settings: Settings) -> Iterator[Store]:
 
 
 @pytest.fixture
-def runs(store: Store) -> Runs:
+def runs(settings: Settings, store: Store) -> Runs:
     """Its trainings."""
-    return Runs(store)
+    return Runs(store, settings.claims_dir)
 
 
 @pytest.fixture(scope="session")

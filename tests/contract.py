@@ -11,7 +11,6 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ from schemathesis.config import (
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from mnist_classifier import dataset, runs
+from mnist_classifier import dataset
 from mnist_classifier.archive import export_version
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.decode import encode_png
@@ -62,7 +61,6 @@ def contract_app(home: Path, patch: pytest.MonkeyPatch) -> Flask:
     mirrors = {**dataset.ensure.__kwdefaults__, "mirrors": ("http://127.0.0.1:9/",)}
     patch.setattr(dataset.ensure, "__kwdefaults__", mirrors)
     patch.setattr(Settings, "data_dirs", lambda self: [home / "data"])
-    patch.setattr(runs, "STALE_AFTER", timedelta(days=1))
     app = create_app(Settings(home=home, data_dir=home / "data"), is_stopping=lambda: True)
     app.testing = False  # errors must be answered, not raised
     services: Services = app.extensions[EXTENSION]

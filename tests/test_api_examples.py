@@ -105,7 +105,7 @@ def furnish(home: Path) -> None:
     """What the examples speak of: versions 1 to 3, the last a challenger, and four trainings that have ended."""
     settings = Settings(home=home)
     store = Store(settings.resolved_database_url)
-    registry, runs = Registry(settings.models_dir, store), Runs(store)
+    registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
     for number in (1, 2, 3):
         save(registry, name=f"lightning-{number}", validation=4951, config=TrainConfig(recipe="lightning").to_dict())
     registry.promote(3, alias=CHALLENGER)

@@ -11,14 +11,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import mnist_classifier
-from mnist_classifier import dataset, runs
+from mnist_classifier import dataset
 from mnist_classifier.cli import main
 from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.errors import PortTaken
@@ -181,7 +180,6 @@ def test_a_killed_training_is_resumed_and_ends_as_if_nothing_had_happened(
     assert any("epoch" in line for line in process.stdout)
     process.kill()
     process.communicate()
-    monkeypatch.setattr(runs, "STALE_AFTER", timedelta(0))
     assert "interrupted" in mnist("runs")
     assert "saved as version 1" in mnist("runs", "resume", "1")
     assert "saved as version 2" in mnist("train", *command)

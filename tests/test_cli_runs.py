@@ -57,8 +57,8 @@ def test_a_run_is_followed_until_it_ends(settings: Settings, runs: Runs):
     def carry_on() -> None:
         store = Store(settings.resolved_database_url)
         time.sleep(0.7)
-        Runs(store).add_event(run.id, "epoch", EPOCH.__dict__)
-        Runs(store).finish(run.id, RunStatus.SUCCEEDED, "version 1: all well")
+        Runs(store, settings.claims_dir).add_event(run.id, "epoch", EPOCH.__dict__)
+        Runs(store, settings.claims_dir).finish(run.id, RunStatus.SUCCEEDED, "version 1: all well")
         store.close()
 
     worker = threading.Thread(target=carry_on)

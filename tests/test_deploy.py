@@ -201,7 +201,7 @@ def test_behind_nginx_everything_goes_and_nothing_is_held_back(tmp_path: Path) -
     home = tmp_path / "home"
     home.mkdir()
     with closing(Store(Settings(home=home).resolved_database_url)) as store:
-        runs = Runs(store)
+        runs = Runs(store, home / "claims")
         run = runs.create(TrainConfig())
         runs.start(run.id, pid=os.getpid())
     with (

@@ -47,8 +47,7 @@ def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
             assert {column["name"] for column in inspector.get_columns(table.name)} == set(table.c.keys())
 
 
-def test_a_run_lives_from_the_queue_to_its_end(store: Store):
-    runs = Runs(store)
+def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
     run = runs.enqueue(TrainConfig.from_mapping({"recipe": "fast"}))
     assert runs.claim_next(1) == run.id
     runs.start(run.id, pid=1)
@@ -63,13 +62,12 @@ def test_a_run_lives_from_the_queue_to_its_end(store: Store):
     assert last.id == run.id
 
 
-def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(store: Store):
-    runs = Runs(store)
+def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(runs: Runs):
     expected = {runs.enqueue(TrainConfig()).id for _ in range(6)}
     with ThreadPoolExecutor(6) as pool:
-        claimed = list(pool.map(lambda _: Runs(store).claim_next(6), range(6)))
+        claimed = list(pool.map(lambda _: runs.claim_next(6), range(6)))
         run_id = min(expected)
-        list(pool.map(lambda n: Runs(store).add_event(run_id, "message", {"text": str(n)}), range(30)))
+        list(pool.map(lambda n: runs.add_event(run_id, "message", {"text": str(n)}), range(30)))
     assert {run for run in claimed if run is not None} <= expected
     assert len({run for run in claimed if run is not None}) == sum(run is not None for run in claimed)
     assert [event.sequence for event in runs.events(run_id)] == list(range(1, 31))

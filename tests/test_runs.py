@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +15,21 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from mnist_classifier import journal
+from mnist_classifier import claims, journal
+from mnist_classifier import runs as runs_module
 from mnist_classifier import store as store_module
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.errors import MnistError, RunFinished, RunInProgress, RunMissing, StorageFull
+from mnist_classifier.errors import ClaimLost, MnistError, RunFinished, RunInProgress, RunMissing, StorageFull
 from mnist_classifier.journal import Journal
-from mnist_classifier.records import RunStatus
-from mnist_classifier.runs import STALE_AFTER, Runs
+from mnist_classifier.records import Run, RunStatus
+from mnist_classifier.registry import BOX, Registry
+from mnist_classifier.runs import SILENT_AFTER_S, Runs
 from mnist_classifier.store import Store, now
 from mnist_classifier.store import runs as runs_table
 from mnist_classifier.training.loop import StepProgress
+from tests import versions
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="locks that a child inherits")
 
 
 def test_a_run_lives_from_queued_to_its_end(runs: Runs):
@@ -54,15 +62,156 @@ def test_the_first_ending_stands(runs: Runs):
     assert len(runs.events(run.id)) == 1
 
 
-def test_a_run_whose_worker_went_silent_is_interrupted_and_frees_the_place(runs: Runs, store: Store):
+def test_a_run_whose_process_is_gone_is_interrupted_at_once_and_frees_the_place(settings: Settings, runs: Runs):
     run = runs.create(TrainConfig())
     runs.start(run.id, pid=1)
     assert runs.mark_interrupted() == []
-    silent_since = now() - STALE_AFTER - timedelta(seconds=1)
-    with store.writing() as connection:
-        connection.execute(sa.update(runs_table).values(heartbeat_at=silent_since))
+    claims.hand_over(run.claim)  # as the kernel does when a process ends
     assert runs.create(TrainConfig()).id == run.id + 1
     assert runs.get(run.id).status is RunStatus.INTERRUPTED
+    assert not (settings.claims_dir / str(run.claim)).exists()
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """How far this process's monotonic clock and its wall clock are ahead, in seconds."""
+    ahead, monotonic = {"monotonic": 0.0, "wall": 0.0}, time.monotonic
+    monkeypatch.setattr(runs_module.time, "monotonic", lambda: monotonic() + ahead["monotonic"])
+    monkeypatch.setattr(runs_module, "now", lambda: now() + timedelta(seconds=ahead["wall"]))
+    return ahead
+
+
+@posix_only
+def test_a_process_that_lives_is_never_declared_dead_however_long_it_is_silent(runs: Runs, clocks: dict[str, float]):
+    claimed = runs.create(TrainConfig())
+    runs.mark_interrupted()
+    clocks.update(monotonic=100 * SILENT_AFTER_S, wall=100 * SILENT_AFTER_S)
+    assert runs.mark_interrupted() == []
+    runs.start(claimed.id, pid=1)  # its imports took that long
+    clocks.update(monotonic=1e6, wall=1e6)
+    assert runs.mark_interrupted() == []
+    with pytest.raises(RunInProgress):
+        runs.reopen(claimed.id)
+
+
+@posix_only
+def test_the_number_of_a_dead_process_may_be_used_again(runs: Runs):
+    run = runs.create(TrainConfig())
+    runs.start(run.id, pid=os.getpid())  # which lives, but holds the lock no longer
+    claims.hand_over(run.claim)
+    assert runs.mark_interrupted() == [run.id]
+
+
+def elsewhere(settings: Settings, run: Run) -> None:
+    """Have a run's lock on a machine that only shares the database."""
+    claims.release(settings.claims_dir, run.claim)
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0])
+def test_clocks_that_jump_an_hour_declare_no_run_of_another_machine_dead(
+    settings: Settings, runs: Runs, clocks: dict[str, float], jump_s: float
+):
+    run = runs.create(TrainConfig())
+    runs.start(run.id, pid=1)
+    elsewhere(settings, run)
+    assert runs.mark_interrupted() == []
+    clocks["wall"] = jump_s
+    assert runs.mark_interrupted() == []
+    runs.beat(run.id)
+    clocks["monotonic"] = SILENT_AFTER_S + 1  # it was heard since
+    assert runs.mark_interrupted() == []
+    clocks["monotonic"] = 2 * SILENT_AFTER_S + 3
+    assert runs.mark_interrupted() == [run.id]
+
+
+def test_a_worker_that_lost_its_claim_writes_nothing_more(settings: Settings, runs: Runs):
+    run = runs.create(TrainConfig())
+    claims.release(settings.claims_dir, run.claim)
+    worker = Runs(Store(settings.resolved_database_url), settings.claims_dir)
+    worker.hold(run.id, str(run.claim))
+    worker.start(run.id, pid=1)
+    claims.hand_over(run.claim)
+    runs.finish(run.id, RunStatus.INTERRUPTED, "silent")
+    runs.reopen(run.id)
+    before = (runs.get(run.id), runs.events(run.id))
+    registry = Registry(settings.models_dir, worker.store)
+    writes: list[Callable[[], object]] = [
+        lambda: worker.start(run.id, pid=1),
+        lambda: worker.beat(run.id),
+        lambda: worker.describe(run.id, {}),
+        lambda: worker.summarise(run.id, {}),
+        lambda: worker.add_event(run.id, "step", {}),
+        lambda: worker.finish(run.id, RunStatus.SUCCEEDED, "done", 1),
+        lambda: worker.amend(run.id, "done", 1),
+        lambda: versions.save(registry),
+        worker.check_claim,
+    ]
+    for write in writes:
+        with pytest.raises(ClaimLost, match="given to another process"):
+            write()
+    assert (runs.get(run.id), runs.events(run.id)) == before
+    assert registry.shelf.numbers() == []
+
+
+def test_a_worker_that_lost_its_claim_promotes_nothing(settings: Settings, store: Store, runs: Runs):
+    number = versions.save(Registry(settings.models_dir, store)).version
+    run = runs.create(TrainConfig())
+    worker = Runs(Store(settings.resolved_database_url), settings.claims_dir)
+    worker.hold(run.id, "another claim")
+    registry = Registry(settings.models_dir, worker.store)
+    with pytest.raises(ClaimLost):
+        registry.promote(number)
+    assert registry.production() == BOX
+    assert registry.history() == []
+
+
+def test_the_watcher_of_a_worker_leaves_alone_a_run_that_was_resumed_since(runs: Runs):
+    first = runs.create(TrainConfig())
+    claims.hand_over(first.claim)
+    runs.mark_interrupted()
+    second = runs.reopen(first.id)
+    assert not runs.finish(first.id, RunStatus.FAILED, "its process ended", claim=first.claim)
+    assert runs.get(first.id) == second
+    assert second.claim != first.claim
+
+
+def test_of_many_who_resume_a_run_at_once_one_does(settings: Settings, runs: Runs):
+    run = runs.enqueue(TrainConfig())
+    runs.finish(run.id, RunStatus.FAILED, "no")
+    together = threading.Barrier(6)
+
+    def resume(_: int) -> bool:
+        own = Runs(Store(settings.resolved_database_url), settings.claims_dir)
+        together.wait()
+        try:
+            own.reopen(run.id)
+        except RunInProgress:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(resume, range(6))) == [False] * 5 + [True]
+    assert len(list(settings.claims_dir.iterdir())) == 1
+
+
+@posix_only
+def test_a_claim_that_cannot_be_recorded_leaves_no_lock(settings: Settings, runs: Runs):
+    first = runs.create(TrainConfig())
+    for _ in range(3):
+        with pytest.raises(RunInProgress):
+            runs.create(TrainConfig())
+    assert [path.name for path in settings.claims_dir.iterdir()] == [first.claim]
+
+
+@posix_only
+def test_a_lock_that_cannot_be_made_leaves_the_run_in_the_queue(settings: Settings, runs: Runs):
+    runs.enqueue(TrainConfig())
+    settings.claims_dir.write_text("in the way")
+    with pytest.raises(MnistError, match="cannot be written to"):
+        runs.claim_next(1)
+    assert runs.is_waiting()
+    settings.claims_dir.unlink()
+    assert runs.claim_next(1) == 1
 
 
 def test_a_worker_learns_that_it_should_stop(runs: Runs):
@@ -135,20 +284,21 @@ def test_runs_are_claimed_oldest_first_and_no_more_than_there_are_places(runs: R
     assert not runs.is_waiting()
 
 
-def test_a_run_that_waits_is_not_interrupted_however_long_that_takes(runs: Runs, store: Store):
-    waiting, claimed = runs.enqueue(TrainConfig()), runs.enqueue(TrainConfig())
-    assert runs.claim_next(1) == waiting.id
-    long_ago = now() - 100 * STALE_AFTER
-    with store.writing() as connection:
-        connection.execute(sa.update(runs_table).values(heartbeat_at=long_ago))
-    assert runs.mark_interrupted() == [waiting.id]
-    assert runs.get(claimed.id).status is RunStatus.QUEUED
+def test_a_run_that_waits_is_not_interrupted_however_long_that_takes(runs: Runs, clocks: dict[str, float]):
+    claimed, waiting = runs.enqueue(TrainConfig()), runs.enqueue(TrainConfig())
+    assert runs.claim_next(1) == claimed.id
+    claims.hand_over(runs.get(claimed.id).claim)
+    clocks["monotonic"] = 100 * SILENT_AFTER_S
+    assert runs.mark_interrupted() == [claimed.id]
+    assert runs.get(waiting.id).status is RunStatus.QUEUED
 
 
 def test_many_claims_at_once_get_different_runs(settings: Settings, runs: Runs):
     expected = {runs.enqueue(TrainConfig()).id for _ in range(8)}
     with ThreadPoolExecutor(8) as pool:
-        claimed = list(pool.map(lambda _: Runs(Store(settings.resolved_database_url)).claim_next(8), range(8)))
+        claimed = list(
+            pool.map(lambda _: Runs(Store(settings.resolved_database_url), settings.claims_dir).claim_next(8), range(8))
+        )
     assert set(claimed) == expected
 
 
@@ -232,7 +382,7 @@ def test_a_full_disk_is_said_and_what_was_written_stays(
     full = Store(settings.resolved_database_url)
     sa.event.listen(full.engine, "connect", nearly_full)
     with pytest.raises(StorageFull, match="free some space"):
-        Runs(full).add_event(run.id, "message", {"text": "x" * 100_000})
+        Runs(full, settings.claims_dir).add_event(run.id, "message", {"text": "x" * 100_000})
     full.close()
     assert [event.data["text"] for event in runs.events(run.id)] == ["before"]
     runs.add_event(run.id, "message", {"text": "there is room again"})
@@ -248,10 +398,10 @@ def test_a_locked_database_is_said_and_works_again_afterwards(settings: Settings
     other = sqlite3.connect(settings.home / "mnist.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(MnistError, match="held the database"):
-        Runs(impatient).add_event(run.id, "message", {"text": "too early"})
-    assert Runs(impatient).get(run.id).id == run.id  # reading goes on
+        Runs(impatient, settings.claims_dir).add_event(run.id, "message", {"text": "too early"})
+    assert Runs(impatient, settings.claims_dir).get(run.id).id == run.id  # reading goes on
     other.execute("COMMIT")
     other.close()
-    Runs(impatient).add_event(run.id, "message", {"text": "now"})
+    Runs(impatient, settings.claims_dir).add_event(run.id, "message", {"text": "now"})
     impatient.close()
     assert [event.data["text"] for event in runs.events(run.id)] == ["now"]

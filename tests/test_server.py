@@ -73,7 +73,7 @@ def run_id(tmp_path: Path) -> int:
     """A run that this very process seems to train."""
     settings = Settings(home=tmp_path)
     with closing(Store(settings.resolved_database_url)) as store:
-        runs = Runs(store)
+        runs = Runs(store, settings.claims_dir)
         run = runs.create(TrainConfig())
         runs.start(run.id, pid=os.getpid())
     return run.id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,6 +18,13 @@ from mnist_classifier.shell import Group, data_dir_option, opened_store
 from mnist_classifier.terminal import epoch_line
 
 FOLLOW_INTERVAL_S = 0.5
+
+
+@contextlib.contextmanager
+def opened_runs(settings: Settings) -> Iterator[Runs]:
+    """The trainings of an installation; their database is closed afterwards."""
+    with opened_store(settings) as store:
+        yield Runs(store, settings.claims_dir)
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -31,8 +40,7 @@ def runs(context: click.Context) -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many.")
 def list_runs(search: str, limit: int) -> None:
     """The trainings, newest first."""
-    with opened_store(Settings.from_environment()) as store:
-        room = Runs(store)
+    with opened_runs(Settings.from_environment()) as room:
         room.mark_interrupted()
         for run in room.recent(limit, search=search):
             click.echo(_line(run))
@@ -51,8 +59,7 @@ def _line(run: Run) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Everything, the log included, as JSON.")
 def show(run_id: int, as_json: bool) -> None:
     """One training: how it stands, its settings that are no defaults, its epochs."""
-    with opened_store(Settings.from_environment()) as store:
-        room = Runs(store)
+    with opened_runs(Settings.from_environment()) as room:
         room.mark_interrupted()
         run = room.get(run_id)
         events = room.events(run_id) if as_json else room.events(run_id, kinds=("epoch", "message"))
@@ -73,8 +80,7 @@ def show(run_id: int, as_json: bool) -> None:
 def follow(run_id: int) -> None:
     """Print what happens in a training until it ends; Ctrl-C leaves it to go on."""
     last = 0
-    with opened_store(Settings.from_environment()) as store:
-        room = Runs(store)
+    with opened_runs(Settings.from_environment()) as room:
         while True:
             room.mark_interrupted()
             # In this order: what was written before the end is not missed.
@@ -92,9 +98,9 @@ def follow(run_id: int) -> None:
 @click.argument("run_id", type=int)
 def cancel(run_id: int) -> None:
     """Ask a training to stop; its best weights so far are kept."""
-    with opened_store(Settings.from_environment()) as store:
-        before = Runs(store).get(run_id)
-        Runs(store).request_cancel(run_id)
+    with opened_runs(Settings.from_environment()) as room:
+        before = room.get(run_id)
+        room.request_cancel(run_id)
     click.echo(f"run {run_id} was {before.status.value}" + ("" if before.status.is_final else "; it will stop soon"))
 
 
@@ -105,8 +111,8 @@ def resume(run_id: int, data_dir: Path | None) -> None:
     """Go on with a training that broke off, from its last whole epoch."""
     settings = Settings.from_environment(data_dir=data_dir)
     worker = training_worker()
-    with opened_store(settings) as store:
-        run = Runs(store).reopen(run_id)
+    with opened_runs(settings) as room:
+        run = room.reopen(run_id)
     carry_out(worker, settings, run)
 
 

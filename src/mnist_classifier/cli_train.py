@@ -78,7 +78,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     versions = []
     for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):
         with opened_store(settings) as store:
-            run = Runs(store).create(dataclasses.replace(config, seed=seed))
+            run = Runs(store, settings.claims_dir).create(dataclasses.replace(config, seed=seed))
         versions.append(carry_out(worker, settings, run))
     if ensemble:
         _show_spread(versions)
@@ -122,6 +122,7 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
         outcome: Outcome = worker.execute(
             settings,
             run.id,
+            str(run.claim),
             worker.Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
         )
     except KeyboardInterrupt:

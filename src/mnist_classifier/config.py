@@ -293,6 +293,11 @@ class Settings:
         return self.home / "checkpoints"
 
     @property
+    def claims_dir(self) -> Path:
+        """Folder of the locks that training processes hold."""
+        return self.home / "claims"
+
+    @property
     def resolved_database_url(self) -> str | sa.URL:
         """The database's URL, the default filled in."""
         import sqlalchemy as sa

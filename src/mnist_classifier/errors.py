@@ -23,6 +23,7 @@
     │   ├── AliasMoved          somebody else was quicker to move the alias
     │   └── NothingToRollBack   the alias has never moved
     ├── TrainingError
+    │   ├── ClaimLost           a training process no longer has its run in hand
     │   ├── CheckpointCorrupt   the state of a broken-off run cannot be read
     │   ├── TrainingDiverged    the loss became NaN or infinite
     │   ├── TrainingUnavailable PyTorch is not installed
@@ -188,6 +189,12 @@ class TrainingError(MnistError):
     """A training cannot start or go on."""
 
     code = "training_error"
+
+
+class ClaimLost(TrainingError):
+    """A training process no longer has its run in hand: another one may have taken it over."""
+
+    code = "claim_lost"
 
 
 class CheckpointCorrupt(TrainingError):

@@ -15,6 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
+from mnist_classifier import claims
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import MnistError, TrainingUnavailable
 from mnist_classifier.records import Run, RunStatus
@@ -45,7 +46,7 @@ class Jobs:
         """
         _check_torch()
         run = self.runs.create(config)
-        self._start_worker(run.id)
+        self._start_worker(run)
         return run
 
     def submit(self, config: TrainConfig) -> Run:
@@ -92,46 +93,53 @@ class Jobs:
 
     def _start_waiting(self) -> None:
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
-            self._start_worker(run_id)
+            self._start_worker(self.runs.get(run_id))
 
-    def _start_worker(self, run_id: int) -> None:
+    def _start_worker(self, run: Run) -> None:
         try:
-            process = self._spawn(run_id)
+            process = self._spawn(run)
         except OSError as error:
-            self.runs.finish(run_id, RunStatus.FAILED, f"the training process did not start: {error}")
+            self._end(run, f"the training process did not start: {error}")
             raise
-        threading.Thread(target=self._watch, args=(run_id, process), name=f"run-{run_id}", daemon=True).start()
+        claims.hand_over(run.claim)
+        threading.Thread(target=self._watch, args=(run, process), name=f"run-{run.id}", daemon=True).start()
 
     def log_path(self, run_id: int) -> Path:
         """Where the worker of a run prints."""
         return self.settings.logs_dir / f"run-{run_id}.log"
 
-    def _spawn(self, run_id: int) -> subprocess.Popen[bytes]:
-        path = self.log_path(run_id)
+    def _spawn(self, run: Run) -> subprocess.Popen[bytes]:
+        path = self.log_path(run.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", WORKER_MODULE, str(run_id)],
+                [sys.executable, "-m", WORKER_MODULE, str(run.id), str(run.claim)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self.settings.to_environment() | {"PYTHONPATH": _import_path()},
+                # From its first moment on the worker holds the lock that shows that it lives.
+                pass_fds=claims.inherited(run.claim),
                 # Ctrl-C in the server's terminal is for the server.
                 start_new_session=os.name != "nt",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
 
-    def _watch(self, run_id: int, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         """Wait for the worker; one that ends without a word has failed."""
         status = process.wait()
-        ending = f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run_id).name}"
+        ending = f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run.id).name}"
         try:
-            # finish() keeps what the worker itself recorded.
-            self.runs.finish(run_id, RunStatus.FAILED, ending)
+            self._end(run, ending)
             self.dispatch()
         except (MnistError, OSError) as error:
             # With a full disk, say; whoever looks at the runs later finds this one's worker gone.
-            log.error("run %s: %s, and what is to follow could not be done: %s", run_id, ending, error)
+            log.error("run %s: %s, and what is to follow could not be done: %s", run.id, ending, error)
+
+    def _end(self, run: Run, message: str) -> None:
+        # finish() keeps what the worker itself recorded, and leaves alone a run that another process has by now.
+        self.runs.finish(run.id, RunStatus.FAILED, message, claim=run.claim)
+        claims.release(self.settings.claims_dir, run.claim)
 
 
 def _check_torch() -> None:

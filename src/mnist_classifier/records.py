@@ -97,6 +97,7 @@ class Run:
     model_version: int | None = None
     environment: dict[str, Any] | None = None
     summary: dict[str, Any] | None = None
+    claim: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mnist_classifier import promotions
 from mnist_classifier.config import PRETRAINED_DIR
 from mnist_classifier.errors import (
     AliasMoved,
+    ClaimLost,
     InvalidInput,
     ModelCorrupt,
     ModelError,
@@ -72,9 +73,14 @@ class Registry:
 
         The folder is written beside its place, flushed, renamed, then
         recorded: whatever fails, there is a whole version or none.
-        Raises StorageFull.
+        Raises StorageFull, and ClaimLost in a worker that may not save any more.
         """
-        return self._record(self.shelf.add(manifest, write_files, self._last_recorded))
+        number = self.shelf.add(manifest, write_files, self._last_recorded)
+        try:
+            return self._record(number)
+        except ClaimLost:
+            self.shelf.remove(number)  # else the next start would adopt it
+            raise
 
     def _last_recorded(self) -> int:
         with self.store.reading() as connection:

@@ -2,77 +2,81 @@
 
 A run waits in the queue until a process claims it; its worker then starts,
 reports, and finishes it.  Every change of status is one transaction.
+Each claim has a name of its own (see `claims`), so that a worker whose run
+was given to another process notices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from mnist_classifier import claims
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import RunFinished, RunInProgress, RunMissing
-from mnist_classifier.records import Run, RunEvent, RunStatus
+from mnist_classifier.errors import ClaimLost, RunFinished, RunInProgress
+from mnist_classifier.records import Run, RunStatus
+from mnist_classifier.run_queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
 from mnist_classifier.store import Store, now, run_events, runs
 
-# A worker reports every second; one that has been silent for so long is gone.
-STALE_AFTER = timedelta(seconds=15)
-
-ACTIVE = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
-# In the queue, and nobody's yet.
-WAITING = (runs.c.status == RunStatus.QUEUED.value) & runs.c.claimed_at.is_(None)
-# A process has them in hand, or had.
-UNDER_WAY = runs.c.status.in_(ACTIVE) & runs.c.claimed_at.is_not(None)
-RUN_COLUMNS = [column for column in runs.c if column.name not in ("heartbeat_at", "claimed_at", "cancel_requested")]
+# Workers report twice a second.  Only where the lock of one cannot be seen, as on another machine, a silence shows
+# that it is gone.
+SILENT_AFTER_S = 120.0
+# PostgreSQL's name of the lock of the queue: any number that nobody else uses.
+QUEUE_LOCK = 5_171_017
 
 
-class Runs:
-    """The trainings of one MNIST_HOME."""
+class _UnderWay(NamedTuple):
+    """A run that some process has in hand, and its last report."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    id: int
+    claim: str | None
+    heartbeat_at: datetime
+
+
+class Runs(RunQueries):
+    """The trainings of one MNIST_HOME, whose workers hold locks in `claims_dir`."""
+
+    def __init__(self, store: Store, claims_dir: Path) -> None:
+        super().__init__(store)
+        self.claims_dir = claims_dir
+        # When this process first saw a run as it is, by its own clock.
+        self._seen_at: dict[_UnderWay, float] = {}
 
     def create(self, config: TrainConfig) -> Run:
         """A run that the caller carries out itself, at once.  Raises RunInProgress while another is active."""
         self.mark_interrupted()
-        with self.store.writing() as connection:
+        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             _refuse_while_active(connection)
-            run_id = _insert(connection, config, claimed=True)
+            claims.lock(self.claims_dir, claim)
+            run_id = _insert(connection, config, claim)
         return self.get(run_id)
 
     def enqueue(self, config: TrainConfig) -> Run:
         """A run that waits until somebody claims it."""
         with self.store.writing() as connection:
-            run_id = _insert(connection, config, claimed=False)
+            run_id = _insert(connection, config, None)
         return self.get(run_id)
 
     def claim_next(self, at_once: int) -> int | None:
         """Take the oldest run that waits, unless `at_once` runs are under way; its worker is to be started now."""
         self.mark_interrupted()
-        with self.store.writing() as connection:
+        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
+            _lock_queue(connection)
             under_way = connection.scalar(sa.select(sa.func.count()).where(UNDER_WAY)) or 0
-            waiting = sa.select(runs.c.id).where(WAITING).order_by(runs.c.id).limit(1)
-            run_id = connection.scalar(waiting.with_for_update(skip_locked=True))
+            run_id = connection.scalar(sa.select(sa.func.min(runs.c.id)).where(WAITING))
             if run_id is None or under_way >= at_once:
                 return None
+            claims.lock(self.claims_dir, claim)
             moment = now()
-            connection.execute(runs.update().where(runs.c.id == run_id).values(claimed_at=moment, heartbeat_at=moment))
+            connection.execute(
+                runs.update().where(runs.c.id == run_id).values(claim=claim, claimed_at=moment, heartbeat_at=moment)
+            )
             return int(run_id)
-
-    def is_waiting(self) -> bool:
-        """Whether a run is in the queue that nobody has claimed."""
-        with self.store.reading() as connection:
-            return connection.scalar(sa.select(runs.c.id).where(WAITING).limit(1)) is not None
-
-    def get(self, run_id: int) -> Run:
-        """One run.  Raises RunMissing."""
-        with self.store.reading() as connection:
-            row = connection.execute(sa.select(*RUN_COLUMNS).where(runs.c.id == run_id)).mappings().first()
-        if row is None:
-            raise RunMissing(f"there is no run {run_id}")
-        return _run(row)
 
     def reopen(self, run_id: int, *, queued: bool = False) -> Run:
         """Make a run that broke off one that the caller carries out, or with `queued` one that waits.
@@ -87,54 +91,16 @@ class Runs:
             raise RunFinished(f"run {run_id} has {run.status.value}; only one that broke off can go on")
         if not run.status.is_final:
             raise RunInProgress(f"run {run_id} is {run.status.value} already")
-        moment = now()
-        values = {"status": RunStatus.QUEUED.value, "heartbeat_at": moment, "finished_at": None}
-        with self.store.writing() as connection:
+        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             if not queued:
                 _refuse_while_active(connection)
-            connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id)
-                .values(**values, message="", cancel_requested=False, claimed_at=None if queued else moment)
-            )
+                claims.lock(self.claims_dir, claim)
+            # Nobody may have been quicker: two workers would have the run in hand.
+            as_seen = (runs.c.id == run_id) & (runs.c.status == run.status.value)
+            values = _queued(None if queued else claim) | {"finished_at": None}
+            if not connection.execute(runs.update().where(as_seen).values(**values)).rowcount:
+                raise RunInProgress(f"run {run_id} was resumed by somebody else at this moment")
         return self.get(run_id)
-
-    def recent(self, limit: int = 20, *, before: int | None = None, search: str = "") -> list[Run]:
-        """The newest runs, newest first.
-
-        before: only runs of a lower number; search: a word that number,
-        recipe, status or message must hold.
-        """
-        query = sa.select(*RUN_COLUMNS).order_by(runs.c.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(runs.c.id < before)
-        for word in search.split():
-            recipe = runs.c.config["recipe"].as_string()
-            texts = [column.icontains(word, autoescape=True) for column in (recipe, runs.c.status, runs.c.message)]
-            query = query.where(sa.or_(*texts, sa.cast(runs.c.id, sa.String) == word))
-        with self.store.reading() as connection:
-            return [_run(row) for row in connection.execute(query).mappings()]
-
-    def active(self) -> Run | None:
-        """The run that is under way, else the first that waits, if there is one."""
-        query = sa.select(*RUN_COLUMNS).where(runs.c.status.in_(ACTIVE)).order_by(runs.c.status.desc(), runs.c.id)
-        with self.store.reading() as connection:
-            row = connection.execute(query.limit(1)).mappings().first()
-        return None if row is None else _run(row)
-
-    def active_counts(self) -> dict[RunStatus, int]:
-        """How many runs are under way, and how many wait."""
-        query = sa.select(runs.c.status, sa.func.count()).where(runs.c.status.in_(ACTIVE)).group_by(runs.c.status)
-        with self.store.reading() as connection:
-            found = {str(status): int(count) for status, count in connection.execute(query)}
-        return {status: found.get(status.value, 0) for status in (RunStatus.RUNNING, RunStatus.QUEUED)}
-
-    def last_finished(self) -> Run | None:
-        """The newest run that has ended."""
-        query = sa.select(*RUN_COLUMNS).where(runs.c.status.not_in(ACTIVE)).order_by(runs.c.id.desc()).limit(1)
-        with self.store.reading() as connection:
-            row = connection.execute(query).mappings().first()
-        return None if row is None else _run(row)
 
     def start(self, run_id: int, pid: int) -> None:
         """The worker is at work.  Raises RunFinished when the run is not to be done any more."""
@@ -160,10 +126,37 @@ class Runs:
         with self.store.reading() as connection:
             return bool(connection.scalar(sa.select(runs.c.cancel_requested).where(runs.c.id == run_id)))
 
-    def finish(self, run_id: int, status: RunStatus, message: str = "", model_version: int | None = None) -> bool:
-        """Record how a run ended; the first ending stands.  Returns whether this was it."""
+    def hold(self, run_id: int, claim: str) -> None:
+        """From now on, write to this store only while a claim has its run in hand; after that, raise ClaimLost."""
+        held = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.claim == claim).with_for_update()
+
+        def guard(connection: sa.Connection) -> None:
+            if connection.scalar(held) is None:
+                raise ClaimLost(
+                    f"run {run_id} was declared interrupted or given to another process; "
+                    "this process stops and writes nothing more of it"
+                )
+
+        self.store.guard = guard
+
+    def check_claim(self) -> None:
+        """Raise ClaimLost when the claim that this store was to `hold` is lost."""
+        with self.store.reading() as connection:
+            self.store.guard(connection)
+
+    def finish(
+        self,
+        run_id: int,
+        status: RunStatus,
+        message: str = "",
+        model_version: int | None = None,
+        *,
+        claim: str | None = None,
+    ) -> bool:
+        """Record how a run, or only this claim of it, ended; the first ending stands.  Returns whether this was it."""
+        chosen = runs.c.id == run_id if claim is None else _is(run_id, claim)
         with self.store.writing() as connection:
-            return _finish(connection, runs.c.id == run_id, run_id, status, message, model_version)
+            return _finish(connection, chosen, run_id, status, message, model_version)
 
     def amend(self, run_id: int, message: str, model_version: int) -> None:
         """Say what became of a run that has ended already: its best weights were kept as a version."""
@@ -185,17 +178,32 @@ class Runs:
         return self.get(run_id)
 
     def mark_interrupted(self) -> list[int]:
-        """Give every run whose worker is gone the status that says so."""
-        stale = UNDER_WAY & (runs.c.heartbeat_at < now() - STALE_AFTER)
-        with self.store.reading() as connection:  # nearly always there is none, and reading waits for nobody
-            gone = list(connection.scalars(sa.select(runs.c.id).where(stale)))
-        return [run_id for run_id in gone if self._interrupt(run_id)]
+        """Give every run whose process is gone the status that says so; one that is suspended is not."""
+        query = sa.select(runs.c.id, runs.c.claim, runs.c.heartbeat_at).where(UNDER_WAY)
+        with self.store.reading() as connection:  # nearly always none is gone, and reading waits for nobody
+            under_way = [_UnderWay(*row) for row in connection.execute(query)]
+        moment = time.monotonic()
+        self._seen_at = {run: self._seen_at.get(run, moment) for run in under_way}
+        return [run.id for run in under_way if self._is_gone(run) and self._interrupt(run)]
 
-    def _interrupt(self, run_id: int) -> bool:
-        message = f"the training process is gone; `mnist runs resume {run_id}` goes on from the last whole epoch"
-        stale = (runs.c.id == run_id) & UNDER_WAY & (runs.c.heartbeat_at < now() - STALE_AFTER)
+    def _is_gone(self, run: _UnderWay) -> bool:
+        is_alive = claims.is_alive(self.claims_dir, run.claim)
+        if is_alive is not None:
+            return not is_alive
+        # Of the other machine's clock only whether it moves is asked, so no clock that is wrong declares a run dead.
+        seen_at = self._seen_at.get(run)
+        return seen_at is not None and time.monotonic() - seen_at > SILENT_AFTER_S
+
+    def _interrupt(self, run: _UnderWay) -> bool:
+        message = f"the training process is gone; `mnist runs resume {run.id}` goes on from the last whole epoch"
+        as_seen = _is(run.id, run.claim) & (runs.c.heartbeat_at == run.heartbeat_at)
         with self.store.writing() as connection:
-            return _finish(connection, stale, run_id, RunStatus.INTERRUPTED, message)
+            interrupted = _finish(connection, as_seen, run.id, RunStatus.INTERRUPTED, message)
+            if interrupted:
+                connection.execute(runs.update().where(runs.c.id == run.id).values(claim=None))
+        if interrupted:
+            claims.release(self.claims_dir, run.claim)
+        return interrupted
 
     def add_event(self, run_id: int, kind: str, data: Mapping[str, Any], *, replace: bool = False) -> None:
         """Append to a run's log; with `replace` it takes the place of earlier events of its kind."""
@@ -204,42 +212,39 @@ class Runs:
                 connection.execute(run_events.delete().where(run_events.c.run_id == run_id, run_events.c.kind == kind))
             _append(connection, run_id, kind, data)
 
-    def events(
-        self, run_id: int, *, after: int = 0, limit: int | None = None, kinds: Sequence[str] = ()
-    ) -> list[RunEvent]:
-        """The log of a run, from the event behind sequence number `after` on; `kinds` leaves out the others."""
-        query = sa.select(run_events).where(run_events.c.run_id == run_id, run_events.c.sequence > after)
-        if kinds:
-            query = query.where(run_events.c.kind.in_(kinds))
-        with self.store.reading() as connection:
-            rows = connection.execute(query.order_by(run_events.c.sequence).limit(limit))
-            return [RunEvent(**row) for row in rows.mappings()]
-
-    def last_event(self, run_id: int, *kinds: str) -> RunEvent | None:
-        """The newest event of one of these kinds."""
-        chosen = (run_events.c.run_id == run_id) & (run_events.c.kind.in_(kinds))
-        query = sa.select(run_events).where(chosen).order_by(run_events.c.sequence.desc()).limit(1)
-        with self.store.reading() as connection:
-            row = connection.execute(query).mappings().first()
-        return None if row is None else RunEvent(**row)
-
     def _update(self, run_id: int, **values: Any) -> None:
         with self.store.writing() as connection:
             connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
 
 
-def _insert(connection: sa.Connection, config: TrainConfig, *, claimed: bool) -> int:
-    moment = now()
-    values = {
-        "status": RunStatus.QUEUED.value,
-        "config": config.to_dict(),
-        "created_at": moment,
-        "heartbeat_at": moment,
-    }
-    result = connection.execute(
-        runs.insert().values(**values, cancel_requested=False, message="", claimed_at=moment if claimed else None)
-    )
+def _insert(connection: sa.Connection, config: TrainConfig, claim: str | None) -> int:
+    values = {"config": config.to_dict(), "created_at": now(), **_queued(claim)}
+    result = connection.execute(runs.insert().values(**values))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def _queued(claim: str | None) -> dict[str, Any]:
+    """The columns of a run that begins: one that its claim has in hand, or without a claim one that waits."""
+    moment = now()
+    return {
+        "status": RunStatus.QUEUED.value,
+        "claim": claim,
+        "claimed_at": claim and moment,
+        "heartbeat_at": moment,
+        "cancel_requested": False,
+        "message": "",
+    }
+
+
+def _is(run_id: int, claim: str | None) -> sa.ColumnElement[bool]:
+    """The row of a run, as long as a claim has it in hand."""
+    return (runs.c.id == run_id) & (runs.c.claim == claim)
+
+
+def _lock_queue(connection: sa.Connection) -> None:
+    """Let nobody else claim a run until this transaction ends; on SQLite nobody can anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(QUEUE_LOCK)))
 
 
 def _finish(
@@ -266,10 +271,7 @@ def _append(connection: sa.Connection, run_id: int, kind: str, data: Mapping[str
 
 
 def _refuse_while_active(connection: sa.Connection) -> None:
+    _lock_queue(connection)
     active = connection.scalar(sa.select(runs.c.id).where(runs.c.status.in_(ACTIVE)))
     if active is not None:
         raise RunInProgress(f"run {active} is still training; wait for it or cancel it")
-
-
-def _run(row: Mapping[Any, Any]) -> Run:
-    return Run(**{**row, "status": RunStatus(row["status"])})

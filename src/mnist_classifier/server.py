@@ -224,7 +224,7 @@ def _mention_training(settings: Settings) -> None:
     from mnist_classifier.store import Store
 
     with contextlib.suppress(MnistError), contextlib.closing(Store(settings.resolved_database_url)) as store:
-        active = Runs(store).active()
+        active = Runs(store, settings.claims_dir).active()
         if active is not None:
             print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
 

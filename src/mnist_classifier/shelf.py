@@ -21,7 +21,8 @@ from mnist_classifier.manifest import flush_folder, write_manifest
 # How often a number is tried anew when another process takes it first.
 NUMBER_ATTEMPTS = 20
 # A folder that is being written looks like one that a killed process left; after so long it is one.
-ABANDONED_AFTER_S = 3600
+# A day: a clock that is set an hour forward or back must not remove what another process is saving.
+ABANDONED_AFTER_S = 86_400
 NEW, DELETED = ".new-", ".deleted-"
 
 

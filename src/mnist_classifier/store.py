@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -50,6 +50,8 @@ runs = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     # When a process set out to do it; a run that waits in the queue has none.
     sa.Column("claimed_at", UtcDateTime),
+    # The name of that attempt (see `claims`); another one takes the run from its worker.
+    sa.Column("claim", sa.String(32)),
     sa.Column("started_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
     sa.Column("heartbeat_at", UtcDateTime),
@@ -115,6 +117,8 @@ class Store:
     def __init__(self, url: str | sa.URL) -> None:
         self.engine = _create_engine(url)
         self.url = self.engine.url
+        # Called at the start of every transaction that writes; whatever it raises prevents the writing.
+        self.guard: Callable[[sa.Connection], None] = lambda connection: None
         with self.writing() as connection:
             _migrate(connection)
 
@@ -134,6 +138,7 @@ class Store:
         with _clear_errors(), self.engine.connect() as connection, connection.begin():
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self.guard(connection)
             yield connection
 
     def close(self) -> None:

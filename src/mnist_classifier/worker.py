@@ -1,7 +1,8 @@
 """One run: train, evaluate, export, register, promote.
 
-`python -m mnist_classifier.worker RUN_ID` does it in a process of its own,
-as the server wants it; the command line calls `execute` in its own process.
+`python -m mnist_classifier.worker RUN_ID CLAIM` does it in a process of its
+own, as the server wants it; the command line calls `execute` in its own
+process.  A worker that loses its claim stops and writes nothing more.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mnist_classifier import dataset, gate
+from mnist_classifier import claims, dataset, gate
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.errors import MnistError
+from mnist_classifier.errors import ClaimLost, MnistError, RunFinished
 from mnist_classifier.journal import Journal
 from mnist_classifier.records import EpochResult, ModelVersion, RunStatus
 from mnist_classifier.registry import Registry
@@ -89,6 +90,10 @@ class Heartbeat:
         while not self._done.wait(HEARTBEAT_S):
             try:
                 asked = self.runs.beat(self.run_id)
+            except ClaimLost:
+                # The main thread will learn it from whatever it wants to write first.
+                _thread.interrupt_main()
+                return
             except MnistError as error:
                 # A full disk or a busy database now may be well in a second.
                 print(f"heartbeat: {error}", file=sys.stderr)
@@ -99,36 +104,45 @@ class Heartbeat:
                     _thread.interrupt_main()
 
 
-def execute(settings: Settings, run_id: int, report: Report | None = None) -> Outcome:
-    """Carry out a queued run and record how it ends.
+def execute(settings: Settings, run_id: int, claim: str, report: Report | None = None) -> Outcome:
+    """Carry out a run that was claimed for this process, and record how it ends.
 
     Raises what went wrong, after recording it; KeyboardInterrupt when the run
-    was cancelled before there was anything to keep.
+    was cancelled before there was anything to keep; RunFinished and ClaimLost
+    when it is no longer for this process, which then has written nothing.
     """
     store = Store(settings.resolved_database_url)
-    runs = Runs(store)
-    runs.start(run_id, os.getpid())
+    runs = Runs(store, settings.claims_dir)
+    runs.hold(run_id, claim)
+    try:
+        runs.start(run_id, os.getpid())
+        return _carry_out(settings, runs, run_id, report or Report())
+    finally:
+        store.close()
+        claims.release(settings.claims_dir, claim)
+
+
+def _carry_out(settings: Settings, runs: Runs, run_id: int, report: Report) -> Outcome:
     try:
         with Heartbeat(runs, run_id) as heartbeat:
-            outcome = _Job(settings, store, run_id, report or Report(), heartbeat).run()
+            return _Job(settings, runs, run_id, report, heartbeat).run()
     except KeyboardInterrupt:
         runs.finish(run_id, RunStatus.CANCELLED, "cancelled before there was anything to keep")
+        raise
+    except ClaimLost:
         raise
     except Exception as error:
         runs.finish(run_id, RunStatus.FAILED, explain(error))
         raise
-    finally:
-        store.close()
-    return outcome
 
 
 class _Job:
     """The stages of one run."""
 
-    def __init__(self, settings: Settings, store: Store, run_id: int, report: Report, heartbeat: Heartbeat) -> None:
+    def __init__(self, settings: Settings, runs: Runs, run_id: int, report: Report, heartbeat: Heartbeat) -> None:
         self.settings = settings
-        self.runs = Runs(store)
-        self.registry = Registry(settings.models_dir, store)
+        self.runs = runs
+        self.registry = Registry(settings.models_dir, runs.store)
         self.run_id = run_id
         self.report = report
         self.heartbeat = heartbeat
@@ -151,7 +165,12 @@ class _Job:
         data = load_training_data(self.settings)
         journal = self.journal
         observer = Observer(
-            self._on_step, self._on_epoch, journal.batch, journal.validation, self.heartbeat.should_stop
+            self._on_step,
+            self._on_epoch,
+            journal.batch,
+            journal.validation,
+            self.heartbeat.should_stop,
+            on_checkpoint=self.runs.check_claim,
         )
         started = time.perf_counter()
         teacher = load_network(self.registry.folder(self.config.teacher)) if self.config.teacher else None
@@ -165,6 +184,7 @@ class _Job:
         facts = training_facts(self.config, data, result, elapsed_s)
         finished = FinishedTraining(self.config, data, result.network, facts, self.run_id)
         manifest = finished.describe(test.images, test.labels)
+        self.runs.check_claim()
         version = self.registry.save(manifest, lambda folder: finished.write_files(folder, manifest))
         return self._conclude(version, result)
 
@@ -237,14 +257,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Carry out one queued run; the exit status says whether it succeeded."""
     parser = argparse.ArgumentParser(prog="python -m mnist_classifier.worker", description=main.__doc__)
     parser.add_argument("run_id", type=int)
+    parser.add_argument("claim")
     options = parser.parse_args(arguments)
     _be_considerate()
     # A server that was started in the background may have handed down that Ctrl-C is ignored; cancelling needs it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = Settings.from_environment()
     try:
-        outcome = execute(settings, options.run_id)
+        outcome = execute(settings, options.run_id, options.claim)
     except KeyboardInterrupt:
+        return 1
+    except (ClaimLost, RunFinished) as error:
+        print(error.message, file=sys.stderr)
         return 1
     return 1 if outcome.cancelled else 0
 

@@ -43,7 +43,7 @@ def add_versions(home: Path) -> None:
 def add_runs(home: Path, count: int) -> None:
     """Trainings that are over; the accuracy rises to run `count` // 2 and falls again, run 1 has none."""
     with _opened(home) as store:
-        runs = Runs(store)
+        runs = Runs(store, home / "claims")
         for number in range(1, count + 1):
             run = runs.create(TrainConfig(recipe=("lightning", "fast", "standard")[number % 3], seed=number))
             runs.start(run.id, pid=1)

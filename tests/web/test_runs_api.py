@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from mnist_classifier import claims
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.records import EpochResult, RunStatus
-from mnist_classifier.runs import STALE_AFTER
-from mnist_classifier.store import now
-from mnist_classifier.store import runs as runs_table
 from mnist_classifier.web import create_app
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.streams import Streams
@@ -91,8 +88,7 @@ def test_places_for_streams_are_few_and_given_back(client: FlaskClient, services
 
 
 def test_a_run_whose_worker_is_gone_ends_its_streams(client: FlaskClient, services: Services, run_id: int):
-    with services.store.writing() as connection:
-        connection.execute(sa.update(runs_table).values(heartbeat_at=now() - 2 * STALE_AFTER))
+    claims.hand_over(services.runs.get(run_id).claim)  # as the kernel does when a process ends
     assert client.get("/api/runs").get_json()["runs"][0]["status"] == "interrupted"
     told = messages(client.get(f"/api/runs/{run_id}/stream").text)
     assert told[-1][1:] == ("end", told[-1][2])

@@ -83,6 +83,8 @@ class Observer:
     # How the validation digits were read: epoch, predictions (N,), labels (N,).
     on_validation: Callable[[int, Integers, Integers], None] = lambda epoch, predictions, labels: None
     should_stop: Callable[[], bool] = lambda: False
+    # Called before a checkpoint is written; raising prevents that, and ends the training.
+    on_checkpoint: Callable[[], None] = lambda: None
 
 
 class Cancelled(Exception):
@@ -198,6 +200,7 @@ class Trainer:
             history.best_loss, history.best_epoch = outcome.validation_loss, outcome.epoch
             history.best_weights = copied_state(self.averaged)
         if self.checkpoint is not None:
+            self.observer.on_checkpoint()
             self._state().save(self.checkpoint)
         self.observer.on_epoch(outcome)
 

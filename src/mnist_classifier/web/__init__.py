@@ -62,7 +62,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     Versions and runs that a crash left behind are put in order first.
     """
     store = Store(settings.resolved_database_url)
-    registry, runs = Registry(settings.models_dir, store), Runs(store)
+    registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
     registry.adopt()
     runs.mark_interrupted()
     test_set = TestSet(settings)
