@@ -50,6 +50,7 @@ def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
 def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
     run = runs.enqueue(TrainConfig.from_mapping({"recipe": "fast"}))
     assert runs.claim_next(1) == run.id
+    runs.hold(run.id, str(runs.get(run.id).claim))
     runs.start(run.id, pid=1)
     runs.add_event(run.id, "batch", {"epoch": 1}, replace=True)
     runs.add_event(run.id, "batch", {"epoch": 2}, replace=True)
@@ -71,6 +72,14 @@ def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(runs: Runs):
     assert {run for run in claimed if run is not None} <= expected
     assert len({run for run in claimed if run is not None}) == sum(run is not None for run in claimed)
     assert [event.sequence for event in runs.events(run_id)] == list(range(1, 31))
+
+
+def test_of_many_who_claim_at_once_no_more_get_a_run_than_there_are_places(runs: Runs):
+    for _ in range(6):
+        runs.enqueue(TrainConfig())
+    with ThreadPoolExecutor(6) as pool:
+        claimed = [run for run in pool.map(lambda _: runs.claim_next(2), range(6)) if run is not None]
+    assert sorted(claimed) == [1, 2]
 
 
 def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store, tmp_path: Path):
