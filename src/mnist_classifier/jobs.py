@@ -68,9 +68,13 @@ class Jobs:
         if self._closed.is_set():
             return
         self._start_waiting()
+        if self.runs.is_waiting():
+            self.watch()
+
+    def watch(self) -> None:
+        """Look after the queue until `close`: other processes take places, leave them, queue runs and die untold."""
         with self._lock:
-            if self._queue_watch is None and self.runs.is_waiting():
-                # Places may also be taken and left by other processes, which tell nobody.
+            if self._queue_watch is None:
                 self._queue_watch = threading.Thread(target=self._watch_queue, name="queue", daemon=True)
                 self._queue_watch.start()
 
@@ -81,15 +85,17 @@ class Jobs:
             self._queue_watch.join()
 
     def _watch_queue(self) -> None:
+        trouble = ""
         while not self._closed.wait(QUEUE_INTERVAL_S):
             try:
-                self._start_waiting()
-                with self._lock:
-                    if not self.runs.is_waiting():
-                        self._queue_watch = None
-                        return
+                self.runs.mark_interrupted()
+                if self.runs.is_waiting():
+                    self._start_waiting()
+                trouble = ""
             except (MnistError, OSError) as error:
-                log.error("the queue of trainings cannot be looked at: %s", error)
+                if str(error) != trouble:  # a full disk is said once, not every second
+                    trouble = str(error)
+                    log.error("the queue of trainings cannot be looked at: %s", error)
 
     def _start_waiting(self) -> None:
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
