@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from mnist_classifier import claims
+from mnist_classifier import claims, worker
 from mnist_classifier import runs as runs_module
+from mnist_classifier import store as store_module
 from mnist_classifier.config import Settings
 from mnist_classifier.errors import RunInProgress
 from mnist_classifier.jobs import Jobs
-from mnist_classifier.records import RunStatus
+from mnist_classifier.records import EpochResult, RunStatus
+from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.runs import Runs
+from mnist_classifier.store import Store
 from tests.test_jobs import LONG, QUICK, wait_for, wait_for_epoch, wait_until, with_mnist
 
 __all__ = ["with_mnist"]
@@ -86,6 +91,13 @@ def worker_of(settings: Settings) -> int:
     return workers(settings)[0]
 
 
+def suspend(pid: int, store: Store) -> None:
+    """Stop a worker while it does not write: the lock of SQLite would be held until it goes on."""
+    with store.writing():
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: b") T " in _read(Path(f"/proc/{pid}/stat")))
+
+
 def test_a_training_whose_imports_take_hours_is_not_declared_dead(
     settings: Settings, runs: Runs, gate: Path, hours_pass: Callable[[], None]
 ):
@@ -135,14 +147,14 @@ def test_a_training_outlives_the_server_that_is_killed_while_it_imports(
 @pytest.mark.mnist
 @pytest.mark.parametrize("moment", ["start", "middle"])
 def test_a_suspended_training_is_never_declared_dead(
-    with_mnist: Settings, runs: Runs, hours_pass: Callable[[], None], moment: str
+    with_mnist: Settings, runs: Runs, store: Store, hours_pass: Callable[[], None], moment: str
 ):
     jobs = Jobs(with_mnist, runs)
     run = jobs.submit(replace(QUICK, epochs=3))
     pid = worker_of(with_mnist)
     if moment == "middle":
         wait_for_epoch(runs, run.id)
-    os.kill(pid, signal.SIGSTOP)
+    suspend(pid, store)
     hours_pass()
     next_run = jobs.submit(QUICK)
     assert runs.mark_interrupted() == []
@@ -158,14 +170,14 @@ def test_a_suspended_training_is_never_declared_dead(
 
 @pytest.mark.mnist
 def test_a_suspended_training_that_another_one_took_over_stops_and_writes_nothing(
-    with_mnist: Settings, runs: Runs, hours_pass: Callable[[], None]
+    with_mnist: Settings, runs: Runs, store: Store, hours_pass: Callable[[], None]
 ):
     """As where machines share a database and a disk that knows no locks."""
     jobs = Jobs(with_mnist, runs)
     run = jobs.submit(LONG)
     old = worker_of(with_mnist)
     wait_for_epoch(runs, run.id)
-    os.kill(old, signal.SIGSTOP)
+    suspend(old, store)
     claims.release(with_mnist.claims_dir, runs.get(run.id).claim)
     assert runs.mark_interrupted() == []
     hours_pass()
@@ -183,4 +195,47 @@ def test_a_suspended_training_that_another_one_took_over_stops_and_writes_nothin
     runs.request_cancel(run.id)
     wait_for(runs, run.id, RunStatus.CANCELLED)
     wait_until(lambda: not workers(with_mnist))
+    jobs.close()
+
+
+@pytest.mark.mnist
+def test_a_training_waits_for_a_database_that_another_process_holds(
+    with_mnist: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store_module, "PATIENCE_S", 0.05)
+    other = sqlite3.connect(with_mnist.home / "mnist.db", isolation_level=None, check_same_thread=False)
+    release = threading.Timer(0.5, other.execute, ["COMMIT"])
+
+    def hold(result: EpochResult) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        release.start()
+
+    run = runs.create(QUICK)
+    worker.execute(with_mnist, run.id, str(run.claim), worker.Report(on_epoch=hold))
+    release.join()
+    other.close()
+    assert runs.get(run.id).status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.mnist
+def test_a_training_that_is_killed_again_and_again_is_resumed_to_its_end(
+    with_mnist: Settings, runs: Runs, store: Store
+):
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.submit(replace(QUICK, epochs=4))
+    for kill, moment in ((signal.SIGTERM, "start"), (signal.SIGKILL, "middle"), (signal.SIGTERM, "middle")):
+        pid = worker_of(with_mnist)
+        if moment == "middle":
+            done = len(runs.events(run.id, kinds=("epoch",)))
+            wait_until(lambda done=done: len(runs.events(run.id, kinds=("epoch",))) > done)  # type: ignore[misc]
+        os.kill(pid, kill)
+        assert f"exit status -{kill.value}" in wait_for(runs, run.id, RunStatus.FAILED).message
+        jobs.resume(run.id)
+    wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    wait_until(lambda: not workers(with_mnist))
+    epochs = [event.data["epoch"] for event in runs.events(run.id, kinds=("epoch",))]
+    assert sorted(set(epochs)) == [1, 2, 3, 4]
+    assert epochs == sorted(epochs)
+    assert [version.version for version in Registry(with_mnist.models_dir, store).versions()] == [1, BOX]
+    assert [*with_mnist.claims_dir.iterdir(), *with_mnist.checkpoints_dir.iterdir()] == []
     jobs.close()

@@ -391,10 +391,7 @@ def test_a_full_disk_is_said_and_what_was_written_stays(
 
 def test_a_locked_database_is_said_and_works_again_afterwards(settings: Settings, runs: Runs):
     run = runs.create(TrainConfig())
-    impatient = Store(settings.resolved_database_url)
-    sa.event.listen(
-        impatient.engine, "connect", lambda connection, record: connection.execute("PRAGMA busy_timeout = 50")
-    )
+    impatient = Store(settings.resolved_database_url, patience_s=0.05)
     other = sqlite3.connect(settings.home / "mnist.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(MnistError, match="held the database"):

@@ -134,7 +134,10 @@ class Jobs:
     def _watch(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         """Wait for the worker; one that ends without a word has failed."""
         status = process.wait()
-        ending = f"the training process ended unexpectedly (exit status {status}); see {self.log_path(run.id).name}"
+        ending = (
+            f"the training process ended unexpectedly (exit status {status}; see {self.log_path(run.id).name}); "
+            f"`mnist runs resume {run.id}` goes on from the last whole epoch"
+        )
         try:
             self._end(run, ending)
             self.dispatch()

@@ -22,8 +22,8 @@ from mnist_classifier.errors import DatabaseBusy, InvalidConfig, MnistError, Sto
 
 metadata = sa.MetaData()
 
-# How long to wait for another process that writes.
-BUSY_TIMEOUT_MS = 10_000
+# How long to wait for another process that writes to SQLite.
+PATIENCE_S = 10.0
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -112,10 +112,13 @@ promotions = sa.Table(
 
 
 class Store:
-    """One database; safe to share between threads."""
+    """One database; safe to share between threads.
 
-    def __init__(self, url: str | sa.URL) -> None:
-        self.engine = _create_engine(url)
+    patience_s: how long to wait on SQLite for another process that writes; PATIENCE_S by default.
+    """
+
+    def __init__(self, url: str | sa.URL, *, patience_s: float | None = None) -> None:
+        self.engine = _create_engine(url, patience_s or PATIENCE_S)
         self.url = self.engine.url
         # Called at the start of every transaction that writes; whatever it raises prevents the writing.
         self.guard: Callable[[sa.Connection], None] = lambda connection: None
@@ -146,7 +149,7 @@ class Store:
         self.engine.dispose()
 
 
-def _create_engine(url: str | sa.URL) -> sa.Engine:
+def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
     """Raises InvalidConfig for a URL that nothing here can open."""
     try:
         parsed = sa.make_url(url)
@@ -156,7 +159,7 @@ def _create_engine(url: str | sa.URL) -> sa.Engine:
             _make_folder(Path(parsed.database).parent)
         # A connection a use: SQLite opens in well under a millisecond, and a
         # pool would keep files open behind the back of whoever moves them.
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool)
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args={"timeout": patience_s})
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         raise InvalidConfig(
             f"the database's URL cannot be used: {error}. MNIST_DATABASE_URL should look like "
@@ -204,7 +207,6 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
     # SQLAlchemy is to say BEGIN, not the driver, which would say it too late.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
@@ -215,9 +217,9 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
     """Switch to a write-ahead log, as nobody has to wait for once it is done.
 
     While several processes open a new database at once, SQLite refuses this
-    without heeding busy_timeout.
+    without heeding the timeout.
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
@@ -239,8 +241,7 @@ def _clear_errors() -> Iterator[None]:
             raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
         if "database is locked" in reason:
             raise DatabaseBusy(
-                f"another process has held the database for {BUSY_TIMEOUT_MS / 1000:g} s; nothing was changed, "
-                "try again in a moment"
+                "another process has held the database for too long; nothing was changed, try again in a moment"
             ) from error
         raise MnistError(f"the database cannot be used: {reason}") from error
     except sa.exc.DatabaseError as error:

@@ -34,6 +34,8 @@ from mnist_classifier.training.trackers import open_trackers
 from mnist_classifier.training.version import FinishedTraining, ensemble_facts, environment, training_facts
 
 HEARTBEAT_S = 0.5
+# Rather than fail, a training waits for a database that another process holds, say for a backup.
+DATABASE_PATIENCE_S = 600.0
 # Where nobody asks whether to stop, as while pictures are made, work is broken off after so long.
 PATIENCE_S = 0.5
 # How PyTorch words it, on the CPU and on a GPU; its exceptions are RuntimeErrors.
@@ -111,7 +113,7 @@ def execute(settings: Settings, run_id: int, claim: str, report: Report | None =
     was cancelled before there was anything to keep; RunFinished and ClaimLost
     when it is no longer for this process, which then has written nothing.
     """
-    store = Store(settings.resolved_database_url)
+    store = Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)
     runs = Runs(store, settings.claims_dir)
     runs.hold(run_id, claim)
     try:

@@ -178,7 +178,7 @@ def test_other_sites_may_not_touch_the_models(client: FlaskClient, registry: Reg
 def test_a_database_that_another_process_holds_is_said_and_nothing_is_lost(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(store, "PATIENCE_S", 0.05)
     app = create_app(settings)
     services: Services = app.extensions[EXTENSION]
     save(services.registry)
