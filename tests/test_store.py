@@ -115,7 +115,7 @@ def test_several_processes_may_open_a_new_database_at_once(tmp_path: Path):
 def test_the_database_lies_in_the_home_folder_whatever_that_is_called(tmp_path: Path, name: str):
     settings = Settings(home=tmp_path / name)
     with closing(Store(settings.resolved_database_url)) as store:
-        Runs(store).create(TrainConfig())
+        Runs(store, settings.claims_dir).create(TrainConfig())
     assert {path.name for path in tmp_path.iterdir()} == {name}
     assert (settings.home / "mnist.db").is_file()
 
