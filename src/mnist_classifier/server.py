@@ -44,8 +44,6 @@ PROCESS_VARIABLES = {
 }
 # How long requests in flight may still take when the server is told to stop.
 GRACE_S = 10
-# Connections of one process; more are told to come again.
-MAX_CONNECTIONS = 1024
 # How long a connection may stay open with nothing to do.
 KEEP_ALIVE_S = 15
 # Connections that wait until a process takes them.
@@ -92,7 +90,6 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=MAX_CONNECTIONS,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,

@@ -7,46 +7,16 @@ import http.client
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.web.echo import MAX_BODY_BYTES, THREADS, TIMEOUT_S
+from tests.web.sockets import answered, closes, connect, raw, reply_of
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="stops servers with POSIX signals")
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
-    """Where the echo answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.web.echo", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield "127.0.0.1", port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def connect(address: tuple[str, int]) -> socket.socket:
-    return socket.create_connection(address, timeout=20)
 
 
 def said(address: tuple[str, int], head: str, body: bytes = b"") -> dict[str, Any]:
@@ -54,22 +24,6 @@ def said(address: tuple[str, int], head: str, body: bytes = b"") -> dict[str, An
     status, text = answered(address, head, body)
     assert status == 200, text
     return json.loads(text)  # type: ignore[no-any-return]
-
-
-def answered(address: tuple[str, int], head: str, body: bytes = b"") -> tuple[int, bytes]:
-    with connect(address) as client:
-        client.sendall(raw(head) + body)
-        return reply_of(client)
-
-
-def raw(head: str) -> bytes:
-    return "\r\n".join([*head.splitlines(), "Host: echo", "", ""]).encode("latin-1")
-
-
-def reply_of(client: socket.socket) -> tuple[int, bytes]:
-    with closing(http.client.HTTPResponse(client)) as reply:
-        reply.begin()
-        return reply.status, reply.read()
 
 
 def test_a_request_comes_as_pep_3333_has_it(address: tuple[str, int]):
@@ -199,14 +153,6 @@ def test_a_request_that_is_cut_off_never_reaches_the_application(address: tuple[
         client.shutdown(socket.SHUT_WR)
         assert client.recv(10_000).startswith((b"", b"HTTP/1.1 400"))
     assert said(address, "POST / HTTP/1.1\nContent-Length: 5", b"quick")["body"] == "quick"
-
-
-def closes(client: socket.socket) -> bytes:
-    """What comes until the server closes."""
-    heard = b""
-    while piece := client.recv(10_000):
-        heard += piece
-    return heard
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nX-A: ", b"GET /drips"])

@@ -95,7 +95,7 @@ class Gateway:
             if body:
                 environ["CONTENT_LENGTH"] = str(len(body))  # a body that came in pieces has its length here
             environ["wsgi.input"] = io.BytesIO(body)
-            await self._answer(environ, body, receive, send)
+            await self._answer(environ, body, received, receive, send)
         except _Refused as refused:
             await _send(send, _refusal(refused))
         except _Gone:
@@ -111,13 +111,13 @@ class Gateway:
         if int(environ.get("CONTENT_LENGTH") or 0) > self._max_body_bytes:
             return b""
         loop = asyncio.get_running_loop()
-        started, pieces, is_whole = loop.time(), [], False
-        while not is_whole and received.held_bytes <= self._max_body_bytes:
+        started, pieces = loop.time(), []
+        while not received.is_whole and received.held_bytes <= self._max_body_bytes:
             spent_s, earned_s = loop.time() - started, received.held_bytes / SLOWEST_BYTES_PER_S
             message = await _within(self._timeout_s + earned_s - spent_s, receive)
             if message["type"] != "http.request":
                 raise _Gone
-            piece, is_whole = message["body"], not message["more_body"]
+            piece, received.is_whole = message["body"], not message["more_body"]
             pieces.append(piece)
             received.held_bytes += len(piece)
             self._held_bytes += len(piece)
@@ -126,21 +126,23 @@ class Gateway:
                 raise _Refused(*BUSY)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _answer(self, environ: WSGIEnvironment, body: bytes, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, environ: WSGIEnvironment, body: bytes, received: _Received, receive: Receive, send: Send
+    ) -> None:
         if self._is_quick(environ, body):
-            reply = self._ask(environ)
+            reply = self._ask(environ, received)
         else:
             # One context from the first byte to the last: what the application notes there (a request's id) stays.
             context = copy_context()
-            reply = await _in_thread(self._threads, context, self._ask, environ)
+            reply = await _in_thread(self._threads, context, self._ask, environ, received)
             if reply.stream is not None:
                 await self._send_pieces(reply, reply.stream, context, receive, send)
                 return
         await _send(send, reply)
 
-    def _ask(self, environ: WSGIEnvironment) -> _Reply:
+    def _ask(self, environ: WSGIEnvironment, received: _Received) -> _Reply:
         """Ask the application.  A reply that says how long it is, is taken as a whole."""
-        reply = _Reply()
+        reply = _Reply(closes=not received.is_whole)
         pieces = self._application(environ, reply.start)
         if isinstance(pieces, list):
             reply.body = b"".join(pieces)
@@ -186,15 +188,17 @@ class _Gone(Exception):
 
 @dataclass
 class _Received:
-    """How many bytes of a body have come: they count against the limit of the process."""
+    """How many bytes of a body have come, which count against the limit of the process, and whether that is all."""
 
     held_bytes: int = 0
+    is_whole: bool = False
 
 
 class _Reply:
-    """What the application answers."""
+    """What the application answers.  closes: the connection ends, since a body that was not read may follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closes: bool = False) -> None:
+        self._closes = closes
         self.status = 500
         self.headers: list[tuple[str, str]] = []
         self.body = b""
@@ -214,6 +218,8 @@ class _Reply:
     def beginning(self) -> Message:
         """Status and headers as ASGI has them."""
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        if self._closes:
+            headers.append((b"connection", b"close"))
         return {"type": "http.response.start", "status": self.status, "headers": headers, "trailers": False}
 
 
