@@ -10,8 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,15 +27,30 @@ from tests.web.test_predict import SEVEN
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="stops servers with POSIX signals")
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+
+
+# The program, whose watcher takes a process for hung after 3 s in place of 30.
+IMPATIENT = """
+from mnist_classifier import cli, watcher
+if __name__ == "__main__":
+    watcher.HUNG_S = 3
+    cli.main()
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 @contextmanager
-def serving(home: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server at a free port: its process, and its host and port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def serving(
+    home: Path, *, program: tuple[str, ...] = ("-m", "mnist_classifier"), port: int = 0, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server at a port, or a free one: its process, and its host and port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "mnist_classifier", "serve", "--port", str(port)],
+        [sys.executable, *program, "serve", "--port", str(port or free_port())],
         env={**os.environ, "MNIST_HOME": str(home), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -150,7 +166,7 @@ def test_what_stands_in_the_way_of_starting_is_said(tmp_path: Path):
     assert "Traceback" not in process.stderr
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+@on_linux
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_process_that_is_killed_is_replaced(tmp_path: Path, workers: str):
     with serving(tmp_path, MNIST_WORKERS=workers) as (process, address):
@@ -170,6 +186,142 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path, workers: str):
         raise AssertionError("nobody answers any more")
 
 
+@on_linux
+def test_only_a_process_that_hangs_is_replaced(tmp_path: Path):
+    with serving(tmp_path, program=("-c", IMPATIENT), MNIST_WORKERS="2") as (process, address):
+        busy, hung = serving_processes(process.pid)
+        os.kill(busy, signal.SIGSTOP)
+        time.sleep(1)  # a third as long as the watcher waits
+        os.kill(busy, signal.SIGCONT)
+        os.kill(hung, signal.SIGSTOP)
+        wait_until(lambda: hung not in serving_processes(process.pid))
+        wait_until(lambda: len(serving_processes(process.pid)) == 2)
+        assert busy in serving_processes(process.pid)
+        assert status_of(address, "/healthz") == 200
+        process.terminate()
+        said, _ = process.communicate(timeout=30)
+    assert f"server process {hung} hung for 3 s; replacing it" in said
+    assert str(busy) not in said
+
+
+@on_linux
+@pytest.mark.slow
+def test_a_process_that_is_busy_for_eight_seconds_is_left_alone(tmp_path: Path):
+    with serving(tmp_path) as (process, address):
+        before = serving_processes(process.pid)
+        os.kill(before[0], signal.SIGSTOP)
+        time.sleep(8)
+        os.kill(before[0], signal.SIGCONT)
+        assert status_of(address, "/healthz") == 200
+        assert serving_processes(process.pid) == before
+
+
+@on_linux
+def test_a_watcher_that_was_stopped_itself_takes_nobody_for_hung(tmp_path: Path):
+    with serving(tmp_path, program=("-c", IMPATIENT)) as (process, address):
+        before = serving_processes(process.pid)
+        for pid in (*before, process.pid):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(4)  # longer than the watcher waits
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.3)  # it checks, and nobody has answered it
+        os.kill(before[0], signal.SIGCONT)
+        assert status_of(address, "/healthz") == 200
+        assert serving_processes(process.pid) == before
+
+
+@on_linux
+def test_nobody_serves_on_when_the_watcher_is_killed(tmp_path: Path):
+    port = free_port()
+    with serving(tmp_path, port=port, MNIST_WORKERS="2") as (process, _):
+        orphans = serving_processes(process.pid)
+        process.kill()
+        process.wait(10)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))
+    with serving(tmp_path, port=port) as (_, address):
+        assert status_of(address, "/healthz") == 200
+
+
+@on_linux
+def test_a_process_that_does_not_end_is_killed_when_the_server_is_told_to_stop(tmp_path: Path):
+    program = IMPATIENT.replace("HUNG_S = 3", "KILL_AFTER_S = 1")
+    with serving(tmp_path, program=("-c", program)) as (process, _):
+        os.kill(serving_processes(process.pid)[0], signal.SIGSTOP)
+        process.terminate()
+        said, _ = process.communicate(timeout=10)
+        assert process.returncode == 0
+    assert "did not end within 1 s; killing it" in said
+
+
+def test_sigterm_under_load_breaks_no_reply(tmp_path: Path):
+    with serving(tmp_path, MNIST_WORKERS="2") as (process, address), under_load(address) as outcomes:
+        wait_until(lambda: len(outcomes) > 200)
+        process.terminate()
+        assert process.wait(30) == 0
+    # A connection that the server never accepted is reset; what it began to answer, it answers.
+    assert set(outcomes) <= {200, "refused"}
+
+
+@on_linux
+def test_a_process_killed_under_load_costs_only_what_it_was_answering(tmp_path: Path):
+    with serving(tmp_path, MNIST_WORKERS="2") as (process, address), under_load(address) as outcomes:
+        killed = serving_processes(process.pid)[0]
+        wait_until(lambda: len(outcomes) > 200)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: killed not in serving_processes(process.pid))
+        wait_until(lambda: len(serving_processes(process.pid)) == 2)
+        answered = outcomes.count(200)
+        wait_until(lambda: outcomes.count(200) > answered + 200)
+    assert len(outcomes) - outcomes.count(200) <= LOAD_CONNECTIONS
+
+
+LOAD_CONNECTIONS = 4
+
+
+@contextmanager
+def under_load(address: str) -> Iterator[list[int | str]]:
+    """Requests in a row on several connections each; yields what became of them."""
+    outcomes: list[int | str] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        body = json.dumps({"image": SEVEN}).encode()
+        while not is_over.is_set():
+            outcomes.append(outcome_of(address, body))
+
+    threads = [threading.Thread(target=ask) for _ in range(LOAD_CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield outcomes
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+
+def outcome_of(address: str, body: bytes) -> int | str:
+    """The status of a whole, right reply; `refused` if not a byte came."""
+    with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+        try:
+            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            time.sleep(0.01)
+            return "refused"
+        try:
+            return reply.status if json.loads(reply.read())["prediction"] == 7 else "wrong"
+        except (OSError, http.client.HTTPException, ValueError):
+            return "cut off"
+
+
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def serving_processes(parent: int) -> list[int]:
     """The children of a server that answer requests."""
     found = []
@@ -180,7 +332,7 @@ def serving_processes(parent: int) -> list[int]:
     return found
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@on_linux
 def test_processes_that_serve_find_their_variables_when_they_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in PROCESS_VARIABLES:
         monkeypatch.delenv(name, raising=False)

@@ -14,14 +14,14 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.config import STARTUP_FAILURE, Config
-from uvicorn.supervisors import Multiprocess
 
 from mnist_classifier import logs
 from mnist_classifier.config import Settings, is_loopback
 from mnist_classifier.errors import MnistError, ModelMissing, OpenWithoutToken, PortTaken
+from mnist_classifier.watcher import GRACE_S, HUNG_S, Watcher, end_with_watcher
 
 if TYPE_CHECKING:
     from mnist_classifier.web.gateway import Gateway
@@ -42,8 +42,6 @@ PROCESS_VARIABLES = {
     # glibc gives each of many threads a heap of its own, and each keeps what its largest request has needed.
     "MALLOC_ARENA_MAX": "2",
 }
-# How long requests in flight may still take when the server is told to stop.
-GRACE_S = 10
 # How long a connection may stay open with nothing to do.
 KEEP_ALIVE_S = 15
 # Connections that wait until a process takes them.
@@ -93,8 +91,9 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
+                timeout_worker_healthcheck=HUNG_S,
             )
-            _Watcher(config, listener, stopping).run()
+            Watcher(config, listener, stopping, forget_process).run()
     finally:
         _mention_training(settings)
     if failed.is_set():
@@ -111,41 +110,6 @@ def process_variables() -> Iterator[tuple[str, ...]]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-class _Watcher(Multiprocess):
-    """The process that starts those that serve, and another for one that died.
-
-    One that cannot start ends them all.
-    """
-
-    def __init__(self, config: Config, listener: socket.socket | None, stopping: EventType) -> None:
-        sockets: Any = None if listener is None else [listener]  # without one, each process makes its own
-        super().__init__(config, sockets)
-        self._stopping = stopping
-
-    def init_processes(self) -> None:
-        """Start them."""
-        super().init_processes()
-        for process in self.processes:
-            process.child_conn.close()
-
-    def keep_subprocess_alive(self) -> None:
-        """Look after the processes; called again and again."""
-        before = list(self.processes)
-        super().keep_subprocess_alive()
-        for ended, now in zip(before, self.processes, strict=True):
-            if now is not ended:
-                # With that end open here too, a process that dies while it is asked how it is would seem to think.
-                now.child_conn.close()
-                log.error("a process that serves has ended (exit code %s); another is started", ended.exitcode)
-                if self.processes_num > 1 and ended.pid is not None:
-                    forget_process(ended.pid)
-
-    def terminate_all(self) -> None:
-        """Tell the processes that the end is near, then to end."""
-        self._stopping.set()
-        super().terminate_all()
 
 
 @contextlib.contextmanager
@@ -168,6 +132,7 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, variables:
     for name in variables:
         del os.environ[name]  # it was read when this process started; a training is to have all threads
     logs.configure(settings)
+    end_with_watcher()
     try:
         app = create_app(settings, stopping.is_set)
     except MnistError as error:
@@ -257,7 +222,9 @@ def shared_metrics() -> Iterator[None]:
 
 
 def forget_process(pid: int) -> None:
-    """Leave out of the window what a process read that has ended; its counts stay."""
+    """Leave what a process that has ended read out of the window; its counts stay."""
+    if not os.environ.get(METRICS_VARIABLE):
+        return
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
