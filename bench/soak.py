@@ -6,13 +6,15 @@
 Linux, with wrk.  Sixteen connections send drawings as fast as they are
 answered; two send bodies that must be refused, so that about one request in
 ten is rubbish; others send what is no HTTP, or hang up; a hundred open a
-connection and send a byte a second, or nothing.  Meanwhile a training runs
-that POST /retrain started, another model version is put into production and
-rolled back, and one careful client checks that its drawings are read right.
+connection and send a byte a second, or nothing; forty ask for live streams and
+exports and read nothing.  One client sends hostile pictures, strokes and
+archives (load/garbage.py), another sends without end (load/attackers.py).
 
-Exit status 1, and what was found, where a good request was not answered with
-200 and the right digit, memory or descriptors grew, or rubbish was answered
-with anything but 4xx.
+Meanwhile a training runs that POST /retrain started, another model version is
+put into production and rolled back, a server process is killed three times,
+and one careful client checks that its drawings are read right.
+
+Exit status 1, with the reasons, if load/verdict.py finds any.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +36,19 @@ import numpy as np
 
 from kill_trials import MANIFEST, url_of, write_files
 from load.application import model_status, training, wait_for
+from load.attackers import EndlessClient, HostileClient, Killer, SlowReaders
 from load.contestants import ask, ours, serving
+from load.garbage import Hostile, hostile_requests
 from load.nuisance import Background, BrokenClients, SlowClients, bad_bodies
 from load.pictures import as_json, grey_png, rgba_png, test_images, write_bodies
-from load.watching import CarefulClient, Samples, open_descriptors
-from load.wrk import Load, Wrk, find
-from measuring import RESULTS, load_average, machine, process_tree, write_result
+from load.verdict import BAD_CONNECTIONS, GOOD_CONNECTIONS, MOST_DESCRIPTORS_LEFT, violations
+from load.watching import CarefulClient, Samples, open_descriptors, server_processes
+from load.wrk import Wrk, find
+from measuring import RESULTS, load_average, machine, write_result
 from mnist_classifier.registry import Registry
 from mnist_classifier.store import Store
 
 DIFFERENT = 200
-GOOD_CONNECTIONS, BAD_CONNECTIONS = 16, 2
-# A second network that was loaded and dropped leaves some MB in pieces, and Python's memory moves by some more when
-# it is not growing; a leak of a kilobyte in each of a million requests would be a thousand.
-MOST_GROWTH_MB, MOST_SLOPE_MB_PER_MINUTE = 30.0, 2.0
-# Shorter runs say nothing about the slope.
-LONG_ENOUGH_S = 300
-MOST_DESCRIPTORS_LEFT = 4
 # What is left when all have hung up is counted after so long at most.
 SETTLING_S = 30
 
@@ -86,47 +86,83 @@ def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     images = test_images(DIFFERENT)
     bodies = [as_json(picture(image)) for image in images.images for picture in (grey_png, rgba_png)]
     labels = [int(label) for label in images.labels for _ in range(2)]
+    attacks = list(hostile_requests(grey_png(images.images[0])))
     with serving(ours(options.workers), None, bodies[0]) as server:
         add_version(server.home)
         # Those that are read wrong without any load say nothing about it.
         pictures = [
             (body, label) for body, label in zip(bodies, labels, strict=True) if prediction(server, body) == label
         ]
-        pids = process_tree(server.pid)
-        before = open_descriptors(pids)
-        careful, samples = CarefulClient(server.address, pictures), Samples(pids)
-        slow, broken = SlowClients(server.address, options.slow_clients), BrokenClients(server.address)
+        before = open_descriptors([server.pid, *server_processes(server.pid)])
+        cast = Cast(server, pictures, attacks, options.slow_clients)
         good = Wrk(server.address, "/predict", write_bodies(folder / "good", bodies))
         bad = Wrk(server.address, "/predict", write_bodies(folder / "bad", bad_bodies(images.images[0])))
         loads = [
             good.start(GOOD_CONNECTIONS, options.seconds),
             bad.start(BAD_CONNECTIONS, options.seconds, counts_statuses=True),
         ]
-        with background(careful, samples, slow, broken):
-            events = happenings(server, options.seconds)
+        with background(*cast.actors):
+            events = happenings(server, cast.killer, options.seconds)
             good_load, bad_load = (load.wait() for load in loads)
-        slow.close()
-        left = settle(pids, before)
+        cast.close()
+        left = settle(server.pid, before)
+        log = (server.home / "log.txt").read_text(errors="replace")
     result = {
         "seconds": options.seconds,
         "good": vars(good_load),
-        "careful": {
-            "statuses": dict(careful.statuses),
-            "wrong": careful.wrong,
-            "versions": dict(careful.versions),
-            "p50_ms": round(statistics.median(careful.times_ms), 2),
-            "p99_ms": round(float(np.quantile(careful.times_ms, 0.99)), 2),
-        },
         "bad": vars(bad_load),
         "bad_share": round(bad_load.requests / (bad_load.requests + good_load.requests), 3),
-        "broken": dict(broken.counts),
-        "slow": {"clients": options.slow_clients, **slow.counts},
+        "slow": {"clients": options.slow_clients, **cast.slow.counts},
         "events": events,
-        "processes": dict(zip(map(str, pids), samples.growth(), strict=True)),
-        "memory": samples.memory_mb,
-        "descriptors": {"before": before, "most": max(samples.descriptors), "after": left},
+        "descriptors": {"before": before, "most": max(cast.samples.descriptors), "after": left},
+        "tracebacks": log.count("Traceback"),
+        **cast.figures(options.workers),
     }
-    return result | {"violations": violations(result, good_load, bad_load)}
+    return result | {"violations": violations(result)}
+
+
+class Cast:
+    """Everybody who acts beside the load generators."""
+
+    def __init__(
+        self, server: serving, pictures: list[tuple[bytes, int]], attacks: list[Hostile], slow_clients: int
+    ) -> None:
+        self.careful, self.samples = CarefulClient(server.address, pictures), Samples(server.pid)
+        self.slow, self.broken = SlowClients(server.address, slow_clients), BrokenClients(server.address)
+        self.hostile, self.endless = HostileClient(server.address, attacks), EndlessClient(server.address)
+        self.readers, self.killer = SlowReaders(server.address), Killer(server.pid)
+        self.actors = (
+            *(self.careful, self.samples, self.slow, self.broken),
+            *(self.hostile, self.endless, self.readers),
+        )
+
+    def close(self) -> None:
+        """Those who hold connections hang up."""
+        self.slow.close()
+        self.readers.close()
+
+    def figures(self, workers: int) -> dict[str, Any]:
+        """What they saw."""
+        careful, pids = self.careful, set(self.samples.rows) - {self.samples.watcher}
+        return {
+            "careful": {
+                "statuses": dict(careful.statuses),
+                "wrong": careful.wrong,
+                "resent": careful.resent,
+                "versions": dict(careful.versions),
+                "p50_ms": round(statistics.median(careful.times_ms), 2),
+                "p99_ms": round(float(np.quantile(careful.times_ms, 0.99)), 2),
+            },
+            "broken": dict(self.broken.counts),
+            "hostile": {name: dict(counts) for name, counts in self.hostile.statuses.items()},
+            "hostile_slowest_s": {name: round(seconds, 2) for name, seconds in self.hostile.slowest_s.items()},
+            "endless": {name: dict(counts) for name, counts in self.endless.outcomes.items()},
+            "slow_readers": self.readers.opened,
+            "killed": len(self.killer.killed),
+            "replaced": len(pids) - workers,
+            "processes": {str(pid): figures for pid, figures in self.samples.growth().items()},
+            "memory": {str(pid): rows for pid, rows in self.samples.rows.items()},
+        }
 
 
 @contextmanager
@@ -140,8 +176,8 @@ def background(*actors: Any) -> Iterator[None]:
         yield
 
 
-def happenings(server: serving, seconds: float) -> dict[str, Any]:
-    """A training from a tenth of the time on, a promotion at 0.4 and a rollback at 0.6, as the page asks for them."""
+def happenings(server: serving, killer: Killer, seconds: float) -> dict[str, Any]:
+    """A training from a tenth of the time on, a promotion at 0.4, a rollback at 0.6, and kills between them."""
     started = time.monotonic()
     events: dict[str, Any] = {}
 
@@ -157,10 +193,15 @@ def happenings(server: serving, seconds: float) -> dict[str, Any]:
     wait_until(0.1)
     with training(server.address) as run_id:
         events["training"] = {"run_id": run_id, "at_s": round(time.monotonic() - started, 1)}
-        wait_until(0.4)
-        post("/api/models/1/promote")
-        wait_until(0.6)
-        post("/api/models/rollback")
+        for part, step in (
+            (0.3, killer.kill_one),
+            (0.4, partial(post, "/api/models/1/promote")),
+            (0.5, killer.kill_one),
+            (0.6, partial(post, "/api/models/rollback")),
+            (0.7, killer.kill_one),
+        ):
+            wait_until(part)
+            step()
         wait_until(0.9)
         events["training"]["status"] = (model_status(server.address)["training"] or {"status": "ended"})["status"]
     return events
@@ -179,44 +220,15 @@ def prediction(server: serving, body: bytes) -> int | None:
     return found
 
 
-def settle(pids: list[int], before: int) -> int:
+def settle(watcher: int, before: int) -> int:
     """Descriptors that are left when all clients have gone."""
+
+    def count() -> int:
+        return open_descriptors([watcher, *server_processes(watcher)])
+
     with suppress(SystemExit):
-        wait_for(lambda: open_descriptors(pids) <= before + MOST_DESCRIPTORS_LEFT, "descriptors", SETTLING_S)
-    return open_descriptors(pids)
-
-
-def violations(result: dict[str, Any], good: Load, bad: Load) -> list[str]:
-    """What must not have happened."""
-    return [*wrong_answers(result, good, bad), *wrong_states(result)]
-
-
-def wrong_answers(result: dict[str, Any], good: Load, bad: Load) -> Iterator[str]:
-    """Of those, what clients noticed."""
-    careful = result["careful"]
-    if good.failures:
-        yield f"{good.refused} good requests were refused, {good.broken} broke off"
-    if set(careful["statuses"]) != {"200"} or careful["wrong"]:
-        yield f"the careful client got {careful['statuses']}, {careful['wrong']} of them wrong"
-    if bad.broken or not all(400 <= status < 500 for status in bad.statuses):
-        yield f"rubbish was answered with {bad.statuses}; {bad.broken} connections broke"
-    if not {"0", "1"} <= set(careful["versions"]):
-        yield f"not both versions answered: {careful['versions']}"
-    for path in ("/api/models/1/promote", "/api/models/rollback"):
-        if result["events"][path]["status"] != 200:
-            yield f"{path} failed: {result['events'][path]}"
-
-
-def wrong_states(result: dict[str, Any]) -> Iterator[str]:
-    """Of those, what the processes kept."""
-    for pid, figures in result["processes"].items():
-        if figures["growth_mb"] > MOST_GROWTH_MB:
-            yield f"process {pid} grew by {figures['growth_mb']} MB"
-        if result["seconds"] >= LONG_ENOUGH_S and figures["slope_mb_per_minute"] > MOST_SLOPE_MB_PER_MINUTE:
-            yield f"process {pid} grows by {figures['slope_mb_per_minute']} MB a minute"
-    counts = result["descriptors"]
-    if counts["after"] > counts["before"] + MOST_DESCRIPTORS_LEFT:
-        yield f"{counts['after'] - counts['before']} descriptors were left open"
+        wait_for(lambda: count() <= before + MOST_DESCRIPTORS_LEFT, "descriptors", SETTLING_S)
+    return count()
 
 
 def table(result: dict[str, Any]) -> str:
@@ -227,18 +239,25 @@ def table(result: dict[str, Any]) -> str:
         "good requests": f"{good['requests']:,}, {good['requests_per_s']:,.0f}/s",
         "... refused, broken off": f"{good['refused']}, {good['broken']}",
         "... p50, p99 (ms)": f"{good['p50_ms']:.1f}, {good['p99_ms']:.1f}",
-        "careful client: statuses, wrong answers": f"{careful['statuses']}, {careful['wrong']}",
+        "careful client: statuses, wrong answers, sent twice": (
+            f"{careful['statuses']}, {careful['wrong']}, {careful['resent']}"
+        ),
         "... its p50, p99 (ms)": f"{careful['p50_ms']:.1f}, {careful['p99_ms']:.1f}",
         "... answered by version": careful["versions"],
         "rubbish": f"{bad['requests']:,} ({result['bad_share']:.1%}): {bad['statuses']}",
         "no HTTP": result["broken"],
         "slow clients": result["slow"],
+        "hostile bodies": _together(result["hostile"]),
+        "... the slowest (s)": max(result["hostile_slowest_s"].items(), key=lambda each: each[1], default="none"),
+        "endless connections": _together(result["endless"]),
+        "readers that do not read": result["slow_readers"],
+        "server processes killed, replaced": f"{result['killed']}, {result['replaced']}",
         "events": result["events"],
         "descriptors before, at most, after": f"{counts['before']}, {counts['most']}, {counts['after']}",
     }
     for pid, each in result["processes"].items():
-        rows[f"process {pid}: MB warm, at the end, at most; MB a minute"] = (
-            f"{each['warm_mb']}, {each['end_mb']}, {each['most_mb']}; {each['slope_mb_per_minute']:+}"
+        rows[f"process {pid}, {each['seconds']:.0f} s: MB warm, at the end, at most; MB a minute"] = (
+            f"{each['warm_mb']}, {each['end_mb']}, {each['peak_mb']}; {each['slope_mb_per_minute']:+}"
         )
     lines = [
         f"{result['machine']['processor']}, {result['machine']['cores']} cores, {result['seconds']:g} s, "
@@ -251,6 +270,11 @@ def table(result: dict[str, Any]) -> str:
         *(f"VIOLATION: {each}" for each in result["violations"]),
     ]
     return "\n".join(lines).rstrip()
+
+
+def _together(outcomes: dict[str, dict[str, int]]) -> dict[str, int]:
+    """The outcomes of all attacks."""
+    return dict(sum(map(Counter, outcomes.values()), Counter()))
 
 
 if __name__ == "__main__":

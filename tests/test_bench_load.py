@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 import zlib
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,10 +20,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_classifier.config import PRETRAINED_DIR
+from mnist_classifier.archive import import_version
+from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.decode import decode_base64, decode_image
-from mnist_classifier.errors import MnistError
+from mnist_classifier.errors import DataError, ImageTooLarge, MnistError
+from mnist_classifier.manifest import ONNX_FILE, WEIGHTS_FILE
+from mnist_classifier.onnx_check import check_onnx
 from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.registry import Registry
+from mnist_classifier.store import Store
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -97,6 +104,93 @@ def test_what_a_soak_calls_rubbish_is_rubbish(load: Any, seven: np.ndarray):
         # What has a picture after all asks for something that there is not.
         assert asked.keys() - {"image"}
         assert pixels.shape == decode_image(decode_base64(json.loads(good)["image"]), max_pixels=10**6).shape
+
+
+def test_hostile_requests_are_what_they_claim(load: Any, seven: np.ndarray):
+    pytest.importorskip("onnx")
+    garbage = load("load.garbage")
+    requests = {each.name: each for each in garbage.hostile_requests(load("load.pictures").grey_png(seven))}
+    assert max(len(each.body) for each in requests.values()) < 10_000_000  # what a server takes at most
+    for kind in garbage.PICTURE_BOMBS:
+        picture = json.loads(requests[f"{kind} of a billion pixels"].body)["image"]
+        with pytest.raises(ImageTooLarge):
+            decode_image(decode_base64(picture), max_pixels=40_000_000)
+    for name in ("deflate", "LZMA", "bzip2"):
+        with zipfile.ZipFile(io.BytesIO(requests[f"archive that lies about its size, {name}"].body)) as archive:
+            weights = archive.getinfo(WEIGHTS_FILE)
+            assert weights.file_size == 1000
+    assert weights.compress_size > 0
+    for name in ("Concat", "Conv"):
+        with zipfile.ZipFile(io.BytesIO(requests[f"network that swells by {name}"].body)) as archive:
+            check_onnx(archive.read(ONNX_FILE))  # its operators are those that are allowed
+    assert len(json.loads(requests["a million points"].body)["strokes"][0]) == 1_000_000
+
+
+def test_an_archive_for_a_soak_is_refused_for_nothing_but_what_is_wrong_with_it(load: Any, settings: Settings):
+    pytest.importorskip("onnx")
+    with closing(Store(settings.resolved_database_url)) as store:
+        registry = Registry(settings.models_dir, store)
+        assert import_version(registry, load("load.garbage").archive({}), lambda _: no_images()).version.version == 1
+
+
+def no_images() -> Any:
+    raise DataError("there are none")
+
+
+@pytest.fixture
+def calm() -> dict[str, Any]:
+    """What a soak finds where nothing went wrong."""
+    growth = {"seconds": 600.0, "warm_mb": 100.0, "peak_mb": 200.0, "growth_mb": 2.0, "slope_mb_per_minute": 0.5}
+    return {
+        "careful": {"statuses": {"200": 9}, "wrong": 0, "resent": 1, "versions": {"0": 5, "1": 4}},
+        "good": {"refused": 0, "broken": 20},
+        "bad": {"broken": 2, "statuses": {400: 3, 413: 1}},
+        "hostile": {"a bomb": {"413": 4, "ConnectionResetError": 1}},
+        "endless": {"head": {"431": 2}, "stream": {"503": 1, "nothing said": 2}},
+        "events": {"/api/models/1/promote": {"status": 200}, "/api/models/rollback": {"status": 200}},
+        "processes": {"1": growth},
+        "descriptors": {"before": 70, "after": 71},
+        "killed": 2,
+        "replaced": 2,
+        "tracebacks": 0,
+    }
+
+
+def test_a_soak_where_nothing_went_wrong_is_green(load: Any, calm: dict[str, Any]):
+    assert load("load.verdict").violations(calm) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("careful.statuses", {"200": 9, "500": 1}),
+        ("careful.wrong", 1),
+        ("careful.resent", 3),
+        ("careful.versions", {"0": 9}),
+        ("good.refused", 1),
+        ("good.broken", 33),
+        ("bad.statuses", {200: 1}),
+        ("bad.broken", 5),
+        ("hostile.a bomb", {"500": 1}),
+        ("hostile.a bomb", {"201": 1}),
+        ("hostile.a bomb", {"TimeoutError": 3}),
+        ("endless.head", {"500": 1}),
+        ("events./api/models/rollback", {"status": 409}),
+        ("processes.1.growth_mb", 31.0),
+        ("processes.1.slope_mb_per_minute", 2.1),
+        ("processes.1.peak_mb", 401.0),
+        ("descriptors.after", 75),
+        ("replaced", 3),
+        ("tracebacks", 1),
+    ],
+)
+def test_a_soak_where_something_went_wrong_is_not(load: Any, calm: dict[str, Any], path: str, value: Any):
+    *parts, last = path.split(".")
+    inner = calm
+    for part in parts:
+        inner = inner[part]
+    inner[last] = value
+    assert len(load("load.verdict").violations(calm)) == 1
 
 
 @on_linux

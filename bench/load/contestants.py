@@ -217,11 +217,17 @@ class serving:  # noqa: N801 - used as a context manager, like a function
         self._folder.cleanup()
 
 
-def ask(address: str, path: str, body: bytes | None, content_type: str = "application/json") -> tuple[int, bytes]:
+def ask(
+    address: str,
+    path: str,
+    body: bytes | None,
+    content_type: str = "application/json",
+    more_headers: Mapping[str, str] | None = None,
+) -> tuple[int, bytes]:
     """One request: POST with a body, GET without."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
-        headers = {} if body is None else {"Content-Type": content_type}
+        headers = {**({} if body is None else {"Content-Type": content_type}), **(more_headers or {})}
         connection.request("GET" if body is None else "POST", path, body, headers)
         reply = connection.getresponse()
         return reply.status, reply.read()

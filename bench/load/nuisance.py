@@ -127,7 +127,7 @@ class SlowClients:
     """So many connections that begin a request and never finish it; one that is closed comes again."""
 
     def __init__(self, address: str, count: int) -> None:
-        self._where = _where(address)
+        self._where = where(address)
         self._selector = selectors.DefaultSelector()
         self.counts: Counter[str] = Counter()
         for number in range(count):
@@ -178,7 +178,7 @@ class BrokenClients:
     """One after the other sends what is no request, and hangs up in the middle of it."""
 
     def __init__(self, address: str) -> None:
-        self._where = _where(address)
+        self._where = where(address)
         self._turns = 0
         self.counts: Counter[str] = Counter()
 
@@ -199,7 +199,8 @@ class BrokenClients:
         time.sleep(0.05)
 
 
-def _where(address: str) -> tuple[str, int]:
+def where(address: str) -> tuple[str, int]:
+    """Host and port of an address."""
     parts = urlsplit(address)
     assert parts.hostname is not None
     assert parts.port is not None
