@@ -19,7 +19,7 @@ from load.watching import server_processes
 POST = b"POST /predict HTTP/1.1\r\nHost: soak\r\nContent-Type: application/json\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 STREAM = b"GET /api/runs/1/stream HTTP/1.1\r\nHost: soak\r\n\r\n"
-EXPORT = b"GET /api/models/0/export HTTP/1.1\r\nHost: soak\r\n\r\n"
+EXPORT = b"GET /api/models/1/export HTTP/1.1\r\nHost: soak\r\n\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: soak\r\n\r\n"
 # How an attack on a connection begins, and what follows without end.
 ENDLESS = {
