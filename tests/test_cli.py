@@ -77,7 +77,7 @@ def test_train_list_promote_evaluate(with_mnist: Path):
     assert "`mnist models promote 1`" in output
     assert re.search(r"largest difference of a logit \d", output)
     assert "[challenger]" in mnist("models").splitlines()[0]
-    mnist("models", "promote", "1")
+    mnist("models", "promote", "1", "--yes")
     assert mnist("models").startswith("*    1")
     printed = re.search(r"test accuracy +([\d.]+%)", output)
     assert printed is not None
@@ -124,7 +124,7 @@ def test_an_ensemble_of_several_seeds_is_one_version(with_mnist: Path):
     output = mnist("train", *QUICK, "--ensemble", "2")
     assert "saved as version 3" in output
     assert "version 3 was not put into production" in output
-    mnist("models", "promote", "3", "--reason", "to see it")
+    mnist("models", "promote", "3", "--yes", "--reason", "to see it")
     assert re.search(r"^\* +3  ensemble-of-2 ", mnist("models"), re.MULTILINE)
     manifest = json.loads((with_mnist / "models" / "3" / "manifest.json").read_text())
     assert (manifest["training"]["members"], manifest["training"]["seeds"]) == ([1, 2], [0, 1])

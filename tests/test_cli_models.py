@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -23,7 +26,7 @@ def registry(settings: Settings, monkeypatch: pytest.MonkeyPatch, store: Store) 
     """An installation with two versions: 1 as good as the box, 2 worse."""
     monkeypatch.setenv("MNIST_HOME", str(settings.home))
     registry = Registry(settings.models_dir, store)
-    save(registry, name="good", validation=4981)
+    save(registry, name="good", validation=BOX_CORRECT)
     save(registry, name="quick", validation=4951)
     return registry
 
@@ -51,14 +54,44 @@ def test_plain_models_lists_them(registry: Registry):
 
 
 def test_promote_roll_back_and_the_history_of_both(registry: Registry):
-    assert "nothing was ever promoted" in refused("rollback")
+    assert "there is no earlier version to go back to" in refused("rollback")
     mnist("promote", "1", "--reason", "a try")
     assert mnist().splitlines()[1].startswith("*    1  good")
     assert "version 0 is in production again" in mnist("rollback")
+    assert "there is no earlier version to go back to" in refused("rollback")
     newest, oldest = mnist("history").splitlines()
     assert re.search(r"production 1 -> 0 +command line +rolled back from version 1", newest)
     assert re.search(r"production 0 -> 1 +command line +a try", oldest)
     assert "no model version 9" in refused("promote", "9")
+
+
+def test_a_less_accurate_version_needs_yes_where_nobody_can_be_asked(registry: Registry):
+    mnist("promote", "1")
+    message = refused("promote", "2")
+    assert "version 2 is less accurate than version 1, which is in production: 99.02%" in message
+    assert f"against {BOX_ACCURACY}; confirm it to go ahead, with --yes" in message
+    assert registry.production() == 1
+    mnist("promote", "2", "--yes")
+    mnist("promote", "1")
+    assert "confirm it to go ahead, with --yes" in refused("rollback")
+    assert "version 2 is in production again" in mnist("rollback", "--yes")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("answer", "serves"), [("n", 1), ("", 1), ("y", 2)])
+def test_a_less_accurate_version_is_asked_about_in_a_terminal(registry: Registry, answer: str, serves: int):
+    registry.promote(1)
+    keyboard, terminal = os.openpty()
+    try:
+        os.write(keyboard, f"{answer}\n".encode())
+        command = [sys.executable, "-m", "mnist_classifier", "models", "promote", "2"]
+        asked = subprocess.run(command, stdin=terminal, capture_output=True, encoding="utf-8", timeout=60)
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert "99.02% of the validation images against" in asked.stdout
+    assert "Go ahead? [y/N]" in asked.stdout
+    assert (asked.returncode, registry.production()) == (0 if serves == 2 else 1, serves)
 
 
 def test_show_tells_what_the_gate_would_say(registry: Registry):

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_classifier import gate
 from mnist_classifier.config import Settings
-from mnist_classifier.errors import AliasMoved, ModelCorrupt, NothingToRollBack, VersionMissing
+from mnist_classifier.errors import AliasMoved, LessAccurate, ModelCorrupt, NothingToRollBack, VersionMissing
 from mnist_classifier.manifest import ONNX_FILE
 from mnist_classifier.metrics import wilson_interval
 from mnist_classifier.registry import BOX, CHALLENGER, PRODUCTION, Registry
@@ -97,7 +97,7 @@ def test_without_any_champion_the_first_version_serves(registry: Registry, tmp_p
 def test_a_challenger_that_is_promoted_is_no_challenger_any_more(registry: Registry):
     save(registry, validation=4900)
     gate.admit(registry, 1, actor="")
-    gate.promote(registry, 1, actor="someone", reason="for the demonstration")
+    gate.promote(registry, 1, actor="someone", reason="for the demonstration", is_confirmed=True)
     assert registry.aliases() == {PRODUCTION: 1}
     assert [(m.alias, m.version, m.previous, m.reason) for m in registry.history(alias=PRODUCTION)] == [
         (PRODUCTION, 1, BOX, "for the demonstration")
@@ -128,16 +128,61 @@ def test_one_byte_flipped_is_refused_with_the_reason(registry: Registry):
     assert registry.production() == 1
 
 
-def test_rolling_back_returns_to_what_served_before_and_again_undoes_it(registry: Registry):
+def rolled_back(registry: Registry) -> list[int]:
+    """What each rollback puts into production, until there is nothing to go back to."""
+    found: list[int] = []
+    while registry.before() is not None and len(found) < 20:
+        found.append(gate.rollback(registry, actor="someone", is_confirmed=True))
     with pytest.raises(NothingToRollBack):
+        gate.rollback(registry, actor="someone")
+    return found
+
+
+def test_rolling_back_only_goes_backwards_and_stops_at_the_bottom(registry: Registry):
+    with pytest.raises(NothingToRollBack, match="the model in the box is in production, and there is no earlier"):
         gate.rollback(registry, actor="")
+    for number in (1, 2, 3):
+        save(registry)
+        gate.promote(registry, number, actor="")
+    assert gate.rollback(registry, actor="someone") == 2
+    assert registry.history()[0].reason == "rolled back from version 3"
+    assert rolled_back(registry) == [1, BOX]
+
+
+def test_promoting_after_a_rollback_goes_on_from_there(registry: Registry):
+    for _ in range(3):
+        save(registry)
+    for number in (1, 2):
+        gate.promote(registry, number, actor="")
+    gate.rollback(registry, actor="")
+    gate.promote(registry, 3, actor="")
+    assert rolled_back(registry) == [1, BOX]  # version 2 was rolled back from
+
+
+def test_a_promotion_of_an_earlier_version_can_be_rolled_back_as_any_other(registry: Registry):
     for number in (1, 2):
         save(registry)
         gate.promote(registry, number, actor="")
-    assert gate.rollback(registry, actor="someone") == 1
+    gate.promote(registry, 1, actor="")
+    gate.promote(registry, BOX, actor="")
+    assert rolled_back(registry) == [1, 2, 1, BOX]
+
+
+def test_less_accurate_versions_go_into_production_only_when_confirmed(registry: Registry):
+    save(registry, validation=BOX_CORRECT)
+    save(registry, validation=4951)
+    gate.promote(registry, 1, actor="")
+    expected = f"version 2 is less accurate than version 1, .*: 99.02% of the validation images against {BOX_ACCURACY}"
+    with pytest.raises(LessAccurate, match=expected) as refused:
+        gate.promote(registry, 2, actor="")
+    assert refused.value.field == "confirm"
     assert registry.production() == 1
-    assert registry.history()[0].reason == "rolled back from version 2"
-    assert gate.rollback(registry, actor="someone") == 2
+    gate.promote(registry, 2, actor="", is_confirmed=True)
+    gate.promote(registry, 1, actor="")  # the better one needs no word
+    with pytest.raises(LessAccurate, match=expected):
+        gate.rollback(registry, actor="")
+    assert registry.production() == 1
+    assert gate.rollback(registry, actor="", is_confirmed=True) == 2
 
 
 def test_a_second_click_does_not_undo_the_first(registry: Registry):
@@ -149,14 +194,13 @@ def test_a_second_click_does_not_undo_the_first(registry: Registry):
     assert registry.production() == BOX
 
 
-def test_a_deleted_version_cannot_be_rolled_back_to(registry: Registry):
+def test_a_deleted_version_is_passed_over_by_a_rollback(registry: Registry):
     for number in (1, 2):
         save(registry)
         gate.promote(registry, number, actor="")
     registry.delete(1)
-    with pytest.raises(VersionMissing, match="no model version 1"):
-        gate.rollback(registry, actor="")
-    assert registry.production() == 2
+    assert registry.before() == BOX
+    assert rolled_back(registry) == [BOX]
 
 
 def test_a_champion_that_changes_meanwhile_is_compared_anew(registry: Registry, monkeypatch: pytest.MonkeyPatch):

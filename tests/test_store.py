@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
-from mnist_classifier import migrations
+from mnist_classifier import migrations, promotions
 from mnist_classifier.config import PACKAGE_DIR, Settings, TrainConfig
 from mnist_classifier.errors import InvalidConfig, MnistError
 from mnist_classifier.runs import Runs
@@ -63,6 +65,36 @@ def test_a_database_from_before_migrations_is_brought_up_to_date_and_keeps_what_
         assert connection.execute(sa.text("SELECT id, message FROM runs")).all() == [(1, "done")]
         assert connection.execute(sa.text("SELECT name, version FROM aliases")).all() == [("production", 1)]
     store.close()
+
+
+def test_rollbacks_of_an_earlier_program_stay_rollbacks(tmp_path: Path):
+    """It wrote no more than a reason; two of them in a row went back and forth."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_SCHEMA)
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = sa.create_engine(url_of(path), poolclass=sa.NullPool)
+    with engine.begin() as old:
+        config.attributes["connection"] = old
+        command.stamp(config, "0001")
+        command.upgrade(config, "0002")
+        moves = [
+            (0, 1, "a try"),
+            (1, 2, "rolled back from nothing: a person's words"),
+            (2, 1, "rolled back from version 2"),
+        ]
+        for previous, version, reason in moves:
+            values = {"previous": previous, "version": version, "reason": reason}
+            old.execute(
+                sa.text(
+                    "INSERT INTO promotions (alias, version, previous, at, actor, reason) "
+                    "VALUES ('production', :version, :previous, '2026-01-01 00:00:00', 'web', :reason)"
+                ),
+                values,
+            )
+    with closing(Store(url_of(path))) as store, store.reading() as connection:
+        assert promotions.earlier(connection, "production") == [0]
 
 
 def test_a_database_of_a_newer_program_is_refused(store: Store):

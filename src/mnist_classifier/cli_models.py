@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from mnist_classifier import archive, comparison, dataset, gate
 from mnist_classifier.config import Settings
 from mnist_classifier.dataset import Images
+from mnist_classifier.errors import LessAccurate
 from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.shell import COMMAND_LINE, Group, data_dir_option, opened_registry
 from mnist_classifier.terminal import model_as_text, model_line, side_by_side
 
 SHOWN_IMAGES = 20
+Answer = TypeVar("Answer")
+
+yes_option = click.option("--yes", is_flag=True, help="Accept a less accurate version without being asked.")
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -77,20 +83,37 @@ def compare(first: int, second: int, split: str, read_images: bool, data_dir: Pa
 @models.command()
 @click.argument("version", type=int)
 @click.option("--reason", default="", help="Why; kept in the history.")
-def promote(version: int, reason: str) -> None:
+@yes_option
+def promote(version: int, reason: str, yes: bool) -> None:
     """Put a version into production; 0 is the model in the box."""
     with opened_registry() as registry:
-        gate.promote(registry, version, actor=COMMAND_LINE, reason=reason)
+        _confirmed(
+            lambda sure: gate.promote(registry, version, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
+        )
     click.echo(f"version {version} is in production")
 
 
 @models.command()
 @click.option("--reason", default="", help="Why; kept in the history.")
-def rollback(reason: str) -> None:
-    """Put back what was in production before the last move; a second time undoes it."""
+@yes_option
+def rollback(reason: str, yes: bool) -> None:
+    """Go back to the version that was in production before; each time goes one promotion further back."""
     with opened_registry() as registry:
-        version = gate.rollback(registry, actor=COMMAND_LINE, reason=reason)
+        version = _confirmed(
+            lambda sure: gate.rollback(registry, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
+        )
     click.echo(f"version {version} is in production again")
+
+
+def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
+    """Move an alias; ask first where the new version is less accurate.  `move` takes whether that is accepted."""
+    try:
+        return move(yes)
+    except LessAccurate as error:
+        if not sys.stdin.isatty():
+            raise click.ClickException(f"{error.message}, with --yes") from error
+        click.confirm(f"{error.message[0].upper()}{error.message[1:]}.\nGo ahead?", abort=True)
+        return move(True)
 
 
 @models.command()

@@ -21,7 +21,8 @@
     │   ├── ModelCorrupt        a file does not match its manifest
     │   ├── ModelInUse          an alias names the version, so it stays
     │   ├── AliasMoved          somebody else was quicker to move the alias
-    │   └── NothingToRollBack   the alias has never moved
+    │   ├── LessAccurate        the version in production is more accurate, and nobody has confirmed
+    │   └── NothingToRollBack   no earlier version to go back to
     ├── TrainingError
     │   ├── ClaimLost           a training process no longer has its run in hand
     │   ├── CheckpointCorrupt   the state of a broken-off run cannot be read
@@ -179,8 +180,14 @@ class AliasMoved(ModelError):
     code = "alias_moved"
 
 
+class LessAccurate(ModelError):
+    """The version in production is more accurate, and nobody has confirmed the change."""
+
+    code = "less_accurate"
+
+
 class NothingToRollBack(ModelError):
-    """The alias has never moved."""
+    """No earlier version to go back to."""
 
     code = "nothing_to_roll_back"
 

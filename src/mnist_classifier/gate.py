@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_classifier.errors import AliasMoved, ModelCorrupt, ModelMissing, NothingToRollBack
+from mnist_classifier.errors import AliasMoved, LessAccurate, ModelCorrupt, ModelMissing, NothingToRollBack
 from mnist_classifier.metrics import wilson_interval
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion
@@ -153,10 +153,10 @@ def _admit(registry: Registry, version: int, actor: str) -> Decision:
         judgement = judge(registry, registry.get(champion), registry.get(version))
     except ModelMissing:
         registry.get(version)  # the challenger must be there; a champion need not
-        promote(registry, version, actor=actor, reason="there was no other model")
+        promote(registry, version, actor=actor, reason="there was no other model", is_confirmed=True)
         return Decision(version, True, "there was no other model")
     if judgement.passed:
-        promote(registry, version, actor=actor, reason=judgement.reason, instead_of=champion)
+        promote(registry, version, actor=actor, reason=judgement.reason, instead_of=champion, is_confirmed=True)
     else:
         promote(registry, version, alias=CHALLENGER, actor=actor, reason=judgement.reason)
     return Decision(version, judgement.passed, judgement.reason)
@@ -170,30 +170,79 @@ def promote(
     actor: str,
     reason: str = "",
     instead_of: int | None = None,
+    is_confirmed: bool = False,
+    is_rollback: bool = False,
 ) -> None:
     """Let an alias name a version that is whole, loads and answers.
 
-    Raises VersionMissing, ModelCorrupt, AliasMoved (when the alias does not
-    name `instead_of` any more); no alias has moved then.
+    is_confirmed: the caller accepts a less accurate version in production.
+    Raises VersionMissing, ModelCorrupt, LessAccurate, AliasMoved (when the
+    alias does not name `instead_of` any more); no alias has moved then.
     """
-    registry.promote(version, alias=alias, load=answers, actor=actor, reason=reason, instead_of=instead_of)
+    if alias == PRODUCTION and not is_confirmed:
+        champion = registry.production()
+        instead_of = champion if instead_of is None else instead_of
+        if instead_of == champion:
+            _check_accuracy(registry, version, champion)
+    registry.promote(
+        version,
+        alias=alias,
+        load=answers,
+        actor=actor,
+        reason=reason,
+        instead_of=instead_of,
+        is_rollback=is_rollback,
+    )
 
 
-def rollback(registry: Registry, *, actor: str, reason: str = "", instead_of: int | None = None) -> int:
-    """Put back what was in production before the last move; returns it.  A second time undoes the first.
+def rollback(
+    registry: Registry,
+    *,
+    actor: str,
+    reason: str = "",
+    instead_of: int | None = None,
+    is_confirmed: bool = False,
+) -> int:
+    """Put the version back that was in production before; returns it.  Each time goes one promotion further back.
 
-    `instead_of` is what the caller believes to be in production: a second
-    click must not undo the first unseen.  Raises NothingToRollBack, AliasMoved,
+    instead_of: what the caller believes to be in production, so that a second
+    click does not roll back twice.  is_confirmed: the caller accepts a less
+    accurate version.  Raises NothingToRollBack, LessAccurate, AliasMoved,
     VersionMissing, ModelCorrupt; production has not moved then.
     """
-    previous, current = registry.before(), registry.production()
-    if previous is None and current == BOX:
-        raise NothingToRollBack("nothing was ever promoted here, so there is nothing to go back to")
-    previous = previous or BOX
-    instead_of = current if instead_of is None else instead_of
-    reason = reason or f"rolled back from {_called(current)}"
-    promote(registry, previous, actor=actor, reason=reason, instead_of=instead_of)
+    current = registry.production()
+    if instead_of is None:
+        instead_of = current
+    elif instead_of != current:
+        raise AliasMoved(f"{PRODUCTION} is version {current} by now, not {instead_of}; look again")
+    previous = registry.before()
+    if previous is None:
+        raise NothingToRollBack(f"{_called(current)} is in production, and there is no earlier version to go back to")
+    promote(
+        registry,
+        previous,
+        actor=actor,
+        reason=reason or f"rolled back from {_called(current)}",
+        instead_of=instead_of,
+        is_confirmed=is_confirmed,
+        is_rollback=True,
+    )
     return previous
+
+
+def _check_accuracy(registry: Registry, version: int, champion: int) -> None:
+    """Raise LessAccurate where both were measured and the champion reads more validation images right."""
+    try:
+        figures = [registry.get(number).metrics.get("validation", {}) for number in (version, champion)]
+    except ModelMissing:
+        return  # without a champion nothing is worse; without the version, promoting says so
+    new, known = (each.get("accuracy") for each in figures)
+    if new is not None and known is not None and new < known:
+        raise LessAccurate(
+            f"{_called(version)} is less accurate than {_called(champion)}, which is in production: "
+            f"{new:.2%} of the validation images against {known:.2%}; confirm it to go ahead",
+            field="confirm",
+        )
 
 
 def answers(folder: Path) -> Recogniser:

@@ -36,7 +36,9 @@ def aliases_of(connection: sa.Connection) -> dict[str, int]:
     return {name: int(version) for name, version in connection.execute(sa.select(aliases.c.name, aliases.c.version))}
 
 
-def move(connection: sa.Connection, alias: str, version: int, *, actor: str, reason: str) -> None:
+def move(
+    connection: sa.Connection, alias: str, version: int, *, actor: str, reason: str, is_rollback: bool = False
+) -> None:
     """Let an alias name a version, and write it down; what it names already changes nothing.
 
     The caller holds the `lock`.  Version 0 takes the alias away, so that the
@@ -53,9 +55,32 @@ def move(connection: sa.Connection, alias: str, version: int, *, actor: str, rea
         connection.execute(aliases.insert().values(name=alias, version=version, moved_at=moment))
     connection.execute(
         promotions.insert().values(
-            alias=alias, version=version, previous=previous, at=moment, actor=actor, reason=reason[:LONGEST_REASON]
+            alias=alias,
+            version=version,
+            previous=previous,
+            at=moment,
+            actor=actor,
+            reason=reason[:LONGEST_REASON],
+            is_rollback=is_rollback,
         )
     )
+
+
+def earlier(connection: sa.Connection, alias: str) -> list[int]:
+    """What an alias named before, oldest first, as a stack: a promotion pushes, a rollback pops."""
+    columns = promotions.c.previous, promotions.c.version, promotions.c.is_rollback
+    moves = connection.execute(sa.select(*columns).where(promotions.c.alias == alias).order_by(promotions.c.id))
+    stack = [BOX]
+    for previous, version, is_rollback in moves:
+        if stack[-1] != previous:  # the history may begin after the first moves
+            stack.append(previous)
+        if is_rollback and version in stack:
+            while stack[-1] != version:
+                stack.pop()
+        else:
+            stack.append(version)
+    current = named_by(connection, alias) or BOX
+    return stack[:-1] if stack[-1] == current else stack
 
 
 def history(connection: sa.Connection, *, alias: str | None = None, limit: int = 50) -> list[Promotion]:

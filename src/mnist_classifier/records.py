@@ -139,6 +139,7 @@ class Promotion:
     at: datetime
     actor: str
     reason: str
+    is_rollback: bool = False
 
 
 @dataclass(frozen=True)

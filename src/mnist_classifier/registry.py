@@ -199,6 +199,7 @@ class Registry:
         actor: str = "",
         reason: str = "",
         instead_of: int | None = None,
+        is_rollback: bool = False,
     ) -> None:
         """Let an alias name a version, once every file of it has been checked and `load` has opened it.
 
@@ -218,12 +219,15 @@ class Registry:
             named = promotions.named_by(connection, alias) or BOX
             if instead_of is not None and named != instead_of:
                 raise AliasMoved(f"{alias} is version {named} by now, not {instead_of}; look again")
-            promotions.move(connection, alias, version, actor=actor, reason=reason)
+            promotions.move(connection, alias, version, actor=actor, reason=reason, is_rollback=is_rollback)
 
-    def before(self, alias: str = PRODUCTION) -> int | None:
-        """What an alias named before its last move; None when it has never moved."""
-        moves = self.history(alias=alias, limit=1)
-        return moves[0].previous if moves else None
+    def before(self) -> int | None:
+        """The version that a rollback puts into production: the latest earlier one that still exists, if any."""
+        with self.store.reading() as connection:
+            current = promotions.named_by(connection, PRODUCTION) or BOX
+            present = {BOX, *connection.scalars(sa.select(model_versions.c.version).where(PRESENT))}
+            stack = promotions.earlier(connection, PRODUCTION)
+        return next((version for version in reversed(stack) if version in present and version != current), None)
 
     def edit(self, version: int, *, name: str | None = None, note: str | None = None) -> ModelVersion:
         """Give a version another name or note; its files stay as they are.

@@ -107,6 +107,7 @@ promotions = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("actor", sa.String(100), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("is_rollback", sa.Boolean, nullable=False, server_default=sa.false()),
     sqlite_autoincrement=True,
 )
 

@@ -55,6 +55,13 @@ class Application:
         self._cancel_training()
         self.stop()
 
+    def post(self, path: str, **body: object) -> None:
+        """Ask it for something that changes something."""
+        content = {"Content-Type": "application/json"}
+        urllib.request.urlopen(
+            urllib.request.Request(self.url + path, json.dumps(body).encode(), content), timeout=20
+        ).close()
+
     def stop(self) -> None:
         """End it; a second time does nothing."""
         self._process.terminate()

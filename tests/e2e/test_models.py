@@ -38,6 +38,11 @@ def open_version(visitor: Visitor, version: int) -> None:
     expect(visitor.find("model-dialog")).to_be_visible()
 
 
+def accept(visitor: Visitor) -> None:
+    """Confirm that a less accurate version is wanted."""
+    visitor.page.locator(".confirm-dialog").get_by_role("button", name="Use it anyway").click()
+
+
 def test_without_trainings_the_model_in_the_box_stands_alone(visit: Visit) -> None:
     visitor = visit("/models")
     expect(visitor.page.locator("tbody#models-rows tr")).to_have_count(1)
@@ -55,14 +60,76 @@ def test_a_challenger_is_explained_promoted_and_rolled_back(visit: Visit, with_v
     open_version(visitor, 2)
     expect(visitor.find("dialog-gate")).to_contain_text("it would wait: validation 99.02% against 99.62% of version 1")
 
+    visitor.expected_errors = (FAILED_REQUEST,)
     visitor.page.get_by_label("Why (may stay empty)").fill("quick enough")
     visitor.find("promote").click()
+    accept(visitor)
 
     expect(row(visitor, 2)).to_contain_text("production")
     expect(visitor.find("history-rows").locator("li").first).to_contain_text("quick enough")
     visitor.page.get_by_role("button", name="Roll back to version 1").click()
     expect(row(visitor, 1)).to_contain_text("production")
     expect(visitor.find("history-rows").locator("li").first).to_contain_text("rolled back from version 2")
+    expect(visitor.page.get_by_role("button", name="Roll back to the model in the box")).to_be_visible()
+
+
+def test_a_less_accurate_version_is_asked_about_and_the_promotion_can_be_undone(
+    visit: Visit, with_versions: Application
+) -> None:
+    visitor = visit("/models", at=with_versions)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    open_version(visitor, 2)
+    visitor.find("promote").click()
+    question = visitor.page.locator(".confirm-dialog")
+    expect(question).to_contain_text("Version 2 is less accurate than version 1, which is in production: 99.02% of the")
+    expect(question).to_contain_text("against 99.62%")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    question.get_by_role("button", name="Cancel").click()
+    expect(visitor.find("model-dialog")).to_be_visible()
+    expect(row(visitor, 1)).to_contain_text("production")
+
+    visitor.find("promote").click()
+    accept(visitor)
+    expect(row(visitor, 2)).to_contain_text("production")
+    visitor.page.get_by_role("button", name="Undo").click()
+    expect(visitor.find("toasts")).to_contain_text("Undone: version 1 is in production again.")
+    expect(row(visitor, 1)).to_contain_text("production")
+    expect(visitor.find("roll-back")).to_have_text("Roll back to the model in the box")
+
+
+def test_a_rollback_to_a_less_accurate_version_is_asked_about_and_can_be_undone(
+    visit: Visit, with_versions: Application
+) -> None:
+    with_versions.post("/api/models/2/promote", confirm=True)
+    with_versions.post("/api/models/1/promote")
+    visitor = visit("/models", at=with_versions)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("roll-back").click()
+    accept(visitor)
+    expect(row(visitor, 2)).to_contain_text("production")
+    expect(visitor.find("roll-back")).to_have_text("Roll back to version 1")
+    visitor.page.get_by_role("button", name="Undo").click()
+    expect(visitor.find("toasts")).to_contain_text("Undone: version 1 is in production again.")
+    expect(visitor.find("roll-back")).to_have_text("Roll back to version 2")
+
+
+@pytest.mark.parametrize("screen", ["desktop", "phone"])
+def test_the_question_and_undo_fit_the_screen(visit: Visit, with_versions: Application, screen: str) -> None:
+    visitor = visit("/models", at=with_versions, **SCREENS[screen])
+    visitor.expected_errors = (FAILED_REQUEST,)
+    open_version(visitor, 2)
+    visitor.find("promote").click()
+    expect(visitor.page.locator(".confirm-dialog")).to_be_visible()
+    keep(visitor, f"models-confirm-{screen}", full_page=False)
+    accept(visitor)
+    undo = visitor.page.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    keep(visitor, f"models-undo-{screen}", full_page=False)
+    box = undo.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    width = visitor.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
 
 
 def test_columns_sort(visit: Visit, with_versions: Application) -> None:
@@ -90,6 +157,7 @@ def test_name_note_and_deletion_which_asks_and_spares_what_serves(visit: Visit, 
     open_version(visitor, 2)
     expect(visitor.find("delete")).to_be_hidden()  # the challenger has an alias as well
     visitor.find("promote").click()
+    accept(visitor)
     expect(row(visitor, 2)).to_contain_text("production")
     open_version(visitor, 1)
     visitor.page.request.post(f"{with_versions.url}/api/models/1/promote")  # somebody else, meanwhile

@@ -14,14 +14,14 @@ from mnist_classifier.manifest import ONNX_FILE
 from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.web import create_app, serving
 from mnist_classifier.web.services import EXTENSION, Services
-from tests.versions import BOX_ACCURACY, robustness, save
+from tests.versions import BOX_ACCURACY, BOX_CORRECT, robustness, save
 from tests.web.asserts import assert_error
 
 
 @pytest.fixture
 def registry(services: Services) -> Registry:
     """Two versions: 1 as good as the box, 2 worse."""
-    save(services.registry, name="good", validation=4981)
+    save(services.registry, name="good", validation=BOX_CORRECT)
     save(services.registry, name="quick", validation=4951)
     return services.registry
 
@@ -60,7 +60,7 @@ def test_promoting_and_rolling_back_move_what_answers(
 ):
     monkeypatch.setattr(serving, "CHECK_INTERVAL_S", 0.0)
     assert_error(client.post("/api/models/rollback", json={}), 409, "nothing_to_roll_back")
-    promoted = client.post("/api/models/2/promote", json={"reason": "quicker"}).get_json()
+    promoted = client.post("/api/models/2/promote", json={"reason": "quicker", "confirm": True}).get_json()
     assert promoted["aliases"] == ["production"]
     assert client.get("/model-status").get_json()["model"]["version"] == 2
     assert client.post("/api/models/rollback", json={"from": 2}).get_json()["version"] == BOX
@@ -74,6 +74,32 @@ def test_promoting_and_rolling_back_move_what_answers(
     assert len(client.get("/api/models/promotions?limit=1").get_json()["promotions"]) == 1
 
 
+def test_a_less_accurate_version_is_promoted_only_when_the_body_says_so(client: FlaskClient, registry: Registry):
+    client.post("/api/models/1/promote")
+    for body in ({}, {"confirm": False}, {"confirm": None, "reason": "quicker"}):
+        message = assert_error(client.post("/api/models/2/promote", json=body), 409, "less_accurate", "confirm")
+        assert f"99.02% of the validation images against {BOX_ACCURACY}" in message
+    for wrong in ("true", 1, []):
+        assert_error(client.post("/api/models/2/promote", json={"confirm": wrong}), 400, "invalid_input", "confirm")
+    stale = client.post("/api/models/2/promote", json={"from": 0, "confirm": True})
+    assert_error(stale, 409, "alias_moved")
+    assert registry.production() == 1
+    assert client.post("/api/models/2/promote", json={"from": 1, "confirm": True}).status_code == 200
+
+
+def test_rolling_back_twice_goes_two_promotions_back_and_never_forward(client: FlaskClient, registry: Registry):
+    client.post("/api/models/2/promote", json={"confirm": True})
+    client.post("/api/models/1/promote")
+    assert client.get("/api/models").get_json()["roll_back_to"] == 2
+    assert_error(client.post("/api/models/rollback", json={"from": 1}), 409, "less_accurate", "confirm")
+    assert client.post("/api/models/rollback", json={"from": 1, "confirm": True}).get_json()["version"] == 2
+    assert client.post("/api/models/rollback").get_json()["version"] == BOX
+    assert client.get("/api/models").get_json()["roll_back_to"] is None
+    assert_error(client.post("/api/models/rollback"), 409, "nothing_to_roll_back")
+    moves = client.get("/api/models/promotions").get_json()["promotions"]
+    assert [move["is_rollback"] for move in moves] == [True, True, False, False]
+
+
 def test_a_damaged_version_is_refused_with_the_reason_and_the_last_good_one_goes_on(
     client: FlaskClient, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ):
@@ -83,7 +109,7 @@ def test_a_damaged_version_is_refused_with_the_reason_and_the_last_good_one_goes
     data = bytearray(path.read_bytes())
     data[1000] ^= 1
     path.write_bytes(data)
-    message = assert_error(client.post("/api/models/2/promote"), 500, "model_corrupt")
+    message = assert_error(client.post("/api/models/2/promote", json={"confirm": True}), 500, "model_corrupt")
     assert "SHA-256" in message
     assert client.get("/model-status").get_json()["model"]["version"] == 1
 

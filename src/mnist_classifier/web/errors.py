@@ -29,6 +29,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.ModelMissing: 503,
     errors.ModelInUse: 409,
     errors.AliasMoved: 409,
+    errors.LessAccurate: 409,
     errors.NothingToRollBack: 409,
     errors.ModelError: 500,
     errors.RunInProgress: 409,

@@ -12,7 +12,7 @@ from mnist_classifier.comparison import Disagreement
 from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.gate import Judgement
 from mnist_classifier.records import ModelVersion, Promotion, rounded
-from mnist_classifier.registry import BOX, Registry
+from mnist_classifier.registry import BOX
 from mnist_classifier.web import shapes, views
 
 # What the list shows of the making of a version; the manifest has all of it.
@@ -82,15 +82,8 @@ def promotion(move: Promotion) -> shapes.Promotion:
         "at": move.at.isoformat(),
         "actor": move.actor,
         "reason": move.reason,
+        "is_rollback": move.is_rollback,
     }
-
-
-def roll_back_to(registry: Registry) -> int | None:
-    """The version that rolling back would put into production; None where it cannot."""
-    previous = registry.before()
-    if previous is None:
-        return None if registry.production() == BOX else BOX
-    return previous
 
 
 def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> shapes.Disagreement:

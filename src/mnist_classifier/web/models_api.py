@@ -14,13 +14,13 @@ from mnist_classifier.errors import (
     DataMissing,
     InvalidArchive,
     InvalidInput,
+    LessAccurate,
     ModelCorrupt,
     ModelInUse,
     NothingToRollBack,
     VersionMissing,
 )
 from mnist_classifier.records import ModelVersion
-from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.web import model_views, shapes
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.parameters import LARGEST_ID, Choice, Whole
@@ -49,7 +49,7 @@ def list_models() -> Response:
     registry = services().registry
     aliases = registry.aliases()
     models = [model_views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
-    return jsonify({"aliases": aliases, "roll_back_to": model_views.roll_back_to(registry), "models": models})
+    return jsonify({"aliases": aliases, "roll_back_to": registry.before(), "models": models})
 
 
 @blueprint.get("/api/models/<int:version>")
@@ -83,34 +83,28 @@ def delete_model(version: shapes.VersionNumber) -> Response:
 @blueprint.post("/api/models/<int:version>/promote")
 @describe(
     shapes.ModelEntry,
-    body=shapes.Reason,
+    body=shapes.Move,
     body_required=False,
-    errors=(VersionMissing, ModelCorrupt, AliasMoved),
+    errors=(VersionMissing, ModelCorrupt, AliasMoved, LessAccurate),
 )
 def promote_model(version: shapes.VersionNumber) -> Response:
-    """Put a version into production; a person may do what the gate refused."""
+    """Put a version into production.  A less accurate one needs `confirm`."""
     registry = services().registry
-    reason = _texts(json_object(), "reason").get("reason", "")
-    gate.promote(registry, version, alias=PRODUCTION, actor=ACTOR, reason=reason)
+    gate.promote(registry, version, actor=ACTOR, **_move())
     return jsonify(_entry(registry.get(version)))
 
 
 @blueprint.post("/api/models/rollback")
 @describe(
     shapes.ModelEntry,
-    body=shapes.RollBack,
+    body=shapes.Move,
     body_required=False,
-    errors=(AliasMoved, NothingToRollBack, VersionMissing, ModelCorrupt),
+    errors=(AliasMoved, LessAccurate, NothingToRollBack, VersionMissing, ModelCorrupt),
 )
 def roll_back() -> Response:
-    """Put back what was in production before the last move."""
-    body, registry = json_object(), services().registry
-    instead_of = body.get("from")
-    is_number = isinstance(instead_of, int) and not isinstance(instead_of, bool)
-    if instead_of is not None and not (is_number and 0 <= instead_of <= LARGEST_ID):
-        raise InvalidInput("from must be the number of the version that is in production", field="from")
-    reason = _texts(body, "reason").get("reason", "")
-    version = gate.rollback(registry, actor=ACTOR, reason=reason, instead_of=instead_of)
+    """Put the version back that was in production before.  A less accurate one needs `confirm`."""
+    registry = services().registry
+    version = gate.rollback(registry, actor=ACTOR, **_move())
     return jsonify(_entry(registry.get(version)))
 
 
@@ -200,6 +194,19 @@ def _sent_file() -> bytes:
 def _entry(version: ModelVersion) -> shapes.ModelEntry:
     registry = services().registry
     return model_views.entry(version, registry.aliases(), registry.robustness(version))
+
+
+def _move() -> dict[str, Any]:
+    """The arguments of `gate.promote` and `gate.rollback` that a body gives.  Raises InvalidInput."""
+    body = json_object()
+    instead_of, confirm = body.get("from"), body.get("confirm")
+    is_number = isinstance(instead_of, int) and not isinstance(instead_of, bool)
+    if instead_of is not None and not (is_number and 0 <= instead_of <= LARGEST_ID):
+        raise InvalidInput("from must be the number of the version that is in production", field="from")
+    if confirm is not None and not isinstance(confirm, bool):
+        raise InvalidInput("confirm must be true or false", field="confirm")
+    reason = _texts(body, "reason").get("reason", "")
+    return {"reason": reason, "instead_of": instead_of, "is_confirmed": confirm is True}
 
 
 def _texts(body: dict[str, Any], *names: str) -> dict[str, str]:

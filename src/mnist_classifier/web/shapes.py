@@ -639,22 +639,17 @@ class ModelChanges(TypedDict, total=False):
     note: Annotated[str | None, Doc(example="two seconds of training")]
 
 
-class Reason(TypedDict, total=False):
-    """Why."""
-
-    reason: str | None
-
-
 # `from` is a word of Python's, so not as a class.
-RollBack = TypedDict(
-    "RollBack",
+Move = TypedDict(
+    "Move",
     {
         "reason": str | None,
         "from": Annotated[int | None, Doc("the version taken to be in production; where another is, nothing happens")],
+        "confirm": Annotated[bool | None, Doc("accept a version that is less accurate than the one in production")],
     },
     total=False,
 )
-RollBack.__doc__ = "Why, and what is taken to be in production."
+Move.__doc__ = "Why, what is taken to be in production, and whether a less accurate version is wanted."
 
 
 class Deleted(TypedDict):
@@ -673,6 +668,7 @@ class Promotion(TypedDict):
     at: Time
     actor: str
     reason: str
+    is_rollback: bool
 
 
 class Promotions(TypedDict):

@@ -16,7 +16,7 @@
  *   imported_from: {version: number | null} | null, training: {epochs?: number, elapsed_s?: number}
  * }} Details
  * @typedef {{aliases: Record<string, number>, roll_back_to: number | null, models: Version[]}} Listing
- * @typedef {{id: number, alias: string, version: number, previous: number, at: string, actor: string, reason: string}} Promotion
+ * @typedef {{id: number, alias: string, version: number, previous: number, at: string, actor: string, reason: string, is_rollback: boolean}} Promotion
  * @typedef {{models: [Version, Version], confusion_difference: Record<string, number[][] | null>, gate: Gate}} Comparison
  * @typedef {{index: number, label: number, predictions: [number, number], confidences: [number, number], image: string}} Disagreement
  * @typedef {{split: string, count: number, right: [number, number], images: Disagreement[]}} Disagreements
@@ -37,14 +37,19 @@ export function getModel(version) {
   return request(`/api/models/${version}`);
 }
 
-/** @param {number} version @param {string} reason @returns {Promise<Version>} */
-export function promote(version, reason) {
-  return request(`/api/models/${version}/promote`, { method: "POST", json: { reason } });
+/**
+ * What a move of production may say: why, what the page shows as in production, whether a less accurate version is wanted.
+ * @typedef {{reason?: string, from?: number, confirm?: boolean}} Move
+ */
+
+/** @param {number} version @param {Move} move @returns {Promise<Version>} */
+export function promote(version, move) {
+  return request(`/api/models/${version}/promote`, { method: "POST", json: move });
 }
 
-/** @param {number} from  what the page shows as in production @returns {Promise<Version>} */
-export function rollBack(from) {
-  return request("/api/models/rollback", { method: "POST", json: { from } });
+/** @param {Move} move @returns {Promise<Version>} */
+export function rollBack(move) {
+  return request("/api/models/rollback", { method: "POST", json: move });
 }
 
 /** @param {number} version @param {{name: string, note: string}} changes @returns {Promise<Version>} */

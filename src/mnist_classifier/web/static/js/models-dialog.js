@@ -9,6 +9,7 @@
 import { element, write } from "./dom.js";
 import { count, day, duration, fileSize, score, sentence, UNKNOWN } from "./format.js";
 import * as api from "./models-api.js";
+import { promote } from "./models-moves.js";
 import { called } from "./models-table.js";
 import { messageOf, showToast } from "./toast.js";
 
@@ -29,6 +30,7 @@ export class ModelDialog {
   #delete = element("delete", HTMLButtonElement);
   /** @type {Version | null} */
   #version = null;
+  #production = 0;
   #isSure = false;
 
   constructor() {
@@ -64,9 +66,10 @@ export class ModelDialog {
     }
   }
 
-  /** @param {Version} version */
-  async open(version) {
+  /** @param {Version} version @param {number} production  the version that the page shows as in production */
+  async open(version, production) {
     this.#version = version;
+    this.#production = production;
     this.#show(version);
     this.#dialog.showModal();
     try {
@@ -130,7 +133,8 @@ export class ModelDialog {
 
   async #promote() {
     const reason = String(new FormData(this.#promoteForm).get("reason") ?? "").trim();
-    await this.#do((version) => api.promote(version.version, reason), (version) => `Version ${version.version} is in production.`);
+    const page = { production: this.#production, onChange: () => this.onChange() };
+    await this.#do((version) => promote(version.version, reason, page));
   }
 
   async #save() {
@@ -152,18 +156,18 @@ export class ModelDialog {
   }
 
   /**
-   * @param {(version: Version) => Promise<unknown>} act
-   * @param {(version: Version) => string} said
+   * @param {(version: Version) => Promise<unknown>} act  false leaves the dialog open
+   * @param {((version: Version) => string) | null} [said]  null where `act` says it
    */
-  async #do(act, said) {
+  async #do(act, said = null) {
     const version = this.#version;
     if (version === null) return;
     write(this.#error, "");
     this.#dialog.setAttribute("aria-busy", "true");
     try {
-      await act(version);
+      if ((await act(version)) === false) return;
       this.#dialog.close();
-      showToast("models", said(version), "good");
+      if (said !== null) showToast("models", said(version), "good");
       this.onChange();
     } catch (error) {
       this.#fail(error);

@@ -6,6 +6,7 @@ import { fileSize, moment } from "./format.js";
 import * as api from "./models-api.js";
 import { ComparePanel } from "./models-compare.js";
 import { ModelDialog } from "./models-dialog.js";
+import { inWords, rollBack as goBack } from "./models-moves.js";
 import { ModelsTable } from "./models-table.js";
 import { hideToast, messageOf, showToast } from "./toast.js";
 
@@ -38,7 +39,7 @@ async function showModels() {
     compare.offer(models, production);
     scroll.hidden = models.length === 0;
     rollBack.hidden = previous === null;
-    write(rollBack, `Roll back to ${previous === 0 ? "the model in the box" : `version ${previous}`}`);
+    if (previous !== null) write(rollBack, `Roll back to ${inWords(previous)}`);
     write(note, wordsFor(models.length, aliases));
     retry.hidden = true;
     hideToast("models-list");
@@ -71,16 +72,16 @@ async function showHistory() {
 }
 
 /** @param {import("./models-api.js").Promotion} promotion */
-function move({ alias, version, previous, at, actor, reason }) {
+function move({ alias, version, previous, at, actor, reason, is_rollback: isRollback }) {
   const item = document.createElement("li");
   const time = document.createElement("time");
   time.dateTime = at;
   time.textContent = moment(at);
   const what = document.createElement("strong");
-  const name = version === 0 ? "the model in the box" : `version ${version}`;
-  what.textContent = alias === "production" ? `${name} into production` : `${name} waits as ${alias}`;
+  const into = isRollback ? "back into production" : "into production";
+  what.textContent = alias === "production" ? `${inWords(version)} ${into}` : `${inWords(version)} waits as ${alias}`;
   const why = document.createElement("p");
-  const before = alias === "production" ? `after ${previous === 0 ? "the model in the box" : `version ${previous}`}, by ` : "by ";
+  const before = alias === "production" ? `after ${inWords(previous)}, by ` : "by ";
   why.textContent = `${before}${actor || "someone"}${reason ? `: ${reason}` : ""}`;
   item.append(time, what, why);
   return item;
@@ -89,8 +90,7 @@ function move({ alias, version, previous, at, actor, reason }) {
 rollBack.addEventListener("click", async () => {
   rollBack.disabled = true;
   try {
-    const { version } = await api.rollBack(production);
-    showToast("models", version === 0 ? "The model in the box is in production again." : `Version ${version} is in production again.`, "good");
+    await goBack({ production, onChange: refresh });
   } catch (error) {
     showToast("models", messageOf(error));
   } finally {
@@ -120,7 +120,7 @@ file.addEventListener("change", async () => {
 
 retry.addEventListener("click", refresh);
 /** @type {typeof table.onOpen} */
-table.onOpen = (version) => void dialog.open(version);
+table.onOpen = (version) => void dialog.open(version, production);
 dialog.onChange = refresh;
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 refresh();

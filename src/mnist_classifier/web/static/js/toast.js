@@ -5,6 +5,8 @@ import { button, element } from "./dom.js";
 import { sentence } from "./format.js";
 
 const INFO_MS = 6_000;
+// Long enough to read it, think, and reach the button.
+const ACTION_MS = 20_000;
 
 /** @type {Map<string, HTMLElement>} */
 const shown = new Map();
@@ -13,8 +15,9 @@ const shown = new Map();
  * @param {string} topic
  * @param {string} message
  * @param {"error" | "good" | "info"} kind  an error stays until it is dismissed or its topic succeeds
+ * @param {{text: string, onClick: () => void} | null} [action]  a button beside the message; it closes it too
  */
-export function showToast(topic, message, kind = "error") {
+export function showToast(topic, message, kind = "error", action = null) {
   const before = shown.get(topic);
   if (before?.dataset.kind === kind && before.querySelector("p")?.textContent === message) return;
   hideToast(topic);
@@ -26,10 +29,19 @@ export function showToast(topic, message, kind = "error") {
   text.textContent = message;
   const close = button("×", "toast-close", () => hideToast(topic));
   close.setAttribute("aria-label", "Dismiss this message");
-  toast.append(text, close);
+  toast.append(text, ...(action === null ? [] : [actionButton(topic, action)]), close);
   element("toasts", HTMLElement).append(toast);
   shown.set(topic, toast);
-  if (kind !== "error") setTimeout(() => shown.get(topic) === toast && hideToast(topic), INFO_MS);
+  const lasts_ms = action === null ? INFO_MS : ACTION_MS;
+  if (kind !== "error") setTimeout(() => shown.get(topic) === toast && hideToast(topic), lasts_ms);
+}
+
+/** @param {string} topic @param {{text: string, onClick: () => void}} action */
+function actionButton(topic, { text, onClick }) {
+  return button(text, "toast-action", () => {
+    hideToast(topic);
+    onClick();
+  });
 }
 
 /** @param {string} topic */
