@@ -133,7 +133,7 @@ def test_status_and_models(client: Client):
     ("ask", "kind", "field"),
     [
         (lambda client: client.predict(b"no picture"), errors.InvalidImage, "image"),
-        (lambda client: client.predict(SEVEN, version=99), errors.InvalidInput, "version"),
+        (lambda client: client.predict(SEVEN, version=99), errors.VersionMissing, "version"),
         (lambda client: client.predict(SEVEN, ambiguous_below=2), errors.InvalidInput, "ambiguous_below"),
         (lambda client: client.retrain(epochs=0), errors.InvalidConfig, "epochs"),
         (lambda client: client.retrain(speed=1), errors.InvalidConfig, "speed"),

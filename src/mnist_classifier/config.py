@@ -252,7 +252,7 @@ class Settings:
         low=-1,
         high=1_000_000,
     )
-    allowed_hosts: str = setting("", "further names of this server, separated by commas, under which it may be changed")
+    allowed_hosts: str = setting("", "further names of this server, separated by commas")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

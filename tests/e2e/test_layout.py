@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pictures import keep
 from playwright.sync_api import expect
-from visitor import SEVEN
+from visitor import FAILED_REQUEST, SEVEN, Visitor
 
 from conftest import Visit
 
@@ -43,3 +43,18 @@ def test_every_control_is_large_enough_for_a_finger(visit: Visit, path: str) -> 
         assert box is not None
         assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
         assert box["width"] >= 44, control.evaluate("element => element.outerHTML")
+
+
+def expect_failures(visitor: Visitor) -> None:
+    visitor.expected_errors = (FAILED_REQUEST,)
+
+
+@pytest.mark.parametrize("screen", ["small", "desktop"])
+def test_the_page_for_an_unknown_address_fits_and_leads_home(visit: Visit, screen: str) -> None:
+    visitor = visit("/nowhere/at/all", before=expect_failures, **SCREENS[screen])
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Page not found")
+    keep(visitor, f"unknown-{screen}")
+    width = visitor.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    visitor.page.get_by_role("link", name="Go to the home page").click()
+    expect(visitor.find("pad")).to_be_visible()

@@ -101,6 +101,33 @@ def test_a_foreign_name_that_points_here_changes_nothing(client: FlaskClient, me
     assert "MNIST_ALLOWED_HOSTS" in assert_error(response, 403, "host_not_allowed")
 
 
+def test_a_foreign_name_that_points_here_sees_nothing_but_readings_and_health(client: FlaskClient, app: Flask):
+    save(app.extensions[EXTENSION].registry)
+    foreign = {"Host": "evil.example:5000"}
+    adapter = app.url_map.bind("localhost")
+    seen = set()
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()):
+            continue
+        response = client.get(adapter.build(rule.endpoint, dict.fromkeys(rule.arguments, 1)), headers=foreign)
+        if response.status_code == 403:
+            assert "MNIST_ALLOWED_HOSTS" in response.text
+        else:
+            seen.add(rule.rule)
+    assert seen == {
+        *("/healthz", "/readyz", "/static/<path:filename>", "/v2/health/live", "/v2/health/ready"),
+        *("/v2/models/<name>/ready", "/v2/models/<name>/versions/<version>/ready"),
+    }
+    assert client.post("/predict", json={}, headers=foreign).status_code == 400
+    assert client.post("/v2/repository/index", headers=foreign).status_code == 403
+
+
+def test_who_listens_on_the_network_is_looked_at_under_any_name(make_client: MakeClient):
+    client = make_client(host="0.0.0.0", token=TOKEN, allowed_hosts="digits.example")
+    for path in ("/", "/metrics", "/api/runs"):
+        assert client.get(path, headers={"Host": "10.0.0.7:5000"}).status_code == 200
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5000", "127.0.0.1:5000", "[::1]:5000"])
 def test_the_names_of_this_computer_pass(client: FlaskClient, host: str):
     assert_error(client.delete("/api/models/1", headers={"Host": host}), 404, "version_missing")

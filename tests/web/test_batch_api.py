@@ -106,7 +106,7 @@ def test_thresholds_and_version_are_taken_from_body_and_query(client: FlaskClien
     expected = ["ambiguous", "ambiguous"]
     assert client.post(URL, json={**few, "ambiguous_below": 1}).get_json()["verdicts"] == expected
     assert client.post(URL + "?ambiguous_below=1&version=0", data=saved(glyphs[:2])).get_json()["verdicts"] == expected
-    assert_error(client.post(URL, json={**few, "version": 7}), 400, "invalid_input", "version")
+    assert_error(client.post(URL, json={**few, "version": 7}), 404, "version_missing", "version")
     assert_error(client.post(URL + "?ambiguous_below=2", json=few), 400, "invalid_input", "ambiguous_below")
 
 

@@ -122,11 +122,17 @@ def test_one_image_is_shown_with_everything_behind_its_reading(client: FlaskClie
     assert got(client, "/api/explore/images/test/5?digit=1")["saliency"]["digit"] == 1
 
 
+@pytest.mark.parametrize("path", ["summary?version=99", "images?version=99", "images/test/0?version=99"])
+@pytest.mark.usefixtures("files")
+def test_a_version_that_is_not_there_is_not_found_as_everywhere(client: FlaskClient, path: str):
+    message = assert_error(client.get(f"/api/explore/{path}"), 404, "version_missing", "version")
+    assert message == assert_error(client.get("/api/models/99"), 404, "version_missing")
+
+
 @pytest.mark.parametrize(
     ("path", "field"),
     [
         ("summary?split=train", "split"),
-        ("summary?version=99", "version"),
         ("summary?version=newest", "version"),
         ("images?show=best", "show"),
         ("images?label=10", "label"),

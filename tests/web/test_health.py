@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,18 @@ def test_every_way_of_reading_is_counted(client: FlaskClient, digits: dataset.Im
     assert found["mnist_recent_mean", "ink", "0"] == pytest.approx(glyph.mean() / 255)
 
 
+def test_every_metric_has_a_name_that_prometheus_accepts(client: FlaskClient, digits: dataset.Images):
+    client.post("/predict", data=digits.images[0].tobytes(), content_type="application/x-mnist-glyph")
+    exposed = client.get("/metrics").text
+    for family in text_string_to_metric_families(exposed):
+        if family.type not in ("histogram", "summary"):
+            assert not family.name.endswith(("_sum", "_count", "_bucket")), family.name
+    assert "mnist_recent_summed_ink" in exposed
+    if shutil.which("promtool"):
+        checked = subprocess.run(["promtool", "check", "metrics"], input=exposed, capture_output=True, text=True)
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+
 def test_the_model_in_production_and_the_trainings_are_shown(client: FlaskClient, services: Services):
     services.runs.enqueue(TrainConfig())
     found = scrape(client)
@@ -111,7 +125,7 @@ def test_what_was_counted_is_shown_without_a_database(
 
 
 def test_drift_is_the_difference_of_the_means_in_deviations_of_the_validation_split():
-    windows = {"3": {"mnist_recent_readings": 4, "mnist_recent_ink_sum": 0.8, "mnist_recent_confidence_sum": 3.6}}
+    windows = {"3": {"mnist_recent_readings": 4, "mnist_recent_summed_ink": 0.8, "mnist_recent_summed_confidence": 3.6}}
     reference = {"3": {"ink": {"mean": 0.13, "sd": 0.04}, "confidence": {"mean": 0.99, "sd": 0.03}}}
     families = {family.name: family for family in drift(windows, reference)}
     drifted = {sample.labels["measure"]: sample.value for sample in families["mnist_drift"].samples}
@@ -119,7 +133,7 @@ def test_drift_is_the_difference_of_the_means_in_deviations_of_the_validation_sp
 
 
 def test_drift_needs_readings_and_a_reference():
-    window = {"mnist_recent_readings": 2, "mnist_recent_ink_sum": 0.2, "mnist_recent_confidence_sum": 1.9}
+    window = {"mnist_recent_readings": 2, "mnist_recent_summed_ink": 0.2, "mnist_recent_summed_confidence": 1.9}
     reference = {"ink": {"mean": 0.13, "sd": 0.0}, "confidence": {"mean": 0.99, "sd": 0.03}}
     for windows, references, expected in (
         ({"3": {}}, {"3": reference}, []),

@@ -167,7 +167,7 @@ def total(observer, name):
     return sum(s.value for f in observer.collect() for s in f.samples if s.name == name)
 
 def figures(observer):
-    names = "request_duration_seconds_count", "readings_total", "recent_readings", "recent_ink_sum"
+    names = "request_duration_seconds_count", "readings_total", "recent_readings", "recent_summed_ink"
     return [total(observer, "mnist_" + name) for name in names]
 
 if __name__ == "__main__":

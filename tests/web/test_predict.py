@@ -77,7 +77,7 @@ def test_a_glyph_takes_thresholds_and_version_but_no_mode(client: FlaskClient):
         return client.post(f"/predict?{query}", data=data, content_type=kind)
 
     assert assert_reading(ask("ambiguous_below=1&version=0"))["verdict"] == "ambiguous"
-    assert_error(ask("version=9"), 400, "invalid_input", "version")
+    assert_error(ask("version=9"), 404, "version_missing", "version")
     assert_error(ask("mode=number"), 400, "invalid_input", "mode")
 
 

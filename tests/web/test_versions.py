@@ -49,9 +49,14 @@ def test_the_version_in_production_can_be_named(client: FlaskClient, version: st
     assert body["model"]["version"] == 0
 
 
-@pytest.mark.parametrize("version", ["5", 5, "", "newest", "-1", -1, "1" * 30, "²", 1.5, True, [1]])
-def test_a_version_that_is_not_there_is_refused(client: FlaskClient, version: Any):
+@pytest.mark.parametrize("version", ["", "newest", "-1", -1, "1" * 30, "²", 1.5, True, [1]])
+def test_what_is_no_version_is_refused(client: FlaskClient, version: Any):
     assert_error(client.post("/predict", json={"image": SEVEN, "version": version}), 400, "invalid_input", "version")
+
+
+@pytest.mark.parametrize("version", ["5", 5])
+def test_a_version_that_is_not_there_is_not_found(client: FlaskClient, version: Any):
+    assert_error(client.post("/predict", json={"image": SEVEN, "version": version}), 404, "version_missing", "version")
 
 
 @pytest.mark.usefixtures("second")
@@ -92,4 +97,5 @@ def test_looking_inside_takes_a_version_and_one_digit(client: FlaskClient, path:
     assert found.get_json()["model"] == {"version": 1, "name": "second"}
     number = client.post(f"/api/explore/{path}", json={"image": SEVEN, "mode": "number"})
     assert_error(number, 400, "invalid_input", "mode")
-    assert_error(client.post(f"/api/explore/{path}?version=9", json={"image": SEVEN}), 400, "invalid_input", "version")
+    missing = client.post(f"/api/explore/{path}?version=9", json={"image": SEVEN})
+    assert_error(missing, 404, "version_missing", "version")

@@ -27,6 +27,12 @@ READING_ENDPOINTS = frozenset(
 OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
 # Hand out more than a reading: a whole network.
 CONFIDENTIAL_ENDPOINTS = frozenset({"models.export_model"})
+# Answer under any name: readings, which other sites may ask for anyway; probes, which know an address alone;
+# static files, which are the same everywhere.
+UNNAMED_ENDPOINTS = (OPEN_ENDPOINTS - {"inference_api.repository_index"}) | {
+    *("api.healthz", "health.readyz", "static"),
+    *("inference_api.live", "inference_api.ready", "inference_api.model_ready", "inference_api.version_ready"),
+}
 # They stand for every address of this computer, so they are no name of it.
 ANY_ADDRESS = ("", "0.0.0.0", "::")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -43,23 +49,30 @@ def is_same_site(method: str, endpoint: str) -> bool:
 
 
 def is_guarded(method: str, endpoint: str) -> bool:
-    """Whether a request needs the token, where one is set, and a name that is this server's own."""
+    """Whether a request needs the token, where one is set."""
     return changes_something(method, endpoint) or endpoint in CONFIDENTIAL_ENDPOINTS
+
+
+def needs_own_name(endpoint: str) -> bool:
+    """Whether a server on loopback answers such a request under its own names alone."""
+    return endpoint not in UNNAMED_ENDPOINTS
 
 
 class Access:
     """The rules of one server.
 
     The token is asked for wherever one is set: a proxy may make a server on
-    loopback reachable.  Names are checked where the server listens on
-    loopback, which pages of foreign sites reach by a name that they let point
-    here (DNS rebinding), and where names were given.
+    loopback reachable.  There pages of foreign sites reach the server by a
+    name that they let point here (DNS rebinding), so nearly every route checks
+    the name.  Elsewhere everybody may look, and names are checked where they
+    were given and a request is guarded.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._token = settings.token.encode()
         given = {name.strip().lower() for name in settings.allowed_hosts.split(",")} - {""}
-        self._checks_host = is_loopback(settings.host) or bool(given)
+        self._is_on_loopback = is_loopback(settings.host)
+        self._checks_host = self._is_on_loopback or bool(given)
         self._hosts = (LOOPBACK_NAMES | given | {settings.host.lower()}) - set(ANY_ADDRESS)
 
     def is_trusted(self, authorization: str) -> bool:
@@ -75,10 +88,12 @@ class Access:
         endpoint = request.endpoint
         if endpoint is None:
             return  # there is no such route
+        guarded = is_guarded(request.method, endpoint)
         if is_same_site(request.method, endpoint):
             refuse_cross_site()
-        if is_guarded(request.method, endpoint):
+        if guarded or (self._is_on_loopback and needs_own_name(endpoint)):
             self._check_host()
+        if guarded:
             self._check_token()
 
     def _check_host(self) -> None:

@@ -19,6 +19,7 @@ from mnist_classifier.errors import (
     MnistError,
     ModelCorrupt,
     ModelMissing,
+    VersionMissing,
 )
 from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.web import shapes, views
@@ -44,7 +45,7 @@ QUESTION = {
     RAW_GLYPH: None,
 }
 # What any route that takes an image may say of it, and of the model.
-IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt)
+IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt)
 ImageIndex = Annotated[int, Doc("number of a test image", low=0, high=9999)]
 
 

@@ -13,7 +13,14 @@ from flask import Blueprint, Response, jsonify, request
 from mnist_classifier.batches import Batch, read_glyphs
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.decode import decode_base64, decode_with_scale
-from mnist_classifier.errors import ImageTooLarge, InvalidImage, InvalidInput, ModelCorrupt, ModelMissing
+from mnist_classifier.errors import (
+    ImageTooLarge,
+    InvalidImage,
+    InvalidInput,
+    ModelCorrupt,
+    ModelMissing,
+    VersionMissing,
+)
 from mnist_classifier.preprocess import prepare
 from mnist_classifier.web import shapes, views
 from mnist_classifier.web.glyphs import Glyphs, from_lists, is_file, read_file, to_npy
@@ -49,7 +56,7 @@ BODY = {
     also=(NPY,),
     query=(VERSION, *THRESHOLDS, PROBABILITIES),
     body=BODY,
-    errors=(InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt),
+    errors=(InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt),
 )
 def predict_batch() -> Response:
     """Read many glyphs, or pictures; `?probabilities=1` gives those too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from mnist_classifier import errors
@@ -48,6 +48,11 @@ STATUS: dict[type[MnistError], int] = {
 # Without it a 401 does not say what is wanted (RFC 9110, section 15.5.2).
 TOKEN_WANTED = ("WWW-Authenticate", 'Bearer realm="mnist-classifier"')
 
+HTML = "text/html"
+HTTP_MESSAGES = {
+    404: "there is nothing at this address; it may be mistyped",
+    413: "the request is too large; send a smaller image or file",
+}
 HTTP_CODES = {400: "invalid_input", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 
@@ -73,10 +78,21 @@ def speaks_inference_protocol(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
-def _body(code: str, message: str, field: str | None = None) -> Response:
+def _body(status: int, code: str, message: str, field: str | None = None) -> Response:
     if speaks_inference_protocol(request.path):
         return jsonify({"error": message})
-    return jsonify({"error": {"code": code, "message": message, "field": field}})
+    if _wants_page():
+        page = Response(render_template("error.html", status=status, code=code, message=message), mimetype=HTML)
+    else:
+        page = jsonify({"error": {"code": code, "message": message, "field": field}})
+    page.vary.add("Accept")
+    return page
+
+
+def _wants_page() -> bool:
+    """Whether a person with a browser asks; programs take anything, or JSON."""
+    accepted = request.accept_mimetypes
+    return HTML in accepted.values() and accepted[HTML] >= accepted["application/json"]
 
 
 def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
@@ -84,16 +100,15 @@ def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
     message = hide_paths(error.message, services().settings)
-    return _body(error.code, message, error.field), status, [TOKEN_WANTED] if status == 401 else []
+    return _body(status, error.code, message, error.field), status, [TOKEN_WANTED] if status == 401 else []
 
 
 def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
     status = error.code or 500
     message = error.description or error.name
-    if status == 413:
-        message = "the request is too large; send a smaller image or file"
+    message = HTTP_MESSAGES.get(status, message)
     headers = [item for item in error.get_headers() if item[0].lower() == "allow"]
-    return _body(HTTP_CODES.get(status, "http_error"), message), status, headers
+    return _body(status, HTTP_CODES.get(status, "http_error"), message), status, headers
 
 
 def _unknown(error: Exception) -> tuple[Response, int]:
@@ -101,4 +116,4 @@ def _unknown(error: Exception) -> tuple[Response, int]:
     request_id = REQUEST_ID.get()
     log.error("request %s: %s %s failed", request_id, request.method, request.path, exc_info=error)
     message = f"something went wrong here; the server's log has the details under request {request_id}"
-    return _body("internal_error", message), 500
+    return _body(500, "internal_error", message), 500

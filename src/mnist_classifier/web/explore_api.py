@@ -19,6 +19,7 @@ from mnist_classifier.errors import (
     InvalidInput,
     ModelCorrupt,
     ModelMissing,
+    VersionMissing,
 )
 from mnist_classifier.explore import SPLITS, TEST, Show
 from mnist_classifier.preprocess import prepare
@@ -53,8 +54,8 @@ QUESTION = {
     "image/*": None,
     "application/octet-stream": None,
 }
-DATA_ERRORS = (DataMissing, DataCorrupt, ModelMissing, ModelCorrupt)
-IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, ModelCorrupt)
+DATA_ERRORS = (DataMissing, DataCorrupt, ModelMissing, VersionMissing, ModelCorrupt)
+IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt)
 
 
 @blueprint.get("/api/explore")

@@ -47,7 +47,9 @@ SHOW_INTERVAL_S = 0.1
 # When each series began is not worth a line for each.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-READINGS, INK_SUM, CONFIDENCE_SUM = "mnist_recent_readings", "mnist_recent_ink_sum", "mnist_recent_confidence_sum"
+READINGS = "mnist_recent_readings"
+# Prometheus keeps names that end in _sum for histograms and summaries.
+INK_SUM, CONFIDENCE_SUM = "mnist_recent_summed_ink", "mnist_recent_summed_confidence"
 
 
 class Observer:

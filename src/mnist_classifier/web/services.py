@@ -9,7 +9,7 @@ from flask import current_app
 
 from mnist_classifier.comparison import Comparisons
 from mnist_classifier.config import Settings
-from mnist_classifier.errors import InvalidInput, ModelMissing
+from mnist_classifier.errors import InvalidInput, VersionMissing
 from mnist_classifier.explore import Explorer
 from mnist_classifier.jobs import Jobs
 from mnist_classifier.preprocess import Prepared, mean_ink
@@ -67,8 +67,8 @@ def services() -> Services:
 def chosen_version(wanted: str) -> ModelVersion:
     """The version of that number, or with `production` the one that answers /predict.
 
-    Raises InvalidInput where there is no such version; ModelMissing would say
-    that there is none at all.
+    Raises InvalidInput for what is no version, VersionMissing, and ModelMissing
+    where there is none at all.
     """
     room = services()
     if wanted == PRODUCTION:
@@ -78,8 +78,8 @@ def chosen_version(wanted: str) -> ModelVersion:
         raise InvalidInput(message, field="version")
     try:
         return room.registry.get(int(wanted))
-    except ModelMissing as error:
-        raise InvalidInput(error.message, field="version") from None
+    except VersionMissing as error:
+        raise VersionMissing(error.message, field="version") from None
 
 
 def chosen_model(wanted: str) -> Loaded:

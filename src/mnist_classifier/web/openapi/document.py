@@ -180,7 +180,9 @@ def _common_errors(operation: Operation, rule: Rule, method: str) -> Iterator[ty
     if operation.body or operation.query:
         yield known.InvalidInput
     if access.is_guarded(method, rule.endpoint):
-        yield from (known.TokenMissing, known.TokenWrong, known.HostNotAllowed)
+        yield from (known.TokenMissing, known.TokenWrong)
+    if access.needs_own_name(rule.endpoint):
+        yield known.HostNotAllowed
     if access.is_same_site(method, rule.endpoint):
         yield known.CrossSiteRequest
     if access.changes_something(method, rule.endpoint):
