@@ -152,12 +152,13 @@ def test_systemd_takes_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
 
 
 @contextmanager
-def nginx_before(address: str, folder: Path) -> Iterator[str]:
-    """deploy/nginx.conf in front of a server; its address."""
+def nginx_before(address: str, folder: Path, path: str = "/") -> Iterator[str]:
+    """deploy/nginx.conf in front of a server, which answers below `path`; its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     site = site.replace("127.0.0.1:5000", address).replace("listen 80", f"listen 127.0.0.1:{port}")
+    site = site.replace("location / {", f"location {path} {{")
     temporary = "\n".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -193,10 +194,13 @@ def ask(address: str, method: str, path: str, body: bytes = b"", **headers: str)
             return reply.status, reply.read()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+needs_nginx = pytest.mark.skipif(
     os.name == "nt" or shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None, reason="needs nginx"
 )
+
+
+@pytest.mark.slow
+@needs_nginx
 def test_behind_nginx_everything_goes_and_nothing_is_held_back(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -231,3 +235,44 @@ def test_behind_nginx_everything_goes_and_nothing_is_held_back(tmp_path: Path) -
     with nginx_before("127.0.0.1:9", tmp_path) as address:  # nobody is there
         status, body = ask(address, "GET", "/")
         assert (status, json.loads(body)["error"]["code"]) == (502, "unavailable")
+
+
+@pytest.mark.slow
+@needs_nginx
+def test_behind_nginx_the_application_lives_under_a_path(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with closing(Store(Settings(home=home).resolved_database_url)) as store:
+        runs = Runs(store)
+        run = runs.create(TrainConfig())
+        runs.start(run.id, pid=os.getpid())
+        runs.enqueue(TrainConfig())
+    with (
+        serving(home, MNIST_ROOT_PATH="/digits/", MNIST_CORS_ORIGINS="https://app.example") as (_, server),
+        nginx_before(server, tmp_path, "/digits/") as address,
+    ):
+        for path in ("", "mnist", "training", "models", "explore", "docs", "static/style.css", "static/js/pad.js"):
+            assert ask(address, "GET", f"/digits/{path}")[0] == 200, path
+        assert ask(address, "GET", "/models")[0] == 404  # that is not ours
+        status, body = ask(address, "POST", "/digits/predict", png(), Content_Type="image/png")
+        assert (status, json.loads(body)["prediction"]) == (200, 7)
+        link = json.loads(ask(address, "GET", "/digits/api/runs?limit=1")[1])["next"]
+        assert json.loads(ask(address, "GET", link)[1])["runs"][0]["run_id"] == run.id
+        own = {"Origin": f"http://{address}"}
+        assert ask(address, "POST", f"/digits/api/runs/{run.id}/resume", **own)[0] == 409
+        with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+            connection.request("GET", f"/digits/api/runs/{run.id}/stream")
+            with connection.getresponse() as stream:
+                assert stream.readline().startswith(b"retry:")
+        with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+            connection.request("GET", "/digits/api//runs")
+            with connection.getresponse() as redirect:
+                assert redirect.headers["Location"] in (None, "/digits/api/runs")  # nginx may merge slashes itself
+            connection.request(
+                "OPTIONS",
+                "/digits/predict",
+                headers={"Origin": "https://app.example", "Access-Control-Request-Method": "POST"},
+            )
+            with connection.getresponse() as allowed:
+                assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
+        assert ask(server, "GET", "/healthz")[0] == 200  # a probe past the proxy

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from mnist_classifier.config import Settings
 from mnist_classifier.shell import Command
 
 
@@ -19,4 +20,4 @@ def openapi() -> None:
 
     app = Flask("mnist_classifier.web")
     add_routes(app)
-    click.echo(json.dumps(document_of(app), indent=1))
+    click.echo(json.dumps(document_of(app, Settings.from_environment().root_path), indent=1))

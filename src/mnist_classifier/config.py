@@ -42,6 +42,12 @@ SHORTEST_TOKEN = 16
 # Source: RFC 6750, section 2.1 (b64token).
 _TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{SHORTEST_TOKEN},}}")
 
+# A site as a browser writes it: no path, no user, a name in small letters.  Source: RFC 6454, section 6.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+ANY_ORIGIN = "*"
+# No part may be made of dots alone.
+_ROOT_PATH = re.compile(r"(?:/(?!\.+(?:/|$))[A-Za-z0-9._~-]+)+")
+
 
 def setting(
     default: Value,
@@ -253,6 +259,10 @@ class Settings:
         high=1_000_000,
     )
     allowed_hosts: str = setting("", "further names of this server, separated by commas")
+    cors_origins: str = setting(
+        "", "sites whose pages may ask for readings, separated by commas, such as https://app.example; *: any site"
+    )
+    root_path: str = setting("", "path under which a proxy serves the application, such as /digits")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
@@ -264,6 +274,20 @@ class Settings:
                 "make one: python -c 'import secrets; print(secrets.token_urlsafe())'",
                 field="token",
             )
+        for origin in self.allowed_origins - {ANY_ORIGIN}:
+            _check_origin(origin)
+        object.__setattr__(self, "root_path", self.root_path.rstrip("/"))
+        if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
+            raise InvalidConfig(
+                f"MNIST_ROOT_PATH must be a path such as /digits, of letters, digits and -._~ alone, "
+                f"not {self.root_path[:80]!r}",
+                field="root_path",
+            )
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins of `cors_origins`."""
+        return frozenset(origin.strip() for origin in self.cors_origins.split(",")) - {""}
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -323,6 +347,15 @@ class Settings:
     def download_to(self) -> Path:
         """Where downloaded data goes: --data-dir, else the user's cache, shared by every checkout."""
         return self.data_dir or _cache_dir()
+
+
+def _check_origin(origin: str) -> None:
+    if not _ORIGIN.fullmatch(origin):
+        raise InvalidConfig(
+            "MNIST_CORS_ORIGINS must be * or sites such as https://app.example or http://127.0.0.1:8080, without a "
+            f"path and in small letters, separated by commas; {origin[:80]!r} is neither",
+            field="cors_origins",
+        )
 
 
 def is_loopback(host: str) -> bool:

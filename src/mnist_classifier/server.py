@@ -145,7 +145,7 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, variables:
     _load_model(services.model)
     return Gateway(
         app,
-        partial(is_quick, model=services.model),
+        partial(is_quick, model=services.model, root_path=settings.root_path),
         threads=settings.server_threads,
         streams=settings.max_streams,
         max_body_bytes=settings.max_body_bytes,
@@ -275,4 +275,4 @@ def _try_to_bind(host: str, port: int) -> None:
 def _banner(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     moved = f"Port {settings.port} is taken by another program, so this is {port}.\n" if port != settings.port else ""
-    return f"{moved}mnist-classifier is ready: http://{host}:{port}/  (Ctrl-C stops it)"
+    return f"{moved}mnist-classifier is ready: http://{host}:{port}{settings.root_path}/  (Ctrl-C stops it)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.routing import IntegerConverter
@@ -31,14 +32,19 @@ from mnist_classifier.web import (
     security,
 )
 from mnist_classifier.web.access import Access
+from mnist_classifier.web.cors import Cors
 from mnist_classifier.web.express import Express
 from mnist_classifier.web.observing import Observer
 from mnist_classifier.web.parameters import LARGEST_ID
 from mnist_classifier.web.request_log import RequestLog
+from mnist_classifier.web.root_path import RootPath
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
 from mnist_classifier.web.streams import Streams
 from mnist_classifier.web.testset import TestSet
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 def add_routes(app: Flask) -> None:
@@ -99,10 +105,18 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     app.before_request(access.check)
     security.register(app)
     compression.register(app)
-    app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    app.wsgi_app = _layers(app, settings)  # type: ignore[assignment, method-assign]
+    return app
+
+
+def _layers(app: Flask, settings: Settings) -> WSGIApplication:
+    """What stands in front of Flask, the innermost first."""
+    layers: WSGIApplication = Express(app)
     limiter = limits.limiter_of(settings)
     if limiter is not None:
-        app.wsgi_app = limits.RateLimited(app.wsgi_app, limiter)  # type: ignore[method-assign]
-    # Outermost, so that a request has its id whoever answers it.
-    app.wsgi_app = RequestLog(app.wsgi_app, writes=settings.access_log == "on")  # type: ignore[method-assign]
-    return app
+        layers = limits.RateLimited(layers, limiter)
+    if settings.allowed_origins:
+        layers = Cors(layers, settings.allowed_origins)
+    # Around all that answers, so that every request has its id.
+    layers = RequestLog(layers, writes=settings.access_log == "on")
+    return RootPath(layers, settings.root_path) if settings.root_path else layers

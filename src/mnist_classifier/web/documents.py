@@ -16,30 +16,33 @@ blueprint = Blueprint("documents", __name__)
 EXTENSION = "openapi"
 
 
-def document_of(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of an application, made when it is first asked for: routes do not change afterwards."""
+def document_of(app: Flask, root_path: str) -> dict[str, Any]:
+    """The OpenAPI document of an application below `root_path`.
+
+    It is made when it is first asked for: routes do not change afterwards.
+    """
     if EXTENSION not in app.extensions:
         app.extensions[EXTENSION] = make_document(app)
     document: dict[str, Any] = app.extensions[EXTENSION]
-    return document
+    return {**document, "servers": [{"url": root_path or "/"}]}
 
 
 @blueprint.get("/openapi.json")
 @describe(dict[str, Any])
 def openapi() -> Response:
     """The OpenAPI 3.1 document of these routes."""
-    return Response(json.dumps(document_of(current_app)), mimetype="application/json")
+    return Response(json.dumps(document_of(current_app, request.script_root)), mimetype="application/json")
 
 
 @blueprint.get("/docs")
 @describe(media=HTML)
 def docs() -> str:
     """The same as a page, with an example of each route."""
-    document = document_of(current_app)
+    document = document_of(current_app, request.script_root)
     return render_template(
         "docs.html",
         document=document,
-        groups=reference.groups(document, request.host_url.rstrip("/")),
+        groups=reference.groups(document, request.url_root.rstrip("/")),
         shapes=reference.shapes(document),
         anchor=reference.anchor,
     )

@@ -22,6 +22,7 @@ from mnist_classifier.decode import PNG_START, decode_base64, decode_image
 from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.web import views
 from mnist_classifier.web.glyphs import is_raw_glyph, raw_glyph
+from mnist_classifier.web.root_path import below
 from mnist_classifier.web.security import HEADERS, RESOURCE_POLICY
 from mnist_classifier.web.services import EXTENSION, Services
 from mnist_classifier.web.serving import ServedModel
@@ -91,18 +92,18 @@ class Express:
         return prepare(decode_image(image, max_pixels=self._services.settings.max_image_pixels))
 
 
-def _is_plain(environ: WSGIEnvironment) -> bool:
+def _is_plain(environ: WSGIEnvironment, root_path: str = "") -> bool:
     """Whether it asks for a reading, and in its query for the glyph at most."""
-    is_question = environ["PATH_INFO"] == ROUTE and environ["REQUEST_METHOD"] == "POST"
+    is_question = below(root_path, environ["PATH_INFO"]) == ROUTE and environ["REQUEST_METHOD"] == "POST"
     return is_question and environ.get("QUERY_STRING", "") in ("", WITH_GLYPH)
 
 
-def is_quick(environ: WSGIEnvironment, body: bytes, model: ServedModel) -> bool:
+def is_quick(environ: WSGIEnvironment, body: bytes, model: ServedModel, root_path: str = "") -> bool:
     """Whether a request asks for one small picture or glyph, and nothing but the reading takes time.
 
     False also where the model is about to be looked for anew, which may mean waiting for the database.
     """
-    if not _is_plain(environ):
+    if not _is_plain(environ, root_path):
         return False
     if not 0 < len(body) <= QUICK_BODY_BYTES or model.is_due:
         return False

@@ -72,7 +72,7 @@ def list_runs() -> Response:
     room.mark_interrupted()
     found = room.recent(limit + 1, before=before, search=SEARCH.read())
     query = urlencode({**request.args, "before": found[limit - 1].id}) if len(found) > limit else ""
-    more = f"{request.path}?{query}" if query else None
+    more = f"{request.script_root}{request.path}?{query}" if query else None
     return jsonify({"runs": [views.run(run) for run in found[:limit]], "next": more})
 
 

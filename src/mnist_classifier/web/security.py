@@ -24,6 +24,7 @@ RESOURCE_POLICY = "Cross-Origin-Resource-Policy"
 def register(app: Flask) -> None:
     """Set the headers of every reply of an application."""
     app.after_request(add_headers)
+    app.after_request(keep_scheme)
 
 
 def add_headers(response: Response) -> Response:
@@ -32,4 +33,12 @@ def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         headers.add(name, value)  # nobody else sets them, and looking whether somebody has takes six times as long
     headers.add(RESOURCE_POLICY, "cross-origin" if request.endpoint in OPEN_ENDPOINTS else "same-origin")
+    return response
+
+
+def keep_scheme(response: Response) -> Response:
+    """Redirect by path alone: behind a proxy the browser's scheme may be https, which is not known here."""
+    location, here = response.location, request.host_url
+    if location is not None and location.startswith(here):
+        response.location = "/" + location[len(here) :].lstrip("/")
     return response

@@ -39,6 +39,7 @@
  * @typedef {{status: "ready" | "missing" | "downloading" | "failed", fraction?: number | null, message?: string}} Dataset
  */
 
+import { at } from "./paths.js";
 import { askForToken, authorization } from "./token.js";
 
 const TIMEOUT_MS = 15_000;
@@ -63,12 +64,17 @@ export class ApiError extends Error {
 
 /** The JSON of an answer. @param {string} path @param {Options} [options] @returns {Promise<any>} */
 export function request(path, options) {
-  return authorised(() => send(path, options, unpack));
+  return authorised(() => send(at(path), options, unpack));
+}
+
+/** The JSON behind a link that an answer gave. @param {string} link @returns {Promise<any>} */
+export function follow(link) {
+  return authorised(() => send(link, {}, unpack));
 }
 
 /** A file that the server makes. @param {string} path @returns {Promise<{name: string, content: Blob}>} */
 export function download(path) {
-  return authorised(() => send(path, { timeout_ms: UPLOAD_TIMEOUT_MS }, unpackFile));
+  return authorised(() => send(at(path), { timeout_ms: UPLOAD_TIMEOUT_MS }, unpackFile));
 }
 
 /**
@@ -90,12 +96,12 @@ async function authorised(ask) {
 
 /**
  * @template T
- * @param {string} path
+ * @param {string} address
  * @param {Options | undefined} options
  * @param {(response: Response) => Promise<T>} read
  * @returns {Promise<T>}
  */
-async function send(path, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS } = {}, read) {
+async function send(address, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS } = {}, read) {
   signal?.throwIfAborted();
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeout_ms);
@@ -106,7 +112,7 @@ async function send(path, { method = "GET", json, body, signal, timeout_ms = TIM
     const type = json === undefined ? {} : { "Content-Type": "application/json" };
     const headers = { Accept: "application/json", ...type, ...authorization() };
     const content = json === undefined ? body : JSON.stringify(json);
-    const response = await fetch(path, { method, headers, body: content, signal: deadline.signal, cache: "no-store" });
+    const response = await fetch(address, { method, headers, body: content, signal: deadline.signal, cache: "no-store" });
     return await read(response);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;

@@ -11,6 +11,7 @@ import { count, day, duration, fileSize, score, sentence, UNKNOWN } from "./form
 import * as api from "./models-api.js";
 import { promote } from "./models-moves.js";
 import { called } from "./models-table.js";
+import { at } from "./paths.js";
 import { messageOf, showToast } from "./toast.js";
 
 export class ModelDialog {
@@ -91,7 +92,7 @@ export class ModelDialog {
     this.#editForm.hidden = !version.editable;
     this.#name.value = version.name;
     this.#note.value = version.note;
-    this.#export.href = api.exportPath(version.version);
+    this.#export.href = at(api.exportPath(version.version));
     this.#delete.hidden = !version.deletable;
     this.#ask(false);
     this.#showFacts(version, {});

@@ -8,6 +8,7 @@
  */
 
 import { runEvents } from "./api.js";
+import { at } from "./paths.js";
 
 const KINDS = ["status", "step", "epoch", "evaluation", "batch", "message"];
 const POLL_MS = 1_500;
@@ -30,7 +31,7 @@ export function followRun(runId, { onEvents, onEnd, onConnection }) {
   let gathered = [];
   /** @type {number | undefined} */
   let gathering;
-  const source = new EventSource(`/api/runs/${runId}/stream`);
+  const source = new EventSource(at(`/api/runs/${runId}/stream`));
 
   function tell() {
     window.clearTimeout(gathering);

@@ -113,7 +113,7 @@ export class RunHistory {
   /** Any other order needs all of them. @param {number} round */
   async #complete(round) {
     while (this.#next !== null && !this.#isNewestFirst) {
-      const { runs, next } = await api.request(this.#next);
+      const { runs, next } = await api.follow(this.#next);
       if (round !== this.#round) return;
       this.#next = next;
       this.#take(runs);
@@ -124,7 +124,7 @@ export class RunHistory {
     if (this.#next === null) return;
     this.#more.disabled = true;
     try {
-      const { runs, next } = await api.request(this.#next);
+      const { runs, next } = await api.follow(this.#next);
       this.#next = next;
       this.#take(runs);
     } catch (error) {

@@ -8,6 +8,7 @@
 
 import { element, write } from "./dom.js";
 import { count, duration, loss, percent, sentence, UNKNOWN } from "./format.js";
+import { at } from "./paths.js";
 import { fractionDone, timeLeft } from "./run-state.js";
 
 /** @param {Run} run */
@@ -44,10 +45,10 @@ export class RunView {
     const model = element("run-model", HTMLAnchorElement);
     model.hidden = run.model_version === null;
     if (run.model_version !== null) {
-      model.href = `/models?version=${run.model_version}`;
+      model.href = at(`/models?version=${run.model_version}`);
       write(model, `See model ${run.model_version}`);
     }
-    for (const kind of ["csv", "json"]) element(`run-${kind}`, HTMLAnchorElement).href = `/api/runs/${run.run_id}/events.${kind}`;
+    for (const kind of ["csv", "json"]) element(`run-${kind}`, HTMLAnchorElement).href = at(`/api/runs/${run.run_id}/events.${kind}`);
   }
 
   /** @param {Run} run @param {RunState} state */

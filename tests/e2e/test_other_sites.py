@@ -1,0 +1,69 @@
+"""A page of another site that asks for readings, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from application import Application
+from playwright.sync_api import Browser, Page
+from tests.web.test_predict import png
+
+pytestmark = pytest.mark.e2e
+
+ASK = """async ([address, image, type]) => {
+  const bytes = Uint8Array.from(atob(image), (letter) => letter.charCodeAt(0));
+  const body = type === "application/json" ? JSON.stringify({ image }) : bytes;
+  try {
+    const reply = await fetch(address, { method: "POST", body, headers: { "Content-Type": type } });
+    return (await reply.json()).prediction;
+  } catch (error) {
+    return error.message;
+  }
+}"""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def other_site(tmp_path: Path) -> Iterator[str]:
+    """The address of a site with one empty page."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text(
+        "<!doctype html><link rel=icon href=data:,><title>Another site</title>"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path / "site"))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def page(browser: Browser, other_site: str) -> Iterator[Page]:
+    """That page, opened."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(other_site)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("type_", ["image/png", "application/json"])
+def test_a_page_of_a_named_site_reads_a_digit_and_others_do_not(
+    tmp_path: Path, page: Page, other_site: str, application: Application, type_: str
+) -> None:
+    image = base64.b64encode(png()).decode()
+    with Application(tmp_path, data_dir=tmp_path / "no-data", MNIST_CORS_ORIGINS=other_site) as naming:
+        assert page.evaluate(ASK, [f"{naming.url}/predict", image, type_]) == 7
+        assert page.evaluate(ASK, [f"{naming.url}/api/models/0/promote", image, type_]) == "Failed to fetch"
+    assert page.evaluate(ASK, [f"{application.url}/predict", image, type_]) == "Failed to fetch"
