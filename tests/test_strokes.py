@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -41,9 +43,9 @@ def test_strokes_that_left_other_ink_are_refused():
 
 
 def test_good_strokes_pass_the_check():
-    (found,) = strokes.check_strokes([[[1, 2.5], [3, 4]]])
+    (found,) = strokes.parse_strokes(b"[[[1, 2.5], [3, 4]]]")
     assert found.tolist() == [[1, 2.5], [3, 4]]
-    assert strokes.check_strokes([]) == []
+    assert strokes.parse_strokes(b"[]") == strokes.parse_strokes(b"null") == []
 
 
 @pytest.mark.parametrize(
@@ -69,5 +71,5 @@ def test_good_strokes_pass_the_check():
 )
 def test_bad_strokes_are_refused_in_words(value: object):
     with pytest.raises(InvalidInput) as caught:
-        strokes.check_strokes(value)
+        strokes.parse_strokes(json.dumps(value).encode())
     assert caught.value.field == "strokes"

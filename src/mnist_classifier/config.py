@@ -212,13 +212,15 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
 def _check(spec: dataclasses.Field[Any], value: Any) -> None:
     low, high, choices, among = (spec.metadata[name] for name in ("low", "high", "choices", "among"))
     if choices and value not in choices:
-        raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r}", field=spec.name)
+        raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r:.60}", field=spec.name)
     if low is None:
         return
     if not low <= value <= high:  # which NaN does not
-        raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r}", field=spec.name)
+        raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r:.60}", field=spec.name)
     if among and value not in among:
-        raise InvalidConfig(f"{spec.name} must be one of {', '.join(map(str, among))}, not {value!r}", field=spec.name)
+        raise InvalidConfig(
+            f"{spec.name} must be one of {', '.join(map(str, among))}, not {value!r:.60}", field=spec.name
+        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import contextlib
 import io
+import string
 import struct
 import threading
 import warnings
@@ -104,9 +105,9 @@ def decode_base64(text: str) -> bytes:
 
 
 def _decode_untidy(text: str) -> bytes:
-    compact = "".join(text.split())
     try:
-        return pybase64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+        compact = text.encode("ascii").translate(None, string.whitespace.encode())
+        return pybase64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise InvalidImage("the image is not valid base64", field="image") from None
 

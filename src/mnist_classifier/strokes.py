@@ -6,10 +6,14 @@ the pieces that numbers are put together from (`segment`, `lattice`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 from PIL import Image, ImageDraw
 
 from mnist_classifier.errors import InvalidInput
@@ -32,36 +36,43 @@ MAX_STROKES, MAX_POINTS, MAX_COORDINATE = 500, 20_000, 100_000
 MASK_SIDE_PX = 256  # strokes are compared with the ink in a picture of this size
 
 
-def check_strokes(value: object) -> list[Points]:
-    """Strokes of a request, `[[[x, y], ...], ...]` in px of the picture, as arrays.
+Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
+Stroke = Annotated[list[tuple[Coordinate, Coordinate]], Meta(min_length=1)]
+Strokes = Annotated[list[Stroke], Meta(max_length=MAX_STROKES)]
+_reader = msgspec.json.Decoder(Strokes)
+# Every list has a bracket, so they can be counted before any list is made.
+MOST_BRACKETS = 1 + MAX_STROKES + MAX_POINTS
+
+
+def parse_strokes(data: bytes) -> list[Points]:
+    """JSON `[[[x, y], ...], ...]`, in px of the picture, as arrays; `null` is no strokes.
 
     Raises InvalidInput, naming the field `strokes`.
     """
-    if not isinstance(value, list):
-        raise _bad_strokes("they must be a list of strokes, each a list of [x, y]")
-    if len(value) > MAX_STROKES:
-        raise _bad_strokes(f"there are {len(value)}, at most {MAX_STROKES} are read")
-    strokes = [_check_stroke(number, stroke) for number, stroke in enumerate(value)]
+    if data == b"null":
+        return []
+    if data.count(b"[") > MOST_BRACKETS:
+        raise _bad_strokes(f"at most {MAX_STROKES} strokes and {MAX_POINTS} points are read")
+    try:
+        strokes = [np.array(stroke, np.float64) for stroke in _reader.decode(data)]
+    except msgspec.ValidationError as error:
+        raise _bad_strokes(_what_is_wrong(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _bad_strokes("they are not valid JSON") from None
     points = sum(len(stroke) for stroke in strokes)
     if points > MAX_POINTS:
         raise _bad_strokes(f"they have {points} points, at most {MAX_POINTS} are read")
     return strokes
 
 
-def _check_stroke(number: int, stroke: object) -> Points:
-    if not isinstance(stroke, list) or not stroke:
-        raise _bad_strokes(f"stroke {number} must be a list of at least one [x, y]")
-    for point in stroke:
-        if not (isinstance(point, list) and len(point) == 2 and all(_is_coordinate(part) for part in point)):
-            raise _bad_strokes(f"stroke {number} holds a point that is not [x, y] in pixels of the picture")
-    return np.array(stroke, np.float64)
-
-
-def _is_coordinate(value: object) -> bool:
-    # True and False are ints to Python, but no places in a picture.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return abs(value) <= MAX_COORDINATE  # which NaN is not
+def _what_is_wrong(failure: str) -> str:
+    """Msgspec names the place as `$[stroke][point][coordinate]`."""
+    place = re.findall(r"\[(\d+)\]", failure)
+    if len(place) > 1:
+        return f"stroke {place[0]} holds a point that is not [x, y] in pixels of the picture"
+    if place:
+        return f"stroke {place[0]} must be a list of at least one [x, y]"
+    return f"they must be a list of at most {MAX_STROKES} strokes, each a list of [x, y]"
 
 
 def _bad_strokes(why: str) -> InvalidInput:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from mnist_classifier.decode import FORMATS, encode_png
 from mnist_classifier.errors import InvalidImage, InvalidInput
-from mnist_classifier.web.glyphs import RAW_GLYPH, from_lists, is_file, is_raw_glyph, raw_glyph, read_file, to_npy
+from mnist_classifier.web.glyphs import RAW_GLYPH, from_json, is_file, is_raw_glyph, raw_glyph, read_file, to_npy
 from tests.test_dataset import idx
 
 LIMIT = 10**6
@@ -106,11 +107,11 @@ def test_a_damaged_file_raises_nothing_else(noise: bytes, place: int):
 
 @pytest.mark.parametrize("lists", [GLYPHS.tolist(), GLYPHS.reshape(3, 784).tolist()])
 def test_lists_give_the_same_glyphs(lists: list[object]):
-    assert np.array_equal(from_lists(lists, "glyphs"), GLYPHS)
+    assert np.array_equal(from_json(json.dumps(lists).encode(), "glyphs"), GLYPHS)
 
 
 def test_an_empty_list_has_no_glyphs():
-    assert from_lists([], "glyphs").shape == (0, 28, 28)
+    assert from_json(b"[]", "glyphs").shape == (0, 28, 28)
 
 
 FLAT = GLYPHS[0].reshape(-1).tolist()
@@ -137,7 +138,7 @@ FLAT = GLYPHS[0].reshape(-1).tolist()
 )
 def test_bad_lists_are_refused_in_words(value: object, field: str, words: str):
     with pytest.raises(InvalidInput) as caught:
-        from_lists(value, "glyphs")
+        from_json(json.dumps(value).encode(), "glyphs")
     assert caught.value.field == field
     assert words in caught.value.message
 

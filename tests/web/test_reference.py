@@ -26,6 +26,8 @@ ENTRIES = [entry for group in reference.groups(document(), "http://localhost") f
         ({"$ref": "#/components/schemas/Run"}, Kind("Run", ("Run",))),
         ({"anyOf": [{"$ref": "#/components/schemas/Run"}, {"type": "null"}]}, Kind("Run or null", ("Run",))),
         ({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}, Kind("list (2) of number")),
+        ({"type": "array", "prefixItems": [{"type": "number"}] * 2, "items": False}, Kind("list of number")),
+        ({"type": "array"}, Kind("list")),
         ({"type": "object", "additionalProperties": {"type": "integer"}}, Kind("object")),
         ({}, Kind("bytes")),
     ],

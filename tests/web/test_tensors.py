@@ -100,7 +100,7 @@ def test_outputs_and_their_form_can_be_chosen(more: dict[str, Any], expected: di
         (body([7]), "inputs"),
         (body([tensor(name="image")]), "'image'"),
         (body([tensor(datatype="FP32")]), "multiply shares of 1 by 255"),
-        (body([tensor(datatype=None)]), "UINT8"),
+        (body([tensor(datatype=None)]), "inputs[0].datatype is missing"),
         (body([tensor(shape=None)]), "shape"),
         (body([tensor(shape=[2, 28])]), "[2, 28]"),
         (body([tensor(shape=[28, 28])]), "[28, 28]"),

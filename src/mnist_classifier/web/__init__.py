@@ -33,6 +33,7 @@ from mnist_classifier.web import (
 )
 from mnist_classifier.web.access import Access
 from mnist_classifier.web.cors import Cors
+from mnist_classifier.web.encoding import Json
 from mnist_classifier.web.express import Express
 from mnist_classifier.web.observing import Observer
 from mnist_classifier.web.parameters import LARGEST_ID
@@ -80,7 +81,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # A form field may be as large as the body: a base64 image is one.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = Json(app)
     jobs = Jobs(settings, runs)
     jobs.dispatch()
     access = Access(settings)

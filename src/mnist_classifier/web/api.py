@@ -22,7 +22,7 @@ from mnist_classifier.errors import (
     VersionMissing,
 )
 from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
-from mnist_classifier.web import shapes, views
+from mnist_classifier.web import bodies, shapes, views
 from mnist_classifier.web.glyphs import RAW_GLYPH, raw_glyph
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.openapi.schema import Doc
@@ -38,7 +38,7 @@ Bytes = npt.NDArray[np.uint8]
 GLYPH = Flag("glyph", "1: also show the 28x28 picture that the network saw")
 STEPS = Flag("steps", "1: also show the stages of the preprocessing")
 QUESTION = {
-    "application/json": shapes.Question,
+    "application/json": bodies.Question,
     "multipart/form-data": shapes.QuestionForm,
     "image/*": None,
     "application/octet-stream": None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from flask import Blueprint, Response, jsonify, request
+from msgspec import UNSET
 
 from mnist_classifier.batches import Batch, read_glyphs
 from mnist_classifier.config import GLYPH_SIDE
@@ -22,11 +24,11 @@ from mnist_classifier.errors import (
     VersionMissing,
 )
 from mnist_classifier.preprocess import prepare
-from mnist_classifier.web import shapes, views
-from mnist_classifier.web.glyphs import Glyphs, from_lists, is_file, read_file, to_npy
+from mnist_classifier.web import bodies, shapes, views
+from mnist_classifier.web.glyphs import Glyphs, from_json, is_file, read_file, to_npy
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.parameters import Flag
-from mnist_classifier.web.question import THRESHOLDS, VERSION, json_object, read_options
+from mnist_classifier.web.question import THRESHOLDS, VERSION, read_options
 from mnist_classifier.web.services import chosen_model, services
 from mnist_classifier.web.serving import Loaded
 
@@ -41,9 +43,11 @@ NOTHING_SENT = (
 )
 
 
+_reader = msgspec.json.Decoder(bodies.Glyphs)
+_texts = msgspec.json.Decoder(list[str])
 PROBABILITIES = Flag("probabilities", "1: also give the ten probabilities of each")
 BODY = {
-    "application/json": shapes.Glyphs,
+    "application/json": bodies.Glyphs,
     "multipart/form-data": shapes.GlyphFile,
     NPY: None,
     "application/octet-stream": None,
@@ -65,8 +69,8 @@ def predict_batch() -> Response:
     """
     started = time.perf_counter()
     with_probabilities = PROBABILITIES.read()
-    glyphs, fields = _read_body()
-    thresholds, version = read_options(fields)
+    glyphs, options = _read_body()
+    thresholds, version = read_options(options)
     loaded = chosen_model(version)
     batch = read_glyphs(loaded.recogniser, glyphs, thresholds)
     services().observer.observe_batch(batch, loaded.version.version)
@@ -77,32 +81,41 @@ def predict_batch() -> Response:
     return jsonify(body)
 
 
-def _read_body() -> tuple[Glyphs, Mapping[str, Any]]:
-    """The glyphs of the request, and the other fields of its form or object."""
+def _read_body() -> tuple[Glyphs, bodies.Choices]:
+    """The glyphs of the request, and what else its object holds."""
     limit = services().settings.max_body_bytes
     if request.mimetype == "multipart/form-data":
         file = request.files.get("file")
         if file is None:
             raise InvalidInput("the form has no file: send a .npy or IDX file as the field `file`", field="file")
         # What is no .npy is taken for IDX, whose reader says what is wrong with it.
-        return read_file(file.read(), limit=limit, field="file"), {}
-    data = request.get_data()
+        return read_file(file.read(), limit=limit, field="file"), bodies.Choices()
+    data = request.get_data(cache=False)
     if is_file(data):
-        return read_file(data, limit=limit), {}
-    body = json_object()
-    kinds = [name for name in ("glyphs", "images") if name in body]
-    if len(kinds) != 1:
-        raise InvalidInput("send either glyphs or images, not both" if kinds else NOTHING_SENT)
-    return (from_lists(body["glyphs"], "glyphs") if "glyphs" in body else _read_pictures(body["images"])), body
+        return read_file(data, limit=limit), bodies.Choices()
+    body = bodies.parse(data, _reader)
+    if body.glyphs is not UNSET and body.images is not UNSET:
+        raise InvalidInput("send either glyphs or images, not both")
+    if body.glyphs is not UNSET:
+        return from_json(bytes(body.glyphs), "glyphs"), body
+    if body.images is not UNSET:
+        return _read_pictures(_parse_texts(bytes(body.images))), body
+    raise InvalidInput(NOTHING_SENT)
 
 
-def _read_pictures(texts: Any) -> Glyphs:
-    """Base64 pictures -> the glyph of each, an empty one where nothing is drawn."""
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InvalidInput("images must be a list of base64 texts", field="images")
-    if len(texts) > MOST_PICTURES:
-        message = f"at most {MOST_PICTURES} pictures in one request, not {len(texts)}; send glyphs, or several requests"
+def _parse_texts(data: bytes) -> list[str]:
+    """A JSON list of texts, counted by their quotes before any is made."""
+    if data.count(b'"') > 2 * MOST_PICTURES:
+        message = f"at most {MOST_PICTURES} pictures in one request; send glyphs, or several requests"
         raise InvalidInput(message, field="images")
+    try:
+        return _texts.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidInput("images must be a list of base64 texts", field="images") from None
+
+
+def _read_pictures(texts: Sequence[str]) -> Glyphs:
+    """Base64 pictures -> the glyph of each, an empty one where nothing is drawn."""
     most_pixels = services().settings.max_image_pixels
     pixels_sent = 0.0
     glyphs = np.zeros((len(texts), GLYPH_SIDE, GLYPH_SIDE), np.uint8)

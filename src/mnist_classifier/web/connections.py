@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
+import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -254,7 +254,7 @@ class _Flow(FlowControl):
 
 def last_words(code: str, message: str) -> tuple[dict[str, str], bytes]:
     """Headers and body of an error after which the connection ends; it never reached the application."""
-    body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
+    body = msgspec.json.encode({"error": {"code": code, "message": message, "field": None}})
     length = str(len(body))
     return {"Content-Type": "application/json", "Content-Length": length, "Connection": "close", **HEADERS}, body
 

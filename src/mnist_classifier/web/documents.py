@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 
 from mnist_classifier.web.openapi import reference
 from mnist_classifier.web.openapi.document import make_document
@@ -31,7 +30,7 @@ def document_of(app: Flask, root_path: str) -> dict[str, Any]:
 @describe(dict[str, Any])
 def openapi() -> Response:
     """The OpenAPI 3.1 document of these routes."""
-    return Response(json.dumps(document_of(current_app, request.script_root)), mimetype="application/json")
+    return jsonify(document_of(current_app, request.script_root))
 
 
 @blueprint.get("/docs")

@@ -26,7 +26,7 @@ from mnist_classifier.preprocess import prepare
 from mnist_classifier.recogniser import AS_FITTED
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import PRODUCTION
-from mnist_classifier.web import explore_views, shapes
+from mnist_classifier.web import bodies, explore_views, shapes
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.openapi.schema import Doc
 from mnist_classifier.web.parameters import Choice, Whole
@@ -49,7 +49,7 @@ SplitName = Annotated[str, Doc("images of which split", choices=SPLITS)]
 ImageIndex = Annotated[int, Doc("number in the split", low=0, high=9999)]
 
 QUESTION = {
-    "application/json": shapes.DigitQuestion,
+    "application/json": bodies.DigitQuestion,
     "multipart/form-data": shapes.DigitForm,
     "image/*": None,
     "application/octet-stream": None,

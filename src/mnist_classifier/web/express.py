@@ -15,12 +15,13 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 from flask import Flask
 
 from mnist_classifier.decode import PNG_START, decode_base64, decode_image
 from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.web import views
+from mnist_classifier.web.bodies import ImageAlone
 from mnist_classifier.web.glyphs import is_raw_glyph, raw_glyph
 from mnist_classifier.web.root_path import below
 from mnist_classifier.web.security import HEADERS, RESOURCE_POLICY
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ROUTE = "/predict"
-IMAGE_ALONE = {"image"}
+_reader = msgspec.json.Decoder(ImageAlone)
 # The query of the page: it shows the glyph.
 WITH_GLYPH = "glyph=1"
 
@@ -61,7 +62,9 @@ class Express:
         body = environ["wsgi.input"].read(length)
         try:
             wants_glyph = environ.get("QUERY_STRING") == WITH_GLYPH
-            reply = orjson.dumps(self._reading(environ.get("CONTENT_TYPE", ""), body, started, wants_glyph=wants_glyph))
+            reply = msgspec.json.encode(
+                self._reading(environ.get("CONTENT_TYPE", ""), body, started, wants_glyph=wants_glyph)
+            )
         except Exception:  # whatever it is, the application behind says so in its own words
             environ["wsgi.input"] = io.BytesIO(body)
             return self._behind(environ, start_response)
@@ -75,7 +78,8 @@ class Express:
             return 0
         text = environ.get("CONTENT_LENGTH") or ""
         length = int(text) if text.isdecimal() and len(text) < 12 else 0
-        return length if length <= self._services.settings.max_body_bytes else 0
+        # A large one takes its time anyway, and must not be parsed here in vain and then again.
+        return length if length <= min(QUICK_BODY_BYTES, self._services.settings.max_body_bytes) else 0
 
     def _reading(self, content_type: str, body: bytes, started: float, *, wants_glyph: bool) -> dict[str, Any]:
         loaded = self._services.model.current()
@@ -135,7 +139,4 @@ class _OutOfTheOrdinary(Exception):
 def _image_of(content_type: str, body: bytes) -> bytes:
     if content_type != "application/json":
         raise _OutOfTheOrdinary
-    asked = orjson.loads(body)
-    if not isinstance(asked, dict) or asked.keys() != IMAGE_ALONE or not isinstance(asked["image"], str):
-        raise _OutOfTheOrdinary
-    return decode_base64(asked["image"])
+    return decode_base64(_reader.decode(body).image)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import io
-from typing import Any, TypeAlias
+import re
+from typing import Annotated, Any, TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
@@ -27,6 +29,11 @@ NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\x1f\x8b", b"\x00\x00"
 # How a .npy file names bytes; their order in a word does not matter.
 UINT8_NAMES = ("|u1", "<u1", ">u1", "=u1", "u1", "B", "|B", "uint8")
 LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
+# In JSON: one digit for each pixel and the commas between; a list, or a list of rows.
+SHORTEST_GLYPH, LISTS_OF_A_GLYPH = 2 * PIXELS - 1, 1 + GLYPH_SIDE
+Pixel = Annotated[int, msgspec.Meta(ge=0, le=255)]
+_glyphs = msgspec.json.Decoder(list[list[Pixel | list[Pixel]]])
+_pixels = msgspec.json.Decoder(list[Pixel | list[Pixel | list[Pixel]]])
 # What literal_eval raises on what is none.
 HEADER_FAILURES = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError)
 
@@ -104,39 +111,49 @@ def _split_npy(data: bytes, field: str | None) -> tuple[dict[str, Any], Glyphs]:
     return header, np.frombuffer(data, np.uint8, offset=end)
 
 
-def from_lists(value: Any, field: str) -> Glyphs:
-    """Lists of 784 whole numbers from 0 to 255, or of 28 lists of 28 -> (N, 28, 28).  Raises InvalidInput."""
-    if not isinstance(value, list):
-        raise InvalidInput(f"{field} must be a list of glyphs", field=field)
-    rows = [_pixels_of(glyph, f"{field}[{index}]") for index, glyph in enumerate(value)]
+def from_json(data: bytes, field: str) -> Glyphs:
+    """JSON lists of 784 whole numbers from 0 to 255, or of 28 lists of 28 -> (N, 28, 28).  Raises InvalidInput."""
+    rows = []
+    for index, glyph in enumerate(_decode(data, _glyphs, field)):
+        pixels = _flatten(glyph, f"{field}[{index}]")
+        if len(pixels) != PIXELS:
+            message = f"{field}[{index}] has {len(pixels)} numbers; a glyph has {PIXELS}, or 28 lists of 28"
+            raise InvalidInput(message, field=f"{field}[{index}]")
+        rows.append(pixels)
     return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
 
 
-def _pixels_of(glyph: Any, field: str) -> bytes:
-    try:
-        pixels = flatten(glyph)
-    except InvalidInput as error:
-        raise InvalidInput(f"{field}: {error.message}", field=field) from None
-    if len(pixels) != PIXELS:
-        message = f"{field} has {len(pixels)} numbers; a glyph has {PIXELS}, or 28 lists of 28"
-        raise InvalidInput(message, field=field)
-    return pixels
-
-
-def flatten(value: Any, depth: int = 2) -> bytes:
-    """A list of whole numbers from 0 to 255, or lists of such lists, `depth` deep -> their bytes.
+def parse_pixels(data: bytes) -> bytes:
+    """A JSON list of whole numbers from 0 to 255, or lists of such lists, 3 deep -> their bytes.
 
     Raises InvalidInput.
     """
-    if isinstance(value, list):
-        try:
-            if depth > 1 and value and isinstance(value[0], list):
-                return b"".join(flatten(part, depth - 1) for part in value)
-            # C's loop over the numbers; it refuses fractions, text and what is out of range.
-            return bytes(value)
-        except (TypeError, ValueError):
-            pass
-    raise InvalidInput("pixels must be whole numbers from 0 to 255, in a list")
+    return _flatten(_decode(data, _pixels, "data"), "data")
+
+
+def _decode(data: bytes, reader: msgspec.json.Decoder[list[Any]], field: str) -> list[Any]:
+    """Lists of numbers, unless there are more lists than glyphs of this many bytes have."""
+    if data.count(b"[") > 1 + LISTS_OF_A_GLYPH * (1 + len(data) // SHORTEST_GLYPH):
+        raise InvalidInput(f"{field} has too many lists: a glyph has {PIXELS} numbers, or 28 lists of 28", field=field)
+    try:
+        return reader.decode(data)
+    except msgspec.ValidationError as error:
+        first = re.match(r".* - at `\$(\[\d+\])", str(error)) if reader is _glyphs else None
+        raise _bad_pixels(field + first[1] if first else field) from None
+
+
+def _flatten(value: list[Any], field: str, depth: int = 3) -> bytes:
+    try:
+        if depth > 1 and value and isinstance(value[0], list):
+            return b"".join(_flatten(part, field, depth - 1) for part in value)
+        # C's loop over the numbers; a list among them is a TypeError.
+        return bytes(value)
+    except TypeError:
+        raise _bad_pixels(field) from None
+
+
+def _bad_pixels(field: str) -> InvalidInput:
+    return InvalidInput(f"{field}: pixels must be whole numbers from 0 to 255, in a list", field=field)
 
 
 def to_npy(array: npt.NDArray[Any]) -> bytes:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, request
+from msgspec.json import Decoder
 
 from mnist_classifier import __version__
 from mnist_classifier.batches import read_glyphs
 from mnist_classifier.errors import InvalidInput, ModelCorrupt, ModelMissing, NotReady, VersionMissing
 from mnist_classifier.registry import PRODUCTION
 from mnist_classifier.web import health, shapes, tensors
+from mnist_classifier.web.bodies import RepositoryQuestion, parse
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.openapi.schema import Doc
-from mnist_classifier.web.question import json_object
 from mnist_classifier.web.services import chosen_model, services
 
 blueprint = Blueprint("inference_api", __name__, url_prefix="/v2")
@@ -30,7 +31,8 @@ HEADERS = {
     HEADER_LENGTH: "bytes of the body that are JSON, where tensors follow as bytes",
     "Content-Encoding": "gzip or deflate, where the body is packed",
 }
-BODY = {"application/json": shapes.InferenceRequest, BINARY: None}
+BODY = {"application/json": tensors.InferenceRequest, BINARY: None}
+_repository_question = Decoder(RepositoryQuestion)
 # What looking for a model may end in.
 FINDING = (VersionMissing, ModelMissing, ModelCorrupt, InvalidInput)
 
@@ -103,11 +105,10 @@ def infer_version(name: ModelName, version: VersionText) -> Response:
 
 
 @blueprint.post("/repository/index")
-@describe(list[shapes.RepositoryEntry], body=shapes.RepositoryQuestion, body_required=False)
+@describe(list[shapes.RepositoryEntry], body=RepositoryQuestion, body_required=False)
 def repository_index() -> Response:
     """Every version and whether it can be asked; all can, so `ready` leaves none out."""
-    if not isinstance(json_object().get("ready", False), bool):
-        raise InvalidInput("ready must be true or false", field="ready")
+    parse(request.get_data(cache=False), _repository_question)
     return jsonify(
         [
             {"name": MODEL, "version": str(version.version), "state": "READY", "reason": ""}

@@ -7,13 +7,14 @@ been silent for longest is forgotten, which gives it a full bucket again.
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from mnist_classifier.config import Settings, is_loopback
 from mnist_classifier.web.security import HEADERS
@@ -95,7 +96,7 @@ def too_many(wait_s: float, start_response: StartResponse) -> Iterable[bytes]:
     """The reply to a request that came too soon."""
     seconds = max(1, math.ceil(wait_s))
     message = f"too many requests from your address; try again in {seconds} s"
-    body = json.dumps({"error": {"code": TOO_MANY, "message": message, "field": None}}).encode() + b"\n"
+    body = msgspec.json.encode({"error": {"code": TOO_MANY, "message": message, "field": None}})
     headers = {
         **HEADERS,
         "Content-Type": "application/json",

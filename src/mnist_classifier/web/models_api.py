@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
+from msgspec.json import Decoder
 
 from mnist_classifier import archive, comparison, gate
 from mnist_classifier.errors import (
@@ -22,9 +22,9 @@ from mnist_classifier.errors import (
 )
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.web import model_views, shapes
+from mnist_classifier.web.bodies import ModelChanges, Move, parse
 from mnist_classifier.web.openapi.operation import describe
-from mnist_classifier.web.parameters import LARGEST_ID, Choice, Whole
-from mnist_classifier.web.question import json_object
+from mnist_classifier.web.parameters import Choice, Whole
 from mnist_classifier.web.services import services
 
 blueprint = Blueprint("models", __name__)
@@ -33,6 +33,7 @@ Reply = tuple[Response, int]
 
 # Who moved an alias, in its history.
 ACTOR = "web"
+_changes, _mover = Decoder(ModelChanges), Decoder(Move)
 LONGEST_HISTORY = 500
 # Images in one answer; a page of them is enough to see how two models differ.
 MOST_IMAGES = 200
@@ -63,10 +64,11 @@ def get_model(version: shapes.VersionNumber) -> Response:
 
 
 @blueprint.patch("/api/models/<int:version>")
-@describe(shapes.ModelEntry, body=shapes.ModelChanges, errors=(VersionMissing, ModelInUse))
+@describe(shapes.ModelEntry, body=ModelChanges, errors=(VersionMissing, ModelInUse))
 def edit_model(version: shapes.VersionNumber) -> Response:
     """Another name or note for a version."""
-    changes = _texts(json_object(), "name", "note")
+    body = parse(request.get_data(cache=False), _changes)
+    changes = _stored(name=body.name, note=body.note)
     if not changes:
         raise InvalidInput('nothing to change: send {"name": "..."} or {"note": "..."}')
     return jsonify(_entry(services().registry.edit(version, **changes)))
@@ -83,7 +85,7 @@ def delete_model(version: shapes.VersionNumber) -> Response:
 @blueprint.post("/api/models/<int:version>/promote")
 @describe(
     shapes.ModelEntry,
-    body=shapes.Move,
+    body=Move,
     body_required=False,
     errors=(VersionMissing, ModelCorrupt, AliasMoved, LessAccurate),
 )
@@ -97,7 +99,7 @@ def promote_model(version: shapes.VersionNumber) -> Response:
 @blueprint.post("/api/models/rollback")
 @describe(
     shapes.ModelEntry,
-    body=shapes.Move,
+    body=Move,
     body_required=False,
     errors=(AliasMoved, LessAccurate, NothingToRollBack, VersionMissing, ModelCorrupt),
 )
@@ -198,21 +200,15 @@ def _entry(version: ModelVersion) -> shapes.ModelEntry:
 
 def _move() -> dict[str, Any]:
     """The arguments of `gate.promote` and `gate.rollback` that a body gives.  Raises InvalidInput."""
-    body = json_object()
-    instead_of, confirm = body.get("from"), body.get("confirm")
-    is_number = isinstance(instead_of, int) and not isinstance(instead_of, bool)
-    if instead_of is not None and not (is_number and 0 <= instead_of <= LARGEST_ID):
-        raise InvalidInput("from must be the number of the version that is in production", field="from")
-    if confirm is not None and not isinstance(confirm, bool):
-        raise InvalidInput("confirm must be true or false", field="confirm")
-    reason = _texts(body, "reason").get("reason", "")
-    return {"reason": reason, "instead_of": instead_of, "is_confirmed": confirm is True}
+    body = parse(request.get_data(cache=False), _mover)
+    reason = _stored(reason=body.reason).get("reason", "")
+    return {"reason": reason, "instead_of": body.instead_of, "is_confirmed": body.confirm is True}
 
 
-def _texts(body: dict[str, Any], *names: str) -> dict[str, str]:
-    found = {name: body[name] for name in names if body.get(name) is not None}
-    for name, value in found.items():
-        # PostgreSQL stores no NUL.
-        if not isinstance(value, str) or "\0" in value:
-            raise InvalidInput(f"{name} must be text", field=name)
+def _stored(**texts: str | None) -> dict[str, str]:
+    """Those texts that were sent, if a database takes them.  Raises InvalidInput."""
+    found = {name: text for name, text in texts.items() if text is not None}
+    for name, text in found.items():
+        if "\0" in text:  # PostgreSQL stores none
+            raise InvalidInput(f"{name} must be text without NUL characters", field=name)
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from mnist_classifier.config import TrainConfig
@@ -22,9 +22,9 @@ from mnist_classifier.errors import (
 )
 from mnist_classifier.records import Run, RunEvent
 from mnist_classifier.web import shapes, views
+from mnist_classifier.web.bodies import train_settings
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.parameters import LARGEST_ID, Text, Whole
-from mnist_classifier.web.question import json_object
 from mnist_classifier.web.services import services
 
 blueprint = Blueprint("runs", __name__)
@@ -51,7 +51,7 @@ EVENTS_LIMIT = Whole("limit", "events at most", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS
 )
 def retrain() -> Reply:
     """Start a training in a process of its own; the body may hold TrainConfig fields."""
-    run = services().jobs.start(TrainConfig.from_mapping(json_object()))
+    run = services().jobs.start(train_settings(request.get_data(cache=False)))
     links = {"self": url_for("runs.get_run", run_id=run.id), "status": url_for("api.model_status")}
     return jsonify({"run_id": run.id, "status": run.status.value, "links": links}), 202
 
@@ -80,7 +80,7 @@ def list_runs() -> Response:
 @describe(shapes.Run, status=202, body=TrainConfig, body_required=False, errors=(InvalidConfig, TrainingUnavailable))
 def submit_run() -> Reply:
     """Queue a training; it starts when a place is free."""
-    run = services().jobs.submit(TrainConfig.from_mapping(json_object()))
+    run = services().jobs.submit(train_settings(request.get_data(cache=False)))
     return jsonify(views.run(run)), 202
 
 
@@ -128,7 +128,8 @@ def download_json(run_id: shapes.RunNumber) -> Response:
     run = room.get(run_id)
     log = [views.event(event) for event in room.events(run_id)]
     body = {**views.run(run), "config": run.config, "environment": _environment(run), "events": log}
-    return _file(json.dumps(body, indent=1), "application/json", f"run-{run_id}.json")
+    text = msgspec.json.format(msgspec.json.encode(body), indent=1)
+    return _file(text, "application/json", f"run-{run_id}.json")
 
 
 @blueprint.get("/api/runs/<int:run_id>/events.csv")
@@ -177,6 +178,6 @@ def _as_csv(events: Iterable[RunEvent]) -> str:
     return text.getvalue()
 
 
-def _file(text: str, mimetype: str, name: str) -> Response:
+def _file(text: str | bytes, mimetype: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, mimetype=mimetype, headers=headers)

@@ -115,13 +115,6 @@ class Number(NamedNumber):
     elapsed_ms: float
 
 
-Point = Annotated[list[float], Doc("x, y", least=2, most=2)]
-
-
-class _Image(TypedDict):
-    image: Annotated[str, Doc("base64 of a PNG, JPEG, WebP, GIF or BMP; a data: URL will do", shape="base64-image")]
-
-
 class _File(TypedDict):
     file: Annotated[str, Doc("a PNG, JPEG, WebP, GIF or BMP", shape="image")]
 
@@ -134,10 +127,6 @@ class _Choices(TypedDict, total=False):
     not_a_digit_above: Annotated[float, Doc("probability over which it is no digit", low=0, high=1)]
 
 
-class DigitQuestion(_Image, _Choices):
-    """An image of one digit."""
-
-
 class DigitForm(_File, _Choices):
     """An image of one digit, as a form."""
 
@@ -145,31 +134,11 @@ class DigitForm(_File, _Choices):
 Mode = Annotated[str, Doc("one digit, or several", choices=("digit", "number"))]
 
 
-class Question(DigitQuestion, total=False):
-    """An image, and how to read it."""
-
-    mode: Mode
-    strokes: Annotated[
-        list[Annotated[list[Point], Doc(least=1)]] | None,
-        Doc("pen strokes in pixels of the image, in the order in which they were written; they help in a number"),
-    ]
-
-
 class QuestionForm(DigitForm, total=False):
     """An image, and how to read it, as a form."""
 
     mode: Mode
     strokes: Annotated[str, Doc("the strokes as JSON", shape="json-strokes")]
-
-
-class Glyphs(TypedDict, total=False):
-    """Glyphs as lists of numbers, or pictures as base64; one of the two."""
-
-    glyphs: Annotated[list[list[Any]], Doc("each 784 whole numbers from 0 to 255, or 28 lists of 28")]
-    images: Annotated[list[Annotated[str, Doc(shape="image")]], Doc("pictures as base64", most=1000)]
-    ambiguous_below: Probability
-    not_a_digit_above: Probability
-    version: Annotated[int | str, Doc("number of a model version, or `production`")]
 
 
 class GlyphFile(TypedDict):
@@ -265,36 +234,6 @@ class Tensor(TensorHead, total=False):
     parameters: dict[str, Any]
 
 
-class OutputName(TypedDict):
-    """An output by its name."""
-
-    name: str
-
-
-class WantedOutput(OutputName, total=False):
-    """An output that is asked for."""
-
-    parameters: dict[str, Any]
-
-
-# An example that is short: a list of no glyphs.
-NO_GLYPHS = {"name": "glyphs", "datatype": "UINT8", "shape": [0, 784], "data": list[int]()}
-
-
-class InferenceInputs(TypedDict):
-    """The one tensor of glyphs."""
-
-    inputs: Annotated[list[Tensor], Doc(least=1, most=1, example=[NO_GLYPHS])]
-
-
-class InferenceRequest(InferenceInputs, total=False):
-    """Glyphs to read."""
-
-    id: str
-    outputs: list[WantedOutput]
-    parameters: dict[str, Any]
-
-
 class InferenceOutputs(TypedDict):
     """What a model says."""
 
@@ -307,12 +246,6 @@ class InferenceReply(InferenceOutputs, total=False):
     """What a model says, with the id of the request if it had one."""
 
     id: str
-
-
-class RepositoryQuestion(TypedDict, total=False):
-    """Which versions."""
-
-    ready: bool
 
 
 class RepositoryEntry(TypedDict):
@@ -630,26 +563,6 @@ class ModelDetails(ModelEntry, ModelFacts):
     """One version with its files, its making, and what the gate says of it."""
 
     gate: Annotated[Gate | None, Doc("null for the version in production")]
-
-
-class ModelChanges(TypedDict, total=False):
-    """Another name or note."""
-
-    name: Annotated[str | None, Doc(example="quick one")]
-    note: Annotated[str | None, Doc(example="two seconds of training")]
-
-
-# `from` is a word of Python's, so not as a class.
-Move = TypedDict(
-    "Move",
-    {
-        "reason": str | None,
-        "from": Annotated[int | None, Doc("the version taken to be in production; where another is, nothing happens")],
-        "confirm": Annotated[bool | None, Doc("accept a version that is less accurate than the one in production")],
-    },
-    total=False,
-)
-Move.__doc__ = "Why, what is taken to be in production, and whether a less accurate version is wanted."
 
 
 class Deleted(TypedDict):

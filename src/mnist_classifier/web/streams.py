@@ -7,10 +7,11 @@ Each holds a thread of the server; the number of them is limited.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+
+import msgspec
 
 from mnist_classifier.errors import MnistError, TooManyStreams
 from mnist_classifier.records import RunEvent
@@ -106,4 +107,4 @@ def _event(event: RunEvent) -> bytes:
 
 
 def _line(kind: str, data: object) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
+    return b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data))

@@ -7,19 +7,21 @@ triton-inference-server/server, docs/protocol/extension_binary_data.md.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from mnist_classifier.batches import PIXELS, Batch
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.errors import InvalidInput
-from mnist_classifier.web.glyphs import Glyphs, flatten
+from mnist_classifier.web.bodies import parse
+from mnist_classifier.web.glyphs import Glyphs, parse_pixels
 
 INPUT = "glyphs"
 INPUTS = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, GLYPH_SIDE, GLYPH_SIDE]}]
@@ -37,6 +39,67 @@ VALUES: Mapping[str, Callable[[Batch], npt.NDArray[Any]]] = {
 }
 # zlib's window sizes for what a client calls gzip and deflate.
 ENCODINGS = {"gzip": 31, "deflate": 15}
+
+
+# One tensor and three outputs, each with parameters, take nine; the rest is for parameters of other servers.
+MOST_OBJECTS = 100
+# A request sends its own number back with the reply.
+LONGEST_ID = 1000  # characters
+
+
+class TensorParameters(Struct, frozen=True):
+    """What is said of a tensor; other servers' parameters are let pass."""
+
+    binary_data_size: Annotated[int, Meta(ge=0, description="bytes of the tensor behind the JSON")] | None = None
+    shared_memory_region: str | None = None
+
+
+class InputTensor(Struct):
+    """A tensor that is sent; its data are in JSON, or behind it as bytes."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: (
+        Annotated[Raw, Meta(description="pixels, flat or nested", extra_json_schema={"type": "array"})] | UnsetType
+    ) = UNSET
+    parameters: TensorParameters = TensorParameters()
+
+
+class OutputParameters(Struct, frozen=True):
+    """How an output is wanted."""
+
+    binary_data: bool | None = None
+    classification: int | None = None
+
+
+class WantedOutput(Struct):
+    """An output that is asked for."""
+
+    name: str
+    parameters: OutputParameters = OutputParameters()
+
+
+class RequestParameters(Struct, frozen=True):
+    """What is said of the whole request."""
+
+    binary_data_output: bool = False
+
+
+class InferenceRequest(Struct):
+    """Glyphs to read."""
+
+    inputs: Annotated[
+        list[InputTensor],
+        # An example that is short: a list of no glyphs.
+        Meta(examples=[[{"name": INPUT, "datatype": "UINT8", "shape": [0, PIXELS], "data": []}]]),
+    ]
+    id: Annotated[str, Meta(max_length=LONGEST_ID)] | None = None
+    outputs: list[WantedOutput] | None = None
+    parameters: RequestParameters = RequestParameters()
+
+
+_reader = msgspec.json.Decoder(InferenceRequest)
 
 
 @dataclass(frozen=True)
@@ -73,11 +136,12 @@ def parse_request(data: bytes, header_length: str | None) -> Question:
     many bytes are JSON, and tensors follow.  Raises InvalidInput.
     """
     header, tensors = _split(data, header_length)
-    request = _parse_object(header)
-    request_id = request.get("id")
-    if request_id is not None and not isinstance(request_id, str):
-        raise InvalidInput("id must be a text")
-    return Question(request_id, _glyphs(request.get("inputs"), tensors), _outputs(request))
+    if not header:
+        raise InvalidInput("the body is not valid JSON: it is empty")
+    if header.count(b"{") > MOST_OBJECTS:
+        raise InvalidInput(f"the request has more than {MOST_OBJECTS} JSON objects; it needs a tensor and its outputs")
+    request = parse(header, _reader)
+    return Question(request.id, _glyphs(request.inputs, tensors), _outputs(request))
 
 
 def _split(data: bytes, header_length: str | None) -> tuple[bytes, bytes]:
@@ -91,94 +155,57 @@ def _split(data: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return data[: int(header_length)], data[int(header_length) :]
 
 
-def _parse_object(data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        message = (
-            "the body is not valid JSON; with tensors as bytes, Inference-Header-Content-Length says where it ends"
-        )
-        raise InvalidInput(message) from None
-    if not isinstance(value, dict):
-        raise InvalidInput(f"the body must be a JSON object, not {type(value).__name__}")
-    return value
-
-
-def _glyphs(inputs: Any, tensors: bytes) -> Glyphs:
-    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
+def _glyphs(inputs: Sequence[InputTensor], tensors: bytes) -> Glyphs:
+    if len(inputs) != 1:
         raise InvalidInput(f"inputs must be a list of one tensor, {INPUT!r}")
     tensor = inputs[0]
-    if tensor.get("name") != INPUT:
-        raise InvalidInput(f"there is no input {_shown(tensor.get('name'))}; the only one is {INPUT!r}")
-    if tensor.get("datatype") != "UINT8":
+    if tensor.name != INPUT:
+        raise InvalidInput(f"there is no input {_shown(tensor.name)}; the only one is {INPUT!r}")
+    if tensor.datatype != "UINT8":
         raise InvalidInput(
-            f"{INPUT} must be UINT8, ink 255 on 0, not {_shown(tensor.get('datatype'))}; multiply shares of 1 by 255"
+            f"{INPUT} must be UINT8, ink 255 on 0, not {_shown(tensor.datatype)}; multiply shares of 1 by 255"
         )
-    count = _count(tensor.get("shape"))
+    if tensor.shape[1:] not in SHAPES or tensor.shape[0] < 0:
+        raise InvalidInput(f"the shape of {INPUT} must be [N, 28, 28] or [N, 784], not {_shown(tensor.shape[:8])}")
     pixels = _pixels(tensor, tensors)
-    if len(pixels) != count * PIXELS:
-        raise InvalidInput(f"{INPUT} of shape {_shown(tensor['shape'])} do not have {len(pixels)} pixels")
+    if len(pixels) != tensor.shape[0] * PIXELS:
+        raise InvalidInput(f"{INPUT} of shape {_shown(tensor.shape[:8])} do not have {len(pixels)} pixels")
     return np.frombuffer(pixels, np.uint8).reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
 
 
-def _count(shape: Any) -> int:
-    is_whole = isinstance(shape, list) and all(type(side) is int for side in shape)
-    if not is_whole or shape[1:] not in SHAPES or shape[0] < 0:
-        raise InvalidInput(f"the shape of {INPUT} must be [N, 28, 28] or [N, 784], not {_shown(shape)}")
-    return int(shape[0])
-
-
-def _pixels(tensor: Mapping[str, Any], tensors: bytes) -> bytes:
-    size = _parameters(tensor, INPUT).get("binary_data_size")
+def _pixels(tensor: InputTensor, tensors: bytes) -> bytes:
+    if tensor.parameters.shared_memory_region is not None:
+        raise InvalidInput("shared memory is not here: send the tensor in the body")
+    size = tensor.parameters.binary_data_size
     if size is None:
-        if "data" not in tensor:
+        if tensor.data is UNSET:
             raise InvalidInput(f"{INPUT} has neither data nor the parameter binary_data_size")
         if tensors:
             raise InvalidInput(f"{len(tensors)} bytes follow the JSON, and no tensor has binary_data_size")
-        return flatten(tensor["data"], depth=3)
-    if "data" in tensor:
+        return parse_pixels(bytes(tensor.data))
+    if tensor.data is not UNSET:
         raise InvalidInput(f"{INPUT} has both data and the parameter binary_data_size")
-    if type(size) is not int or size != len(tensors):
+    if size != len(tensors):
         raise InvalidInput(f"binary_data_size is {_shown(size)}, and {len(tensors)} bytes follow the JSON")
     return tensors
 
 
-def _outputs(request: Mapping[str, Any]) -> dict[str, bool]:
-    by_default = _flag(_parameters(request, "the request"), "binary_data_output", False)
-    wanted = request.get("outputs")
-    if wanted is None or wanted == []:
+def _outputs(request: InferenceRequest) -> dict[str, bool]:
+    by_default = request.parameters.binary_data_output
+    if not request.outputs:
         return dict.fromkeys(VALUES, by_default)
-    if not isinstance(wanted, list) or not all(isinstance(output, dict) for output in wanted):
-        raise InvalidInput("outputs must be a list of objects")
     outputs: dict[str, bool] = {}
-    for output in wanted:
-        name, parameters = output.get("name"), _parameters(output, "an output")
-        if not isinstance(name, str) or name not in VALUES or name in outputs:
-            raise InvalidInput(f"outputs can be {', '.join(VALUES)}, each once, not {_shown(name)}")
-        if "classification" in parameters:
+    for output in request.outputs:
+        if output.name not in VALUES or output.name in outputs:
+            raise InvalidInput(f"outputs can be {', '.join(VALUES)}, each once, not {_shown(output.name)}")
+        if output.parameters.classification is not None:
             raise InvalidInput("the classification extension is not here: take the output prediction")
-        outputs[name] = _flag(parameters, "binary_data", by_default)
+        asked = output.parameters.binary_data
+        outputs[output.name] = by_default if asked is None else asked
     return outputs
 
 
-def _parameters(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Parameters that the protocol does not name are let pass: they are other servers'."""
-    parameters = holder.get("parameters", {})
-    if not isinstance(parameters, dict):
-        raise InvalidInput(f"the parameters of {name} must be an object")
-    if any(key.startswith("shared_memory_") for key in parameters):
-        raise InvalidInput("shared memory is not here: send the tensor in the body")
-    return parameters
-
-
-def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
-    value = parameters.get(name, default)
-    if not isinstance(value, bool):
-        raise InvalidInput(f"{name} must be true or false, not {_shown(value)}")
-    return value
-
-
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return repr(value)[:60]
 
 
@@ -200,7 +227,7 @@ def make_reply(model: str, version: int, question: Question, batch: Batch) -> tu
     reply: dict[str, Any] = {"model_name": model, "model_version": str(version)}
     if question.id is not None:
         reply["id"] = question.id
-    header = json.dumps({**reply, "outputs": described}).encode()
+    header = msgspec.json.encode({**reply, "outputs": described})
     return b"".join([header, *tensors]), len(header) if tensors else None
 
 

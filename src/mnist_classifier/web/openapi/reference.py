@@ -155,7 +155,7 @@ def _keys(schema: Schema) -> Iterator[Field]:
 
 
 def _value(default: object) -> str:
-    return "" if default in (None, "") else str(default)
+    return "" if default in (None, "") or isinstance(default, dict) else str(default)
 
 
 def kind_of(schema: Schema) -> Kind:
@@ -171,8 +171,11 @@ def kind_of(schema: Schema) -> Kind:
     kinds = schema.get("type", "")
     names = [kinds] if isinstance(kinds, str) else kinds
     if names == ["array"]:
-        items = kind_of(schema["items"])
-        return Kind(f"list{_length(schema)} of {items.words}", items.links)
+        items = schema.get("items") or next(iter(schema.get("prefixItems", ())), None)
+        if items is None:
+            return Kind(f"list{_length(schema)}")
+        kind = kind_of(items)
+        return Kind(f"list{_length(schema)} of {kind.words}", kind.links)
     if names == ["object"] and "additionalProperties" in schema:
         values = schema["additionalProperties"]
         return kind_of(values) if "$ref" in values else Kind("object")

@@ -1,7 +1,7 @@
 """Python types -> JSON Schema (2020-12), for the handful of kinds that the API speaks.
 
-Scalars, lists, fixed tuples, dicts, unions, literals, TypedDicts, and
-dataclasses whose fields were made by config.setting.
+Scalars, lists, fixed tuples, dicts, unions, literals, TypedDicts, Structs of
+msgspec, and dataclasses whose fields were made by config.setting.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import types
 import typing
 from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 Schema = dict[str, Any]
 
@@ -63,7 +65,7 @@ class Schemas:
             return {"type": SCALARS[kind]}
         if kind is Any:
             return {}
-        if typing.is_typeddict(kind) or dataclasses.is_dataclass(kind):
+        if _has_fields(kind):
             return self._named(kind)
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin is typing.Annotated:
@@ -94,11 +96,19 @@ class Schemas:
         return {"type": "array", "items": items, "minItems": len(arguments), "maxItems": len(arguments)}
 
     def _named(self, kind: Any) -> Schema:
+        if isinstance(kind, msgspec.StructMeta):
+            return self._struct(kind)
         name = kind.__name__
         if name not in self.components:
             self.components[name] = {}  # a type may hold itself
             self.components[name] = self._settings(kind) if dataclasses.is_dataclass(kind) else self._typed_dict(kind)
         return {"$ref": REFERENCE + name}
+
+    def _struct(self, kind: msgspec.StructMeta) -> Schema:
+        """The same types that bodies are checked by."""
+        (schema,), components = msgspec.json.schema_components([kind], ref_template=REFERENCE + "{name}")
+        self.components |= components
+        return schema
 
     def _typed_dict(self, kind: Any) -> Schema:
         hints = typing.get_type_hints(kind, include_extras=True)
@@ -118,6 +128,10 @@ class Schemas:
             "properties": properties,
             "additionalProperties": False,
         }
+
+
+def _has_fields(kind: Any) -> bool:
+    return isinstance(kind, msgspec.StructMeta) or typing.is_typeddict(kind) or dataclasses.is_dataclass(kind)
 
 
 def _setting(spec: dataclasses.Field[Any]) -> Schema:
