@@ -93,7 +93,7 @@ def test_every_kind_of_failure_is_a_line_and_the_rest_goes_on(one: str, tmp_path
     lines = result.stderr.splitlines()
     assert lines[0] == "none.png: cannot be opened: No such file or directory"
     assert lines[1] == "*.tif: no file matches this pattern"
-    assert lines[2].startswith("bad.npy has no header")
+    assert lines[2].startswith("bad.npy is damaged: its .npy header")
     assert "holds no pictures" in lines[3]
     assert lines[4] == "Error: 4 could not be read"
 

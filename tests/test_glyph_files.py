@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from mnist_classifier.errors import DataCorrupt
 from mnist_classifier.glyph_files import GLYPHS_AT_ONCE, blocks, is_glyph_file
+from mnist_classifier.web.glyphs import to_npy
 
 GLYPHS = np.random.default_rng(0).integers(0, 256, (600, 28, 28)).astype(np.uint8)
 
@@ -62,8 +64,8 @@ def raw(data: bytes) -> Callable[[Path], object]:
         (npy(GLYPHS.astype(np.int64)), "int64"),
         (npy(np.zeros((4, 20, 20), np.uint8)), r"\(4, 20, 20\)"),
         (npy(np.zeros((), np.uint8)), r"\(\)"),
-        (npy(np.asfortranarray(GLYPHS[:4])), "Fortran"),
         (npy(np.array([{}], dtype=object)), "object"),
+        (raw(to_npy(np.asfortranarray(GLYPHS))[:-1]), "cut short: expected 600 glyphs, found 599"),
         (raw(idx()[:-1]), "cut short: expected 600 glyphs, found 599"),
         (raw(idx() + b"x"), "too long"),
         (raw(idx()[:10]), "too short"),
@@ -93,10 +95,43 @@ def test_what_was_read_before_the_damage_is_given(tmp_path: Path):
     assert np.array_equal(np.concatenate(found), GLYPHS[:300])
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"\x1f\x8bbroken", gzip.compress(b"text", mtime=0)])
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"text"])
 def test_other_files_are_not_taken_for_glyphs(tmp_path: Path, data: bytes):
     path = tmp_path / "file"
     path.write_bytes(data)
     assert not is_glyph_file(path)
     assert not is_glyph_file(tmp_path)
     assert not is_glyph_file(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (3, 784), (3, 28, 28, 1), (3, 1, 28, 28)])
+def test_the_order_of_an_array_does_not_matter(tmp_path: Path, shape: tuple[int, ...]):
+    path = write_npy(tmp_path / "a.npy", np.asfortranarray(GLYPHS[:3].reshape(shape)))
+    assert b"'fortran_order': True" in path.read_bytes()
+    assert np.array_equal(np.concatenate(list(blocks(path))), GLYPHS[:3])
+
+
+def test_an_array_in_fortran_order_takes_no_more_memory_than_it_has(tmp_path: Path):
+    header = to_npy(np.asfortranarray(GLYPHS)).replace(b"(600, 28, 28)", b"(999999,28,28)")
+    path = tmp_path / "promises.npy"
+    path.write_bytes(header)
+    tracemalloc.start()
+    with pytest.raises(DataCorrupt, match="cut short: expected 999999 glyphs, found 600"):
+        list(blocks(path))
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    path.write_bytes(header.replace(b"(999999,", b"(9999999,"))
+    with pytest.raises(DataCorrupt, match="Fortran"):
+        list(blocks(path))
+
+
+def test_a_long_header_is_not_read_to_its_end(tmp_path: Path):
+    """Packed, four gigabytes of header are four megabytes of file."""
+    path = tmp_path / "bomb.npy.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(50_000_000))
+    tracemalloc.start()
+    with pytest.raises(DataCorrupt, match="header"):
+        list(blocks(path))
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()

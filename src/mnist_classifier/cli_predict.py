@@ -9,41 +9,26 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import click
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from mnist_classifier import glyph_files, listing
+from mnist_classifier import listing
 from mnist_classifier.client import Client
 from mnist_classifier.config import Settings
 from mnist_classifier.decode import decode_with_scale, encode_png
 from mnist_classifier.errors import DataError, ImageTooLarge, InvalidImage, MnistError, ServerError, ServerUnreachable
-from mnist_classifier.inputs import STDIN, Inputs
+from mnist_classifier.inputs import STDIN, Inputs, Item, items_of
 from mnist_classifier.listing import Answer, Row
-from mnist_classifier.pictures import read_file
-from mnist_classifier.preprocess import MIN_CONTRAST, Prepared, prepare
+from mnist_classifier.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.shell import Command
 
 # Pictures that go through the network together; fewer where they are slow to prepare, so that answers keep coming.
 BATCH, BATCH_S = 256, 0.5
 DIGIT, NUMBER = MODES = ("digit", "number")
-
-Bytes: TypeAlias = "npt.NDArray[np.uint8]"
-
-
-@dataclass(frozen=True)
-class Item:
-    """A picture (the bytes of its file), a glyph, or the reason why there is neither."""
-
-    name: str
-    content: bytes | Bytes | MnistError
-    index: int | None = None
-    # Counts the files from 1.
-    file_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +88,7 @@ def predict(
 
     FILES are pictures, folders of them (with all that lie below), patterns
     such as "scans/**/*.png", files of many 28x28 glyphs (IDX or .npy, also
-    .gz), or - for one picture on standard input.
+    .gz), or - for one picture or file of glyphs on standard input.
 
     Exit status: 0 when all were read, 1 when some could not be or the command
     failed, 2 when it was called wrongly.
@@ -118,7 +103,7 @@ def predict(
     with contextlib.ExitStack() as stack:
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
         display = stack.enter_context(contextlib.closing(_Display(inputs, output, counts=files_from is None)))
-        items = display.watched(_items(inputs))
+        items = display.watched(items_of(inputs))
         settings = Settings.from_environment()
         if url is not None:
             client = stack.enter_context(Client(url, token=settings.token or None))
@@ -186,37 +171,6 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
         raise click.ClickException(f"{files_from} cannot be read: {error.strerror or error}") from error
 
 
-# --- what is to be read -----------------------------------------------------------------------------
-
-
-def _items(inputs: Inputs) -> Iterator[Item]:
-    for number, found in enumerate(inputs, 1):
-        if found.problem:
-            yield Item(found.name, InvalidImage(found.problem), file_number=number)
-        elif found.name != STDIN and glyph_files.is_glyph_file(Path(found.name)):
-            yield from _glyphs(found.name, number)
-        else:
-            yield Item(found.name, _picture(found.name), file_number=number)
-
-
-def _picture(name: str) -> bytes | MnistError:
-    try:
-        return sys.stdin.buffer.read() if name == STDIN else read_file(name)
-    except InvalidImage as error:
-        return error
-
-
-def _glyphs(name: str, file_number: int) -> Iterator[Item]:
-    index = 0
-    try:
-        for block in glyph_files.blocks(Path(name)):
-            for glyph in block:
-                yield Item(name, glyph, index, file_number)
-                index += 1
-    except DataError as error:
-        yield Item(name, error, file_number=file_number)
-
-
 # --- here -------------------------------------------------------------------------------------------
 
 
@@ -253,7 +207,7 @@ class _Here:
         if isinstance(content, MnistError):
             return content
         if isinstance(content, np.ndarray):
-            return Prepared(content if content.max() >= MIN_CONTRAST else None)
+            return prepared_glyph(content)
         try:
             pixels, _ = decode_with_scale(content, max_pixels=self.max_pixels)
         except (InvalidImage, ImageTooLarge) as error:
@@ -295,11 +249,16 @@ def _whole_picture(item: Item) -> bytes:
 
 
 def _ask(client: Client, items: Iterable[Item], mode: str, options: Mapping[str, Any]) -> Iterator[Outcome]:
-    ask = client.number if mode == NUMBER else client.predict
+    def ask(item: Item) -> Answer:
+        if mode == NUMBER:
+            return client.number(_whole_picture(item), **options)
+        if isinstance(item.content, np.ndarray):
+            return client.predict_glyph(item.content, **options)
+        return client.predict(_whole_picture(item), **options)
 
     def outcome(item: Item) -> Outcome:
         try:
-            return Outcome(item, ask(_whole_picture(item), **options))
+            return Outcome(item, ask(item))
         except (InvalidImage, ImageTooLarge, DataError) as error:
             return Outcome(item, error)
         except ServerError as error:

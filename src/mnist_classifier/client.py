@@ -18,6 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import numpy as np
+import numpy.typing as npt
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
@@ -36,6 +38,7 @@ CONNECT_TIMEOUT_S = 5.0
 DEFAULT_MODE = "digit"
 # How files begin; the server looks at the contents of any other.
 MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+RAW_GLYPH = "application/x-mnist-glyph"
 PASSING = (502, 503)  # a proxy whose server restarts; a server that is not ready or full
 # The bytes of an answer that says nothing else about itself.
 SHOWN_CHARACTERS = 200
@@ -101,6 +104,18 @@ class Client:
         return self._predict(
             replies.reading, picture, _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
         )
+
+    def predict_glyph(
+        self,
+        glyph: npt.NDArray[np.uint8],
+        *,
+        version: int | None = None,
+        ambiguous_below: float | None = None,
+        not_a_digit_above: float | None = None,
+    ) -> Reading:
+        """Read a (28, 28) uint8 glyph as it is, where `predict` would prepare it as a picture first."""
+        fields = _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
+        return self._send(replies.reading, glyph.tobytes(), RAW_GLYPH, fields)
 
     def predict_many(
         self,
@@ -174,14 +189,19 @@ class Client:
         fields: Mapping[str, Any],
         strokes: Sequence[Sequence[Point]] | None = None,
     ) -> Answer:
-        given = {name: value for name, value in fields.items() if value is not None}
         file = as_file(picture)
         if strokes is None:
-            headers = {"Content-Type": _media_type(file)}
-            return self._ask(make, "POST", "/predict", params=given, data=file, headers=headers)
+            return self._send(make, file, _media_type(file), fields)
+        given = {name: value for name, value in fields.items() if value is not None}
         points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
         body = {**given, "image": base64.b64encode(file).decode("ascii"), "strokes": points}
         return self._ask(make, "POST", "/predict", json=body)
+
+    def _send(
+        self, make: Callable[[dict[str, Any]], Answer], data: bytes, media_type: str, fields: Mapping[str, Any]
+    ) -> Answer:
+        given = {name: value for name, value in fields.items() if value is not None}
+        return self._ask(make, "POST", "/predict", params=given, data=data, headers={"Content-Type": media_type})
 
     def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
         try:

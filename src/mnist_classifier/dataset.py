@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import math
 import os
 import struct
@@ -182,19 +181,6 @@ def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     largest_first = np.argsort(-remainders, kind="stable")
     quotas[largest_first[: size - int(quotas.sum())]] += 1
     return quotas
-
-
-def unpack_images(data: bytes, name: str, limit: int) -> U8:
-    """Read the images of an IDX file that is in memory, plain or gzipped: (N, 28, 28).
-
-    `name` is what messages call it; `limit` is in bytes, once unpacked.
-    Raises DataCorrupt.
-    """
-    contents = _contents_of(io.BytesIO(data), name, limit, zipped=data.startswith(_GZIP_MAGIC))
-    if len(contents) > limit:
-        raise DataCorrupt(f"{name} is too long: it holds more than {limit} bytes once unpacked")
-    _check_structure(name, contents, dimensions=3)
-    return np.frombuffer(contents, dtype=np.uint8)[16:].reshape(-1, SIDE_PX, SIDE_PX)
 
 
 # --- reading ----------------------------------------------------------------------------------------

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier import glyph_files
+from mnist_classifier.errors import DataError, InvalidImage, MnistError
+from mnist_classifier.pictures import read_file
+
+Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
 STDIN = "-"
 # In folders; a file that is named is read whatever it is called.
@@ -80,3 +91,52 @@ def _walk(folder: str) -> Iterator[Found]:
                 yield Found(str(Path(parent, file)))
     for problem in problems:
         yield Found(str(problem.filename), f"cannot be opened: {problem.strerror}")
+
+
+# --- what is in them ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture (the bytes of its file), a glyph, or the reason why there is neither."""
+
+    name: str
+    content: bytes | Bytes | MnistError
+    index: int | None = None
+    # Counts the files from 1.
+    file_number: int = 0
+
+
+def items_of(inputs: Inputs) -> Iterator[Item]:
+    """What the files hold, glyph by glyph where they are of many."""
+    for number, found in enumerate(inputs, 1):
+        if found.problem:
+            yield Item(found.name, InvalidImage(found.problem), file_number=number)
+        elif found.name == STDIN:
+            data = sys.stdin.buffer.read()
+            if glyph_files.is_glyphs(data):
+                yield from _glyphs(STDIN, data, number)
+            else:
+                yield Item(STDIN, data, file_number=number)
+        elif glyph_files.is_glyph_file(Path(found.name)):
+            yield from _glyphs(found.name, Path(found.name), number)
+        else:
+            yield Item(found.name, _picture(found.name), file_number=number)
+
+
+def _picture(name: str) -> bytes | MnistError:
+    try:
+        return read_file(name)
+    except InvalidImage as error:
+        return error
+
+
+def _glyphs(name: str, source: Path | bytes, file_number: int) -> Iterator[Item]:
+    index = 0
+    try:
+        for block in glyph_files.blocks(source, name):
+            for glyph in block:
+                yield Item(name, glyph, index, file_number)
+                index += 1
+    except DataError as error:
+        yield Item(name, error, file_number=file_number)

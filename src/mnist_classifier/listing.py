@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
+import msgspec
 
 from mnist_classifier.errors import StorageFull
 from mnist_classifier.records import NumberReading, Reading, rounded
@@ -140,12 +141,18 @@ def _notes(answer: Answer) -> Iterator[str]:
 
 def _as_json(row: Row) -> str:
     answer = row.answer
-    place = {"file": row.file, "index": row.index}
+    # msgspec writes no name that is not text; json writes it so that a reader gets it back.
+    place = {"file": msgspec.Raw(json.dumps(row.file).encode()), "index": row.index}
     if isinstance(answer, Reading):
-        return json.dumps({**place, **_fields(answer)})
+        return _encoded({**place, **_fields(answer)})
     digits = [{"box": digit.box, **_fields(digit.reading)} for digit in answer.digits]
     fields = {"number": answer.number, "confidence": rounded(answer.confidence), "verdict": answer.verdict}
-    return json.dumps({**place, **fields, "digits": digits})
+    return _encoded({**place, **fields, "digits": digits})
+
+
+def _encoded(value: object) -> str:
+    """JSON as a server writes it."""
+    return msgspec.json.encode(value).decode()
 
 
 def _fields(reading: Reading) -> dict[str, object]:
@@ -173,5 +180,8 @@ def _as_csv(row: Row) -> str:
 
 def _csv_line(cells: tuple[object, ...]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
+    # Python writes 1.8e-05 where JSON has 0.000018.
+    csv.writer(text, lineterminator="").writerow(
+        [_encoded(cell) if isinstance(cell, float) else cell for cell in cells]
+    )
     return text.getvalue()

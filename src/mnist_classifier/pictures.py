@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mnist_classifier.config import Settings
-from mnist_classifier.decode import decode_with_scale, unpack_image
+from mnist_classifier.decode import WORKING_SIDE_PX, decode_with_scale, unpack_image
 from mnist_classifier.errors import ImageTooLarge, InvalidImage
 
 # A path; the bytes of a file; uint8 pixels, (H, W) or (H, W, channels); an image of Pillow.
@@ -28,11 +28,14 @@ PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[np.uint8], float]:
     """Pixels as preprocessing takes them, and how many pixels as given are one of these.
 
-    Files and Pillow's images are reduced where they are large, arrays never.
+    Large ones are reduced.
     Raises InvalidImage, ImageTooLarge.
     """
     if isinstance(picture, np.ndarray):
-        return _checked(picture), 1.0
+        pixels = _checked(picture)
+        # As a server does, which gets it as a file.
+        is_large = max(pixels.shape[:2]) > WORKING_SIDE_PX
+        return unpack_image(Image.fromarray(pixels), max_pixels=max_pixels) if is_large else (pixels, 1.0)
     if isinstance(picture, Image.Image):
         return unpack_image(picture, max_pixels=max_pixels)
     if isinstance(picture, bytes):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,9 +24,11 @@ from mnist_classifier.errors import (
     ModelMissing,
     VersionMissing,
 )
-from mnist_classifier.preprocess import prepare
+from mnist_classifier.glyph_files import is_glyphs
+from mnist_classifier.preprocess import prepare, prepared_glyph
+from mnist_classifier.records import Caution
 from mnist_classifier.web import bodies, shapes, views
-from mnist_classifier.web.glyphs import Glyphs, from_json, is_file, read_file, to_npy
+from mnist_classifier.web.glyphs import Glyphs, from_json, read_file, to_npy
 from mnist_classifier.web.openapi.operation import describe
 from mnist_classifier.web.parameters import Flag
 from mnist_classifier.web.question import THRESHOLDS, VERSION, read_options
@@ -33,6 +36,8 @@ from mnist_classifier.web.services import chosen_model, services
 from mnist_classifier.web.serving import Loaded
 
 blueprint = Blueprint("batch_api", __name__)
+
+Cautions: TypeAlias = tuple[Caution, ...]
 
 NPY = "application/x-npy"
 # Pictures are decoded one by one, half a millisecond each; glyphs are limited
@@ -46,6 +51,7 @@ NOTHING_SENT = (
 _reader = msgspec.json.Decoder(bodies.Glyphs)
 _texts = msgspec.json.Decoder(list[str])
 PROBABILITIES = Flag("probabilities", "1: also give the ten probabilities of each")
+WARNINGS = Flag("warnings", "1: also say what may spoil each reading; in JSON alone")
 BODY = {
     "application/json": bodies.Glyphs,
     "multipart/form-data": shapes.GlyphFile,
@@ -58,48 +64,64 @@ BODY = {
 @describe(
     shapes.Batch,
     also=(NPY,),
-    query=(VERSION, *THRESHOLDS, PROBABILITIES),
+    query=(VERSION, *THRESHOLDS, PROBABILITIES, WARNINGS),
     body=BODY,
     errors=(InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt),
 )
 def predict_batch() -> Response:
-    """Read many glyphs, or pictures; `?probabilities=1` gives those too.
+    """Read many glyphs, or pictures; `?probabilities=1` and `?warnings=1` give those too.
 
     Whoever accepts application/x-npy gets an array instead of JSON.
     """
     started = time.perf_counter()
     with_probabilities = PROBABILITIES.read()
-    glyphs, options = _read_body()
-    thresholds, version = read_options(options)
+    with_warnings = WARNINGS.read()
+    sent = _read_body()
+    thresholds, version = read_options(sent.options)
     loaded = chosen_model(version)
-    batch = read_glyphs(loaded.recogniser, glyphs, thresholds)
+    batch = read_glyphs(loaded.recogniser, sent.glyphs, thresholds)
     services().observer.observe_batch(batch, loaded.version.version)
     if request.accept_mimetypes.best_match(["application/json", NPY]) == NPY:
         return _as_npy(batch, loaded, with_probabilities)
     body = views.batch(batch, loaded.version, with_probabilities=with_probabilities)
+    if with_warnings:
+        body["warnings"] = [views.cautions(each) for each in sent.all_warnings()]
     body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
     return jsonify(body)
 
 
-def _read_body() -> tuple[Glyphs, bodies.Choices]:
-    """The glyphs of the request, and what else its object holds."""
+@dataclass(frozen=True)
+class _Sent:
+    """The glyphs of a request, what else its object holds, and what was noticed of pictures on their way to glyphs."""
+
+    glyphs: Glyphs
+    options: bodies.Choices = bodies.Choices()
+    warnings: list[Cautions] | None = None
+
+    def all_warnings(self) -> list[Cautions]:
+        """Those of pictures, or else of the glyphs themselves, at 11 microseconds each."""
+        return [prepared_glyph(glyph).warnings for glyph in self.glyphs] if self.warnings is None else self.warnings
+
+
+def _read_body() -> _Sent:
+    """What was sent, in any of its forms."""
     limit = services().settings.max_body_bytes
     if request.mimetype == "multipart/form-data":
         file = request.files.get("file")
         if file is None:
             raise InvalidInput("the form has no file: send a .npy or IDX file as the field `file`", field="file")
         # What is no .npy is taken for IDX, whose reader says what is wrong with it.
-        return read_file(file.read(), limit=limit, field="file"), bodies.Choices()
+        return _Sent(read_file(file.read(), limit=limit, field="file"))
     data = request.get_data(cache=False)
-    if is_file(data):
-        return read_file(data, limit=limit), bodies.Choices()
+    if is_glyphs(data):
+        return _Sent(read_file(data, limit=limit))
     body = bodies.parse(data, _reader)
     if body.glyphs is not UNSET and body.images is not UNSET:
         raise InvalidInput("send either glyphs or images, not both")
     if body.glyphs is not UNSET:
-        return from_json(bytes(body.glyphs), "glyphs"), body
+        return _Sent(from_json(bytes(body.glyphs), "glyphs"), body)
     if body.images is not UNSET:
-        return _read_pictures(_parse_texts(bytes(body.images))), body
+        return _read_pictures(_parse_texts(bytes(body.images)), body)
     raise InvalidInput(NOTHING_SENT)
 
 
@@ -114,10 +136,11 @@ def _parse_texts(data: bytes) -> list[str]:
         raise InvalidInput("images must be a list of base64 texts", field="images") from None
 
 
-def _read_pictures(texts: Sequence[str]) -> Glyphs:
+def _read_pictures(texts: Sequence[str], options: bodies.Choices) -> _Sent:
     """Base64 pictures -> the glyph of each, an empty one where nothing is drawn."""
     most_pixels = services().settings.max_image_pixels
     pixels_sent = 0.0
+    warnings: list[Cautions] = []
     glyphs = np.zeros((len(texts), GLYPH_SIDE, GLYPH_SIDE), np.uint8)
     for index, text in enumerate(texts):
         try:
@@ -129,10 +152,11 @@ def _read_pictures(texts: Sequence[str]) -> Glyphs:
         if pixels_sent > most_pixels:
             message = f"the pictures have more than {most_pixels / 1e6:g} million pixels together; send fewer"
             raise ImageTooLarge(message, field=f"images[{index}]")
-        glyph = prepare(pixels).glyph
-        if glyph is not None:
-            glyphs[index] = glyph
-    return glyphs
+        prepared = prepare(pixels)
+        warnings.append(prepared.warnings)
+        if prepared.glyph is not None:
+            glyphs[index] = prepared.glyph
+    return _Sent(glyphs, options, warnings)
 
 
 def _as_npy(batch: Batch, loaded: Loaded, with_probabilities: bool) -> Response:

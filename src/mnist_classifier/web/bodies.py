@@ -58,7 +58,7 @@ Name = Annotated[str, Meta(max_length=100)]
 Note = Annotated[str, Meta(max_length=2000)]
 
 
-class Choices(Struct, kw_only=True):
+class Choices(Struct, kw_only=True, frozen=True):
     """Which model reads, and where its verdicts end; what is left out may stand in the query."""
 
     version: Version | UnsetType = UNSET
@@ -83,13 +83,13 @@ class ImageAlone(Struct, forbid_unknown_fields=True):
     image: Base64Image
 
 
-class DigitQuestion(Choices, kw_only=True):
+class DigitQuestion(Choices, kw_only=True, frozen=True):
     """An image of one digit."""
 
     image: Base64Image
 
 
-class Question(DigitQuestion, kw_only=True):
+class Question(DigitQuestion, kw_only=True, frozen=True):
     """An image, and how to read it."""
 
     mode: (
@@ -108,7 +108,7 @@ class Question(DigitQuestion, kw_only=True):
     ) = UNSET
 
 
-class Glyphs(Choices, kw_only=True):
+class Glyphs(Choices, kw_only=True, frozen=True):
     """Glyphs as lists of numbers, or pictures as base64; one of the two."""
 
     glyphs: (

@@ -6,7 +6,6 @@ is unpickled, and nothing larger than the limit is unpacked.
 
 from __future__ import annotations
 
-import ast
 import io
 import re
 from typing import Annotated, Any, TypeAlias
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from mnist_classifier import dataset
+from mnist_classifier import glyph_files
 from mnist_classifier.batches import PIXELS
 from mnist_classifier.config import GLYPH_SIDE
 from mnist_classifier.errors import DataCorrupt, InvalidImage, InvalidInput
@@ -25,17 +24,11 @@ Glyphs: TypeAlias = "npt.NDArray[np.uint8]"
 
 # One glyph, row by row: a media type of our own, since 784 bytes may also be a small picture file.
 RAW_GLYPH = "application/x-mnist-glyph"
-NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\x1f\x8b", b"\x00\x00"
-# How a .npy file names bytes; their order in a word does not matter.
-UINT8_NAMES = ("|u1", "<u1", ">u1", "=u1", "u1", "B", "|B", "uint8")
-LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
 # In JSON: one digit for each pixel and the commas between; a list, or a list of rows.
 SHORTEST_GLYPH, LISTS_OF_A_GLYPH = 2 * PIXELS - 1, 1 + GLYPH_SIDE
 Pixel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _glyphs = msgspec.json.Decoder(list[list[Pixel | list[Pixel]]])
 _pixels = msgspec.json.Decoder(list[Pixel | list[Pixel | list[Pixel]]])
-# What literal_eval raises on what is none.
-HEADER_FAILURES = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError)
 
 
 def is_raw_glyph(mimetype: str, data: bytes) -> bool:
@@ -56,59 +49,15 @@ def raw_glyph(data: bytes) -> Glyphs:
     return np.frombuffer(data, np.uint8).reshape(GLYPH_SIDE, GLYPH_SIDE)
 
 
-def is_file(data: bytes) -> bool:
-    """Whether a body begins as a .npy or IDX file does."""
-    return data.startswith((NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC))
-
-
 def read_file(data: bytes, *, limit: int, field: str | None = None) -> Glyphs:
-    """A .npy file of uint8, (N, 28, 28) or (N, 784), or an IDX file, plain or gzipped -> (N, 28, 28).
+    """The contents of a file of glyphs, as the command line reads it -> (N, 28, 28).
 
     limit: bytes once unpacked.  Raises InvalidInput.
     """
-    if data.startswith(NPY_MAGIC):
-        return _read_npy(data, field)
     try:
-        return dataset.unpack_images(data, "the IDX file", limit)
+        return glyph_files.read(data, "the file", limit=limit)
     except DataCorrupt as error:
         raise InvalidInput(error.message, field=field) from None
-
-
-def _read_npy(data: bytes, field: str | None) -> Glyphs:
-    header, pixels = _split_npy(data, field)
-    shape, descr = header.get("shape"), header.get("descr")
-    if not isinstance(shape, tuple) or not _is_shape(shape) or descr not in UINT8_NAMES:
-        found = f"{descr} of shape {shape}"[:100]
-        raise InvalidInput(f"the array must be uint8 of shape (N, 28, 28) or (N, 784), not {found}", field=field)
-    if shape[0] < 0 or len(pixels) != shape[0] * PIXELS:
-        message = f"the .npy file is damaged: expected {shape[0] * PIXELS} bytes after the header, found {len(pixels)}"
-        raise InvalidInput(message, field=field)
-    ordered = np.ascontiguousarray(pixels.reshape(shape, order="F" if header.get("fortran_order") else "C"))
-    return ordered.reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
-
-
-def _is_shape(shape: tuple[Any, ...]) -> bool:
-    return shape[1:] in ((GLYPH_SIDE, GLYPH_SIDE), (PIXELS,)) and type(shape[0]) is int
-
-
-def _split_npy(data: bytes, field: str | None) -> tuple[dict[str, Any], Glyphs]:
-    """The header and what follows it.
-
-    An own reader: that of NumPy warns, and makes whatever type a header names.
-    Source: NumPy Enhancement Proposal 1 (magic, version, length of the header
-    in 2 bytes or, from version 2 on, 4, then a Python literal).
-    """
-    try:
-        start = 10 if data[6] == 1 else 12
-        end = start + int.from_bytes(data[8:start], "little")
-        if end > min(len(data), LONGEST_HEADER):
-            raise ValueError
-        header = ast.literal_eval(data[start:end].decode("latin-1").strip())
-    except HEADER_FAILURES:
-        header = None
-    if not isinstance(header, dict):
-        raise InvalidInput("the .npy file is damaged: its header cannot be read", field=field)
-    return header, np.frombuffer(data, np.uint8, offset=end)
 
 
 def from_json(data: bytes, field: str) -> Glyphs:

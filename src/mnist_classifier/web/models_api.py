@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from msgspec.json import Decoder

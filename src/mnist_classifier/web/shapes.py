@@ -160,9 +160,10 @@ class ColumnsOfReadings(TypedDict):
 
 
 class Batch(ColumnsOfReadings, total=False):
-    """Many readings, with `?probabilities=1` the ten of each too."""
+    """Many readings, with `?probabilities=1` the ten of each too, with `?warnings=1` what may spoil it."""
 
     probabilities: list[Annotated[list[Probability], Doc(least=10, most=10)]]
+    warnings: list[list[Caution]]
 
 
 # --- the Open Inference Protocol ----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from mnist_classifier.config import TrainConfig
 from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.filters import Bytes
 from mnist_classifier.recipes import RECIPES
-from mnist_classifier.records import ModelVersion, NumberReading, Reading, Run, RunEvent, rounded
+from mnist_classifier.records import Caution, ModelVersion, NumberReading, Reading, Run, RunEvent, rounded
 from mnist_classifier.web import shapes
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -45,8 +45,13 @@ def _reading(value: Reading) -> shapes.DigitReading:
         "verdict": value.verdict.value,
         "not_a_digit": rounded(value.not_a_digit),
         "candidates": list(value.candidates),
-        "warnings": [{"code": warning.code, "message": warning.message} for warning in value.warnings],
+        "warnings": cautions(value.warnings),
     }
+
+
+def cautions(found: Iterable[Caution]) -> list[shapes.Caution]:
+    """What may spoil a reading."""
+    return [{"code": each.code, "message": each.message} for each in found]
 
 
 def glyph(value: Bytes | None) -> str | None:
