@@ -24,6 +24,7 @@ from mnist_classifier.errors import PortTaken
 from mnist_classifier.manifest import read_manifest
 from mnist_classifier.recipes import RECIPES
 from mnist_classifier.server import free_port
+from tests.mirror import dead_url
 
 ROOT = Path(__file__).parents[1]
 QUICK = [
@@ -188,6 +189,21 @@ def test_a_killed_training_is_resumed_and_ends_as_if_nothing_had_happened(
     assert not list((with_mnist / "checkpoints").iterdir())
     refused = CliRunner().invoke(main, ["runs", "resume", "1"])
     assert "succeeded" in refused.output
+
+
+@pytest.mark.parametrize(("options", "addresses"), [([], 0), (["--verbose"], len(dataset.MIRRORS))])
+def test_a_download_that_fails_is_one_line_and_the_addresses_are_for_those_who_ask(
+    home: Path, options: list[str], addresses: int
+):
+    proxy = {"HTTPS_PROXY": dead_url(), "https_proxy": dead_url(), "NO_PROXY": "", "no_proxy": ""}
+    result = subprocess.run(
+        [sys.executable, "-m", "mnist_classifier", "data", *options],
+        env=os.environ | proxy, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    lines = result.stderr.splitlines()
+    assert lines[-1].startswith("Error: train-images-idx3-ubyte.gz could not be downloaded: ")
+    assert len(lines) == 1 + addresses
+    assert result.stderr.count("INFO mnist_classifier.download: https://") == addresses
 
 
 @pytest.mark.mnist

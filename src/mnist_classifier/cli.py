@@ -48,12 +48,15 @@ def main() -> None:
 
 @main.command()
 @data_dir_option
-def data(data_dir: Path | None) -> None:
+@click.option("--verbose", is_flag=True, help="Show every address that failed, and why.")
+def data(data_dir: Path | None, verbose: bool) -> None:
     """Fetch the MNIST files, unless they are there, and check them."""
-    from mnist_classifier import dataset
+    from mnist_classifier import dataset, logs
     from mnist_classifier.terminal import TrainingDisplay
 
     settings = Settings.from_environment(data_dir=data_dir)
+    if verbose:
+        logs.configure(settings)
     display = TrainingDisplay(TrainConfig())
     try:
         dataset.ensure(settings.data_dirs(), settings.download_to, progress=display.on_download)

@@ -96,9 +96,8 @@ def load(directories: Sequence[Path], split: str, *, checksums: Mapping[str, str
     """
     directory = find(directories, split)
     if directory is None:
-        looked_in = "".join(f"\n  {directory}" for directory in directories)
         raise DataMissing(
-            f"No MNIST {split} files were found. Looked in:{looked_in}\n"
+            f"No MNIST {split} files were found in {', '.join(map(str, directories))}. "
             "Run `mnist data` or press the button on the page to download them (12 MB), "
             "or set MNIST_DATA_DIR to the folder that holds them."
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import math
 import os
 import zlib
@@ -18,11 +19,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
 
 from mnist_classifier.errors import DataCorrupt, DownloadFailed, StorageFull
 
 if TYPE_CHECKING:
     import requests
+
+log = logging.getLogger(__name__)
 
 Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
 
@@ -73,7 +77,11 @@ def fetch(
 
 
 class _MirrorError(Exception):
-    """One mirror could not give the file; the text says why."""
+    """One mirror could not give the file; the text says why in a few words, `detail` in full."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.detail = detail
 
 
 class _Tally:
@@ -106,21 +114,21 @@ class _Fetcher:
 
     def fetch(self, name: str) -> None:
         """Put the verified file into the target folder, at once and whole."""
-        failures = []
+        failures = {}
         for mirror in self.source.mirrors:
             try:
                 part = self._fetch_from(mirror, name)
             except _MirrorError as failure:
-                failures.append(f"\n  {mirror}{name} {failure}")
+                log.info("%s%s %s: %s", mirror, name, failure, failure.detail)
+                failures[mirror] = str(failure)
                 continue
             os.replace(part, self.target / name)
             for leftover in self.target.glob(f"{name}.*.part"):  # of other mirrors
                 leftover.unlink()
             return
         raise DownloadFailed(
-            f"No mirror gave {name}:{''.join(failures)}\n"
-            "Check the network (HTTPS_PROXY, if there is a proxy) and try again: what has arrived is kept. "
-            f"Or get the files in another way and put them into {self.target}"
+            f"{name} could not be downloaded: {_why(failures)}. Check the network, and HTTPS_PROXY if there is a "
+            f"proxy, then try again: what has arrived is kept. Or put the files into {self.target} yourself."
         )
 
     def _fetch_from(self, mirror: str, name: str) -> Path:
@@ -129,7 +137,7 @@ class _Fetcher:
 
         # A part file for each mirror: they compress differently, one cannot continue the other's.
         part = self.target / f"{name}.{zlib.crc32(mirror.encode()):08x}.part"
-        reason = ""
+        reason = detail = ""
         for _ in range(_ATTEMPTS):
             size_before = _size(part)
             try:
@@ -138,14 +146,14 @@ class _Fetcher:
                 return part
             except DataCorrupt as error:
                 part.unlink(missing_ok=True)
-                reason = f"sent a wrong file: {error.message}"
+                reason, detail = "sent a wrong file", error.message
                 if size_before == 0:
                     break  # it came in one piece: asking again would bring the same
             except requests.RequestException as error:
-                reason = _describe(error)
+                reason, detail = _describe(error), str(error)
                 if _size(part) == size_before:
                     break
-        raise _MirrorError(reason)
+        raise _MirrorError(reason, detail)
 
     def _stream(self, url: str, part: Path, name: str) -> None:
         """Append what `part` lacks of the file at `url`.
@@ -178,6 +186,14 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def _why(failures: Mapping[str, str]) -> str:
+    """Mirror -> reason, in one clause."""
+    reasons = set(failures.values())
+    if len(reasons) == 1:
+        return f"{'the mirror' if len(failures) == 1 else 'the mirrors'} {reasons.pop()}"
+    return ", ".join(f"{urlsplit(mirror).netloc} {reason}" for mirror, reason in failures.items())
+
+
 def _describe(error: requests.RequestException) -> str:
     """Say what went wrong with a request, for the person who waits for it."""
     import requests
@@ -185,7 +201,7 @@ def _describe(error: requests.RequestException) -> str:
     if error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}"
     for kind, text in (
-        (requests.exceptions.SSLError, "has a certificate that could not be verified"),
+        (requests.exceptions.SSLError, "sent a certificate that cannot be verified"),
         (requests.exceptions.ProxyError, "could not be reached through the proxy"),
         (requests.Timeout, "did not answer in time"),
         (requests.exceptions.ChunkedEncodingError, "broke the connection"),
@@ -193,7 +209,7 @@ def _describe(error: requests.RequestException) -> str:
     ):
         if isinstance(error, kind):
             return text
-    return f"failed: {error}"
+    return "failed"
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mnist_classifier import claims, dataset, gate
+from mnist_classifier import claims, dataset, gate, logs
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import ClaimLost, MnistError, RunFinished
 from mnist_classifier.journal import Journal
@@ -265,6 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
     # A server that was started in the background may have handed down that Ctrl-C is ignored; cancelling needs it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = Settings.from_environment()
+    logs.configure(settings)
     try:
         outcome = execute(settings, options.run_id, options.claim)
     except KeyboardInterrupt:
