@@ -19,7 +19,15 @@ from mnist_classifier import claims, journal
 from mnist_classifier import runs as runs_module
 from mnist_classifier import store as store_module
 from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.errors import ClaimLost, MnistError, RunFinished, RunInProgress, RunMissing, StorageFull
+from mnist_classifier.errors import (
+    ClaimLost,
+    DatabaseBusy,
+    MnistError,
+    RunFinished,
+    RunInProgress,
+    RunMissing,
+    StorageFull,
+)
 from mnist_classifier.journal import Journal
 from mnist_classifier.records import Run, RunStatus
 from mnist_classifier.registry import BOX, Registry
@@ -402,3 +410,27 @@ def test_a_locked_database_is_said_and_works_again_afterwards(settings: Settings
     Runs(impatient, settings.claims_dir).add_event(run.id, "message", {"text": "now"})
     impatient.close()
     assert [event.data["text"] for event in runs.events(run.id)] == ["now"]
+
+
+@posix_only
+def test_an_end_that_could_not_be_recorded_is_noticed_at_the_next_look(settings: Settings, runs: Runs):
+    run = runs.create(TrainConfig())
+    store = Store(settings.resolved_database_url, patience_s=0.05)
+    impatient = Runs(store, settings.claims_dir)
+    with runs.store.writing():
+        with pytest.raises(DatabaseBusy):
+            impatient.finish(run.id, RunStatus.FAILED, "no", claim=run.claim)
+        claims.hand_over(run.claim)  # its process ends
+        assert impatient.mark_interrupted() == []  # whoever only reads is answered
+    assert impatient.mark_interrupted() == [run.id]
+    store.close()
+
+
+@posix_only
+def test_the_lock_of_a_run_that_is_over_is_removed(settings: Settings, runs: Runs):
+    ended, cancelled = runs.create(TrainConfig()), runs.enqueue(TrainConfig())
+    runs.finish(ended.id, RunStatus.FAILED, "no", claim=ended.claim)
+    assert runs.claim_next(1) == cancelled.id
+    assert len(list(settings.claims_dir.iterdir())) == 1
+    runs.request_cancel(cancelled.id)
+    assert list(settings.claims_dir.iterdir()) == []

@@ -6,7 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from alembic.config import Config
 
 from mnist_classifier import migrations, promotions
 from mnist_classifier.config import PACKAGE_DIR, Settings, TrainConfig
-from mnist_classifier.errors import InvalidConfig, MnistError
+from mnist_classifier.errors import InvalidConfig, MnistError, StorageFull
 from mnist_classifier.runs import Runs
-from mnist_classifier.store import Store, metadata
+from mnist_classifier.store import Store, metadata, runs
 
 # What the program wrote before it knew migrations, with one run and one promoted version.
 FIRST_SCHEMA = """
@@ -167,3 +168,31 @@ def test_a_database_url_that_cannot_be_used_is_an_error_of_ours(url: str):
     with pytest.raises(InvalidConfig, match="MNIST_DATABASE_URL should look like") as caught:
         Store(url)
     assert caught.value.field == "database_url"
+
+
+@contextmanager
+def no_space() -> Iterator[None]:
+    """Let no file of this process grow beyond a kilobyte, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="sqlite3 does not say yet which error it was")
+def test_a_disk_without_space_is_named_even_where_something_is_read(store: Store):
+    with no_space(), pytest.raises(StorageFull, match="free some space"), store.reading():
+        pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="resource limits")
+def test_a_store_that_is_kept_open_is_read_on_a_full_disk_and_holds_up_no_one(store: Store):
+    store.keep_open()
+    with no_space(), store.reading() as connection:
+        assert connection.execute(sa.select(runs)).all() == []
+    with store.reading() as connection:
+        busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    assert busy == 0  # the log is emptied: nobody is in the middle of reading it

@@ -105,7 +105,7 @@ class Jobs:
         try:
             process = self._spawn(run)
         except OSError as error:
-            self._end(run, f"the training process did not start: {error}")
+            self.runs.finish(run.id, RunStatus.FAILED, f"the training process did not start: {error}", claim=run.claim)
             raise
         claims.hand_over(run.claim)
         threading.Thread(target=self._watch, args=(run, process), name=f"run-{run.id}", daemon=True).start()
@@ -139,16 +139,12 @@ class Jobs:
             f"`mnist runs resume {run.id}` goes on from the last whole epoch"
         )
         try:
-            self._end(run, ending)
+            # This keeps what the worker itself recorded, and leaves alone a run that another process has by now.
+            self.runs.finish(run.id, RunStatus.FAILED, ending, claim=run.claim)
             self.dispatch()
         except (MnistError, OSError) as error:
             # With a full disk, say; whoever looks at the runs later finds this one's worker gone.
             log.error("run %s: %s, and what is to follow could not be done: %s", run.id, ending, error)
-
-    def _end(self, run: Run, message: str) -> None:
-        # finish() keeps what the worker itself recorded, and leaves alone a run that another process has by now.
-        self.runs.finish(run.id, RunStatus.FAILED, message, claim=run.claim)
-        claims.release(self.settings.claims_dir, run.claim)
 
 
 def _check_torch() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from mnist_classifier import claims
 from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import ClaimLost, RunFinished, RunInProgress
+from mnist_classifier.errors import ClaimLost, DatabaseBusy, RunFinished, RunInProgress, StorageFull
 from mnist_classifier.records import Run, RunStatus
 from mnist_classifier.run_queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
 from mnist_classifier.store import Store, now, run_events, runs
@@ -45,6 +46,7 @@ class Runs(RunQueries):
         super().__init__(store)
         self.claims_dir = claims_dir
         # When this process first saw a run as it is, by its own clock.
+        self._held: str | None = None
         self._seen_at: dict[_UnderWay, float] = {}
 
     def create(self, config: TrainConfig) -> Run:
@@ -137,7 +139,7 @@ class Runs(RunQueries):
                     "this process stops and writes nothing more of it"
                 )
 
-        self.store.guard = guard
+        self.store.guard, self._held = guard, claim
 
     def check_claim(self) -> None:
         """Raise ClaimLost when the claim that this store was to `hold` is lost."""
@@ -156,7 +158,10 @@ class Runs(RunQueries):
         """Record how a run, or only this claim of it, ended; the first ending stands.  Returns whether this was it."""
         chosen = runs.c.id == run_id if claim is None else _is(run_id, claim)
         with self.store.writing() as connection:
-            return _finish(connection, chosen, run_id, status, message, model_version)
+            ended = _finish(connection, chosen, run_id, status, message, model_version)
+        # Not before: a lock that is free shows everybody that the end could not be recorded.
+        claims.release(self.claims_dir, claim or self._held)
+        return ended
 
     def amend(self, run_id: int, message: str, model_version: int) -> None:
         """Say what became of a run that has ended already: its best weights were kept as a version."""
@@ -168,13 +173,15 @@ class Runs(RunQueries):
 
     def request_cancel(self, run_id: int) -> Run:
         """Ask the worker of an active run to stop; one that has not begun ends here.  Raises RunMissing."""
-        self.get(run_id)
+        run = self.get(run_id)
         with self.store.writing() as connection:
             connection.execute(
                 runs.update().where(runs.c.id == run_id, runs.c.status.in_(ACTIVE)).values(cancel_requested=True)
             )
-            not_begun = (runs.c.id == run_id) & (runs.c.status == RunStatus.QUEUED.value)
-            _finish(connection, not_begun, run_id, RunStatus.CANCELLED, "cancelled before it began")
+            not_begun = _is(run_id, run.claim) & (runs.c.status == RunStatus.QUEUED.value)
+            ended = _finish(connection, not_begun, run_id, RunStatus.CANCELLED, "cancelled before it began")
+        if ended:
+            claims.release(self.claims_dir, run.claim)
         return self.get(run_id)
 
     def mark_interrupted(self) -> list[int]:
@@ -184,7 +191,10 @@ class Runs(RunQueries):
             under_way = [_UnderWay(*row) for row in connection.execute(query)]
         moment = time.monotonic()
         self._seen_at = {run: self._seen_at.get(run, moment) for run in under_way}
-        return [run.id for run in under_way if self._is_gone(run) and self._interrupt(run)]
+        gone = [run for run in under_way if self._is_gone(run)]
+        with suppress(StorageFull, DatabaseBusy):  # whoever only reads is answered; the next look records it
+            return [run.id for run in gone if self._interrupt(run)]
+        return []
 
     def _is_gone(self, run: _UnderWay) -> bool:
         is_alive = claims.is_alive(self.claims_dir, run.claim)

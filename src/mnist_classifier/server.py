@@ -141,6 +141,7 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, variables:
             print(f"Error: {error.message}", file=sys.stderr, flush=True)
         sys.exit(STARTUP_FAILURE)
     services = app.extensions[EXTENSION]
+    services.store.keep_open()
     services.jobs.watch()
     _load_model(services.model)
     return Gateway(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,7 @@ class Store:
     def __init__(self, url: str | sa.URL, *, patience_s: float | None = None) -> None:
         self.engine = _create_engine(url, patience_s or PATIENCE_S)
         self.url = self.engine.url
+        self._kept = ExitStack()
         # Called at the start of every transaction that writes; whatever it raises prevents the writing.
         self.guard: Callable[[sa.Connection], None] = lambda connection: None
         with self.writing() as connection:
@@ -129,7 +130,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read with."""
-        with self.engine.connect() as connection, _clear_errors():
+        with _clear_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -145,8 +146,16 @@ class Store:
             self.guard(connection)
             yield connection
 
+    def keep_open(self) -> None:
+        """Hold SQLite's files open until `close`: whoever opens them anew needs space for an index of the log.
+
+        So a server can still read when the disk is full.
+        """
+        self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
+
     def close(self) -> None:
         """Release every connection."""
+        self._kept.close()
         self.engine.dispose()
 
 
@@ -160,7 +169,9 @@ def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
             _make_folder(Path(parsed.database).parent)
         # A connection a use: SQLite opens in well under a millisecond, and a
         # pool would keep files open behind the back of whoever moves them.
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args={"timeout": patience_s})
+        engine = sa.create_engine(
+            parsed, poolclass=sa.NullPool, connect_args={"timeout": patience_s, "check_same_thread": False}
+        )
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         raise InvalidConfig(
             f"the database's URL cannot be used: {error}. MNIST_DATABASE_URL should look like "
@@ -238,7 +249,8 @@ def _clear_errors() -> Iterator[None]:
         yield
     except sa.exc.OperationalError as error:
         reason = str(error.orig)
-        if "disk is full" in reason:
+        # The second is what SQLite says when it finds no space for the index of its log.
+        if "disk is full" in reason or getattr(error.orig, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
             raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
         if "database is locked" in reason:
             raise DatabaseBusy(

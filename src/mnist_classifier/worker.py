@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mnist_classifier import claims, dataset, gate, logs
+from mnist_classifier import dataset, gate, logs
 from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import ClaimLost, MnistError, RunFinished
 from mnist_classifier.journal import Journal
@@ -121,7 +121,6 @@ def execute(settings: Settings, run_id: int, claim: str, report: Report | None =
         return _carry_out(settings, runs, run_id, report or Report())
     finally:
         store.close()
-        claims.release(settings.claims_dir, claim)
 
 
 def _carry_out(settings: Settings, runs: Runs, run_id: int, report: Report) -> Outcome:

@@ -68,11 +68,11 @@ class ServedModel:
                 self._loaded = self._load(wanted) or self._loaded or self._load(BOX)
             elif wanted == self._loaded.version.version != BOX:
                 self._loaded = replace(self._loaded, version=self._registry.get(wanted))  # its name may be another
-            self._checked_at = time.monotonic()
         except MnistError as error:
             log.error("the alias of the served model cannot be read: %s", error.message)
             self._loaded = self._loaded or self._load(BOX)
         finally:
+            self._checked_at = time.monotonic()  # after a failure too: not every request is to try, and log it
             self._lock.release()
 
     def _load(self, version: int) -> Loaded | None:
