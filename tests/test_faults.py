@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,12 +93,15 @@ def test_a_disk_that_is_full_when_a_version_is_recorded_leaves_it_to_the_next_st
     assert registry.adopt() == [1]
 
 
-def test_a_folder_that_another_process_saves_into_is_not_swept(settings: Settings, store: Store):
-    registry = Registry(settings.models_dir, store)
+@pytest.mark.parametrize("jump_s", [0.0, 3601.0, -3601.0])
+def test_a_folder_that_another_process_saves_into_is_not_swept_though_the_clock_is_set(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, jump_s: float
+):
+    registry, clock = Registry(settings.models_dir, store), time.time
+    monkeypatch.setattr(shelf.time, "time", lambda: clock() + jump_s)
 
     def write(folder: Path) -> None:
         Registry(settings.models_dir, store).adopt()  # another server starts
         versions.write_files(folder)
 
     assert registry.save(versions.MANIFEST, write).version == 1
-    assert shelf.ABANDONED_AFTER_S > 600
