@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from mnist_classifier.errors import InvalidInput
 from mnist_classifier.glyph import BOX_LEVEL
-from mnist_classifier.segment import Line, Piece, arrange
+from mnist_classifier.segment import Line, Piece, arrange, find_candidates
 
 Floats = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]  # (N, 2): x, y in px of the picture
@@ -33,6 +33,11 @@ SLACK_PX = 1.5
 CUT_WIDER_THAN = 1.1
 # What a page may send: far more than anybody writes, little enough to be drawn at once.
 MAX_STROKES, MAX_POINTS, MAX_COORDINATE = 500, 20_000, 100_000
+# The pen is fitted to so many points at most, spread over all strokes.
+FITTED_POINTS = 5000
+# Strokes may lie over each other without end, and each costs as much as the rectangle around it.  Three lines of
+# digits that fill a picture of 1024x1024 px take 14 million in groups.  16 million are half a second.
+MOST_PIXELS = 16_000_000
 MASK_SIDE_PX = 256  # strokes are compared with the ink in a picture of this size
 
 
@@ -84,11 +89,23 @@ def find_lines(ink: Floats, strokes: Sequence[Points]) -> list[Line] | None:
 
     ink: (H, W) float32, 0 to 1.  None where the strokes do not fit the ink.
     """
+    side = max(ink.shape)
+    # A pen that left the picture far behind left no ink there, but long lines take long to draw.
+    strokes = [stroke.clip(-side, 2 * side) for stroke in strokes]
     pen_px = fit_pen(ink, strokes)
     if pen_px is None:
         return None
-    pieces = [piece for number, stroke in enumerate(strokes) if (piece := _inked(ink, stroke, pen_px, number))]
-    return arrange(pieces, cut_wider_than=CUT_WIDER_THAN) if pieces else None
+    boxes = [_box(stroke, pen_px, ink.shape) for stroke in strokes]
+    if sum((right - left) * (bottom - top) for left, top, right, bottom in boxes) > MOST_PIXELS:
+        return None
+    pieces = [
+        piece
+        for number, (stroke, box) in enumerate(zip(strokes, boxes, strict=True))
+        if (piece := _inked(ink, stroke, box, pen_px, number))
+    ]
+    lines = arrange(pieces, cut_wider_than=CUT_WIDER_THAN) if pieces else []
+    grouped = sum(each.box[2] * each.box[3] for line in lines for each in find_candidates(line))
+    return lines if 0 < grouped <= MOST_PIXELS else None
 
 
 def fit_pen(ink: Floats, strokes: Sequence[Points]) -> float | None:
@@ -96,12 +113,11 @@ def fit_pen(ink: Floats, strokes: Sequence[Points]) -> float | None:
     factor = MASK_SIDE_PX / max(ink.shape)
     size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
     wanted = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX)) >= 0.5
-    scaled = [stroke * factor for stroke in strokes]
+    step = -(-sum(map(len, strokes)) // FITTED_POINTS)
+    scaled = [stroke[::step] * factor for stroke in strokes]
 
     def agreement(part: float) -> float:
-        drawn = np.zeros(wanted.shape, bool)
-        for stroke in scaled:
-            drawn |= mark(stroke, part * MASK_SIDE_PX, size)
+        drawn = mark(scaled, part * MASK_SIDE_PX, size)
         return float((drawn & wanted).sum() / max(1, (drawn | wanted).sum()))
 
     found = max(PENS, key=agreement)
@@ -109,27 +125,34 @@ def fit_pen(ink: Floats, strokes: Sequence[Points]) -> float | None:
     return found * max(ink.shape) if agreement(found) >= MIN_AGREEMENT else None
 
 
-def mark(stroke: Points, pen_px: float, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def mark(strokes: Sequence[Points], pen_px: float, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Pixels that a round pen covers; `size` is width and height.  Returns (H, W)."""
     image = Image.new("1", size)
     canvas = ImageDraw.Draw(image)
     radius = pen_px / 2
-    points = [(float(x), float(y)) for x, y in stroke]
-    canvas.line(points, fill=1, width=max(1, round(pen_px)))
-    for x, y in points:
-        canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
+    for stroke in strokes:
+        points = [(x, y) for x, y in stroke.tolist()]
+        canvas.line(points, fill=1, width=max(1, round(pen_px)))
+        for x, y in points:
+            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
     return np.asarray(image)
 
 
-def _inked(ink: Floats, stroke: Points, pen_px: float, number: int) -> Piece | None:
-    """The ink under one stroke, without blank borders; where strokes cross, each has the ink of the crossing."""
+def _box(stroke: Points, pen_px: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what the pen covers of a picture; all 0 where it covers nothing."""
     reach = pen_px / 2 + SLACK_PX
-    height, width = ink.shape
-    left, top = np.maximum(np.floor(stroke.min(axis=0) - reach), 0).astype(int)
-    right, bottom = np.minimum(np.ceil(stroke.max(axis=0) + reach) + 1, (width, height)).astype(int)
-    if right <= left or bottom <= top:
+    height, width = shape
+    left, top = np.maximum(np.floor(stroke.min(axis=0) - reach), 0).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(stroke.max(axis=0) + reach) + 1, (width, height)).astype(int).tolist()
+    return (left, top, right, bottom) if left < right and top < bottom else (0, 0, 0, 0)
+
+
+def _inked(ink: Floats, stroke: Points, box: tuple[int, int, int, int], pen_px: float, number: int) -> Piece | None:
+    """The ink under one stroke, without blank borders; where strokes cross, each has the ink of the crossing."""
+    left, top, right, bottom = box
+    if right == 0:
         return None
-    covered = mark(stroke - (left, top), pen_px + 2 * SLACK_PX, (int(right - left), int(bottom - top)))
+    covered = mark([stroke - (left, top)], pen_px + 2 * SLACK_PX, (right - left, bottom - top))
     own = np.where(covered, ink[top:bottom, left:right], np.float32(0))
     solid = own >= BOX_LEVEL
     if not solid.any():

@@ -10,8 +10,11 @@ import tracemalloc
 from collections.abc import Callable
 from io import BytesIO
 
+import numpy as np
 import pytest
 from flask import Flask
+
+from mnist_classifier.decode import encode_png
 
 LARGEST = 10_000_000
 # Of the processor, so that it does not matter what else the machine does.
@@ -128,3 +131,34 @@ def test_no_body_of_ten_megabytes_costs_much_time_or_memory(
     else:
         assert isinstance(error, dict)
         assert (error["field"], len(error["message"]) < 300) == (field, True), error
+
+
+def over_each_other(shape: str) -> tuple[np.ndarray, list[list[list[float]]]]:
+    """A picture, and strokes within the limits that all lie on the same ink."""
+    pixels = np.full((1024, 1024), 255, np.uint8)
+    if shape == "bar":
+        pixels[100:900, 100:120] = 0
+        return pixels, [[[110 + each % 3, 100 + 20 * at] for at in range(41)] for each in range(450)]
+    pixels[100:900, 100:900] = 0
+    return pixels, [[[100 + 8 * at, 900 if at % 2 else 100] for at in range(100)] for _ in range(200)]
+
+
+@pytest.mark.parametrize("shape", ["bar", "block"])
+def test_strokes_that_all_lie_on_the_same_ink_do_not_keep_a_process_busy(app: Flask, shape: str):
+    """Each group of them is as large as the picture: 16 and 38 s."""
+    pixels, strokes = over_each_other(shape)
+    image = base64.b64encode(encode_png(pixels)).decode()
+    started = time.process_time()
+    status, answer = post(app, "/predict", json.dumps({"image": image, "mode": "number", "strokes": strokes}).encode())
+    assert time.process_time() - started < 3 * MOST_CPU_S
+    assert status == 200, answer
+
+
+def test_strokes_far_outside_of_the_picture_do_not_keep_a_process_busy(app: Flask):
+    pixels, _ = over_each_other("bar")
+    far = np.random.default_rng(0).integers(-100_000, 100_000, (20, 1000, 2)).tolist()
+    image = base64.b64encode(encode_png(pixels)).decode()
+    started = time.process_time()
+    status, answer = post(app, "/predict", json.dumps({"image": image, "mode": "number", "strokes": far}).encode())
+    assert time.process_time() - started < 2 * MOST_CPU_S
+    assert (status, answer["number"]) == (200, "1")
