@@ -112,6 +112,14 @@ def test_csv_is_what_other_programs_read(scans: str):
     assert tuple(rows[0]) == listing.DIGIT_COLUMNS
 
 
+@pytest.mark.parametrize("start", ["=cmd|' C calc'!A0", "+1", "-1", "@SUM(1)", "\uff1d1"])
+def test_a_file_name_in_csv_is_no_formula(tmp_path: Path, start: str):
+    (tmp_path / f"{start}.png").write_bytes(drawn(46))
+    (row,) = csv.DictReader(io.StringIO(run("--format", "csv", "--", f"{start}.png").stdout))
+    assert row["file"] == f"'{start}.png"
+    assert row["prediction"] == "1"
+
+
 def test_a_number_is_read_with_its_boxes(tmp_path: Path):
     (tmp_path / "11.png").write_bytes(drawn(40, 120, width=200))
     (reading,) = readings("--mode", "number", "11.png")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import errno
-import io
 import json
 import os
 import sys
@@ -20,6 +18,7 @@ import msgspec
 
 from mnist_classifier.errors import StorageFull
 from mnist_classifier.records import NumberReading, Reading, rounded
+from mnist_classifier.spreadsheet import csv_line
 
 TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
 # Where a file is written and no format is named, its name tells.
@@ -48,7 +47,7 @@ def header(format: str, *, numbers: bool) -> str:
     """The first line; JSON Lines have none."""
     if format == TABLE:
         return _table_line("NUMBER" if numbers else "DIGIT", "SURE", "VERDICT", "FILE")
-    return _csv_line(NUMBER_COLUMNS if numbers else DIGIT_COLUMNS) if format == CSV else ""
+    return csv_line(NUMBER_COLUMNS if numbers else DIGIT_COLUMNS) if format == CSV else ""
 
 
 def line(format: str, row: Row) -> str:
@@ -171,17 +170,8 @@ def _as_csv(row: Row) -> str:
     answer = row.answer
     start = (shown(row.file), row.index, _prediction(answer), rounded(answer.confidence), answer.verdict.value)
     if isinstance(answer, NumberReading):
-        return _csv_line((*start, len(answer.digits)))
+        return csv_line((*start, len(answer.digits)))
     candidates = " ".join(map(str, answer.candidates))
     warnings = " ".join(warning.code for warning in answer.warnings)
     probabilities = (rounded(probability) for probability in answer.probabilities)
-    return _csv_line((*start, candidates, rounded(answer.not_a_digit), warnings, *probabilities))
-
-
-def _csv_line(cells: tuple[object, ...]) -> str:
-    text = io.StringIO()
-    # Python writes 1.8e-05 where JSON has 0.000018.
-    csv.writer(text, lineterminator="").writerow(
-        [_encoded(cell) if isinstance(cell, float) else cell for cell in cells]
-    )
-    return text.getvalue()
+    return csv_line((*start, candidates, rounded(answer.not_a_digit), warnings, *probabilities))

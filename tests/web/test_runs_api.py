@@ -114,6 +114,16 @@ def test_the_log_is_downloaded_as_csv_and_json(client: FlaskClient, run_id: int)
     assert (body["config"]["epochs"], len(body["events"])) == (3, 3)
 
 
+def test_no_cell_of_the_downloaded_csv_is_a_formula_and_numbers_stay_numbers(
+    client: FlaskClient, services: Services, run_id: int
+):
+    services.runs.add_event(run_id, "step", {"note": "=1+1", "@name": "\t=1", "loss": -0.5, "gain": -3, "at": "+1"})
+    text = client.get(f"/api/runs/{run_id}/events.csv").text
+    last = list(csv.DictReader(io.StringIO(text)))[-1]
+    assert (last["note"], last["'@name"], last["at"]) == ("'=1+1", "'\t=1", "'+1")
+    assert (float(last["loss"]), int(last["gain"])) == (-0.5, -3)
+
+
 def test_the_list_has_pages_and_is_searched(client: FlaskClient, services: Services):
     for number in range(5):
         run = services.runs.enqueue(TrainConfig.from_mapping({"recipe": "fast" if number % 2 else "classic"}))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
@@ -21,6 +19,7 @@ from mnist_classifier.errors import (
     TrainingUnavailable,
 )
 from mnist_classifier.records import Run, RunEvent
+from mnist_classifier.spreadsheet import csv_line
 from mnist_classifier.web import shapes, views
 from mnist_classifier.web.bodies import train_settings
 from mnist_classifier.web.openapi.operation import describe
@@ -171,11 +170,8 @@ def _environment(run: Run) -> dict[str, Any] | None:
 def _as_csv(events: Iterable[RunEvent]) -> str:
     rows: list[dict[str, Any]] = [{"event": event.kind, "at": event.at.isoformat(), **event.data} for event in events]
     columns = list(dict.fromkeys(name for row in rows for name in row)) or ["event", "at"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    lines: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
+    return "".join(f"{csv_line(line)}\n" for line in lines)
 
 
 def _file(text: str | bytes, mimetype: str, name: str) -> Response:
