@@ -71,11 +71,13 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, help="how long; 600")
     parser.add_argument("--slow-clients", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=2, help="processes that serve; 2")
+    parser.add_argument("--workers", type=int, default=2, help="server processes, at least 2 since some are killed; 2")
     parser.add_argument("--quick", action="store_true", help="25 s: whether it works at all")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     options.seconds = options.seconds or (25 if options.quick else 600)
+    if options.workers < 2:
+        parser.error("--workers must be at least 2: server processes are killed meanwhile")
     if sys.platform != "linux":
         parser.error("this measurement needs Linux: it reads memory and descriptors from /proc")
     return options
@@ -94,7 +96,7 @@ def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             (body, label) for body, label in zip(bodies, labels, strict=True) if prediction(server, body) == label
         ]
         before = open_descriptors([server.pid, *server_processes(server.pid)])
-        cast = Cast(server, pictures, attacks, options.slow_clients)
+        cast = Cast(server, pictures, attacks, options)
         good = Wrk(server.address, "/predict", write_bodies(folder / "good", bodies))
         bad = Wrk(server.address, "/predict", write_bodies(folder / "bad", bad_bodies(images.images[0])))
         loads = [
@@ -102,7 +104,7 @@ def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             bad.start(BAD_CONNECTIONS, options.seconds, counts_statuses=True),
         ]
         with background(*cast.actors):
-            events = happenings(server, cast.killer, options.seconds)
+            events = happenings(server, cast, options.seconds)
             good_load, bad_load = (load.wait() for load in loads)
         cast.close()
         left = settle(server.pid, before)
@@ -115,8 +117,9 @@ def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "slow": {"clients": options.slow_clients, **cast.slow.counts},
         "events": events,
         "descriptors": {"before": before, "most": max(cast.samples.descriptors), "after": left},
-        "tracebacks": log.count("Traceback"),
-        **cast.figures(options.workers),
+        "replaced": log.count("; restarting it") + log.count("; replacing it"),
+        "tracebacks": [part[:2000] for part in log.split("Traceback")[1:]],
+        **cast.figures(),
     }
     return result | {"violations": violations(result)}
 
@@ -125,12 +128,12 @@ class Cast:
     """Everybody who acts beside the load generators."""
 
     def __init__(
-        self, server: serving, pictures: list[tuple[bytes, int]], attacks: list[Hostile], slow_clients: int
+        self, server: serving, pictures: list[tuple[bytes, int]], attacks: list[Hostile], options: argparse.Namespace
     ) -> None:
         self.careful, self.samples = CarefulClient(server.address, pictures), Samples(server.pid)
-        self.slow, self.broken = SlowClients(server.address, slow_clients), BrokenClients(server.address)
+        self.slow, self.broken = SlowClients(server.address, options.slow_clients), BrokenClients(server.address)
         self.hostile, self.endless = HostileClient(server.address, attacks), EndlessClient(server.address)
-        self.readers, self.killer = SlowReaders(server.address), Killer(server.pid)
+        self.readers, self.killer = SlowReaders(server.address), Killer(server.pid, options.workers)
         self.actors = (
             *(self.careful, self.samples, self.slow, self.broken),
             *(self.hostile, self.endless, self.readers),
@@ -141,9 +144,9 @@ class Cast:
         self.slow.close()
         self.readers.close()
 
-    def figures(self, workers: int) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         """What they saw."""
-        careful, pids = self.careful, set(self.samples.rows) - {self.samples.watcher}
+        careful = self.careful
         return {
             "careful": {
                 "statuses": dict(careful.statuses),
@@ -159,7 +162,6 @@ class Cast:
             "endless": {name: dict(counts) for name, counts in self.endless.outcomes.items()},
             "slow_readers": self.readers.opened,
             "killed": len(self.killer.killed),
-            "replaced": len(pids) - workers,
             "processes": {str(pid): figures for pid, figures in self.samples.growth().items()},
             "memory": {str(pid): rows for pid, rows in self.samples.rows.items()},
         }
@@ -176,7 +178,7 @@ def background(*actors: Any) -> Iterator[None]:
         yield
 
 
-def happenings(server: serving, killer: Killer, seconds: float) -> dict[str, Any]:
+def happenings(server: serving, cast: Cast, seconds: float) -> dict[str, Any]:
     """A training from a tenth of the time on, a promotion at 0.4, a rollback at 0.6, and kills between them."""
     started = time.monotonic()
     events: dict[str, Any] = {}
@@ -194,11 +196,12 @@ def happenings(server: serving, killer: Killer, seconds: float) -> dict[str, Any
     with training(server.address) as run_id:
         events["training"] = {"run_id": run_id, "at_s": round(time.monotonic() - started, 1)}
         for part, step in (
-            (0.3, killer.kill_one),
+            (0.3, cast.killer.kill_one),
             (0.4, partial(post, "/api/models/1/promote")),
-            (0.5, killer.kill_one),
+            (0.5, cast.killer.kill_one),
+            (0.6, partial(wait_for, lambda: cast.careful.versions["1"] > 0, "the promoted version answers")),
             (0.6, partial(post, "/api/models/rollback")),
-            (0.7, killer.kill_one),
+            (0.7, cast.killer.kill_one),
         ):
             wait_until(part)
             step()

@@ -152,7 +152,7 @@ def calm() -> dict[str, Any]:
         "descriptors": {"before": 70, "after": 71},
         "killed": 2,
         "replaced": 2,
-        "tracebacks": 0,
+        "tracebacks": [],
     }
 
 
@@ -181,7 +181,7 @@ def test_a_soak_where_nothing_went_wrong_is_green(load: Any, calm: dict[str, Any
         ("processes.1.peak_mb", 401.0),
         ("descriptors.after", 75),
         ("replaced", 3),
-        ("tracebacks", 1),
+        ("tracebacks", ["ValueError: wrong"]),
     ],
 )
 def test_a_soak_where_something_went_wrong_is_not(load: Any, calm: dict[str, Any], path: str, value: Any):

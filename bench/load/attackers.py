@@ -11,6 +11,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 
+from load.application import wait_for
 from load.contestants import ask
 from load.garbage import Hostile
 from load.nuisance import where
@@ -123,14 +124,16 @@ class SlowReaders:
 class Killer:
     """Kills the server process that was started last with SIGKILL, when it is told to."""
 
-    def __init__(self, pid: int) -> None:
-        self._watcher = pid
+    def __init__(self, watcher: int, workers: int) -> None:
+        self._watcher, self._workers = watcher, workers
         self.killed: list[int] = []
 
     def kill_one(self) -> None:
-        """The oldest process lives through the whole soak, so its memory can be judged."""
+        """The oldest process lives through the whole soak: it answers meanwhile, and its memory can be judged."""
+        wait_for(lambda: len(server_processes(self._watcher)) == self._workers > 1, "all server processes run")
         victim = server_processes(self._watcher)[-1]
         os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: victim not in server_processes(self._watcher), "the process that was killed is gone")
         self.killed.append(victim)
 
 

@@ -151,7 +151,10 @@ class SlowClients:
         self._selector.close()
 
     def _connect(self, kind: int) -> None:
-        client = socket.create_connection(self._where, timeout=60)
+        try:
+            client = socket.create_connection(self._where, timeout=60)
+        except ConnectionError:  # a server process was killed at this moment
+            client = socket.create_connection(self._where, timeout=60)
         with contextlib.suppress(OSError):
             client.sendall(SLOW[kind][0])
         client.setblocking(False)

@@ -72,4 +72,4 @@ def _kept(result: dict[str, Any]) -> Iterator[str]:
     if result["replaced"] != result["killed"]:
         yield f"{result['replaced']} server processes were replaced, {result['killed']} were killed by this script"
     if result["tracebacks"]:
-        yield f"the server logged {result['tracebacks']} tracebacks"
+        yield f"the server logged {len(result['tracebacks'])} tracebacks; the first: {result['tracebacks'][0][-300:]}"

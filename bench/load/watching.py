@@ -51,7 +51,7 @@ class Samples:
     def _growth_of(self, pid: int) -> dict[str, float]:
         at_s, held_mb = np.array(self.rows[pid]).T
         quarter = max(1, len(at_s) // 4)
-        early, late = np.median(held_mb[quarter : 2 * quarter + 1]), np.median(held_mb[-quarter:])
+        early, late = np.median(held_mb[: 2 * quarter][-quarter:]), np.median(held_mb[-quarter:])
         slope = np.polyfit(at_s[-quarter:], held_mb[-quarter:], 1)[0] if quarter > 2 else 0.0
         return {
             "seconds": round(float(at_s[-1] - at_s[0]), 1),
