@@ -107,7 +107,7 @@ def furnish(home: Path) -> None:
     store = Store(settings.resolved_database_url)
     registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
     for number in (1, 2, 3):
-        save(registry, name=f"lightning-{number}", validation=4951, config=TrainConfig(recipe="lightning").to_dict())
+        save(registry, name=f"lightning-{number}", config=TrainConfig(recipe="lightning").to_dict())
     registry.promote(3, alias=CHALLENGER)
     for number in range(1, 5):
         run = runs.create(TrainConfig(recipe="lightning"))

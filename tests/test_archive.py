@@ -8,16 +8,21 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mnist_classifier import archive, dataset
+from mnist_classifier.comparison import load_split
 from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.dataset import Images
 from mnist_classifier.errors import DataMissing, InvalidArchive, ModelCorrupt
+from mnist_classifier.gate import judge
 from mnist_classifier.manifest import MANIFEST_FILE, ONNX_FILE, REPORT_FILE, ROBUSTNESS_FILE, WEIGHTS_FILE, verify
+from mnist_classifier.manifest_types import ImportedManifest, Robustness, parse
+from mnist_classifier.metrics import share_of
 from mnist_classifier.onnx_check import check_onnx
 from mnist_classifier.registry import BOX, Registry
 from mnist_classifier.store import Store
@@ -59,18 +64,37 @@ def with_file(files: Files, name: str, data: bytes) -> Files:
     return with_manifest({**files, name: data}, files=listed)
 
 
+def claiming(files: Files, split: str, correct: int) -> Files:
+    """A manifest that counts so many right."""
+    metrics = json.loads(files[MANIFEST_FILE])["metrics"]
+    metrics[split] |= share_of(correct, metrics[split]["images"])
+    return with_manifest(files, metrics=metrics)
+
+
 def test_what_was_exported_comes_in_again_as_a_new_version(registry: Registry):
     exported = archive.export_version(registry, BOX)
     assert exported == archive.export_version(registry, BOX)
     imported = archive.import_version(registry, exported, no_data)
     assert imported.version.version == 1
-    assert "MNIST test images are not here" in imported.remarks[0]
+    assert "MNIST images are not here" in imported.remarks[0]
     manifest = verify(registry.folder(1))
     assert manifest["imported_from"] == {"version": 0, "run_id": None}
     assert registry.robustness(imported.version) is not None
     assert registry.production() == BOX
     with zipfile.ZipFile(io.BytesIO(archive.export_version(registry, 1))) as again:
         assert again.read(ONNX_FILE) == (PRETRAINED_DIR / ONNX_FILE).read_bytes()
+
+
+def test_the_gate_says_that_figures_came_with_an_archive(registry: Registry):
+    imported = archive.import_version(registry, archive.export_version(registry, BOX), no_data).version
+    judgement = judge(registry, registry.get(BOX), imported)
+    assert "the robustness figures of version 1 came with its archive" in judgement.reason
+
+
+def test_every_field_of_the_box_is_known_to_the_types():
+    for name, kind in ((MANIFEST_FILE, ImportedManifest), (ROBUSTNESS_FILE, Robustness)):
+        data = (PRETRAINED_DIR / name).read_bytes()
+        assert parse(data, kind, name) == json.loads(data)
 
 
 def test_the_name_of_the_file_is_plain(registry: Registry):
@@ -80,11 +104,17 @@ def test_the_name_of_the_file_is_plain(registry: Registry):
 
 
 @pytest.mark.mnist
-def test_answers_are_held_against_the_report(registry: Registry, mnist_dirs: list[Path]):
+def test_answers_are_held_against_the_report(registry: Registry, settings: Settings, mnist_dirs: list[Path]):
+    here = replace(settings, data_dir=dataset.find(mnist_dirs, dataset.TRAIN))
+
     def load(split: str) -> Images:
-        return dataset.load(mnist_dirs, split)
+        return load_split(here, split)
 
     assert archive.import_version(registry, zipped(box_files()), load).remarks == ()
+    with pytest.raises(InvalidArchive, match="4985 of 5000 validation images right; its manifest says 5000 of 5000"):
+        archive.import_version(registry, zipped(claiming(box_files(), "validation", 5000)), load)
+    with pytest.raises(InvalidArchive, match="count different numbers of test images"):
+        archive.import_version(registry, zipped(claiming(box_files(), "test", 10_000)), load)
     report = json.loads(box_files()[REPORT_FILE])
     for entry in report["test"]["wrong"]:
         entry["prediction"] = entry["label"]
@@ -123,21 +153,24 @@ def twice(files: Files) -> bytes:
         (lambda files: zipped({**files, "weights.pkl": b"x"}), "no part of a model version"),
         (lambda files: zipped({name: files[name] for name in files if name != WEIGHTS_FILE}), "lacks weights"),
         (lambda files: zipped({**files, REPORT_FILE: bytes(6_000_000)}), "unpacks to 6 MB"),
-        (lambda files: zipped({**files, ROBUSTNESS_FILE: b"[]"}), "robustness table is no JSON object"),
+        (lambda files: zipped({**files, ROBUSTNESS_FILE: b"[]"}), "robustness.json: must be object, not array"),
         (lambda files: zipped({**files, ONNX_FILE: files[ONNX_FILE][:-1] + b"\0"}), "not the file that was saved"),
         (symlink, "no plain file"),
         (twice, "twice"),
-        (lambda files: zipped({**files, MANIFEST_FILE: b"{"}), "manifest is no JSON"),
-        (lambda files: zipped({**files, MANIFEST_FILE: b"[" * 100_000}), "manifest is no JSON"),
+        (lambda files: zipped({**files, MANIFEST_FILE: b"{"}), "manifest.json is no JSON"),
+        (lambda files: zipped({**files, MANIFEST_FILE: b"[" * 100_000}), "manifest.json: must be object, not array"),
         (lambda files: zipped(with_manifest(files, format=2)), "format must be 1"),
-        (lambda files: zipped(with_manifest(files, name="a\nb")), "name must be a line"),
+        (lambda files: zipped(with_manifest(files, name="a\nb")), "name must be one line"),
         (lambda files: zipped(with_manifest(files, created_at="yesterday")), "created_at"),
         (lambda files: zipped(with_manifest(files, temperature=0)), "temperature"),
         (lambda files: zipped(with_manifest(files, thresholds={"ambiguous_below": 2})), "thresholds"),
         (lambda files: zipped(with_manifest(files, onnx_parity=0.5)), "onnx_parity"),
         (lambda files: zipped(with_manifest(files, metrics={})), "metrics.validation"),
         (lambda files: zipped(with_manifest(files, preprocessing="other")), "preprocessing"),
-        (lambda files: zipped(with_manifest(files, files={"../x": {"sha256": "0"}})), "outside its folder"),
+        (
+            lambda files: zipped(with_manifest(files, files={"../x": {"sha256": "0" * 64, "bytes": 1}})),
+            "outside its folder",
+        ),
         (lambda files: zipped(with_file(files, ONNX_FILE, b"\x00\x01")), "ONNX file"),
         (lambda files: zipped(with_file(files, WEIGHTS_FILE, b"pickle")), "weights.safetensors"),
         (lambda files: zipped(with_file(files, WEIGHTS_FILE, files[WEIGHTS_FILE] + b"!")), "weights.safetensors"),
@@ -166,7 +199,7 @@ def onnx_model(**changes: object) -> bytes:
     onnx = pytest.importorskip("onnx")
     helper, kinds = onnx.helper, onnx.TensorProto
     operator = changes.get("operator", "Reshape")
-    weights = onnx.numpy_helper.from_array(np.array([-1, 10]), "shape")
+    weights = onnx.numpy_helper.from_array(np.array([-1, 14]), "shape")
     if changes.get("external"):
         onnx.external_data_helper.set_external_data(weights, "../../etc/passwd")
         weights.data_location = kinds.EXTERNAL
@@ -204,6 +237,26 @@ def test_a_network_with_anything_strange_in_it_is_refused(changes: dict[str, obj
     check_onnx((PRETRAINED_DIR / ONNX_FILE).read_bytes())
     with pytest.raises(ModelCorrupt, match=said):
         check_onnx(onnx_model(**changes))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"patch": 2, "classes": 11},
+        # The widest that the settings allow; one layer of a kernel of 1 keeps the file small.
+        {"conv1_channels": 512, "conv2_channels": 512, "conv1_kernel": 1, "conv2_kernel": 1, "hidden_units": 1},
+    ],
+)
+def test_networks_of_this_program_fit_the_limits(arguments: dict[str, int]):
+    pytest.importorskip("torch")
+    from mnist_classifier.training.ensemble import Ensemble
+    from mnist_classifier.training.export import to_bytes
+    from mnist_classifier.training.network import MNISTClassifier
+
+    network = MNISTClassifier(**arguments).eval()
+    for each in (network, Ensemble([network] * 10)):
+        check_onnx(to_bytes(each), batch=256)
 
 
 def test_a_network_of_another_shape_is_refused(registry: Registry):

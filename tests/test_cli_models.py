@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from mnist_classifier import dataset
 from mnist_classifier.cli import main
 from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.manifest import read_manifest
+from mnist_classifier.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.registry import Registry
 from mnist_classifier.store import Store
 from tests.versions import BOX_ACCURACY, BOX_CORRECT, robustness_of_the_box, save
@@ -51,6 +51,15 @@ def refused(*arguments: str) -> str:
 def test_plain_models_lists_them(registry: Registry):
     assert mnist() == mnist("list")
     assert [line.split()[0] for line in mnist().splitlines()] == ["2", "1", "*"]
+
+
+def test_a_version_that_cannot_be_read_is_listed_with_its_reason(registry: Registry):
+    (registry.models_dir / "99999999999999999999").mkdir()
+    (registry.folder(2) / ONNX_FILE).write_bytes(b"short")
+    *listed, impossible, damaged = mnist().splitlines()
+    assert [line.split()[0] for line in listed] == ["2", "1", "*"]
+    assert impossible.startswith("! 99999999999999999999  cannot be read: a version is numbered from 1")
+    assert re.match(r"!    2  cannot be read: .*model.onnx has 5 bytes; the manifest says 1333830", damaged)
 
 
 def test_promote_roll_back_and_the_history_of_both(registry: Registry):

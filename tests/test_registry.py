@@ -26,6 +26,7 @@ from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.registry import BOX, CHALLENGER, Registry
 from mnist_classifier.shelf import Shelf
 from mnist_classifier.store import Store, model_versions
+from tests.versions import robustness
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
 
@@ -143,9 +144,9 @@ def test_what_is_not_there_or_not_whole_is_never_promoted(registry: Registry):
         (lambda folder: (folder / ONNX_FILE).unlink(), ModelCorrupt, "cannot be read"),
         (lambda folder: (folder / ONNX_FILE).write_bytes(b""), ModelCorrupt, "SHA-256"),
         (lambda folder: (folder / MANIFEST_FILE).unlink(), ModelMissing, "is missing"),
-        (lambda folder: (folder / MANIFEST_FILE).write_text("{"), ModelCorrupt, "cannot be read"),
-        (lambda folder: (folder / MANIFEST_FILE).write_text("[]"), ModelCorrupt, "no manifest"),
-        (lambda folder: (folder / MANIFEST_FILE).write_text("{}"), ModelCorrupt, "no manifest"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("{"), ModelCorrupt, "is no JSON"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("[]"), ModelCorrupt, "must be object, not array"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("{}"), ModelCorrupt, "format is missing"),
         (lambda folder: edit(folder, preprocessing="other"), ModelCorrupt, "preprocessing"),
     ],
 )
@@ -167,7 +168,7 @@ def test_a_file_with_a_right_hash_that_is_no_network_is_refused(registry: Regist
 
 def test_a_manifest_cannot_point_outside_its_folder(registry: Registry):
     registry.save(MANIFEST, write_files)
-    edit(registry.folder(1), files={"../../secret": {"sha256": "0"}})
+    edit(registry.folder(1), files={"../../secret": {"sha256": "0" * 64, "bytes": 1}})
     with pytest.raises(ModelCorrupt, match="outside its folder"):
         verify(registry.folder(1))
 
@@ -280,7 +281,7 @@ def test_five_hundred_versions_are_listed_at_once_and_one_is_found_by_one_query(
 
 # --- robustness ---------------------------------------------------------------------------------------
 
-TABLE = {"rows": [{"id": "mnist.accuracy", "measured": 0.99}], "left_out": {}, "summary": {"goals": 1}}
+TABLE = robustness(pen=0.97)
 
 
 def test_a_robustness_table_is_added_to_a_version_without_touching_it(registry: Registry):

@@ -235,6 +235,10 @@ def test_other_kinds_of_models_are_refused(tmp_path: Path) -> None:
     (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": wrong}))
     with pytest.raises(ModelCorrupt, match="does not hold the network"):
         pack(folder, 1)
+    wrong["arguments"]["patch"] = "two"
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": wrong}))
+    with pytest.raises(ModelCorrupt, match="does not hold the network"):
+        pack(folder, 1)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 20, struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 8) + b'{"a": 1}'])

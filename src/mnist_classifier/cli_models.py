@@ -40,6 +40,8 @@ def list_versions() -> None:
         aliases = registry.aliases()
         for version in registry.versions():
             click.echo(model_line(version, aliases, registry.robustness(version)))
+        for name, reason in registry.set_aside().items():
+            click.echo(f"! {name:>4}  cannot be read: {reason}")
 
 
 @models.command()
@@ -174,7 +176,7 @@ def import_version(file: Path, data_dir: Path | None) -> None:
     """Make a new version of an archive, once all of it has been checked; it is not promoted."""
     with opened_registry() as registry, _clear_file_errors():
         if file.stat().st_size > archive.LARGEST_ARCHIVE:
-            raise click.ClickException(f"{file} is larger than {archive.LARGEST_ARCHIVE / archive.MB:.0f} MB")
+            raise click.ClickException(f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB")
         imported = archive.import_version(registry, file.read_bytes(), _comparisons(registry, data_dir).images)
     for remark in imported.remarks:
         click.echo(remark)

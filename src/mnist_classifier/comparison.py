@@ -17,7 +17,7 @@ from mnist_classifier import dataset
 from mnist_classifier.config import Settings
 from mnist_classifier.dataset import Images
 from mnist_classifier.errors import InvalidInput
-from mnist_classifier.manifest import ONNX_FILE, REPORT_FILE
+from mnist_classifier.manifest import LARGEST_BYTES, ONNX_FILE, REPORT_FILE, read_bounded
 from mnist_classifier.recogniser import Recogniser
 from mnist_classifier.records import ModelVersion
 from mnist_classifier.registry import Registry
@@ -62,7 +62,7 @@ def confusion_difference(first: ModelVersion, second: ModelVersion, split: str) 
 def report_of(folder: Path) -> dict[str, Any] | None:
     """The evaluation report in a version's folder; None when it has none that can be read."""
     try:
-        report = json.loads((folder / REPORT_FILE).read_text("utf-8"))
+        report = json.loads(read_bounded(folder / REPORT_FILE, LARGEST_BYTES[REPORT_FILE]))
     except (OSError, ValueError, RecursionError):
         return None
     return report if isinstance(report, dict) else None
@@ -133,7 +133,7 @@ class Comparisons:
         version = self._registry.get(number)
         key = (split, *_identity(version.manifest))
         if key not in self._answers:
-            opinions = Recogniser.open(self._registry.folder(number)).opinions(images.images)[:, :10]
+            opinions = self._registry.read(number, Recogniser.open).opinions(images.images)[:, :10]
             self._answers[key] = Answers(opinions.argmax(axis=1).astype(np.uint8), opinions.max(axis=1))
         self._answers.move_to_end(key)
         while len(self._answers) > KEPT:

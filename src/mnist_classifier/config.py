@@ -368,6 +368,11 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def import_path() -> str:
+    """PYTHONPATH with this package first, then what PYTHONPATH says: a child process runs the same code."""
+    return os.pathsep.join(filter(None, [str(PACKAGE_DIR.parent), os.environ.get("PYTHONPATH", "")]))
+
+
 def _cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(APP_NAME)) / "mnist"
 

@@ -101,6 +101,11 @@ def judge(registry: Registry, champion: ModelVersion, challenger: ModelVersion) 
     known, new = (registry.robustness(version) for version in (champion, challenger))
     if known is not None and new is not None:
         checks += _robustness(known, new)
+        left_out += [
+            f"the robustness figures of {_called(version.version)} came with its archive and were not measured here"
+            for version in (champion, challenger)
+            if version.manifest.get("imported_from")
+        ]
     elif new is None and known is not None:
         measure = f"`mnist evaluate --suite robust --model-version {challenger.version}` does it in some minutes"
         left_out.append(f"its robustness has not been measured; {measure}")

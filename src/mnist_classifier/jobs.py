@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 from mnist_classifier import claims
-from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.config import Settings, TrainConfig, import_path
 from mnist_classifier.errors import MnistError, TrainingUnavailable
 from mnist_classifier.records import Run, RunStatus
 from mnist_classifier.runs import Runs
@@ -123,7 +123,7 @@ class Jobs:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | self.settings.to_environment() | {"PYTHONPATH": _import_path()},
+                env=os.environ | self.settings.to_environment() | {"PYTHONPATH": import_path()},
                 # From its first moment on the worker holds the lock that shows that it lives.
                 pass_fds=claims.inherited(run.claim),
                 # Ctrl-C in the server's terminal is for the server.
@@ -152,9 +152,3 @@ def _check_torch() -> None:
         raise TrainingUnavailable(
             'training needs PyTorch, which is not installed here. In the checkout, run: pip install ".[train]"'
         )
-
-
-def _import_path() -> str:
-    """PYTHONPATH with this package first, then what PYTHONPATH says: the child runs the same code."""
-    package_parent = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH", "")]))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mnist_classifier.errors import ModelCorrupt, ModelError, ModelMissing
+from mnist_classifier.manifest_types import FORMAT, PREPROCESSING_ID, Manifest, Robustness, parse
 
 MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
@@ -21,9 +23,17 @@ REPORT_FILE = "report.json"
 # it; it says itself which model it is of.
 ROBUSTNESS_FILE = "robustness.json"
 
-FORMAT = 1
-PREPROCESSING_ID = "mnist-centred-2"
-REQUIRED_KEYS = frozenset({"format", "name", "created_at", "files", "preprocessing", "temperature", "thresholds"})
+MB = 1_000_000
+# Largest size of each file.  A network of 4 million parameters, ten times the
+# largest recipe's, has 16 MB.
+LARGEST_BYTES = {
+    MANIFEST_FILE: MB // 5,
+    ONNX_FILE: 50 * MB,
+    WEIGHTS_FILE: 50 * MB,
+    REPORT_FILE: 5 * MB,
+    CARD_FILE: MB,
+    ROBUSTNESS_FILE: MB,
+}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -33,18 +43,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST_FILE
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        data = read_bounded(path, LARGEST_BYTES[MANIFEST_FILE])
     except FileNotFoundError:
         raise ModelMissing(f"no model in {folder}: {MANIFEST_FILE} is missing") from None
-    except (OSError, ValueError) as error:
-        raise ModelCorrupt(f"{path} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or not manifest.keys() >= REQUIRED_KEYS:
-        raise ModelCorrupt(f"{path} is no manifest of a model version")
-    if manifest.get("preprocessing") != PREPROCESSING_ID:
-        raise ModelCorrupt(
-            f"{path} asks for preprocessing {manifest.get('preprocessing')!r}; this program has {PREPROCESSING_ID!r}"
-        )
+    except OSError as error:
+        raise ModelCorrupt(f"{path} cannot be read: {error.strerror}") from error
+    manifest: dict[str, Any] = parse(data, Manifest, str(path))
     return manifest
+
+
+def read_bounded(path: Path, largest_bytes: int) -> bytes:
+    """A file that must be a plain one of at most so many bytes.  Raises OSError."""
+    # A pipe in its place must not block the reader.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(0, "it is no plain file", str(path))
+        data = file.read(largest_bytes + 1)
+    if len(data) > largest_bytes:
+        raise OSError(0, f"it has {facts.st_size} bytes, of which at most {largest_bytes} are read", str(path))
+    return data
 
 
 def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
@@ -52,18 +70,42 @@ def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> byte
 
     Raises ModelCorrupt.
     """
-    path = folder / name
+    expected = _listed(folder, name, manifest)
     try:
-        data = path.read_bytes()
+        data = read_bounded(folder / name, expected["bytes"])
     except OSError as error:
-        raise ModelCorrupt(f"{path} cannot be read: {error}") from error
-    found, expected = hashlib.sha256(data).hexdigest(), manifest["files"].get(name, {}).get("sha256")
-    if found != expected:
+        raise ModelCorrupt(f"{folder / name} cannot be read: {error.strerror}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected["sha256"]:
         raise ModelCorrupt(
-            f"{path} is not the file that was saved: its SHA-256 is {found}, the manifest says {expected}; "
-            "delete this version or restore it from a copy"
+            f"{folder / name} is not the file that was saved: its SHA-256 is {found}, the manifest says "
+            f"{expected['sha256']}; delete this version or restore it from a copy"
         )
     return data
+
+
+def _listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] | None = manifest["files"].get(name)
+    if facts is None:
+        raise ModelCorrupt(f"{folder / MANIFEST_FILE} does not list {name}")
+    return facts
+
+
+def check_files(folder: Path) -> None:
+    """Check the manifest, and that its files are there with their sizes; `verify` reads them too.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    for name, expected in read_manifest(folder)["files"].items():
+        path = folder / name
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise ModelCorrupt(f"{path} cannot be read: {error.strerror}") from error
+        if not stat.S_ISREG(facts.st_mode) or not os.access(path, os.R_OK):
+            raise ModelCorrupt(f"{path} cannot be read")
+        if facts.st_size != expected["bytes"]:
+            raise ModelCorrupt(f"{path} has {facts.st_size} bytes; the manifest says {expected['bytes']}")
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -73,8 +115,6 @@ def verify(folder: Path) -> dict[str, Any]:
     """
     manifest = read_manifest(folder)
     for name in manifest["files"]:
-        if Path(name).name != name:
-            raise ModelCorrupt(f"{folder / MANIFEST_FILE} lists a file outside its folder: {name!r}")
         verified_bytes(folder, name, manifest)
     return manifest
 
@@ -118,12 +158,11 @@ def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
 def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """The robustness table of a model version; None when there is none, or one of another model."""
     try:
-        table = json.loads((folder / ROBUSTNESS_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+        data = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
+        table: dict[str, Any] = parse(data, Robustness, ROBUSTNESS_FILE)
+    except (OSError, ModelCorrupt):
         return None  # a score is worth having, but not worth refusing a model for
-    if not isinstance(table, dict) or table.get("measured_on") != _identity(manifest):
-        return None
-    return table
+    return table if table["measured_on"] == _identity(manifest) else None
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ the model in the box, which is part of the package and needs neither.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -30,18 +30,24 @@ from mnist_classifier.errors import (
 from mnist_classifier.manifest import (
     CARD_FILE,
     ROBUSTNESS_FILE,
+    check_files,
     read_manifest,
     read_robustness,
     verify,
     write_manifest,
     write_robustness,
 )
+from mnist_classifier.manifest_types import LARGEST_VERSION, moment
 from mnist_classifier.promotions import BOX as BOX  # callers know them as the registry's
 from mnist_classifier.promotions import CHALLENGER as CHALLENGER
 from mnist_classifier.promotions import PRODUCTION as PRODUCTION
 from mnist_classifier.records import ModelVersion, Promotion
 from mnist_classifier.shelf import Shelf
 from mnist_classifier.store import Store, model_versions, now
+
+log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded")
 
 BOX_NAME = "pretrained"
 
@@ -68,18 +74,36 @@ class Registry:
         """Where the files of a version are."""
         return self.box_dir if version == BOX else self.shelf.folder(version)
 
-    def save(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> ModelVersion:
+    def read(self, version: int, load: Callable[[Path], Loaded]) -> Loaded:
+        """What `load` makes of a version's folder.
+
+        Raises VersionMissing; ModelCorrupt, also where the files of a version are gone.
+        """
+        try:
+            return load(self.folder(version))
+        except ModelMissing as error:
+            self.get(version)
+            raise ModelCorrupt(error.message) from error
+
+    def save(
+        self, manifest: dict[str, Any], write_files: Callable[[Path], None], *, keep_unrecorded: bool = True
+    ) -> ModelVersion:
         """Store a new version; `write_files` fills the folder that it is given.
 
         The folder is written beside its place, flushed, renamed, then
-        recorded: whatever fails, there is a whole version or none.
-        Raises StorageFull, and ClaimLost in a worker that may not save any more.
+        recorded: whatever fails, there is a whole version or none.  A training
+        is worth hours, so a version that the database cannot record stays
+        for the next start, unless `keep_unrecorded` is false.  Raises
+        StorageFull, ModelError, DatabaseBusy, and ClaimLost in a worker
+        that may not save any more.
         """
         number = self.shelf.add(manifest, write_files, self._last_recorded)
         try:
             return self._record(number)
-        except ClaimLost:
-            self.shelf.remove(number)  # else the next start would adopt it
+        except BaseException as error:
+            # What a worker saved without a claim must go too, else the next start would adopt it.
+            if not keep_unrecorded or isinstance(error, ClaimLost):
+                self.shelf.remove(number)
             raise
 
     def _last_recorded(self) -> int:
@@ -109,23 +133,40 @@ class Registry:
         was lost.  Folders of deleted versions, and of saves that were broken
         off, are removed.
         """
-        with self.store.reading() as connection:
-            rows = connection.execute(sa.select(model_versions.c.version, model_versions.c.deleted_at))
-            deleted = {int(version): moment is not None for version, moment in rows}
+        deleted = self._deleted()
         self.shelf.sweep([number for number in self.shelf.numbers() if deleted.get(number)])
+        faults = self.set_aside()
+        for name, reason in faults.items():
+            log.warning("model version %s is set aside: %s", name, reason)
         adopted = []
         for number in self.shelf.numbers():
-            if number not in deleted and self._is_whole(number):
+            if number not in deleted and str(number) not in faults:
                 self._record(number)
                 adopted.append(number)
         return adopted
 
-    def _is_whole(self, number: int) -> bool:
-        try:
-            verify(self.folder(number))
-        except ModelError:
-            return False
-        return True
+    def _deleted(self) -> dict[int, bool]:
+        """Every number that was ever recorded, and whether it was deleted."""
+        with self.store.reading() as connection:
+            rows = connection.execute(sa.select(model_versions.c.version, model_versions.c.deleted_at))
+            return {int(version): moment is not None for version, moment in rows}
+
+    def set_aside(self) -> dict[str, str]:
+        """Versions that cannot be read, by the names of their folders, and why.
+
+        Of recorded versions that no alias names the files are looked at, but not read.
+        """
+        deleted, named = self._deleted(), set(self.aliases().values())
+        found = {name: f"a version is numbered from 1 to {LARGEST_VERSION}" for name in self.shelf.strays()}
+        for number in sorted({BOX, *self.shelf.numbers(), *deleted}):
+            if deleted.get(number):
+                continue
+            check = verify if number in named or number not in {BOX, *deleted} else check_files
+            try:
+                check(self.folder(number))
+            except ModelError as error:
+                found[str(number)] = error.message
+        return found
 
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first; the model in the box last."""
@@ -137,8 +178,8 @@ class Registry:
     def _box(self) -> list[ModelVersion]:
         try:
             return [_from_folder(BOX, self.box_dir)]
-        except ModelMissing:
-            return []
+        except ModelError:
+            return []  # `set_aside` says why
 
     def get(self, version: int) -> ModelVersion:
         """One version.  Raises VersionMissing."""
@@ -209,8 +250,8 @@ class Registry:
         any more; the alias has not moved then.
         """
         self.get(version)
-        verify(self.folder(version))
-        load(self.folder(version))
+        self.read(version, verify)
+        self.read(version, load)
         with self.store.writing() as connection:
             promotions.lock(connection)
             # It may have been deleted, and the alias may have moved, while the files were read.
@@ -306,8 +347,4 @@ def _checked_note(note: str) -> str:
 
 def _from_folder(number: int, folder: Path) -> ModelVersion:
     manifest = read_manifest(folder)
-    try:
-        created_at = datetime.fromisoformat(manifest["created_at"])
-    except (TypeError, ValueError):
-        raise ModelCorrupt(f"{folder}: created_at is no ISO 8601 date") from None
-    return ModelVersion(number, str(manifest["name"]), created_at, manifest)
+    return ModelVersion(number, manifest["name"], moment(manifest["created_at"]), manifest)

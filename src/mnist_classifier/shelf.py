@@ -6,7 +6,9 @@ Nothing here knows the database; `registry` does.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,6 +19,7 @@ from typing import Any
 
 from mnist_classifier.errors import ModelError, StorageFull
 from mnist_classifier.manifest import flush_folder, write_manifest
+from mnist_classifier.manifest_types import LARGEST_VERSION
 
 # How often a number is tried anew when another process takes it first.
 NUMBER_ATTEMPTS = 20
@@ -24,6 +27,8 @@ NUMBER_ATTEMPTS = 20
 # A day: a clock that is set an hour forward or back must not remove what another process is saving.
 ABANDONED_AFTER_S = 86_400
 NEW, DELETED = ".new-", ".deleted-"
+# The disk is full, or the quota of whoever runs the server.
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Shelf:
@@ -38,9 +43,16 @@ class Shelf:
 
     def numbers(self) -> list[int]:
         """The versions on the disk."""
+        return sorted(int(name) for name in self._names() if _is_version(name))
+
+    def strays(self) -> list[str]:
+        """Folders named by a number that is no version's: 0, 007 or 99999999999."""
+        return sorted(name for name in self._names() if name.isdecimal() and not _is_version(name))
+
+    def _names(self) -> list[str]:
         if not self.models_dir.is_dir():
             return []
-        return sorted(int(p.name) for p in self.models_dir.iterdir() if p.name.isdecimal() and p.is_dir())
+        return [path.name for path in self.models_dir.iterdir() if path.is_dir()]
 
     def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None], last_used: Callable[[], int]) -> int:
         """Write a version under the next free number; returns it.
@@ -49,16 +61,25 @@ class Shelf:
         fails, there is a whole version or none.  `last_used` is the highest
         number that was ever given.  Raises StorageFull.
         """
-        self.models_dir.mkdir(parents=True, exist_ok=True)
-        with _clear_disk_errors(), tempfile.TemporaryDirectory(prefix=NEW, dir=self.models_dir) as name:
-            folder = Path(name) / "version"
-            folder.mkdir()
+        with self.new_folder() as folder:
             write_files(folder)
             return self._place(folder, manifest, last_used)
 
+    @contextmanager
+    def new_folder(self) -> Iterator[Path]:
+        """A folder on the disk of the versions that is gone afterwards.  Raises StorageFull, ModelError."""
+        with clear_disk_errors():
+            self.models_dir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=NEW, dir=self.models_dir) as name:
+                folder = Path(name) / "version"
+                folder.mkdir()
+                yield folder
+
     def _place(self, folder: Path, manifest: dict[str, Any], last_used: Callable[[], int]) -> int:
         for _ in range(NUMBER_ATTEMPTS):
-            number = max([last_used(), *self.numbers()]) + 1
+            number = next(n for n in itertools.count(last_used() + 1) if not os.path.lexists(self.folder(n)))
+            if number > LARGEST_VERSION:
+                raise ModelError(f"version {LARGEST_VERSION} is the last that can be; use another MNIST_HOME")
             write_manifest(folder, {**manifest, "version": number})
             try:
                 os.rename(folder, self.folder(number))
@@ -91,11 +112,16 @@ class Shelf:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _is_version(name: str) -> bool:
+    return re.fullmatch("[1-9][0-9]{0,8}", name) is not None
+
+
 @contextmanager
-def _clear_disk_errors() -> Iterator[None]:
+def clear_disk_errors() -> Iterator[None]:
+    """Say what the disk refused.  Raises StorageFull, ModelError."""
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL:
             raise StorageFull("the disk is full, so the model was not saved; free some space and try again") from error
-        raise
+        raise ModelError(f"the model was not saved: {error.filename or 'the disk'}: {error.strerror}") from error

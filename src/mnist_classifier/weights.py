@@ -91,7 +91,7 @@ def pack(folder: Path, version: int) -> bytes:
     packer = Packer()
     try:
         _add_network(packer, architecture["arguments"], tensors)
-    except (KeyError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ModelCorrupt(f"{folder / WEIGHTS_FILE} does not hold the network of its manifest: {error}") from error
     header = {**_describe(manifest, version), "layers": packer.layers}
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -53,6 +53,17 @@ def test_without_trainings_the_model_in_the_box_stands_alone(visit: Visit) -> No
     expect(visitor.find("roll-back")).to_be_hidden()
 
 
+def test_a_version_that_cannot_be_read_is_named_with_its_reason(
+    tmp_path: Path, visit: Visit, with_versions: Application
+) -> None:
+    (tmp_path / "home" / "models" / "2" / "model.onnx").write_bytes(b"short")
+    visitor = visit("/models", at=with_versions)
+    unreadable = visitor.find("models-set-aside").get_by_role("listitem")
+    expect(unreadable).to_have_count(1)
+    expect(unreadable).to_contain_text("Version 2 cannot be read: MNIST_HOME/models/2/model.onnx has 5 bytes")
+    expect(row(visitor, 1)).to_be_visible()
+
+
 def test_a_challenger_is_explained_promoted_and_rolled_back(visit: Visit, with_versions: Application) -> None:
     visitor = visit("/models", at=with_versions)
     expect(row(visitor, 2)).to_contain_text("challenger")

@@ -180,7 +180,7 @@ def test_a_version_is_carried_away_and_brought_in(client: FlaskClient, registry:
     reply.request.environ["wsgi.input"].close()  # the test client leaves its own large bodies open
     assert reply.status_code == 201
     assert reply.get_json()["version"] == 3
-    assert "MNIST test images are not here" in reply.get_json()["remarks"][0]
+    assert "MNIST images are not here" in reply.get_json()["remarks"][0]
     assert client.post("/api/models/import", data=data, content_type="application/zip").get_json()["version"] == 4
     assert client.get("/api/models/3").get_json()["imported_from"] == {"version": 1, "run_id": None}
     assert_error(client.post("/api/models/import", data=b"PK"), 400, "invalid_archive", "file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ class Explorer:
 
     def recogniser(self, version: int) -> Recogniser:
         """The network of a version.  Raises ModelMissing, ModelCorrupt."""
-        return self._networks.get(version, lambda: Recogniser.open(self._registry.folder(version)))
+        return self._networks.get(version, lambda: self._registry.read(version, Recogniser.open))
 
     def part(self, split: str) -> Part:
         """The images of a split.  Raises DataMissing, DataCorrupt."""
@@ -73,11 +74,7 @@ class Explorer:
 
         Raises ModelMissing, ModelCorrupt.
         """
-        return self._feature_maps.get(version, lambda: self._open_feature_maps(version)).look(glyph)
-
-    def _open_feature_maps(self, version: int) -> FeatureMaps:
-        folder = self._registry.folder(version)
-        return FeatureMaps(verified_bytes(folder, ONNX_FILE, read_manifest(folder)))
+        return self._feature_maps.get(version, lambda: self._registry.read(version, _open_feature_maps)).look(glyph)
 
     def _nearest(self, glyph: npt.NDArray[np.uint8]) -> list[Neighbour] | None:
         try:
@@ -85,3 +82,7 @@ class Explorer:
         except DataMissing:
             return None
         return found.nearest(glyph, NEIGHBOURS)
+
+
+def _open_feature_maps(folder: Path) -> FeatureMaps:
+    return FeatureMaps(verified_bytes(folder, ONNX_FILE, read_manifest(folder)))

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.comparison import Disagreement
+from mnist_classifier.config import Settings
 from mnist_classifier.decode import encode_png, to_data_url
 from mnist_classifier.gate import Judgement
 from mnist_classifier.records import ModelVersion, Promotion, rounded
 from mnist_classifier.registry import BOX
 from mnist_classifier.web import shapes, views
+from mnist_classifier.web.paths import hide_paths
 
 # What the list shows of the making of a version; the manifest has all of it.
 MAKING = ("epochs", "best_epoch", "elapsed_s", "images", "device", "members")
@@ -84,6 +86,11 @@ def promotion(move: Promotion) -> shapes.Promotion:
         "reason": move.reason,
         "is_rollback": move.is_rollback,
     }
+
+
+def set_aside(faults: Mapping[str, str], settings: Settings) -> list[shapes.SetAside]:
+    """Versions that cannot be read, and why."""
+    return [{"folder": folder, "reason": hide_paths(reason, settings)} for folder, reason in faults.items()]
 
 
 def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> shapes.Disagreement:

@@ -17,6 +17,7 @@ from mnist_classifier.errors import (
     InvalidInput,
     LessAccurate,
     ModelCorrupt,
+    ModelError,
     ModelInUse,
     NothingToRollBack,
     VersionMissing,
@@ -47,11 +48,13 @@ SPLIT = Choice("split", "images of which split", comparison.VALIDATION, comparis
 @blueprint.get("/api/models")
 @describe(shapes.ModelList)
 def list_models() -> Response:
-    """Every model version, newest first, and what the aliases name."""
+    """Every model version, newest first, what the aliases name, and which versions cannot be read."""
     registry = services().registry
     aliases = registry.aliases()
     models = [model_views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
-    return jsonify({"aliases": aliases, "roll_back_to": registry.before(), "models": models})
+    set_aside = model_views.set_aside(registry.set_aside(), services().settings)
+    previous = registry.before()
+    return jsonify({"aliases": aliases, "roll_back_to": previous, "models": models, "set_aside": set_aside})
 
 
 @blueprint.get("/api/models/<int:version>")
@@ -174,7 +177,7 @@ def export_model(version: shapes.VersionNumber) -> Response:
     shapes.Imported,
     status=201,
     body={"multipart/form-data": shapes.Archive, "application/zip": None},
-    errors=(InvalidArchive,),
+    errors=(InvalidArchive, ModelError),
 )
 def import_model() -> Reply:
     """A new version of an archive, once all of it has been checked; it is not promoted."""

@@ -486,12 +486,20 @@ class ModelEntry(Model):
     deletable: bool
 
 
+class SetAside(TypedDict):
+    """A version that cannot be read."""
+
+    folder: Annotated[str, Doc("its name in the folder of models")]
+    reason: str
+
+
 class ModelList(TypedDict):
-    """Every version, newest first, and what the aliases name."""
+    """Every version, newest first, what the aliases name, and which versions cannot be read."""
 
     aliases: dict[str, int]
     roll_back_to: Annotated[int | None, Doc("what rolling back would put into production")]
     models: list[ModelEntry]
+    set_aside: list[SetAside]
 
 
 class GateCheck(TypedDict):

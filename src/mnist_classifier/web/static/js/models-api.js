@@ -15,7 +15,7 @@
  *   run_id: number | null, seed: number | null, temperature: number, gate: Gate | null,
  *   imported_from: {version: number | null} | null, training: {epochs?: number, elapsed_s?: number}
  * }} Details
- * @typedef {{aliases: Record<string, number>, roll_back_to: number | null, models: Version[]}} Listing
+ * @typedef {{aliases: Record<string, number>, roll_back_to: number | null, models: Version[], set_aside: {folder: string, reason: string}[]}} Listing
  * @typedef {{id: number, alias: string, version: number, previous: number, at: string, actor: string, reason: string, is_rollback: boolean}} Promotion
  * @typedef {{models: [Version, Version], confusion_difference: Record<string, number[][] | null>, gate: Gate}} Comparison
  * @typedef {{index: number, label: number, predictions: [number, number], confidences: [number, number], image: string}} Disagreement

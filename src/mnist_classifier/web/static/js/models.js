@@ -12,6 +12,7 @@ import { hideToast, messageOf, showToast } from "./toast.js";
 
 const root = element("models", HTMLElement);
 const note = element("models-note", HTMLElement);
+const setAside = element("models-set-aside", HTMLElement);
 const retry = element("models-retry", HTMLButtonElement);
 const scroll = element("models-scroll", HTMLElement);
 const rollBack = element("roll-back", HTMLButtonElement);
@@ -32,11 +33,12 @@ async function refresh() {
 
 async function showModels() {
   try {
-    const { aliases, roll_back_to: previous, models } = await api.listModels();
+    const { aliases, roll_back_to: previous, models, set_aside: unreadable } = await api.listModels();
     production = aliases.production;
     root.dataset.state = models.length === 0 ? "empty" : "ready";
     table.show(models);
     compare.offer(models, production);
+    setAside.replaceChildren(...unreadable.map(fault));
     scroll.hidden = models.length === 0;
     rollBack.hidden = previous === null;
     if (previous !== null) write(rollBack, `Roll back to ${inWords(previous)}`);
@@ -49,6 +51,13 @@ async function showModels() {
     retry.hidden = false;
     showToast("models-list", messageOf(error));
   }
+}
+
+/** @param {{folder: string, reason: string}} unreadable */
+function fault({ folder, reason }) {
+  const item = document.createElement("li");
+  item.textContent = `Version ${folder} cannot be read: ${reason}. Delete its folder, or restore it from a copy.`;
+  return item;
 }
 
 /** @param {number} found @param {Record<string, number>} aliases */
