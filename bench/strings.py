@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from measuring import ROOT, machine, write_result
+from measuring import machine, write_result
 from mnist_classifier import dataset
 from mnist_classifier.config import PRETRAINED_DIR, Settings
 from mnist_classifier.metrics import wilson_interval
@@ -147,8 +146,7 @@ def written(number: str, digits: Sequence[Sequence[Points]], rng: np.random.Gene
 
 def pen_file(folder: Path | None) -> Path | None:
     """The file of real pen strokes, if it is anywhere."""
-    named = folder or os.environ.get("MNIST_PEN_DIR")
-    folders = [Path(named)] if named else [ROOT.parent / "shared" / "pen_digits"]
+    folders = Settings.from_environment(pen_dir=folder).pen_dirs()
     return next((each / PEN_FILE for each in folders if (each / PEN_FILE).is_file()), None)
 
 

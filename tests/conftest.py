@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from mnist_classifier import dataset
+from mnist_classifier import config, dataset
 from mnist_classifier.config import Settings
 from mnist_classifier.runs import Runs
 from mnist_classifier.store import Store
@@ -31,8 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An installation of its own, with empty folders; it and its child processes see no MNIST files."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     settings = Settings(home=tmp_path / "home")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(config, "_shared_dirs", lambda name: [tmp_path / "shared" / name])
+    monkeypatch.setenv("MNIST_DATA_DIR", str(settings.home / "data" / "mnist"))  # for child processes
     for folder in (settings.home / "data" / "mnist", settings.models_dir, settings.logs_dir):
         folder.mkdir(parents=True)
     return settings

@@ -10,6 +10,8 @@ from mnist_classifier.config import Settings, TrainConfig
 from mnist_classifier.errors import InvalidConfig
 from mnist_classifier.recipes import RECIPES
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def test_the_default_recipe_is_the_documented_one():
     config = TrainConfig()
@@ -104,16 +106,21 @@ def test_a_child_process_gets_the_same_settings(settings: Settings):
 
 
 def test_data_is_looked_for_in_the_documented_order(tmp_path: Path):
-    settings = Settings(home=tmp_path / "home", data_dir=tmp_path / "given")
-    given, own, shared, cache = settings.data_dirs()
-    assert given == tmp_path / "given"
-    assert own == tmp_path / "home" / "data" / "mnist"
-    assert shared == tmp_path / "shared" / "mnist"
+    own, shared, cache = Settings(home=tmp_path).data_dirs()
+    assert own == tmp_path / "data" / "mnist"
+    assert shared == ROOT.parent / "shared" / "mnist"
     assert cache.name == "mnist"
 
 
-def test_pen_sets_lie_beside_the_checkout_unless_their_folder_is_named(tmp_path: Path):
-    settings = Settings(home=tmp_path / "checkout")
-    assert settings.pen_dirs() == [tmp_path / "shared" / "pen_digits"]
-    named = Settings.from_environment({"MNIST_PEN_DIR": str(tmp_path / "pens")})
-    assert named.pen_dirs() == [(tmp_path / "pens").resolve()]
+def test_a_folder_of_data_that_is_named_is_the_only_one(tmp_path: Path):
+    named = {"MNIST_DATA_DIR": str(tmp_path / "data"), "MNIST_PEN_DIR": str(tmp_path / "pens")}
+    settings = Settings.from_environment(named)
+    assert settings.data_dirs() == [(tmp_path / "data").resolve()] == [settings.download_to]
+    assert settings.pen_dirs() == [(tmp_path / "pens").resolve()]
+
+
+def test_shared_data_lie_beside_the_checkout_wherever_home_is(tmp_path: Path):
+    elsewhere = Settings.from_environment({"MNIST_HOME": str(tmp_path / "home")})
+    assert ROOT.parent / "shared" / "mnist" in elsewhere.data_dirs()
+    assert elsewhere.pen_dirs() == [ROOT.parent / "shared" / "pen_digits"]
+    assert not [folder for folder in elsewhere.data_dirs() if folder.is_relative_to(tmp_path / "shared")]

@@ -337,13 +337,14 @@ class Settings:
         return {f"MNIST_{name.upper()}": str(value) for name, value in values.items() if value not in (None, "")}
 
     def data_dirs(self) -> list[Path]:
-        """Folders that may hold the four IDX files, in the order they are looked at."""
-        own = [self.home / "data" / "mnist", self.home.parent / "shared" / "mnist", _cache_dir()]
-        return own if self.data_dir is None else [self.data_dir, *own]
+        """Folders that may hold the four IDX files, the first to look at first; one that was named is the only one."""
+        if self.data_dir is not None:
+            return [self.data_dir]
+        return [self.home / "data" / "mnist", *_shared_dirs("mnist"), _cache_dir()]
 
     def pen_dirs(self) -> list[Path]:
         """Folders that may hold the sets of pen strokes; one that was named is the only one."""
-        return [self.home.parent / "shared" / "pen_digits"] if self.pen_dir is None else [self.pen_dir]
+        return _shared_dirs("pen_digits") if self.pen_dir is None else [self.pen_dir]
 
     @property
     def download_to(self) -> Path:
@@ -373,6 +374,18 @@ def import_path() -> str:
     return os.pathsep.join(filter(None, [str(PACKAGE_DIR.parent), os.environ.get("PYTHONPATH", "")]))
 
 
+def checkout() -> Path | None:
+    """The checkout that this package runs from; None where it is installed."""
+    root = PACKAGE_DIR.parent.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "models").is_dir() else None
+
+
+def _shared_dirs(name: str) -> list[Path]:
+    """The folder of that name that several checkouts share; it lies beside them, wherever MNIST_HOME is."""
+    root = checkout()
+    return [root.parent / "shared" / name] if root else []
+
+
 def _cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(APP_NAME)) / "mnist"
 
@@ -389,8 +402,5 @@ def _parse(spec: dataclasses.Field[Any], text: str) -> Any:
 
 
 def _default_home() -> Path:
-    """The checkout that this package runs from, else the user's data folder."""
-    checkout = PACKAGE_DIR.parent.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / "models").is_dir():
-        return checkout
-    return Path(platformdirs.user_data_dir(APP_NAME))
+    """The checkout, else the user's data folder."""
+    return checkout() or Path(platformdirs.user_data_dir(APP_NAME))

@@ -22,6 +22,8 @@ def test_folders_are_called_by_the_variable_that_sets_them(settings: Settings, t
     assert hide_paths(text, settings) == str(
         f"none in {Path('MNIST_HOME') / 'data' / 'mnist'}, MNIST_DATA_DIR, {Path('~') / '.cache'}"
     )
+    shared = Path(__file__).resolve().parents[3] / "shared"
+    assert hide_paths(f"none in {shared}", settings) == f"none in {Path('(checkout)') / '..' / 'shared'}"
     assert hide_paths("ask for /api/runs/5/events instead", settings) == "ask for /api/runs/5/events instead"
 
 

@@ -1,7 +1,7 @@
 """Digits and other characters as pen strokes of real people, to measure with.
 
 The sets are not part of the project: they are looked for in `--pen-dir`,
-`MNIST_PEN_DIR`, or `../shared/pen_digits` next to the checkout.
+`MNIST_PEN_DIR`, or `../shared/pen_digits` beside the checkout.
 Source: UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0, doi 10.5281/zenodo.1195803.
 """
 
@@ -67,7 +67,7 @@ def load(directories: Sequence[Path]) -> PenSets:
     """
     directory = find(directories)
     if directory is None:
-        looked_in = ", ".join(map(str, directories))
+        looked_in = ", ".join(map(str, directories)) or "any folder"
         raise DataMissing(
             f"there is no {DIGITS_FILE} with {CHARACTERS_FILE} in {looked_in}; "
             "--pen-dir or MNIST_PEN_DIR names the folder that has them"

@@ -47,7 +47,7 @@ def load_data(settings: Settings, split: str) -> SuiteData:
     digits = load_split(settings, split)
     directories = settings.pen_dirs()
     if settings.pen_dir is None and pen_digits.find(directories) is None:
-        looked_in = ", ".join(map(str, directories))
+        looked_in = ", ".join(map(str, directories)) or "any folder"
         reason = f"no pen sets in {looked_in}; --pen-dir or MNIST_PEN_DIR names their folder"
         return SuiteData(split, digits, pen_missing=reason)
     return SuiteData(split, digits, pen_digits.load(directories))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mnist_classifier.config import PACKAGE_DIR, Settings
+from mnist_classifier.config import PACKAGE_DIR, Settings, checkout
 
 
 def hide_paths(text: str, settings: Settings) -> str:
@@ -28,9 +28,10 @@ def _names(settings: Settings) -> list[tuple[str, str]]:
         Path(tempfile.gettempdir()): "(temporary folder)",
         Path(sys.prefix): "(Python)",
         PACKAGE_DIR: "(program)",
-        settings.home.parent: "MNIST_HOME/..",
         settings.home: "MNIST_HOME",
     }
+    if root := checkout():
+        names[root.parent] = "(checkout)/.."
     if settings.data_dir is not None:
         names[settings.data_dir] = "MNIST_DATA_DIR"
     if settings.pen_dir is not None:
