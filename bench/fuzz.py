@@ -1,11 +1,12 @@
-"""Send damaged pictures through decode, glyph and reading, and look for crashes, hangs and growing memory.
+"""Send damaged pictures and requests through all that reads, and look for crashes, hangs and growing memory.
 
     python bench/fuzz.py                      # a million inputs on every core
     python bench/fuzz.py --inputs 20000       # a short try
     python bench/fuzz.py --replay 4711        # one input again, by its number, with its traceback
     python bench/fuzz.py --engine atheris     # guided by coverage; needs pip install atheris
 
-Input N is made of the seed and N alone.  Children read the inputs; this
+Input N is made of the seed and N alone; every fourth is a whole request (JSON, or
+a file of glyphs), which the application answers.  Children read the inputs; this
 process watches them: one that is silent for LONGEST_S is killed and its input
 kept as a hang, one that dies is replaced and its input kept as a crash.  Only
 errors of ours may come out, and every reading must be as records.py says
@@ -15,6 +16,7 @@ errors of ours may come out, and every reading must be as records.py says
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import importlib.util
 import multiprocessing
@@ -22,6 +24,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -32,7 +35,8 @@ from pathlib import Path
 from typing import Any
 
 from fuzzing.damage import input_of
-from fuzzing.target import Pictures
+from fuzzing.requests import request_of
+from fuzzing.target import Bodies, Pictures
 from measuring import RESULTS, ROOT, machine, write_result
 
 LONGEST_S = 20.0
@@ -41,6 +45,7 @@ SLOW_S = 2.0
 MOST_GROWTH_MB = 30.0
 REPORT_EVERY = 500
 NUMBERS_EVERY = 32  # reading a number takes five times as long
+REQUESTS_EVERY = 4
 CORPUS = ROOT / "tests" / "corpus"
 
 
@@ -74,25 +79,52 @@ def corpus() -> tuple[bytes, ...]:
 
 
 def make_input(seed: int, number: int) -> bytes:
-    """Input `number`."""
-    return input_of(random.Random(f"{seed} {number}"), corpus())
+    """Input `number`: a picture, or a request."""
+    chance = random.Random(f"{seed} {number}")
+    return request_of(chance) if is_request(number) else input_of(chance, corpus())
+
+
+def is_request(number: int) -> bool:
+    """Whether input `number` is for the whole application."""
+    return number % REQUESTS_EVERY == 3
+
+
+class Reader:
+    """Reads inputs of both kinds."""
+
+    def __init__(self, home: Path) -> None:
+        self._pictures, self._application = Pictures(), Bodies(home)
+
+    def check(self, data: bytes, number: int) -> str:
+        """What came of it.  Raises AssertionError and whatever should not be raised."""
+        if is_request(number):
+            return self._application.check_request(data)
+        return self._pictures.check(data, as_number=number % NUMBERS_EVERY == 0)
+
+    def close(self) -> None:
+        """Leave the database."""
+        self._application.close()
 
 
 def read_inputs(pipe: Connection, seed: int, first: int, last: int, step: int) -> None:
     """Read inputs and tell of each before and of all now and then; runs in a child."""
-    pictures = Pictures()
-    outcomes, slowest = Counter[str](), (0.0, first)
-    for number in range(first, last, step):
+    with tempfile.TemporaryDirectory() as home, contextlib.closing(Reader(Path(home))) as reader:
+        _read_inputs(reader, pipe, seed, range(first, last, step))
+
+
+def _read_inputs(reader: Reader, pipe: Connection, seed: int, numbers: range) -> None:
+    outcomes, slowest = Counter[str](), (0.0, numbers.start)
+    for count, number in enumerate(numbers, 1):
         data = make_input(seed, number)
         pipe.send(("at", number))
         started = time.perf_counter()
         try:
-            outcomes[pictures.check(data, as_number=number % NUMBERS_EVERY == 0)] += 1
+            outcomes[reader.check(data, number)] += 1
         except Exception as error:
             pipe.send(("bug", number, _place(error), traceback.format_exc()))
             outcomes["bug"] += 1
         slowest = max(slowest, (time.perf_counter() - started, number))
-        if number + step >= last or (number - first) // step % REPORT_EVERY == REPORT_EVERY - 1:
+        if count == len(numbers) or count % REPORT_EVERY == 0:
             pipe.send(("so far", outcomes, slowest, resident_mb()))
             outcomes = Counter[str]()
     pipe.send(("end",))
@@ -195,7 +227,8 @@ def main() -> None:
     if options.replay is not None:
         data = make_input(options.seed, options.replay)
         print(f"{len(data)} bytes: {data[:40]!r}...")
-        print(Pictures().check(data, as_number=options.replay % NUMBERS_EVERY == 0))
+        with tempfile.TemporaryDirectory() as home, contextlib.closing(Reader(Path(home))) as reader:
+            print(reader.check(data, options.replay))
     elif options.engine == "atheris":
         raise SystemExit(run_atheris(options.inputs, options.seed, options.results / "fuzz"))
     else:
@@ -204,6 +237,8 @@ def main() -> None:
 
 def run_damage(inputs: int, seed: int, workers: int, results: Path) -> int:
     """The children's work, told; 1 where anything was found."""
+    # As in a process that serves; with a heap for each thread memory grows by chance.
+    os.environ["MALLOC_ARENA_MAX"] = "2"
     facts, started = machine(), time.perf_counter()
     found = Watch(seed, inputs, workers).run()
     seconds = time.perf_counter() - started

@@ -6,6 +6,7 @@ code, lies in tests/corpus and is read again here.
 
 from __future__ import annotations
 
+import base64
 import io
 import itertools
 import json
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.fuzzing import damage, pictures, target
+from bench.fuzzing import damage, pictures, requests, target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -178,6 +179,19 @@ def test_any_strokes_are_used_or_refused_in_words(asked: target.Bodies, strokes:
 @given(body=st.binary(max_size=300), kind=st.sampled_from(["application/json", "image/png", "text/plain", "", "a;b=c"]))
 def test_any_body_of_any_type_is_refused_in_words(asked: target.Bodies, body: bytes, kind: str) -> None:
     assert asked.check(body, kind).startswith("400 ")
+
+
+@repeatable
+@given(source=sources)
+def test_damaged_requests_are_answered_or_refused_in_words(asked: target.Bodies, source: random.Random) -> None:
+    asked.check_request(requests.request_of(source))
+
+
+def test_undamaged_requests_are_answered(asked: target.Bodies) -> None:
+    picture = base64.b64encode(pictures.seed("PNG", "L", "seven", (140, 140))).decode()
+    for path, body in requests.BODIES:
+        text = json.dumps(body).replace(requests.IMAGE, picture).encode()
+        assert asked.check_request(f"{path} application/json\n".encode() + text).endswith(" 200"), path
 
 
 # --- what fuzzing and looking for it found --------------------------------------------------------------

@@ -28,8 +28,10 @@ from mnist_classifier.web import create_app
 from mnist_classifier.web.services import EXTENSION
 
 MAX_PIXELS = 4_000_000
-# What a bad question may be answered with.
-REFUSALS = (400, 413)
+# What a bad question may be answered with; 404 where its version is not there.
+REFUSALS = (400, 404, 413)
+
+LONGEST_MESSAGE = 400
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -124,6 +126,20 @@ class Bodies:
         """Leave the database."""
         self._app.extensions[EXTENSION].close()
 
+    def check_request(self, request: bytes) -> str:
+        """Post what `requests.py` made; the route, the status and the code.  Raises AssertionError."""
+        head, _, body = request.partition(b"\n")
+        address, media = head.decode().split(" ")
+        path, _, query = address.partition("?")
+        status, reply = self._post(body, media, query, path)
+        if status == 200:
+            return f"{path} 200"
+        error = json.loads(reply)["error"]
+        message = error if path.startswith("/v2") else error["message"]
+        assert status in REFUSALS, (status, error)
+        assert 0 < len(message) < LONGEST_MESSAGE, message
+        return f"{path} {status}" + ("" if message is error else f" {error['code']}")
+
     def check(self, body: bytes, content_type: str, query: str = "") -> str:
         """Post a body to /predict; the status and the verdict or code.  Raises AssertionError."""
         status, reply = self._post(body, content_type, query)
@@ -138,7 +154,7 @@ class Bodies:
         assert "Traceback" not in error["message"]
         return f"{status} {error['code']}"
 
-    def _post(self, body: bytes, content_type: str, query: str) -> tuple[int, bytes]:
+    def _post(self, body: bytes, content_type: str, query: str, path: str = "/predict") -> tuple[int, bytes]:
         said: list[int] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
@@ -148,7 +164,7 @@ class Bodies:
         environ = {
             "REQUEST_METHOD": "POST",
             "SCRIPT_NAME": "",
-            "PATH_INFO": "/predict",
+            "PATH_INFO": path,
             "QUERY_STRING": query,
             "CONTENT_TYPE": content_type,
             "CONTENT_LENGTH": str(len(body)),
