@@ -51,7 +51,7 @@ def test_a_saved_network_is_loaded_as_it_was(ensemble: Ensemble, glyphs: torch.T
     network = ensemble.networks[1] if alone else ensemble
     export.save_weights(network, tmp_path / "weights.safetensors")
     described = {"architecture": describe_network(network), "name": "x", "created_at": "2026-01-01"}
-    write_manifest(tmp_path, {**described, "temperature": 1.0, "thresholds": {}})
+    write_manifest(tmp_path, {**described, "temperature": 1.0, "thresholds": {"ambiguous_below": 0.5}})
     assert np.array_equal(predict_logits(load_network(tmp_path), glyphs), predict_logits(network, glyphs))
 
 

@@ -18,6 +18,7 @@ from mnist_classifier.records import RunStatus
 from mnist_classifier.registry import BOX
 from mnist_classifier.web import create_app, serving
 from mnist_classifier.web.services import EXTENSION, Services
+from tests.versions import robustness
 from tests.web.asserts import assert_error
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
@@ -84,8 +85,9 @@ def test_status_shows_how_robust_a_model_is_where_it_was_measured(client: FlaskC
     version = services.registry.save(MANIFEST, write_files)
     services.registry.promote(1)
     assert "robustness" not in client.get("/model-status").get_json()["model"]["metrics"]
-    services.registry.record_robustness(version, {"rows": [], "left_out": {}, "summary": {"goals": 20}})
-    assert client.get("/model-status").get_json()["model"]["metrics"]["robustness"] == {"goals": 20}
+    table = robustness(pen=0.97)
+    services.registry.record_robustness(version, table)
+    assert client.get("/model-status").get_json()["model"]["metrics"]["robustness"] == table["summary"]
 
 
 def test_without_any_model_the_application_says_so_and_lives(settings: Settings, tmp_path: Path):
