@@ -268,10 +268,10 @@ def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16 bits a pixel
         image = Image.fromarray(_upper_bytes(np.asarray(image)))
     has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
-    if image.mode not in ("L", "LA"):
-        image = image.convert("RGBA" if has_alpha else "RGB")
-    elif has_alpha:
-        image = image.convert("LA")
+    is_grey = image.mode in ("L", "LA")
+    wanted = ("LA" if is_grey else "RGBA") if has_alpha else ("L" if is_grey else "RGB")
+    if image.mode != wanted or "transparency" in image.info:  # otherwise Pillow would make a copy
+        image = image.convert(wanted)
     factor = -(-max(image.size) // WORKING_SIDE_PX)
     if factor > 1:
         image = image.reduce(factor)
