@@ -177,6 +177,15 @@ def test_the_byte_limit_holds_packed_and_unpacked(settings: Settings):
     app.extensions[EXTENSION].close()
 
 
+def test_json_holds_two_thousand_glyphs_and_a_file_as_many_as_its_bytes(client: FlaskClient):
+    row = b"[" + b",".join([b"0"] * 784) + b"]"
+    most = [row] * 2000
+    assert client.post(URL, data=b'{"glyphs":[%s]}' % b",".join(most)).get_json()["count"] == 2000
+    reply = client.post(URL, data=b'{"glyphs":[%s]}' % b",".join([*most, row]))
+    assert "at most 2,000 glyphs are read from JSON" in assert_error(reply, 400, "invalid_input", "glyphs")
+    assert client.post(URL, data=saved(np.zeros((2001, 28, 28), np.uint8))).get_json()["count"] == 2001
+
+
 def test_pictures_are_limited_in_number_and_in_pixels_together(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     app = create_app(replace(settings, max_image_pixels=1000))
     client = app.test_client()
