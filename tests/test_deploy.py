@@ -243,7 +243,7 @@ def test_behind_nginx_the_application_lives_under_a_path(tmp_path: Path) -> None
     home = tmp_path / "home"
     home.mkdir()
     with closing(Store(Settings(home=home).resolved_database_url)) as store:
-        runs = Runs(store)
+        runs = Runs(store, home / "claims")
         run = runs.create(TrainConfig())
         runs.start(run.id, pid=os.getpid())
         runs.enqueue(TrainConfig())

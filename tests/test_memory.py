@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The real server, with a run that this very process seems to train."""
     home = tmp_path_factory.mktemp("home")
     with closing(Store(Settings(home=home).resolved_database_url)) as store:
-        runs = Runs(store)
+        runs = Runs(store, home / "claims")
         runs.start(runs.create(TrainConfig()).id, pid=os.getpid())
     with serving(home, MNIST_WORKERS="1") as (process, netloc):
         host, port = netloc.split(":")

@@ -24,4 +24,4 @@ def test_no_text_is_a_formula_and_numbers_stay_numbers(cells: list[object]):
         if isinstance(cell, str):
             assert written == (f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell)
         else:
-            assert written == ("" if cell is None else str(cell))
+            assert (written == "") if cell is None else (type(cell)(written) == cell)

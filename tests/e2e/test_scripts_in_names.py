@@ -31,7 +31,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
     home = folder / "home"
     home.mkdir()
     store = Store(f"sqlite:///{home / 'mnist.db'}")
-    registry, runs = Registry(home / "models", store), Runs(store)
+    registry, runs = Registry(home / "models", store), Runs(store, home / "claims")
     for version in (1, 2):
         save(registry, name=SCRIPT, recipe=SCRIPT)
         registry.edit(version, name=SCRIPT, note=f"{SCRIPT} {LINK}")
