@@ -58,7 +58,9 @@ def test_runs_and_promotions_at_two_servers_at_once_wait_for_each_other(
 
     def promote(server: int) -> list[int]:
         path = f"/api/models/{server + 1}/promote"
-        return [post(servers[server][1], path, {"reason": f"{server}.{turn}"})[0] for turn in range(10)]
+        return [
+            post(servers[server][1], path, {"reason": f"{server}.{turn}", "confirm": True})[0] for turn in range(10)
+        ]
 
     def train(server: int) -> list[int]:
         return [post(servers[server][1], "/api/runs", QUICK.to_dict())[0] for _ in range(2)]

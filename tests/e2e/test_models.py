@@ -60,7 +60,9 @@ def test_a_version_that_cannot_be_read_is_named_with_its_reason(
     visitor = visit("/models", at=with_versions)
     unreadable = visitor.find("models-set-aside").get_by_role("listitem")
     expect(unreadable).to_have_count(1)
-    expect(unreadable).to_contain_text("Version 2 cannot be read: MNIST_HOME/models/2/model.onnx has 5 bytes")
+    expect(unreadable).to_contain_text(
+        "Version 2 cannot be read: MNIST_HOME/models/2/model.onnx is not the file that was saved"
+    )
     expect(row(visitor, 1)).to_be_visible()
 
 

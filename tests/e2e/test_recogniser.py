@@ -143,7 +143,10 @@ def wait_for_version(visitor: Visitor, at: Application, version: int) -> None:
 
 def promote(visitor: Visitor, version: int) -> None:
     """Put a version into production as another tab would."""
-    script = f"fetch('/api/models/{version}/promote', {{method: 'POST'}}).then(response => response.status)"
+    script = (
+        f"fetch('/api/models/{version}/promote', {{method: 'POST', body: '{{\"confirm\": true}}'}})"
+        ".then(response => response.status)"
+    )
     assert visitor.page.evaluate(script) == 200
 
 
