@@ -18,6 +18,7 @@ from mnist_classifier.errors import ModelCorrupt
 FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-2"
 LARGEST_VERSION = 999_999_999
+POSSIBLE_YEARS = range(1970, 9999)
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -282,13 +283,18 @@ def in_words(message: str) -> str:
 def moment(text: str) -> datetime:
     """An ISO 8601 date in UTC; one without a zone is taken to be in UTC.
 
-    Raises ValueError, also for a date that leaves the calendar in UTC.
+    Raises ValueError, also for a year in which no model can have been made:
+    such dates leave the calendar in some time zone.
     """
     try:
         found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=found.tzinfo or timezone.utc).astimezone(timezone.utc)
+        found = found.replace(tzinfo=found.tzinfo or timezone.utc).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError("created_at must be an ISO 8601 date") from None
+    _require(
+        found.year in POSSIBLE_YEARS, f"created_at must lie in the years {POSSIBLE_YEARS[0]} to {POSSIBLE_YEARS[-1]}"
+    )
+    return found
 
 
 def _require(good: bool, message: str) -> None:
