@@ -11,7 +11,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
-import { Recogniser } from "../src/mnist_classifier/web/static/js/offline/recogniser.js";
+import { Recogniser } from "../src/mnist_classifier/web/static/js/offline/read-digit.js";
 
 const GLYPH_PIXELS = 28 * 28;
 

@@ -251,7 +251,7 @@ def test_behind_nginx_the_application_lives_under_a_path(tmp_path: Path) -> None
         serving(home, MNIST_ROOT_PATH="/digits/", MNIST_CORS_ORIGINS="https://app.example") as (_, server),
         nginx_before(server, tmp_path, "/digits/") as address,
     ):
-        for path in ("", "mnist", "training", "models", "explore", "docs", "static/style.css", "static/js/pad.js"):
+        for path in ("", "mnist", "training", "models", "explore", "docs", "static/style.css", "static/js/pad/pad.js"):
             assert ask(address, "GET", f"/digits/{path}")[0] == 200, path
         assert ask(address, "GET", "/models")[0] == 404  # that is not ours
         status, body = ask(address, "POST", "/digits/predict", png(), Content_Type="image/png")

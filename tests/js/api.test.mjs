@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import * as api from "../../src/mnist_classifier/web/static/js/api.js";
+import * as api from "../../src/mnist_classifier/web/static/js/shared/api.js";
 
 const realFetch = globalThis.fetch;
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { flatten } from "../../src/mnist_classifier/web/static/js/curve.js";
-import { eraseAlong } from "../../src/mnist_classifier/web/static/js/eraser.js";
-import { Strokes } from "../../src/mnist_classifier/web/static/js/strokes.js";
+import { flatten } from "../../src/mnist_classifier/web/static/js/pad/curve.js";
+import { eraseAlong } from "../../src/mnist_classifier/web/static/js/pad/eraser.js";
+import { Strokes } from "../../src/mnist_classifier/web/static/js/pad/strokes.js";
 
 const at = (x, y) => ({ x, y });
 const LINE = { width: 18, points: [at(0, 100), at(100, 100), at(200, 100)] };

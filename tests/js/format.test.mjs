@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as format from "../../src/mnist_classifier/web/static/js/format.js";
+import * as format from "../../src/mnist_classifier/web/static/js/shared/format.js";
 
 /** Text with plain spaces. */
 const plain = (text) => text.replaceAll("\u00a0", " ");

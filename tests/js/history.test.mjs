@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { format, History, MAX_DRAWINGS, parse } from "../../src/mnist_classifier/web/static/js/recogniser/history.js";
+import { format, History, MAX_DRAWINGS, parse } from "../../src/mnist_classifier/web/static/js/inside/history.js";
 
 const STROKES = [{ width: 18, points: [{ x: 10.04, y: 20 }, { x: 30, y: 40.26 }] }];
 const drawing = (id, strokes = STROKES) => ({ id, mode: "digit", text: "7", words: "Seven", strokes });

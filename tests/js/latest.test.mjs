@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Latest, STALE } from "../../src/mnist_classifier/web/static/js/latest.js";
+import { Latest, STALE } from "../../src/mnist_classifier/web/static/js/shared/latest.js";
 
 /** A task that ends when it is told to. */
 function deferred() {

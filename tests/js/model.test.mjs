@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { modelLine } from "../../src/mnist_classifier/web/static/js/model.js";
+import { modelLine } from "../../src/mnist_classifier/web/static/js/shared/model.js";
 
 const TEST_SCORE = { accuracy: 0.9964, images: 10000, correct: 9964 };
 const plain = (text) => text.replaceAll("\u00a0", " ");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLUMNS, called } from "../../src/mnist_classifier/web/static/js/models-table.js";
-import { sortedBy } from "../../src/mnist_classifier/web/static/js/sorting.js";
+import { COLUMNS, called } from "../../src/mnist_classifier/web/static/js/models/table.js";
+import { sortedBy } from "../../src/mnist_classifier/web/static/js/shared/sorting.js";
 
 const plain = (text) => text.replaceAll("\u00a0", " ");
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { describeDigit, describeNumber, frames, placement } from "../../src/mnist_classifier/web/static/js/number.js";
+import { describeDigit, describeNumber, frames, placement } from "../../src/mnist_classifier/web/static/js/pad/number.js";
 
 const SEVEN = { box: [10, 20, 30, 40], prediction: 7, confidence: 0.998, probabilities: [], verdict: "digit", candidates: [] };
 const DOUBTFUL = { ...SEVEN, prediction: 1, confidence: 0.61, verdict: "ambiguous", candidates: [1, 7] };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { prepare } from "../../src/mnist_classifier/web/static/js/offline/glyph.js";
+import { prepare } from "../../src/mnist_classifier/web/static/js/offline/to-glyph.js";
 import { reduced } from "../../src/mnist_classifier/web/static/js/offline/pixels.js";
 import { inkBox, median, quantile, round } from "../../src/mnist_classifier/web/static/js/offline/planes.js";
 

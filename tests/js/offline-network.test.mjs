@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Network } from "../../src/mnist_classifier/web/static/js/offline/network.js";
-import { Recogniser } from "../../src/mnist_classifier/web/static/js/offline/recogniser.js";
+import { Recogniser } from "../../src/mnist_classifier/web/static/js/offline/read-digit.js";
 
 const GLYPH = Uint8Array.from({ length: 784 }, (_, i) => (i * 7919) % 256);
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fileName } from "../../src/mnist_classifier/web/static/js/download.js";
-import { isHeic, needsRedrawing, refusal } from "../../src/mnist_classifier/web/static/js/picture.js";
-import { penBeside } from "../../src/mnist_classifier/web/static/js/tools.js";
-import { verdictOn } from "../../src/mnist_classifier/web/static/js/recogniser/compare.js";
-import { questions } from "../../src/mnist_classifier/web/static/js/recogniser/looking.js";
+import { fileName } from "../../src/mnist_classifier/web/static/js/shared/download.js";
+import { isHeic, needsRedrawing, refusal } from "../../src/mnist_classifier/web/static/js/pad/picture.js";
+import { penBeside } from "../../src/mnist_classifier/web/static/js/pad/tools.js";
+import { verdictOn } from "../../src/mnist_classifier/web/static/js/inside/compare.js";
+import { questions } from "../../src/mnist_classifier/web/static/js/inside/looking.js";
 
 test("photographs of iPhones are known by type or name", () => {
   assert.ok(isHeic({ name: "IMG_1.HEIC", type: "" }));

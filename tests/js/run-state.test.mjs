@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { course, curves, emptyState, fractionDone, overlay, timeLeft, withEvent } from "../../src/mnist_classifier/web/static/js/run-state.js";
+import { course, curves, emptyState, fractionDone, overlay, timeLeft, withEvent } from "../../src/mnist_classifier/web/static/js/training/state.js";
 
 const at = "2026-01-01T00:00:00+00:00";
 

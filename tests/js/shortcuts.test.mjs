@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { actionFor } from "../../src/mnist_classifier/web/static/js/shortcuts.js";
+import { actionFor } from "../../src/mnist_classifier/web/static/js/shared/shortcuts.js";
 
 test("keys and what they do", async (t) => {
   const cases = [

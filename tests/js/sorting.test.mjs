@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLUMNS, seconds } from "../../src/mnist_classifier/web/static/js/run-history.js";
-import { sortedBy } from "../../src/mnist_classifier/web/static/js/sorting.js";
+import { COLUMNS, seconds } from "../../src/mnist_classifier/web/static/js/training/history.js";
+import { sortedBy } from "../../src/mnist_classifier/web/static/js/shared/sorting.js";
 
 const ROWS = [{ id: 3, figure: 0.99 }, { id: 2, figure: null }, { id: 1, figure: 0.995 }, { id: 0, figure: 0.98 }];
 const ids = (rows) => rows.map(({ id }) => id);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { PEN_WIDTH, SIDE, Strokes, toPaths, trace } from "../../src/mnist_classifier/web/static/js/strokes.js";
+import { PEN_WIDTH, SIDE, Strokes, toPaths, trace } from "../../src/mnist_classifier/web/static/js/pad/strokes.js";
 
 /** A drawing of one finished stroke for each list of points. */
 function drawn(...strokes) {

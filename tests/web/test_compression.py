@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 
 
-@pytest.mark.parametrize("path", ["/", "/training", "/static/style.css", "/static/js/workbench.js"])
+@pytest.mark.parametrize("path", ["/", "/training", "/static/style.css", "/static/js/pad/workbench.js"])
 def test_text_goes_out_packed_to_whom_takes_it(client: FlaskClient, path: str):
     plain = client.get(path, buffered=True)
     packed = client.get(path, headers=GZIP, buffered=True)

@@ -24,7 +24,7 @@ CANVAS_SIDE_PX = 280
 # write small in a corner and large over the whole square.
 SIZES = (0.40, 0.85)
 
-# Source: web/static/js/strokes.js, MIN_STEP: the page drops nearer points.
+# Source: web/static/js/pad/strokes.js, MIN_STEP: the page drops nearer points.
 MIN_STEP_PX = 0.75
 # Straight pieces for one of the page's quadratic curves, which are mostly under 10 px long.
 CURVE_PIECES = 4
@@ -110,7 +110,7 @@ def thin_out(line: Line, min_step_px: float = MIN_STEP_PX) -> Line:
 def smooth(line: Line) -> Line:
     """Lay the page's curve through the points of a stroke, as short straight pieces.
 
-    Source: web/static/js/strokes.js, `trace`: quadratic curves between the
+    Source: web/static/js/pad/strokes.js, `trace`: quadratic curves between the
     middles of neighbouring points, with the points as their control points.
     """
     if len(line) < 3:

@@ -34,7 +34,7 @@ Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 SEED = 2019  # the year of MNIST-C; changing it changes every picture
 PEN_WIDTHS_PX = (10, 18, 28)
-# The page's own pen (web/static/js/strokes.js, PEN_WIDTH).
+# The page's own pen (web/static/js/pad/strokes.js, PEN_WIDTH).
 USUAL_PEN_PX = 18
 # So many pictures of each family without digits: at the goal of 2 %, a 95 % interval of 1.3 to 3.1 %.
 NON_DIGIT_PICTURES = 1000

@@ -2,7 +2,7 @@
 /**
  * The routes under /api/explore.
  *
- * @typedef {import("../api.js").Reading} Reading
+ * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("./state.js").View} View
  * @typedef {{version: number, name: string}} Version
  * @typedef {{versions: Version[], production: number, splits: string[]}} Choices
@@ -26,7 +26,7 @@
  * }} Explained
  */
 
-import { request } from "../api.js";
+import { request } from "../shared/api.js";
 import { PAGE_SIZE } from "./state.js";
 
 // The first question about a version lets it read the whole split.

@@ -5,7 +5,7 @@
  * @typedef {import("./state.js").View} View
  */
 
-import { count } from "../format.js";
+import { count } from "../shared/format.js";
 import { make, viewLink } from "./parts.js";
 import { step } from "./state.js";
 

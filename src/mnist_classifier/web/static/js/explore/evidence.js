@@ -7,7 +7,7 @@
  * @typedef {import("./api.js").Neighbour} Neighbour
  */
 
-import { percent } from "../format.js";
+import { percent } from "../shared/format.js";
 import { drawHeat, placeOf, scaleOf } from "./heat.js";
 import { make, picture } from "./parts.js";
 

@@ -7,8 +7,8 @@
  * @typedef {import("./state.js").View} View
  */
 
-import { count, percent } from "../format.js";
-import { SortHead } from "../sorting.js";
+import { count, percent } from "../shared/format.js";
+import { SortHead } from "../shared/sorting.js";
 import { make, viewLink } from "./parts.js";
 import { step } from "./state.js";
 
@@ -31,7 +31,7 @@ export function showFigures(root, summary) {
   root.replaceChildren(...figuresOf(summary).map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
 }
 
-/** @type {import("../sorting.js").SortColumn<ClassFigures>[]} */
+/** @type {import("../shared/sorting.js").SortColumn<ClassFigures>[]} */
 const COLUMNS = [
   { id: "digit", title: "Digit", value: ({ digit }) => digit },
   { id: "images", title: "Images", value: ({ images }) => images, isFigure: true },

@@ -7,8 +7,8 @@
  * @typedef {import("./state.js").View} View
  */
 
-import { element, write } from "../dom.js";
-import { percent } from "../format.js";
+import { element, write } from "../shared/dom.js";
+import { percent } from "../shared/format.js";
 import { make, picture, viewLink } from "./parts.js";
 import { pagesOf, rangeOf, SHOWS, step, titleOf } from "./state.js";
 

@@ -6,8 +6,8 @@
  * @typedef {import("./state.js").View} View
  */
 
-import { element, write } from "../dom.js";
-import { advice, compare, describe, percent, stage } from "../format.js";
+import { element, write } from "../shared/dom.js";
+import { advice, compare, describe, percent, stage } from "../shared/format.js";
 import { heatMaps, neighbourList } from "./evidence.js";
 import { make, picture, viewLink } from "./parts.js";
 import { step } from "./state.js";

@@ -1,15 +1,15 @@
 // @ts-check
 /** The page that reads digits by itself: pad, files and result, with no server behind them. */
 
-import { element, write } from "../dom.js";
-import { percent } from "../format.js";
-import { Pad } from "../pad.js";
-import { ResultView } from "../result.js";
-import { listenToKeys } from "../shortcuts.js";
-import { hideToast, messageOf, showToast } from "../toast.js";
-import { listenForFiles } from "../upload.js";
+import { element, write } from "../shared/dom.js";
+import { percent } from "../shared/format.js";
+import { Pad } from "../pad/pad.js";
+import { ResultView } from "../pad/result.js";
+import { listenToKeys } from "../shared/shortcuts.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { listenForFiles } from "../pad/upload.js";
 import { pixelsOf, toDataUrl } from "./pictures.js";
-import { Recogniser } from "./recogniser.js";
+import { Recogniser } from "./read-digit.js";
 import { GLYPH_SIDE } from "./scaling.js";
 
 /** Long enough to lift the pen between two strokes of a 4, short enough to feel immediate. */

@@ -9,7 +9,7 @@
  * @typedef {{start: number, weights: Float32Array}} Share  what a target pixel takes from its source
  */
 
-import { dilateRound } from "./filters.js";
+import { dilateRound } from "./image-filters.js";
 import { any, bytes, cutOut, floats, inkBox, largest, mapped, maskOf, padded, round } from "./planes.js";
 
 export const GLYPH_SIDE = 28;

@@ -1,0 +1,44 @@
+// @ts-check
+/**
+ * What is asked about a drawing beyond its reading.
+ *
+ * @typedef {import("../shared/api.js").Reading} Reading
+ * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ * @typedef {import("../pad/workbench.js").Source} Source
+ * @typedef {import("../pad/workbench.js").Mode} Mode
+ * @typedef {import("../explore/api.js").Saliency} Saliency
+ * @typedef {import("../explore/api.js").Neighbour} Neighbour
+ * @typedef {Reading & {glyph: string | null, saliency: Saliency | null, neighbours: Neighbour[] | null}} Explanation
+ * @typedef {{strongest: number, image: string}} FeatureMap
+ * @typedef {{name: string, channels: number, height: number, width: number, strongest: number, maps: FeatureMap[]}} Block
+ */
+
+import { request } from "../shared/api.js";
+
+// The first explanation reads the images to train on.
+const TIMEOUT_MS = 60_000;
+
+/** @param {Source} source @param {AbortSignal} signal @param {number | null} digit  what is explained; null for the likeliest @returns {Promise<Explanation>} */
+export function explain(source, signal, digit = null) {
+  return post(`/api/explore/explain${digit === null ? "" : `?digit=${digit}`}`, source, {}, signal);
+}
+
+/** @param {Source} source @param {AbortSignal} signal @returns {Promise<{blocks: Block[]}>} */
+export function activations(source, signal) {
+  return post("/api/explore/activations", source, {}, signal);
+}
+
+/** Ask a certain version. @param {number} version @param {Source} source @param {Mode} mode @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */
+export function predictWith(version, source, mode, signal) {
+  return post("/predict", source, { version: String(version), mode }, signal);
+}
+
+/** @param {string} path @param {Source} source @param {Record<string, string>} fields @param {AbortSignal} signal */
+function post(path, source, fields, signal) {
+  const options = { method: "POST", signal, timeout_ms: TIMEOUT_MS };
+  if ("image" in source) return request(path, { ...options, json: { ...source, ...fields } });
+  const body = new FormData();
+  body.append("file", source.file, source.file.name || "image");
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return request(path, { ...options, body });
+}

@@ -1,0 +1,129 @@
+// @ts-check
+/**
+ * Two versions, one drawing.
+ *
+ * @typedef {import("../shared/api.js").Reading} Reading
+ * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ * @typedef {import("../pad/workbench.js").Subject} Subject
+ */
+
+import { element, write } from "../shared/dom.js";
+import { choices } from "../explore/api.js";
+import { describe, percent } from "../shared/format.js";
+import { Latest, STALE } from "../shared/latest.js";
+import { describeNumber } from "../pad/number.js";
+import { barsOf, showBars } from "../pad/result.js";
+import { messageOf } from "../shared/toast.js";
+import { predictWith } from "./api.js";
+
+const SIDES = ["left", "right"];
+
+export class Comparison {
+  #note = element("compare-note", HTMLElement);
+  #body = element("compare-body", HTMLElement);
+  #selects = SIDES.map((side) => element(`compare-${side}-version`, HTMLSelectElement));
+  #views = SIDES.map((side) => viewOf(element(`compare-${side}`, HTMLElement)));
+  #latest = new Latest();
+  /** @type {Subject | null} */
+  #subject = null;
+
+  constructor() {
+    for (const select of this.#selects) select.addEventListener("change", () => this.#ask());
+  }
+
+  /** The versions that there are; at first the one in production beside the newest other. */
+  async refresh() {
+    try {
+      const { versions, production } = await choices();
+      if (versions.length < 2) {
+        write(this.#note, "There is only one version here. Train another, and both can read the same drawing.");
+        return;
+      }
+      const other = versions.find(({ version }) => version !== production)?.version ?? production;
+      this.#selects.forEach((select, index) => {
+        const chosen = select.value === "" ? [production, other][index] : Number(select.value);
+        select.replaceChildren(
+          ...versions.map(({ version, name }) => new Option(`Version ${version} (${name})`, String(version), false, version === chosen)),
+        );
+      });
+      this.#body.hidden = false;
+      if (this.#subject === null) this.clear();
+      else this.#ask();
+    } catch (error) {
+      write(this.#note, messageOf(error));
+    }
+  }
+
+  clear() {
+    this.#subject = null;
+    this.#latest.cancel();
+    if (this.#body.hidden) return;
+    write(this.#note, "Draw, and both read it.");
+    for (const view of this.#views) showNothing(view);
+  }
+
+  /** @param {Subject} subject */
+  show(subject) {
+    this.#subject = subject;
+    this.#ask();
+  }
+
+  async #ask() {
+    const subject = this.#subject;
+    if (subject === null || this.#body.hidden) return;
+    try {
+      const found = await this.#latest.run((signal) =>
+        Promise.all(this.#selects.map(({ value }) => predictWith(Number(value), subject.source, subject.mode, signal))),
+      );
+      if (found === STALE) return;
+      found.forEach((reading, index) => showReading(this.#views[index], reading));
+      write(this.#note, verdictOn(found[0], found[1]));
+    } catch (error) {
+      for (const view of this.#views) showNothing(view);
+      write(this.#note, messageOf(error));
+    }
+  }
+}
+
+/** Whether two readings agree, in words. @param {Reading | NumberReading} first @param {Reading | NumberReading} second */
+export function verdictOn(first, second) {
+  const [one, other] = [first, second].map(answerOf);
+  if (one !== other) return `They disagree: ${one} and ${other}.`;
+  const apart = Math.abs(first.confidence - second.confidence);
+  return apart < 0.005 ? "They agree, and are as sure as each other." : `They agree; ${percent(apart)} lies between how sure they are.`;
+}
+
+/** @param {Reading | NumberReading} reading */
+function answerOf(reading) {
+  if ("digits" in reading) return reading.number ?? "no number";
+  return reading.prediction === null ? "not a digit" : String(reading.prediction);
+}
+
+/** @param {HTMLElement} root */
+function viewOf(root) {
+  const part = (/** @type {string} */ name) => {
+    const found = root.querySelector(name);
+    if (!(found instanceof HTMLElement)) throw new Error(`a comparison lacks its ${name}`);
+    return found;
+  };
+  const list = part(".bars");
+  return { root, digit: part(".compared-digit"), words: part(".compared-words"), sure: part(".compared-sure"), list, bars: barsOf(list) };
+}
+
+/** @param {ReturnType<typeof viewOf>} view @param {Reading | NumberReading} reading */
+function showReading({ root, digit, words, sure, list, bars }, reading) {
+  const said = "digits" in reading ? describeNumber(reading) : describe(reading);
+  root.dataset.state = reading.verdict;
+  write(digit, said.digit);
+  write(words, said.words);
+  write(sure, said.sure);
+  list.hidden = "digits" in reading;
+  if (!("digits" in reading)) showBars(bars, reading);
+}
+
+/** @param {ReturnType<typeof viewOf>} view */
+function showNothing({ root, digit, words, sure, bars }) {
+  root.dataset.state = "empty";
+  for (const part of [digit, words, sure]) write(part, "");
+  showBars(bars, null);
+}

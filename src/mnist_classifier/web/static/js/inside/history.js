@@ -1,0 +1,125 @@
+// @ts-check
+/**
+ * Recent drawings, kept by the browser.  A browser that keeps nothing (private
+ * windows, storage that is full or forbidden) still shows those of this visit.
+ *
+ * @typedef {import("../pad/strokes.js").Stroke} Stroke
+ * @typedef {import("../pad/workbench.js").Mode} Mode
+ * @typedef {{id: string, mode: Mode, strokes: Stroke[], text: string, words: string}} Drawing  text, words: what was read
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Keeper
+ */
+
+const KEY = "mnist-classifier.drawings";
+const FORMAT = 1;
+export const MAX_DRAWINGS = 24;
+/** A drawing of more points than this is a scribble that would fill the storage. */
+const MAX_POINTS = 4_000;
+
+export class History {
+  #open;
+  /** What the browser did not take. @type {Drawing[] | null} */
+  #unkept = null;
+
+  /** @param {() => Keeper} open  asking a browser for its storage may throw already */
+  constructor(open) {
+    this.#open = open;
+  }
+
+  /** Whether the drawings outlast this visit, as far as is known. */
+  get isKept() {
+    return this.#unkept === null;
+  }
+
+  /** Newest first. @returns {Drawing[]} */
+  list() {
+    if (this.#unkept !== null) return this.#unkept;
+    try {
+      return parse(this.#open().getItem(KEY));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Keep a drawing; one of the same id gives way. @param {Drawing} drawing */
+  save(drawing) {
+    const points = drawing.strokes.reduce((sum, stroke) => sum + stroke.points.length, 0);
+    if (points === 0 || points > MAX_POINTS) return;
+    const others = this.list().filter(({ id }) => id !== drawing.id);
+    this.#keep([drawing, ...others].slice(0, MAX_DRAWINGS));
+  }
+
+  clear() {
+    this.#unkept = null;
+    try {
+      this.#open().removeItem(KEY);
+    } catch {
+      this.#unkept = [];
+    }
+  }
+
+  /** When the storage is full the oldest go, down to half; then all is kept for this visit only. @param {Drawing[]} drawings */
+  #keep(drawings) {
+    for (let count = drawings.length; this.#unkept === null && count > drawings.length / 2; count -= 1) {
+      try {
+        this.#open().setItem(KEY, format(drawings.slice(0, count)));
+        return;
+      } catch (error) {
+        if (!isFull(error)) break;
+      }
+    }
+    this.#unkept = drawings;
+  }
+}
+
+/** @param {unknown} error */
+function isFull(error) {
+  return error instanceof Error && /quota/i.test(error.name);
+}
+
+/** @param {Drawing[]} drawings */
+export function format(drawings) {
+  const packed = drawings.map(({ strokes, ...rest }) => ({
+    ...rest,
+    strokes: strokes.map(({ width, points }) => [width, ...points.flatMap(({ x, y }) => [tenths(x), tenths(y)])]),
+  }));
+  return JSON.stringify({ format: FORMAT, drawings: packed });
+}
+
+/** @param {number} value */
+function tenths(value) {
+  return Math.round(value * 10) / 10;
+}
+
+/** What `format` made; what is not understood is left out. @param {string | null} text @returns {Drawing[]} */
+export function parse(text) {
+  /** @type {any} */
+  let found;
+  try {
+    found = JSON.parse(text ?? "null");
+  } catch {
+    return [];
+  }
+  if (found?.format !== FORMAT || !Array.isArray(found.drawings)) return [];
+  return found.drawings.slice(0, MAX_DRAWINGS).flatMap((/** @type {any} */ each) => drawingOf(each) ?? []);
+}
+
+/** @param {any} packed @returns {Drawing | null} */
+function drawingOf(packed) {
+  const { id, mode, text, words, strokes } = packed ?? {};
+  if ([id, text, words].some((each) => typeof each !== "string") || !["digit", "number"].includes(mode)) return null;
+  if (!Array.isArray(strokes) || strokes.length === 0 || !strokes.every(isPacked)) return null;
+  return { id, mode, text, words, strokes: strokes.map(unpack) };
+}
+
+/** @param {unknown} stroke */
+function isPacked(stroke) {
+  return Array.isArray(stroke) && stroke.length >= 3 && stroke.length % 2 === 1 && stroke.every(Number.isFinite);
+}
+
+/** @param {number[]} packed @returns {Stroke} */
+function unpack([width, ...rest]) {
+  /** @type {Stroke} */
+  const stroke = { width, points: [] };
+  for (let index = 0; index < rest.length; index += 2) stroke.points.push({ x: rest[index], y: rest[index + 1] });
+  return stroke;
+}

@@ -1,0 +1,56 @@
+// @ts-check
+/** The full recogniser: the home page's pad, and what stands behind a reading. */
+
+import { ModelCard } from "../shared/model.js";
+import { Comparison } from "./compare.js";
+import { Looking } from "./looking.js";
+import { Recent } from "./recent.js";
+import { watchStatus } from "../shared/status.js";
+import { messageOf } from "../shared/toast.js";
+import { Workbench } from "../pad/workbench.js";
+
+/** The panels wait until the pen rests: they ask more of the server than a reading does. */
+const REST_MS = 350;
+
+const bench = new Workbench();
+const card = new ModelCard();
+const looking = new Looking();
+const comparison = new Comparison();
+const recent = new Recent();
+/** @type {number | undefined} */
+let version;
+/** @type {number | undefined} */
+let timer;
+
+watchStatus({
+  onStatus(status) {
+    card.show(status);
+    const isNewer = version !== undefined && status.model !== null && status.model.version !== version;
+    version = status.model?.version;
+    if (!isNewer) return;
+    comparison.refresh();
+    bench.reread();
+  },
+  onError(error) {
+    card.showError(messageOf(error));
+  },
+});
+
+/** @type {typeof bench.onReading} */
+bench.onReading = (reading, subject) => {
+  recent.note(reading, subject);
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => {
+    looking.show(subject);
+    comparison.show(subject);
+  }, REST_MS);
+};
+bench.onEmpty = () => {
+  window.clearTimeout(timer);
+  recent.startSheet();
+  looking.clear();
+  comparison.clear();
+};
+/** @type {typeof recent.onChosen} */
+recent.onChosen = ({ mode, strokes }) => bench.restore(mode, strokes);
+comparison.refresh();

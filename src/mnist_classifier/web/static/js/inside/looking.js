@@ -1,0 +1,123 @@
+// @ts-check
+/**
+ * Why a digit is read so, and what the network makes of it on the way.
+ *
+ * @typedef {import("../pad/workbench.js").Subject} Subject
+ * @typedef {import("./api.js").Explanation} Explanation
+ * @typedef {import("./api.js").Block} Block
+ */
+
+import { button, element, write } from "../shared/dom.js";
+import { heatMaps, neighbourList } from "../explore/evidence.js";
+import { make, picture } from "../explore/parts.js";
+import { Latest, STALE } from "../shared/latest.js";
+import { messageOf } from "../shared/toast.js";
+import * as api from "./api.js";
+
+const BLOCKS = /** @type {Record<string, string>} */ ({ block1: "First block", block2: "Second block" });
+
+/** One panel that asks about the drawing; what was shown stays until the answer comes. */
+export class Panel {
+  #root;
+  #note;
+  #body;
+  #empty;
+  #latest = new Latest();
+
+  /** @param {string} id */
+  constructor(id) {
+    this.#root = element(id, HTMLElement);
+    this.#note = element(`${id}-note`, HTMLElement);
+    this.#body = element(`${id}-body`, HTMLElement);
+    this.#empty = this.#note.textContent ?? "";
+  }
+
+  clear(words = this.#empty) {
+    this.#latest.cancel();
+    this.#root.removeAttribute("aria-busy");
+    write(this.#note, words);
+    this.#body.replaceChildren();
+  }
+
+  /**
+   * @template T
+   * @param {(signal: AbortSignal) => Promise<T>} task
+   * @param {(found: T) => Node[]} draw
+   */
+  async ask(task, draw) {
+    this.#root.setAttribute("aria-busy", "true");
+    try {
+      const found = await this.#latest.run(task);
+      if (found === STALE) return;
+      this.#body.replaceChildren(...draw(found));
+      write(this.#note, "");
+    } catch (error) {
+      this.#body.replaceChildren();
+      write(this.#note, messageOf(error));
+    }
+    this.#root.removeAttribute("aria-busy");
+  }
+}
+
+export class Looking {
+  #why = new Panel("why");
+  #inside = new Panel("inside");
+
+  clear() {
+    this.#why.clear();
+    this.#inside.clear();
+  }
+
+  /** @param {Subject} subject */
+  show({ source, mode }) {
+    if (mode === "number") {
+      for (const panel of [this.#why, this.#inside]) panel.clear("This is shown of one digit at a time.");
+      return;
+    }
+    this.#explain(source, null);
+    this.#inside.ask((signal) => api.activations(source, signal), ({ blocks }) => blocks.map(partOfBlock));
+  }
+
+  /** @param {import("../pad/workbench.js").Source} source @param {number | null} digit */
+  #explain(source, digit) {
+    this.#why.ask(
+      (signal) => api.explain(source, signal, digit),
+      (found) => {
+        const { saliency, glyph, neighbours } = found;
+        if (saliency === null || glyph === null) return [];
+        const tabs = questions(found).map(({ of, text }) => {
+          const tab = button(text, "", () => this.#explain(source, of));
+          tab.setAttribute("aria-pressed", String(of === saliency.digit));
+          return tab;
+        });
+        const choice = make("div", { className: "why-choice" }, ...tabs);
+        choice.setAttribute("role", "group");
+        choice.setAttribute("aria-label", "Which digit is explained");
+        const none = make("p", { text: "The images it learned from are not on this computer, so similar ones cannot be shown." });
+        return [choice, heatMaps(saliency, glyph), ...(neighbours === null ? [none] : neighbourList(neighbours))];
+      },
+    );
+  }
+}
+
+/** "Why 4?", and "Why not 9?" of the two that are likeliest after it. @param {{probabilities: number[]}} reading */
+export function questions({ probabilities }) {
+  const order = probabilities.map((_, digit) => digit).sort((a, b) => probabilities[b] - probabilities[a]);
+  return order.slice(0, 3).map((of, rank) => ({ of, text: rank === 0 ? `Why ${of}?` : `Why not ${of}?` }));
+}
+
+/** @param {Block} block */
+function partOfBlock({ name, channels, height, width, maps }) {
+  const list = make("ul", { className: "feature-maps" });
+  maps.forEach(({ image, strongest }, index) => {
+    const shown = picture(image, `Channel ${index + 1}: at most ${strongest.toFixed(1)}`);
+    shown.title = shown.alt;
+    list.append(make("li", {}, shown));
+  });
+  const title = make("h3", { text: `${BLOCKS[name] ?? name}: ${channels} channels of ${width} by ${height}` });
+  const words =
+    name === "block1"
+      ? "Each channel looks for one small pattern, an edge or a stroke of some slant; bright is where it found it."
+      : "These combine the first ones into larger parts: bows, corners, ends of strokes. The digit is decided by them.";
+  return make("section", {}, title, make("p", { text: words }), list);
+}

@@ -1,0 +1,98 @@
+// @ts-check
+/**
+ * The list of recent drawings.
+ *
+ * @typedef {import("./history.js").Drawing} Drawing
+ * @typedef {import("../pad/workbench.js").Subject} Subject
+ * @typedef {import("../shared/api.js").Reading} Reading
+ * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ */
+
+import { element, write } from "../shared/dom.js";
+import { make } from "../explore/parts.js";
+import { describe } from "../shared/format.js";
+import { describeNumber } from "../pad/number.js";
+import { context2d, paint } from "../pad/paint.js";
+import { SIDE, WIDE_SIDE } from "../pad/strokes.js";
+import { History } from "./history.js";
+
+const SHOWN_SIDE_PX = 112;
+
+export class Recent {
+  /** Called with a drawing that is to be taken up again. @type {(drawing: Drawing) => void} */
+  onChosen = () => {};
+
+  #history = new History(() => window.localStorage);
+  #list = element("recent-list", HTMLElement);
+  #note = element("recent-note", HTMLElement);
+  #plainNote = this.#note.textContent ?? "";
+  #forget = element("recent-clear", HTMLButtonElement);
+  /** Drawings that grow on the pad: where they begin -> id.  Undo may go back to an earlier one. @type {Map<string, string>} */
+  #ids = new Map();
+
+  constructor() {
+    this.#forget.addEventListener("click", () => {
+      this.#history.clear();
+      this.#ids.clear();
+      this.#show();
+    });
+    // Another tab draws too.
+    window.addEventListener("storage", () => this.#show());
+    this.#show();
+  }
+
+  /** Keep what was read; a drawing that grew takes the place of what it was. @param {Reading | NumberReading} reading @param {Subject} subject */
+  note(reading, { mode, strokes }) {
+    if (strokes.length === 0) return;
+    const start = startOf(strokes);
+    const id = this.#ids.get(start) ?? newId();
+    this.#ids.set(start, id);
+    const { digit, words } = "digits" in reading ? describeNumber(reading) : describe(reading);
+    this.#history.save({ id, mode, strokes, text: digit, words });
+    this.#show();
+  }
+
+  startSheet() {
+    this.#ids.clear();
+  }
+
+  #show() {
+    const drawings = this.#history.list();
+    this.#forget.hidden = drawings.length === 0;
+    const fleeting = "This browser keeps nothing for this page, so these are gone when you leave it. Click a drawing to take it up again.";
+    write(this.#note, this.#history.isKept ? this.#plainNote : fleeting);
+    this.#list.replaceChildren(...drawings.map((drawing) => this.#item(drawing)));
+  }
+
+  /** @param {Drawing} drawing */
+  #item(drawing) {
+    const canvas = make("canvas");
+    const width = drawing.mode === "number" ? WIDE_SIDE : SIDE;
+    canvas.width = Math.round((SHOWN_SIDE_PX * width) / SIDE);
+    canvas.height = SHOWN_SIDE_PX;
+    const context = context2d(canvas);
+    context.scale(SHOWN_SIDE_PX / SIDE, SHOWN_SIDE_PX / SIDE);
+    paint(context, drawing.strokes, "#fff");
+    const choose = make("button", {}, canvas, make("span", { text: drawing.text || "–" }));
+    choose.type = "button";
+    choose.setAttribute("aria-label", `Drawing read as ${drawing.text || "nothing"}: ${drawing.words}. Take it up again`);
+    choose.addEventListener("click", () => {
+      this.onChosen(drawing);
+      this.#ids.set(startOf(drawing.strokes), drawing.id);
+    });
+    const item = make("li", {}, choose);
+    item.dataset.mode = drawing.mode;
+    return item;
+  }
+}
+
+/** @param {import("../pad/strokes.js").Stroke[]} strokes */
+function startOf(strokes) {
+  const { x, y } = strokes[0].points[0];
+  // As the store rounds it.
+  return `${Math.round(x * 10)} ${Math.round(y * 10)}`;
+}
+
+function newId() {
+  return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
+}

@@ -1,0 +1,196 @@
+// @ts-check
+/**
+ * Two versions side by side: figures, confusion, images that they read differently.
+ *
+ * @typedef {import("./api.js").Version} Version
+ * @typedef {import("./api.js").Comparison} Comparison
+ * @typedef {import("./api.js").Disagreement} Disagreement
+ * @typedef {import("./api.js").Disagreements} Disagreements
+ */
+
+import { ApiError } from "../shared/api.js";
+import { DatasetNotice } from "../shared/dataset.js";
+import { element, write } from "../shared/dom.js";
+import { count, fileSize, percent, sentence, UNKNOWN } from "../shared/format.js";
+import { Latest, STALE } from "../shared/latest.js";
+import * as api from "./api.js";
+import { called } from "./table.js";
+import { messageOf, showToast } from "../shared/toast.js";
+
+/** @type {[string, (version: Version) => string][]} */
+const FIGURES = [
+  ["Validation accuracy", (v) => percent(v.metrics.validation?.accuracy, 2)],
+  ["Validation images read wrong", (v) => wrong(v.metrics.validation)],
+  ["Validation loss", (v) => v.metrics.validation?.nll?.toFixed(4) ?? UNKNOWN],
+  ["Test accuracy", (v) => percent(v.metrics.test?.accuracy, 2)],
+  ["Test images read wrong", (v) => wrong(v.metrics.test)],
+  ["Calibration error, test", (v) => percent(v.metrics.test?.ece, 2)],
+  ["Robustness goals", (v) => (v.metrics.robustness ? `${v.metrics.robustness.goals_reached} of ${v.metrics.robustness.goals}` : "not measured")],
+  ["Pen digits", (v) => percent(v.metrics.robustness?.pen_digits_mean, 2)],
+  ["Corrupted digits", (v) => percent(v.metrics.robustness?.corruptions_mean, 2)],
+  ["Parameters", (v) => count(v.parameters)],
+  ["Size", (v) => fileSize(v.bytes)],
+];
+
+/** @param {import("./api.js").Figures | undefined} figures */
+function wrong(figures) {
+  return figures?.correct === undefined ? UNKNOWN : count(figures.images - figures.correct);
+}
+
+export class ComparePanel {
+  #root = element("compare", HTMLElement);
+  #form = element("compare-form", HTMLFormElement);
+  #selects = [element("compare-first", HTMLSelectElement), element("compare-second", HTMLSelectElement)];
+  #split = element("compare-split", HTMLSelectElement);
+  #start = element("compare-start", HTMLButtonElement);
+  #note = element("compare-note", HTMLElement);
+  #result = element("compare-result", HTMLElement);
+  #latest = new Latest();
+  #dataset = new DatasetNotice();
+
+  constructor() {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#compare();
+    });
+    this.#dataset.onReady = () => this.#compare();
+  }
+
+  /** Offer these versions; what was chosen stays. @param {Version[]} versions @param {number} production */
+  offer(versions, production) {
+    const newest = versions.find(({ version }) => version !== production)?.version ?? production;
+    for (const [index, select] of this.#selects.entries()) {
+      const before = select.value;
+      select.replaceChildren(...versions.map((version) => new Option(called(version), String(version.version))));
+      const fallback = String(index === 0 ? production : newest);
+      select.value = versions.some(({ version }) => String(version) === before) ? before : fallback;
+    }
+    this.#start.disabled = versions.length < 2;
+    if (versions.length < 2) write(this.#note, "There is one version only. Train another, or bring one in, to compare.");
+  }
+
+  async #compare() {
+    const [first, second] = this.#selects.map(({ value }) => Number(value));
+    if (first === second) return write(this.#note, "Choose two different versions.");
+    this.#root.dataset.state = "loading";
+    this.#start.setAttribute("aria-busy", "true");
+    write(this.#note, "Comparing…");
+    try {
+      const answer = await this.#latest.run((signal) => this.#ask(first, second, signal));
+      if (answer === STALE) return;
+      this.#root.dataset.state = "ready";
+    } catch (error) {
+      this.#root.dataset.state = "error";
+      write(this.#note, messageOf(error));
+      showToast("compare", messageOf(error));
+    } finally {
+      if (!this.#latest.isBusy) this.#start.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Figures at once, images when both networks have read them. @param {number} first @param {number} second @param {AbortSignal} signal */
+  async #ask(first, second, signal) {
+    const split = this.#split.value;
+    const comparison = await api.compareModels(first, second, signal);
+    this.#showFigures(comparison, split);
+    const note = element("disagreements-note", HTMLElement);
+    const images = element("disagreements", HTMLElement);
+    images.replaceChildren();
+    this.#dataset.hide();
+    write(note, `Both are reading the ${split} images; the first time this takes some seconds…`);
+    try {
+      this.#showImages(await api.listDisagreements(first, second, split, signal), comparison);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ApiError && error.code === "data_missing") {
+        write(note, "");
+        this.#dataset.showMissing();
+      } else write(note, messageOf(error));
+    }
+  }
+
+  /** @param {Comparison} comparison @param {string} split */
+  #showFigures({ models, confusion_difference: differences, gate }, split) {
+    this.#result.hidden = false;
+    write(this.#note, "");
+    const verdict = element("compare-verdict", HTMLElement);
+    write(verdict, sentence(`${gate.passed ? "the other is not worse" : "the other is worse"}: ${gate.reason}`));
+    verdict.dataset.good = String(gate.passed);
+    models.forEach((model, index) => write(element(`compare-name-${index}`, HTMLElement), called(model)));
+    element("compare-figures", HTMLElement).replaceChildren(
+      ...FIGURES.map(([title, text]) => line(title, models.map(text))),
+    );
+    showConfusion(differences[split]);
+  }
+
+  /** @param {Disagreements} found @param {Comparison} comparison */
+  #showImages({ split, count: total, right, images }, { models }) {
+    const [one, other] = models.map(({ version }) => version);
+    const words =
+      total === 0
+        ? `Both read all ${split} images alike.`
+        : `${count(total)} of the ${split} images: version ${one} reads ${count(right[0])} of them right, version ${other} ${count(right[1])}.` +
+          (images.length < total ? ` The ${images.length} surest are shown.` : "");
+    write(element("disagreements-note", HTMLElement), words);
+    element("disagreements", HTMLElement).replaceChildren(...images.map((image) => picture(image, [one, other])));
+  }
+}
+
+/** @param {number[][] | null} difference  [true digit][digit read], of the other less of the one */
+function showConfusion(difference) {
+  const table = element("confusion", HTMLTableElement);
+  const note = element("confusion-note", HTMLElement);
+  table.replaceChildren();
+  if (difference === null) return write(note, "One of them has no confusion matrix.");
+  write(note, "Rows are true digits, columns what is read; + is more often by the other.");
+  const head = document.createElement("tr");
+  head.append(document.createElement("td"), ...difference.map((_, digit) => cell("th", String(digit), "col")));
+  const rows = difference.map((counts, label) => {
+    const row = document.createElement("tr");
+    row.append(cell("th", String(label), "row"), ...counts.map((value, read) => confusionCell(value, label, read)));
+    return row;
+  });
+  table.append(head, ...rows);
+}
+
+/** @param {number} value @param {number} label @param {number} read */
+function confusionCell(value, label, read) {
+  const made = cell("td", value === 0 ? "" : value > 0 ? `+${value}` : `−${-value}`);
+  if (label === read) made.dataset.kind = "right";
+  else if (value !== 0) made.dataset.kind = value > 0 ? "more" : "less";
+  return made;
+}
+
+/** @param {string} title @param {string[]} texts */
+function line(title, texts) {
+  const row = document.createElement("tr");
+  row.append(cell("th", title, "row"), ...texts.map((text) => cell("td", text)));
+  return row;
+}
+
+/** @param {"td" | "th"} kind @param {string} text @param {string} [scope] */
+function cell(kind, text, scope) {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  if (scope !== undefined) made.setAttribute("scope", scope);
+  return made;
+}
+
+/** @param {Disagreement} found @param {number[]} versions */
+function picture({ index, label, predictions, confidences, image }, versions) {
+  const item = document.createElement("li");
+  const shown = document.createElement("img");
+  shown.src = image;
+  shown.alt = `image ${index}, a ${label}`;
+  shown.width = shown.height = 56;
+  const words = document.createElement("p");
+  words.append(`label ${label}`);
+  predictions.forEach((digit, side) => {
+    const reading = document.createElement("span");
+    reading.dataset.right = String(digit === label);
+    reading.textContent = `v${versions[side]}: ${digit}, ${percent(confidences[side])}`;
+    words.append(reading);
+  });
+  item.append(shown, words);
+  return item;
+}

@@ -1,0 +1,195 @@
+// @ts-check
+/**
+ * One version: what the gate says, promote, name, annotate, export, delete.
+ *
+ * @typedef {import("./api.js").Version} Version
+ * @typedef {import("./api.js").Details} Details
+ */
+
+import { element, write } from "../shared/dom.js";
+import { count, day, duration, fileSize, score, sentence, UNKNOWN } from "../shared/format.js";
+import * as api from "./api.js";
+import { promote } from "./moves.js";
+import { called } from "./table.js";
+import { at } from "../shared/paths.js";
+import { messageOf, showToast } from "../shared/toast.js";
+
+export class ModelDialog {
+  /** Called once something has changed. */
+  onChange = () => {};
+
+  #dialog = element("model-dialog", HTMLDialogElement);
+  #heading = element("dialog-heading", HTMLElement);
+  #gate = element("dialog-gate", HTMLElement);
+  #facts = element("dialog-facts", HTMLElement);
+  #error = element("dialog-error", HTMLElement);
+  #promoteForm = element("promote-form", HTMLFormElement);
+  #editForm = element("edit-form", HTMLFormElement);
+  #name = element("edit-name", HTMLInputElement);
+  #note = element("edit-note", HTMLTextAreaElement);
+  #export = element("export", HTMLAnchorElement);
+  #delete = element("delete", HTMLButtonElement);
+  /** @type {Version | null} */
+  #version = null;
+  #production = 0;
+  #isSure = false;
+
+  constructor() {
+    element("dialog-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
+    this.#promoteForm.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#promote();
+    });
+    this.#editForm.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#save();
+    });
+    this.#delete.addEventListener("click", () => this.#remove());
+    this.#export.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.#saveArchive();
+    });
+  }
+
+  /** Fetched rather than followed as a link: the server may ask for its token. */
+  async #saveArchive() {
+    if (this.#version === null) return;
+    try {
+      const { name, content } = await api.exportArchive(this.#version.version);
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(content);
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href));
+    } catch (error) {
+      write(this.#error, messageOf(error));
+    }
+  }
+
+  /** @param {Version} version @param {number} production  the version that the page shows as in production */
+  async open(version, production) {
+    this.#version = version;
+    this.#production = production;
+    this.#show(version);
+    this.#dialog.showModal();
+    try {
+      const details = await api.getModel(version.version);
+      if (this.#version === version) this.#showDetails(details);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** @param {Version} version */
+  #show(version) {
+    const serves = version.aliases.includes("production");
+    write(this.#heading, `Version ${called(version)}`);
+    write(this.#gate, serves ? "This version is in production: it answers." : "");
+    write(this.#error, "");
+    this.#promoteForm.reset();
+    this.#promoteForm.hidden = serves;
+    this.#editForm.hidden = !version.editable;
+    this.#name.value = version.name;
+    this.#note.value = version.note;
+    this.#export.href = at(api.exportPath(version.version));
+    this.#delete.hidden = !version.deletable;
+    this.#ask(false);
+    this.#showFacts(version, {});
+  }
+
+  /** @param {Details} details */
+  #showDetails(details) {
+    const { gate, imported_from: origin, training } = details;
+    if (gate !== null) {
+      const beginning = gate.passed ? "By its figures it is not worse than the version in production" : "By its figures it would wait";
+      write(this.#gate, sentence(`${beginning}: ${gate.reason}`));
+    }
+    this.#showFacts(details, {
+      Training: details.run_id === null ? UNKNOWN : `number ${details.run_id}`,
+      "Imported from": origin === null ? "" : `version ${origin.version ?? UNKNOWN} elsewhere`,
+      Epochs: count(training.epochs),
+      "Training time": duration(training.elapsed_s),
+      Seed: details.seed === null ? UNKNOWN : String(details.seed),
+    });
+  }
+
+  /** @param {Version} version @param {Record<string, string>} more */
+  #showFacts(version, more) {
+    const { metrics } = version;
+    const facts = {
+      "Validation accuracy": score(metrics.validation),
+      "Test accuracy": score(metrics.test),
+      Robustness: metrics.robustness ? `${metrics.robustness.goals_reached} of ${metrics.robustness.goals} goals` : "not measured",
+      Recipe: version.recipe ?? UNKNOWN,
+      Parameters: count(version.parameters),
+      Size: fileSize(version.bytes),
+      Trained: day(version.created_at),
+      ...more,
+    };
+    this.#facts.replaceChildren(
+      ...Object.entries(facts).flatMap(([title, text]) => (text === "" ? [] : [fact(title, text)])),
+    );
+  }
+
+  async #promote() {
+    const reason = String(new FormData(this.#promoteForm).get("reason") ?? "").trim();
+    const page = { production: this.#production, onChange: () => this.onChange() };
+    await this.#do((version) => promote(version.version, reason, page));
+  }
+
+  async #save() {
+    const changes = { name: this.#name.value, note: this.#note.value };
+    await this.#do((version) => api.edit(version.version, changes), () => "Saved.");
+  }
+
+  /** The first press asks, the second deletes. */
+  async #remove() {
+    if (!this.#isSure) return this.#ask(true);
+    await this.#do((version) => api.remove(version.version), (version) => `Version ${version.version} is deleted.`);
+    this.#ask(false);
+  }
+
+  /** @param {boolean} isSure */
+  #ask(isSure) {
+    this.#isSure = isSure;
+    write(this.#delete, isSure ? "Delete for good?" : "Delete");
+  }
+
+  /**
+   * @param {(version: Version) => Promise<unknown>} act  false leaves the dialog open
+   * @param {((version: Version) => string) | null} [said]  null where `act` says it
+   */
+  async #do(act, said = null) {
+    const version = this.#version;
+    if (version === null) return;
+    write(this.#error, "");
+    this.#dialog.setAttribute("aria-busy", "true");
+    try {
+      if ((await act(version)) === false) return;
+      this.#dialog.close();
+      if (said !== null) showToast("models", said(version), "good");
+      this.onChange();
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#dialog.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Toasts lie below an open dialog, so the words stand in it. @param {unknown} error */
+  #fail(error) {
+    write(this.#error, messageOf(error));
+    this.#error.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** @param {string} title @param {string} text */
+function fact(title, text) {
+  const row = document.createElement("div");
+  const [term, description] = [document.createElement("dt"), document.createElement("dd")];
+  term.textContent = title;
+  description.textContent = text;
+  row.append(term, description);
+  return row;
+}

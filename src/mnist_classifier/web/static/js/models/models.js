@@ -1,0 +1,135 @@
+// @ts-check
+/** The page of model versions: list, compare, bring one in, what answered when. */
+
+import { element, write } from "../shared/dom.js";
+import { fileSize, moment } from "../shared/format.js";
+import * as api from "./api.js";
+import { ComparePanel } from "./compare.js";
+import { ModelDialog } from "./dialog.js";
+import { inWords, rollBack as goBack } from "./moves.js";
+import { ModelsTable } from "./table.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+
+const root = element("models", HTMLElement);
+const note = element("models-note", HTMLElement);
+const setAside = element("models-set-aside", HTMLElement);
+const retry = element("models-retry", HTMLButtonElement);
+const scroll = element("models-scroll", HTMLElement);
+const rollBack = element("roll-back", HTMLButtonElement);
+const file = element("import-file", HTMLInputElement);
+const importNote = element("import-note", HTMLElement);
+const historyRoot = element("history", HTMLElement);
+const historyNote = element("history-note", HTMLElement);
+const historyRows = element("history-rows", HTMLElement);
+
+const table = new ModelsTable();
+const dialog = new ModelDialog();
+const compare = new ComparePanel();
+let production = 0;
+
+async function refresh() {
+  await Promise.all([showModels(), showHistory()]);
+}
+
+async function showModels() {
+  try {
+    const { aliases, roll_back_to: previous, models, set_aside: unreadable } = await api.listModels();
+    production = aliases.production;
+    root.dataset.state = models.length === 0 ? "empty" : "ready";
+    table.show(models);
+    compare.offer(models, production);
+    setAside.replaceChildren(...unreadable.map(fault));
+    scroll.hidden = models.length === 0;
+    rollBack.hidden = previous === null;
+    if (previous !== null) write(rollBack, `Roll back to ${inWords(previous)}`);
+    write(note, wordsFor(models.length, aliases));
+    retry.hidden = true;
+    hideToast("models-list");
+  } catch (error) {
+    root.dataset.state = root.dataset.state === "ready" ? "ready" : "error";
+    write(note, messageOf(error));
+    retry.hidden = false;
+    showToast("models-list", messageOf(error));
+  }
+}
+
+/** @param {{folder: string, reason: string}} unreadable */
+function fault({ folder, reason }) {
+  const item = document.createElement("li");
+  item.textContent = `Version ${folder} cannot be read: ${reason}. Delete its folder, or restore it from a copy.`;
+  return item;
+}
+
+/** @param {number} found @param {Record<string, number>} aliases */
+function wordsFor(found, { challenger }) {
+  if (found === 0) return "There is no model yet. Train one.";
+  if (challenger !== undefined) return `Version ${challenger} waits as the challenger: open it to see why, and to promote it.`;
+  if (found === 1) return "Only the model that came in the box. Train one, and it appears here.";
+  return "Open a version to promote, rename, export or delete it.";
+}
+
+async function showHistory() {
+  try {
+    const { promotions } = await api.listPromotions();
+    historyRoot.dataset.state = promotions.length === 0 ? "empty" : "ready";
+    write(historyNote, promotions.length === 0 ? "Nothing was promoted yet: the model in the box answers." : "");
+    historyRows.replaceChildren(...promotions.map(move));
+  } catch (error) {
+    historyRoot.dataset.state = "error";
+    write(historyNote, messageOf(error));
+  }
+}
+
+/** @param {import("./api.js").Promotion} promotion */
+function move({ alias, version, previous, at, actor, reason, is_rollback: isRollback }) {
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.dateTime = at;
+  time.textContent = moment(at);
+  const what = document.createElement("strong");
+  const into = isRollback ? "back into production" : "into production";
+  what.textContent = alias === "production" ? `${inWords(version)} ${into}` : `${inWords(version)} waits as ${alias}`;
+  const why = document.createElement("p");
+  const before = alias === "production" ? `after ${inWords(previous)}, by ` : "by ";
+  why.textContent = `${before}${actor || "someone"}${reason ? `: ${reason}` : ""}`;
+  item.append(time, what, why);
+  return item;
+}
+
+rollBack.addEventListener("click", async () => {
+  rollBack.disabled = true;
+  try {
+    await goBack({ production, onChange: refresh });
+  } catch (error) {
+    showToast("models", messageOf(error));
+  } finally {
+    rollBack.disabled = false;
+    refresh();
+  }
+});
+
+file.addEventListener("change", async () => {
+  const chosen = file.files?.[0];
+  if (chosen === undefined) return;
+  file.disabled = true;
+  write(importNote, `Checking ${chosen.name} (${fileSize(chosen.size)})…`);
+  hideToast("import");
+  try {
+    const { version, remarks } = await api.importArchive(chosen);
+    write(importNote, [`It is version ${version} now; open it above to promote it.`, ...remarks].join(" "));
+    refresh();
+  } catch (error) {
+    write(importNote, "Nothing was kept of it.");
+    showToast("import", messageOf(error));
+  } finally {
+    file.value = "";
+    file.disabled = false;
+  }
+});
+
+retry.addEventListener("click", refresh);
+/** @type {typeof table.onOpen} */
+table.onOpen = (version) => void dialog.open(version, production);
+dialog.onChange = refresh;
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+refresh();

@@ -1,0 +1,185 @@
+// @ts-check
+/**
+ * Pixels -> glyph, as preprocess.py does it: the same rules and constants, so that both see the same.
+ * tests/test_website.py holds the two together.
+ *
+ * @typedef {import("./planes.js").Plane} Plane
+ * @typedef {import("./planes.js").Floats} Floats
+ * @typedef {import("./planes.js").Bytes} Bytes
+ * @typedef {import("./planes.js").Box} Box
+ * @typedef {import("./pixels.js").Picture} Picture
+ * @typedef {{code: string, message: string}} Caution
+ * @typedef {{name: string, picture: Plane}} Step
+ * @typedef {{glyph: Bytes | null, warnings: Caution[], steps: Step[]}} Prepared
+ * @typedef {{ink: Floats, box: Box, contrast: number}} Drawn  contrast under 1 is low
+ */
+
+import { digitParts } from "./connected-components.js";
+import { dilate } from "./image-filters.js";
+import { readSheet, toInk } from "./flatten-photograph.js";
+import { borderOf, channelsOf, findInk, pickChannel } from "./pixels.js";
+import { any, bytes, cutOut, inkBox, largest, mapped, maskOf, median, round } from "./planes.js";
+import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, fit, isGlyph, place, redraw, resample, strokeWidth } from "./scaling.js";
+
+const PLAIN_LEVELS = 3;
+const PLAIN_SHARE = 0.5;
+const PLAIN_EDGE_SHARE = 0.9;
+const LEAST_PLAIN_SHARE = 0.25;
+const SMALL_PLAIN_EDGE_SHARE = 0.7;
+const MOST_PLACES = 3;
+const MIN_PHOTOGRAPH_PX = 64;
+const ENLARGED_PX = 140;
+const MOST_ENLARGED_PX = 1024;
+const MIN_PART_OF_PHOTOGRAPH = 0.03;
+const LOW_CONTRAST = 80;
+const LOW_DENSITY = 0.4;
+const VERY_THIN_PX = 1.1;
+const VERY_THICK_PX = 4.5;
+
+/** Centre a drawn or photographed digit as MNIST does; no glyph where nothing is drawn. @param {Picture} picture @returns {Prepared} */
+export function prepare(picture) {
+  const channels = channelsOf(picture);
+  const grey = pickChannel(channels);
+  const ink = findInk(grey);
+  /** @type {Step[]} */
+  const steps = [{ name: "grey", picture: grey }];
+  if (ink !== null && isGlyph(ink)) return { glyph: ink, warnings: strokeWarnings(ink), steps: [...steps, { name: "glyph", picture: ink }] };
+  const drawn = needsFlattening(grey, ink) ? photographed(channels[0], steps) : cleanDrawing(ink, steps);
+  if (drawn === null) return { glyph: null, warnings: [], steps };
+  const cut = cutOut(drawn.ink, drawn.box);
+  const plain = place(fit(cut));
+  const width = strokeWidth(plain);
+  const glyph = width < THIN_PX || width > THICK_PX ? place(fit(redraw(cut))) : plain;
+  steps.push({ name: "glyph", picture: glyph });
+  return { glyph, warnings: [...pictureWarnings(drawn), ...strokeWarnings(plain)], steps };
+}
+
+/** @param {Plane} ink */
+const boxOf = (ink) => inkBox(maskOf(ink, INK_LEVEL));
+
+/** Ink on a plain background. @param {Bytes | null} ink @param {Step[]} steps @returns {Drawn | null} */
+function cleanDrawing(ink, steps) {
+  if (ink === null) return null;
+  const most = largest(ink);
+  const factor = Math.fround(255 / most);
+  const stretched = mapped(ink, (value) => value * factor);
+  const box = boxOf(stretched);
+  const contrast = most / LOW_CONTRAST;
+  steps.push({ name: "ink", picture: stretched });
+  const cleaned = withoutSpecks(stretched, box);
+  if (cleaned === null) return { ink: stretched, box, contrast };
+  steps.push({ name: "digit", picture: cleaned });
+  return { ink: cleaned, box: boxOf(cleaned), contrast };
+}
+
+/** Ink on paper, in uneven light. @param {Bytes} grey @param {Step[]} steps @returns {Drawn | null} */
+function photographed(grey, steps) {
+  const sheet = readSheet(enlarge(grey), Math.min(grey.width, grey.height) < ENLARGED_PX);
+  if (sheet === null) return null;
+  const show = (/** @type {string} */ name, /** @type {Floats} */ density) =>
+    steps.push({ name, picture: mapped(density, (value) => (value * 255) / sheet.typical) });
+  steps.push({ name: "background", picture: sheet.background });
+  show("ink", sheet.withLines);
+  show("without_lines", sheet.density);
+  const kept = digitParts(sheet.mask, sheet.density, { dropEdges: true });
+  const { top, bottom, left, right } = inkBox(kept);
+  if (Math.max(bottom - top, right - left) < MIN_PART_OF_PHOTOGRAPH * Math.max(kept.width, kept.height)) return null;
+  const ink = toInk(sheet, kept);
+  steps.push({ name: "digit", picture: ink });
+  return { ink, box: boxOf(ink), contrast: sheet.typical / LOW_DENSITY };
+}
+
+/** Ink without specks far from it; null where there are none. @param {Floats} ink @param {Box} box @returns {Floats | null} */
+function withoutSpecks(ink, box) {
+  const mask = maskOf(ink, INK_LEVEL);
+  if (isFilled(mask, box)) return null;
+  const kept = digitParts(mask, ink);
+  const specks = bytes(mask.width, mask.height);
+  for (let i = 0; i < specks.data.length; i += 1) specks.data[i] = mask.data[i] & ~kept.data[i] & 1;
+  if (!any(specks)) return null;
+  const near = dilate(specks, 5);
+  const cleaned = mapped(ink, (value) => value);
+  for (let i = 0; i < cleaned.data.length; i += 1) if (near.data[i] === 1 && kept.data[i] !== 1) cleaned.data[i] = 0;
+  return cleaned;
+}
+
+/** Whether every row and column of a box has something: a speck that moves the box leaves one empty. @param {Bytes} mask @param {Box} box */
+function isFilled({ width, data }, { top, bottom, left, right }) {
+  const rows = new Uint8Array(bottom - top);
+  const columns = new Uint8Array(right - left);
+  for (let y = top; y < bottom; y += 1) {
+    for (let x = left; x < right; x += 1) {
+      if (data[y * width + x] === 0) continue;
+      rows[y - top] = 1;
+      columns[x - left] = 1;
+    }
+  }
+  return !rows.includes(0) && !columns.includes(0);
+}
+
+/** Whether a picture is no drawing on a plain background, but paper, shadows, lines. @param {Bytes} grey @param {Bytes | null} ink */
+function needsFlattening(grey, ink) {
+  const { width, height, data } = grey;
+  const border = borderOf(grey);
+  const background = Math.trunc(median(border));
+  const down = Math.max(1, Math.floor(height / 64));
+  const right = Math.max(1, Math.floor(width / 64));
+  let plain = 0;
+  let count = 0;
+  for (let y = 0; y < height; y += down) {
+    for (let x = 0; x < width; x += right, count += 1) {
+      if (Math.abs(data[y * width + x] - background) <= PLAIN_LEVELS) plain += 1;
+    }
+  }
+  const edge = Array.from(border, (level) => Math.abs(level - background) <= 2 * PLAIN_LEVELS);
+  const share = plain / count;
+  const edgeShare = edge.filter(Boolean).length / edge.length;
+  const isSmall = Math.min(width, height) < MIN_PHOTOGRAPH_PX;
+  if (share < PLAIN_SHARE || edgeShare < PLAIN_EDGE_SHARE) {
+    const leastEdge = isSmall ? SMALL_PLAIN_EDGE_SHARE : PLAIN_EDGE_SHARE;
+    const places = edge.filter((isPlain, i) => isPlain && !edge.at(i - 1)).length;
+    if (share < LEAST_PLAIN_SHARE || edgeShare < leastEdge || places > MOST_PLACES) return true;
+  }
+  if (isSmall) return false;
+  if (ink === null) return plain < count;
+  return crosses(maskOf(ink, largest(ink) * BOX_LEVEL));
+}
+
+/** Whether ink goes from one edge to the opposite one at some place. @param {Bytes} mask */
+function crosses({ width, height, data }) {
+  const has = (/** @type {number} */ start, /** @type {number} */ step, /** @type {number} */ count) =>
+    Array.from({ length: count }, (_, i) => data[start + i * step]).includes(1);
+  const across = has(0, width, height) && has(width - 1, width, height);
+  return across || (has(0, 1, width) && has((height - 1) * width, 1, width));
+}
+
+/** A small picture interpolated so that it is larger, unless it would be huge. @param {Bytes} grey @returns {Bytes} */
+function enlarge(grey) {
+  const { width, height } = grey;
+  const least = Math.min(width, height);
+  if (least >= ENLARGED_PX) return grey;
+  const factor = Math.min(Math.ceil(ENLARGED_PX / least), Math.max(1, Math.floor(MOST_ENLARGED_PX / Math.max(width, height))));
+  const large = resample(grey, width * factor, height * factor);
+  return { width: large.width, height: large.height, data: Uint8Array.from(large.data, round) };
+}
+
+/** What is to be said of a glyph's strokes. @param {Bytes} glyph @returns {Caution[]} */
+function strokeWarnings(glyph) {
+  const width = strokeWidth(glyph);
+  if (width < VERY_THIN_PX) return [{ code: "very_thin", message: "the strokes are very thin for the size of the digit" }];
+  if (width > VERY_THICK_PX) return [{ code: "very_thick", message: "the strokes are very thick for the size of the digit" }];
+  return [];
+}
+
+/** What is to be said of how ink lies in its picture. @param {Drawn} drawn @returns {Caution[]} */
+function pictureWarnings({ ink, box: { top, bottom, left, right }, contrast }) {
+  const found = [];
+  if (top === 0 || left === 0 || bottom === ink.height || right === ink.width) {
+    found.push({ code: "touches_edge", message: "the ink touches the edge of the picture: a part may be missing" });
+  }
+  if (Math.max(bottom - top, right - left) < BOX_SIDE) {
+    found.push({ code: "small", message: `the digit is small: ${right - left} by ${bottom - top} pixels` });
+  }
+  if (contrast < 1) found.push({ code: "low_contrast", message: "the ink is hardly different from the background" });
+  return found;
+}

@@ -1,0 +1,285 @@
+// @ts-check
+/**
+ * The drawing pad: strokes from mouse, finger, pen or keys, shown on a canvas.
+ * A picture (a test image, an upload) can lie in its place until someone draws.
+ *
+ * @typedef {import("./strokes.js").Point} Point
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {{picture: HTMLImageElement, about: any}} Laid  a picture and what its owner wants to know about it
+ * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
+ */
+
+import { mark } from "../shared/dom.js";
+import { ERASER_RADIUS } from "./eraser.js";
+import { bitmapOf, context2d, paint, paintCursor, paintFrames, paintPicture } from "./paint.js";
+import { PEN_WIDTH, SIDE, Strokes, toPaths } from "./strokes.js";
+
+const KEY_STEP = 10;
+const KEY_STEP_FINE = 3;
+
+/** @type {Record<string, Point>} */
+const ARROWS = {
+  ArrowLeft: { x: -1, y: 0 },
+  ArrowRight: { x: 1, y: 0 },
+  ArrowUp: { x: 0, y: -1 },
+  ArrowDown: { x: 0, y: 1 },
+};
+
+export class Pad {
+  /** Called when a stroke begins. */
+  onBegin = () => {};
+  /** Called when the drawing is another one: a stroke ended, Undo, Redo, Clear. */
+  onChange = () => {};
+
+  strokes = new Strokes();
+  /** What the next strokes are drawn with, in units. */
+  penWidth = PEN_WIDTH;
+  /** Whether the pointer rubs out instead. */
+  isErasing = false;
+  #canvas;
+  #context;
+  #frame;
+  /** Digits that were found, framed on the pad. @type {readonly DigitInNumber[]} */
+  #found = [];
+  /** In units; the height is always SIDE. */
+  #width = SIDE;
+  /** @type {{id: number, type: string} | null} */
+  #pointer = null;
+  #cursor = { x: SIDE / 2, y: SIDE / 2 };
+  #cursorShown = false;
+
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {HTMLElement} frame  gets data-empty
+   */
+  constructor(canvas, frame) {
+    this.#canvas = canvas;
+    this.#frame = frame;
+    this.#context = context2d(canvas);
+    this.#listenToPointers();
+    this.#listenToKeys();
+    new ResizeObserver(() => this.#resize()).observe(canvas);
+    this.#resize();
+  }
+
+  get isEmpty() {
+    return this.laid === null && this.strokes.isEmpty;
+  }
+
+  /** The picture that lies in the drawing's place. @returns {Laid | null} */
+  get laid() {
+    return /** @type {Laid | null} */ (this.strokes.backdrop);
+  }
+
+  /** The sheet's width in units; its height is SIDE. */
+  get width() {
+    return this.#width;
+  }
+
+  /** The drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like. */
+  toDataUrl() {
+    return bitmapOf(this.strokes.export(), this.#width);
+  }
+
+  /** The strokes in pixels of that PNG. */
+  toPaths() {
+    return toPaths(this.strokes.export());
+  }
+
+  /** Take a sheet of another width. @param {number} width  in units @param {Strokes} [strokes]  what is on it already */
+  startSheet(width, strokes = new Strokes()) {
+    this.#width = width;
+    this.strokes = strokes;
+    this.#found = [];
+    this.#cursor = { x: width / 2, y: SIDE / 2 };
+    this.#resize();
+    this.#update();
+  }
+
+  /** Frame digits that were read, until the drawing changes. @param {readonly DigitInNumber[]} digits */
+  showFound(digits) {
+    this.#found = digits;
+    this.#update();
+  }
+
+  /**
+   * Lay a picture in the drawing's place; Undo brings the drawing back.
+   * @param {HTMLImageElement} picture
+   * @param {any} [about]  comes back with it as `laid`
+   */
+  showPicture(picture, about = null) {
+    this.strokes.lay({ picture, about });
+    this.#found = [];
+    this.#update();
+  }
+
+  /** Take up another drawing; Undo brings this one back. @param {readonly Stroke[]} strokes */
+  showStrokes(strokes) {
+    this.strokes.replace(strokes);
+    this.#changed();
+  }
+
+  /** End the open stroke, or lift the eraser. */
+  finish() {
+    if (!this.strokes.finish()) return;
+    this.#found = [];
+    if (this.#cursorShown) this.#update(); // what was drawn is painted already
+    this.onChange();
+  }
+
+  undo() {
+    if (this.strokes.undo()) this.#changed();
+  }
+
+  redo() {
+    if (this.strokes.redo()) this.#changed();
+  }
+
+  clear() {
+    if (this.strokes.clear()) this.#changed();
+  }
+
+  /** @param {Point} point */
+  #begin(point) {
+    // There is nothing to rub out of a picture.
+    if (this.isErasing && this.laid !== null) return;
+    this.#found = [];
+    if (this.isErasing) this.strokes.startErasing(point);
+    else this.strokes.add(point, this.penWidth);
+    this.#update();
+    this.onBegin();
+  }
+
+  #changed() {
+    this.#found = [];
+    this.#update();
+    this.onChange();
+  }
+
+  #listenToPointers() {
+    const canvas = this.#canvas;
+    canvas.addEventListener("pointerdown", (event) => this.#pointerDown(event));
+    canvas.addEventListener("pointermove", (event) => this.#pointerMove(event));
+    for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      canvas.addEventListener(kind, (event) => this.#pointerEnd(/** @type {PointerEvent} */ (event)));
+    }
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  }
+
+  /** One pointer draws at a time; only a pen takes over, from the palm that touched first. @param {PointerEvent} event */
+  #pointerDown(event) {
+    if (event.button !== 0) return;
+    if (this.#pointer !== null) {
+      if (event.pointerType !== "pen" || this.#pointer.type !== "touch") return;
+      this.strokes.abandon();
+    }
+    event.preventDefault();
+    this.#pointer = { id: event.pointerId, type: event.pointerType };
+    this.#canvas.setPointerCapture(event.pointerId);
+    this.#cursor = this.#position(event);
+    this.#cursorShown = this.isErasing;
+    this.#begin(this.#cursor);
+  }
+
+  /** @param {PointerEvent} event */
+  #pointerMove(event) {
+    if (event.pointerId !== this.#pointer?.id) return;
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    const events = coalesced.length > 0 ? coalesced : [event];
+    this.strokes.extend(events.map((each) => this.#position(each)));
+    this.#cursor = this.#position(event);
+    this.#update();
+  }
+
+  /** @param {PointerEvent} event */
+  #pointerEnd(event) {
+    if (event.pointerId !== this.#pointer?.id) return;
+    this.#pointer = null;
+    if (this.#cursorShown) {
+      this.#cursorShown = false;
+      this.#update();
+    }
+    this.finish();
+  }
+
+  /** @param {PointerEvent} event @returns {Point} */
+  #position(event) {
+    const box = this.#canvas.getBoundingClientRect();
+    return { x: ((event.clientX - box.left) / box.width) * this.#width, y: ((event.clientY - box.top) / box.height) * SIDE };
+  }
+
+  /** Arrow keys move a pen, Space puts it down and lifts it. */
+  #listenToKeys() {
+    this.#canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key in ARROWS) this.#moveCursor(ARROWS[event.key], event.shiftKey ? KEY_STEP_FINE : KEY_STEP);
+      else if (event.key === " ") this.#pressSpace(event.repeat);
+      else return;
+      event.preventDefault();
+    });
+    this.#canvas.addEventListener("focus", () => {
+      this.#cursorShown = this.#canvas.matches(":focus-visible");
+      this.#update();
+    });
+    this.#canvas.addEventListener("blur", () => {
+      this.#cursorShown = false;
+      if (this.#pointer === null) this.finish();
+      this.#update();
+    });
+  }
+
+  /** @param {Point} direction @param {number} step */
+  #moveCursor(direction, step) {
+    if (this.#pointer !== null) return;
+    this.#cursorShown = true;
+    const { x, y } = this.#cursor;
+    this.#cursor = { x: within(x + direction.x * step, this.#width), y: within(y + direction.y * step, SIDE) };
+    this.strokes.extend([this.#cursor]);
+    this.#update();
+  }
+
+  /** @param {boolean} isRepeat */
+  #pressSpace(isRepeat) {
+    if (isRepeat || this.#pointer !== null) return;
+    this.#cursorShown = true;
+    if (this.strokes.isOpen) this.finish();
+    else this.#begin(this.#cursor);
+  }
+
+  #resize() {
+    const width = Math.max(1, Math.round(this.#canvas.clientWidth * window.devicePixelRatio));
+    const height = Math.max(1, Math.round((width * SIDE) / this.#width));
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
+    }
+    this.#paint();
+  }
+
+  /**
+   * Paint at once. Browsers hand over one move a frame, so nothing is gained by waiting for the next; and while a
+   * page waits for a frame, Chromium keeps from it what came from the network after the pen was lifted.
+   */
+  #update() {
+    mark(this.#frame, "data-empty", String(this.isEmpty));
+    this.#paint();
+  }
+
+  #paint() {
+    const { width, height } = this.#canvas;
+    const context = this.#context;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(width / this.#width, 0, 0, height / SIDE, 0, 0);
+    const picture = this.laid?.picture ?? null;
+    if (picture !== null) paintPicture(context, picture, this.#width);
+    paint(context, this.strokes.export(), getComputedStyle(this.#canvas).color);
+    paintFrames(context, this.#found, picture, this.#width);
+    if (this.#cursorShown) paintCursor(context, this.#cursor, this.isErasing ? ERASER_RADIUS : this.penWidth / 2, this.strokes.isOpen);
+  }
+}
+
+/** @param {number} coordinate @param {number} most */
+function within(coordinate, most) {
+  return Math.min(most, Math.max(0, coordinate));
+}

@@ -1,0 +1,114 @@
+// @ts-check
+/**
+ * Putting strokes, pictures and frames on a canvas.
+ *
+ * @typedef {import("./strokes.js").Point} Point
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
+ */
+
+import { frames, placement } from "./number.js";
+import { SIDE, trace } from "./strokes.js";
+
+/** Pictures up to this size are enlarged pixel by pixel. */
+const PIXELATED_UP_TO_PX = 64;
+
+/** @param {HTMLCanvasElement} canvas */
+export function context2d(canvas) {
+  const context = canvas.getContext("2d");
+  if (context === null) throw new Error("this browser gives no 2d canvas");
+  return context;
+}
+
+/** @param {CanvasRenderingContext2D} context @param {readonly Stroke[]} strokes @param {string} ink */
+export function paint(context, strokes, ink) {
+  context.strokeStyle = context.fillStyle = ink;
+  context.lineCap = context.lineJoin = "round";
+  for (const { points, width } of strokes) {
+    context.lineWidth = width;
+    context.beginPath();
+    if (points.length === 1) {
+      context.arc(points[0].x, points[0].y, width / 2, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
+    for (const [kind, x, y, toX = 0, toY = 0] of trace(points)) {
+      if (kind === "M") context.moveTo(x, y);
+      else if (kind === "L") context.lineTo(x, y);
+      else context.quadraticCurveTo(x, y, toX, toY);
+    }
+    context.stroke();
+  }
+}
+
+/**
+ * As large as fits, in the middle.
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLImageElement} picture
+ * @param {number} padWidth
+ */
+export function paintPicture(context, picture, padWidth) {
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  const { x, y, scale } = placement(width, height, padWidth, SIDE);
+  context.imageSmoothingEnabled = Math.max(width, height) > PIXELATED_UP_TO_PX;
+  context.drawImage(picture, x, y, width * scale, height * scale);
+}
+
+/**
+ * A frame around each digit that was read, and what it was read as.
+ * @param {CanvasRenderingContext2D} context
+ * @param {readonly DigitInNumber[]} digits
+ * @param {HTMLImageElement | null} picture  whose pixels the boxes are in; null for the drawing's own
+ * @param {number} padWidth
+ */
+export function paintFrames(context, digits, picture, padWidth) {
+  const size = picture === null ? { width: padWidth, height: SIDE } : { width: picture.naturalWidth, height: picture.naturalHeight };
+  context.lineWidth = 2;
+  context.font = "600 16px system-ui, sans-serif";
+  context.textBaseline = "bottom";
+  for (const { x, y, width, height, text, sure } of frames(digits, placement(size.width, size.height, padWidth, SIDE))) {
+    context.strokeStyle = context.fillStyle = sure ? "#5b8cff" : "#efbb62";
+    context.strokeRect(x, y, width, height);
+    context.fillText(text, x, Math.max(18, y - 3));
+  }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Point} point @param {number} radius @param {boolean} isDown */
+export function paintCursor(context, point, radius, isDown) {
+  context.beginPath();
+  context.arc(point.x, point.y, radius, 0, 2 * Math.PI);
+  context.lineWidth = 2;
+  context.strokeStyle = isDown ? "#5b8cff" : "#9aa3b2";
+  context.stroke();
+}
+
+/** The canvases that are sent, by their width: making one takes as long as filling it. @type {Map<number, CanvasRenderingContext2D>} */
+const bitmaps = new Map();
+
+/** @param {number} width */
+function bitmapContext(width) {
+  const known = bitmaps.get(width);
+  if (known !== undefined) return known;
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = SIDE;
+  // Kept where the processor reads it: from a graphics card it would have to be fetched at every stroke. Without
+  // alpha the PNG is quicker to make and to decode.
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  if (context === null) throw new Error("this browser gives no 2d canvas");
+  bitmaps.set(width, context);
+  return context;
+}
+
+/**
+ * A drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like.
+ * @param {readonly Stroke[]} strokes
+ * @param {number} width
+ */
+export function bitmapOf(strokes, width) {
+  const context = bitmapContext(width);
+  context.fillStyle = "#000";
+  context.fillRect(0, 0, width, SIDE);
+  paint(context, strokes, "#fff");
+  return context.canvas.toDataURL("image/png");
+}

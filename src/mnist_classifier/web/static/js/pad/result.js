@@ -1,0 +1,210 @@
+// @ts-check
+/**
+ * The result beside the pad: the digit, its confidence, ten bars, the glyph;
+ * or a number and its digits.
+ *
+ * @typedef {import("../shared/api.js").Reading} Reading
+ * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
+ */
+
+import { element, write } from "../shared/dom.js";
+import { advice, compare, describe, percent, stage } from "../shared/format.js";
+import { describeDigit, describeNumber } from "./number.js";
+
+export class ResultView {
+  /** Called when the stages are wanted that the reading on the page lacks. */
+  onStepsWanted = () => {};
+
+  #root = element("result", HTMLElement);
+  #digit = element("digit", HTMLElement);
+  #words = element("verdict", HTMLElement);
+  #sure = element("confidence", HTMLElement);
+  #truth = element("truth", HTMLElement);
+  #glyph = element("glyph", HTMLElement);
+  #answeredBy = element("answered-by", HTMLElement);
+  #warnings = element("warnings", HTMLElement);
+  #steps = element("steps", HTMLDetailsElement);
+  #stepList = element("step-list", HTMLElement);
+  #digits = element("number-digits", HTMLElement);
+  #bars = barsOf(element("bars", HTMLElement));
+
+  constructor() {
+    this.#steps.addEventListener("toggle", () => {
+      if (this.#steps.open && this.#stepList.childElementCount === 0) this.onStepsWanted();
+    });
+  }
+
+  /** Whether the stages of the preprocessing are to be shown. */
+  get wantsSteps() {
+    return this.#steps.open;
+  }
+
+  showEmpty() {
+    this.#state("empty");
+    this.#headline("", "Nothing drawn yet", "");
+    this.#clearFigures();
+  }
+
+  /** What was read before stays until the answer comes, dimmed when that takes long. */
+  showBusy() {
+    this.#root.setAttribute("aria-busy", "true");
+  }
+
+  /** The question was taken back; what is shown stays. */
+  showIdle() {
+    this.#root.removeAttribute("aria-busy");
+  }
+
+  /** @param {string} message */
+  showError(message) {
+    this.#state("error");
+    this.#headline("", "No reading", message);
+    this.#clearFigures();
+  }
+
+  /** @param {Reading} reading @param {number | null} label  the true answer, where it is known */
+  showReading(reading, label = null) {
+    this.#state(reading.verdict);
+    const { digit, words, sure } = describe(reading);
+    this.#headline(digit, words, sure);
+    this.#showTruth(reading, label);
+    showBars(this.#bars, reading);
+    this.#showGlyph(reading.glyph ?? null);
+    this.#showWarnings(reading);
+    this.#showSteps(reading);
+    this.#showAnswerer(reading);
+  }
+
+  /** @param {NumberReading} reading */
+  showNumber(reading) {
+    this.#state(reading.verdict);
+    const { digit, words, sure } = describeNumber(reading);
+    this.#headline(digit, words, sure);
+    this.#digits.replaceChildren(...reading.digits.map(itemOfDigit));
+    this.#showAnswerer(reading);
+  }
+
+  /** @param {Reading | NumberReading} reading */
+  #showAnswerer({ model, elapsed_ms }) {
+    const ms = elapsed_ms === undefined ? "" : ` in ${elapsed_ms.toFixed(1)}\u00a0ms`;
+    write(this.#answeredBy, model ? `Answered by version ${model.version}${ms}.` : "");
+  }
+
+  /** @param {string} state */
+  #state(state) {
+    this.#root.dataset.state = state;
+    this.showIdle();
+  }
+
+  /** @param {string} digit @param {string} words @param {string} sure */
+  #headline(digit, words, sure) {
+    write(this.#digit, digit);
+    write(this.#words, words);
+    write(this.#sure, sure);
+  }
+
+  #clearFigures() {
+    write(this.#truth, "");
+    delete this.#truth.dataset.agrees;
+    write(this.#answeredBy, "");
+    this.#glyph.replaceChildren();
+    this.#warnings.replaceChildren();
+    this.#stepList.replaceChildren();
+    this.#digits.replaceChildren();
+    showBars(this.#bars, null);
+  }
+
+  /** @param {Reading} reading @param {number | null} label */
+  #showTruth(reading, label) {
+    if (label === null) {
+      write(this.#truth, "");
+      delete this.#truth.dataset.agrees;
+      return;
+    }
+    const { agrees, words } = compare(reading, label);
+    write(this.#truth, words);
+    this.#truth.dataset.agrees = String(agrees);
+  }
+
+  /** @param {Reading} reading */
+  #showWarnings({ warnings = [] }) {
+    const lines = warnings.map(advice);
+    // A live region must not repeat itself.
+    if (lines.join() === [...this.#warnings.children].map((line) => line.textContent).join()) return;
+    this.#warnings.replaceChildren(...lines.map(listItem));
+  }
+
+  /** @param {Reading} reading */
+  #showSteps({ steps = [] }) {
+    this.#stepList.replaceChildren(
+      ...steps.map(({ name, image }) => {
+        const item = listItem(stage(name));
+        const picture = new Image();
+        picture.src = image;
+        picture.alt = "";
+        item.prepend(picture);
+        return item;
+      }),
+    );
+  }
+
+  /** @param {string | null} glyph */
+  #showGlyph(glyph) {
+    if (glyph === null) return this.#glyph.replaceChildren();
+    const image = new Image();
+    image.src = glyph;
+    image.alt = "What the network sees: the drawing, centred, in 28 by 28 pixels";
+    this.#glyph.replaceChildren(image);
+  }
+}
+
+/** @param {string} text */
+function listItem(text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
+}
+
+/** @param {DigitInNumber} digit */
+function itemOfDigit(digit) {
+  const { text, sure } = describeDigit(digit);
+  const item = document.createElement("li");
+  item.dataset.verdict = digit.verdict;
+  for (const [className, content] of [["number-digit", text], ["number-sure", sure]]) {
+    const part = document.createElement("span");
+    part.className = className;
+    part.textContent = content;
+    item.append(part);
+  }
+  return item;
+}
+
+/** The parts of a list of ten bars. @param {HTMLElement} list */
+export function barsOf(list) {
+  return [...list.children].map(partsOfBar);
+}
+
+/** @param {ReturnType<typeof barsOf>} bars @param {Reading | null} reading  null for none */
+export function showBars(bars, reading) {
+  const { probabilities = null, verdict = "blank" } = reading ?? {};
+  const best = probabilities === null || verdict === "blank" ? -1 : probabilities.indexOf(Math.max(...probabilities));
+  bars.forEach(({ meter, fill, value, row }, digit) => {
+    const share = probabilities?.[digit] ?? 0;
+    const text = probabilities === null ? "" : percent(share);
+    meter.setAttribute("aria-valuenow", probabilities === null ? "0" : (share * 100).toFixed(1));
+    if (probabilities === null) meter.removeAttribute("aria-valuetext");
+    else meter.setAttribute("aria-valuetext", text);
+    fill.style.transform = `scaleX(${share})`;
+    write(value, text);
+    row.dataset.best = String(digit === best);
+  });
+}
+
+/** @param {Element} row */
+function partsOfBar(row) {
+  const [meter, fill, value] = [".bar-track", ".bar-fill", ".bar-value"].map((part) => row.querySelector(part));
+  if (!(row instanceof HTMLElement && meter instanceof HTMLElement)) throw new Error("a bar lacks its track");
+  if (!(fill instanceof HTMLElement && value instanceof HTMLElement)) throw new Error("a bar lacks its fill or value");
+  return { row, meter, fill, value };
+}

@@ -1,0 +1,58 @@
+// @ts-check
+/**
+ * What the pointer does on the pad: one of three pens, or the eraser.
+ *
+ * @typedef {import("./pad.js").Pad} Pad
+ * @typedef {"thin" | "normal" | "thick"} Pen
+ */
+
+import { element } from "../shared/dom.js";
+import { PEN_WIDTHS } from "./strokes.js";
+
+/** @type {readonly Pen[]} */
+export const PENS = ["thin", "normal", "thick"];
+
+/** The pen that is a step thinner or thicker, if there is one. @param {Pen} pen @param {-1 | 1} step @returns {Pen} */
+export function penBeside(pen, step) {
+  return PENS[Math.min(PENS.length - 1, Math.max(0, PENS.indexOf(pen) + step))];
+}
+
+export class Tools {
+  #pad;
+  /** @type {Pen} */
+  #pen = "normal";
+
+  /** @param {Pad} pad */
+  constructor(pad) {
+    this.#pad = pad;
+    for (const pen of PENS) element(`pen-${pen}`, HTMLButtonElement).addEventListener("click", () => this.take(pen));
+    element("eraser", HTMLButtonElement).addEventListener("click", () => this.toggleEraser());
+  }
+
+  /** @param {Pen} pen */
+  take(pen) {
+    this.#pen = pen;
+    this.#pad.penWidth = PEN_WIDTHS[pen];
+    this.#erase(false);
+  }
+
+  /** @param {-1 | 1} step */
+  stepPen(step) {
+    this.take(penBeside(this.#pen, step));
+  }
+
+  toggleEraser() {
+    this.#erase(!this.#pad.isErasing);
+  }
+
+  /** @param {boolean} isErasing */
+  #erase(isErasing) {
+    this.#pad.finish();
+    this.#pad.isErasing = isErasing;
+    element("pad-frame", HTMLElement).dataset.tool = isErasing ? "eraser" : "pen";
+    element("eraser", HTMLButtonElement).setAttribute("aria-pressed", String(isErasing));
+    for (const pen of PENS) {
+      element(`pen-${pen}`, HTMLButtonElement).setAttribute("aria-pressed", String(!isErasing && pen === this.#pen));
+    }
+  }
+}

@@ -1,0 +1,285 @@
+// @ts-check
+/**
+ * Pad, tools and result together: what both pages do.  The subject is what is
+ * read: the drawing, or a picture that lies in its place.
+ *
+ * @typedef {import("../shared/api.js").Reading} Reading
+ * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {"digit" | "number"} Mode
+ * @typedef {{image: string} | {file: File}} Source
+ * @typedef {{source: Source, mode: Mode, strokes: Stroke[], label: number | null, caption: string}} Subject
+ */
+
+import * as api from "../shared/api.js";
+import { DatasetNotice } from "../shared/dataset.js";
+import { element, mark, write } from "../shared/dom.js";
+import { saveDrawing } from "../shared/download.js";
+import { fileSize } from "../shared/format.js";
+import { listenForHelp } from "../shared/help.js";
+import { Latest, STALE } from "../shared/latest.js";
+import { Pad } from "./pad.js";
+import { load, makeReady } from "./picture.js";
+import { ResultView } from "./result.js";
+import { listenToKeys } from "../shared/shortcuts.js";
+import { SIDE, Strokes, toPaths, WIDE_SIDE } from "./strokes.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { Tools } from "./tools.js";
+import { listenForFiles } from "./upload.js";
+
+/** Work that takes longer than this is shown; most answers are there sooner. */
+const BUSY_MS = 100;
+/** An answer that takes longer than this is announced. */
+const SLOW_MS = 3_000;
+/** How often a server that is gone is looked for. */
+const RETRY_MS = 2_000;
+
+/** @type {readonly Mode[]} */
+const MODES = ["digit", "number"];
+
+export class Workbench {
+  /** Called with every reading that is shown. @type {(reading: Reading | NumberReading, subject: Subject) => void} */
+  onReading = () => {};
+  /** Called when nothing lies on the pad any more. */
+  onEmpty = () => {};
+
+  #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
+  #tools = new Tools(this.#pad);
+  #result = new ResultView();
+  #notice = new DatasetNotice();
+  #latest = new Latest();
+  #caption = element("caption", HTMLElement);
+  /** Whether the result on the page belongs to what lies on the pad. */
+  #isRead = false;
+  /** @type {Mode} */
+  #mode = "digit";
+  /** The drawings, with all that can be undone of them. @type {Record<Mode, Strokes>} */
+  #sheets = { digit: this.#pad.strokes, number: new Strokes() };
+  #isLookingForServer = false;
+  /** What the page is called in either mode, where that differs. */
+  #heading = element("heading", HTMLElement);
+
+  constructor() {
+    this.#pad.onBegin = () => {
+      this.#changed();
+      this.#latest.cancel();
+    };
+    this.#pad.onChange = () => {
+      this.#changed();
+      this.predict();
+    };
+    this.#result.onStepsWanted = () => this.reread();
+    this.#notice.onReady = () => this.showRandom();
+    this.#listen();
+    this.#changed();
+    this.#showEmpty();
+  }
+
+  /** Ask again about what was read, as when another model answers now. */
+  reread() {
+    if (this.#isRead) this.predict();
+  }
+
+  /** Read one digit or several; each mode has its own sheet. @param {Mode} mode */
+  setMode(mode) {
+    if (mode === this.#mode) return;
+    this.#pad.finish();
+    this.#sheets[this.#mode] = this.#pad.strokes;
+    this.#mode = mode;
+    element("bench", HTMLElement).dataset.mode = mode;
+    element("random", HTMLButtonElement).hidden = mode === "number";
+    for (const each of MODES) element(`mode-${each}`, HTMLButtonElement).setAttribute("aria-pressed", String(each === mode));
+    write(this.#heading, this.#heading.dataset[mode] ?? this.#heading.textContent ?? "");
+    this.#pad.startSheet(mode === "number" ? WIDE_SIDE : SIDE, this.#sheets[mode]);
+    this.#changed();
+    this.#result.showEmpty();
+    this.predict();
+  }
+
+  /** Take up a drawing of earlier. @param {Mode} mode @param {readonly Stroke[]} strokes */
+  restore(mode, strokes) {
+    this.setMode(mode);
+    this.#pad.showStrokes(strokes);
+    element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
+  }
+
+  /** Read what lies on the pad now. */
+  async predict() {
+    // A stroke that ends is read because the drawing changes.
+    if (this.#pad.strokes.isOpen) return this.#pad.finish();
+    this.#latest.cancel();
+    if (this.#pad.isEmpty) return this.#showEmpty();
+    const subject = this.#pad.laid?.about ?? this.#drawing();
+    await this.#ask("predict", async (signal) => this.#show(await this.#read(subject, signal), subject, signal));
+  }
+
+  /** Fetch a test image, show it and read it. */
+  async showRandom() {
+    if (this.#mode === "number") return;
+    await this.#ask("random", async (signal) => {
+      const { index, label, image } = await api.randomTestImage(signal);
+      this.#notice.hide();
+      const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
+      this.#lay(await load(image), subject, signal);
+      this.#show(await this.#read(subject, signal), subject, signal);
+    });
+  }
+
+  /** Show a file and read it; one that cannot be read changes nothing. @param {File} file */
+  async showFile(file) {
+    await this.#ask("predict", async (signal) => {
+      const { file: ready, picture } = await makeReady(file);
+      const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
+      const subject = this.#subject({ file: ready }, { caption });
+      /** @type {Reading | NumberReading | null} */
+      let reading = null;
+      /** @type {unknown} */
+      let failure = null;
+      try {
+        reading = await this.#read(subject, signal);
+      } catch (error) {
+        failure = error;
+      }
+      // What the server refuses leaves the drawing as it is; when there is no server, the picture waits for it.
+      if (failure !== null && (picture === null || isRefusal(failure))) throw failure;
+      const shown = picture ?? (reading && "glyph" in reading && reading.glyph ? await load(reading.glyph) : null);
+      if (shown !== null) this.#lay(shown, subject, signal);
+      if (reading === null) throw failure;
+      this.#show(reading, subject, signal);
+    });
+  }
+
+  #listen() {
+    const actions = {
+      predict: () => this.predict(),
+      clear: () => this.#pad.clear(),
+      undo: () => this.#pad.undo(),
+      redo: () => this.#pad.redo(),
+      random: () => this.showRandom(),
+      download: () => saveDrawing(this.#pad),
+    };
+    for (const [id, action] of Object.entries(actions)) {
+      element(id, HTMLButtonElement).addEventListener("click", action);
+    }
+    for (const mode of MODES) {
+      element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
+    }
+    listenToKeys({
+      ...actions,
+      eraser: () => this.#tools.toggleEraser(),
+      thinner: () => this.#tools.stepPen(-1),
+      thicker: () => this.#tools.stepPen(1),
+      mode: () => this.setMode(this.#mode === "digit" ? "number" : "digit"),
+      upload: () => element("file", HTMLInputElement).click(),
+      help: listenForHelp(),
+    });
+    listenForFiles((file) => this.showFile(file));
+  }
+
+  /** @param {Source} source @param {Partial<Subject>} details @returns {Subject} */
+  #subject(source, details) {
+    return { source, mode: this.#mode, strokes: [], label: null, caption: "", ...details };
+  }
+
+  #drawing() {
+    return this.#subject({ image: this.#pad.toDataUrl() }, { strokes: this.#pad.strokes.export() });
+  }
+
+  /** @param {Subject} subject @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */
+  #read({ source, mode, strokes }, signal) {
+    if (mode === "number") {
+      return "file" in source ? api.predictNumberFile(source.file, signal) : api.predictNumber(source.image, toPaths(strokes), signal);
+    }
+    const steps = this.#result.wantsSteps;
+    return "file" in source ? api.predictFile(source.file, signal, steps) : api.predictImage(source.image, signal, steps);
+  }
+
+  /**
+   * Ask; the newest question wins.  A failure is told and leaves the pad as it is.
+   * @param {"predict" | "random"} buttonId  the button that shows that work goes on
+   * @param {(signal: AbortSignal) => Promise<void>} task
+   */
+  async #ask(buttonId, task) {
+    const busy = window.setTimeout(() => {
+      this.#result.showBusy();
+      element(buttonId, HTMLButtonElement).setAttribute("aria-busy", "true");
+    }, BUSY_MS);
+    const slow = window.setTimeout(() => showToast("slow", "The server takes its time. Your drawing is safe; still waiting…", "info"), SLOW_MS);
+    try {
+      if ((await this.#latest.run(task)) !== STALE) hideToast("reading");
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      window.clearTimeout(busy);
+      window.clearTimeout(slow);
+      if (!this.#latest.isBusy) this.#rest();
+    }
+  }
+
+  #rest() {
+    hideToast("slow");
+    this.#result.showIdle();
+    for (const id of ["predict", "random"]) element(id, HTMLButtonElement).removeAttribute("aria-busy");
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
+    showToast("reading", messageOf(error));
+    if (!this.#isRead && !this.#pad.isEmpty) this.#result.showError("Nothing is lost. Try again.");
+    if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
+  }
+
+  /** Once a server that was gone is back, what waits on the pad is read. */
+  async #lookForServer() {
+    if (this.#isLookingForServer) return;
+    this.#isLookingForServer = true;
+    for (let isBack = false; !isBack; ) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      isBack = document.hidden ? false : await api.modelStatus().then(() => true, () => false);
+    }
+    this.#isLookingForServer = false;
+    hideToast("reading");
+    if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
+  }
+
+  /** @param {Reading | NumberReading} reading @param {Subject} subject @param {AbortSignal} signal */
+  #show(reading, subject, signal) {
+    signal.throwIfAborted();
+    this.#isRead = true;
+    if ("digits" in reading) {
+      this.#result.showNumber(reading);
+      this.#pad.showFound(reading.digits);
+    } else {
+      this.#result.showReading(reading, subject.label);
+    }
+    this.onReading(reading, subject);
+  }
+
+  #showEmpty() {
+    this.#result.showEmpty();
+    this.onEmpty();
+  }
+
+  /** @param {HTMLImageElement} picture @param {Subject} subject @param {AbortSignal} signal */
+  #lay(picture, subject, signal) {
+    signal.throwIfAborted();
+    this.#pad.showPicture(picture, subject);
+    this.#changed();
+  }
+
+  /** Something else lies on the pad than what was read. */
+  #changed() {
+    this.#isRead = false;
+    write(this.#caption, this.#pad.laid?.about.caption ?? "");
+    const { canUndo, canRedo } = this.#pad.strokes;
+    // Not `disabled`, which would take the focus from whoever uses the keyboard.
+    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));
+    mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
+  }
+}
+
+/** The server looked at the request and will say the same again. @param {unknown} error */
+function isRefusal(error) {
+  return error instanceof api.ApiError && error.status >= 400 && error.status < 500;
+}

@@ -1,0 +1,30 @@
+// @ts-check
+/** Keeping what lies on the pad as a PNG file: the very picture that is read. */
+
+import { context2d } from "../pad/paint.js";
+import { showToast } from "./toast.js";
+
+/** @param {import("../pad/pad.js").Pad} pad */
+export function saveDrawing(pad) {
+  if (pad.isEmpty) return showToast("download", "There is nothing to save yet: draw something first.", "info");
+  const link = document.createElement("a");
+  link.href = pad.laid === null ? pad.toDataUrl() : pngOf(pad.laid.picture);
+  link.download = fileName(new Date());
+  link.click();
+}
+
+/** "drawing-20261122-190500.png", by the clock of the reader. @param {Date} now */
+export function fileName(now) {
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  return `drawing-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}.png`;
+}
+
+/** @param {HTMLImageElement} picture */
+function pngOf(picture) {
+  const canvas = document.createElement("canvas");
+  canvas.width = picture.naturalWidth;
+  canvas.height = picture.naturalHeight;
+  context2d(canvas).drawImage(picture, 0, 0);
+  return canvas.toDataURL("image/png");
+}

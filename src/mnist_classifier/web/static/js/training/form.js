@@ -1,0 +1,100 @@
+// @ts-check
+/**
+ * The form that starts a training.  Empty fields take the recipe's values, which they show.
+ *
+ * @typedef {{name: string, summary: string, values: Record<string, unknown>}} Recipe
+ */
+
+import * as api from "../shared/api.js";
+import { element, write } from "../shared/dom.js";
+import { sentence } from "../shared/format.js";
+import { messageOf } from "../shared/toast.js";
+
+export class RunForm {
+  #form = element("run-form", HTMLFormElement);
+  #error = element("run-error", HTMLElement);
+  #start = element("run-start", HTMLButtonElement);
+  #recipe = element("config-recipe", HTMLSelectElement);
+  #recipes;
+  #onStart;
+
+  /** @param {Recipe[]} recipes @param {(runId: number) => void} onStart */
+  constructor(recipes, onStart) {
+    this.#recipes = recipes;
+    this.#onStart = onStart;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#form.addEventListener("input", () => this.#clearError());
+    this.#recipe.addEventListener("change", () => this.#showRecipe());
+    this.#showRecipe();
+  }
+
+  /** @param {boolean} busy  whether a training is under way already */
+  showBusy(busy) {
+    write(this.#start, busy ? "Queue training" : "Start training");
+    write(element("run-hint", HTMLElement), busy ? "One is under way; the next starts when it is done." : "");
+  }
+
+  #showRecipe() {
+    /** @type {Partial<Recipe>} */
+    const chosen = this.#recipes.find(({ name }) => name === this.#recipe.value) ?? {};
+    const { summary = "", values = {} } = chosen;
+    write(element("recipe-summary", HTMLElement), sentence(summary));
+    for (const control of this.#controls()) {
+      if (control === this.#recipe) continue;
+      const value = values[control.name];
+      if (control instanceof HTMLInputElement) {
+        control.dataset.default ??= control.placeholder;
+        control.placeholder = String(value ?? control.dataset.default);
+      } else {
+        write(control.options[0], value === undefined ? "the recipe's" : `the recipe's: ${value}`);
+      }
+    }
+  }
+
+  #controls() {
+    return [...this.#form.querySelectorAll("input, select")].map((control) => /** @type {HTMLInputElement | HTMLSelectElement} */ (control));
+  }
+
+  async #submit() {
+    this.#clearError();
+    const wrong = this.#controls().find((control) => !control.checkValidity());
+    if (wrong) return this.#showError(wrong.validationMessage, wrong.name);
+    this.#start.disabled = true;
+    try {
+      const { run_id } = await api.submitRun(this.#config());
+      this.#onStart(run_id);
+    } catch (error) {
+      this.#showError(messageOf(error), error instanceof api.ApiError ? error.field : null);
+    } finally {
+      this.#start.disabled = false;
+    }
+  }
+
+  /** Only what was filled in: the recipe knows the rest. */
+  #config() {
+    /** @type {Record<string, number | string>} */
+    const config = {};
+    for (const { name, value, dataset } of this.#controls()) {
+      if (value.trim() !== "") config[name] = dataset.type === "str" ? value : Number(value);
+    }
+    return config;
+  }
+
+  #clearError() {
+    write(this.#error, "");
+    for (const control of this.#controls()) control.removeAttribute("aria-invalid");
+  }
+
+  /** @param {string} message @param {string | null} field */
+  #showError(message, field) {
+    const control = this.#controls().find(({ name }) => name === field);
+    write(this.#error, field && control ? `${field.replaceAll("_", " ")}: ${message}` : message);
+    if (!control) return;
+    element("run-settings", HTMLDetailsElement).open ||= control !== this.#recipe;
+    control.setAttribute("aria-invalid", "true");
+    control.focus();
+  }
+}

@@ -1,0 +1,259 @@
+// @ts-check
+/**
+ * The table of all runs, with search, and ticks for those whose curves are shown.
+ *
+ * @typedef {import("../shared/api.js").Run} Run
+ */
+
+import * as api from "../shared/api.js";
+import { button, element, write } from "../shared/dom.js";
+import { duration, moment, percent, sentence, UNKNOWN } from "../shared/format.js";
+import { SortHead } from "../shared/sorting.js";
+import { messageOf } from "../shared/toast.js";
+
+const TYPING_MS = 250;
+
+/** @type {import("../shared/sorting.js").SortColumn<Run>[]} */
+export const COLUMNS = [
+  { id: "tick", title: "Show" },
+  { id: "run", title: "Run", value: ({ run_id }) => run_id, isFigure: true },
+  { id: "recipe", title: "Recipe", value: ({ recipe }) => recipe },
+  { id: "status", title: "Status", value: ({ status }) => status },
+  { id: "validation", title: "Validation", value: ({ summary }) => summary?.validation_accuracy, isFigure: true },
+  { id: "epochs", title: "Epochs", value: ({ summary }) => summary?.epoch, isFigure: true },
+  { id: "took", title: "Took", value: seconds, isFigure: true },
+  { id: "began", title: "Began", value: ({ created_at }) => Date.parse(created_at), isFigure: true },
+  { id: "outcome", title: "Outcome" },
+];
+
+/** How long a run took; null until it is over. @param {Pick<Run, "started_at" | "finished_at">} run */
+export function seconds({ started_at, finished_at }) {
+  return started_at && finished_at ? (Date.parse(finished_at) - Date.parse(started_at)) / 1000 : null;
+}
+
+export class RunHistory {
+  #body = element("history", HTMLTableSectionElement);
+  #scroll = element("history-scroll", HTMLElement);
+  #note = element("history-note", HTMLElement);
+  #more = element("history-more", HTMLButtonElement);
+  #search = element("history-search", HTMLInputElement);
+  #head = new SortHead(element("history-columns", HTMLTableRowElement), COLUMNS, { column: "run", isDescending: true }, () => this.#sort());
+  #onOpen;
+  #onTick;
+  /** Those that are shown, and what they were found with. @type {Map<number, Run>} */
+  #runs = new Map();
+  #found = "";
+  /** The row of each, and what it shows. @type {Map<number, {row: HTMLTableRowElement, shown: string}>} */
+  #rows = new Map();
+  /** @type {Set<number>} */
+  #ticked = new Set();
+  /** @type {number | null} */
+  #current = null;
+  /** Where older runs are to be had. @type {string | null} */
+  #next = null;
+  #round = 0;
+
+  /** @param {{onOpen: (id: number) => void, onTick: (ids: number[]) => void}} listener */
+  constructor({ onOpen, onTick }) {
+    this.#onOpen = onOpen;
+    this.#onTick = onTick;
+    /** @type {number | undefined} */
+    let typing;
+    this.#search.addEventListener("input", () => {
+      window.clearTimeout(typing);
+      typing = window.setTimeout(() => this.load(), TYPING_MS);
+    });
+    this.#more.addEventListener("click", () => this.#showOlder());
+  }
+
+  /** @param {number | null} current @param {number[]} ticked */
+  mark(current, ticked) {
+    this.#current = current;
+    this.#ticked = new Set(ticked);
+    for (const row of this.#body.rows) this.#markRow(row);
+  }
+
+  /** Ask for the newest runs; older ones that are shown already stay. @returns {Promise<Run[]>} */
+  async load() {
+    this.#round += 1;
+    const round = this.#round;
+    const search = this.#search.value;
+    try {
+      const { runs, next } = await api.runs(search);
+      if (round !== this.#round) return runs;
+      if (search !== this.#found || !runs.some(({ run_id }) => this.#runs.has(run_id))) {
+        this.#found = search;
+        this.#runs.clear();
+        this.#next = next;
+      }
+      this.#take(runs);
+      await this.#complete(round);
+      return runs;
+    } catch (error) {
+      write(this.#note, messageOf(error));
+      return [];
+    }
+  }
+
+  async #sort() {
+    this.#show();
+    try {
+      await this.#complete(this.#round);
+    } catch (error) {
+      write(this.#note, messageOf(error));
+    }
+  }
+
+  /** The order in which the server gives them. */
+  get #isNewestFirst() {
+    const { column, isDescending } = this.#head.order;
+    return column === "run" && isDescending;
+  }
+
+  /** Any other order needs all of them. @param {number} round */
+  async #complete(round) {
+    while (this.#next !== null && !this.#isNewestFirst) {
+      const { runs, next } = await api.follow(this.#next);
+      if (round !== this.#round) return;
+      this.#next = next;
+      this.#take(runs);
+    }
+  }
+
+  async #showOlder() {
+    if (this.#next === null) return;
+    this.#more.disabled = true;
+    try {
+      const { runs, next } = await api.follow(this.#next);
+      this.#next = next;
+      this.#take(runs);
+    } catch (error) {
+      write(this.#note, messageOf(error));
+    } finally {
+      this.#more.disabled = false;
+    }
+  }
+
+  /** @param {Run[]} runs */
+  #take(runs) {
+    for (const run of runs) this.#runs.set(run.run_id, run);
+    this.#show();
+  }
+
+  #show() {
+    const runs = [...this.#runs.values()].sort((one, other) => other.run_id - one.run_id);
+    const rows = this.#head.sorted(runs).map((run) => this.#row(run));
+    // Rows that are the same are left alone, and with them the keyboard's focus.
+    const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
+    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows));
+    const none = this.#found ? "Nothing fits the search." : "No trainings yet: start the first above.";
+    write(this.#note, runs.length === 0 ? none : "");
+    this.#scroll.hidden = runs.length === 0;
+    this.#more.hidden = this.#next === null;
+  }
+
+  /** The row that shows a run as it is now. @param {Run} run */
+  #row(run) {
+    const shown = JSON.stringify(run);
+    const known = this.#rows.get(run.run_id);
+    if (known?.shown === shown) return known.row;
+    const row = this.#build(run);
+    this.#markRow(row);
+    this.#rows.set(run.run_id, { row, shown });
+    return row;
+  }
+
+  /** @param {Run} run */
+  #build(run) {
+    const row = document.createElement("tr");
+    row.dataset.run = String(run.run_id);
+    const open = button(String(run.run_id), "link", () => this.#onOpen(run.run_id));
+    open.setAttribute("aria-label", `Open run ${run.run_id}`);
+    const number = document.createElement("th");
+    number.scope = "row";
+    number.className = "figure";
+    number.append(open);
+    const texts = {
+      recipe: run.recipe ?? UNKNOWN,
+      status: chip(run.status),
+      validation: percent(run.summary?.validation_accuracy, 2),
+      epochs: `${run.summary?.epoch ?? 0}/${run.planned_epochs ?? UNKNOWN}`,
+      took: duration(seconds(run)),
+      began: moment(run.created_at),
+      outcome: outcome(run.message),
+    };
+    row.append(cell("tick", this.#tick(run.run_id)), number, ...Object.entries(texts).map(([id, content]) => cell(id, content)));
+    return row;
+  }
+
+  /** @param {number} id */
+  #tick(id) {
+    const tick = document.createElement("input");
+    tick.type = "checkbox";
+    tick.setAttribute("aria-label", `Show the curves of run ${id}`);
+    tick.addEventListener("change", () => {
+      if (tick.checked) this.#ticked.add(id);
+      else this.#ticked.delete(id);
+      this.#onTick([...this.#ticked]);
+    });
+    const label = document.createElement("label");
+    label.className = "tick";
+    label.append(tick);
+    return label;
+  }
+
+  /** @param {HTMLTableRowElement} row */
+  #markRow(row) {
+    const id = Number(row.dataset.run);
+    const tick = row.querySelector("input");
+    if (id === this.#current) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+    if (tick) tick.checked = this.#ticked.has(id) || id === this.#current;
+    if (tick) tick.disabled = id === this.#current;
+  }
+}
+
+/**
+ * Put the focus back to the same control of the same row after a change of the rows.
+ * @param {HTMLTableSectionElement} body
+ * @param {() => void} change
+ */
+function keepFocus(body, change) {
+  const focused = document.activeElement;
+  const row = focused?.closest("tr");
+  const kind = focused instanceof HTMLInputElement ? "input" : "button";
+  const id = row && body.contains(row) ? row.dataset.run : undefined;
+  change();
+  if (id === undefined) return;
+  const again = body.querySelector(`tr[data-run="${id}"] ${kind}`);
+  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+}
+
+/** @param {string} status */
+function chip(status) {
+  const made = document.createElement("span");
+  made.className = "chip";
+  made.dataset.status = status;
+  made.textContent = status;
+  return made;
+}
+
+/** The first lines; the run's own panel has all of it. @param {string} message */
+function outcome(message) {
+  const made = document.createElement("p");
+  made.className = "outcome";
+  made.textContent = message ? sentence(message) : "";
+  made.title = made.textContent;
+  return made;
+}
+
+/** @param {string} id  of its column @param {string | HTMLElement} content */
+function cell(id, content) {
+  const { title, isFigure = false } = COLUMNS.find((column) => column.id === id) ?? { title: "" };
+  const made = document.createElement("td");
+  if (isFigure) made.className = "figure";
+  made.dataset.column = id;
+  made.dataset.title = title;
+  made.append(content);
+  return made;
+}

@@ -1,0 +1,175 @@
+// @ts-check
+/**
+ * The panel that shows one run: figures, curves, confusion, batch, log.
+ *
+ * @typedef {import("../shared/api.js").Run} Run
+ * @typedef {import("./state.js").RunState} RunState
+ */
+
+import { element, write } from "../shared/dom.js";
+import { count, duration, loss, percent, sentence, UNKNOWN } from "../shared/format.js";
+import { at } from "../shared/paths.js";
+import { fractionDone, timeLeft } from "./state.js";
+
+/** @param {Run} run */
+export function isOver({ status }) {
+  return status !== "queued" && status !== "running";
+}
+
+export class RunView {
+  #root = element("run", HTMLElement);
+  #body = element("run-body", HTMLElement);
+  #status = element("run-status", HTMLElement);
+  #cells = /** @type {HTMLElement[][]} */ ([]);
+
+  /** @param {string} text  why there is nothing to show */
+  showNothing(text) {
+    this.#root.dataset.state = "empty";
+    this.#body.hidden = true;
+    this.#status.hidden = true;
+    write(element("run-heading", HTMLElement), "No training to show");
+    write(element("run-message", HTMLElement), text);
+  }
+
+  /** @param {Run} run */
+  showRun(run) {
+    this.#root.dataset.state = run.status;
+    this.#body.hidden = false;
+    this.#status.hidden = false;
+    this.#status.dataset.status = run.status;
+    write(this.#status, run.status);
+    write(element("run-heading", HTMLElement), `Run ${run.run_id}: ${run.recipe ?? ""}`);
+    write(element("run-message", HTMLElement), run.message ? sentence(run.message) : waiting(run));
+    element("run-cancel", HTMLElement).hidden = isOver(run);
+    element("run-resume", HTMLElement).hidden = !["failed", "interrupted"].includes(run.status);
+    const model = element("run-model", HTMLAnchorElement);
+    model.hidden = run.model_version === null;
+    if (run.model_version !== null) {
+      model.href = at(`/models?version=${run.model_version}`);
+      write(model, `See model ${run.model_version}`);
+    }
+    for (const kind of ["csv", "json"]) element(`run-${kind}`, HTMLAnchorElement).href = at(`/api/runs/${run.run_id}/events.${kind}`);
+  }
+
+  /** @param {Run} run @param {RunState} state */
+  showState(run, state) {
+    const epochs = run.planned_epochs ?? 1;
+    const last = state.epochs.at(-1);
+    const over = isOver(run);
+    const bar = element("run-progress", HTMLProgressElement);
+    bar.hidden = over;
+    bar.value = fractionDone(state, epochs);
+    this.#figure("epoch", `${last?.epoch ?? 0} of ${epochs}`);
+    this.#figure("eta", over ? UNKNOWN : duration(timeLeft(state, run)));
+    this.#figure("speed", count(state.steps.at(-1)?.images_per_s ?? last?.images_per_s));
+    this.#figure("rate", (state.steps.at(-1) ?? last)?.learning_rate?.toPrecision(2) ?? UNKNOWN);
+    this.#figure("accuracy", percent(last?.validation_accuracy, 2));
+    this.#figure("loss", loss(last?.validation_loss));
+    this.#showConfusion(state);
+    this.#showBatch(state);
+    this.#showLog(state);
+  }
+
+  /** @param {Record<string, unknown>} config @param {Record<string, any> | null} environment */
+  showFacts(config, environment) {
+    const facts = { ...config, ...(environment ?? {}), data_sha256: undefined };
+    const rows = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => {
+      const row = document.createElement("div");
+      const term = document.createElement("dt");
+      const text = document.createElement("dd");
+      term.textContent = name.replaceAll("_", " ");
+      text.textContent = typeof value === "object" ? Object.entries(value ?? {}).map((pair) => pair.join(" ")).join(", ") : String(value);
+      row.append(term, text);
+      return row;
+    });
+    element("run-facts", HTMLElement).replaceChildren(...rows);
+  }
+
+  /** @param {boolean} works */
+  showConnection(works) {
+    const notice = element("run-connection", HTMLElement);
+    notice.hidden = works;
+    write(notice, works ? "" : "No answer from the server. Trying again; nothing is lost.");
+  }
+
+  /** @param {string} name @param {string} text */
+  #figure(name, text) {
+    write(element(`run-${name}`, HTMLElement), text);
+  }
+
+  /** @param {RunState} state */
+  #showConfusion({ confusion }) {
+    element("confusion-figure", HTMLElement).hidden = confusion === null;
+    if (confusion === null) return;
+    if (this.#cells.length === 0) this.#cells = buildConfusion(element("run-confusion", HTMLTableElement));
+    write(element("confusion-epoch", HTMLElement), String(confusion.epoch));
+    const worst = Math.max(1, ...confusion.rows.flatMap((row, label) => row.filter((_, read) => read !== label)));
+    confusion.rows.forEach((row, label) => row.forEach((number, read) => {
+      const cell = this.#cells[label][read];
+      write(cell, number === 0 ? "" : String(number));
+      cell.style.setProperty("--share", String(read === label ? 0 : Math.sqrt(number / worst)));
+    }));
+  }
+
+  /** @param {RunState} state */
+  #showBatch({ batch }) {
+    element("batch-figure", HTMLElement).hidden = batch === null;
+    if (batch === null) return;
+    write(element("batch-epoch", HTMLElement), String(batch.epoch));
+    const picture = element("batch", HTMLImageElement);
+    if (picture.src !== batch.image) picture.src = batch.image;
+  }
+
+  /** @param {RunState} state */
+  #showLog({ log }) {
+    const list = element("run-log", HTMLElement);
+    if (log.length < list.children.length) list.replaceChildren();
+    for (const { at, text } of log.slice(list.children.length)) {
+      const item = document.createElement("li");
+      const time = document.createElement("time");
+      time.dateTime = at;
+      time.textContent = new Date(at).toLocaleTimeString("en-GB");
+      item.append(time, " ", text);
+      list.append(item);
+    }
+  }
+
+  /** A run of its own begins: nothing of the one before may stay. */
+  clear() {
+    element("run-log", HTMLElement).replaceChildren();
+    element("run-facts", HTMLElement).replaceChildren();
+    this.showConnection(true);
+  }
+}
+
+/** @param {Run} run */
+function waiting({ status }) {
+  return status === "queued" ? "It waits until the training before it is done." : "";
+}
+
+/** @param {HTMLTableElement} table @returns {HTMLElement[][]} */
+function buildConfusion(table) {
+  const digits = [...Array(10).keys()];
+  const head = table.createTHead().insertRow();
+  const corner = document.createElement("th");
+  corner.textContent = "is / read";
+  head.append(corner, ...digits.map((digit) => heading(digit, "col")));
+  const body = table.createTBody();
+  return digits.map((label) => {
+    const row = body.insertRow();
+    row.append(heading(label, "row"));
+    return digits.map((read) => {
+      const cell = row.insertCell();
+      cell.dataset.right = String(label === read);
+      return cell;
+    });
+  });
+}
+
+/** @param {number} digit @param {string} scope */
+function heading(digit, scope) {
+  const cell = document.createElement("th");
+  cell.scope = scope;
+  cell.textContent = String(digit);
+  return cell;
+}
