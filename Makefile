@@ -42,7 +42,7 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 	fi
 
 contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tests do
-	$(BIN)/python -m pytest tests/web/test_contract.py --contract-examples 300 -s $(ARGS)
+	$(BIN)/python -m pytest tests/web/openapi/test_contract.py --contract-examples 300 -s $(ARGS)
 
 bench: $(DEVELOPMENT) ## run every measurement in bench/ but those of serving and fuzzing
 	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py bench/serving.py bench/soak.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done

@@ -20,10 +20,10 @@ import numpy as np
 import requests
 
 from measuring import machine, running_server, write_result
-from mnist_classifier import dataset
-from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.decode import encode_png
-from mnist_classifier.recogniser import Recogniser
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.recogniser import Recogniser
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     count = parser.parse_args().images
-    test = dataset.load(Settings.from_environment().data_dirs(), dataset.TEST)
+    test = mnist.load(Settings.from_environment().data_dirs(), mnist.TEST)
     images, labels = test.images[:count], test.labels[:count]
     recogniser = Recogniser.open(PRETRAINED_DIR)
     # What is refused has no prediction, through HTTP as here.

@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from measuring import RESULTS, machine, write_result
-from mnist_classifier import gate, shelf
-from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.errors import MnistError
-from mnist_classifier.manifest import read_manifest, verify
-from mnist_classifier.registry import BOX, PRODUCTION, Registry
-from mnist_classifier.store import Store
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.evaluation import gate
+from mnist_classifier.registry import folders
+from mnist_classifier.registry.manifest import read_manifest, verify
+from mnist_classifier.registry.versions import BOX, PRODUCTION, Registry
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
 # The last rounds stay, so that there is something to lose.
@@ -87,7 +88,7 @@ def main() -> None:
 def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]:
     """Kill so many children; returns what to report."""
     # Nobody else saves here, so that what is left half done can be swept at once.
-    shelf.ABANDONED_AFTER_S = -1
+    folders.ABANDONED_AFTER_S = -1
     known, moments, faults, lives = Known(), Counter[str](), Counter[str](), []
     facts, started = machine(), time.perf_counter()
     for _ in range(trials):

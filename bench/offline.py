@@ -25,17 +25,16 @@ from typing import Any
 import numpy as np
 
 from measuring import RESULTS, ROOT, load_average, machine, write_result
-from mnist_classifier import dataset
-from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.preprocess import Prepared, prepare
-from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import Reading
-from mnist_classifier.robustness import pen_digits
-from mnist_classifier.robustness.drawing import draw
-from mnist_classifier.robustness.photographs import photograph
-from mnist_classifier.website import MODEL_FILE, export_site
+from mnist_classifier.core.records import Reading
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.data import mnist, pen_digits
+from mnist_classifier.evaluation.robustness.drawing import draw
+from mnist_classifier.evaluation.robustness.photographs import photograph
+from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare
+from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.web.offline.export import MODEL_FILE, export_site
 
-Pictures = Iterable[dataset.U8]
+Pictures = Iterable[mnist.U8]
 
 READER = ROOT / "bench" / "offline_reader.mjs"
 # The page's pen, the suite's two others, and two that are redrawn.
@@ -74,7 +73,7 @@ def main() -> None:
 def rows(settings: Settings, wanted: Sequence[str], pens: Sequence[str]) -> Iterator[tuple[str, Pictures]]:
     """Title of each row, and its pictures."""
     digits = pen_digits.load(settings.pen_dirs()).digits if "pen" in wanted else ()
-    glyphs = dataset.load(settings.data_dirs(), dataset.TEST).images
+    glyphs = mnist.load(settings.data_dirs(), mnist.TEST).images
     if "mnist" in wanted:
         yield "MNIST test images", glyphs
     if "enlarged" in wanted:
@@ -86,19 +85,19 @@ def rows(settings: Settings, wanted: Sequence[str], pens: Sequence[str]) -> Iter
         yield "photographs", photographs(glyphs[:PHOTOGRAPHS])
 
 
-def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator[dataset.U8]:
+def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator[mnist.U8]:
     """Pen strokes on the page's canvas."""
     for number, digit in enumerate(digits):
         yield draw(digit.strokes, pen_px=pen_px, rng=np.random.default_rng((pen_px, number)))
 
 
-def photographs(glyphs: dataset.U8) -> Iterator[dataset.U8]:
+def photographs(glyphs: mnist.U8) -> Iterator[mnist.U8]:
     """Test images written on paper, as bench/photographs.py makes them."""
     for number, glyph in enumerate(glyphs):
         yield photograph(glyph, np.random.default_rng((0, number)))
 
 
-def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[dataset.U8]) -> dict[str, Any]:
+def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[mnist.U8]) -> dict[str, Any]:
     """Read pictures in both ways and count what differs."""
     waiting = iter(pictures)
     differences, confidences, ms, python_ms, others = [], [], [], [], 0
@@ -131,14 +130,14 @@ def is_same(reading: Reading, verdict: str, prediction: int | None) -> bool:
     return (reading.verdict.value, reading.prediction) == (verdict, prediction)
 
 
-def difference(prepared: Prepared, found: dataset.U8) -> int:
+def difference(prepared: Prepared, found: mnist.U8) -> int:
     """Largest difference of two glyphs in grey levels; 255 where only one is blank."""
     if bool(found[0]) != (prepared.glyph is not None):
         return 255
     return 0 if prepared.glyph is None else int(np.abs(prepared.glyph.astype(int).ravel() - found[1:]).max())
 
 
-def read_in_node(folder: Path, pictures: Sequence[dataset.U8]) -> tuple[dataset.U8, dict[str, Any]]:
+def read_in_node(folder: Path, pictures: Sequence[mnist.U8]) -> tuple[mnist.U8, dict[str, Any]]:
     """(N, 785) glyphs, each behind a byte that says whether there is one, and what the reader prints."""
     with (folder / "pictures.bin").open("wb") as file:
         for picture in pictures:

@@ -2,7 +2,7 @@
 
     python bench/photographs.py [--split validation] [--images 1000] [--seed 0] [--numbers]
 
-Photographs are generated (mnist_classifier.robustness.photographs): paper,
+Photographs are generated (mnist_classifier.evaluation.robustness.photographs): paper,
 shadows, lines, inks, camera.  Image n of the split is photographed with the
 generator seeded (SEED, n).  What is tuned is tuned on the validation split.
 With --numbers so many numbers of 2 to 6 digits of the split are photographed,
@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from measuring import machine, write_result
-from mnist_classifier import dataset
-from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.metrics import wilson_interval
-from mnist_classifier.preprocess import make_glyph
-from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.robustness import strings
-from mnist_classifier.robustness.photographs import photograph, photograph_number
+from mnist_classifier.core.metrics import wilson_interval
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness import strings
+from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_number
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from mnist_classifier.recognition.recogniser import Recogniser
 
 
 def main() -> None:
@@ -89,14 +89,14 @@ def _summary(arguments: argparse.Namespace, right: int) -> dict[str, Any]:
     }
 
 
-def _digits(split: str, count: int | None) -> tuple[dataset.U8, dataset.U8]:
+def _digits(split: str, count: int | None) -> tuple[mnist.U8, mnist.U8]:
     """Images and labels of the first `count` of a split, or of all."""
     directories = Settings.from_environment().data_dirs()
     if split == "test":
-        test = dataset.load(directories, dataset.TEST)
+        test = mnist.load(directories, mnist.TEST)
         return test.images[:count], test.labels[:count]
-    train = dataset.load(directories, dataset.TRAIN)
-    chosen = dataset.split_train_validation(train.labels)[1][:count]
+    train = mnist.load(directories, mnist.TRAIN)
+    chosen = mnist.split_train_validation(train.labels)[1][:count]
     return train.images[chosen], train.labels[chosen]
 
 

@@ -28,7 +28,7 @@ from load.figures import DIFFERENT, Figures, median_of, table
 from load.pictures import as_idx, as_json, as_lists, as_npy, grey_png, rgba_png, soft_png, test_images, write_bodies
 from load.wrk import Load, Wrk, find
 from measuring import RESULTS, load_average, machine, memory_mb, process_tree, processor_s, write_result
-from mnist_classifier.dataset import Images
+from mnist_classifier.data.mnist import Images
 
 # Images in one body of a batch.
 BATCH_IMAGES, BATCH_IMAGES_AS_LISTS = 10_000, 1_000

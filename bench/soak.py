@@ -45,8 +45,8 @@ from load.verdict import BAD_CONNECTIONS, GOOD_CONNECTIONS, MOST_DESCRIPTORS_LEF
 from load.watching import CarefulClient, Samples, open_descriptors, server_processes
 from load.wrk import Wrk, find
 from measuring import RESULTS, load_average, machine, write_result
-from mnist_classifier.registry import Registry
-from mnist_classifier.store import Store
+from mnist_classifier.core.database import Store
+from mnist_classifier.registry.versions import Registry
 
 DIFFERENT = 200
 # What is left when all have hung up is counted after so long at most.

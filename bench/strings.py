@@ -26,12 +26,12 @@ import numpy as np
 import numpy.typing as npt
 
 from measuring import machine, write_result
-from mnist_classifier import dataset
-from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.metrics import wilson_interval
-from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import NumberReading, NumberVerdict
-from mnist_classifier.robustness import strings
+from mnist_classifier.core.metrics import wilson_interval
+from mnist_classifier.core.records import NumberReading, NumberVerdict
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness import strings
+from mnist_classifier.recognition.recogniser import Recogniser
 
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 Points: TypeAlias = "npt.NDArray[np.float64]"
@@ -102,17 +102,17 @@ def generators(seed: int, count: int) -> list[np.random.Generator]:
     return [np.random.default_rng((seed, index)) for index in range(count)]
 
 
-def split_images(split: str) -> dataset.Images:
+def split_images(split: str) -> mnist.Images:
     """The images of a split."""
     directories = Settings.from_environment().data_dirs()
     if split == "test":
-        return dataset.load(directories, dataset.TEST)
-    train = dataset.load(directories, dataset.TRAIN)
-    _, chosen = dataset.split_train_validation(train.labels)
-    return dataset.Images(train.images[chosen], train.labels[chosen])
+        return mnist.load(directories, mnist.TEST)
+    train = mnist.load(directories, mnist.TRAIN)
+    _, chosen = mnist.split_train_validation(train.labels)
+    return mnist.Images(train.images[chosen], train.labels[chosen])
 
 
-def compose(images: dataset.Images, rng: np.random.Generator) -> Sample:
+def compose(images: mnist.Images, rng: np.random.Generator) -> Sample:
     """A number of MNIST images."""
     chosen = rng.integers(len(images.labels), size=rng.integers(2, 7))
     placed = strings.arrange(images.images[chosen], rng)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from measuring import ROOT, data_environment, load_average, machine, write_result
-from mnist_classifier.metrics import spread
-from mnist_classifier.recipes import RECIPES
+from mnist_classifier.core.metrics import spread
+from mnist_classifier.core.recipes import RECIPES
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from measuring import machine, write_result
-from mnist_classifier.config import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings, TrainConfig
 
 # The first of these that a profiler's row contains names its kind.
 KINDS = (
@@ -86,7 +86,7 @@ def measure(config: TrainConfig, speeds: dict[str, float], steps: int) -> dict[s
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from mnist_classifier import worker
+    from mnist_classifier.runs import worker
     from mnist_classifier.training.loop import Observer, Trainer
     from mnist_classifier.training.network import multiply_accumulates
 

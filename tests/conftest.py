@@ -11,10 +11,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from mnist_classifier import config, dataset
-from mnist_classifier.config import Settings
-from mnist_classifier.runs import Runs
-from mnist_classifier.store import Store
+from mnist_classifier.core import settings as config
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.runs.run_log import Runs
 from tests.handwriting import glyphs, write_pen_sets
 from tests.mirror import StartMirror, running_mirrors
 
@@ -58,7 +59,7 @@ def runs(settings: Settings, store: Store) -> Runs:
 def mnist_dirs() -> list[Path]:
     """Folders that hold the real MNIST; without them the test is skipped, under CI=true it fails."""
     directories = Settings.from_environment().data_dirs()
-    if not dataset.is_available(directories):
+    if not mnist.is_available(directories):
         looked_in = ", ".join(map(str, directories))
         reason = f"needs the MNIST files; none in {looked_in}. Fetch them with `mnist data` or set MNIST_DATA_DIR."
         if os.environ.get("CI") == "true":
@@ -68,7 +69,7 @@ def mnist_dirs() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def digits() -> dataset.Images:
+def digits() -> mnist.Images:
     """Twelve glyphs of 0, 1 and 7 that are made here."""
     return glyphs(12)
 

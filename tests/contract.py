@@ -32,13 +32,13 @@ from schemathesis.config import (
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from mnist_classifier import dataset
-from mnist_classifier.archive import export_version
-from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.decode import encode_png
-from mnist_classifier.records import RunStatus
-from mnist_classifier.web import create_app
-from mnist_classifier.web.services import EXTENSION, Services
+from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.acceptance.archive import export_version
+from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.web.app import create_app
+from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.handwriting import glyphs
 from tests.versions import save
 
@@ -53,13 +53,13 @@ def contract_app(home: Path, patch: pytest.MonkeyPatch) -> Flask:
     """An application with versions, trainings and small MNIST files; `patch` is undone by the caller."""
     few = glyphs(12)
 
-    def load(directories: object, split: str) -> dataset.Images:
-        rows = np.arange(200 if split == dataset.TEST else 5_100) % 12
-        return dataset.Images(few.images[rows], few.labels[rows])
+    def load(directories: object, split: str) -> mnist.Images:
+        rows = np.arange(200 if split == mnist.TEST else 5_100) % 12
+        return mnist.Images(few.images[rows], few.labels[rows])
 
-    patch.setattr(dataset, "load", load)
-    mirrors = {**dataset.ensure.__kwdefaults__, "mirrors": ("http://127.0.0.1:9/",)}
-    patch.setattr(dataset.ensure, "__kwdefaults__", mirrors)
+    patch.setattr(mnist, "load", load)
+    mirrors = {**mnist.ensure.__kwdefaults__, "mirrors": ("http://127.0.0.1:9/",)}
+    patch.setattr(mnist.ensure, "__kwdefaults__", mirrors)
     patch.setattr(Settings, "data_dirs", lambda self: [home / "data"])
     app = create_app(Settings(home=home, data_dir=home / "data"), is_stopping=lambda: True)
     app.testing = False  # errors must be answered, not raised

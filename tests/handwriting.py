@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mnist_classifier import dataset
-from mnist_classifier.preprocess import make_glyph
-from mnist_classifier.robustness.drawing import draw
-from mnist_classifier.robustness.pen_digits import CHARACTERS_FILE, DIGITS_FILE
+from mnist_classifier.data import mnist
+from mnist_classifier.data.pen_digits import CHARACTERS_FILE, DIGITS_FILE
+from mnist_classifier.evaluation.robustness.drawing import draw
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
 
 STROKES = {
     0: [[[500 + 350 * math.sin(t / 5), 500 - 500 * math.cos(t / 5)] for t in range(33)]],
@@ -23,13 +23,13 @@ STROKES = {
 LETTER_X = [[[0, 0], [1000, 1000]], [[1000, 0], [0, 1000]]]
 
 
-def glyphs(count: int) -> dataset.Images:
+def glyphs(count: int) -> mnist.Images:
     """So many glyphs of 0, 1 and 7 in turn, no two alike."""
     labels = [sorted(STROKES)[i % len(STROKES)] for i in range(count)]
     images = [
         make_glyph(draw(STROKES[label], pen_px=18, rng=np.random.default_rng(i))) for i, label in enumerate(labels)
     ]
-    return dataset.Images(np.array(images, np.uint8), np.array(labels, np.uint8))
+    return mnist.Images(np.array(images, np.uint8), np.array(labels, np.uint8))
 
 
 def write_lines(path: Path, rows: list[Any]) -> None:

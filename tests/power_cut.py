@@ -18,10 +18,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_classifier.errors import MnistError
-from mnist_classifier.manifest import verify
-from mnist_classifier.registry import Registry
-from mnist_classifier.store import Store
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.registry.manifest import verify
+from mnist_classifier.registry.versions import Registry
 from tests.versions import MANIFEST
 
 OPERATIONS = ("os.rename", "os.mkdir", "os.remove", "os.rmdir")

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.manifest import read_manifest, read_robustness
-from mnist_classifier.metrics import share_of
-from mnist_classifier.records import ModelVersion
-from mnist_classifier.registry import Registry
+from mnist_classifier.core.metrics import share_of
+from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.registry.manifest import read_manifest, read_robustness
+from mnist_classifier.registry.versions import Registry
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
 BOX_CORRECT: int = MANIFEST["metrics"]["validation"]["correct"]

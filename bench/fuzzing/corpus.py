@@ -4,7 +4,7 @@
 
 Kept is an input that reaches a line of this package or of Pillow's decoders,
 or an answer, that no smaller one did.  The files are named by their hash, and
-are replayed by tests/test_fuzz.py.
+are replayed by tests/project/test_fuzz.py.
 """
 
 from __future__ import annotations

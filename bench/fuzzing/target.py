@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier import decode
-from mnist_classifier.config import PRETRAINED_DIR, Settings
-from mnist_classifier.errors import MnistError
-from mnist_classifier.preprocess import Prepared, prepare
-from mnist_classifier.recogniser import Recogniser
-from mnist_classifier.records import NumberReading, NumberVerdict, Reading, Verdict
-from mnist_classifier.web import create_app
-from mnist_classifier.web.services import EXTENSION
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, Verdict
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.recognition.imaging import decode
+from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare
+from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.web.app import create_app
+from mnist_classifier.web.services.services import EXTENSION
 
 MAX_PIXELS = 4_000_000
 # What a bad question may be answered with; 404 where its version is not there.

@@ -21,8 +21,8 @@ from onnx import helper
 from PIL import Image
 
 from load.pictures import as_json
-from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.manifest import MANIFEST_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, read_manifest
+from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, read_manifest
 
 PREDICT, IMPORT = "/predict", "/api/models/import"
 JSON, ZIP = "application/json", "application/zip"

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mnist_classifier import dataset
-from mnist_classifier.config import Settings
-from mnist_classifier.dataset import Images
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.data.mnist import Images
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -36,7 +36,7 @@ CRISPNESS = 8
 
 def test_images(count: int) -> Images:
     """So many images of the test set, evenly spread over it."""
-    test = dataset.load(Settings.from_environment().data_dirs(), dataset.TEST)
+    test = mnist.load(Settings.from_environment().data_dirs(), mnist.TEST)
     rows = np.linspace(0, len(test.labels) - 1, count).astype(int)
     return Images(test.images[rows], test.labels[rows])
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from mnist_classifier import dataset
-from mnist_classifier.config import Settings, TrainConfig
-from mnist_classifier.records import EpochResult
+from mnist_classifier.core.records import EpochResult
+from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.data import mnist
 from mnist_classifier.training.data import TrainingData
-from mnist_classifier.training.evaluate import measure, predict_logits
 from mnist_classifier.training.loop import Observer, StepProgress, train
+from mnist_classifier.training.release.evaluate import measure, predict_logits
 
 
 class Stopwatch:
@@ -52,8 +52,8 @@ class Stopwatch:
 def run(config: TrainConfig) -> dict[str, Any]:
     """Load, train from arrays in memory, score the test images once."""
     directories = Settings.from_environment().data_dirs()
-    train_set, test = dataset.load(directories, dataset.TRAIN), dataset.load(directories, dataset.TEST)
-    splits = dataset.split_train_validation(train_set.labels)
+    train_set, test = mnist.load(directories, mnist.TRAIN), mnist.load(directories, mnist.TEST)
+    splits = mnist.split_train_validation(train_set.labels)
     data = TrainingData.from_arrays(train_set.images, train_set.labels, *splits)
     del train_set  # `data` holds a copy
     stopwatch = Stopwatch(config.recipe)

@@ -36,8 +36,8 @@ from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Dataset
 
-from mnist_classifier import dataset
-from mnist_classifier.config import Settings
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.data import mnist
 
 # Mean and standard deviation of the training pixels, as the example has them.
 MEAN, STD = (0.1307,), (0.3081,)
@@ -176,8 +176,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Load, then fit; options: seed, target, max_epochs, train_images (0 is all)."""
     directories = Settings.from_environment().data_dirs()
     transform = Compose([ToTensor(), Normalize(MEAN, STD)])
-    images, test = dataset.load(directories, dataset.TRAIN), dataset.load(directories, dataset.TEST)
-    train_rows, validation_rows = dataset.split_train_validation(images.labels)
+    images, test = mnist.load(directories, mnist.TRAIN), mnist.load(directories, mnist.TEST)
+    train_rows, validation_rows = mnist.split_train_validation(images.labels)
     train_rows = train_rows[: options.train_images or None]
     train_set = MNIST(images.images[train_rows], images.labels[train_rows], transform)
     validation_set = MNIST(images.images[validation_rows], images.labels[validation_rows], transform)

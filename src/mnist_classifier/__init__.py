@@ -14,27 +14,27 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_classifier.client import Client as Client
-    from mnist_classifier.errors import MnistError as MnistError
-    from mnist_classifier.recogniser import Recogniser as Recogniser
-    from mnist_classifier.records import DigitInNumber as DigitInNumber
-    from mnist_classifier.records import NumberReading as NumberReading
-    from mnist_classifier.records import NumberVerdict as NumberVerdict
-    from mnist_classifier.records import Reading as Reading
-    from mnist_classifier.records import Verdict as Verdict
+    from mnist_classifier.client.client import Client as Client
+    from mnist_classifier.core.errors import MnistError as MnistError
+    from mnist_classifier.core.records import DigitInNumber as DigitInNumber
+    from mnist_classifier.core.records import NumberReading as NumberReading
+    from mnist_classifier.core.records import NumberVerdict as NumberVerdict
+    from mnist_classifier.core.records import Reading as Reading
+    from mnist_classifier.core.records import Verdict as Verdict
+    from mnist_classifier.recognition.recogniser import Recogniser as Recogniser
 
 __version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy and ONNX Runtime take tenths of a second.
 _HOMES = {
-    "Client": "client",
-    "DigitInNumber": "records",
-    "MnistError": "errors",
-    "NumberReading": "records",
-    "NumberVerdict": "records",
-    "Reading": "records",
-    "Recogniser": "recogniser",
-    "Verdict": "records",
+    "Client": "client.client",
+    "DigitInNumber": "core.records",
+    "MnistError": "core.errors",
+    "NumberReading": "core.records",
+    "NumberVerdict": "core.records",
+    "Reading": "core.records",
+    "Recogniser": "recognition.recogniser",
+    "Verdict": "core.records",
 }
 __all__ = [  # noqa: F822
     "Client",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from tests.versions import robustness_of_the_box, save
 
-from mnist_classifier.config import TrainConfig
-from mnist_classifier.gate import admit
-from mnist_classifier.records import RunStatus
-from mnist_classifier.registry import Registry
-from mnist_classifier.runs import Runs
-from mnist_classifier.store import Store
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.evaluation.gate import admit
+from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs.run_log import Runs
 
 # How a run that did not replace the champion ends: long, as such messages are.
 OUTCOME = (

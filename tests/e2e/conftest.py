@@ -14,7 +14,7 @@ from belongings import add_runs, add_versions
 from playwright.sync_api import Browser, expect, sync_playwright
 from visitor import Visitor
 
-from mnist_classifier import dataset
+from mnist_classifier.data import mnist
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS = [
@@ -59,7 +59,7 @@ def application(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> I
 @pytest.fixture(scope="session")
 def data_dir(mnist_dirs: list[Path]) -> Path:
     """The folder that holds all four MNIST files."""
-    return next(directory for directory in mnist_dirs if dataset.is_available([directory]))
+    return next(directory for directory in mnist_dirs if mnist.is_available([directory]))
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,12 @@ import re
 
 import pytest
 from playwright.sync_api import FilePayload, Route, expect
-from tests.test_recogniser import seven_and_one
+from tests.recognition.test_recogniser import seven_and_one
 from visitor import SEVEN, Point, Visitor
 
 from conftest import Visit
-from mnist_classifier.decode import encode_png
-from mnist_classifier.robustness.strings import draw
+from mnist_classifier.evaluation.robustness.strings import draw
+from mnist_classifier.recognition.imaging.decode import encode_png
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from application import Application
 from playwright.sync_api import Browser, Page
-from tests.web.test_predict import png
+from tests.web.routes.test_predict import png
 
 pytestmark = pytest.mark.e2e
 

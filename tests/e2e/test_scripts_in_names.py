@@ -8,15 +8,15 @@ import pytest
 from application import Application
 from playwright.sync_api import Browser, expect
 from tests.versions import save
-from tests.web.test_predict import png
+from tests.web.routes.test_predict import png
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
-from mnist_classifier.config import TrainConfig
-from mnist_classifier.records import RunStatus
-from mnist_classifier.registry import CHALLENGER, Registry
-from mnist_classifier.runs import Runs
-from mnist_classifier.store import Store
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.registry.versions import CHALLENGER, Registry
+from mnist_classifier.runs.run_log import Runs
 
 pytestmark = pytest.mark.e2e
 

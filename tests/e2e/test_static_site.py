@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 from visitor import SEVEN, Visitor
 
 from conftest import DESKTOP, PATIENCE_MS
-from mnist_classifier.config import PRETRAINED_DIR
-from mnist_classifier.website import export_site
+from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.web.offline.export import export_site
 
 pytestmark = pytest.mark.e2e
 

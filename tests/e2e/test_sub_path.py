@@ -11,8 +11,8 @@ from belongings import add_runs, add_versions
 from pictures import keep
 from playwright.sync_api import Browser, expect
 from test_layout import SCREENS, expect_failures
-from tests.test_deploy import needs_nginx, nginx_before
-from tests.web.test_predict import png
+from tests.project.test_deploy import needs_nginx, nginx_before
+from tests.web.routes.test_predict import png
 
 from conftest import Visit
 

@@ -8,17 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
-from mnist_classifier.records import EpochResult
+from mnist_classifier.core.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
+from mnist_classifier.core.records import EpochResult
+from mnist_classifier.core.settings import TrainConfig
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.ensemble import Ensemble
-from mnist_classifier.training.evaluate import measure, predict_logits
 from mnist_classifier.training.loop import Observer, StepProgress, train
 from mnist_classifier.training.network import OUTLIER, MNISTClassifier
 from mnist_classifier.training.objective import training_loss
 from mnist_classifier.training.optimisation import schedule_factor
+from mnist_classifier.training.release.evaluate import measure, predict_logits
 
 
 def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):

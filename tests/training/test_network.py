@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import ModelCorrupt
-from mnist_classifier.sessions import open_session
-from mnist_classifier.training import export
-from mnist_classifier.training.evaluate import predict_logits
+from mnist_classifier.core.errors import ModelCorrupt
+from mnist_classifier.core.onnx_runtime import open_session
+from mnist_classifier.core.settings import TrainConfig
 from mnist_classifier.training.network import MNISTClassifier, multiply_accumulates, parameter_count
+from mnist_classifier.training.release import export
+from mnist_classifier.training.release.evaluate import predict_logits
 
 
 @pytest.fixture(params=[(1, 1), (2, 3)], ids=["shallow", "deep"])

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from mnist_classifier.web import add_routes
-from mnist_classifier.web.errors import speaks_inference_protocol
+from mnist_classifier.web.app import add_routes
 from mnist_classifier.web.openapi.document import UNDESCRIBED_ENDPOINTS, make_document
+from mnist_classifier.web.routes.errors import speaks_inference_protocol
 
 
 @functools.cache

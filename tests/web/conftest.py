@@ -5,18 +5,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mnist_classifier.config import Settings
-from mnist_classifier.web import create_app
-from mnist_classifier.web.services import EXTENSION, Services
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.web.app import create_app
+from mnist_classifier.web.services.services import EXTENSION, Services
+from tests.checkout import ROOT
 from tests.web.conformance import ConformingClient
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +22,7 @@ def address() -> Iterator[tuple[str, int]]:
     """Where the echo answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.web.echo", str(port)]
+    command = [sys.executable, "-m", "tests.web.server.echo", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + 20

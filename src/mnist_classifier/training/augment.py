@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from mnist_classifier.config import TrainConfig
-from mnist_classifier.training import styles
+from mnist_classifier.core.settings import TrainConfig
 from mnist_classifier.training.network import DIGITS
+from mnist_classifier.training.synthetic import styles
 
 # Part of the image that one erased rectangle covers, and its aspect ratio.
 # Source: Zhong et al. 2017, Random Erasing; the areas are halved, since a

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mnist_classifier.errors import CheckpointCorrupt
+from mnist_classifier.core.errors import CheckpointCorrupt
 
 FACTS = "facts"
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from mnist_classifier.training.handwriting import digit_pool
 from mnist_classifier.training.network import OUTLIER
-from mnist_classifier.training.outliers import outlier_pool
+from mnist_classifier.training.synthetic.handwriting import digit_pool
+from mnist_classifier.training.synthetic.outliers import outlier_pool
 
 # Pictures of no digit beside the validation split: always the same ones, so
 # that thresholds and losses of different runs can be compared.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mnist_classifier.errors import InvalidConfig
+from mnist_classifier.core.errors import InvalidConfig
 
 
 def choose_device(name: str) -> torch.device:

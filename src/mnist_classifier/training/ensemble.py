@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
-from mnist_classifier.errors import ModelCorrupt
-from mnist_classifier.manifest import WEIGHTS_FILE, verify
+from mnist_classifier.core.errors import ModelCorrupt
+from mnist_classifier.registry.manifest import WEIGHTS_FILE, verify
 from mnist_classifier.training.network import MNISTClassifier, multiply_accumulates, parameter_count
 
 

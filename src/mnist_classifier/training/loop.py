@@ -20,9 +20,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mnist_classifier.config import TrainConfig
-from mnist_classifier.errors import CheckpointCorrupt, TrainingDiverged
-from mnist_classifier.records import EpochResult
+from mnist_classifier.core.errors import CheckpointCorrupt, TrainingDiverged
+from mnist_classifier.core.records import EpochResult
+from mnist_classifier.core.settings import TrainConfig
 from mnist_classifier.training.augment import Augmentation
 from mnist_classifier.training.checkpoint import (
     Checkpoint,
@@ -34,10 +34,10 @@ from mnist_classifier.training.checkpoint import (
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network
-from mnist_classifier.training.evaluate import predict_logits
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import make_optimizers, schedule_factor
+from mnist_classifier.training.release.evaluate import predict_logits
 
 # How often (in steps) progress is reported.
 REPORT_STEPS = 10

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_classifier.config import GLYPH_SIDE, TrainConfig
+from mnist_classifier.core.settings import GLYPH_SIDE, TrainConfig
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
 PIXEL_MEAN = 0.1307

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from mnist_classifier.config import TRACKERS, Settings
-from mnist_classifier.errors import TrackerUnavailable
-from mnist_classifier.records import EpochResult, Run
+from mnist_classifier.core.errors import TrackerUnavailable
+from mnist_classifier.core.records import EpochResult, Run
+from mnist_classifier.core.settings import TRACKERS, Settings
 
 
 class Tracker(Protocol):

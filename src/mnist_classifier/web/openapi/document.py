@@ -13,11 +13,13 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from mnist_classifier import __version__
-from mnist_classifier import errors as known
-from mnist_classifier.errors import MnistError
-from mnist_classifier.web import access, errors, limits, shapes
-from mnist_classifier.web.openapi.operation import HTML, JSON, Operation, operation_of
-from mnist_classifier.web.openapi.schema import Schemas
+from mnist_classifier.core import errors as known
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.web.http import access, limits
+from mnist_classifier.web.routes import errors
+from mnist_classifier.web.wire import types
+from mnist_classifier.web.wire.operation import HTML, JSON, Operation, operation_of
+from mnist_classifier.web.wire.schema import Schemas
 
 # Flask answers these by itself.
 IMPLIED_METHODS = frozenset({"HEAD", "OPTIONS"})
@@ -100,7 +102,7 @@ class _Document:
         if operation is None:
             raise LookupError(
                 f"{method} {rule.rule} is not described: "
-                f"put @describe(...) of web/openapi/operation.py above {rule.endpoint}"
+                f"put @describe(...) of web/wire/operation.py above {rule.endpoint}"
             )
         summary, description = _texts(view)
         body: dict[str, Any] = {
@@ -145,10 +147,10 @@ class _Document:
 
     def _errors(self, rule: Rule, kinds: Iterable[str], codes: Iterable[str]) -> dict[str, Any]:
         if errors.speaks_inference_protocol(rule.rule):
-            schema = self.schemas.of(shapes.InferenceError)
+            schema = self.schemas.of(types.InferenceError)
         else:
             wanted = {"properties": {"error": {"properties": {"code": {"enum": sorted(codes)}}}}}
-            schema = {"allOf": [self.schemas.of(shapes.Error), wanted]}
+            schema = {"allOf": [self.schemas.of(types.Error), wanted]}
         return {"description": "; ".join(kinds), "content": {JSON: {"schema": schema}}}
 
 

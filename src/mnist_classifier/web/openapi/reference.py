@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_classifier.web.openapi.operation import JSON
-from mnist_classifier.web.openapi.schema import REFERENCE
+from mnist_classifier.web.wire.operation import JSON
+from mnist_classifier.web.wire.schema import REFERENCE
 
 Schema = dict[str, Any]
 

@@ -1,0 +1,130 @@
+"""`mnist evaluate`: a model on MNIST, and what else people send (--suite robust)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from mnist_classifier.cli.command import Command, data_dir_option, opened_store
+from mnist_classifier.cli.display import robustness_as_text
+from mnist_classifier.core.metrics import measure_probabilities, wilson_interval
+from mnist_classifier.core.records import ModelVersion, Verdict
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.evaluation import gate
+from mnist_classifier.evaluation.robustness.suite import QUICK_LIMIT, SPLITS, TEST, load_data, load_split, run_suite
+from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.registry.versions import CHALLENGER, Registry
+
+MNIST, ROBUST = "mnist", "robust"
+
+
+@click.command(cls=Command)
+@click.option("--model-version", type=int, help="Version to measure; default: the one in production.")
+@click.option(
+    "--suite", type=click.Choice([MNIST, ROBUST]), default=MNIST, help="What to measure; robust makes the whole table."
+)
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    default=TEST,
+    help="MNIST images to measure with; validation while something is still being chosen.  [default: test]",
+)
+@click.option(
+    "--pen-dir",
+    type=click.Path(path_type=Path, resolve_path=True),
+    help="Folder of the sets of pen strokes, for --suite robust.  [env: MNIST_PEN_DIR]",
+)
+@click.option("--quick", is_flag=True, help=f"At most {QUICK_LIMIT} pictures a row; the table is not stored.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@data_dir_option
+def evaluate(
+    model_version: int | None, suite: str, split: str, pen_dir: Path | None, quick: bool, as_json: bool,
+    data_dir: Path | None,
+) -> None:  # fmt: skip
+    """Score a model on the 10,000 MNIST test images, as the server reads them.
+
+    --suite robust also measures pen strokes, corrupted images and pictures
+    without a digit, and stores the table with the model version.
+    """
+    settings = Settings.from_environment(data_dir=data_dir, pen_dir=pen_dir)
+    with opened_store(settings) as store:
+        registry = Registry(settings.models_dir, store)
+        number = registry.production() if model_version is None else model_version
+        version, recogniser = registry.get(number), Recogniser.open(registry.folder(number))
+        if suite == ROBUST:
+            _evaluate_robustness(registry, version, recogniser, settings, split, quick, as_json)
+            return
+    if quick or pen_dir is not None:
+        raise click.UsageError("--quick and --pen-dir belong to --suite robust")
+    figures = _score(recogniser, settings, split)
+    click.echo(json.dumps({"version": number, **figures}) if as_json else _as_text(version, figures))
+
+
+def _score(recogniser: Recogniser, settings: Settings, split: str) -> dict[str, Any]:
+    """Read every image by itself, as requests are, and count."""
+    digits = load_split(settings, split)
+    started = time.perf_counter()
+    readings = [recogniser.read(image) for image in digits.images]
+    elapsed_s = time.perf_counter() - started
+    count = len(readings)
+    figures = measure_probabilities(np.array([r.probabilities for r in readings]), digits.labels)
+    # Of the likeliest digits, as for the model card; how many were not given is said beside it.
+    right = figures.correct
+    return {
+        "split": split,
+        "images": count,
+        "correct": right,
+        "accuracy": right / count,
+        "interval_95": wilson_interval(right, count),
+        "nll": figures.nll,
+        "ece": figures.ece,
+        "ambiguous": sum(r.verdict is Verdict.AMBIGUOUS for r in readings),
+        "refused": sum(r.prediction is None for r in readings),
+        "ms_an_image": elapsed_s / count * 1000,
+    }
+
+
+def _as_text(version: ModelVersion, figures: dict[str, Any]) -> str:
+    low, high = figures["interval_95"]
+    return (
+        f"version {version.version} ({version.name}), {figures['split']} images: "
+        f"{figures['correct']} of {figures['images']} right, "
+        f"{figures['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})\n"
+        f"calibrated: negative log-likelihood {figures['nll']:.4f}, calibration error {figures['ece']:.2%}\n"
+        f"{figures['ambiguous']} called ambiguous, {figures['refused']} no digit; "
+        f"{figures['ms_an_image']:.3f} ms an image"
+    )
+
+
+def _evaluate_robustness(
+    registry: Registry, version: ModelVersion, recogniser: Recogniser, settings: Settings, split: str, quick: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Print the table; store it where it is whole."""
+    data = load_data(settings, split)
+    with tqdm(leave=False, disable=None, file=sys.stderr) as bar:
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.total, bar.n = total, done
+            bar.set_description(name)
+
+        report = run_suite(recogniser, data, limit=QUICK_LIMIT if quick else None, progress=show)
+    table = report.to_dict()
+    click.echo(json.dumps(table, indent=1) if as_json else robustness_as_text(table))
+    if not report.is_final:
+        said = "not stored: only a full run on the test images is"
+    elif registry.record_robustness(version, table):
+        said = f"stored with version {version.version} ({version.name})"
+        if registry.alias(CHALLENGER) == version.version:
+            # It waited for this table.
+            said += f"\n{gate.admit(registry, version.version, actor='evaluation').message}"
+    else:
+        said = f"version {version.version} keeps its table: it says the same, or has rows that this one leaves out"
+    click.echo(said, err=True)

@@ -1,0 +1,68 @@
+"""The command line: `mnist train | predict | evaluate | serve | export-web | models | openapi | runs | data`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from mnist_classifier import __version__
+from mnist_classifier.cli.command import Group, data_dir_option
+from mnist_classifier.core.settings import Settings, TrainConfig
+
+# Loaded when they are called for: each brings its own half of the program.
+COMMANDS = {
+    "train": "train:train",
+    "predict": "predict:predict",
+    "evaluate": "evaluate:evaluate",
+    "serve": "serve:serve",
+    "export-web": "export_web:export_web",
+    "models": "models:models",
+    "openapi": "openapi:openapi",
+    "runs": "runs:runs",
+}
+
+
+class Commands(Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted([*COMMANDS, *self.commands])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(f"mnist_classifier.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__)
+def main() -> None:
+    """Read handwritten digits, and train the network that does."""
+
+
+@main.command()
+@data_dir_option
+@click.option("--verbose", is_flag=True, help="Show every address that failed, and why.")
+def data(data_dir: Path | None, verbose: bool) -> None:
+    """Fetch the MNIST files, unless they are there, and check them."""
+    from mnist_classifier.cli.display import TrainingDisplay
+    from mnist_classifier.core import logs
+    from mnist_classifier.data import mnist
+
+    settings = Settings.from_environment(data_dir=data_dir)
+    if verbose:
+        logs.configure(settings)
+    display = TrainingDisplay(TrainConfig())
+    try:
+        mnist.ensure(settings.data_dirs(), settings.download_to, progress=display.on_download)
+    finally:
+        display.close()
+    for split in (mnist.TRAIN, mnist.TEST):
+        images = mnist.load(settings.data_dirs(), split)
+        click.echo(f"{split}: {len(images.labels):,} images in {mnist.find(settings.data_dirs(), split)}")

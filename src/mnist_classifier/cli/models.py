@@ -1,0 +1,227 @@
+"""`mnist models`: list and manage model versions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from mnist_classifier.cli.command import COMMAND_LINE, Group, data_dir_option, opened_registry
+from mnist_classifier.cli.display import model_as_text, model_line, side_by_side
+from mnist_classifier.core.errors import LessAccurate
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.data.mnist import Images
+from mnist_classifier.evaluation import comparison, gate
+from mnist_classifier.evaluation.acceptance import archive
+from mnist_classifier.registry.versions import BOX, Registry
+
+SHOWN_IMAGES = 20
+Answer = TypeVar("Answer")
+
+yes_option = click.option("--yes", is_flag=True, help="Accept a less accurate version without being asked.")
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List model versions; show, compare, promote, roll back, name, delete, carry away and bring in."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_versions)
+
+
+@models.command(name="list")
+def list_versions() -> None:
+    """List model versions, newest first; * is in production."""
+    with opened_registry() as registry:
+        aliases = registry.aliases()
+        for version in registry.versions():
+            click.echo(model_line(version, aliases, registry.robustness(version)))
+        for name, reason in registry.set_aside().items():
+            click.echo(f"! {name:>4}  cannot be read: {reason}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
+def show(version: int, as_json: bool) -> None:
+    """Show one version: figures, making, files, and what the gate would say of it."""
+    with opened_registry() as registry:
+        found = registry.get(version)
+        if as_json:
+            click.echo(json.dumps({**found.manifest, "name": found.name, "note": found.note}, indent=1))
+            return
+        click.echo(model_as_text(found, registry.aliases(), registry.robustness(found)))
+        champion = registry.production()
+        if champion != version:
+            judgement = gate.judge(registry, registry.get(champion), found)
+            click.echo(f"gate           {'would pass' if judgement.passed else 'would wait'}: {judgement.reason}")
+
+
+@models.command()
+@click.argument("first", type=int)
+@click.argument("second", type=int)
+@click.option("--split", type=click.Choice(comparison.SPLITS), default=comparison.VALIDATION, show_default=True)
+@click.option("--images", "read_images", is_flag=True, help="Read the split with both, and list where they differ.")
+@data_dir_option
+def compare(first: int, second: int, split: str, read_images: bool, data_dir: Path | None) -> None:
+    """Compare two versions: figures, confusion, and the images that they read differently."""
+    with opened_registry() as registry:
+        one, other = registry.get(first), registry.get(second)
+        difference = comparison.confusion_difference(one, other, split)
+        click.echo(side_by_side(one, other, split, difference))
+        judgement = gate.judge(registry, one, other)
+        click.echo(f"gate           {'not worse' if judgement.passed else 'worse'}: {judgement.reason}")
+        if read_images:
+            found = _comparisons(registry, data_dir).disagreements(first, second, split)
+            click.echo(f"{len(found)} {split} images are read differently")
+            for each in found[:SHOWN_IMAGES]:
+                click.echo(f"  image {each.index:5}  label {each.label}  read as {each.digits[0]} and {each.digits[1]}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.option("--reason", default="", help="Why; kept in the history.")
+@yes_option
+def promote(version: int, reason: str, yes: bool) -> None:
+    """Put a version into production; 0 is the model in the box."""
+    with opened_registry() as registry:
+        _confirmed(
+            lambda sure: gate.promote(registry, version, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
+        )
+    click.echo(f"version {version} is in production")
+
+
+@models.command()
+@click.option("--reason", default="", help="Why; kept in the history.")
+@yes_option
+def rollback(reason: str, yes: bool) -> None:
+    """Go back to the version that was in production before; each time goes one promotion further back."""
+    with opened_registry() as registry:
+        version = _confirmed(
+            lambda sure: gate.rollback(registry, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
+        )
+    click.echo(f"version {version} is in production again")
+
+
+def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
+    """Move an alias; ask first where the new version is less accurate.  `move` takes whether that is accepted."""
+    try:
+        return move(yes)
+    except LessAccurate as error:
+        if not sys.stdin.isatty():
+            raise click.ClickException(f"{error.message}, with --yes") from error
+        click.confirm(f"{error.message[0].upper()}{error.message[1:]}.\nGo ahead?", abort=True)
+        return move(True)
+
+
+@models.command()
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+def history(limit: int) -> None:
+    """List the moves of the aliases, newest first."""
+    with opened_registry() as registry:
+        for move in registry.history(limit=limit):
+            change = f"{move.alias} {move.previous} -> {move.version}"
+            click.echo(f"{move.at:%Y-%m-%d %H:%M}  {change:24}  {move.actor:14}  {move.reason}".rstrip())
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.argument("name")
+def rename(version: int, name: str) -> None:
+    """Give a version another name."""
+    with opened_registry() as registry:
+        renamed = registry.edit(version, name=name)
+    click.echo(f"version {version} is called {renamed.name}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.argument("text")
+def note(version: int, text: str) -> None:
+    """Write a note on a version; an empty one takes it away."""
+    with opened_registry() as registry:
+        registry.edit(version, note=text)
+    click.echo(f"noted on version {version}")
+
+
+@models.command()
+@click.argument("version", type=int)
+@click.confirmation_option(prompt="Delete this version and its files for good?")
+def delete(version: int) -> None:
+    """Delete a version that no alias names."""
+    with opened_registry() as registry:
+        registry.delete(version)
+    click.echo(f"version {version} is deleted")
+
+
+@models.command(name="export")
+@click.argument("version", type=int)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+def export_version(version: int, file: Path | None) -> None:
+    """Write a version as a zip archive."""
+    with opened_registry() as registry, _clear_file_errors():
+        file = file or Path(archive.archive_name(registry.get(version)))
+        file.write_bytes(archive.export_version(registry, version))
+    click.echo(f"version {version} is in {file}")
+
+
+@models.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_dir_option
+def import_version(file: Path, data_dir: Path | None) -> None:
+    """Make a new version of an archive, once all of it has been checked; it is not promoted."""
+    with opened_registry() as registry, _clear_file_errors():
+        if file.stat().st_size > archive.LARGEST_ARCHIVE:
+            raise click.ClickException(f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB")
+        imported = archive.import_version(registry, file.read_bytes(), _comparisons(registry, data_dir).images)
+    for remark in imported.remarks:
+        click.echo(remark)
+    number = imported.version.version
+    click.echo(f"{file} is version {number}; `mnist models promote {number}` puts it into production")
+
+
+@models.command(hidden=True)
+@click.argument("version", type=int)
+@click.option("--measure", is_flag=True, help="Measure its weights again, for a report of a new form.")
+@data_dir_option
+def box(version: int, measure: bool, data_dir: Path | None) -> None:
+    """Make a version the model in the box of this checkout (for maintainers); 0 renews the box's card."""
+    from mnist_classifier.training.release.card import renew_card
+
+    with opened_registry() as registry:
+        if version != BOX:
+            registry.copy_to_box(version)
+        if measure:
+            _measure_box(registry.box_dir, Settings.from_environment(data_dir=data_dir))
+        renew_card(registry.box_dir)
+    click.echo(f"version {version} is now the model in the box")
+
+
+def _measure_box(folder: Path, settings: Settings) -> None:
+    from mnist_classifier.runs.worker import load_training_data
+    from mnist_classifier.training.release.finished import renew_report
+
+    renew_report(folder, load_training_data(settings), mnist.load(settings.data_dirs(), mnist.TEST))
+
+
+def _comparisons(registry: Registry, data_dir: Path | None) -> comparison.Comparisons:
+    settings = Settings.from_environment(data_dir=data_dir)
+
+    def load(split: str) -> Images:
+        return comparison.load_split(settings, split)
+
+    return comparison.Comparisons(registry, load)
+
+
+@contextmanager
+def _clear_file_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

@@ -1,0 +1,23 @@
+"""The command `mnist openapi`: the description of the HTTP API, for generators of clients and the like."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from mnist_classifier.cli.command import Command
+from mnist_classifier.core.settings import Settings
+
+
+@click.command(cls=Command)
+def openapi() -> None:
+    """Print the OpenAPI document of the routes; a running server has it under /openapi.json."""
+    from flask import Flask
+
+    from mnist_classifier.web.app import add_routes
+    from mnist_classifier.web.openapi.documents import document_of
+
+    app = Flask("mnist_classifier.web")
+    add_routes(app)
+    click.echo(json.dumps(document_of(app, Settings.from_environment().root_path), indent=1))

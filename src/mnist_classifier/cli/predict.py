@@ -1,0 +1,278 @@
+"""`mnist predict`: read pictures and glyphs, from anywhere, here or at a server."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from mnist_classifier.cli import output as listing
+from mnist_classifier.cli.command import Command
+from mnist_classifier.cli.inputs import STDIN, Inputs, Item, items_of
+from mnist_classifier.cli.output import Answer, Row
+from mnist_classifier.client.client import Client
+from mnist_classifier.core.errors import (
+    DataError,
+    ImageTooLarge,
+    InvalidImage,
+    MnistError,
+    ServerError,
+    ServerUnreachable,
+)
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.recognition.imaging.decode import decode_with_scale, encode_png
+from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare, prepared_glyph
+from mnist_classifier.recognition.recogniser import Recogniser
+
+# Pictures that go through the network together; fewer where they are slow to prepare, so that answers keep coming.
+BATCH, BATCH_S = 256, 0.5
+DIGIT, NUMBER = MODES = ("digit", "number")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an item."""
+
+    item: Item
+    answer: Answer | MnistError
+
+
+@click.command(cls=Command)
+@click.argument("files", nargs=-1)
+@click.option(
+    "--files-from", metavar="FILE", help="Read the files that this one lists, one a line; - for standard input."
+)
+@click.option(
+    "--mode", type=click.Choice(MODES), default=DIGIT, show_default=True, help="One digit a picture, or several."
+)
+@click.option("--number", "mode", flag_value=NUMBER, help="The same as --mode number.")
+@click.option(
+    "--format",
+    type=click.Choice(listing.FORMATS),
+    help="Default: a table on a terminal, else JSON Lines; with --output, by its name (.csv, .txt).",
+)
+@click.option("--json", "format", flag_value=listing.JSON_LINES, help="The same as --format jsonl.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write to; it is replaced when everything has been read.",
+)
+@click.option("--model-version", type=click.IntRange(0), help="Version to read with; default: the one in production.")
+@click.option(
+    "--ambiguous-below",
+    type=click.FloatRange(0, 1),
+    help="Probability of being right under which a digit is ambiguous.",
+)
+@click.option("--not-a-digit-above", type=click.FloatRange(0, 1), help="Probability over which it is no digit.")
+@click.option("--url", help="Ask this server, such as http://127.0.0.1:5000, rather than read here.")
+@click.option(
+    "--steps",
+    "steps_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write each stage of the preprocessing to, as PNG files.",
+)
+def predict(
+    files: Sequence[str],
+    files_from: str | None,
+    mode: str,
+    format: str | None,
+    output: Path | None,
+    url: str | None,
+    steps_dir: Path | None,
+    model_version: int | None,
+    **thresholds: float | None,
+) -> None:
+    """Read the digit in each picture.
+
+    FILES are pictures, folders of them (with all that lie below), patterns
+    such as "scans/**/*.png", files of many 28x28 glyphs (IDX or .npy, also
+    .gz), or - for one picture or file of glyphs on standard input.
+
+    Exit status: 0 when all were read, 1 when some could not be or the command
+    failed, 2 when it was called wrongly.
+    """
+    if steps_dir is not None and (mode == NUMBER or url is not None):
+        raise click.UsageError("--steps shows how one digit is made ready here; leave out --number and --url")
+    if not files and files_from is None:
+        raise click.UsageError("name files to read, folders, patterns, or - for standard input")
+    if files_from == STDIN and STDIN in files:
+        raise click.UsageError("standard input is either a picture (-) or a list (--files-from -)")
+    chosen = {name: value for name, value in thresholds.items() if value is not None}
+    with contextlib.ExitStack() as stack:
+        inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
+        display = stack.enter_context(contextlib.closing(_Display(inputs, output, counts=files_from is None)))
+        items = display.watched(items_of(inputs))
+        settings = Settings.from_environment()
+        if url is not None:
+            client = stack.enter_context(Client(url, token=settings.token or None))
+            outcomes = _ask(client, items, mode, {"version": model_version, **chosen})
+        else:
+            here = _Here(Recogniser.load(model_version, settings), chosen, settings.max_image_pixels, steps_dir)
+            outcomes = here.numbers(items) if mode == NUMBER else here.digits(items)
+        failures = _write(outcomes, format or _format(output), output, numbers=mode == NUMBER)
+    if failures:
+        raise click.ClickException(f"{failures:,} could not be read")
+
+
+def _format(output: Path | None) -> str:
+    if output is not None:
+        return listing.SUFFIXES.get(output.suffix.lower(), listing.JSON_LINES)
+    return listing.TABLE if sys.stdout.isatty() else listing.JSON_LINES
+
+
+def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, *, numbers: bool) -> int:
+    """Write what was read; what was not goes to standard error, and its number is returned."""
+    failures = 0
+    with listing.opened(output) as write:
+        if first := listing.header(format, numbers=numbers):
+            write(first)
+        for outcome in outcomes:
+            item, answer = outcome.item, outcome.answer
+            if isinstance(answer, MnistError):
+                failures += 1
+                named = answer.message if answer.message.startswith(item.name) else f"{item.name}: {answer.message}"
+                tqdm.write(listing.shown(named), file=sys.stderr)
+            else:
+                write(listing.line(format, Row(item.name, answer, item.index)))
+    return failures
+
+
+class _Display:
+    """A progress bar, unless the readings themselves go to the same terminal."""
+
+    def __init__(self, inputs: Inputs, output: Path | None, *, counts: bool) -> None:
+        shows = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
+        total = inputs.count() if shows and counts else None
+        self._bar: tqdm[Any] = tqdm(total=total, unit=" files", leave=False, disable=not shows, file=sys.stderr)
+
+    def watched(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, as they are taken."""
+        for item in items:
+            self._bar.update(item.file_number - self._bar.n)
+            yield item
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+
+@contextlib.contextmanager
+def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
+    if files_from is None:
+        yield ()
+        return
+    try:
+        # File names need not be text: what is none comes through as it is.
+        with click.open_file(files_from, encoding="utf-8", errors="surrogateescape") as lines:
+            yield lines
+    except OSError as error:
+        raise click.ClickException(f"{files_from} cannot be read: {error.strerror or error}") from error
+
+
+# --- here -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Here:
+    """Reads in this process."""
+
+    recogniser: Recogniser
+    thresholds: Mapping[str, float]
+    max_pixels: int
+    steps_dir: Path | None
+
+    def digits(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read one digit in each, in batches."""
+        batch: list[tuple[Item, Prepared | MnistError]] = []
+        started = time.monotonic()
+        for item in items:
+            ready = self._ready(item)
+            # The picture itself is not needed any more.
+            batch.append((dataclasses.replace(item, content=b""), ready))
+            if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
+                yield from self._batch(batch)
+                batch, started = [], time.monotonic()
+        yield from self._batch(batch)
+
+    def _batch(self, batch: Sequence[tuple[Item, Prepared | MnistError]]) -> Iterator[Outcome]:
+        prepared = [ready for _, ready in batch if isinstance(ready, Prepared)]
+        readings = iter(self.recogniser.read_many_prepared(prepared, self.thresholds))
+        for item, ready in batch:
+            yield Outcome(item, next(readings) if isinstance(ready, Prepared) else ready)
+
+    def _ready(self, item: Item) -> Prepared | MnistError:
+        content = item.content
+        if isinstance(content, MnistError):
+            return content
+        if isinstance(content, np.ndarray):
+            return prepared_glyph(content)
+        try:
+            pixels, _ = decode_with_scale(content, max_pixels=self.max_pixels)
+        except (InvalidImage, ImageTooLarge) as error:
+            return error
+        prepared = prepare(pixels, keep_steps=self.steps_dir is not None)
+        if self.steps_dir is not None:
+            _write_steps(self.steps_dir, f"{item.file_number}-{Path(item.name).stem}", prepared)
+        return dataclasses.replace(prepared, steps=())
+
+    def numbers(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read several digits in each."""
+        for item in items:
+            try:
+                pixels, scale = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
+            except (InvalidImage, ImageTooLarge, DataError) as error:
+                yield Outcome(item, error)
+            else:
+                yield Outcome(item, self.recogniser.read_number(pixels, thresholds=self.thresholds).scaled(scale))
+
+
+def _write_steps(folder: Path, prefix: str, prepared: Prepared) -> None:
+    """Write the stages as PREFIX-1-grey.png and so on."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, step in enumerate(prepared.steps, 1):
+            (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
+    except OSError as error:
+        raise click.ClickException(f"the steps cannot be written to {folder}: {error.strerror}") from error
+
+
+def _whole_picture(item: Item) -> bytes:
+    """The bytes of a file; a glyph as one.  Raises what was wrong with it."""
+    if isinstance(item.content, MnistError):
+        raise item.content
+    return item.content if isinstance(item.content, bytes) else encode_png(item.content)
+
+
+# --- at a server ------------------------------------------------------------------------------------
+
+
+def _ask(client: Client, items: Iterable[Item], mode: str, options: Mapping[str, Any]) -> Iterator[Outcome]:
+    def ask(item: Item) -> Answer:
+        if mode == NUMBER:
+            return client.number(_whole_picture(item), **options)
+        if isinstance(item.content, np.ndarray):
+            return client.predict_glyph(item.content, **options)
+        return client.predict(_whole_picture(item), **options)
+
+    def outcome(item: Item) -> Outcome:
+        try:
+            return Outcome(item, ask(item))
+        except (InvalidImage, ImageTooLarge, DataError) as error:
+            return Outcome(item, error)
+        except ServerError as error:
+            # 413: larger than the server takes; 500: something in this picture.  Anything else would be the same
+            # for all the others.
+            if isinstance(error, ServerUnreachable) or error.status not in (413, 500):
+                raise
+            return Outcome(item, error)
+
+    return client.ask_many(outcome, items)

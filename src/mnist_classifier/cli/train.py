@@ -1,0 +1,135 @@
+"""`mnist train`: train a network in this process, and show how it goes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnist_classifier.cli.command import COMMAND_LINE, Command, Function, data_dir_option, opened_store
+from mnist_classifier.cli.display import TrainingDisplay, summary
+from mnist_classifier.core.errors import TrainingUnavailable
+from mnist_classifier.core.metrics import spread
+from mnist_classifier.core.recipes import RECIPES
+from mnist_classifier.core.records import ModelVersion, Run
+from mnist_classifier.core.settings import TRACKERS, Settings, TrainConfig
+from mnist_classifier.evaluation import gate
+from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs.run_log import Runs
+
+if TYPE_CHECKING:
+    from mnist_classifier.runs.worker import Outcome
+
+
+def config_options(function: Function) -> Function:
+    """Add one flag for each field of TrainConfig."""
+    for spec in reversed(dataclasses.fields(TrainConfig)):
+        meta = spec.metadata
+        unit = f" [{meta['unit']}]" if meta["unit"] else ""
+        function = click.option(
+            f"--{spec.name.replace('_', '-')}",
+            type=click.Choice(meta["choices"]) if meta["choices"] else type(spec.default),
+            default=None,
+            help=f"{meta['help']}{unit}; default {spec.default}",
+        )(function)
+    return function
+
+
+def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Print the presets and leave."""
+    if not asked:
+        return
+    for name, recipe in RECIPES.items():
+        differing = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in recipe.values.items())
+        click.echo(f"{name:10} {recipe.summary}\n{'':10} {differing or '(the defaults)'}")
+    context.exit()
+
+
+@click.command(cls=Command)
+@config_options
+@data_dir_option
+@click.option(
+    "--list-recipes",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=list_recipes,
+    help="List the presets that --recipe may name.",
+)
+@click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
+@click.option("--ensemble", type=click.IntRange(2, 100), help="Train so many seeds and serve them together.")
+@click.option(
+    "--log-to", type=click.Choice(TRACKERS), help="Another tool that is told of every epoch.  [env: MNIST_LOG_TO]"
+)
+def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to: str | None, **flags: Any) -> None:
+    """Train a network on MNIST; one that is not worse than the one in production takes its place.
+
+    Ctrl-C keeps the best weights so far as a version that is not in production.
+    """
+    if seeds and ensemble:
+        raise click.UsageError("--ensemble names the number of seeds already; leave out --seeds")
+    config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
+    settings = Settings.from_environment(data_dir=data_dir, log_to=log_to)
+    worker = training_worker()
+    versions = []
+    for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):
+        with opened_store(settings) as store:
+            run = Runs(store, settings.claims_dir).create(dataclasses.replace(config, seed=seed))
+        versions.append(carry_out(worker, settings, run))
+    if ensemble:
+        _show_spread(versions)
+        combined = worker.combine(settings, versions)
+        click.echo(summary(combined, settings, _admit(settings, combined)))
+    elif seeds:
+        _show_spread(versions)
+        best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
+        click.echo(f"version {best.version} has the least validation loss; {_admit(settings, best)}")
+
+
+def _show_spread(versions: Sequence[ModelVersion]) -> None:
+    """Print mean and spread over the seeds."""
+    for split in ("validation", "test"):
+        accuracies = [version.metrics[split]["accuracy"] for version in versions]
+        click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
+
+
+def _admit(settings: Settings, version: ModelVersion) -> str:
+    """Let the gate decide; returns what it says."""
+    with opened_store(settings) as store:
+        registry = Registry(settings.models_dir, store)
+        return gate.admit(registry, version.version, actor=COMMAND_LINE).message
+
+
+def training_worker() -> ModuleType:
+    """The worker; asked for before a run is queued, so that none is left behind without PyTorch."""
+    try:
+        from mnist_classifier.runs import worker
+    except ModuleNotFoundError as error:
+        raise TrainingUnavailable(
+            f'training needs {error.name}, which is not installed. In the checkout, run: pip install ".[train]"'
+        ) from error
+    return worker
+
+
+def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
+    """Do the work of a queued run in this process, and show it."""
+    display = TrainingDisplay(TrainConfig.from_mapping(run.config))
+    try:
+        outcome: Outcome = worker.execute(
+            settings,
+            run.id,
+            str(run.claim),
+            worker.Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
+        )
+    except KeyboardInterrupt:
+        raise click.ClickException("cancelled before there was anything to keep") from None
+    finally:
+        display.close()
+    click.echo(summary(outcome.version, settings, outcome.message))
+    if outcome.cancelled:
+        raise click.exceptions.Exit(0)  # Ctrl-C ends the seeds to come as well
+    return outcome.version

@@ -1,0 +1,1 @@
+"""The same readings from a server."""

@@ -1,0 +1,266 @@
+"""The database: schema and transactions.
+
+SQLite in MNIST_HOME by default (WAL, so that the server reads while a
+training writes), anything else SQLAlchemy knows by MNIST_DATABASE_URL.  The
+tables here are what the last step of `migrations` leaves.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mnist_classifier.core import migrations
+from mnist_classifier.core.errors import DatabaseBusy, InvalidConfig, MnistError, StorageFull
+
+metadata = sa.MetaData()
+
+# How long to wait for another process that writes to SQLite.
+PATIENCE_S = 10.0
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment with its zone; columns hold UTC without one, which every database can."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Convert on the way in."""
+        return value and value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Convert on the way out."""
+        return value and value.replace(tzinfo=timezone.utc)
+
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False, index=True),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    # When a process set out to do it; a run that waits in the queue has none.
+    sa.Column("claimed_at", UtcDateTime),
+    # The name of that attempt (see `claims`); another one takes the run from its worker.
+    sa.Column("claim", sa.String(32)),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("heartbeat_at", UtcDateTime),
+    sa.Column("pid", sa.Integer),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("model_version", sa.Integer),
+    # Libraries, device, data checksum, git commit: what it ran on.
+    sa.Column("environment", sa.JSON),
+    # The figures that a list of runs shows, so that it need not read their events.
+    sa.Column("summary", sa.JSON),
+    sqlite_autoincrement=True,  # a number is never used again
+)
+
+run_events = sa.Table(
+    "run_events",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+)
+
+model_versions = sa.Table(
+    "model_versions",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("manifest", sa.JSON, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    # The row of a deleted version stays, so that its number is never used again.
+    sa.Column("deleted_at", UtcDateTime),
+)
+
+aliases = sa.Table(
+    "aliases",
+    metadata,
+    sa.Column("name", sa.String(50), primary_key=True),
+    sa.Column("version", sa.Integer, sa.ForeignKey("model_versions.version"), nullable=False),
+    sa.Column("moved_at", UtcDateTime, nullable=False),
+)
+
+# Every move of an alias; version 0 is the model in the box.
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("alias", sa.String(50), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("previous", sa.Integer, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("is_rollback", sa.Boolean, nullable=False, server_default=sa.false()),
+    sqlite_autoincrement=True,
+)
+
+
+class Store:
+    """One database; safe to share between threads.
+
+    patience_s: how long to wait on SQLite for another process that writes; PATIENCE_S by default.
+    """
+
+    def __init__(self, url: str | sa.URL, *, patience_s: float | None = None) -> None:
+        self.engine = _create_engine(url, patience_s or PATIENCE_S)
+        self.url = self.engine.url
+        self._kept = ExitStack()
+        # Called at the start of every transaction that writes; whatever it raises prevents the writing.
+        self.guard: Callable[[sa.Connection], None] = lambda connection: None
+        with self.writing() as connection:
+            _migrate(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with _clear_errors(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it is written, or nothing.
+
+        On SQLite it takes the write lock at once, so that what was read
+        inside cannot change before it is written.
+        """
+        with _clear_errors(), self.engine.connect() as connection, connection.begin():
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self.guard(connection)
+            yield connection
+
+    def keep_open(self) -> None:
+        """Hold SQLite's files open until `close`: whoever opens them anew needs space for an index of the log.
+
+        So a server can still read when the disk is full.
+        """
+        self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
+
+    def close(self) -> None:
+        """Release every connection."""
+        self._kept.close()
+        self.engine.dispose()
+
+
+def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
+    """Raises InvalidConfig for a URL that nothing here can open."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return sa.create_engine(parsed)
+        if parsed.database:
+            _make_folder(Path(parsed.database).parent)
+        # A connection a use: SQLite opens in well under a millisecond, and a
+        # pool would keep files open behind the back of whoever moves them.
+        engine = sa.create_engine(
+            parsed, poolclass=sa.NullPool, connect_args={"timeout": patience_s, "check_same_thread": False}
+        )
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        raise InvalidConfig(
+            f"the database's URL cannot be used: {error}. MNIST_DATABASE_URL should look like "
+            "postgresql+psycopg://user:password@host/name, and its driver must be installed",
+            field="database_url",
+        ) from error
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    return engine
+
+
+def _migrate(connection: sa.Connection) -> None:
+    """Run the steps that this database has not seen.  Raises MnistError for one of a newer program."""
+    tables = sa.inspect(connection).get_table_names()
+    known = (
+        connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
+    )
+    if known == migrations.HEAD:
+        return
+    if known is not None and known > migrations.HEAD:
+        raise MnistError(
+            "the database was written by a newer mnist-classifier; update this one, or set another MNIST_HOME"
+        )
+    # Imported here: nearly always there is nothing to do, and it takes a quarter of a second.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", migrations.__name__.replace(".", ":"))  # a path may hold a %
+    config.attributes["connection"] = connection
+    if known is None and "runs" in tables:
+        command.stamp(config, migrations.FIRST)
+    command.upgrade(config, migrations.HEAD)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MnistError(
+            f"{folder} cannot be written to ({error.strerror}); set MNIST_HOME to a folder that can"
+        ) from error
+
+
+def _configure_sqlite(connection: Any, record: Any) -> None:
+    # SQLAlchemy is to say BEGIN, not the driver, which would say it too late.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    _write_ahead(cursor)
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch to a write-ahead log, as nobody has to wait for once it is done.
+
+    While several processes open a new database at once, SQLite refuses this
+    without heeding the timeout.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Say in words what a database's own error leaves to guess."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        reason = str(error.orig)
+        # The second is what SQLite says when it finds no space for the index of its log.
+        if "disk is full" in reason or getattr(error.orig, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
+            raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
+        if "database is locked" in reason:
+            raise DatabaseBusy(
+                "another process has held the database for too long; nothing was changed, try again in a moment"
+            ) from error
+        raise MnistError(f"the database cannot be used: {reason}") from error
+    except sa.exc.DatabaseError as error:
+        raise MnistError(f"the database cannot be used: {error.orig}") from error
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(timezone.utc)

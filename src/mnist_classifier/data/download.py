@@ -1,0 +1,244 @@
+"""Fetch files from mirrors: verified, resumable, one process at a time.
+
+    source = Source(mirrors=("https://example.org/files/",), verify=check, largest_bytes=20_000_000)
+    fetch(folder, {"a.gz": 9_900_000}, source, is_here=lambda name: (folder / name).exists())
+
+What the files are is the caller's business.  A file appears in the folder
+under its name at once and whole; until then it is NAME.<mirror>.part beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import math
+import os
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from mnist_classifier.core.errors import DataCorrupt, DownloadFailed, StorageFull
+
+if TYPE_CHECKING:
+    import requests
+
+log = logging.getLogger(__name__)
+
+Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
+
+_TIMEOUT_S = (10.0, 30.0)  # to connect, between two bytes
+_LOCK_TIMEOUT_S = 900.0
+_ATTEMPTS = 10  # at one file from one mirror, each after one that brought something
+_CHUNK_BYTES = 1 << 13  # a broken connection loses up to one chunk
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where files come from, and what tells a good one.
+
+    mirrors: addresses to put a file's name after, the best first.
+    verify(path, name): raises DataCorrupt unless `path` holds the file `name`.
+    largest_bytes: a file that is longer is refused before it fills the disk.
+    """
+
+    mirrors: Sequence[str]
+    verify: Callable[[Path, str], object]
+    largest_bytes: int
+
+
+def fetch(
+    target: Path,
+    sizes_bytes: Mapping[str, int],
+    source: Source,
+    *,
+    is_here: Callable[[str], bool],
+    progress: Progress | None = None,
+    unwritable_advice: str = "Choose a folder that may be written to.",
+) -> None:
+    """Bring the files that are not here yet into the folder `target`, which is made if need be.
+
+    sizes_bytes: rough size of each file, until a mirror tells the exact one.
+    is_here(name): asked once no other process is writing.  A download that was
+    cut short goes on where it stopped.  `progress` gets bytes done and bytes in
+    all.  Raises DownloadFailed when no mirror gives a file, StorageFull.
+    """
+    import requests
+
+    with _disk_errors_explained(target, sizes_bytes, unwritable_advice), _exclusively(target):
+        wanted = {name: size for name, size in sizes_bytes.items() if not is_here(name)}
+        with requests.Session() as session:
+            fetcher = _Fetcher(target, session, source, _Tally(wanted, progress))
+            for name in wanted:
+                fetcher.fetch(name)
+
+
+class _MirrorError(Exception):
+    """One mirror could not give the file; the text says why in a few words, `detail` in full."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.detail = detail
+
+
+class _Tally:
+    """Adds up the bytes of several files for a progress callback.
+
+    The sum of the sizes is an estimate until a mirror has told the last length.
+    """
+
+    def __init__(self, sizes_bytes: Mapping[str, int], progress: Progress | None) -> None:
+        self._sizes = dict(sizes_bytes)
+        self._done = dict.fromkeys(sizes_bytes, 0)
+        self._progress = progress
+
+    def update(self, name: str, done: int, size: int) -> None:
+        """Record `done` of `size` bytes of one file; size 0 means unknown."""
+        self._done[name] = done
+        self._sizes[name] = max(size or self._sizes[name], done)
+        if self._progress is not None:
+            self._progress(sum(self._done.values()), sum(self._sizes.values()))
+
+
+@dataclass(frozen=True)
+class _Fetcher:
+    """Brings single files from the first mirror that gives a good one."""
+
+    target: Path
+    session: requests.Session
+    source: Source
+    tally: _Tally
+
+    def fetch(self, name: str) -> None:
+        """Put the verified file into the target folder, at once and whole."""
+        failures = {}
+        for mirror in self.source.mirrors:
+            try:
+                part = self._fetch_from(mirror, name)
+            except _MirrorError as failure:
+                log.info("%s%s %s: %s", mirror, name, failure, failure.detail)
+                failures[mirror] = str(failure)
+                continue
+            os.replace(part, self.target / name)
+            for leftover in self.target.glob(f"{name}.*.part"):  # of other mirrors
+                leftover.unlink()
+            return
+        raise DownloadFailed(
+            f"{name} could not be downloaded: {_why(failures)}. Check the network, and HTTPS_PROXY if there is a "
+            f"proxy, then try again: what has arrived is kept. Or put the files into {self.target} yourself."
+        )
+
+    def _fetch_from(self, mirror: str, name: str) -> Path:
+        """Return the verified part file of one mirror, continued while that gets further."""
+        import requests
+
+        # A part file for each mirror: they compress differently, one cannot continue the other's.
+        part = self.target / f"{name}.{zlib.crc32(mirror.encode()):08x}.part"
+        reason = detail = ""
+        for _ in range(_ATTEMPTS):
+            size_before = _size(part)
+            try:
+                self._stream(f"{mirror}{name}", part, name)
+                self.source.verify(part, name)
+                return part
+            except DataCorrupt as error:
+                part.unlink(missing_ok=True)
+                reason, detail = "sent a wrong file", error.message
+                if size_before == 0:
+                    break  # it came in one piece: asking again would bring the same
+            except requests.RequestException as error:
+                reason, detail = _describe(error), str(error)
+                if _size(part) == size_before:
+                    break
+        raise _MirrorError(reason, detail)
+
+    def _stream(self, url: str, part: Path, name: str) -> None:
+        """Append what `part` lacks of the file at `url`.
+
+        Raises requests.RequestException, and DataCorrupt when the answer cannot be the file.
+        """
+        done = _size(part)
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+        with self.session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+            if response.status_code == 416 and done:
+                return  # nothing comes after the part: it is whole, or wrong
+            response.raise_for_status()
+            if response.status_code != 206:
+                done = 0
+            elif not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
+                raise DataCorrupt(f"it continued {part.name} at another place than byte {done}")
+            size = done + (response.raw.length_remaining or -done)
+            with part.open("ab" if done else "wb") as file:
+                for chunk in response.iter_content(_CHUNK_BYTES):
+                    file.write(chunk)
+                    done += len(chunk)
+                    if done > self.source.largest_bytes:
+                        raise DataCorrupt(f"it is larger than {self.source.largest_bytes} bytes")
+                    self.tally.update(name, done, size)
+                file.flush()
+                os.fsync(file.fileno())
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _why(failures: Mapping[str, str]) -> str:
+    """Mirror -> reason, in one clause."""
+    reasons = set(failures.values())
+    if len(reasons) == 1:
+        return f"{'the mirror' if len(failures) == 1 else 'the mirrors'} {reasons.pop()}"
+    return ", ".join(f"{urlsplit(mirror).netloc} {reason}" for mirror, reason in failures.items())
+
+
+def _describe(error: requests.RequestException) -> str:
+    """Say what went wrong with a request, for the person who waits for it."""
+    import requests
+
+    if error.response is not None:
+        return f"answered {error.response.status_code} {error.response.reason}"
+    for kind, text in (
+        (requests.exceptions.SSLError, "sent a certificate that cannot be verified"),
+        (requests.exceptions.ProxyError, "could not be reached through the proxy"),
+        (requests.Timeout, "did not answer in time"),
+        (requests.exceptions.ChunkedEncodingError, "broke the connection"),
+        (requests.ConnectionError, "could not be reached, or stopped answering"),
+    ):
+        if isinstance(error, kind):
+            return text
+    return "failed"
+
+
+@contextlib.contextmanager
+def _exclusively(target: Path) -> Iterator[None]:
+    """Let one process at a time write into the folder, which is made if need be."""
+    import filelock
+
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(target / ".download.lock", timeout=_LOCK_TIMEOUT_S):
+            yield
+    except filelock.Timeout:
+        raise DownloadFailed(
+            f"Another process has been downloading into {target} for {_LOCK_TIMEOUT_S / 60:.0f} minutes. "
+            "Wait for it or end it, then try again."
+        ) from None
+
+
+@contextlib.contextmanager
+def _disk_errors_explained(target: Path, sizes_bytes: Mapping[str, int], unwritable_advice: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            needed_mb = math.ceil(sum(sizes_bytes.values()) / 1e6)
+            raise StorageFull(
+                f"No room is left for the download in {target}. Make room for {needed_mb} MB and try again: "
+                "what has arrived is kept."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise DownloadFailed(f"{target} cannot be written to: {error.strerror}. {unwritable_advice}") from error
+        raise

@@ -1,0 +1,198 @@
+"""Files of many glyphs, IDX or .npy, plain or gzip: the one reader, for the command line and for HTTP.
+
+for glyphs in blocks(Path("t10k-images-idx3-ubyte.gz")):
+    recogniser.opinions(glyphs)
+
+Blocks come as they are read, so a file of any length fits into memory, but for
+an array in Fortran order, whose glyphs are complete only at its end.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tokenize
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from mnist_classifier.core.errors import DataCorrupt
+from mnist_classifier.data.mnist import SIDE_PX, parse_header
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+File: TypeAlias = "gzip.GzipFile | BufferedReader"
+Glyphs: TypeAlias = "npt.NDArray[np.uint8]"
+
+GLYPHS_AT_ONCE = 256
+GLYPH_BYTES = SIDE_PX * SIDE_PX
+# No picture begins like any of these.
+GZIP_MAGIC, NPY_MAGIC, IDX_MAGIC = b"\x1f\x8b", b"\x93NUMPY", b"\0\0"
+IDX_DIMENSIONS = 3
+# Shapes of one glyph in an array of several; an array of (28, 28) is one glyph.
+GLYPH_SHAPES = ((SIDE_PX, SIDE_PX), (GLYPH_BYTES,), (SIDE_PX, SIDE_PX, 1), (1, SIDE_PX, SIDE_PX))
+# These are read as a whole: 0.8 GB.
+MOST_FORTRAN_GLYPHS = 1_000_000
+LONGEST_HEADER = 10_000  # bytes; NumPy's own limit, which it checks after it has read all of the header
+# What NumPy raises on a header that is none.
+HEADER_FAILURES = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
+# A file must not write into the log: NumPy and Python's parser warn of odd headers.
+warnings.filterwarnings("ignore", message=r"Reading `\.npy`")
+warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
+
+
+def is_glyphs(start: bytes) -> bool:
+    """Whether contents that begin so are a file of glyphs, or would be if it were whole."""
+    return start.startswith((NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC))
+
+
+def is_glyph_file(path: Path) -> bool:
+    """Whether the file begins as one does, whatever its name; False for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return is_glyphs(file.read(len(NPY_MAGIC)))
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        return False
+
+
+def read(data: bytes, name: str, *, limit: int) -> Glyphs:
+    """The contents of a file -> (N, 28, 28) uint8.
+
+    name: what messages call it.  limit: bytes of glyphs once unpacked.
+    Raises DataCorrupt.
+    """
+    found = list(blocks(data, name, limit=limit))
+    return np.concatenate(found) if found else np.empty((0, SIDE_PX, SIDE_PX), np.uint8)
+
+
+def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) -> Iterator[Glyphs]:
+    """(N, 28, 28) uint8 pieces of a file or of its contents, in order, N at most GLYPHS_AT_ONCE.
+
+    Damage at the end of a file shows when the rest has been given.
+    name, limit: as for `read`.  Raises DataCorrupt.
+    """
+    name = name or str(source)
+    with _clear_failures(name), _opened(source) as file:
+        is_npy = file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC)
+        shape, is_fortran = _npy_layout(name, file) if is_npy else (_idx_shape(name, file), False)
+        count = shape[0]
+        if limit is not None and count * GLYPH_BYTES > limit:
+            raise DataCorrupt(f"{name} is too long: it holds more than {limit} bytes once unpacked")
+        pieces = _reordered(name, file, shape) if is_fortran else _pieces(file, count)
+        found = 0
+        for glyphs in pieces:
+            found += len(glyphs)
+            yield glyphs
+        _check_count(name, count, found)
+        if file.read(1):
+            raise DataCorrupt(f"{name} is too long: there is more behind its {count} glyphs")
+
+
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[File]:
+    raw: Any = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
+    with io.BufferedReader(raw) as file:
+        if file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield unpacked
+        else:
+            yield file
+
+
+def _pieces(file: File, count: int) -> Iterator[Glyphs]:
+    """Whole glyphs as they follow each other; fewer than `count` where the file ends."""
+    for first in range(0, count, GLYPHS_AT_ONCE):
+        wanted = min(GLYPHS_AT_ONCE, count - first)
+        data = file.read(wanted * GLYPH_BYTES)
+        whole = len(data) // GLYPH_BYTES
+        if whole:
+            yield np.frombuffer(data, np.uint8, whole * GLYPH_BYTES).reshape(-1, SIDE_PX, SIDE_PX)
+        if whole < wanted:
+            return
+
+
+def _reordered(name: str, file: File, shape: tuple[int, ...]) -> Iterator[Glyphs]:
+    """The glyphs of an array in Fortran order, which is read as a whole."""
+    if shape[0] > MOST_FORTRAN_GLYPHS:
+        raise DataCorrupt(
+            f"{name} holds more than {MOST_FORTRAN_GLYPHS:,} glyphs in Fortran order; save np.ascontiguousarray(...)"
+        )
+    # Read in pieces, so that memory is taken for what is there, not for what the header promises.
+    parts = list(_pieces(file, shape[0]))
+    _check_count(name, shape[0], sum(map(len, parts)))
+    if parts:
+        array = np.concatenate(parts).reshape(-1).reshape(shape, order="F")
+        glyphs = np.ascontiguousarray(array).reshape(-1, SIDE_PX, SIDE_PX)
+        yield from (glyphs[first : first + GLYPHS_AT_ONCE] for first in range(0, len(glyphs), GLYPHS_AT_ONCE))
+
+
+def _check_count(name: str, wanted: int, found: int) -> None:
+    if found < wanted:
+        raise DataCorrupt(f"{name} is cut short: expected {wanted} glyphs, found {found}")
+
+
+def _idx_shape(name: str, file: File) -> tuple[int, ...]:
+    return tuple(parse_header(name, file.read(4 + 4 * IDX_DIMENSIONS), IDX_DIMENSIONS))
+
+
+def _npy_layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
+    """The shape of the array, glyphs first, and whether it is in Fortran order."""
+    head = _Head(file)
+    try:
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(head)]
+        shape, is_fortran, dtype = read_header(head, max_header_size=LONGEST_HEADER)
+    except HEADER_FAILURES:
+        raise DataCorrupt(f"{name} is damaged: its .npy header cannot be read (versions 1.0 and 2.0 can)") from None
+    if shape == GLYPH_SHAPES[0]:
+        shape = (1, *shape)
+    if dtype != np.uint8 or shape[1:] not in GLYPH_SHAPES or shape[0] < 0:
+        found = f"an array of {dtype}, shape {shape}"
+        raise DataCorrupt(
+            f"{name} holds {found[:100]}; expected glyphs of uint8, shape (N, 28, 28) or (N, 784), ink = 255"
+        )
+    return shape, bool(is_fortran)
+
+
+class _Head:
+    """The beginning of a file, for NumPy: no more of it is read at once than a header has."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As a file does.  Raises ValueError."""
+        if not 0 <= size <= LONGEST_HEADER:
+            raise ValueError("too long")
+        return self._file.read(size)
+
+
+@contextmanager
+def _clear_failures(name: str) -> Iterator[None]:
+    try:
+        yield
+    except EOFError:
+        raise DataCorrupt(f"{name} is cut short: the gzip data stops before its end") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataCorrupt(f"{name} is damaged: {error}") from None
+    except OSError as error:
+        raise DataCorrupt(f"{name} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a null byte in the name
+        raise DataCorrupt(f"{name} cannot be read: {error}") from None

@@ -1,0 +1,295 @@
+"""MNIST: find the four IDX files, fetch them, read them, split them.
+
+    dataset.ensure(settings.data_dirs())
+    train = dataset.load(settings.data_dirs(), dataset.TRAIN)
+    train_indices, validation_indices = dataset.split_train_validation(train.labels)
+
+Files are read plain or gzipped.  What counts is the SHA-256 of the
+uncompressed contents: mirrors compress differently.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import os
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.core.errors import DataCorrupt, DataMissing
+from mnist_classifier.data.download import Progress as Progress  # callers name it dataset.Progress
+from mnist_classifier.data.download import Source, fetch
+
+U8: TypeAlias = "npt.NDArray[np.uint8]"
+
+TRAIN = "train"
+TEST = "test"
+SPLITS = (TRAIN, TEST)
+SPLIT_SEED = 1998  # the year of the paper; changing it changes every validation figure
+
+# The old site of the data answers 403 or 404; these two are public copies.
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+# SHA-256 of the uncompressed contents.
+DATA_CHECKSUMS = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+# Test images, counted from 0, whose label people dispute.
+DISPUTED_TEST_LABELS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
+DISPUTED_SOURCE = "cleanlab/label-errors, mturk/mnist_mturk.json: fewer than three of five raters back the label"
+_IMAGES = {TRAIN: "train-images-idx3-ubyte", TEST: "t10k-images-idx3-ubyte"}
+_LABELS = {TRAIN: "train-labels-idx1-ubyte", TEST: "t10k-labels-idx1-ubyte"}
+
+SIDE_PX = 28
+_GZIP_MAGIC = b"\x1f\x8b"
+_LARGEST_CONTENTS = 16 + 60_000 * SIDE_PX * SIDE_PX  # bytes, the training images
+_LARGEST_DOWNLOAD = 16_000_000  # bytes; the training images have 9.9 million
+# Roughly what each .gz has, until a mirror tells the exact length.
+_TYPICAL_DOWNLOAD = dict(zip(DATA_CHECKSUMS, (9_912_422, 28_881, 1_648_877, 4_542), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A split: images (N, 28, 28) uint8, ink = 255; labels (N,) uint8, 0 to 9."""
+
+    images: U8
+    labels: U8
+
+
+def checksum(split: str = TRAIN) -> str:
+    """Return the SHA-256 that names the data in manifests: that of the split's images."""
+    return DATA_CHECKSUMS[_IMAGES[split]]
+
+
+def find(directories: Sequence[Path], split: str) -> Path | None:
+    """Return the first directory that holds both files of the split, plain or .gz."""
+    names = (_IMAGES[split], _LABELS[split])
+    for directory in directories:
+        if all(_locate(directory, name) for name in names):
+            return directory
+    return None
+
+
+def is_available(directories: Sequence[Path], splits: Sequence[str] = SPLITS) -> bool:
+    """Tell whether every split is in one of the directories; the contents are not looked at."""
+    return all(find(directories, split) for split in splits)
+
+
+def load(directories: Sequence[Path], split: str, *, checksums: Mapping[str, str] = DATA_CHECKSUMS) -> Images:
+    """Read and verify one split.
+
+    Raises DataMissing when no directory has it, DataCorrupt when a file is not
+    what its checksum says.
+    """
+    directory = find(directories, split)
+    if directory is None:
+        raise DataMissing(
+            f"No MNIST {split} files were found in {', '.join(map(str, directories))}. "
+            "Run `mnist data` or press the button on the page to download them (12 MB), "
+            "or set MNIST_DATA_DIR to the folder that holds them."
+        )
+    try:
+        images = _read(directory, _IMAGES[split], checksums)[16:].reshape(-1, SIDE_PX, SIDE_PX)
+        labels = _read(directory, _LABELS[split], checksums)[8:]
+    except DataCorrupt as error:
+        raise DataCorrupt(
+            f"{error.message}. Delete this file and run `mnist data`, which fetches a good one."
+        ) from None
+    if len(images) != len(labels):
+        raise DataCorrupt(f"{directory} holds {len(images)} {split} images but {len(labels)} labels.")
+    return Images(images, labels)
+
+
+def ensure(
+    directories: Sequence[Path],
+    download_to: Path | None = None,
+    *,
+    splits: Sequence[str] = SPLITS,
+    mirrors: Sequence[str] = MIRRORS,
+    progress: Progress | None = None,
+    checksums: Mapping[str, str] = DATA_CHECKSUMS,
+) -> None:
+    """Download the splits that no directory has, into the last directory unless told otherwise."""
+    missing = [split for split in splits if find(directories, split) is None]
+    if missing:
+        target = download_to or directories[-1]
+        download(target, splits=missing, mirrors=mirrors, progress=progress, checksums=checksums)
+
+
+def download(
+    target: Path,
+    *,
+    splits: Sequence[str] = SPLITS,
+    mirrors: Sequence[str] = MIRRORS,
+    progress: Progress | None = None,
+    checksums: Mapping[str, str] = DATA_CHECKSUMS,
+) -> Path:
+    """Fetch the .gz files of the splits into `target` and return it.
+
+    Good files that are there already stay, corrupt ones are replaced.  A
+    download that was cut short goes on where it stopped.  Of two processes,
+    the second waits for the first.  `progress` gets bytes done and bytes in all.
+    Raises DownloadFailed when no mirror gives a file, StorageFull.
+    """
+    names = {f"{files[split]}.gz": files[split] for split in splits for files in (_IMAGES, _LABELS)}
+    fetch(
+        target,
+        {zipped: _TYPICAL_DOWNLOAD[name] for zipped, name in names.items()},
+        Source(mirrors, lambda path, zipped: _contents(path, names[zipped], checksums), _LARGEST_DOWNLOAD),
+        is_here=lambda zipped: _is_good(target, names[zipped], checksums),
+        progress=progress,
+        unwritable_advice="Set MNIST_DATA_DIR to a folder that may be written to.",
+    )
+    return target
+
+
+def split_train_validation(
+    labels: U8, validation_size: int = 5000, seed: int = SPLIT_SEED
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Divide the training images: sorted indices of those to train on and those to validate on.
+
+    Every class gets its exact share of the validation images (largest
+    remainder).  The same labels, size and seed give the same split for ever:
+    NumPy promises the raw stream of PCG64, not that of its distributions.
+    """
+    if not 0 <= validation_size <= len(labels):
+        raise ValueError(f"validation_size must lie between 0 and {len(labels)}, not {validation_size}")
+    order = np.argsort(np.random.PCG64(seed).random_raw(len(labels)), kind="stable")
+    chosen = np.zeros(len(labels), dtype=bool)
+    for digit, quota in enumerate(_quotas(np.bincount(labels), validation_size)):
+        chosen[order[labels[order] == digit][:quota]] = True
+    return np.flatnonzero(~chosen).astype(np.int64), np.flatnonzero(chosen).astype(np.int64)
+
+
+def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """Share out `size` in proportion to `counts`, in whole numbers (largest remainder)."""
+    quotas, remainders = np.divmod(counts * size, max(int(counts.sum()), 1))
+    largest_first = np.argsort(-remainders, kind="stable")
+    quotas[largest_first[: size - int(quotas.sum())]] += 1
+    return quotas
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+def _locate(directory: Path, name: str) -> Path | None:
+    """Return the file in either spelling; .gz first, because that is what `download` replaces."""
+    for spelling in (name, name.replace("-idx", ".idx")):
+        for path in (directory / f"{spelling}.gz", directory / spelling):
+            if os.path.isfile(path):  # unlike Path.is_file, False where the folder may not be read
+                return path
+    return None
+
+
+def _read(directory: Path, name: str, checksums: Mapping[str, str]) -> U8:
+    path = _locate(directory, name)
+    if path is None:  # removed since find() saw it
+        raise DataCorrupt(f"{directory / name} has just vanished")
+    return np.frombuffer(_contents(path, name, checksums), dtype=np.uint8).copy()  # writable
+
+
+def _is_good(directory: Path, name: str, checksums: Mapping[str, str]) -> bool:
+    path = _locate(directory, name)
+    if path is None:
+        return False
+    try:
+        _contents(path, name, checksums)
+    except DataCorrupt:
+        return False
+    return True
+
+
+def _contents(path: Path, name: str, checksums: Mapping[str, str]) -> bytes:
+    """Return the uncompressed contents of the file `path`, verified to be those of `name`.
+
+    Raises DataCorrupt with the path, what was expected and what was found.
+    """
+    contents = _unpack(path)
+    _check_structure(path, contents, dimensions=3 if "idx3" in name else 1)
+    found, expected = hashlib.sha256(contents).hexdigest(), checksums[name]
+    if found != expected:
+        raise DataCorrupt(f"{path} is altered: expected SHA-256 {expected}, found {found}")
+    return contents
+
+
+def _unpack(path: Path) -> bytes:
+    zipped = ".gz" in path.suffixes  # a download that goes on is called NAME.gz.<mirror>.part
+    try:
+        with path.open("rb") as file:
+            return _contents_of(file, str(path), _LARGEST_CONTENTS, zipped=zipped)
+    except OSError as error:
+        raise DataCorrupt(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _contents_of(file: BinaryIO, name: str, limit: int, *, zipped: bool) -> bytes:
+    """Return what the file holds once it is unpacked, cut off one byte after `limit`.
+
+    `name` is what messages call it.  Raises DataCorrupt.
+    """
+    if not zipped:
+        return file.read(limit + 1)
+    try:
+        with gzip.open(file) as unpacked:
+            return unpacked.read(limit + 1)
+    except EOFError:
+        raise DataCorrupt(f"{name} is cut short: the gzip data stops before its end") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        file.seek(0)
+        start = file.read(16)
+        if start.startswith(_GZIP_MAGIC):
+            raise DataCorrupt(f"{name} is damaged: {error}") from None
+        raise DataCorrupt(
+            f"{name} is not gzip data: expected it to begin with {_GZIP_MAGIC!r}, found {start!r}"
+        ) from None
+
+
+def _check_structure(path: Path | str, contents: bytes, dimensions: int) -> None:
+    """Check the IDX header against the contents.
+
+    Source: LeCun, the MNIST page (magic number 0x08 for bytes, then the number
+    of dimensions; each dimension as a big-endian 32 bit integer).
+    """
+    shape = parse_header(path, contents, dimensions)
+    expected, found = math.prod(shape), len(contents) - 4 - 4 * dimensions
+    if found != expected:
+        problem = "is cut short" if found < expected else "is too long"
+        raise DataCorrupt(
+            f"{path} {problem}: expected {expected} bytes after the header, found {found}"
+            + (" or more" if len(contents) > _LARGEST_CONTENTS else "")
+        )
+
+
+def parse_header(path: Path | str, contents: bytes, dimensions: int) -> list[int]:
+    """The shape of an IDX file of bytes: [images, 28, 28] or [labels]; the header is 4 + 4 * dimensions bytes.
+
+    Raises DataCorrupt.
+    """
+    header_bytes = 4 + 4 * dimensions
+    if len(contents) < header_bytes:
+        raise DataCorrupt(
+            f"{path} is too short: expected a header of {header_bytes} bytes, found {len(contents)} bytes"
+        )
+    magic, *shape = struct.unpack(f">{1 + dimensions}I", contents[:header_bytes])
+    if magic != 0x0800 | dimensions:
+        raise DataCorrupt(
+            f"{path} is not the right kind of file: expected the magic number 0x{0x0800 | dimensions:08x}, "
+            f"found 0x{magic:08x}"
+        )
+    if shape[1:] not in ([], [SIDE_PX, SIDE_PX]):
+        raise DataCorrupt(
+            f"{path} holds images of the wrong size: expected {SIDE_PX}x{SIDE_PX}, found {shape[1]}x{shape[2]}"
+        )
+    return shape

@@ -1,0 +1,1 @@
+"""Is a version good: the promotion rule, comparisons, the robustness suite."""

@@ -1,0 +1,1 @@
+"""Check archives of model versions from elsewhere before they are taken in."""

@@ -1,0 +1,177 @@
+"""A model version as one file to carry away, and back in again after it was checked.
+
+The archive is a plain zip of the version's files.  Nothing in it is believed:
+names, sizes, hashes, manifest, network and answers are checked before a new
+version is made of it.  Whoever made the archive could also have made the
+hashes, so they show damage, not origin.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import stat
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_classifier.core.errors import InvalidArchive, MnistError, ModelCorrupt
+from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.data.mnist import Images
+from mnist_classifier.evaluation.acceptance import trial
+from mnist_classifier.evaluation.acceptance.claimed_figures import OwnFigures
+from mnist_classifier.evaluation.acceptance.file_check import check_manifest
+from mnist_classifier.registry.manifest import (
+    LARGEST_BYTES,
+    MANIFEST_FILE,
+    MB,
+    ONNX_FILE,
+    ROBUSTNESS_FILE,
+    WEIGHTS_FILE,
+    read_bounded,
+    verified_bytes,
+    verify,
+)
+from mnist_classifier.registry.versions import Registry
+
+LARGEST_ARCHIVE = 100 * MB
+REQUIRED = frozenset({MANIFEST_FILE, ONNX_FILE, WEIGHTS_FILE})
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Bits of an entry's flags: encrypted, a patch, strongly encrypted.
+ENCRYPTED = 1 | 1 << 5 | 1 << 6
+# Begins each entry of a zip's directory.
+ENTRY = b"PK\1\2"
+# A zip of six files; its compressed bytes hold that sign by chance once in a thousand archives.
+MOST_ENTRIES = 20
+CHUNK = 64 * 1024
+# Each import may take as much disk and memory as the limits allow, so they wait for each other.
+_turn = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A version that came in; `remarks` says what could not be checked."""
+
+    version: ModelVersion
+    remarks: tuple[str, ...]
+
+
+def export_version(registry: Registry, version: int) -> bytes:
+    """A zip of all files of a version.  Raises VersionMissing, ModelCorrupt."""
+    registry.get(version)
+    folder = registry.folder(version)
+    manifest = registry.read(version, verify)
+    files = {name: verified_bytes(folder, name, manifest) for name in LARGEST_BYTES if name in manifest["files"]}
+    if registry.robustness(registry.get(version)) is not None:
+        files[ROBUSTNESS_FILE] = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
+    files[MANIFEST_FILE] = read_bounded(folder / MANIFEST_FILE, LARGEST_BYTES[MANIFEST_FILE])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            # A fixed date: the same version gives the same bytes.
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def archive_name(version: ModelVersion) -> str:
+    """What to call the file of an export."""
+    plain = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in version.name
+    )
+    return f"mnist-model-{version.version}-{plain}.zip"
+
+
+def import_version(registry: Registry, data: bytes, load_split: Callable[[str], Images]) -> Imported:
+    """Make a new version of an archive, once all of it has been checked; no alias moves.
+
+    `load_split` gives the test images, for the answers that the report
+    records.  Raises InvalidArchive, StorageFull.
+    """
+    with _turn, registry.shelf.new_folder() as folder:
+        unpack(data, folder)
+        manifest, remarks = _check(folder, load_split)
+        origin = {"version": manifest.get("version"), "run_id": manifest.get("run_id")}
+        new = {**manifest, "run_id": None, "imported_from": origin}
+
+        def move_files(target: Path) -> None:
+            for path in folder.iterdir():
+                if path.name != MANIFEST_FILE:
+                    os.replace(path, target / path.name)
+
+        return Imported(registry.save(new, move_files, keep_unrecorded=False), remarks)
+
+
+def unpack(data: bytes, folder: Path) -> None:
+    """Write the files of an archive: known names, plain files, and no byte more than each may have.
+
+    Raises InvalidArchive; OSError where the disk fails.
+    """
+    if len(data) > LARGEST_ARCHIVE:
+        raise _refused(f"the archive has {len(data) / MB:.0f} MB; at most {LARGEST_ARCHIVE / MB:.0f} are taken")
+    if data.count(ENTRY) > MOST_ENTRIES:
+        raise _refused("the archive has more files than a model version")
+    with _clear_zip_errors(), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        _check_entries(archive.infolist())
+        for entry in archive.infolist():
+            _unpack_file(archive, entry, folder / entry.filename)
+
+
+def _unpack_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Write a file chunk by chunk: zipfile unpacks no more at once than it is asked for."""
+    with archive.open(entry) as packed, path.open("wb") as file:
+        while chunk := packed.read(CHUNK):
+            file.write(chunk)
+
+
+@contextmanager
+def _clear_zip_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, MnistError):
+        raise
+    except Exception as error:  # zipfile and zlib have no common class for what is damaged
+        raise _refused(f"this is no zip archive that can be read: {error}") from error
+
+
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    names = [entry.filename for entry in entries]
+    for entry in entries:
+        if entry.filename not in LARGEST_BYTES:
+            raise _refused(f"the archive has a file that is no part of a model version: {entry.filename!r}")
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if entry.is_dir() or kind not in (0, stat.S_IFREG):
+            raise _refused(f"{entry.filename} is no plain file in the archive")
+        if entry.flag_bits & ENCRYPTED:
+            raise _refused("the archive is encrypted")
+        if entry.compress_type not in METHODS:
+            raise _refused(f"{entry.filename} is compressed by a method other than deflate")
+        if entry.file_size > LARGEST_BYTES[entry.filename]:
+            limit = LARGEST_BYTES[entry.filename] / MB
+            raise _refused(f"{entry.filename} unpacks to {entry.file_size / MB:.0f} MB; at most {limit:g} are taken")
+    if len(set(names)) < len(names):
+        raise _refused("the archive has a file twice")
+    places = sorted((entry.header_offset, entry.header_offset + entry.compress_size) for entry in entries)
+    if any(end > start for (_, end), (start, _) in itertools.pairwise(places)):
+        raise _refused("the archive has files that overlap")
+    if missing := sorted(REQUIRED - set(names)):
+        raise _refused(f"the archive lacks {', '.join(missing)}")
+
+
+def _check(folder: Path, load_split: Callable[[str], Images]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Everything but the zip itself; returns the manifest and remarks.  Raises InvalidArchive."""
+    try:
+        manifest = check_manifest(read_bounded(folder / MANIFEST_FILE, LARGEST_BYTES[MANIFEST_FILE]))
+    except ModelCorrupt as error:
+        raise _refused(error.message) from error
+    own = OwnFigures(folder, manifest, load_split)
+    own.compare(trial.run(folder, own.glyphs))
+    return manifest, own.remarks
+
+
+def _refused(message: str) -> InvalidArchive:
+    return InvalidArchive(message, field="file")

@@ -1,0 +1,196 @@
+"""Read an ONNX file before anything runs it: no files outside, no strange operators, no huge tensors.
+
+Reads the protocol buffer itself, in the standard library: the `onnx` package
+is there only where models are trained, and ONNX Runtime would already open
+what the file points to.  Field numbers: onnx/onnx.proto, stable since 2017.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+
+from mnist_classifier.core.errors import ModelCorrupt
+from mnist_classifier.evaluation.acceptance.onnx_shapes import ATTRIBUTES, Constant, Graph, Node, check_shapes
+
+OPSETS = range(13, 22)
+# Bytes of an element, by the type's number: float32, uint8, int64.
+ITEM_BYTES = {1: 4, 2: 1, 7: 8}
+INT64 = 7
+# Whole numbers that a shape or a list of axes may have.
+LONGEST_LIST = 16
+
+# Wire types of protocol buffers.
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+def check_onnx(data: bytes, batch: int = 1) -> None:
+    """Refuse an ONNX file that this program would not have written, or that needs much memory for a batch of glyphs.
+
+    Raises ModelCorrupt.
+    """
+    try:
+        graph = _read_model(memoryview(data))
+    except (IndexError, UnicodeDecodeError) as error:
+        raise ModelCorrupt("the ONNX file cannot be read: it is truncated, or no ONNX file") from error
+    check_shapes(graph, batch)
+
+
+def _read_model(model: memoryview) -> Graph:
+    graphs, opsets = [], []
+    for field, value in _fields(model):
+        if field == 7:
+            graphs.append(_message(value))
+        elif field == 8:
+            opsets.append(dict(_fields(_message(value))))
+        elif field in (20, 25):
+            raise ModelCorrupt("the ONNX file defines functions of its own")
+    versions = [opset.get(2) for opset in opsets if not bytes(_message(opset.get(1, memoryview(b""))))]
+    if len(opsets) != 1 or len(versions) != 1 or versions[0] not in OPSETS:
+        raise ModelCorrupt(f"the ONNX file must use the standard operators of one set, {OPSETS[0]} to {OPSETS[-1]}")
+    if len(graphs) != 1:
+        raise ModelCorrupt("the ONNX file has no graph, or several")
+    return _read_graph(graphs[0])
+
+
+def _read_graph(graph: memoryview) -> Graph:
+    nodes, constants = [], {}
+    for field, value in _fields(graph):
+        if field == 1:
+            nodes.append(_read_node(_message(value)))
+        elif field == 5:
+            name, constant = _read_tensor(_message(value))
+            if name in constants:
+                raise ModelCorrupt("the ONNX file has weights of the same name twice")
+            constants[name] = constant
+        elif field == 15:
+            raise ModelCorrupt("the ONNX file has sparse tensors, which this program never writes")
+    return Graph(nodes, constants)
+
+
+def _read_node(node: memoryview) -> Node:
+    inputs, outputs, operators = [], [], []
+    attributes: dict[str, tuple[int, ...]] = {}
+    for field, value in _fields(node):
+        if field == 1:
+            inputs.append(_text(value))
+        elif field == 2:
+            outputs.append(_text(value))
+        elif field == 4:
+            operators.append(_text(value))
+            if operators[-1] not in ATTRIBUTES:
+                raise ModelCorrupt(
+                    f"the ONNX file uses the operator {operators[-1][:100]!r}, which this program never writes"
+                )
+        elif field == 5:
+            name, numbers = _read_attribute(_message(value))
+            if name in attributes:
+                raise ModelCorrupt("the ONNX file has an attribute twice")
+            attributes[name] = numbers
+        elif field == 7 and bytes(_message(value)):
+            raise ModelCorrupt("the ONNX file uses operators outside the standard set")
+    if len(operators) != 1:
+        raise ModelCorrupt("the ONNX file has a node without an operator, or with several")
+    return Node(operators[0], tuple(inputs), tuple(outputs), attributes)
+
+
+def _read_attribute(attribute: memoryview) -> tuple[str, tuple[int, ...]]:
+    """The name, and the whole numbers; no other kind is ever written."""
+    name, numbers = "", []
+    for field, value in _fields(attribute):
+        if field == 1:
+            name = _text(value)
+        elif field in (3, 8):
+            numbers += _whole_numbers(value)
+        elif field in (5, 10):
+            _read_tensor(_message(value))
+            raise ModelCorrupt("the ONNX file has weights inside an operator, which this program never writes")
+        elif field in (6, 11, 22, 23):
+            raise ModelCorrupt("the ONNX file has graphs or sparse tensors inside an operator")
+        elif field not in (13, 20):
+            raise ModelCorrupt(f"the ONNX file has an attribute {name[:100]!r} that is no whole number")
+    return name, tuple(numbers)
+
+
+def _read_tensor(tensor: memoryview) -> tuple[str, Constant]:
+    """The name and the shape; the bytes must be as many as the shape says."""
+    name, kind, shape, raw = "", 0, [], memoryview(b"")
+    for field, value in _fields(tensor):
+        if field == 1:
+            shape += _whole_numbers(value)
+        elif field == 2:
+            kind = _whole_numbers(value)[-1]
+        elif field == 8:
+            name = _text(value)
+        elif field == 9:
+            raw = _message(value)
+        elif field == 13 or (field == 14 and value != 0):
+            raise ModelCorrupt("the ONNX file keeps its weights in another file")
+        elif field not in (12, 14):
+            raise ModelCorrupt("the ONNX file has weights in a form that this program never writes")
+    if len(shape) > 8 or min(shape, default=0) < 0 or math.prod(shape) * ITEM_BYTES.get(kind, 0) != len(raw):
+        raise ModelCorrupt(f"the ONNX file has weights {name[:100]!r} whose bytes are not those of their shape")
+    is_list = kind == INT64 and len(shape) == 1 and shape[0] <= LONGEST_LIST
+    return name, Constant(tuple(shape), struct.unpack(f"<{shape[0]}q", raw) if is_list else ())
+
+
+def _text(value: int | memoryview) -> str:
+    return str(_message(value), "utf-8")
+
+
+def _whole_numbers(value: int | memoryview) -> list[int]:
+    """One number, or several in a row (packed)."""
+    if isinstance(value, int):
+        return [_signed(value)]
+    numbers, position = [], 0
+    while position < len(value):
+        number, position = _varint(value, position)
+        numbers.append(_signed(number))
+    return numbers
+
+
+def _signed(number: int) -> int:
+    number &= 2**64 - 1
+    return number - 2**64 if number >= 2**63 else number
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise IndexError
+    return value
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Field number and value of each field; raises IndexError where the bytes end too soon."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        kind = key & 7
+        if kind == _VARINT:
+            value, position = _varint(message, position)
+            yield key >> 3, value
+            continue
+        if kind == _BYTES:
+            length, position = _varint(message, position)
+        elif kind in (_FIXED32, _FIXED64):
+            length = 4 if kind == _FIXED32 else 8
+        else:
+            raise IndexError
+        if position + length > len(message):
+            raise IndexError
+        yield key >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    value, shift = 0, 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise IndexError

@@ -1,0 +1,139 @@
+"""Try a model version from elsewhere in a process of its own, with little memory and little time.
+
+Whatever is wrong with its files or its network is found there, before the
+server opens any of them.  `python -m mnist_classifier.evaluation.acceptance.trial FOLDER` reads
+glyphs from standard input, 784 bytes each, and prints {"digits": [...]} or
+{"error": "..."}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.core.errors import InvalidArchive, ModelCorrupt, ModelError
+from mnist_classifier.core.settings import import_path
+from mnist_classifier.evaluation.acceptance.file_check import check_manifest, check_robustness, check_weights
+from mnist_classifier.evaluation.acceptance.onnx_check import check_onnx
+from mnist_classifier.evaluation.gate import answers
+from mnist_classifier.recognition.recogniser import BATCH
+from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, WEIGHTS_FILE, verify
+
+U8 = npt.NDArray[np.uint8]
+
+# The widest network that the settings allow takes 1.1 GB for a batch.
+MOST_MEMORY_BYTES = 1_500_000_000
+MOST_TIME_S = 60
+# The slowest recipe reads a glyph in 0.5 ms; a network that takes this long is no use here.
+SLOWEST_S = 2.0
+
+
+class Outcome(msgspec.Struct):
+    """What the process prints."""
+
+    digits: list[int] = []
+    error: str = ""
+
+
+def run(folder: Path, glyphs: U8) -> U8:
+    """What the version in `folder` reads (N, 28, 28) glyphs as, (N,), once all of its files were checked.
+
+    Raises InvalidArchive, which says what is wrong.
+    """
+    try:
+        # Its environment holds no token, and no setting of the server.
+        ended = subprocess.run(
+            [sys.executable, "-m", "mnist_classifier.evaluation.acceptance.trial", str(folder)],
+            input=glyphs.tobytes(),
+            capture_output=True,
+            timeout=MOST_TIME_S,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("MNIST_")},
+                "PYTHONPATH": import_path(),
+                "OPENBLAS_NUM_THREADS": "1",
+            },
+        )
+    except subprocess.TimeoutExpired:
+        raise _refused(f"the network needs more than {MOST_TIME_S} s for {len(glyphs)} images") from None
+    try:
+        outcome = msgspec.json.decode(ended.stdout, type=Outcome)
+    except msgspec.MsgspecError:
+        memory = f"{MOST_MEMORY_BYTES / 1e9:g} GB of memory"
+        raise _refused(f"the network cannot be run: it crashes, or needs more than {memory}") from None
+    if outcome.error:
+        raise _refused(outcome.error[:500])
+    return np.array(outcome.digits, np.uint8)
+
+
+def check(folder: Path, glyphs: U8) -> list[int]:
+    """The same in this process.  Raises ModelError."""
+    check_manifest((folder / MANIFEST_FILE).read_bytes())
+    manifest = verify(folder)
+    names = {path.name for path in folder.iterdir()}
+    if unlisted := sorted(names - {MANIFEST_FILE, ROBUSTNESS_FILE} - set(manifest["files"])):
+        raise ModelCorrupt(f"the manifest does not vouch for {', '.join(unlisted)}")
+    check_weights((folder / WEIGHTS_FILE).read_bytes())
+    check_onnx((folder / ONNX_FILE).read_bytes(), BATCH)
+    if ROBUSTNESS_FILE in names:
+        check_robustness((folder / ROBUSTNESS_FILE).read_bytes())
+    return _ask(folder, glyphs)
+
+
+def _ask(folder: Path, glyphs: U8) -> list[int]:
+    # Time of the processor: a busy machine makes no network slow.
+    started_s = time.process_time()
+    recogniser = answers(folder)
+    recogniser.check_interface()
+    if time.process_time() - started_s > SLOWEST_S:
+        raise ModelCorrupt("the network takes seconds for one image")
+    try:
+        # As many at once as the server ever asks for.
+        recogniser.opinions(np.zeros((BATCH, 28, 28), np.uint8))
+        digits: list[int] = recogniser.opinions(glyphs)[:, :10].argmax(axis=1).tolist()
+    except Exception as error:  # ONNX Runtime's exceptions have no common class
+        raise ModelCorrupt(f"the network does not answer a batch of images: {error}") from error
+    return digits
+
+
+def limit_resources() -> None:
+    """Bound what this process may take; Windows has no such limits, there only the clock stops it."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for limit, most in (
+        (resource.RLIMIT_DATA, MOST_MEMORY_BYTES),
+        (resource.RLIMIT_CPU, MOST_TIME_S),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, ceiling = resource.getrlimit(limit)
+        resource.setrlimit(limit, (most if ceiling == resource.RLIM_INFINITY else min(most, ceiling), ceiling))
+
+
+def _refused(message: str) -> InvalidArchive:
+    return InvalidArchive(message, field="file")
+
+
+def main() -> None:
+    """Check the folder that the command line names."""
+    limit_resources()
+    folder = Path(sys.argv[1])
+    glyphs = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(-1, 28, 28)
+    try:
+        outcome = Outcome(digits=check(folder, glyphs))
+    except ModelError as error:
+        # Paths of this machine help nobody.
+        outcome = Outcome(error=error.message.replace(f"{folder}{os.sep}", "").replace(str(folder), "the archive"))
+    print(json.dumps(msgspec.to_builtins(outcome)))
+
+
+if __name__ == "__main__":
+    main()

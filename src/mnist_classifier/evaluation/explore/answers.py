@@ -1,0 +1,85 @@
+"""What one model version says of all images of a split."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.core.metrics import measure_probabilities, per_class
+from mnist_classifier.core.records import Verdict
+from mnist_classifier.evaluation.explore.splits import Part
+from mnist_classifier.recognition.recogniser import Recogniser
+
+Rows = npt.NDArray[np.int64]
+
+
+class Show(str, enum.Enum):
+    """Which images to look at, and in what order."""
+
+    ALL = "all"  # as they stand in the file
+    ERRORS = "errors"  # the likeliest digit is not the label, as they stand in the file
+    UNCERTAIN = "uncertain"  # least confident first
+    CONFIDENT = "confident"  # the errors, most confident first
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Opinions of a split.
+
+    opinions: (N, 11) float32, see Recogniser.opinions.  predictions: (N,) the
+    likeliest digit, whatever the verdict, which is what accuracy counts by.
+    """
+
+    part: Part
+    opinions: npt.NDArray[np.float32]
+    predictions: npt.NDArray[np.int64]
+    confidences: npt.NDArray[np.float32]
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def ask(cls, recogniser: Recogniser, part: Part) -> Answers:
+        """Let a network read every image of a part."""
+        opinions = recogniser.opinions(part.images)
+        confidences = opinions[:, :10].max(axis=1)
+        verdicts = tuple(
+            recogniser.thresholds.verdict(float(sure), float(none))
+            for sure, none in zip(confidences, opinions[:, 10], strict=True)
+        )
+        return cls(part, opinions, opinions[:, :10].argmax(axis=1), confidences, verdicts)
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of the whole split: plain values."""
+        measured = measure_probabilities(self.opinions[:, :10], self.part.labels)
+        counts = Counter(self.verdicts)
+        wrong = self.predictions != self.part.labels
+        return {
+            **measured.to_dict(),
+            "per_class": per_class(measured.confusion),
+            "verdicts": {
+                verdict.value: counts[verdict] for verdict in (Verdict.DIGIT, Verdict.AMBIGUOUS, Verdict.NOT_A_DIGIT)
+            },
+            "disputed": {
+                "images": int(self.part.disputed.sum()),
+                "wrong": int((wrong & self.part.disputed).sum()),
+            },
+        }
+
+    def select(self, show: Show, label: int | None = None, prediction: int | None = None) -> Rows:
+        """Positions of the images to show, of one label or prediction if that is given."""
+        wrong = self.predictions != self.part.labels
+        chosen = wrong if show in (Show.ERRORS, Show.CONFIDENT) else np.ones(len(wrong), bool)
+        if label is not None:
+            chosen = chosen & (self.part.labels == label)
+        if prediction is not None:
+            chosen = chosen & (self.predictions == prediction)
+        found = np.flatnonzero(chosen).astype(np.int64)
+        if show is Show.UNCERTAIN:
+            return found[np.argsort(self.confidences[found], kind="stable")]
+        if show is Show.CONFIDENT:
+            return found[np.argsort(-self.confidences[found], kind="stable")]
+        return found

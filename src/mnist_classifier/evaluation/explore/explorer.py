@@ -1,0 +1,88 @@
+"""One place to ask: answers over a split, and what stands behind a single reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.core.errors import DataMissing
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.evaluation.explore import saliency
+from mnist_classifier.evaluation.explore.activations import Block, FeatureMaps
+from mnist_classifier.evaluation.explore.answers import Answers
+from mnist_classifier.evaluation.explore.memo import Memo
+from mnist_classifier.evaluation.explore.neighbours import Neighbour, Neighbours
+from mnist_classifier.evaluation.explore.saliency import Saliency
+from mnist_classifier.evaluation.explore.splits import TRAIN, Part, Splits
+from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
+from mnist_classifier.registry.versions import Registry
+
+NEIGHBOURS = 8
+# Answers of 10,000 images take half a MB; a network some MB.
+ANSWERS_KEPT, NETWORKS_KEPT = 4, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a glyph is read as it is.
+
+    neighbours: None where the MNIST files are not there.
+    """
+
+    saliency: Saliency
+    neighbours: list[Neighbour] | None
+
+
+class Explorer:
+    """Looks into the model versions of one MNIST_HOME.  Safe to share between threads."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._registry = registry
+        self._splits = Splits(settings.data_dirs())
+        self._answers: Memo[Answers] = Memo(ANSWERS_KEPT)
+        self._networks: Memo[Recogniser] = Memo(NETWORKS_KEPT)
+        self._feature_maps: Memo[FeatureMaps] = Memo(NETWORKS_KEPT)
+        self._neighbours: Memo[Neighbours] = Memo(1)
+
+    def recogniser(self, version: int) -> Recogniser:
+        """The network of a version.  Raises ModelMissing, ModelCorrupt."""
+        return self._networks.get(version, lambda: self._registry.read(version, Recogniser.open))
+
+    def part(self, split: str) -> Part:
+        """The images of a split.  Raises DataMissing, DataCorrupt."""
+        return self._splits.part(split)
+
+    def answers(self, version: int, split: str) -> Answers:
+        """What a version says of a split; the first time, a second or more.
+
+        Raises DataMissing, DataCorrupt, ModelMissing, ModelCorrupt.
+        """
+        return self._answers.get(
+            (version, split), lambda: Answers.ask(self.recogniser(version), self._splits.part(split))
+        )
+
+    def explain(self, version: int, glyph: npt.NDArray[np.uint8], digit: int | None = None) -> Explanation:
+        """Why a (28, 28) glyph is read as it is, or what would speak for another digit."""
+        return Explanation(saliency.explain(self.recogniser(version), glyph, digit), self._nearest(glyph))
+
+    def look_inside(self, version: int, glyph: npt.NDArray[np.uint8]) -> list[Block]:
+        """What the convolutional blocks of a version make of a (28, 28) glyph.
+
+        Raises ModelMissing, ModelCorrupt.
+        """
+        return self._feature_maps.get(version, lambda: self._registry.read(version, _open_feature_maps)).look(glyph)
+
+    def _nearest(self, glyph: npt.NDArray[np.uint8]) -> list[Neighbour] | None:
+        try:
+            found = self._neighbours.get(TRAIN, lambda: Neighbours(self._splits.part(TRAIN)))
+        except DataMissing:
+            return None
+        return found.nearest(glyph, NEIGHBOURS)
+
+
+def _open_feature_maps(folder: Path) -> FeatureMaps:
+    return FeatureMaps(verified_bytes(folder, ONNX_FILE, read_manifest(folder)))

@@ -1,0 +1,86 @@
+"""The training images that look most like a glyph.
+
+Alike is the cosine between blurred pictures: the blur forgives strokes that
+lie a pixel apart.  Blurring is symmetric, so blurring the glyph twice is as
+good as blurring both; of 55,000 images only the length of their blurred
+picture is kept, not the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.evaluation.explore.splits import Part
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+SIDE_PX = 28
+BLUR_PX = 1.0
+# Images in one product: 3 MB as float32 stays in the processor's cache.  55,000
+# images, two vCPU with other load: 1,000 at a time 33 ms, 5,000 at a time 121 ms.
+CHUNK = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """A training image: its number in the training file; similarity is 1 for the same picture."""
+
+    row: int
+    label: int
+    similarity: float
+    image: Bytes
+
+
+class Neighbours:
+    """Finds them.  Safe to share between threads."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._blur = blur_matrix()
+        self._flat = part.images.reshape(len(part.images), -1)
+        self._lengths = np.concatenate([self._blurred_lengths(chunk) for chunk in self._chunks()])
+
+    def nearest(self, glyph: Bytes, count: int) -> list[Neighbour]:
+        """The `count` most similar images, most similar first; none for an empty glyph."""
+        once = self._blur @ glyph.astype(np.float32) @ self._blur
+        length = float(np.linalg.norm(once))
+        if length == 0:
+            return []
+        query = (self._blur @ once @ self._blur).ravel()
+        products = np.concatenate([chunk @ query for chunk in self._chunks()])
+        similarities = products / np.maximum(self._lengths * length, np.finfo(np.float32).tiny)
+        count = min(count, len(similarities))
+        best = np.argpartition(-similarities, count - 1)[:count]
+        best = best[np.argsort(-similarities[best], kind="stable")]
+        return [
+            Neighbour(
+                row=int(self._part.rows[index]),
+                label=int(self._part.labels[index]),
+                similarity=min(1.0, float(similarities[index])),
+                image=self._part.images[index],
+            )
+            for index in best
+        ]
+
+    def _chunks(self) -> Iterator[Floats]:
+        for start in range(0, len(self._flat), CHUNK):
+            yield self._flat[start : start + CHUNK].astype(np.float32)
+
+    def _blurred_lengths(self, chunk: Floats) -> Floats:
+        pictures = chunk.reshape(-1, SIDE_PX, SIDE_PX)
+        blurred = self._blur @ pictures @ self._blur
+        lengths: Floats = np.linalg.norm(blurred.reshape(len(chunk), -1), axis=1).astype(np.float32)
+        return lengths
+
+
+def blur_matrix(sigma_px: float = BLUR_PX) -> Floats:
+    """(28, 28) symmetric weights: rows @ picture @ rows is a Gaussian blur on black."""
+    offsets = np.arange(SIDE_PX)[:, None] - np.arange(SIDE_PX)
+    weights = np.exp(-0.5 * (offsets / sigma_px) ** 2)
+    matrix: Floats = (weights / weights[SIDE_PX // 2].sum()).astype(np.float32)
+    return matrix

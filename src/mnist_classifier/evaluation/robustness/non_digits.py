@@ -1,0 +1,186 @@
+"""Pictures without a digit, for measuring what a model accepts; each family has its generator.
+
+    picture = NON_DIGITS["scribbles"](rng)        # (280, 280) uint8, black on white
+
+Two digits at once are made of real ones: `two_digits(first, second, rng)`.
+Measuring only: what training shows a network as an outlier is made elsewhere,
+by other rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from mnist_classifier.evaluation.robustness.drawing import CANVAS_SIDE_PX, INK, SUPERSAMPLING, Line, draw, render
+from mnist_classifier.evaluation.robustness.shapes import FILLABLE, LETTERS, SHAPES, Template
+
+U8: TypeAlias = "npt.NDArray[np.uint8]"
+Generator: TypeAlias = Callable[[np.random.Generator], U8]
+
+PENS_PX = (6, 24)
+# Farthest gap of two digits; one that is wider is two pictures rather than a number.
+WIDEST_GAP_PX = 12
+
+
+def scribbles(rng: np.random.Generator) -> U8:
+    """A tangle, a hatching or a chain of loops, as someone makes who tries a pen."""
+    line = (_tangle, _hatching, _loops)[rng.integers(3)](rng)
+    return draw([line], pen_px=_pen(rng), rng=rng)
+
+
+def blanks(rng: np.random.Generator) -> U8:
+    """Nothing: a plain colour, or paper with uneven light, grain and camera noise, but no ink."""
+    side, level = CANVAS_SIDE_PX, rng.uniform(0, 255)
+    if rng.random() < 0.25:
+        return np.full((side, side), round(level), np.uint8)
+    level = rng.uniform(150, 240)
+    rows, columns = np.mgrid[0:side, 0:side] / side - 0.5
+    angle, fall = rng.uniform(0, 2 * math.pi), rng.uniform(0, 50)
+    light = (rows * math.sin(angle) + columns * math.cos(angle)) * fall
+    cells = int(rng.integers(5, 40))
+    grain = Image.fromarray(rng.normal(0, rng.uniform(0, 4), (cells, cells)).astype(np.float32))
+    paper = level + light + np.asarray(grain.resize((side, side), Image.Resampling.BICUBIC))
+    noisy = paper + rng.normal(0, rng.uniform(1, 8), (side, side))
+    pixels: U8 = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8)
+    return pixels
+
+
+def dots(rng: np.random.Generator) -> U8:
+    """One to six taps with a pen."""
+    pen_px = _pen(rng)
+    places = rng.uniform(pen_px, CANVAS_SIDE_PX - pen_px, (rng.integers(1, 7), 2))
+    return render([place[None] for place in places], pen_px=pen_px)
+
+
+def lines_across(rng: np.random.Generator) -> U8:
+    """One to three lines from edge to edge, lying rather than standing, straight or a little wavy."""
+    side = CANVAS_SIDE_PX
+    x = np.linspace(-20, side + 20, 40)
+    middle, slope = rng.uniform(0.2, 0.8) * side, math.tan(math.radians(rng.uniform(-35, 35)))
+    wave = rng.uniform(0, 8) * np.sin(x / rng.uniform(15, 60) + rng.uniform(0, 6))
+    first = middle + slope * (x - side / 2) + wave
+    gap = rng.uniform(35, 60)
+    lines = [np.stack([x, first + gap * i], axis=1) for i in range(rng.integers(1, 4))]
+    return render(lines, pen_px=_pen(rng))
+
+
+def shapes(rng: np.random.Generator) -> U8:
+    """A printed shape: triangle, star, heart, house, arrow and so on, some of them filled."""
+    names = sorted(SHAPES)
+    name = names[rng.integers(len(names))]
+    picture = _print(SHAPES[name], rng)
+    if name in FILLABLE and rng.random() < 0.4:
+        filled = Image.fromarray(picture)
+        ImageDraw.floodfill(filled, _inside(picture), INK, thresh=128)
+        return np.asarray(filled)
+    return picture
+
+
+def letters(rng: np.random.Generator) -> U8:
+    """A printed letter that is no look-alike of a digit."""
+    names = sorted(LETTERS)
+    return _print(LETTERS[names[rng.integers(len(names))]], rng)
+
+
+def two_digits(first: U8, second: U8, rng: np.random.Generator) -> U8:
+    """Two (28, 28) MNIST digits, ink 255 -> both side by side, 0 to 12 px apart, enlarged, black on white."""
+    left, right = _cut(first), _cut(second)
+    gap = int(rng.integers(0, WIDEST_GAP_PX + 1))
+    height = max(len(left), len(right)) + 8
+    picture = np.zeros((height + 8, left.shape[1] + gap + right.shape[1] + 16), np.uint8)
+    x = 8
+    for digit in (left, right):
+        y = 8 + int(rng.integers(0, height - 8 - len(digit) + 1))
+        picture[y : y + len(digit), x : x + digit.shape[1]] = digit
+        x += digit.shape[1] + gap
+    size = (picture.shape[1] * SUPERSAMPLING, picture.shape[0] * SUPERSAMPLING)
+    large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    on_paper: U8 = np.uint8(255) - large
+    return on_paper
+
+
+NON_DIGITS: Mapping[str, Generator] = {
+    "scribbles": scribbles,
+    "blanks": blanks,
+    "dots": dots,
+    "lines_across": lines_across,
+    "shapes": shapes,
+    "letters": letters,
+}
+
+
+def _pen(rng: np.random.Generator) -> float:
+    return float(rng.uniform(*PENS_PX))
+
+
+def _tangle(rng: np.random.Generator) -> Line:
+    """A curve through 9 to 20 random points: too many turns for any digit."""
+    return _curve(rng.uniform(0, 1000, (rng.integers(9, 21), 2)))
+
+
+def _hatching(rng: np.random.Generator) -> Line:
+    """To and fro, 6 to 14 times, turned as one likes."""
+    turns = int(rng.integers(6, 15))
+    ends = np.stack(
+        [np.where(np.arange(turns) % 2, 1000.0, 0.0), np.linspace(0, rng.uniform(400, 1000), turns)], axis=1
+    )
+    return _curve(_turned(ends + rng.normal(0, 60, ends.shape), rng.uniform(0, 2 * math.pi)))
+
+
+def _loops(rng: np.random.Generator) -> Line:
+    """4 to 8 loops in a row, as one writes `eeee`."""
+    loops = int(rng.integers(4, 9))
+    t = np.linspace(0, 2 * math.pi * loops, 16 * loops)
+    forward = t / t[-1] * rng.uniform(1.2, 2.5) * loops
+    circle = np.stack([np.cos(t) + forward, np.sin(t) * rng.uniform(1, 2)], axis=1)
+    return _turned(circle * (1 + 0.15 * np.sin(t / 3.7 + rng.uniform(0, 6)))[:, None], rng.uniform(-0.5, 0.5))
+
+
+def _curve(points: Line, pieces: int = 12) -> Line:
+    """A smooth curve through points.  Source: Catmull & Rom 1974."""
+    padded = np.concatenate([points[:1], points, points[-1:]])
+    before, start, end, after = (padded[i : len(padded) - 3 + i, None] for i in range(4))
+    t = (np.arange(pieces) / pieces)[None, :, None]
+    curve = start + t / 2 * (
+        end - before + t * (2 * before - 5 * start + 4 * end - after + t * (3 * (start - end) + after - before))
+    )
+    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
+
+
+def _turned(line: Line, angle: float) -> Line:
+    matrix = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    turned: Line = line @ matrix
+    return turned
+
+
+def _print(template: Template, rng: np.random.Generator) -> U8:
+    """A template, a little stretched and turned (8 degrees), straight as printed."""
+    stretch = np.array([rng.uniform(0.8, 1.2), 1.0]) * 1000
+    angle = math.radians(rng.uniform(-8, 8))
+    lines = [_turned(_dense(np.array(stroke) * stretch), angle) for stroke in template]
+    return draw(lines, pen_px=_pen(rng), rng=rng)
+
+
+def _dense(line: Line, pieces: int = 16) -> Line:
+    """Points along straight lines, so that the smoothing of strokes leaves the corners."""
+    t = (np.arange(pieces) / pieces)[None, :, None]
+    between = line[:-1, None] * (1 - t) + line[1:, None] * t
+    return np.concatenate([between.reshape(-1, 2), line[-1:]])
+
+
+def _inside(picture: U8) -> tuple[int, int]:
+    """(x, y) of the middle of the ink's box, which lies inside the fillable shapes."""
+    rows, columns = np.flatnonzero((picture < 128).any(axis=1)), np.flatnonzero((picture < 128).any(axis=0))
+    return int(columns[[0, -1]].mean()), int(rows[[0, -1]].mean())
+
+
+def _cut(digit: U8) -> U8:
+    """The ink's box of an MNIST digit."""
+    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
+    return digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -1,0 +1,1 @@
+"""Bytes to pixels to ink to glyph."""

@@ -1,0 +1,308 @@
+"""Bytes of a picture -> pixels.
+
+Everything that a stranger's file can do to an image decoder is dealt with
+here: unknown formats, truncated files, decompression bombs, animations, files
+of a thousand million tiny parts.  bench/fuzz.py looks for what was forgotten.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import io
+import string
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pybase64
+from kornia_rs import io as png
+from PIL import Image
+
+from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
+
+# Pillow warns of damage that it can live with, in words that a file chooses: a log that strangers write, and every
+# text is kept for good.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+MIN_SIDE_PX = 8
+
+# No digit needs more detail than this; larger pictures are averaged down, so
+# that a 12-megapixel photograph costs little more than a drawing.
+WORKING_SIDE_PX = 1024
+
+# How a PNG begins: 8 bits a channel, grey, RGB or RGBA, not interlaced; and
+# chunks that change what the pixels mean.
+PNG_HEAD = struct.Struct(">16sIIBBBBB")
+PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+PLAIN_PNG = {(8, 0, 0, 0, 0): "mono", (8, 2, 0, 0, 0): "rgb", (8, 6, 0, 0, 0): "rgba"}
+PNG_EXTRAS = (b"tRNS", b"acTL", b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+
+# Pillow takes files apart in Python, part by part (PNG chunks, JPEG markers, GIF blocks, runs of a BMP), so that
+# 10 MB of empty parts kept it busy for 5 to 7 s.  A photograph of 10 MB takes some thousand reads, a GIF 80,000.
+MAX_READS = 100_000
+# Each scan of a progressive JPEG costs as much as all pixels, but may take 60 bytes: 40 million pixels 24 ms each.
+# Encoders make about ten; previews and second pictures in the same file have scans of their own.
+MAX_JPEG_SCANS = 100
+JPEG_SCAN = b"\xff\xda"
+# Pillow unpacks these in Python, 10 million pixels a second at best.
+BMP_RUN_LENGTHS = (1, 2)
+# Larger pictures take up to 20 bytes a pixel while they are unpacked, so they wait for each other.
+LARGE_PIXELS = 4_000_000
+_unpacking_a_large_one = threading.Lock()
+
+# EXIF orientation -> what makes the picture stand upright.
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# What Pillow's decoders are known to raise on damaged files.
+DECODER_FAILURES = (
+    OSError,  # UnidentifiedImageError is one
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+def decode_base64(text: str) -> bytes:
+    """Unpack base64, with or without a `data:...;base64,` prefix.
+
+    Raises InvalidImage when it is no base64.
+    """
+    if text.startswith("data:"):
+        header, comma, text = text.partition(",")
+        if not comma or not header.endswith(";base64"):
+            raise InvalidImage("a data: URL must look like data:image/png;base64,...", field="image")
+    try:
+        data = pybase64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        # Line breaks and missing padding are common and harmless; anything else is not base64.
+        data = _decode_untidy(text)
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes)", field="image")
+    return data
+
+
+def _decode_untidy(text: str) -> bytes:
+    try:
+        compact = text.encode("ascii").translate(None, string.whitespace.encode())
+        return pybase64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidImage("the image is not valid base64", field="image") from None
+
+
+def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
+    """Decode one still picture.
+
+    data: a PNG, JPEG, WebP, GIF or BMP file.
+    Returns (H, W) luminance or, where there is colour, (H, W, 3) RGB; each with
+    alpha as one more channel where something is transparent; uint8.
+    Raises InvalidImage, ImageTooLarge.
+    """
+    return decode_with_scale(data, max_pixels=max_pixels)[0]
+
+
+def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
+    """Decode one still picture, and say how many pixels as sent are one as returned (1 unless it was large)."""
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes)", field="image")
+    plain = _decode_plain_png(data, max_pixels)
+    if plain is not None:
+        return plain, 1.0
+    with _clear_failures(max_pixels), Image.open(_Parts(data), formats=FORMATS) as image:
+        _check_size(image, max_pixels)
+        _check_scans(image, data)
+        sent_side_px = max(image.size)
+        with _unpacking_a_large_one if _is_large(image) else contextlib.nullcontext():
+            # JPEG alone: decode at a half, quarter or eighth right away.
+            image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
+            return _scaled(_channels(_upright(image)), sent_side_px)
+
+
+def unpack_image(image: Image.Image, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
+    """The same for an image of Pillow's, which stays as it is."""
+    with _clear_failures(max_pixels):
+        _check_size(image, max_pixels)
+        return _scaled(_channels(_upright(image)), max(image.size))
+
+
+def _scaled(pixels: npt.NDArray[np.uint8], sent_side_px: int) -> tuple[npt.NDArray[np.uint8], float]:
+    # Whatever the picture was turned by, its longer side stayed the longer one.
+    return pixels, sent_side_px / max(pixels.shape[:2])
+
+
+@contextmanager
+def _clear_failures(max_pixels: int) -> Iterator[None]:
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(max_pixels) from None
+    except DECODER_FAILURES:
+        accepted = ", ".join(FORMATS)
+        raise InvalidImage(f"this is no picture that can be read; accepted are {accepted}", field="image") from None
+
+
+class _Parts(io.BytesIO):
+    """A file that fails when it is read in far more parts than any picture has."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file does."""
+        self._reads += 1
+        if self._reads > MAX_READS:
+            raise OSError("too many parts")
+        return super().read(size)
+
+
+def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | None:
+    """What a canvas makes, in a quarter of Pillow's time; None for what needs Pillow, to decode or to refuse."""
+    if len(data) < PNG_HEAD.size:
+        return None
+    start, width, height, *kind = PNG_HEAD.unpack_from(data)
+    mode = PLAIN_PNG.get(tuple(kind))
+    if start != PNG_START or mode is None or any(tag in data for tag in PNG_EXTRAS):
+        return None
+    if min(width, height) < MIN_SIDE_PX or max(width, height) > WORKING_SIDE_PX or width * height > max_pixels:
+        return None
+    try:
+        pixels: npt.NDArray[np.uint8] = png.decode_image_png_u8(data, (height, width), mode)
+    except Exception:  # it has no class of its own
+        return None
+    return pixels[..., 0] if mode == "mono" else _fewest_channels(pixels)
+
+
+def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(H, W, 3 or 4) -> without alpha that is opaque everywhere, and without colour where there is none."""
+    drawing = _grey_drawing(pixels) if pixels.shape[2] == 4 else None
+    if drawing is not None:
+        return drawing
+    has_alpha = pixels.shape[2] == 4 and pixels[..., 3].min() < 255
+    if _has_colour(pixels):
+        return pixels if has_alpha else pixels[..., :3]
+    return pixels[..., [0, 3]] if has_alpha else np.ascontiguousarray(pixels[..., 0])
+
+
+def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """(H, W, 4) -> (H, W) where all is grey and opaque, as on most canvases; the background costs one look."""
+    whole = pixels.view("<u4")[..., 0]
+    red, green, blue, alpha = pixels[0, 0].tolist()
+    if not (red == green == blue and alpha == 255):
+        return None
+    grey = np.full(whole.shape, red, np.uint8)
+    drawn = whole != whole[0, 0]
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if len(rows):
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        grey[box] = pixels[box][..., 0]
+        if not np.array_equal(whole[box], grey[box] * np.uint32(0x010101) | np.uint32(0xFF000000)):
+            return None
+    return grey
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise _too_large(max_pixels)
+    if min(width, height) < MIN_SIDE_PX:
+        raise InvalidImage(
+            f"the image is too small to hold a digit: {width}x{height} pixels, both sides need {MIN_SIDE_PX}",
+            field="image",
+        )
+    if image.info.get("compression") in BMP_RUN_LENGTHS and width * height > LARGE_PIXELS:
+        raise InvalidImage("the BMP file is large and run-length encoded; save it plain or as PNG", field="image")
+    # Phones put a second picture or a brightness map behind the photograph (MPO): the first is the one to read.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise InvalidImage("the image is animated; send one still picture", field="image")
+
+
+def _check_scans(image: Image.Image, data: bytes) -> None:
+    if image.format in ("JPEG", "MPO") and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise InvalidImage(f"the JPEG file has more than {MAX_JPEG_SCANS} scans; save it as a plain one", field="image")
+
+
+def _is_large(image: Image.Image) -> bool:
+    """Whether unpacking takes much memory; a JPEG is made smaller on the way, unless it is progressive."""
+    is_plain_jpeg = image.format in ("JPEG", "MPO") and "progressive" not in image.info
+    return image.width * image.height > LARGE_PIXELS and not is_plain_jpeg
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF data says; ImageOps.exif_transpose would also write that data anew."""
+    image.load()  # in a PNG it may stand behind the pixels
+    method = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+    return image if method is None else image.transpose(method)
+
+
+def _too_large(max_pixels: int) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"the image has more than {max_pixels / 1e6:g} million pixels; send a smaller one", field="image"
+    )
+
+
+def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Any mode -> (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), at most WORKING_SIDE_PX on the longer side."""
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        image = Image.fromarray(_upper_bytes(np.asarray(image)))
+    has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
+    is_grey = image.mode in ("L", "LA")
+    wanted = ("LA" if is_grey else "RGBA") if has_alpha else ("L" if is_grey else "RGB")
+    if image.mode != wanted or "transparency" in image.info:  # otherwise Pillow would make a copy
+        image = image.convert(wanted)
+    factor = -(-max(image.size) // WORKING_SIDE_PX)
+    if factor > 1:
+        image = image.reduce(factor)
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] == 2:
+        return pixels if pixels[..., 1].min() < 255 else np.ascontiguousarray(pixels[..., 0])
+    return _fewest_channels(pixels)
+
+
+def _upper_bytes(wide: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Levels of 16 bits -> of 8."""
+    if wide.dtype.itemsize > 2:  # signed, and more bits than the file has
+        wide = wide.clip(0, 65535)
+    return (wide >> 8).astype(np.uint8)
+
+
+def _has_colour(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Whether red, green and blue differ anywhere."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return not (np.array_equal(red, green) and np.array_equal(green, blue))
+
+
+def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """(H, W) uint8 -> a grey PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def to_data_url(data: bytes) -> str:
+    """PNG bytes -> `data:image/png;base64,...`."""
+    return "data:image/png;base64," + pybase64.b64encode(data).decode("ascii")

@@ -1,0 +1,97 @@
+"""What a caller may hand over as a picture -> pixels, or the bytes of a file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.recognition.imaging.decode import WORKING_SIDE_PX, decode_with_scale, unpack_image
+
+# A path; the bytes of a file; uint8 pixels, (H, W) or (H, W, channels); an image of Pillow.
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image"
+
+MAX_PIXELS: int = Settings.max_image_pixels
+# What a PNG file can hold as it is.
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+
+
+def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[np.uint8], float]:
+    """Pixels as preprocessing takes them, and how many pixels as given are one of these.
+
+    Large ones are reduced.
+    Raises InvalidImage, ImageTooLarge.
+    """
+    if isinstance(picture, np.ndarray):
+        pixels = _checked(picture)
+        # As a server does, which gets it as a file.
+        is_large = max(pixels.shape[:2]) > WORKING_SIDE_PX
+        return unpack_image(Image.fromarray(pixels), max_pixels=max_pixels) if is_large else (pixels, 1.0)
+    if isinstance(picture, Image.Image):
+        return unpack_image(picture, max_pixels=max_pixels)
+    if isinstance(picture, bytes):
+        return decode_with_scale(picture, max_pixels=max_pixels)
+    with _named(_path(picture)):
+        return decode_with_scale(read_file(picture), max_pixels=max_pixels)
+
+
+def as_file(picture: Picture) -> bytes:
+    """The bytes of a file that a server can decode: files as they are, anything else as PNG.  Raises InvalidImage."""
+    if isinstance(picture, bytes):
+        return picture
+    if not isinstance(picture, np.ndarray | Image.Image):
+        with _named(_path(picture)):
+            return read_file(picture)
+    image = Image.fromarray(_checked(picture)) if isinstance(picture, np.ndarray) else picture
+    buffer = io.BytesIO()
+    (image if image.mode in PNG_MODES else image.convert("RGB")).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The contents of a file.  Raises InvalidImage with the reason, but without the name."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise InvalidImage(f"cannot be opened: {getattr(error, 'strerror', error)}", field="image") from error
+
+
+def _path(picture: object) -> str:
+    if not isinstance(picture, str | os.PathLike):
+        kinds = "a path, bytes, a NumPy array or an image of Pillow"
+        raise InvalidImage(f"a picture is {kinds}, not {type(picture).__name__}", field="image")
+    return os.fspath(picture)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Let an error say which file it is about."""
+    try:
+        yield
+    except InvalidImage as error:
+        raise InvalidImage(f"{path}: {error.message}", field=error.field) from error
+    except ImageTooLarge as error:
+        raise ImageTooLarge(f"{path}: {error.message}", field=error.field) from error
+
+
+def _checked(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if pixels.dtype != np.uint8:
+        raise InvalidImage(
+            f"pixels must be uint8, 0 to 255, not {pixels.dtype}; from 0 to 1 it is (pixels * 255).astype('uint8')",
+            field="image",
+        )
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (2,), (3,), (4,)) or 0 in pixels.shape:
+        raise InvalidImage(
+            f"pixels must have the shape (height, width), or that with 2 to 4 channels, not {pixels.shape}",
+            field="image",
+        )
+    return pixels

@@ -1,0 +1,1 @@
+"""Model versions on disk, and the aliases that name them."""

@@ -1,0 +1,189 @@
+"""A model version's folder: its manifest, and files that match it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_classifier.core.errors import ModelCorrupt, ModelError, ModelMissing
+from mnist_classifier.registry.manifest_types import FORMAT, PREPROCESSING_ID, Manifest, Robustness, parse
+
+MANIFEST_FILE = "manifest.json"
+ONNX_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "MODEL_CARD.md"
+REPORT_FILE = "report.json"
+# Measured when the version is whole already, so the manifest cannot vouch for
+# it; it says itself which model it is of.
+ROBUSTNESS_FILE = "robustness.json"
+
+MB = 1_000_000
+# Largest size of each file.  A network of 4 million parameters, ten times the
+# largest recipe's, has 16 MB.
+LARGEST_BYTES = {
+    MANIFEST_FILE: MB // 5,
+    ONNX_FILE: 50 * MB,
+    WEIGHTS_FILE: 50 * MB,
+    REPORT_FILE: 5 * MB,
+    CARD_FILE: MB,
+    ROBUSTNESS_FILE: MB,
+}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check the manifest of a model version.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        data = read_bounded(path, LARGEST_BYTES[MANIFEST_FILE])
+    except FileNotFoundError:
+        raise ModelMissing(f"no model in {folder}: {MANIFEST_FILE} is missing") from None
+    except OSError as error:
+        raise ModelCorrupt(f"{path} cannot be read: {error.strerror}") from error
+    manifest: dict[str, Any] = parse(data, Manifest, str(path))
+    return manifest
+
+
+def read_bounded(path: Path, largest_bytes: int) -> bytes:
+    """A file that must be a plain one of at most so many bytes.  Raises OSError."""
+    # A pipe in its place must not block the reader.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(0, "it is no plain file", str(path))
+        data = file.read(largest_bytes + 1)
+    if len(data) > largest_bytes:
+        raise OSError(0, f"it has {facts.st_size} bytes, of which at most {largest_bytes} are read", str(path))
+    return data
+
+
+def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """Read a file of a model version and compare it with its SHA-256.
+
+    Raises ModelCorrupt.
+    """
+    expected = _listed(folder, name, manifest)
+    try:
+        data = read_bounded(folder / name, expected["bytes"])
+    except OSError as error:
+        raise ModelCorrupt(f"{folder / name} cannot be read: {error.strerror}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected["sha256"]:
+        raise ModelCorrupt(
+            f"{folder / name} is not the file that was saved: its SHA-256 is {found}, the manifest says "
+            f"{expected['sha256']}; delete this version or restore it from a copy"
+        )
+    return data
+
+
+def _listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] | None = manifest["files"].get(name)
+    if facts is None:
+        raise ModelCorrupt(f"{folder / MANIFEST_FILE} does not list {name}")
+    return facts
+
+
+def check_files(folder: Path) -> None:
+    """Check the manifest, and that its files are there with their sizes; `verify` reads them too.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    for name, expected in read_manifest(folder)["files"].items():
+        path = folder / name
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise ModelCorrupt(f"{path} cannot be read: {error.strerror}") from error
+        if not stat.S_ISREG(facts.st_mode) or not os.access(path, os.R_OK):
+            raise ModelCorrupt(f"{path} cannot be read")
+        if facts.st_size != expected["bytes"]:
+            raise ModelCorrupt(f"{path} has {facts.st_size} bytes; the manifest says {expected['bytes']}")
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check every file that the manifest in `folder` lists; returns the manifest.
+
+    Raises ModelMissing, ModelCorrupt.
+    """
+    manifest = read_manifest(folder)
+    for name in manifest["files"]:
+        verified_bytes(folder, name, manifest)
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete a manifest with the size and SHA-256 of each file in `folder`, and write it.
+
+    Every file and the folder itself are flushed to the disk.  The robustness
+    table is not listed.
+    """
+    files = {}
+    for path in sorted(p for p in folder.iterdir() if p.name not in (MANIFEST_FILE, ROBUSTNESS_FILE)):
+        data = path.read_bytes()
+        files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    complete = {**manifest, "format": FORMAT, "preprocessing": PREPROCESSING_ID, "files": files}
+    (folder / MANIFEST_FILE).write_text(json.dumps(complete, indent=1) + "\n", "utf-8")
+    for path in folder.iterdir():
+        _flush(path)
+    flush_folder(folder)
+    return complete
+
+
+def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
+    """Put a robustness table beside a whole model version, in place of an older one, all of it or nothing.
+
+    The table is stamped with what it was measured on.  Raises ModelMissing,
+    ModelCorrupt, ModelError where the folder cannot be written to.
+    """
+    stamped = {"measured_on": _identity(read_manifest(folder)), **table}
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
+            new = Path(name) / ROBUSTNESS_FILE
+            new.write_text(json.dumps(stamped, indent=1) + "\n", "utf-8")
+            _flush(new)
+            os.replace(new, folder / ROBUSTNESS_FILE)
+        flush_folder(folder)
+    except OSError as error:
+        raise ModelError(f"the robustness table cannot be stored in {folder}: {error.strerror}") from error
+
+
+def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The robustness table of a model version; None when there is none, or one of another model."""
+    try:
+        data = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
+        table: dict[str, Any] = parse(data, Robustness, ROBUSTNESS_FILE)
+    except (OSError, ModelCorrupt):
+        return None  # a score is worth having, but not worth refusing a model for
+    return table if table["measured_on"] == _identity(manifest) else None
+
+
+def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the answers of a model version follow from."""
+    return {
+        "onnx_sha256": manifest["files"].get(ONNX_FILE, {}).get("sha256"),
+        **{name: manifest[name] for name in ("preprocessing", "temperature", "thresholds")},
+    }
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames inside a folder durable; Windows neither needs nor allows it."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,302 @@
+"""The types of a model version's JSON files: what each field may hold.
+
+`parse` checks a file against them in one pass.  It drops fields that these
+types do not name, so nothing unchecked reaches the database or a reply.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mnist_classifier.core.errors import ModelCorrupt
+
+FORMAT = 1
+PREPROCESSING_ID = "mnist-centred-2"
+LARGEST_VERSION = 999_999_999
+POSSIBLE_YEARS = range(1970, 9999)
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Version = Annotated[int, Meta(ge=0, le=LARGEST_VERSION)]
+Loss = Annotated[float, Meta(ge=0, le=1e6)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Text = Annotated[str, Meta(max_length=200)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Interval = Annotated[list[Share], Meta(min_length=2, max_length=2)]
+Versions = Annotated[list[Version], Meta(max_length=1000)]
+Texts = Annotated[dict[Text, Text], Meta(max_length=100)]
+Setting = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[float, Meta(ge=-1e12, le=1e12)] | Text | None
+Config = Annotated[dict[Text, Setting], Meta(max_length=200)]
+# Those of a network; of an ensemble, those of each member in a list.
+Arguments = Annotated[dict[Text, Setting | Annotated[list[Config], Meta(max_length=100)]], Meta(max_length=100)]
+Confusion = Annotated[
+    list[Annotated[list[Count], Meta(min_length=10, max_length=10)]], Meta(min_length=10, max_length=10)
+]
+
+
+class Losses(Struct):
+    """Calibration before it was fitted."""
+
+    nll: Loss
+    ece: Share
+
+
+class Distribution(Struct):
+    """Of ink, or of confidence, over a split."""
+
+    mean: Share
+    sd: Share
+
+
+class Score(Struct):
+    """Images of a split, and how many of them were read right."""
+
+    images: Annotated[int, Meta(ge=1, le=10_000_000)]
+    correct: Count
+    accuracy: Share
+    interval_95: Interval
+
+    def __post_init__(self) -> None:
+        """The accuracy must follow from the counts."""
+        _require(self.correct <= self.images, "must not count more correct images than images")
+        _require(abs(self.accuracy - self.correct / self.images) < 1e-4, "must give the accuracy of its counts")
+        low, high = self.interval_95
+        _require(low <= self.accuracy + 1e-4 and self.accuracy <= high + 1e-4, "must have an interval of its accuracy")
+
+
+class Figures(Score):
+    """All figures of a split."""
+
+    nll: Loss | UnsetType = UNSET
+    ece: Share | UnsetType = UNSET
+    confusion: Confusion | None | UnsetType = UNSET
+    uncalibrated: Losses | UnsetType = UNSET
+    ink: Distribution | UnsetType = UNSET
+    confidence: Distribution | UnsetType = UNSET
+    without_disputed_labels: Score | UnsetType = UNSET
+
+
+class Metrics(Struct):
+    """Figures by split."""
+
+    validation: Figures | UnsetType = UNSET
+    test: Figures | UnsetType = UNSET
+
+
+class Thresholds(Struct, forbid_unknown_fields=True):
+    """Where one verdict ends and the next begins."""
+
+    ambiguous_below: Share
+    not_a_digit_above: Share | UnsetType = UNSET
+
+
+class Architecture(Struct, rename={"kind": "class"}):
+    """How to build the network again."""
+
+    parameters: Count | UnsetType = UNSET
+    kind: Text | UnsetType = UNSET
+    arguments: Arguments | UnsetType = UNSET
+    multiply_accumulates: Count | UnsetType = UNSET
+
+
+class Training(Struct):
+    """How the training went."""
+
+    images: Count | UnsetType = UNSET
+    epochs: Count | UnsetType = UNSET
+    best_epoch: Count | UnsetType = UNSET
+    stopped_early: bool | UnsetType = UNSET
+    cancelled: bool | UnsetType = UNSET
+    elapsed_s: Seconds | UnsetType = UNSET
+    device: Text | UnsetType = UNSET
+    precision: Text | UnsetType = UNSET
+    members: Versions | UnsetType = UNSET
+    seeds: Annotated[list[Count | None], Meta(max_length=1000)] | UnsetType = UNSET
+
+
+class Data(Struct):
+    """What it was trained on."""
+
+    sha256: Texts | UnsetType = UNSET
+    split_seed: Count | UnsetType = UNSET
+    validation_images: Count | UnsetType = UNSET
+
+
+class Origin(Struct):
+    """The version and the run that an archive was exported from."""
+
+    version: Version | None | UnsetType = UNSET
+    run_id: Count | None | UnsetType = UNSET
+
+
+class File(Struct):
+    """A file of the version."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Meta(ge=0, le=2**30)]
+
+
+class Manifest(Struct):
+    """manifest.json.  Versions from before a field existed lack it."""
+
+    format: Count
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    created_at: Annotated[str, Meta(max_length=50)]
+    preprocessing: Text
+    temperature: Annotated[float, Meta(ge=1e-3, le=1e3)]
+    thresholds: Thresholds
+    files: Annotated[dict[str, File], Meta(min_length=1, max_length=20)]
+    version: Version | UnsetType = UNSET
+    run_id: Count | None | UnsetType = UNSET
+    imported_from: Origin | None | UnsetType = UNSET
+    architecture: Architecture | UnsetType = UNSET
+    classes: list[int] | UnsetType = UNSET
+    # As training/release/export.py allows.
+    onnx_parity: Annotated[float, Meta(ge=0, le=1e-3)] | UnsetType = UNSET
+    config: Config | UnsetType = UNSET
+    defaults: Config | UnsetType = UNSET
+    seed: Count | None | UnsetType = UNSET
+    data: Data | UnsetType = UNSET
+    training: Training | UnsetType = UNSET
+    libraries: Texts | UnsetType = UNSET
+    metrics: Metrics | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """What a type alone cannot say."""
+        _require(self.format == FORMAT, f"format must be {FORMAT}")
+        if self.preprocessing != PREPROCESSING_ID:
+            raise ValueError(f"preprocessing is {self.preprocessing!r}; this program has {PREPROCESSING_ID!r}")
+        _require(self.name.isprintable() and self.name == self.name.strip(), "name must be one line of text")
+        moment(self.created_at)
+        _require(self.classes in (UNSET, list(range(10))), "classes must be 0 to 9")
+        recipe = self.config.get("recipe") if self.config is not UNSET else None
+        _require(recipe is None or isinstance(recipe, str), "config.recipe must be text")
+        for name in self.files:
+            _require(re.fullmatch(r"[\w-][\w.-]{0,99}", name) is not None, f"lists a file outside its folder: {name!r}")
+
+
+class ImportedManifest(Manifest):
+    """The manifest of an archive, which must have every figure that this program shows and compares."""
+
+    def __post_init__(self) -> None:
+        """No field is missing, and both splits were measured."""
+        super().__post_init__()
+        needed = {
+            name: getattr(self, name) for name in ("architecture", "onnx_parity", "config", "training", "metrics")
+        }
+        needed |= {
+            "architecture.parameters": getattr(self.architecture, "parameters", UNSET),
+            "metrics.validation": getattr(self.metrics, "validation", UNSET),
+            "metrics.test": getattr(self.metrics, "test", UNSET),
+        }
+        for name, value in needed.items():
+            _require(value is not UNSET, f"{name} is missing")
+
+
+class Row(Struct):
+    """A row of the robustness table."""
+
+    id: Text
+    title: Text
+    n: Count
+    measured: Share
+    interval_95: Interval
+    goal: Text | None = None
+    reached: bool | None = None
+
+
+class Summary(Struct):
+    """The robustness table in short."""
+
+    goals: Count
+    goals_reached: Count
+    pen_digits_mean: Share | None = None
+    characters_auroc: Share | None = None
+    corruptions_mean: Share | None = None
+
+    def __post_init__(self) -> None:
+        """No more goals are reached than there are."""
+        _require(self.goals_reached <= self.goals, "goals_reached must be at most goals")
+
+
+class MeasuredOn(Struct):
+    """What a robustness table was measured on."""
+
+    onnx_sha256: Sha256 | None
+    preprocessing: Text
+    temperature: float
+    thresholds: Thresholds
+
+
+class Robustness(Struct):
+    """robustness.json."""
+
+    measured_on: MeasuredOn
+    summary: Summary
+    rows: Annotated[list[Row], Meta(max_length=1000)]
+    left_out: Texts
+    measured_at: Text | UnsetType = UNSET
+    program: Text | UnsetType = UNSET
+    split: Text | UnsetType = UNSET
+    limit: Count | None | UnsetType = UNSET
+    elapsed_s: Seconds | UnsetType = UNSET
+
+
+class Tensor(Struct):
+    """An entry in the header of a safetensors file; its `__metadata__` has none of these fields."""
+
+    dtype: Text = ""
+    shape: Annotated[list[Count], Meta(max_length=8)] = []
+    data_offsets: Annotated[list[Count], Meta(max_length=2)] = []
+
+
+def parse(data: bytes, kind: Any, what: str) -> Any:
+    """JSON -> plain values that fit a type; fields that it does not name are dropped.
+
+    Raises ModelCorrupt, which begins with `what`.
+    """
+    try:
+        return msgspec.to_builtins(msgspec.json.decode(data, type=kind))
+    except msgspec.ValidationError as error:
+        raise ModelCorrupt(f"{what}: {in_words(str(error))}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelCorrupt(f"{what} is no JSON: {error}") from error
+
+
+def in_words(message: str) -> str:
+    """A message of msgspec with the field first: `temperature must be float <= 1000.0`."""
+    text, _, path = message.replace("`", "").partition(" - at ")
+    field = path.removeprefix("$").removeprefix(".").replace("[...]", "")
+    if lacking := re.fullmatch("Object missing required field (.*)", text):
+        return f"{field}.{lacking[1]} is missing".removeprefix(".")
+    text = re.sub("^Expected ", "must be ", text).replace(", got ", ", not ")
+    text = re.sub("^(Number|Integer value) out of range", "must be a smaller number", text)
+    text = re.sub("^Object contains", "has the", text)
+    return f"{field} {text}".strip()
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 date in UTC; one without a zone is taken to be in UTC.
+
+    Raises ValueError, also for a year in which no model can have been made:
+    such dates leave the calendar in some time zone.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        found = found.replace(tzinfo=found.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError("created_at must be an ISO 8601 date") from None
+    _require(
+        found.year in POSSIBLE_YEARS, f"created_at must lie in the years {POSSIBLE_YEARS[0]} to {POSSIBLE_YEARS[-1]}"
+    )
+    return found
+
+
+def _require(good: bool, message: str) -> None:
+    if not good:
+        raise ValueError(message)

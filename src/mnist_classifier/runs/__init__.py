@@ -1,0 +1,1 @@
+"""Trainings as processes: the run log, the queue, the worker."""

@@ -1,0 +1,287 @@
+"""Runs and their events, as the store keeps them.
+
+A run waits in the queue until a process claims it; its worker then starts,
+reports, and finishes it.  Every change of status is one transaction.
+Each claim has a name of its own (see `claims`), so that a worker whose run
+was given to another process notices.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from mnist_classifier.core.database import Store, now, run_events, runs
+from mnist_classifier.core.errors import ClaimLost, DatabaseBusy, RunFinished, RunInProgress, StorageFull
+from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.runs import claims
+from mnist_classifier.runs.queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
+
+# Workers report twice a second.  Only where the lock of one cannot be seen, as on another machine, a silence shows
+# that it is gone.
+SILENT_AFTER_S = 120.0
+# PostgreSQL's name of the lock of the queue: any number that nobody else uses.
+QUEUE_LOCK = 5_171_017
+
+
+class _UnderWay(NamedTuple):
+    """A run that some process has in hand, and its last report."""
+
+    id: int
+    claim: str | None
+    heartbeat_at: datetime
+
+
+class Runs(RunQueries):
+    """The trainings of one MNIST_HOME, whose workers hold locks in `claims_dir`."""
+
+    def __init__(self, store: Store, claims_dir: Path) -> None:
+        super().__init__(store)
+        self.claims_dir = claims_dir
+        # When this process first saw a run as it is, by its own clock.
+        self._held: str | None = None
+        self._seen_at: dict[_UnderWay, float] = {}
+
+    def create(self, config: TrainConfig) -> Run:
+        """A run that the caller carries out itself, at once.  Raises RunInProgress while another is active."""
+        self.mark_interrupted()
+        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
+            _refuse_while_active(connection)
+            claims.lock(self.claims_dir, claim)
+            run_id = _insert(connection, config, claim)
+        return self.get(run_id)
+
+    def enqueue(self, config: TrainConfig) -> Run:
+        """A run that waits until somebody claims it."""
+        with self.store.writing() as connection:
+            run_id = _insert(connection, config, None)
+        return self.get(run_id)
+
+    def claim_next(self, at_once: int) -> int | None:
+        """Take the oldest run that waits, unless `at_once` runs are under way; its worker is to be started now."""
+        self.mark_interrupted()
+        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
+            _lock_queue(connection)
+            under_way = connection.scalar(sa.select(sa.func.count()).where(UNDER_WAY)) or 0
+            run_id = connection.scalar(sa.select(sa.func.min(runs.c.id)).where(WAITING))
+            if run_id is None or under_way >= at_once:
+                return None
+            claims.lock(self.claims_dir, claim)
+            moment = now()
+            connection.execute(
+                runs.update().where(runs.c.id == run_id).values(claim=claim, claimed_at=moment, heartbeat_at=moment)
+            )
+            return int(run_id)
+
+    def reopen(self, run_id: int, *, queued: bool = False) -> Run:
+        """Make a run that broke off one that the caller carries out, or with `queued` one that waits.
+
+        Raises RunMissing, RunFinished for a run that succeeded or was
+        cancelled, RunInProgress for one that is active, or while another is
+        unless this one may wait.
+        """
+        self.mark_interrupted()
+        run = self.get(run_id)
+        if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED):
+            raise RunFinished(f"run {run_id} has {run.status.value}; only one that broke off can go on")
+        if not run.status.is_final:
+            raise RunInProgress(f"run {run_id} is {run.status.value} already")
+        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
+            if not queued:
+                _refuse_while_active(connection)
+                claims.lock(self.claims_dir, claim)
+            # Nobody may have been quicker: two workers would have the run in hand.
+            as_seen = (runs.c.id == run_id) & (runs.c.status == run.status.value)
+            values = _queued(None if queued else claim) | {"finished_at": None}
+            if not connection.execute(runs.update().where(as_seen).values(**values)).rowcount:
+                raise RunInProgress(f"run {run_id} was resumed by somebody else at this moment")
+        return self.get(run_id)
+
+    def start(self, run_id: int, pid: int) -> None:
+        """The worker is at work.  Raises RunFinished when the run is not to be done any more."""
+        moment = now()
+        values = {"status": RunStatus.RUNNING.value, "pid": pid, "heartbeat_at": moment, "started_at": moment}
+        with self.store.writing() as connection:
+            queued = (runs.c.id == run_id) & (runs.c.status == RunStatus.QUEUED.value)
+            if not connection.execute(runs.update().where(queued).values(**values)).rowcount:
+                raise RunFinished(f"run {run_id} is not waiting to be done")
+            _append(connection, run_id, "status", {"status": RunStatus.RUNNING.value})
+
+    def describe(self, run_id: int, environment: Mapping[str, Any]) -> None:
+        """Record what a run runs on."""
+        self._update(run_id, environment=dict(environment))
+
+    def summarise(self, run_id: int, summary: Mapping[str, Any]) -> None:
+        """Record the figures that lists of runs show."""
+        self._update(run_id, summary=dict(summary))
+
+    def beat(self, run_id: int) -> bool:
+        """The worker is alive; returns whether it has been asked to stop."""
+        self._update(run_id, heartbeat_at=now())
+        with self.store.reading() as connection:
+            return bool(connection.scalar(sa.select(runs.c.cancel_requested).where(runs.c.id == run_id)))
+
+    def hold(self, run_id: int, claim: str) -> None:
+        """From now on, write to this store only while a claim has its run in hand; after that, raise ClaimLost."""
+        held = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.claim == claim).with_for_update()
+
+        def guard(connection: sa.Connection) -> None:
+            if connection.scalar(held) is None:
+                raise ClaimLost(
+                    f"run {run_id} was declared interrupted or given to another process; "
+                    "this process stops and writes nothing more of it"
+                )
+
+        self.store.guard, self._held = guard, claim
+
+    def check_claim(self) -> None:
+        """Raise ClaimLost when the claim that this store was to `hold` is lost."""
+        with self.store.reading() as connection:
+            self.store.guard(connection)
+
+    def finish(
+        self,
+        run_id: int,
+        status: RunStatus,
+        message: str = "",
+        model_version: int | None = None,
+        *,
+        claim: str | None = None,
+    ) -> bool:
+        """Record how a run, or only this claim of it, ended; the first ending stands.  Returns whether this was it."""
+        chosen = runs.c.id == run_id if claim is None else _is(run_id, claim)
+        with self.store.writing() as connection:
+            ended = _finish(connection, chosen, run_id, status, message, model_version)
+        # Not before: a lock that is free shows everybody that the end could not be recorded.
+        claims.release(self.claims_dir, claim or self._held)
+        return ended
+
+    def amend(self, run_id: int, message: str, model_version: int) -> None:
+        """Say what became of a run that has ended already: its best weights were kept as a version."""
+        with self.store.writing() as connection:
+            connection.execute(
+                runs.update().where(runs.c.id == run_id).values(message=message, model_version=model_version)
+            )
+            _append(connection, run_id, "message", {"text": message, "model_version": model_version})
+
+    def request_cancel(self, run_id: int) -> Run:
+        """Ask the worker of an active run to stop; one that has not begun ends here.  Raises RunMissing."""
+        run = self.get(run_id)
+        with self.store.writing() as connection:
+            connection.execute(
+                runs.update().where(runs.c.id == run_id, runs.c.status.in_(ACTIVE)).values(cancel_requested=True)
+            )
+            not_begun = _is(run_id, run.claim) & (runs.c.status == RunStatus.QUEUED.value)
+            ended = _finish(connection, not_begun, run_id, RunStatus.CANCELLED, "cancelled before it began")
+        if ended:
+            claims.release(self.claims_dir, run.claim)
+        return self.get(run_id)
+
+    def mark_interrupted(self) -> list[int]:
+        """Give every run whose process is gone the status that says so; one that is suspended is not."""
+        query = sa.select(runs.c.id, runs.c.claim, runs.c.heartbeat_at).where(UNDER_WAY)
+        with self.store.reading() as connection:  # nearly always none is gone, and reading waits for nobody
+            under_way = [_UnderWay(*row) for row in connection.execute(query)]
+        moment = time.monotonic()
+        self._seen_at = {run: self._seen_at.get(run, moment) for run in under_way}
+        gone = [run for run in under_way if self._is_gone(run)]
+        with suppress(StorageFull, DatabaseBusy):  # whoever only reads is answered; the next look records it
+            return [run.id for run in gone if self._interrupt(run)]
+        return []
+
+    def _is_gone(self, run: _UnderWay) -> bool:
+        is_alive = claims.is_alive(self.claims_dir, run.claim)
+        if is_alive is not None:
+            return not is_alive
+        # Of the other machine's clock only whether it moves is asked, so no clock that is wrong declares a run dead.
+        seen_at = self._seen_at.get(run)
+        return seen_at is not None and time.monotonic() - seen_at > SILENT_AFTER_S
+
+    def _interrupt(self, run: _UnderWay) -> bool:
+        message = f"the training process is gone; `mnist runs resume {run.id}` goes on from the last whole epoch"
+        as_seen = _is(run.id, run.claim) & (runs.c.heartbeat_at == run.heartbeat_at)
+        with self.store.writing() as connection:
+            interrupted = _finish(connection, as_seen, run.id, RunStatus.INTERRUPTED, message)
+            if interrupted:
+                connection.execute(runs.update().where(runs.c.id == run.id).values(claim=None))
+        if interrupted:
+            claims.release(self.claims_dir, run.claim)
+        return interrupted
+
+    def add_event(self, run_id: int, kind: str, data: Mapping[str, Any], *, replace: bool = False) -> None:
+        """Append to a run's log; with `replace` it takes the place of earlier events of its kind."""
+        with self.store.writing() as connection:
+            if replace:
+                connection.execute(run_events.delete().where(run_events.c.run_id == run_id, run_events.c.kind == kind))
+            _append(connection, run_id, kind, data)
+
+    def _update(self, run_id: int, **values: Any) -> None:
+        with self.store.writing() as connection:
+            connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+
+
+def _insert(connection: sa.Connection, config: TrainConfig, claim: str | None) -> int:
+    values = {"config": config.to_dict(), "created_at": now(), **_queued(claim)}
+    result = connection.execute(runs.insert().values(**values))
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def _queued(claim: str | None) -> dict[str, Any]:
+    """The columns of a run that begins: one that its claim has in hand, or without a claim one that waits."""
+    moment = now()
+    return {
+        "status": RunStatus.QUEUED.value,
+        "claim": claim,
+        "claimed_at": claim and moment,
+        "heartbeat_at": moment,
+        "cancel_requested": False,
+        "message": "",
+    }
+
+
+def _is(run_id: int, claim: str | None) -> sa.ColumnElement[bool]:
+    """The row of a run, as long as a claim has it in hand."""
+    return (runs.c.id == run_id) & (runs.c.claim == claim)
+
+
+def _lock_queue(connection: sa.Connection) -> None:
+    """Let nobody else claim a run until this transaction ends; on SQLite nobody can anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(QUEUE_LOCK)))
+
+
+def _finish(
+    connection: sa.Connection,
+    chosen: sa.ColumnElement[bool],
+    run_id: int,
+    status: RunStatus,
+    message: str,
+    model_version: int | None = None,
+) -> bool:
+    values = {"status": status.value, "message": message, "model_version": model_version, "finished_at": now()}
+    ended = connection.execute(runs.update().where(chosen, runs.c.status.in_(ACTIVE)).values(**values)).rowcount
+    if ended:
+        _append(connection, run_id, "status", {"status": status.value, "message": message})
+    return bool(ended)
+
+
+def _append(connection: sa.Connection, run_id: int, kind: str, data: Mapping[str, Any]) -> None:
+    # Worker and server may both write; where the database lets them at the same time, one waits here.
+    connection.execute(sa.select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+    last = connection.scalar(sa.select(sa.func.max(run_events.c.sequence)).where(run_events.c.run_id == run_id))
+    row = {"run_id": run_id, "sequence": (last or 0) + 1, "kind": kind, "at": now(), "data": dict(data)}
+    connection.execute(run_events.insert().values(**row))
+
+
+def _refuse_while_active(connection: sa.Connection) -> None:
+    _lock_queue(connection)
+    active = connection.scalar(sa.select(runs.c.id).where(runs.c.status.in_(ACTIVE)))
+    if active is not None:
+        raise RunInProgress(f"run {active} is still training; wait for it or cancel it")

@@ -1,0 +1,1 @@
+"""A finished training becomes the files of a model version."""

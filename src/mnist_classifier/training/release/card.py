@@ -1,0 +1,185 @@
+"""The model card: a manifest, told to a person.  Needs no PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_classifier.registry.manifest import CARD_FILE, REPORT_FILE, read_robustness, verify, write_manifest
+
+# A card shows so many mistakes at most; a good network makes fewer.
+WRONG_IMAGES = 100
+
+TEMPLATE = """\
+# {name}
+
+Reads one handwritten digit: a 28x28 glyph (white ink on black, as MNIST is centred) -> ten probabilities.
+
+| | |
+|---|---|
+| architecture | {architecture}, {parameters:,} parameters, {macs:,} multiply-accumulates an image |
+| recipe | {recipe} |
+| trained on | {train_images:,} of the 60,000 MNIST training images ({epochs} epochs, best was {best_epoch}) |
+| made with | `{command}` |
+| made at | {created_at} |
+| on | {device}, {precision} |
+| libraries | {libraries} |
+
+## Figures
+
+| split | images | right | accuracy (95 % interval) | NLL | ECE | uncalibrated: NLL | ECE |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+The validation split is 5,000 of the training images; early stopping, the choice of the epoch, the temperature
+({temperature:.4f}) and the threshold below which a reading is `ambiguous` ({ambiguous:.4f}) saw only that. The test
+images were scored once, after all of it.
+
+Without the {left_out} test images whose label is disputed ({disputed_source}):
+{undisputed}. Published figures count all 10,000 images: compare them with the table above.
+
+## Robustness
+
+{robustness}
+
+## Each digit of the test images
+
+| digit | images | precision | recall | F1 |
+|---|---:|---:|---:|---:|
+{digits}
+
+## Confusion on the test images
+
+Rows are the true digits, columns the predictions.
+
+{confusion}
+
+## Test images that it reads wrong
+
+{wrong}
+
+## What it is not for
+
+Other alphabets and printed digits are outside its training, and it can name a digit where there is none; how often is
+measured by the robustness suite. Do not let it decide anything that matters without a person.
+"""
+
+
+def renew_card(folder: Path) -> dict[str, Any]:
+    """Write the card in `folder` again, with the robustness table beside it; returns the manifest.
+
+    For the model in the box: other versions stay as they were saved.
+    Raises ModelMissing, ModelCorrupt.
+    """
+    manifest = verify(folder)
+    report = json.loads((folder / REPORT_FILE).read_text("utf-8"))
+    (folder / CARD_FILE).write_text(render_card(manifest, report, read_robustness(folder, manifest)), "utf-8")
+    return write_manifest(folder, manifest)
+
+
+def render_card(
+    manifest: Mapping[str, Any], report: Mapping[str, Any], robustness: Mapping[str, Any] | None = None
+) -> str:
+    """Write MODEL_CARD.md for a manifest, the report and the robustness table beside it."""
+    architecture, training = manifest["architecture"], manifest["training"]
+    return TEMPLATE.format(
+        name=manifest["name"],
+        architecture=architecture["class"],
+        parameters=architecture["parameters"],
+        macs=architecture["multiply_accumulates"],
+        recipe=manifest["config"]["recipe"],
+        train_images=training["images"],
+        epochs=training["epochs"],
+        best_epoch=training["best_epoch"],
+        command=command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ()))),
+        created_at=manifest["created_at"],
+        device=training["device"],
+        precision=training["precision"],
+        libraries=", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()),
+        rows="\n".join(_row(split, figures) for split, figures in manifest["metrics"].items()),
+        left_out=report["test"]["images"] - report["test"]["without_disputed_labels"]["images"],
+        undisputed=_share(report["test"]["without_disputed_labels"]),
+        disputed_source=report["disputed_labels"]["source"],
+        robustness=_robustness(robustness),
+        digits="\n".join(map(_digit, report["test"]["per_class"])),
+        temperature=manifest["temperature"],
+        ambiguous=manifest["thresholds"]["ambiguous_below"],
+        confusion=_confusion(manifest["metrics"]["test"]["confusion"]),
+        wrong=_wrong(report["test"]["wrong"]),
+    )
+
+
+def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, members: int = 0) -> str:
+    """The command that trains with this config; `members` of an ensemble."""
+    flags = [f"--ensemble {members}"] if members else []
+    flags += [f"--{name.replace('_', '-')} {value}" for name, value in config.items() if value != defaults[name]]
+    return " ".join(["python train_model.py", *flags])
+
+
+def _row(split: str, figures: Mapping[str, Any]) -> str:
+    raw = figures["uncalibrated"]
+    return (
+        f"| {split} | {figures['images']:,} | {figures['correct']:,} | {_accuracy(figures)} "
+        f"| {figures['nll']:.4f} | {figures['ece']:.2%} | {raw['nll']:.4f} | {raw['ece']:.2%} |"
+    )
+
+
+def _share(figures: Mapping[str, Any]) -> str:
+    return f"{figures['correct']:,} of {figures['images']:,} right, {_accuracy(figures)}"
+
+
+def _accuracy(figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval_95"]
+    return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
+
+
+def _robustness(table: Mapping[str, Any] | None) -> str:
+    if table is None:
+        return "Not measured when this card was written; `mnist evaluate --suite robust` puts it into robustness.json."
+    head = (
+        f"Measured at {table['measured_at']}; {table['summary']['goals_reached']} of {table['summary']['goals']} goals "
+        "reached. What each row means, and how it is measured: docs/evaluation.md.\n\n"
+        "| measure | pictures | measured (95 % interval) | goal | reached |\n|---|---:|---|---|---|"
+    )
+    left_out = [f"\nLeft out: {name} ({reason})." for name, reason in table["left_out"].items()]
+    return "\n".join([head, *map(_robustness_row, table["rows"]), *left_out])
+
+
+def _robustness_row(row: Mapping[str, Any]) -> str:
+    low, high = row["interval_95"]
+    reached = {True: "yes", False: "no", None: ""}[row["reached"]]
+    return (
+        f"| {row['title']} | {row['n']:,} | {row['measured']:.2%} ({low:.2%} to {high:.2%}) "
+        f"| {row['goal'] or ''} | {reached} |"
+    )
+
+
+def _digit(figures: Mapping[str, Any]) -> str:
+    shares = ("-" if figures[name] is None else f"{figures[name]:.2%}" for name in ("precision", "recall", "f1"))
+    return f"| {figures['digit']} | {figures['images']:,} | {' | '.join(shares)} |"
+
+
+def _confusion(counts: list[list[int]]) -> str:
+    head = "| | " + " | ".join(map(str, range(10))) + " |\n|---" + "|---:" * 10 + "|"
+    rows = [f"| **{digit}** | " + " | ".join(map(str, row)) + " |" for digit, row in enumerate(counts)]
+    return "\n".join([head, *rows])
+
+
+def _wrong(images: list[dict[str, Any]]) -> str:
+    """The surest mistakes first: they say most about the network."""
+    if not images:
+        return "None."
+    shown = sorted(images, key=lambda image: -image["confidence"])[:WRONG_IMAGES]
+    disputed = sum(image["disputed"] for image in images)
+    more = f"; the {len(shown)} surest, all are in report.json" if len(shown) < len(images) else ", the surest first"
+    head = (
+        f"{len(images):,}{more}. Images count from 0; * marks a disputed label ({disputed} of them).\n\n"
+        "| image | label | read as | confidence | second | its confidence |\n|---:|---|---|---:|---|---:|\n"
+    )
+    return head + "\n".join(
+        f"| {image['index']}{'*' * image['disputed']} | {image['label']} | {image['prediction']} "
+        f"| {image['confidence']:.2%} | {image['second']} | {image['second_confidence']:.2%} |"
+        for image in shown
+    )

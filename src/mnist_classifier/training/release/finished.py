@@ -1,0 +1,186 @@
+"""A finished training -> the manifest and the files of a model version."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+
+from mnist_classifier import __version__
+from mnist_classifier.core.onnx_runtime import RUNTIME_VERSION
+from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.data import mnist
+from mnist_classifier.recognition.imaging.preprocess import mean_ink
+from mnist_classifier.registry.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
+from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.device import choose_device, choose_precision
+from mnist_classifier.training.ensemble import Network, describe_network, load_network
+from mnist_classifier.training.loop import TrainingResult
+from mnist_classifier.training.network import DIGITS
+from mnist_classifier.training.release.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
+from mnist_classifier.training.release.card import render_card, renew_card
+from mnist_classifier.training.release.evaluate import predict_logits
+from mnist_classifier.training.release.export import check_parity, save_onnx, save_weights
+from mnist_classifier.training.release.report import Scored, build_report, metrics_of
+
+
+@dataclass
+class FinishedTraining:
+    """What is known when the last epoch is over; first `describe`, then `write_files`."""
+
+    config: TrainConfig
+    data: TrainingData
+    network: Network
+    facts: dict[str, Any]  # how the training went: training_facts or ensemble_facts
+    run_id: int | None
+    report: dict[str, Any] = field(init=False, default_factory=dict)
+
+    def describe(self, test_images: npt.NDArray[np.uint8], test_labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
+        """Calibrate on validation, score the test images once, write all of it down."""
+        network = self.network
+        opinions, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
+        logits = opinions[:, :DIGITS]
+        temperature = fit_temperature(logits, labels)
+        onnx_parity = check_parity(network, self.data.validation_images)
+        validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
+        self.report = build_report(validation, score(network, test_images, test_labels), temperature)
+        return {
+            "name": self._name(),
+            "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "run_id": self.run_id,
+            "architecture": describe_network(network),
+            "classes": list(range(10)),
+            "temperature": temperature,
+            "thresholds": {
+                "ambiguous_below": fit_ambiguity_threshold(opinions, temperature),
+                "not_a_digit_above": fit_outlier_threshold(opinions, self.config.outlier_share),
+            },
+            "onnx_parity": onnx_parity,
+            "config": self.config.to_dict(),
+            "defaults": {**TrainConfig.from_mapping({"recipe": self.config.recipe}).to_dict(), "recipe": "classic"},
+            "seed": self.config.seed,
+            "data": {
+                "sha256": mnist.DATA_CHECKSUMS,
+                "split_seed": mnist.SPLIT_SEED,
+                "validation_images": len(labels),
+            },
+            "training": self.facts,
+            "libraries": libraries(),
+            "metrics": metrics_of(self.report),
+        }
+
+    def _name(self) -> str:
+        members = self.facts.get("members")
+        return f"{self.config.recipe}-{self.run_id}" if members is None else f"ensemble-of-{len(members)}"
+
+    def write_files(self, folder: Path, manifest: dict[str, Any]) -> None:
+        """Fill the folder of the version, all but the manifest."""
+        save_weights(self.network, folder / WEIGHTS_FILE)
+        save_onnx(self.network, folder / ONNX_FILE)
+        write_report(folder, manifest, self.report)
+
+
+def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResult, elapsed_s: float) -> dict[str, Any]:
+    """How one training went."""
+    device = choose_device(config.device)
+    return {
+        "images": len(data.limited(config.train_images).train_labels),
+        "epochs": len(result.epochs),
+        "best_epoch": result.best_epoch,
+        "stopped_early": result.stopped_early,
+        "cancelled": result.cancelled,
+        "elapsed_s": round(elapsed_s, 1),
+        "device": device.type,
+        "precision": str(choose_precision(config.precision, device)).removeprefix("torch."),
+    }
+
+
+def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
+    """How the trainings of an ensemble's members went, as one."""
+    trainings = [member.manifest["training"] for member in members]
+    return {
+        **trainings[0],
+        "members": [member.version for member in members],
+        "seeds": [member.manifest["seed"] for member in members],
+        "epochs": max(training["epochs"] for training in trainings),
+        "best_epoch": max(training["best_epoch"] for training in trainings),
+        "elapsed_s": round(sum(training["elapsed_s"] for training in trainings), 1),
+    }
+
+
+def score(network: Network, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
+    """What a network says of (N, 28, 28) images, before calibration."""
+    logits = predict_logits(network, torch.from_numpy(images.copy()))[:, :DIGITS].numpy()
+    return Scored(logits, labels, mean_ink(images))
+
+
+def write_report(folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
+    """Write the report for programs and the card for people."""
+    (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    (folder / CARD_FILE).write_text(render_card(manifest, report), "utf-8")
+
+
+def renew_report(folder: Path, data: TrainingData, test: mnist.Images) -> dict[str, Any]:
+    """Measure the weights in `folder` again and rewrite report, card and manifest; returns the manifest.
+
+    For the model in the box, when the report has got a new form.  Nothing is
+    trained, calibrated or chosen; what the manifest says of the making stays.
+    `mnist models box 0 --measure` does it.  Raises ModelMissing, ModelCorrupt.
+    """
+    manifest = verify(folder)
+    network = load_network(folder)
+    validation = score(network, data.validation_images.numpy(), data.validation_labels.numpy())
+    report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"])
+    manifest["metrics"] = metrics_of(report)
+    write_report(folder, manifest, report)
+    write_manifest(folder, manifest)
+    return renew_card(folder)
+
+
+def environment(config: TrainConfig) -> dict[str, Any]:
+    """What a training runs on: device, libraries, data, code.  Raises InvalidConfig for a device that is not there."""
+    device = choose_device(config.device)
+    return {
+        "device": device.type,
+        "precision": str(choose_precision(config.precision, device)).removeprefix("torch."),
+        "threads": config.threads or torch.get_num_threads(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "libraries": libraries(),
+        "data_sha256": mnist.DATA_CHECKSUMS,
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit that this package's checkout stands at; None outside of one."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, encoding="utf-8", timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what had a part in the result."""
+    return {
+        "mnist-classifier": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "onnx": onnx.__version__,
+        "onnxruntime": RUNTIME_VERSION,
+    }

@@ -1,0 +1,98 @@
+"""The evaluation report of a model version: report.json.
+
+It is made from logits, so that a network, its ONNX graph and an ensemble are
+reported alike.  The manifest has its figures by split (`metrics_of`); the
+figures by digit and the images that were read wrong are here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mnist_classifier.core.metrics import Floats, Integers, log_softmax, measure, per_class, share_of
+from mnist_classifier.data.mnist import DISPUTED_SOURCE, DISPUTED_TEST_LABELS
+
+SPLITS = ("validation", "test")
+TOO_LONG_FOR_MANIFEST = ("per_class", "wrong")
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What a network says of a split: logits (N, 10) before calibration, labels (N,), mean ink of each image (N,)."""
+
+    logits: Floats
+    labels: Integers
+    ink: Floats
+
+
+def build_report(
+    validation: Scored, test: Scored, temperature: float, *, disputed: Collection[int] = DISPUTED_TEST_LABELS
+) -> dict[str, Any]:
+    """Everything that is known of a network's answers; `temperature` was fitted on `validation`.
+
+    `disputed` are rows of the test images.  Plain values, ready for JSON.
+    """
+    return {
+        "temperature": temperature,
+        "disputed_labels": {"images": sorted(disputed), "source": DISPUTED_SOURCE},
+        "validation": _split(validation, temperature),
+        "test": {
+            **_split(test, temperature),
+            "without_disputed_labels": _without(test, disputed),
+            "wrong": wrong_images(test, temperature, disputed),
+        },
+    }
+
+
+def metrics_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The part that the manifest has too: the figures of each split, without the long lists."""
+    return {
+        split: {name: value for name, value in report[split].items() if name not in TOO_LONG_FOR_MANIFEST}
+        for split in SPLITS
+    }
+
+
+def _split(scored: Scored, temperature: float) -> dict[str, Any]:
+    raw = measure(scored.logits, scored.labels)
+    calibrated = measure(scored.logits, scored.labels, temperature=temperature)
+    return {
+        **calibrated.to_dict(),
+        "uncalibrated": {"nll": round(raw.nll, 6), "ece": round(raw.ece, 6)},
+        # What a server compares with what people send (mnist_drift in /metrics).
+        "ink": _distribution(scored.ink),
+        "confidence": _distribution(np.exp(log_softmax(scored.logits, temperature)).max(axis=1)),
+        "per_class": per_class(calibrated.confusion),
+    }
+
+
+def _distribution(figures: Floats) -> dict[str, float]:
+    exact = figures.astype(np.float64)
+    return {"mean": round(float(exact.mean()), 6), "sd": round(float(exact.std()), 6)}
+
+
+def _without(scored: Scored, disputed: Collection[int]) -> dict[str, Any]:
+    kept = ~np.isin(np.arange(len(scored.labels)), list(disputed))
+    right = scored.logits.argmax(axis=1) == scored.labels
+    return share_of(int(right[kept].sum()), int(kept.sum()))
+
+
+def wrong_images(scored: Scored, temperature: float, disputed: Collection[int]) -> list[dict[str, Any]]:
+    """The images that were read wrong, in the order of the split, with calibrated confidences."""
+    probabilities = np.exp(log_softmax(scored.logits, temperature))
+    order = np.argsort(-probabilities, axis=1, kind="stable")  # (N, 10), likeliest digit first
+    return [
+        {
+            "index": int(index),
+            "label": int(scored.labels[index]),
+            "prediction": int(order[index, 0]),
+            "confidence": round(float(probabilities[index, order[index, 0]]), 6),
+            "second": int(order[index, 1]),
+            "second_confidence": round(float(probabilities[index, order[index, 1]]), 6),
+            "disputed": int(index) in disputed,
+        }
+        for index in np.flatnonzero(order[:, 0] != scored.labels)
+    ]

@@ -1,0 +1,1 @@
+"""Drawn digits, and drawings that are no digits, for training."""

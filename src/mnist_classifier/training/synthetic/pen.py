@@ -1,0 +1,106 @@
+"""Pen strokes drawn into a batch of glyphs, and glyphs put back in their place afterwards.
+
+A stroke is a chain of straight segments, drawn by its distance from each
+pixel, so that a whole batch is drawn at once and edges are soft.  Coordinates
+are pixels of the glyph, x right, y down; pixel (0, 0) has its centre at 0.5.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mnist_classifier.core.settings import GLYPH_SIDE
+from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, BOX_SIDE
+
+# A pen's edge fades over so many pixels, as anti-aliasing leaves it.
+EDGE_PX = 1.0
+
+
+def draw_segments(segments: Tensor, width_px: Tensor, *, side: int = GLYPH_SIDE) -> Tensor:
+    """Draw round-ended segments.
+
+    segments: (N, S, 4) from x, y to x, y; NaN where there is none.
+    width_px: (N,) width of each picture's pen.  Returns (N, side, side) in 0..1.
+    """
+    centres = torch.arange(side) + 0.5
+    x, y = centres.view(1, 1, 1, -1), centres.view(1, 1, -1, 1)
+    x0, y0, x1, y1 = (segments[..., i, None, None] for i in range(4))  # (N, S, 1, 1)
+    along_x, along_y = x1 - x0, y1 - y0
+    length = (along_x.square() + along_y.square()).clamp(min=1e-6)
+    # How far along the segment the nearest point lies.
+    part = (((x - x0) * along_x + (y - y0) * along_y) / length).clamp(0, 1)
+    distance = torch.hypot(x - x0 - part * along_x, y - y0 - part * along_y)  # (N, S, side, side)
+    nearest = distance.nan_to_num(side).amin(dim=1)
+    return ((width_px.view(-1, 1, 1) / 2 - nearest) / EDGE_PX + 0.5).clamp(0, 1)
+
+
+def ink_boxes(pixels: Tensor) -> Tensor:
+    """(N, H, W) in 0..1 -> (N, 4): left, top, right, bottom edge of the ink; the whole image where there is none."""
+    count, height, width = pixels.shape
+    ink = pixels > BOX_LEVEL
+    edges = []
+    for present, size in ((ink.any(dim=1), width), (ink.any(dim=2), height)):
+        position = torch.arange(size)
+        first = torch.where(present, position, size).amin(dim=1)
+        last = torch.where(present, position + 1, 0).amax(dim=1)
+        blank = last == 0
+        edges.append((first.masked_fill(blank, 0), last.masked_fill(blank, size)))
+    (left, right), (top, bottom) = edges
+    return torch.stack([left, top, right, bottom], dim=1).float()
+
+
+def fit_like_preprocessing(pixels: Tensor) -> Tensor:
+    """Bring the ink's longer side to 20 px and its centre of mass to the centre.
+
+    (N, H, W) in 0..1 -> (N, 28, 28), the strongest ink 1.  It is what
+    preprocess does to a picture, for a batch and by bilinear resampling.
+    """
+    count, height, width = pixels.shape
+    boxes = ink_boxes(pixels)
+    left, top, right, bottom = boxes.unbind(1)
+    zoom = torch.maximum(right - left, bottom - top) / BOX_SIDE  # pixels of the source in one of the glyph
+    total = pixels.sum(dim=(1, 2)).clamp(min=1e-6)
+    x = (pixels.sum(dim=1) * (torch.arange(width) + 0.5)).sum(dim=1) / total
+    y = (pixels.sum(dim=2) * (torch.arange(height) + 0.5)).sum(dim=1) / total
+    # The box stays inside the glyph, whatever its centre of mass.
+    room = (GLYPH_SIDE / 2) * zoom
+    x, y = (
+        torch.minimum(torch.maximum(centre, high - room), low + room)
+        for centre, low, high in ((x, left, right), (y, top, bottom))
+    )
+    # MNIST's centre of mass is pixel (14, 14), half a pixel from the centre of the glyph.
+    x, y = x - zoom / 2, y - zoom / 2
+    nothing = torch.zeros(count)
+    across = torch.stack([zoom * GLYPH_SIDE / width, nothing, 2 * x / width - 1], dim=1)
+    down = torch.stack([nothing, zoom * GLYPH_SIDE / height, 2 * y / height - 1], dim=1)
+    matrices = torch.stack([across, down], dim=1)  # (N, 2, 3)
+    grid = F.affine_grid(matrices, [count, 1, GLYPH_SIDE, GLYPH_SIDE], align_corners=False)
+    placed = F.grid_sample(pixels[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[:, 0]
+    return placed / placed.amax(dim=(1, 2), keepdim=True).clamp(min=0.2)
+
+
+def change_width(pixels: Tensor, amount_px: Tensor) -> Tensor:
+    """Make strokes thicker (amount_px > 0) or thinner (< 0) by about that much.
+
+    (N, 28, 28) in 0..1, (N,) from -2 to 3.  Zero changes nothing.  Grey dilation
+    or erosion at twice the resolution, so that half a pixel can be meant.
+    """
+    large = F.interpolate(pixels[:, None], scale_factor=2, mode="bilinear", align_corners=False)
+    sign = torch.where(amount_px < 0, -1.0, 1.0).view(-1, 1, 1, 1)
+    steps = amount_px.abs().view(-1, 1, 1, 1)  # one 3x3 maximum at this scale widens a stroke by one pixel of the glyph
+    grown = large * sign
+    for step in range(int(steps.max().ceil()) if len(steps) else 0):
+        share = (steps - step).clamp(0, 1)
+        grown = grown + share * (_largest_of_nine(grown) - grown)
+    changed = F.avg_pool2d(grown * sign, 2)[:, 0]
+    same = (amount_px == 0).view(-1, 1, 1)
+    return torch.where(same, pixels, changed.clamp(0, 1))
+
+
+def _largest_of_nine(pixels: Tensor) -> Tensor:
+    """The maximum over 3x3 pixels, in two passes: several times as quick as max_pool2d."""
+    padded = F.pad(pixels, (1, 1, 1, 1), mode="replicate")
+    rows = torch.maximum(torch.maximum(padded[..., :-2], padded[..., 1:-1]), padded[..., 2:])
+    return torch.maximum(torch.maximum(rows[..., :-2, :], rows[..., 1:-1, :]), rows[..., 2:, :])

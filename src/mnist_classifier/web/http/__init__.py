@@ -1,0 +1,1 @@
+"""Guards around every request: limits, access, headers, compression, the log."""

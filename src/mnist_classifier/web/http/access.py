@@ -1,0 +1,140 @@
+"""Who may change something here: the token, and the names that this server answers to."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from flask import request
+
+from mnist_classifier.core.errors import (
+    CrossSiteRequest,
+    HostNotAllowed,
+    TokenMissing,
+    TokenWrong,
+)
+from mnist_classifier.core.settings import Settings, is_loopback
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# Are asked with POST because they take an image, but change nothing: whoever may read may ask them.
+READING_ENDPOINTS = frozenset(
+    {
+        *("api.predict", "batch_api.predict_batch", "explore.explain", "explore.activations"),
+        *("inference_api.infer", "inference_api.infer_version", "inference_api.repository_index"),
+    }
+)
+# Those of them that pages of other sites may ask too; the others take longer.
+OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
+# Hand out more than a reading: a whole network.
+CONFIDENTIAL_ENDPOINTS = frozenset({"models.export_model"})
+# Answer under any name: readings, which other sites may ask for anyway; probes, which know an address alone;
+# static files, which are the same everywhere.
+UNNAMED_ENDPOINTS = (OPEN_ENDPOINTS - {"inference_api.repository_index"}) | {
+    *("api.healthz", "health.readyz", "static"),
+    *("inference_api.live", "inference_api.ready", "inference_api.model_ready", "inference_api.version_ready"),
+}
+# They stand for every address of this computer, so they are no name of it.
+ANY_ADDRESS = ("", "0.0.0.0", "::")
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def changes_something(method: str, endpoint: str) -> bool:
+    """Whether a request could leave anything different from what it was."""
+    return method not in SAFE_METHODS and endpoint not in READING_ENDPOINTS
+
+
+def is_same_site(method: str, endpoint: str) -> bool:
+    """Whether a browser may send such a request from our own pages alone."""
+    return method not in SAFE_METHODS and endpoint not in OPEN_ENDPOINTS
+
+
+def is_guarded(method: str, endpoint: str) -> bool:
+    """Whether a request needs the token, where one is set."""
+    return changes_something(method, endpoint) or endpoint in CONFIDENTIAL_ENDPOINTS
+
+
+def needs_own_name(endpoint: str) -> bool:
+    """Whether a server on loopback answers such a request under its own names alone."""
+    return endpoint not in UNNAMED_ENDPOINTS
+
+
+class Access:
+    """The rules of one server.
+
+    The token is asked for wherever one is set: a proxy may make a server on
+    loopback reachable.  There pages of foreign sites reach the server by a
+    name that they let point here (DNS rebinding), so nearly every route checks
+    the name.  Elsewhere everybody may look, and names are checked where they
+    were given and a request is guarded.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._token = settings.token.encode()
+        given = {name.strip().lower() for name in settings.allowed_hosts.split(",")} - {""}
+        self._is_on_loopback = is_loopback(settings.host)
+        self._checks_host = self._is_on_loopback or bool(given)
+        self._hosts = (LOOPBACK_NAMES | given | {settings.host.lower()}) - set(ANY_ADDRESS)
+
+    def is_trusted(self, authorization: str) -> bool:
+        """Whether an Authorization header brings the token; anybody is trusted where there is none."""
+        if not self._token:
+            return True
+        scheme, _, token = authorization.partition(" ")
+        # In a time that does not tell how much of it was right.
+        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
+
+    def check(self) -> None:
+        """Let this request pass, or raise HostNotAllowed, CrossSiteRequest, TokenMissing or TokenWrong."""
+        endpoint = request.endpoint
+        if endpoint is None:
+            return  # there is no such route
+        guarded = is_guarded(request.method, endpoint)
+        if is_same_site(request.method, endpoint):
+            refuse_cross_site()
+        if guarded or (self._is_on_loopback and needs_own_name(endpoint)):
+            self._check_host()
+        if guarded:
+            self._check_token()
+
+    def _check_host(self) -> None:
+        name = host_name(request.host)
+        if self._checks_host and name not in self._hosts:
+            raise HostNotAllowed(
+                f"this server is not called {name[:100]!r}; if it is, whoever runs it can say so: "
+                f"MNIST_ALLOWED_HOSTS={name[:100]}"
+            )
+
+    def _check_token(self) -> None:
+        authorization = request.headers.get("Authorization", "")
+        if self.is_trusted(authorization):
+            return
+        if authorization:
+            raise TokenWrong("the token is another one: send the server's as Authorization: Bearer <token>")
+        raise TokenMissing("this needs the server's token: send it as Authorization: Bearer <token>")
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without port, brackets and capitals."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return host
+
+
+def refuse_cross_site() -> None:
+    """Let browsers change something only from our own pages.
+
+    Programs that are no browser send neither header and pass.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    own = site in ("same-origin", "none") if site else origin is None or _address(origin) == request.host
+    if not own:
+        raise CrossSiteRequest("pages of other sites may not change anything here")
+
+
+def _address(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

@@ -1,0 +1,107 @@
+"""A limit of requests from one address, so that one client cannot take the server from the others.
+
+Token buckets: `rate` requests a second on average, `burst` at once.  The
+memory is bounded: with more addresses than `most_clients` the one that has
+been silent for longest is forgotten, which gives it a full bucket again.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mnist_classifier.core.settings import Settings, is_loopback
+from mnist_classifier.web.http.security import HEADERS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# A page brings some forty files; four seconds' worth is a few pages at once.
+BURST_S = 4
+MOST_CLIENTS = 10_000
+# What MNIST_RATE_LIMIT=-1 means where others reach the server: enough for a class that draws behind one address
+# (each stroke is a request or two), and well below what a process answers.
+DEFAULT_RATE = 200
+TOO_MANY = "too_many_requests"
+
+
+class RateLimiter:
+    """Buckets of many addresses; safe in threads.  `take` costs about a microsecond."""
+
+    def __init__(self, rate: float, burst: float, most_clients: int = MOST_CLIENTS) -> None:
+        self._rate, self._burst, self._most = rate, burst, most_clients
+        self._lock = threading.Lock()
+        # Address -> the moment at which its bucket is full again.
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, address: str, now: float | None = None) -> float:
+        """Count a request; returns 0.0, or the seconds to wait before one is let through."""
+        now = time.monotonic() if now is None else now
+        with self._lock:
+            full_at = max(self._full_at.get(address, now), now)
+            wait_s = full_at - now - (self._burst - 1) / self._rate
+            if wait_s > 1e-9:
+                return wait_s
+            self._full_at[address] = full_at + 1 / self._rate
+            self._full_at.move_to_end(address)
+            if len(self._full_at) > self._most:
+                self._full_at.popitem(last=False)
+            return 0.0
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+
+def client_of(address: str) -> str:
+    """Who counts as one client: an IPv4 address, or the first 64 bits of an IPv6 address, of which anybody has many."""
+    if ":" not in address:
+        return address
+    if address.startswith("::ffff:"):
+        return address[7:]
+    head, gap, _ = address.partition("::")
+    groups = head.split(":") if head else []
+    return ":".join((groups + ["0"] * (4 if gap else 0))[:4])
+
+
+def limiter_of(settings: Settings) -> RateLimiter | None:
+    """The limiter that an installation wants; None for no limit."""
+    rate = settings.rate_limit
+    if rate < 0:
+        rate = 0 if is_loopback(settings.host) else DEFAULT_RATE
+    return RateLimiter(rate, max(1, rate * BURST_S)) if rate else None
+
+
+class RateLimited:
+    """A WSGI application behind a limiter; it refuses before anything else has cost."""
+
+    def __init__(self, application: WSGIApplication, limiter: RateLimiter) -> None:
+        self._application = application
+        self._limiter = limiter
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Pass the request on, or refuse it."""
+        wait_s = self._limiter.take(client_of(environ.get("REMOTE_ADDR") or ""))
+        if not wait_s:
+            return self._application(environ, start_response)
+        return too_many(wait_s, start_response)
+
+
+def too_many(wait_s: float, start_response: StartResponse) -> Iterable[bytes]:
+    """The reply to a request that came too soon."""
+    seconds = max(1, math.ceil(wait_s))
+    message = f"too many requests from your address; try again in {seconds} s"
+    body = msgspec.json.encode({"error": {"code": TOO_MANY, "message": message, "field": None}})
+    headers = {
+        **HEADERS,
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Retry-After": str(seconds),
+    }
+    start_response("429 Too Many Requests", list(headers.items()))
+    return [body]

@@ -1,0 +1,1 @@
+"""The recogniser as a static site that needs no server."""

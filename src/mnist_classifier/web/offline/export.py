@@ -1,0 +1,113 @@
+"""The recogniser as a static site: a folder for any file host, which reads digits with no server.
+
+The page's modules are those of web/static/; what only this page has (its HTML,
+the service worker, icons) lies in web/offline/.  Every address in it is relative,
+so that it works under any path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mnist_classifier.core.errors import FolderTaken, MnistError
+from mnist_classifier.core.settings import PACKAGE_DIR
+from mnist_classifier.web.offline.pack import pack
+
+STATIC_DIR = PACKAGE_DIR / "web" / "static"
+SHELL_DIR = PACKAGE_DIR / "web" / "offline"
+
+MODEL_FILE = "model.bin"
+WORKER_FILE = "service-worker.js"
+# Lists what an export wrote, so that the next one knows what it may replace.
+CONTENTS_FILE = "contents.json"
+FIRST_MODULE = PurePosixPath("js/offline/page.js")
+IMPORT = re.compile(
+    r"""^(?:import|export)\b[^;]*?from\s+["'](\.[^"']+)["']|^import\s+["'](\.[^"']+)["']""", re.MULTILINE
+)
+
+
+def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]:
+    """Write the site with the model version in `version_dir` to `folder`; returns the size of each file, bytes.
+
+    An earlier export is replaced as a whole.  Raises FolderTaken where there
+    is anything else, ModelError.
+    """
+    _check_replaceable(folder)
+    files = dict(_files(version_dir, version))
+    files[WORKER_FILE] = _with_list(files[WORKER_FILE], files)
+    sizes = {name: len(content) for name, content in sorted(files.items())}
+    files[CONTENTS_FILE] = json.dumps({"made_by": "mnist export-web", "files": sizes}, indent=1).encode() + b"\n"
+    try:
+        _write(folder, files)
+    except OSError as error:
+        raise MnistError(f"the site cannot be written to {folder}: {error.strerror}") from error
+    return sizes
+
+
+def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
+    yield MODEL_FILE, pack(version_dir, version)
+    for path in sorted(SHELL_DIR.iterdir()):
+        yield path.name, path.read_bytes()
+    for name in ("style.css", "favicon.svg", *modules(FIRST_MODULE)):
+        yield name, (STATIC_DIR / name).read_bytes()
+
+
+def modules(first: PurePosixPath) -> list[str]:
+    """A module of web/static/ and all that it imports, relative to that folder."""
+    found, waiting = set(), [first]
+    while waiting:
+        module = waiting.pop()
+        if str(module) in found:
+            continue
+        found.add(str(module))
+        for match in IMPORT.finditer((STATIC_DIR / module).read_text("utf-8")):
+            target = (STATIC_DIR / module.parent / (match[1] or match[2])).resolve()
+            waiting.append(PurePosixPath(target.relative_to(STATIC_DIR.resolve()).as_posix()))
+    return sorted(found)
+
+
+def _with_list(worker: bytes, files: dict[str, bytes]) -> bytes:
+    """The service worker, told which files there are.
+
+    The release changes when any file does: then browsers fetch all of them anew.
+    """
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    names = ["./", *sorted(name for name in files if name != WORKER_FILE)]
+    head = f"const RELEASE = {json.dumps(digest.hexdigest()[:16])};\nconst FILES = {json.dumps(names)};\n\n"
+    return head.encode() + worker
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Whether `folder` is free, or holds nothing but an earlier export."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FolderTaken(f"{folder} is a file; name a folder")
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    try:
+        listed = {*json.loads((folder / CONTENTS_FILE).read_text("utf-8"))["files"], CONTENTS_FILE}
+    except (OSError, ValueError, KeyError, TypeError):
+        listed = set()
+    if others := sorted(present - listed):
+        raise FolderTaken(f"{folder} holds other things ({', '.join(others[:3])}); name an empty or new folder")
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """All of them or none: they are written beside the folder, which is then replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".site-", dir=folder.parent) as name:
+        new = Path(name) / "site"
+        for file, content in files.items():
+            (new / file).parent.mkdir(parents=True, exist_ok=True)
+            (new / file).write_bytes(content)
+        if folder.exists():
+            shutil.rmtree(folder)
+        new.rename(folder)

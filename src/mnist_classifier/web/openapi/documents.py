@@ -1,0 +1,47 @@
+"""What the server says of its own routes: the OpenAPI document, and a page of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
+
+from mnist_classifier.web.openapi import reference
+from mnist_classifier.web.openapi.document import make_document
+from mnist_classifier.web.wire.operation import HTML, describe
+
+blueprint = Blueprint("documents", __name__)
+
+EXTENSION = "openapi"
+
+
+def document_of(app: Flask, root_path: str) -> dict[str, Any]:
+    """The OpenAPI document of an application below `root_path`.
+
+    It is made when it is first asked for: routes do not change afterwards.
+    """
+    if EXTENSION not in app.extensions:
+        app.extensions[EXTENSION] = make_document(app)
+    document: dict[str, Any] = app.extensions[EXTENSION]
+    return {**document, "servers": [{"url": root_path or "/"}]}
+
+
+@blueprint.get("/openapi.json")
+@describe(dict[str, Any])
+def openapi() -> Response:
+    """The OpenAPI 3.1 document of these routes."""
+    return jsonify(document_of(current_app, request.script_root))
+
+
+@blueprint.get("/docs")
+@describe(media=HTML)
+def docs() -> str:
+    """The same as a page, with an example of each route."""
+    document = document_of(current_app, request.script_root)
+    return render_template(
+        "docs.html",
+        document=document,
+        groups=reference.groups(document, request.url_root.rstrip("/")),
+        shapes=reference.shapes(document),
+        anchor=reference.anchor,
+    )

@@ -1,0 +1,119 @@
+"""Exceptions -> replies: one shape, one table."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from mnist_classifier.core import errors
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.logs import REQUEST_ID
+from mnist_classifier.web.services.services import services
+from mnist_classifier.web.wire.paths import hide_paths
+
+log = logging.getLogger(__name__)
+
+# The first class that fits decides; subclasses stand before their parents.
+STATUS: dict[type[MnistError], int] = {
+    errors.ImageTooLarge: 413,
+    errors.TokenMissing: 401,
+    errors.TokenWrong: 401,
+    errors.NotAllowed: 403,
+    errors.InvalidInput: 400,
+    errors.DataMissing: 404,
+    errors.DownloadFailed: 502,
+    errors.DataError: 500,
+    errors.VersionMissing: 404,
+    errors.ModelMissing: 503,
+    errors.ModelInUse: 409,
+    errors.AliasMoved: 409,
+    errors.LessAccurate: 409,
+    errors.NothingToRollBack: 409,
+    errors.ModelError: 500,
+    errors.RunInProgress: 409,
+    errors.RunFinished: 409,
+    errors.TrainingUnavailable: 501,
+    errors.TrackerUnavailable: 501,
+    errors.TrainingError: 500,
+    errors.RunMissing: 404,
+    errors.NotReady: 503,
+    errors.TooManyStreams: 503,
+    errors.StorageFull: 507,
+    errors.DatabaseBusy: 503,
+    errors.MnistError: 500,
+}
+
+# Without it a 401 does not say what is wanted (RFC 9110, section 15.5.2).
+TOKEN_WANTED = ("WWW-Authenticate", 'Bearer realm="mnist-classifier"')
+
+HTML = "text/html"
+HTTP_MESSAGES = {
+    404: "there is nothing at this address; it may be mistyped",
+    413: "the request is too large; send a smaller image or file",
+}
+HTTP_CODES = {400: "invalid_input", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+def register(app: Flask) -> None:
+    """Make every failure of the application answer in the same shape."""
+    app.register_error_handler(MnistError, _known)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unknown)
+
+
+def status_of(error: MnistError) -> int:
+    """The HTTP status of an error of ours."""
+    return status_of_kind(type(error))
+
+
+def status_of_kind(wanted: type[MnistError]) -> int:
+    """The HTTP status of a class of errors."""
+    return next(status for kind, status in STATUS.items() if issubclass(wanted, kind))
+
+
+def speaks_inference_protocol(path: str) -> bool:
+    """Whether a path is of the Open Inference Protocol, whose errors have a shape of their own."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def _body(status: int, code: str, message: str, field: str | None = None) -> Response:
+    if speaks_inference_protocol(request.path):
+        return jsonify({"error": message})
+    if _wants_page():
+        page = Response(render_template("error.html", status=status, code=code, message=message), mimetype=HTML)
+    else:
+        page = jsonify({"error": {"code": code, "message": message, "field": field}})
+    page.vary.add("Accept")
+    return page
+
+
+def _wants_page() -> bool:
+    """Whether a person with a browser asks; programs take anything, or JSON."""
+    accepted = request.accept_mimetypes
+    return HTML in accepted.values() and accepted[HTML] >= accepted["application/json"]
+
+
+def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
+    status = status_of(error)
+    if status >= 500:
+        log.error("%s %s: %s", request.method, request.path, error.message)
+    message = hide_paths(error.message, services().settings)
+    return _body(status, error.code, message, error.field), status, [TOKEN_WANTED] if status == 401 else []
+
+
+def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
+    status = error.code or 500
+    message = error.description or error.name
+    message = HTTP_MESSAGES.get(status, message)
+    headers = [item for item in error.get_headers() if item[0].lower() == "allow"]
+    return _body(status, HTTP_CODES.get(status, "http_error"), message), status, headers
+
+
+def _unknown(error: Exception) -> tuple[Response, int]:
+    """Something nobody thought of: the log gets it all, the reply a number to find it by."""
+    request_id = REQUEST_ID.get()
+    log.error("request %s: %s %s failed", request_id, request.method, request.path, exc_info=error)
+    message = f"something went wrong here; the server's log has the details under request {request_id}"
+    return _body(500, "internal_error", message), 500

@@ -1,0 +1,158 @@
+"""Is the server ready, and what has it seen: `/readyz` and `/metrics`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Flask, Response, g, jsonify, request
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mnist_classifier.core.errors import MnistError, NotReady
+from mnist_classifier.web.services.observer import CONFIDENCE_SUM, INK_SUM, READINGS
+from mnist_classifier.web.services.services import Services, services
+from mnist_classifier.web.wire import types
+from mnist_classifier.web.wire.operation import describe
+
+blueprint = Blueprint("health", __name__)
+
+MEASURES = {"ink": INK_SUM, "confidence": CONFIDENCE_SUM}
+
+
+def register(app: Flask) -> None:
+    """Count every request that Flask answers."""
+    app.before_request(_start)
+    app.after_request(_observe)
+
+
+def _start() -> None:
+    g.started_s = time.perf_counter()
+
+
+def _observe(response: Response) -> Response:
+    # A path that is no route must not become a label of its own.
+    route = request.url_rule.rule if request.url_rule else "none"
+    now = time.perf_counter()
+    services().observer.observe_request(route, response.status_code, now - g.get("started_s", now))
+    return response
+
+
+@blueprint.get("/readyz")
+@describe(types.Readiness, errors=(NotReady,))
+def readyz() -> Response:
+    """A model is loaded and the database answers; NotReady says what is missing."""
+    check_ready()
+    return jsonify({"status": "ready"})
+
+
+def check_ready() -> None:
+    """Raises NotReady with every reason."""
+    reasons = []
+    for look in (_ask_model, _ask_database):
+        try:
+            look()
+        except MnistError as error:
+            reasons.append(error.message)
+    if reasons:
+        raise NotReady("; ".join(reasons))
+
+
+def _ask_model() -> None:
+    services().model.current()
+
+
+def _ask_database() -> None:
+    with services().store.reading() as connection:
+        connection.execute(sa.select(1))
+
+
+@blueprint.get("/metrics")
+@describe(media=CONTENT_TYPE_LATEST.split(";")[0])
+def metrics() -> Response:
+    """What was counted, in the text format of Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Exposition(services()))
+    if not services().observer.is_shared:  # of several processes this would show one
+        ProcessCollector(registry=registry)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Exposition(Collector):
+    """What was counted, and the state of things at this moment."""
+
+    def __init__(self, room: Services) -> None:
+        self._room = room
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, as prometheus-client asks for them."""
+        observed = self._room.observer.collect()
+        yield from observed
+        windows = _windows(observed)
+        model = GaugeMetricFamily("mnist_model_info", "The model version in production.", labels=["version", "name"])
+        with contextlib.suppress(MnistError):
+            version = self._room.model.current().version
+            model.add_metric([str(version.version), version.name], 1)
+            windows.setdefault(str(version.version), {})
+        yield model
+        yield from drift(windows, self._references(windows))
+        trainings = GaugeMetricFamily("mnist_trainings", "Trainings that are under way or wait.", labels=["status"])
+        # What was counted is worth having without a database.
+        with contextlib.suppress(MnistError):
+            for status, count in self._room.runs.active_counts().items():
+                trainings.add_metric([status.value], count)
+        yield trainings
+
+    def _references(self, versions: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """What the validation split was like to each version; older ones do not tell."""
+        references = {}
+        for version in versions:
+            with contextlib.suppress(MnistError):
+                figures = self._room.registry.get(int(version)).metrics.get("validation", {})
+                if figures.keys() >= MEASURES.keys():
+                    references[version] = figures
+        return references
+
+
+def _windows(families: list[Metric]) -> dict[str, dict[str, float]]:
+    """Version -> the gauges of its window by name."""
+    windows: dict[str, dict[str, float]] = {}
+    for family in families:
+        if family.name in (READINGS, *MEASURES.values()):
+            for sample in family.samples:
+                windows.setdefault(sample.labels["version"], {})[family.name] = sample.value
+    return windows
+
+
+def drift(windows: dict[str, dict[str, float]], references: dict[str, dict[str, Any]]) -> Iterator[Metric]:
+    """How far the readings in the window lie from the validation split.
+
+    mnist_drift is (mean of the window - mean of the split) / standard
+    deviation in the split.  Chance alone moves it by about 1 / sqrt(readings).
+    """
+    labels = ["version", "measure"]
+    recent = GaugeMetricFamily("mnist_recent_mean", "Mean over the readings in the window.", labels=labels)
+    expected = GaugeMetricFamily("mnist_validation_mean", "Mean over the validation split.", labels=labels)
+    deviation = GaugeMetricFamily("mnist_validation_sd", "Standard deviation in the validation split.", labels=labels)
+    drifted = GaugeMetricFamily(
+        "mnist_drift", "Difference of the two means, in standard deviations of the validation split.", labels=labels
+    )
+    for version, reference in references.items():
+        for measure in MEASURES:
+            expected.add_metric([version, measure], reference[measure]["mean"])
+            deviation.add_metric([version, measure], reference[measure]["sd"])
+    for version, window in windows.items():
+        for measure, total in MEASURES.items():
+            if not window.get(READINGS):
+                continue
+            mean = window[total] / window[READINGS]
+            recent.add_metric([version, measure], mean)
+            if version in references and references[version][measure]["sd"] > 0:
+                known = references[version][measure]
+                drifted.add_metric([version, measure], (mean - known["mean"]) / known["sd"])
+    return iter((recent, expected, deviation, drifted))

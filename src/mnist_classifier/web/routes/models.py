@@ -1,0 +1,220 @@
+"""The JSON routes of model versions."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, send_file, url_for
+from msgspec.json import Decoder
+
+from mnist_classifier.core.errors import (
+    AliasMoved,
+    DataCorrupt,
+    DataMissing,
+    InvalidArchive,
+    InvalidInput,
+    LessAccurate,
+    ModelCorrupt,
+    ModelError,
+    ModelInUse,
+    NothingToRollBack,
+    VersionMissing,
+)
+from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.evaluation import comparison, gate
+from mnist_classifier.evaluation.acceptance import archive
+from mnist_classifier.web.services.services import services
+from mnist_classifier.web.wire import models as model_views
+from mnist_classifier.web.wire import types
+from mnist_classifier.web.wire.bodies import ModelChanges, Move, parse
+from mnist_classifier.web.wire.operation import describe
+from mnist_classifier.web.wire.parameters import Choice, Whole
+
+blueprint = Blueprint("models", __name__)
+
+Reply = tuple[Response, int]
+
+# Who moved an alias, in its history.
+ACTOR = "web"
+_changes, _mover = Decoder(ModelChanges), Decoder(Move)
+LONGEST_HISTORY = 500
+# Images in one answer; a page of them is enough to see how two models differ.
+MOST_IMAGES = 200
+
+MOVES = Whole("limit", "moves at most", 50, 1, LONGEST_HISTORY)
+IMAGES = Whole("limit", "images at most", 50, 1, MOST_IMAGES)
+SPLIT = Choice("split", "images of which split", comparison.VALIDATION, comparison.SPLITS)
+
+
+@blueprint.get("/api/models")
+@describe(types.ModelList)
+def list_models() -> Response:
+    """Every model version, newest first, what the aliases name, and which versions cannot be read."""
+    registry = services().registry
+    aliases = registry.aliases()
+    models = [model_views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
+    set_aside = model_views.set_aside(registry.set_aside(), services().settings)
+    previous = registry.before()
+    return jsonify({"aliases": aliases, "roll_back_to": previous, "models": models, "set_aside": set_aside})
+
+
+@blueprint.get("/api/models/<int:version>")
+@describe(types.ModelDetails, errors=(VersionMissing, ModelCorrupt))
+def get_model(version: types.VersionNumber) -> Response:
+    """One version with its files, its making, and what the gate would say of it."""
+    registry = services().registry
+    found, champion = registry.get(version), registry.production()
+    judgement = None if champion == version else gate.judge(registry, registry.get(champion), found)
+    return jsonify({**_entry(found), **model_views.details(found), "gate": judgement and model_views.gate(judgement)})
+
+
+@blueprint.patch("/api/models/<int:version>")
+@describe(types.ModelEntry, body=ModelChanges, errors=(VersionMissing, ModelInUse))
+def edit_model(version: types.VersionNumber) -> Response:
+    """Another name or note for a version."""
+    body = parse(request.get_data(cache=False), _changes)
+    changes = _stored(name=body.name, note=body.note)
+    if not changes:
+        raise InvalidInput('nothing to change: send {"name": "..."} or {"note": "..."}')
+    return jsonify(_entry(services().registry.edit(version, **changes)))
+
+
+@blueprint.delete("/api/models/<int:version>")
+@describe(types.Deleted, errors=(VersionMissing, ModelInUse))
+def delete_model(version: types.VersionNumber) -> Response:
+    """Delete a version that no alias names."""
+    services().registry.delete(version)
+    return jsonify({"deleted": version})
+
+
+@blueprint.post("/api/models/<int:version>/promote")
+@describe(
+    types.ModelEntry,
+    body=Move,
+    body_required=False,
+    errors=(VersionMissing, ModelCorrupt, AliasMoved, LessAccurate),
+)
+def promote_model(version: types.VersionNumber) -> Response:
+    """Put a version into production.  A less accurate one needs `confirm`."""
+    registry = services().registry
+    gate.promote(registry, version, actor=ACTOR, **_move())
+    return jsonify(_entry(registry.get(version)))
+
+
+@blueprint.post("/api/models/rollback")
+@describe(
+    types.ModelEntry,
+    body=Move,
+    body_required=False,
+    errors=(AliasMoved, LessAccurate, NothingToRollBack, VersionMissing, ModelCorrupt),
+)
+def roll_back() -> Response:
+    """Put the version back that was in production before.  A less accurate one needs `confirm`."""
+    registry = services().registry
+    version = gate.rollback(registry, actor=ACTOR, **_move())
+    return jsonify(_entry(registry.get(version)))
+
+
+@blueprint.get("/api/models/promotions")
+@describe(types.Promotions, query=(MOVES,))
+def list_promotions() -> Response:
+    """The moves of the aliases, newest first."""
+    moves = services().registry.history(limit=MOVES.read())
+    return jsonify({"promotions": [model_views.promotion(move) for move in moves]})
+
+
+@blueprint.get("/api/models/<int:first>/compare/<int:second>")
+@describe(types.Comparison, errors=(VersionMissing, ModelCorrupt))
+def compare_models(first: types.VersionNumber, second: types.VersionNumber) -> Response:
+    """Two versions side by side, and where their confusion matrices differ."""
+    registry = services().registry
+    one, other = registry.get(first), registry.get(second)
+    judgement = gate.judge(registry, one, other)
+    return jsonify(
+        {
+            "models": [_entry(one), _entry(other)],
+            "confusion_difference": {
+                split: comparison.confusion_difference(one, other, split) for split in comparison.SPLITS
+            },
+            "gate": model_views.gate(judgement),
+        }
+    )
+
+
+@blueprint.get("/api/models/<int:first>/disagreements/<int:second>")
+@describe(
+    types.Disagreements,
+    query=(SPLIT, IMAGES),
+    errors=(VersionMissing, ModelCorrupt, DataMissing, DataCorrupt),
+)
+def list_disagreements(first: types.VersionNumber, second: types.VersionNumber) -> Response:
+    """The images that two versions read differently, the surest disagreements first."""
+    split = SPLIT.read()
+    comparisons = services().comparisons
+    found = comparisons.disagreements(first, second, split)
+    shown = found[: IMAGES.read()]
+    return jsonify(
+        {
+            "split": split,
+            "count": len(found),
+            "right": [sum(each.digits[side] == each.label for each in found) for side in (0, 1)],
+            "images": [model_views.disagreement(each, comparisons.glyph(split, each.index)) for each in shown],
+        }
+    )
+
+
+@blueprint.get("/api/models/<int:version>/export")
+@describe(media="application/zip", errors=(VersionMissing, ModelCorrupt))
+def export_model(version: types.VersionNumber) -> Response:
+    """A zip of the version's files."""
+    registry = services().registry
+    name = archive.archive_name(registry.get(version))
+    data = io.BytesIO(archive.export_version(registry, version))
+    return send_file(data, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.post("/api/models/import")
+@describe(
+    types.Imported,
+    status=201,
+    body={"multipart/form-data": types.Archive, "application/zip": None},
+    errors=(InvalidArchive, ModelError),
+)
+def import_model() -> Reply:
+    """A new version of an archive, once all of it has been checked; it is not promoted."""
+    room = services()
+    imported = archive.import_version(room.registry, _sent_file(), room.comparisons.images)
+    links = {"self": url_for("models.get_model", version=imported.version.version)}
+    return jsonify({**_entry(imported.version), "remarks": list(imported.remarks), "links": links}), 201
+
+
+def _sent_file() -> bytes:
+    if request.mimetype != "multipart/form-data":
+        return request.get_data(cache=False)
+    file = request.files.get("file")
+    if file is None:
+        raise InvalidArchive("the form has no file: send the archive as the field `file`", field="file")
+    with file.stream as stream:
+        return stream.read()
+
+
+def _entry(version: ModelVersion) -> types.ModelEntry:
+    registry = services().registry
+    return model_views.entry(version, registry.aliases(), registry.robustness(version))
+
+
+def _move() -> dict[str, Any]:
+    """The arguments of `gate.promote` and `gate.rollback` that a body gives.  Raises InvalidInput."""
+    body = parse(request.get_data(cache=False), _mover)
+    reason = _stored(reason=body.reason).get("reason", "")
+    return {"reason": reason, "instead_of": body.instead_of, "is_confirmed": body.confirm is True}
+
+
+def _stored(**texts: str | None) -> dict[str, str]:
+    """Those texts that were sent, if a database takes them.  Raises InvalidInput."""
+    found = {name: text for name, text in texts.items() if text is not None}
+    for name, text in found.items():
+        if "\0" in text:  # PostgreSQL stores none
+            raise InvalidInput(f"{name} must be text without NUL characters", field=name)
+    return found

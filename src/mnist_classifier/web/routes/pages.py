@@ -1,0 +1,45 @@
+"""The HTML pages; they get everything they show from the API."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from mnist_classifier.web.wire.operation import HTML, describe
+from mnist_classifier.web.wire.readings import train_config
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+@describe(media=HTML)
+def home() -> str:
+    """The home page, ready to draw."""
+    return render_template("index.html")
+
+
+@blueprint.get("/mnist")
+@describe(media=HTML)
+def mnist() -> str:
+    """The full recogniser."""
+    return render_template("mnist.html")
+
+
+@blueprint.get("/training")
+@describe(media=HTML)
+def training() -> str:
+    """Start trainings and watch them."""
+    return render_template("training.html", config=train_config())
+
+
+@blueprint.get("/models")
+@describe(media=HTML)
+def models() -> str:
+    """The model versions."""
+    return render_template("models.html")
+
+
+@blueprint.get("/explore")
+@describe(media=HTML)
+def explore() -> str:
+    """What a model gets wrong, and why."""
+    return render_template("explore.html")

@@ -1,0 +1,179 @@
+"""The JSON routes of training runs, and the stream of what happens in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from mnist_classifier.core.errors import (
+    InvalidConfig,
+    RunFinished,
+    RunInProgress,
+    RunMissing,
+    TooManyStreams,
+    TrainingUnavailable,
+)
+from mnist_classifier.core.records import Run, RunEvent
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.web.services.services import services
+from mnist_classifier.web.wire import readings, types
+from mnist_classifier.web.wire.bodies import train_settings
+from mnist_classifier.web.wire.operation import describe
+from mnist_classifier.web.wire.parameters import LARGEST_ID, Text, Whole
+from mnist_classifier.web.wire.spreadsheet import csv_line
+
+blueprint = Blueprint("runs", __name__)
+
+Reply = tuple[Response, int]
+
+# Largest page of a list, and of a run's events.
+MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
+
+SEARCH = Text("search", "words; each must be in number, recipe, status or message", pattern=r"^[^\0]*\Z")
+LIMIT = Whole("limit", "trainings on a page", 50, 1, MAX_RUNS_A_PAGE)
+BEFORE = Whole("before", "only trainings of lower numbers; 0: all", 0, 0, LARGEST_ID)
+AFTER = Whole("after", "only what follows the event of this number", 0, 0, LARGEST_ID)
+EVENTS_LIMIT = Whole("limit", "events at most", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
+
+
+@blueprint.post("/retrain")
+@describe(
+    types.Started,
+    status=202,
+    body=TrainConfig,
+    body_required=False,
+    errors=(InvalidConfig, RunInProgress, TrainingUnavailable),
+)
+def retrain() -> Reply:
+    """Start a training in a process of its own; the body may hold TrainConfig fields."""
+    run = services().jobs.start(train_settings(request.get_data(cache=False)))
+    links = {"self": url_for("runs.get_run", run_id=run.id), "status": url_for("api.model_status")}
+    return jsonify({"run_id": run.id, "status": run.status.value, "links": links}), 202
+
+
+@blueprint.get("/api/config")
+@describe(types.TrainingOptions)
+def train_config() -> Response:
+    """The settings of a training with their ranges, and the recipes."""
+    return jsonify(readings.train_config())
+
+
+@blueprint.get("/api/runs")
+@describe(types.RunPage, query=(SEARCH, LIMIT, BEFORE))
+def list_runs() -> Response:
+    """The runs, newest first."""
+    limit, before = LIMIT.read(), BEFORE.read() or None
+    room = services().runs
+    room.mark_interrupted()
+    found = room.recent(limit + 1, before=before, search=SEARCH.read())
+    query = urlencode({**request.args, "before": found[limit - 1].id}) if len(found) > limit else ""
+    more = f"{request.script_root}{request.path}?{query}" if query else None
+    return jsonify({"runs": [readings.run(run) for run in found[:limit]], "next": more})
+
+
+@blueprint.post("/api/runs")
+@describe(types.Run, status=202, body=TrainConfig, body_required=False, errors=(InvalidConfig, TrainingUnavailable))
+def submit_run() -> Reply:
+    """Queue a training; it starts when a place is free."""
+    run = services().jobs.submit(train_settings(request.get_data(cache=False)))
+    return jsonify(readings.run(run)), 202
+
+
+@blueprint.get("/api/runs/<int:run_id>")
+@describe(types.RunDetails, errors=(RunMissing,))
+def get_run(run_id: types.RunNumber) -> Response:
+    """One run and its epochs."""
+    room = services().runs
+    room.mark_interrupted()
+    run = room.get(run_id)
+    epochs = [event.data for event in room.events(run_id, kinds=("epoch",))]
+    return jsonify({**readings.run(run), "config": run.config, "environment": _environment(run), "epochs": epochs})
+
+
+@blueprint.post("/api/runs/<int:run_id>/cancel")
+@describe(types.Run, status=202, errors=(RunMissing,))
+def cancel_run(run_id: types.RunNumber) -> Reply:
+    """Ask a run to stop; the best weights so far are kept."""
+    return jsonify(readings.run(services().runs.request_cancel(run_id))), 202
+
+
+@blueprint.post("/api/runs/<int:run_id>/resume")
+@describe(types.Run, status=202, errors=(RunMissing, RunFinished, RunInProgress, TrainingUnavailable))
+def resume_run(run_id: types.RunNumber) -> Reply:
+    """Queue a run that broke off; it goes on from its last whole epoch."""
+    return jsonify(readings.run(services().jobs.resume(run_id))), 202
+
+
+@blueprint.get("/api/runs/<int:run_id>/events")
+@describe(types.RunLog, query=(AFTER, EVENTS_LIMIT), errors=(RunMissing,))
+def list_events(run_id: types.RunNumber) -> Response:
+    """The log of a run behind the event `after`, at most `limit` lines; for those who cannot keep a stream."""
+    room = services().runs
+    room.mark_interrupted()
+    run = room.get(run_id)
+    events = room.events(run_id, after=AFTER.read(), limit=EVENTS_LIMIT.read())
+    return jsonify({"run": readings.run(run), "events": [readings.event(event) for event in events]})
+
+
+@blueprint.get("/api/runs/<int:run_id>/events.json")
+@describe(types.RunFile, errors=(RunMissing,))
+def download_json(run_id: types.RunNumber) -> Response:
+    """The whole log, as a file of JSON."""
+    room = services().runs
+    run = room.get(run_id)
+    log = [readings.event(event) for event in room.events(run_id)]
+    body = {**readings.run(run), "config": run.config, "environment": _environment(run), "events": log}
+    text = msgspec.json.format(msgspec.json.encode(body), indent=1)
+    return _file(text, "application/json", f"run-{run_id}.json")
+
+
+@blueprint.get("/api/runs/<int:run_id>/events.csv")
+@describe(media="text/csv", errors=(RunMissing,))
+def download_csv(run_id: types.RunNumber) -> Response:
+    """Steps and epochs, one a line, as a file of CSV."""
+    room = services().runs
+    room.get(run_id)
+    return _file(_as_csv(room.events(run_id, kinds=("step", "epoch"))), "text/csv", f"run-{run_id}.csv")
+
+
+@blueprint.get("/api/runs/<int:run_id>/stream")
+@describe(
+    types.SentEvent,
+    media="text/event-stream",
+    query=(AFTER,),
+    headers={"Last-Event-ID": "the last event that arrived, as browsers send it; goes before `after`"},
+    errors=(RunMissing, TooManyStreams),
+)
+def stream(run_id: types.RunNumber) -> Response:
+    """Server-sent events: the log from `Last-Event-ID` (or `?after=`) on, then each line as it is written.
+
+    The last event is `end`.  Raises TooManyStreams when all places are taken.
+    """
+    services().runs.get(run_id)
+    last = request.headers.get("Last-Event-ID", "")
+    after = int(last) if last.isascii() and last.isdecimal() and len(last) < 10 else AFTER.read()
+    lines = services().streams.follow(run_id, after)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(lines, mimetype="text/event-stream", headers=headers)
+
+
+def _environment(run: Run) -> dict[str, Any] | None:
+    """Libraries, machine and commit help those who look for holes: where a token is set, they are for its holders."""
+    trusted = services().access.is_trusted(request.headers.get("Authorization", ""))
+    return run.environment if trusted else None
+
+
+def _as_csv(events: Iterable[RunEvent]) -> str:
+    rows: list[dict[str, Any]] = [{"event": event.kind, "at": event.at.isoformat(), **event.data} for event in events]
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or ["event", "at"]
+    lines: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
+    return "".join(f"{csv_line(line)}\n" for line in lines)
+
+
+def _file(text: str | bytes, mimetype: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, mimetype=mimetype, headers=headers)

@@ -1,0 +1,1 @@
+"""Processes, connections and threads that serve the application."""

@@ -1,0 +1,280 @@
+"""A connection to a client: uvicorn's, with limits on the time and the memory that one client can take.
+
+uvicorn's protocol parses everything as soon as it arrives and waits for ever.
+Here a connection parses one request at a time, counts every byte that is not
+part of a body, and closes when a client stalls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from mnist_classifier.web.http.security import HEADERS
+from mnist_classifier.web.server.transport import Transport
+
+# Connections of one process; more are told to come again.
+MAX_CONNECTIONS = 1024
+# How long a connection may take for the head of its next request, and how long a client may read nothing of a reply.
+HEAD_TIMEOUT_S = 15.0
+LARGEST_HEAD_BYTES = 65_536
+# Python's http.client and Apache allow as many; a browser sends about 20.
+MOST_HEADERS = 100
+# Chunk sizes, chunk extensions and trailers: so many bytes, and one more for each 16 of the body.
+# Pieces of 100 bytes need 7 each.
+FRAMING_BYTES, BODY_BYTES_PER_FRAMING_BYTE = 65_536, 16
+
+END_OF_HEAD = b"\r\n\r\n"
+# Chunks are parsed in pieces of at least this size, so that a body made of ends of heads costs no more than others.
+SHORTEST_PIECE_BYTES = 1024
+# Headers, and options of the header Connection, that offer another protocol.
+UPGRADE_NAMES = {b"upgrade", b"http2-settings"}
+
+HEAD_TOO_LARGE = (
+    431,
+    "head_too_large",
+    f"the head of the request has more than {LARGEST_HEAD_BYTES:,} bytes or {MOST_HEADERS} headers",
+)
+FRAMING_TOO_LARGE = (413, "request_too_large", "the request has too many chunks, chunk extensions or trailers")
+INVALID = (400, "invalid_request", "this is not a valid HTTP request")
+TOO_MANY_CONNECTIONS = (503, "server_busy", "the server has too many connections; try again in a moment")
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection, for as many requests as it sends."""
+
+    head_timeout_s = HEAD_TIMEOUT_S
+    most_connections = MAX_CONNECTIONS
+
+    transport: Transport  # type: ignore[assignment]
+    # Loop time until which a head is awaited; None while a request is in progress.
+    _head_until: float | None = None
+    # What has arrived and is not parsed yet.
+    _unparsed = b""
+    # Whether the next byte belongs to a head; else to the rest of a request.
+    _in_head = True
+    # What is still to come of a body whose length was declared.
+    _left_bytes = 0
+    # Bytes of the current body, and those of the head or the framing, whichever is being parsed.
+    _body_bytes = 0
+    _other_bytes = 0
+    _fault = INVALID
+    # What had been sent when the connection was last checked; None if nothing was left to send.
+    _sent_bytes: int | None = None
+    _alarm: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin to wait for a request, or refuse one connection too many."""
+        super().connection_made(transport)
+        self.transport, self.flow = Transport(transport, self), _Flow(transport, self)
+        self._wait_for_head()
+        self._alarm = self.loop.call_later(self.head_timeout_s, self._check_progress)
+        if len(self.connections) > self.most_connections:
+            self.connections.discard(self)
+            self._refuse(*TOO_MANY_CONNECTIONS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._alarm.cancel()
+        self._unparsed = b""
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the next bytes, or keep them until the request before them is answered."""
+        self._unset_keepalive_if_required()
+        if not self.transport.is_closing():
+            self._unparsed += data
+            self._parse()
+
+    def _parse(self) -> None:
+        """Parse one request at a time: those that wait in a queue would take a hundred times their size."""
+        while self._unparsed and not self.transport.is_closing():
+            if self.has_pending_request:
+                self.flow.pause_reading()
+                return
+            end = self._end_of_piece()
+            if not end:
+                return
+            piece, self._unparsed = self._unparsed[:end], self._unparsed[end:]
+            self._feed(piece)
+
+    @property
+    def has_pending_request(self) -> bool:
+        """Whether more has arrived behind a request that is not answered yet."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return bool(self._unparsed) and (bool(self.pipeline) or (self._in_head and not is_answered))
+
+    def _end_of_piece(self) -> int:
+        """How many bytes to parse at once: never beyond the end of a request, 0 if none.
+
+        The parser does not say where a request ended, so each piece ends where one may end.
+        """
+        if self._left_bytes:
+            return self._left_bytes
+        found = self._unparsed.find(END_OF_HEAD, 0 if self._in_head else SHORTEST_PIECE_BYTES)
+        if found >= 0:
+            return found + len(END_OF_HEAD)
+        kept = len(END_OF_HEAD) - 1 if self._in_head else 0  # they may begin the end
+        return max(0, len(self._unparsed) - kept)
+
+    def _feed(self, piece: bytes) -> None:
+        """Parse a piece, and refuse a request with more bytes than its budget, whatever they are."""
+        self._other_bytes += len(piece)
+        if self._in_head and self._other_bytes > LARGEST_HEAD_BYTES:
+            self._refuse(*HEAD_TOO_LARGE)
+            return
+        try:
+            self.parser.feed_data(piece)
+        except HttpParserUpgrade:
+            self._ignore_upgrade()
+        except HttpParserError:
+            self._refuse(*self._fault)
+        else:
+            if self._other_bytes > FRAMING_BYTES + self._body_bytes // BODY_BYTES_PER_FRAMING_BYTE:
+                self._refuse(*FRAMING_TOO_LARGE)
+
+    def _ignore_upgrade(self) -> None:
+        """Go on as if the client had offered no other protocol; the parser skips the body of such a request."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(*INVALID)
+            return
+        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b" % header for header in _without_upgrade(self.headers)]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._other_bytes = 0
+        self._feed(b"\r\n".join(lines) + END_OF_HEAD)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; trailers are counted and dropped."""
+        if not self._in_head:
+            return
+        if len(self.headers) >= MOST_HEADERS:
+            self._fault = HEAD_TOO_LARGE
+            raise ValueError("too many headers")  # the parser stops
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin a request."""
+        if self.parser.should_upgrade():
+            return
+        self._head_until = None
+        self._in_head = False
+        self._other_bytes = self._body_bytes = 0
+        self._left_bytes = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(body)
+        self._other_bytes -= len(body)
+        self._left_bytes = max(0, self._left_bytes - len(body))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self.parser.should_upgrade():
+            return
+        self._in_head = True
+        self._other_bytes = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, which may have arrived already."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._wait_for_head()
+        self._parse()
+
+    def shutdown(self) -> None:
+        """Close when the current request is answered; the server ends."""
+        super().shutdown()
+        self.transport.stop_draining()
+
+    @property
+    def expects_more(self) -> bool:
+        """Whether the client is still sending something."""
+        return not self._in_head or self._other_bytes > 0 or bool(self._unparsed)
+
+    def ignore_the_rest(self) -> None:
+        """Throw away what the client still sends, for a limited time."""
+        self._unparsed = b""
+        self._wait_for_head()
+        self.flow.resume_reading()
+
+    def _wait_for_head(self) -> None:
+        self._head_until = self.loop.time() + self.head_timeout_s
+
+    def _check_progress(self) -> None:
+        """Close a connection that has waited too long; one timer for each connection costs a request nothing."""
+        sent_bytes = self.transport.sent_bytes if self.transport.get_write_buffer_size() else None
+        is_stuck = sent_bytes is not None and sent_bytes == self._sent_bytes
+        self._sent_bytes = sent_bytes
+        left_s = self.head_timeout_s
+        if self._head_until is not None and sent_bytes is None:
+            left_s = self._head_until - self.loop.time()
+        if is_stuck or left_s <= 0:
+            self.transport.abort()
+            return
+        self._alarm = self.loop.call_later(left_s, self._check_progress)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Send an error and close; a request in progress is given up."""
+        if self.cycle and not self.cycle.response_complete:
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        headers, body = last_words(code, message)
+        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(STATUS_LINE[status] + head.encode("latin-1") + b"\r\n" + body)
+        self.transport.drain()
+
+
+class _Flow(FlowControl):
+    """Reads no more of a client whose next request is here already."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        super().__init__(transport)
+        self._connection = connection
+
+    def resume_reading(self) -> None:
+        """Read on; uvicorn asks for it whenever the application asks for a body, or whether the client is there."""
+        if not self._connection.has_pending_request:
+            super().resume_reading()
+
+
+def last_words(code: str, message: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body of an error after which the connection ends; it never reached the application."""
+    body = msgspec.json.encode({"error": {"code": code, "message": message, "field": None}})
+    length = str(len(body))
+    return {"Content-Type": "application/json", "Content-Length": length, "Connection": "close", **HEADERS}, body
+
+
+def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Headers without offers of another protocol."""
+    for name, value in headers:
+        if name == b"connection":
+            options = (option.strip() for option in value.split(b","))
+            yield name, b", ".join(option for option in options if option.lower() not in UPGRADE_NAMES)
+        elif name not in UPGRADE_NAMES:
+            yield name, value
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop whose servers share their port with those of other processes; not for Windows."""
+    import uvloop
+
+    class Loop(uvloop.Loop):
+        async def create_server(self, *args: Any, **kwargs: Any) -> Any:
+            return await super().create_server(*args, reuse_port=True, **kwargs)
+
+    return Loop()

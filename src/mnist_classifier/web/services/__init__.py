@@ -1,0 +1,1 @@
+"""The objects that routes work with."""

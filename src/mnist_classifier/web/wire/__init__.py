@@ -1,0 +1,1 @@
+"""Requests and replies: their types, their checks and how records become JSON."""

@@ -1,0 +1,223 @@
+"""Bodies of requests: JSON that is parsed once, straight into checked types.
+
+A part that may be large (strokes, glyphs, pictures) stays `Raw`, the JSON as
+it was sent.  Its own reader counts the brackets first, so that a body of a
+million lists costs a look and no more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.json import Decoder
+
+from mnist_classifier.core.errors import InvalidConfig, InvalidInput
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.recognition.numbers.pen_strokes import Strokes
+from mnist_classifier.web.wire.parameters import LARGEST_ID
+
+Body = TypeVar("Body")
+
+# What some editors and shells write in front of UTF-8.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Of what was sent, so much is repeated in a message.
+SHOWN_CHARACTERS = 60
+
+# The types of JSON -> words.
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a JSON object",
+    "null": "null",
+}
+# What msgspec says: what is wrong, then where.
+PROBLEM = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
+WRONG_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+WRONG_VALUE = re.compile(r"Expected `(?P<kinds>[^`]+)`(?P<limit>[^,]*)(?:, got `(?P<found>[^`]+)`)?")
+LIMITS = {
+    " of length >= ": " of length at least ",
+    " of length <= ": " of length at most ",
+    " >= ": " of at least ",
+    " <= ": " of at most ",
+}
+
+
+# --- what may be sent -----------------------------------------------------------------------------------
+
+Version = Annotated[int | str, Meta(description="number of a version, or production", examples=["production"])]
+Share = Annotated[float, Meta(ge=0, le=1)]
+# In characters; the pages keep to the same.
+Name = Annotated[str, Meta(max_length=100)]
+Note = Annotated[str, Meta(max_length=2000)]
+
+
+class Choices(Struct, kw_only=True, frozen=True):
+    """Which model reads, and where its verdicts end; what is left out may stand in the query."""
+
+    version: Version | UnsetType = UNSET
+    ambiguous_below: (
+        Annotated[Share, Meta(description="probability of being right under which a reading is ambiguous")] | UnsetType
+    ) = UNSET
+    not_a_digit_above: Annotated[Share, Meta(description="probability over which it is no digit")] | UnsetType = UNSET
+
+
+Base64Image = Annotated[
+    str,
+    Meta(
+        description="base64 of a PNG, JPEG, WebP, GIF or BMP; a data: URL will do",
+        extra_json_schema={"format": "base64-image"},
+    ),
+]
+
+
+class ImageAlone(Struct, forbid_unknown_fields=True):
+    """An image and nothing else."""
+
+    image: Base64Image
+
+
+class DigitQuestion(Choices, kw_only=True, frozen=True):
+    """An image of one digit."""
+
+    image: Base64Image
+
+
+class Question(DigitQuestion, kw_only=True, frozen=True):
+    """An image, and how to read it."""
+
+    mode: (
+        Annotated[str, Meta(description="one digit, or several", extra_json_schema={"enum": ["digit", "number"]})]
+        | UnsetType
+    ) = UNSET
+    strokes: (
+        Annotated[
+            Raw,
+            Meta(
+                description="pen strokes in pixels of the image, in the order of writing; they help in a number",
+                extra_json_schema=msgspec.json.schema(Strokes | None),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class Glyphs(Choices, kw_only=True, frozen=True):
+    """Glyphs as lists of numbers, or pictures as base64; one of the two."""
+
+    glyphs: (
+        Annotated[
+            Raw,
+            Meta(
+                description="each 784 whole numbers from 0 to 255, or 28 lists of 28",
+                extra_json_schema={"type": "array", "items": {"type": "array"}},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    images: (
+        Annotated[
+            Raw,
+            Meta(
+                description="pictures as base64",
+                extra_json_schema={"type": "array", "items": {"type": "string", "format": "image"}, "maxItems": 1000},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class ModelChanges(Struct):
+    """Another name or note."""
+
+    name: Annotated[Name | None, Meta(examples=["quick one"])] = None
+    note: Annotated[Note | None, Meta(examples=["two seconds of training"])] = None
+
+
+class Move(Struct):
+    """Why, which version is taken to be in production, and whether a less accurate one is wanted."""
+
+    reason: Note | None = None
+    instead_of: Annotated[
+        Annotated[int, Meta(ge=0, le=LARGEST_ID)] | None,
+        Meta(description="the version taken to be in production; where another is, nothing happens"),
+    ] = msgspec.field(default=None, name="from")
+    confirm: Annotated[
+        bool | None, Meta(description="accept a version that is less accurate than the one in production")
+    ] = None
+
+
+class RepositoryQuestion(Struct):
+    """Which versions."""
+
+    ready: bool = False
+
+
+# The settings of a training by name; TrainConfig checks their types and ranges.
+TrainSettings = msgspec.defstruct(
+    "TrainSettings",
+    [(spec.name, int | float | str | UnsetType, UNSET) for spec in dataclasses.fields(TrainConfig)],
+    forbid_unknown_fields=True,
+)
+_train_settings = Decoder(TrainSettings)
+
+
+# --- how it is read -------------------------------------------------------------------------------------
+
+
+def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = InvalidInput) -> Body:
+    """The body of a request as its type; an empty one is an empty object.
+
+    Raises InvalidInput for what is no JSON, and `error` with the field for
+    JSON of the wrong kind.
+    """
+    try:
+        return reader.decode(data.removeprefix(BYTE_ORDER_MARK) or b"{}")
+    except msgspec.ValidationError as failure:
+        raise refusal(failure, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidInput("the body is not valid JSON in UTF-8") from None
+
+
+def train_settings(data: bytes) -> TrainConfig:
+    """The settings of a training that a body asks for.  Raises InvalidInput, InvalidConfig."""
+    return TrainConfig.from_mapping(given(parse(data, _train_settings, InvalidConfig)))
+
+
+def given(body: Struct) -> dict[str, Any]:
+    """The fields that were sent."""
+    return {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+
+
+def refusal(failure: msgspec.ValidationError, error: type[InvalidInput] = InvalidInput) -> InvalidInput:
+    """What msgspec found, in words, with the field."""
+    what, place = PROBLEM.fullmatch(str(failure)).group("what", "place")  # type: ignore[union-attr] # matches anything
+    if wrong := WRONG_FIELD.fullmatch(what):
+        name = _shortened(wrong["name"])
+        place = f"{place}.{name}" if place else name
+        words = "is missing" if wrong["what"].startswith("missing") else "is unknown here"
+    else:
+        words = _wrong_value(what)
+    return error(f"{place or 'the body'} {words}", field=place or None)
+
+
+def _wrong_value(what: str) -> str:
+    """The same of a value: `Expected `int`, got `str`` -> `must be a whole number, not text`."""
+    wrong = WRONG_VALUE.fullmatch(what)
+    if wrong is None:
+        return "is out of range" if "out of range" in what else f"cannot be used: {_shortened(what)}"
+    kinds, limit = (KINDS.get(kind, kind) for kind in wrong["kinds"].split(" | ")), wrong["limit"]
+    for theirs, ours in LIMITS.items():
+        limit = limit.replace(theirs, ours)
+    found = f", not {KINDS.get(wrong['found'], wrong['found'])}" if wrong["found"] else ""
+    return f"must be {' or '.join(kinds)}{limit}{found}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."

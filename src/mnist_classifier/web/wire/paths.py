@@ -1,0 +1,40 @@
+"""Folders of this computer in messages: names that help the owner, and tell others nothing."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from mnist_classifier.core.settings import PACKAGE_DIR, Settings, checkout
+
+
+def hide_paths(text: str, settings: Settings) -> str:
+    """The text with folders by the variable that sets them, or by what they are."""
+    if os.sep not in text:
+        return text
+    for path, name in _names(settings):
+        text = text.replace(path, name)
+    return text
+
+
+@functools.lru_cache(maxsize=8)
+def _names(settings: Settings) -> list[tuple[str, str]]:
+    """Folders and what to call them, the innermost first."""
+    names: dict[Path, str] = {
+        Path.home(): "~",
+        Path(tempfile.gettempdir()): "(temporary folder)",
+        Path(sys.prefix): "(Python)",
+        PACKAGE_DIR: "(program)",
+        settings.home: "MNIST_HOME",
+    }
+    if root := checkout():
+        names[root.parent] = "(checkout)/.."
+    if settings.data_dir is not None:
+        names[settings.data_dir] = "MNIST_DATA_DIR"
+    if settings.pen_dir is not None:
+        names[settings.pen_dir] = "MNIST_PEN_DIR"
+    named = [(str(path), name) for path, name in names.items() if len(path.parts) > 1]
+    return sorted(named, key=lambda each: len(each[0]), reverse=True)

@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_classifier.client import client as client_module
+from mnist_classifier.client.client import Client
+from mnist_classifier.core import errors
+from mnist_classifier.core.records import Verdict
+from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.recogniser import Recogniser
+from tests.e2e.application import Application
+from tests.mirror import dead_url
+from tests.web.routes.test_predict import decode_image, png
+
+SEVEN = decode_image(png(), max_pixels=10**6)
+TWO_SEVENS = np.hstack([SEVEN, SEVEN])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """The real application, as a process of its own; it has no MNIST files."""
+    folder = tmp_path_factory.mktemp("application")
+    with Application(folder, folder / "no-data") as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Application) -> Iterator[Client]:
+    with Client(server.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return Recogniser.open(PRETRAINED_DIR)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(client_module, "JITTER_S", 0.0)
+
+
+# --- the real server --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "bytes", "array", "image"])
+def test_a_server_reads_as_the_recogniser_here(client: Client, recogniser: Recogniser, kind: str, tmp_path: Path):
+    path = tmp_path / "seven.png"
+    path.write_bytes(png())
+    kinds = {"path": path, "text": str(path), "bytes": png(), "array": SEVEN, "image": Image.fromarray(SEVEN)}
+    here, there = recogniser.read(kinds[kind]), client.predict(kinds[kind])
+    assert (there.prediction, there.verdict) == (here.prediction, here.verdict) == (7, Verdict.DIGIT)
+    assert np.allclose(there.probabilities, here.probabilities, atol=2e-6)
+    assert type(there) is type(here)
+
+
+def test_all_of_a_reading_arrives(client: Client, recogniser: Recogniser):
+    cut = SEVEN[50:]
+    here = recogniser.read(cut, {"ambiguous_below": 1.0})
+    there = client.predict(cut, ambiguous_below=1.0)
+    assert there.verdict is Verdict.AMBIGUOUS
+    assert (there.candidates, there.warnings) == (here.candidates, here.warnings)
+    assert {warning.code for warning in there.warnings} >= {"touches_edge"}
+    assert client.predict(np.zeros((50, 50), np.uint8)).verdict is Verdict.BLANK
+
+
+def test_a_number_has_its_boxes_in_the_picture_that_was_given(client: Client, recogniser: Recogniser):
+    large = np.kron(TWO_SEVENS, np.ones((3, 3), np.uint8))  # 1680 px wide: reduced before it is read
+    here, there = recogniser.read_number(encode_png(large)), client.number(large)
+    assert there.number == here.number == "77"
+    assert [digit.box for digit in there.digits] == [digit.box for digit in here.digits]
+    left, right = (digit.box for digit in there.digits)
+    assert right[0] - left[0] == pytest.approx(840, abs=6)
+
+
+def test_strokes_are_sent_with_the_picture(client: Client, recogniser: Recogniser):
+    strokes = [[(80, 60), (180, 60), (115, 240)], [(360, 60), (460, 60), (395, 240)]]
+    reading = client.number(TWO_SEVENS, strokes=strokes, version=0)
+    assert reading.number == "77"
+    here = recogniser.read_number(TWO_SEVENS, [np.array(stroke, float) for stroke in strokes])
+    assert [digit.box for digit in reading.digits] == [digit.box for digit in here.digits]
+
+
+def test_many_are_read_in_order_and_taken_as_they_are_needed(client: Client):
+    taken = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for number in range(60):
+            taken.append(number)
+            yield SEVEN if number % 3 else np.zeros((40, 40), np.uint8)
+
+    readings = client.predict_many(pictures())
+    assert next(readings).verdict is Verdict.BLANK
+    assert len(taken) < 20
+    assert [reading.prediction for reading in readings] == [7 if number % 3 else None for number in range(1, 60)]
+
+
+def test_the_first_that_cannot_be_read_ends_the_many(client: Client):
+    readings = client.predict_many([SEVEN, b"no picture", SEVEN])
+    assert next(readings).prediction == 7
+    with pytest.raises(errors.InvalidImage):
+        next(readings)
+
+
+def test_status_and_models(client: Client):
+    status = client.model_status()
+    assert (status.status, status.training) == ("ready", None)
+    assert status.model is not None
+    assert (status.model.version, status.model.name) == (0, "pretrained")
+    assert status.model.metrics["test"]["images"] == 10_000
+    (box,) = client.models()
+    assert "production" in box.aliases
+    assert box.created_at == status.model.created_at
+    assert box.created_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "field"),
+    [
+        (lambda client: client.predict(b"no picture"), errors.InvalidImage, "image"),
+        (lambda client: client.predict(SEVEN, version=99), errors.VersionMissing, "version"),
+        (lambda client: client.predict(SEVEN, ambiguous_below=2), errors.InvalidInput, "ambiguous_below"),
+        (lambda client: client.retrain(epochs=0), errors.InvalidConfig, "epochs"),
+        (lambda client: client.retrain(speed=1), errors.InvalidConfig, "speed"),
+    ],
+)
+def test_what_the_server_refuses_is_raised_as_the_error_that_it_names(
+    client: Client, ask: Callable[[Client], Any], kind: type[errors.MnistError], field: str
+):
+    with pytest.raises(errors.MnistError) as caught:
+        ask(client)
+    assert type(caught.value) is kind
+    assert caught.value.field == field
+    assert caught.value.message
+
+
+def test_an_error_without_a_class_keeps_its_code_and_status(server: Application):
+    with Client(f"{server.url}/nowhere") as client, pytest.raises(errors.ServerError) as caught:
+        client.predict(SEVEN)
+    assert (caught.value.code, caught.value.status) == ("not_found", 404)
+    assert errors.ServerError.code == "server_error"
+
+
+# --- a server that misbehaves -----------------------------------------------------------------------
+
+
+@dataclass
+class Faulty:
+    """Answers as it is told, once each, then with a good body; remembers what it was asked."""
+
+    body: dict[str, Any]
+    answers: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
+    delay_s: float = 0.0
+    drops: int = 0
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    connections: int = 0
+    url: str = ""
+
+
+@pytest.fixture
+def faulty() -> Iterator[Faulty]:
+    told = Faulty(STATUS)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            told.connections += 1
+            super().setup()
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            told.requests.append((self.command, self.path, dict(self.headers)))
+            time.sleep(told.delay_s)
+            if told.drops:
+                told.drops -= 1
+                self.close_connection = True
+                return
+            status, body, headers = told.answers.pop(0) if told.answers else (200, json.dumps(told.body), {})
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            with contextlib.suppress(OSError):  # nobody waits any more
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+        do_GET = do_POST = answer  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_port}"
+    yield told
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+STATUS = {"status": "no_model", "model": None, "training": None, "last_run": None}
+BUSY = (503, '{"error": {"code": "database_busy", "message": "busy", "field": null}}', {})
+GATEWAY = (502, "<html>Bad Gateway</html>", {})
+
+
+@pytest.mark.parametrize("answers", [[BUSY], [GATEWAY, GATEWAY], [BUSY, GATEWAY, BUSY]])
+def test_what_passes_is_tried_again(faulty: Faulty, answers: list[Any]):
+    faulty.answers = list(answers)
+    with Client(faulty.url) as client:
+        assert client.model_status().status == "no_model"
+    assert len(faulty.requests) == len(answers) + 1
+
+
+def test_after_the_last_attempt_the_error_is_raised(faulty: Faulty):
+    faulty.answers = [BUSY] * 9
+    with Client(faulty.url, retries=2) as client, pytest.raises(errors.DatabaseBusy, match="busy"):
+        client.model_status()
+    assert len(faulty.requests) == 3
+
+
+def test_what_changes_something_is_sent_once(faulty: Faulty):
+    faulty.answers = [BUSY]
+    with Client(faulty.url) as client, pytest.raises(errors.DatabaseBusy):
+        client.retrain(epochs=1)
+    assert len(faulty.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["retrain", "predict"])
+def test_a_connection_that_is_cut_is_an_error_and_not_repeated(faulty: Faulty, path: str):
+    faulty.drops = 5
+    with Client(faulty.url) as client, pytest.raises(errors.ServerUnreachable, match="cannot be reached"):
+        client.retrain() if path == "retrain" else client.predict(SEVEN)
+    assert len(faulty.requests) == 1
+
+
+def test_a_late_answer_is_an_error_that_says_how_long_was_waited(faulty: Faulty):
+    faulty.delay_s = 0.5
+    with Client(faulty.url, timeout_s=0.1) as client, pytest.raises(errors.ServerUnreachable, match=r"within 0\.1 s"):
+        client.model_status()
+    assert len(faulty.requests) == 1
+
+
+def test_a_server_that_is_not_there_is_an_error_with_the_reason():
+    with Client(dead_url().removesuffix("/files/")) as client, pytest.raises(errors.ServerUnreachable) as caught:
+        client.model_status()
+    assert "refused" in caught.value.message
+    assert "is the server running there?" in caught.value.message
+
+
+def test_a_server_that_comes_up_meanwhile_is_reached(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(client_module, "BACKOFF_S", 0.2)
+    url = dead_url().removesuffix("/files/")
+    body = json.dumps(STATUS).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    def serve_later() -> None:
+        time.sleep(0.15)
+        with ThreadingHTTPServer(("127.0.0.1", int(url.rpartition(":")[2])), Handler) as server:
+            server.timeout = 5
+            server.handle_request()
+
+    thread = threading.Thread(target=serve_later)
+    thread.start()
+    with Client(url) as client:
+        assert client.model_status().status == "no_model"
+    thread.join()
+
+
+def test_connections_are_used_again(faulty: Faulty):
+    with Client(faulty.url) as client:
+        for _ in range(5):
+            client.model_status()
+    assert (len(faulty.requests), faulty.connections) == (5, 1)
+
+
+def test_the_token_is_sent_and_no_netrc_takes_its_place(
+    faulty: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with Client(faulty.url, token="secret") as client:
+        client.model_status()
+        assert "secret" not in repr(client)
+    with Client(faulty.url) as client:
+        client.model_status()
+    first, second = (headers for _, _, headers in faulty.requests)
+    assert first["Authorization"] == "Bearer secret"
+    assert "Authorization" not in second
+
+
+def test_a_redirect_is_not_followed_with_the_token(faulty: Faulty):
+    faulty.answers = [(307, "", {"Location": "http://elsewhere.example/"})]
+    with Client(faulty.url, token="secret") as client, pytest.raises(errors.ServerError, match=r"elsewhere\.example"):
+        client.predict(SEVEN)
+    assert len(faulty.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["<html>It works!</html>", "[]", "null", '{"status": "ready"}', '{"status": "ready", "model": {"version": 1}}'],
+)
+def test_what_is_no_answer_of_this_program_is_said_so(faulty: Faulty, body: str):
+    faulty.answers = [(200, body, {})]
+    with Client(faulty.url) as client, pytest.raises(errors.ServerError, match="mnist-classifier|another than"):
+        client.model_status()
+
+
+def test_what_a_newer_server_adds_is_left_aside(faulty: Faulty):
+    model = {"version": 3, "name": "n", "created_at": "2026-11-22T12:35:14+00:00", "recipe": None, "parameters": 1}
+    faulty.body = {**STATUS, "model": {**model, "metrics": {}, "colour": "green"}, "weather": "fine"}
+    with Client(faulty.url) as client:
+        status = client.model_status()
+    assert status.model is not None
+    assert status.model.version == 3
+
+
+def test_a_picture_goes_as_it_is_and_options_in_the_query(faulty: Faulty):
+    faulty.body = {
+        **{"prediction": 7, "confidence": 0.9, "probabilities": [0.1] * 10, "verdict": "digit"},
+        **{"candidates": [], "not_a_digit": 0.0, "warnings": []},
+    }
+    with Client(faulty.url) as client:
+        client.predict(png(), version=3, not_a_digit_above=0.25)
+        client.predict(png())
+    (method, path, headers), (_, plain, plain_headers) = faulty.requests
+    assert (plain, plain_headers["Content-Type"]) == ("/predict", "image/png")
+    assert (method, path) == ("POST", "/predict?version=3&not_a_digit_above=0.25")
+    assert int(headers["Content-Length"]) == len(png()) < len(base64.b64encode(png()))
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:5000", "", "ftp://x", "http://", "localhost"])
+def test_an_address_that_is_none_is_refused_at_once(url: str):
+    with pytest.raises(errors.InvalidConfig, match="http://127"):
+        Client(url)
+
+
+def test_every_error_of_ours_is_known_by_its_code():
+    def tree(kind: type[errors.MnistError]) -> list[type[errors.MnistError]]:
+        return [kind, *(sub for child in kind.__subclasses__() for sub in tree(child))]
+
+    for kind in tree(errors.MnistError):
+        if kind.__module__ == errors.__name__ and not issubclass(kind, errors.ServerError):
+            found = errors.error_of_code(kind.code, "words", "field", 400)
+            assert (type(found), found.message, found.field) == (kind, "words", "field")

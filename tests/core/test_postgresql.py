@@ -1,0 +1,99 @@
+"""The same code on PostgreSQL.
+
+    MNIST_TEST_DATABASE_URL=postgresql+psycopg://user@host/database python -m pytest tests/core/test_postgresql.py
+
+What that database holds is lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from mnist_classifier.core.database import Store, metadata
+from mnist_classifier.core.errors import ModelInUse
+from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.evaluation import gate
+from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs.run_log import Runs
+from tests.versions import save
+
+URL = os.environ.get("MNIST_TEST_DATABASE_URL", "")
+
+pytestmark = pytest.mark.skipif(not URL, reason="needs MNIST_TEST_DATABASE_URL, a database that may be emptied")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    engine = sa.create_engine(URL, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for table in [*reversed(metadata.sorted_tables), sa.table("alembic_version")]:
+            connection.execute(sa.text(f"DROP TABLE IF EXISTS {table.name} CASCADE"))
+    store = Store(URL)
+    yield store
+    store.close()
+
+
+def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
+    with store.reading() as connection:
+        inspector = sa.inspect(connection)
+        for table in metadata.sorted_tables:
+            assert {column["name"] for column in inspector.get_columns(table.name)} == set(table.c.keys())
+
+
+def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
+    run = runs.enqueue(TrainConfig.from_mapping({"recipe": "fast"}))
+    assert runs.claim_next(1) == run.id
+    runs.hold(run.id, str(runs.get(run.id).claim))
+    runs.start(run.id, pid=1)
+    runs.add_event(run.id, "batch", {"epoch": 1}, replace=True)
+    runs.add_event(run.id, "batch", {"epoch": 2}, replace=True)
+    assert runs.beat(run.id) is False
+    runs.finish(run.id, RunStatus.SUCCEEDED, "done", 1)
+    assert [event.kind for event in runs.events(run.id)] == ["status", "batch", "status"]
+    assert [found.id for found in runs.recent(search="fast succeeded")] == [run.id]
+    last = runs.last_finished()
+    assert last is not None
+    assert last.id == run.id
+
+
+def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(runs: Runs):
+    expected = {runs.enqueue(TrainConfig()).id for _ in range(6)}
+    with ThreadPoolExecutor(6) as pool:
+        claimed = list(pool.map(lambda _: runs.claim_next(6), range(6)))
+        run_id = min(expected)
+        list(pool.map(lambda n: runs.add_event(run_id, "message", {"text": str(n)}), range(30)))
+    assert {run for run in claimed if run is not None} <= expected
+    assert len({run for run in claimed if run is not None}) == sum(run is not None for run in claimed)
+    assert [event.sequence for event in runs.events(run_id)] == list(range(1, 31))
+
+
+def test_of_many_who_claim_at_once_no_more_get_a_run_than_there_are_places(runs: Runs):
+    for _ in range(6):
+        runs.enqueue(TrainConfig())
+    with ThreadPoolExecutor(6) as pool:
+        claimed = [run for run in pool.map(lambda _: runs.claim_next(2), range(6)) if run is not None]
+    assert sorted(claimed) == [1, 2]
+
+
+def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store, tmp_path: Path):
+    registry = Registry(tmp_path, store)
+    with ThreadPoolExecutor(4) as pool:
+        numbers = sorted(version.version for version in pool.map(lambda _: save(registry), range(4)))
+        assert numbers == [1, 2, 3, 4]
+        list(pool.map(registry.promote, numbers))
+    moves = list(reversed(registry.history()))
+    assert [move.version for move in moves[:-1]] == [move.previous for move in moves[1:]]
+    assert registry.production() == moves[-1].version
+    with pytest.raises(ModelInUse):
+        registry.delete(registry.production())
+    assert gate.rollback(registry, actor="someone") == moves[-1].previous
+    others = [number for number in numbers if number != registry.production()]
+    registry.delete(others[0])
+    assert len(registry.versions()) == 4

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_classifier.core.errors import DataMissing
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.data import mnist, pen_digits
+from mnist_classifier.evaluation.robustness.measures import MEASURES
+from mnist_classifier.evaluation.robustness.suite import SuiteData, load_data, load_split, run_suite
+from mnist_classifier.recognition.recogniser import Recogniser
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return Recogniser.open(PRETRAINED_DIR)
+
+
+@pytest.fixture
+def data(digits: mnist.Images, pen_dir: Path) -> SuiteData:
+    return SuiteData("validation", digits, pen_digits.load([pen_dir]))
+
+
+def test_the_whole_table_of_the_model_in_the_box(recogniser: Recogniser, data: SuiteData):
+    told: list[tuple[str, int, int]] = []
+    report = run_suite(recogniser, data, limit=4, progress=lambda *part: told.append(part))
+    table = json.loads(json.dumps(report.to_dict()))
+
+    ids = [row["id"] for row in table["rows"]]
+    assert len(set(ids)) == len(ids)
+    kinds = {"pen_digits", "characters", "non_digits", "mnist", "corruptions", "photographs", "crops", "strings"}
+    assert {name.split(".")[0] for name in ids} == kinds
+    for row in table["rows"]:
+        low, high = row["interval_95"]
+        assert 0 <= low <= row["measured"] <= high <= 1
+        assert row["n"] > 0
+        assert (row["goal"] is None) == (row["reached"] is None)
+    assert table["left_out"] == {}
+    assert table["summary"]["goals"] == sum(row["goal"] is not None for row in table["rows"])
+    assert table["summary"]["goals_reached"] == sum(bool(row["reached"]) for row in table["rows"])
+    assert (table["split"], table["limit"]) == ("validation", 4)
+
+    names, done, totals = zip(*told, strict=True)
+    assert done == tuple(range(len(names)))
+    assert set(totals) == {len(names)}
+
+
+def test_the_same_table_comes_out_twice(recogniser: Recogniser, data: SuiteData):
+    first, second = (run_suite(recogniser, data, limit=3).rows for _ in range(2))
+    assert first == second
+
+
+def test_without_pen_sets_the_suite_says_what_it_left_out(recogniser: Recogniser, data: SuiteData):
+    told: list[tuple[str, int, int]] = []
+    without = dataclasses.replace(data, pen=None, pen_missing="nobody has them")
+    report = run_suite(recogniser, without, limit=2, progress=lambda *part: told.append(part))
+    needing = {name for name, measure in MEASURES.items() if measure.needs_pen}
+    assert report.left_out == dict.fromkeys(needing, "nobody has them")
+    assert not [row for row in report.rows if row.id.startswith(("pen_digits", "characters"))]
+    assert report.to_dict()["summary"]["pen_digits_mean"] is None
+    assert told[-1][1] + 1 == told[-1][2]
+
+
+def test_only_a_full_run_on_the_test_images_is_final(recogniser: Recogniser, data: SuiteData):
+    report = run_suite(recogniser, data, limit=1)
+    assert not report.is_final
+    assert not dataclasses.replace(report, split="test").is_final
+    assert not dataclasses.replace(report, limit=None).is_final
+    assert dataclasses.replace(report, split="test", limit=None).is_final
+
+
+@pytest.mark.mnist
+def test_the_validation_split_is_the_one_that_training_holds_back(mnist_dirs: list[Path]):
+    settings = Settings.from_environment(data_dir=mnist.find(mnist_dirs, mnist.TRAIN))
+    split, test = load_split(settings, "validation"), load_split(settings, "test")
+    training = mnist.load(mnist_dirs, mnist.TRAIN)
+    _, rows = mnist.split_train_validation(training.labels)
+    assert np.array_equal(split.images, training.images[rows])
+    assert len(split.labels) == 5000
+    assert len(test.labels) == 10_000
+
+
+@pytest.mark.mnist
+def test_pen_sets_that_nobody_named_may_be_missing_but_not_those_that_were_named(
+    mnist_dirs: list[Path], settings: Settings, pen_dir: Path, tmp_path: Path
+):
+    settings = dataclasses.replace(settings, data_dir=mnist.find(mnist_dirs, mnist.TEST))
+    without = load_data(settings, "test")
+    assert without.pen is None
+    assert str(settings.pen_dirs()[0]) in without.pen_missing
+    assert load_data(dataclasses.replace(settings, pen_dir=pen_dir), "test").pen is not None
+    with pytest.raises(DataMissing, match="nowhere"):
+        load_data(dataclasses.replace(settings, pen_dir=tmp_path / "nowhere"), "test")

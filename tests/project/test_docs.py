@@ -1,0 +1,83 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.web.app import create_app
+from mnist_classifier.web.services.services import EXTENSION
+from tests.checkout import ROOT
+
+
+def rows(document: str) -> dict[str, list[str]]:
+    """The tables of a document: first cell, without backticks, -> the other cells."""
+    found = {}
+    for line in (ROOT / "docs" / document).read_text("utf-8").splitlines():
+        if line.startswith("| `"):
+            first, *others = (cell.strip() for cell in line.strip("|").split("|"))
+            found[first.strip("`")] = others
+    return found
+
+
+@pytest.mark.parametrize("spec", dataclasses.fields(TrainConfig), ids=lambda spec: spec.name)
+def test_every_training_setting_stands_in_the_table(spec: dataclasses.Field):
+    default, allowed, explanation = rows("training.md")[spec.name]
+    assert default == f"`{spec.default}`"
+    assert explanation == spec.metadata["help"]
+    for choice in spec.metadata["choices"]:
+        assert f"`{choice}`" in allowed
+    if not spec.metadata["choices"]:
+        assert allowed.startswith(f"{spec.metadata['low']:g} to {spec.metadata['high']:g}")
+
+
+@pytest.mark.parametrize("spec", dataclasses.fields(Settings), ids=lambda spec: spec.name)
+def test_every_variable_stands_in_the_table(spec: dataclasses.Field):
+    default, _ = rows("deploy.md")[f"MNIST_{spec.name.upper()}"]
+    if spec.metadata and spec.default:
+        assert default == f"`{spec.default}`"
+
+
+def test_every_route_is_documented(settings: Settings):
+    app = create_app(settings)
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint == "static":
+            continue
+        path = re.sub(r"<int:run_id>", "<id>", rule.rule)
+        path = re.sub(r"<int:index>", "<0-9999>", path)
+        path = re.sub(r"<int:(\w+)>", r"<\1>", path)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            assert f"{method} {path}" in text, f"{method} {path}"
+    app.extensions[EXTENSION].store.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_between_documents_lead_somewhere(path: str):
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / path).read_text("utf-8")):
+        if "://" not in target:
+            assert ((ROOT / path).parent / target).exists(), target
+
+
+def threats() -> list[list[str]]:
+    """The lines of the tables in security.md: threat, defence, tests."""
+    lines = (ROOT / "docs" / "security.md").read_text("utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return [line for line in cells if line[0] != "threat" and not line[0].startswith("--")]
+
+
+def test_every_defence_that_security_promises_is_shown_by_a_test_that_exists():
+    defined = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        defined |= set(re.findall(r"^def (test_\w+)\(", path.read_text("utf-8"), re.MULTILINE))
+    assert len(threats()) > 20
+    for threat, defence, shown_by in threats():
+        named = re.findall(r"`(test_\w+)`", shown_by)
+        assert defence, threat
+        assert named, f"no test shows the defence against: {threat}"
+        assert set(named) <= defined, set(named) - defined

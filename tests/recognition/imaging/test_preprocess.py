@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness.corruptions import (
+    Corruption,
+    fog,
+    gaussian_blur,
+    motion_blur,
+    shift,
+    shot_noise,
+    stripes,
+    thick,
+)
+from mnist_classifier.recognition.imaging.filters import border_of
+from mnist_classifier.recognition.imaging.normalise import (
+    BOX_SIDE,
+    GLYPH_SIDE,
+    centre_of_mass,
+    ink_box,
+    is_glyph,
+    resampling_matrix,
+    stroke_width,
+)
+from mnist_classifier.recognition.imaging.preprocess import (
+    extent_of,
+    find_ink,
+    make_glyph,
+    make_steps,
+    needs_flattening,
+    prepare,
+)
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def drawing(side: int = 280, top: int = 60, left: int = 90, height: int = 150, width: int = 80) -> Bytes:
+    """A white 7 of bars on black."""
+    pixels = np.zeros((side, side), np.uint8)
+    thickness = max(2, height // 8)
+    pixels[top : top + thickness, left : left + width] = 255
+    pixels[top : top + height, left + width - thickness : left + width] = 255
+    return pixels
+
+
+def glyph_of(pixels: Bytes) -> Bytes:
+    glyph = make_glyph(pixels)
+    assert glyph is not None
+    return glyph
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("split", [mnist.TRAIN, mnist.TEST])
+def test_every_mnist_image_comes_out_unchanged(split: str, mnist_dirs: list[Path]):
+    images = mnist.load(mnist_dirs, split).images
+    changed = [i for i, image in enumerate(images) if not np.array_equal(make_glyph(image), image)]
+    assert changed == []
+
+
+@pytest.mark.mnist
+def test_an_inverted_or_enlarged_mnist_image_keeps_its_glyph(mnist_dirs: list[Path]):
+    differences = []
+    for image in mnist.load(mnist_dirs, mnist.TEST).images[:300]:
+        assert np.array_equal(glyph_of(255 - image), image)
+        enlarged = np.kron(image, np.ones((10, 10), np.uint8))
+        differences.append(np.abs(glyph_of(enlarged).astype(int) - image).mean())
+    assert np.mean(differences) < 0.5  # grey levels of 255
+    assert np.quantile(differences, 0.95) < 1  # a few move by a pixel, their centre of mass being between two
+
+
+def test_the_longer_side_fills_the_box_and_the_mass_the_centre():
+    glyph = glyph_of(drawing())
+    top, bottom, left, right = ink_box(glyph > 0)
+    assert glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+    assert glyph.max() == 255
+    assert max(bottom - top, right - left) == BOX_SIDE
+    assert max(abs(c - 14) for c in centre_of_mass(glyph)) <= 0.5
+
+
+@pytest.mark.parametrize(("top", "left", "height", "width"), [(0, 0, 150, 80), (130, 200, 150, 80), (20, 20, 240, 128)])
+def test_place_and_size_of_the_drawing_do_not_matter(top: int, left: int, height: int, width: int):
+    moved = glyph_of(drawing(top=top, left=left, height=height, width=width)).astype(int)
+    assert np.abs(moved - glyph_of(drawing())).mean() < 4
+
+
+def test_ink_may_be_dark_light_faint_or_transparent():
+    white_on_black = drawing()
+    expected = glyph_of(white_on_black)
+    alpha = np.stack([np.zeros_like(white_on_black), white_on_black], axis=-1)
+    light_alpha = np.stack([np.full_like(white_on_black, 255), white_on_black], axis=-1)
+    grey_paper = (180 - (white_on_black.astype(int) * 120) // 255).astype(np.uint8)
+    for variant in (255 - white_on_black, alpha, light_alpha, grey_paper):
+        assert np.abs(glyph_of(variant).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((280, 280), np.uint8),
+        np.full((280, 280), 255, np.uint8),
+        np.full((8, 900), 90, np.uint8),
+        np.zeros((50, 50, 2), np.uint8),
+        np.full((280, 280), 100, np.uint8) + (np.arange(280) % 30).astype(np.uint8),
+    ],
+    ids=["black", "white", "grey", "transparent", "faint texture"],
+)
+def test_a_picture_without_ink_gives_no_glyph(pixels: Bytes):
+    assert make_glyph(pixels) is None
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(8, 40), st.integers(8, 40))))
+def test_any_picture_gives_a_glyph_with_ink_or_none(pixels: Bytes):
+    glyph = make_glyph(pixels)
+    if glyph is not None:
+        assert glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+        assert glyph.dtype == np.uint8
+        assert glyph.max() >= 40
+
+
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    st.tuples(st.integers(60, 90), st.integers(60, 90)),
+    st.sampled_from([(1, 1024), (1024, 1), (8, 600), (64, 1024), (1024, 64)]),
+)
+
+
+@settings(deadline=None)
+@given(SHAPES, st.sampled_from([(), (2,), (3,), (4,)]), st.integers(0, 2**32 - 1), st.integers(0, 8))
+def test_no_picture_of_any_shape_fails(shape: tuple[int, int], channels: tuple[int, ...], seed: int, blur: int):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (*shape, *channels)).astype(np.uint8)
+    if blur:  # patches, so that there is something to find
+        pixels = np.repeat(np.repeat(pixels, blur, axis=0), blur, axis=1)[: shape[0], : shape[1]]
+    prepared = prepare(pixels, keep_steps=True)
+    assert all(step.picture.ndim == 2 and step.picture.dtype == np.uint8 for step in prepared.steps)
+    assert prepared.glyph is None or prepared.glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (28, 28), (300, 200), (1024, 1024), (64, 1024), (300, 200, 3), (99, 99, 4)])
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_one_colour_is_blank(shape: tuple[int, ...], level: int):
+    assert make_glyph(np.full(shape, level, np.uint8)) is None
+
+
+def lit(ink: Bytes, *, light_at: float = 0.35) -> Bytes:
+    """Dark ink on paper that is lit from one side, half of it in a hard shadow, with a camera's noise."""
+    height, width = ink.shape
+    light = np.linspace(light_at, 1, width) * np.where(np.arange(height) > height / 2, 0.6, 1)[:, None]
+    noise = np.random.default_rng(0).normal(0, 2, ink.shape)
+    return np.clip(230 * light * (1 - 0.75 * (ink / 255)) + noise, 0, 255).astype(np.uint8)
+
+
+def test_uneven_light_and_shadows_do_not_matter():
+    expected = glyph_of(drawing()).astype(int)
+    assert np.abs(glyph_of(lit(drawing())) - expected).mean() < 6
+    assert np.abs(glyph_of(255 - lit(drawing(), light_at=0.8)) - expected).mean() < 12  # chalk on a board
+
+
+def test_printed_lines_and_specks_do_not_matter():
+    written = drawing()
+    written[::40] = np.maximum(written[::40], 90)
+    written[:, 20::40] = np.maximum(written[:, 20::40], 90)
+    expected = glyph_of(drawing()).astype(int)
+    assert np.abs(glyph_of(lit(written)) - expected).mean() < 8
+    assert np.abs(glyph_of(255 - written) - expected).mean() < 8
+    speckled = drawing()
+    speckled[10:14, 10:14] = 255
+    speckled[270:273, 150:153] = 255
+    assert np.array_equal(glyph_of(speckled), glyph_of(drawing()))
+
+
+def test_the_skirt_of_a_speck_does_not_eat_the_digit_beside_it():
+    tiny = np.zeros((20, 20), np.uint8)
+    tiny[5, 5], tiny[7, 5] = 255, 30
+    assert glyph_of(tiny).max() == 255
+
+
+def test_a_part_of_a_digit_is_no_speck():
+    five = np.zeros((280, 280), np.uint8)
+    five[60:75, 100:190] = 255
+    five[85:220, 100:115] = 255  # does not touch the bar
+    glyph = glyph_of(five)
+    top, bottom, left, right = ink_box(glyph > 0)
+    assert (bottom - top, right - left) == (BOX_SIDE, round(BOX_SIDE * 90 / 160))
+    assert glyph[top, left:right].min() > 150
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ((255, 255, 0), (255, 255, 255)),
+        ((200, 0, 0), (0, 102, 0)),
+        ((0, 0, 255), (0, 0, 0)),
+        ((255, 0, 0), (255, 255, 255)),
+    ],
+    ids=["yellow on white", "red on green", "blue on black", "red on white"],
+)
+def test_ink_of_any_colour_is_seen(ink: tuple[int, int, int], paper: tuple[int, int, int]):
+    share = drawing()[..., None] / 255
+    picture = np.rint(share * np.array(ink) + (1 - share) * np.array(paper)).astype(np.uint8)
+    expected = glyph_of(drawing()).astype(int)
+    assert np.abs(glyph_of(picture) - expected).max() <= 1
+    opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+    assert np.abs(glyph_of(opaque) - expected).max() <= 1
+
+
+def test_a_drawing_on_a_plain_background_goes_the_short_way():
+    for pixels in (drawing(), 255 - drawing(), drawing(top=0, left=0)):
+        assert not needs_flattening(pixels, extent_of(find_ink(pixels)))
+    assert needs_flattening(lit(drawing()), extent_of(find_ink(lit(drawing()))))
+
+
+@pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick, shift], ids=lambda spoil: spoil.__name__)
+def test_a_thumbnail_of_a_blurred_bold_or_moved_digit_goes_the_short_way(spoil: Corruption):
+    """Flattened, a blurred stroke would fall to pieces: what is less dark than the rest is taken for paper."""
+    for seed in range(10):
+        pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
+        for picture in (pixels, 255 - pixels):
+            assert not needs_flattening(picture, extent_of(find_ink(picture)))
+
+
+@pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick], ids=lambda spoil: spoil.__name__)
+def test_so_does_a_larger_picture_of_one(spoil: Corruption):
+    for seed in range(10):
+        pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
+        large = np.asarray(Image.fromarray(pixels).resize((140, 140), Image.Resampling.BICUBIC))
+        assert not needs_flattening(large, extent_of(find_ink(large)))
+
+
+@pytest.mark.parametrize("spoil", [shot_noise, stripes, fog], ids=lambda spoil: spoil.__name__)
+def test_a_thumbnail_with_lines_fog_or_grain_goes_the_way_of_photographs(spoil: Corruption):
+    for seed in range(10):
+        pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
+        assert needs_flattening(pixels, extent_of(find_ink(pixels)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5)])
+def test_the_border_is_gone_around_once(shape: tuple[int, int]):
+    grey = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
+    border = border_of(grey).tolist()
+    at_edge = {int(grey[y, x]) for y, x in np.ndindex(shape) if y in (0, shape[0] - 1) or x in (0, shape[1] - 1)}
+    assert set(border) == at_edge
+    if min(shape) > 1:
+        assert len(border) == len(at_edge)
+        places = [divmod(level, shape[1]) for level in border]
+        steps = [abs(y - v) + abs(x - u) for (y, x), (v, u) in zip(places, [*places[1:], places[0]], strict=True)]
+        assert steps == [1] * len(border)
+
+
+@pytest.mark.parametrize(("pen_px", "low", "high"), [(1, 1.2, 1.9), (12, 1.2, 3), (60, 2.2, 4)])
+def test_very_thin_and_thick_strokes_are_redrawn(pen_px: int, low: float, high: float):
+    pixels = np.zeros((280, 280), np.uint8)
+    pixels[20:260, 140 - pen_px // 2 : 140 - pen_px // 2 + pen_px] = 255
+    pixels[20 : 20 + pen_px, 60:220] = 255
+    assert low <= stroke_width(glyph_of(pixels)) <= high
+
+
+@pytest.mark.parametrize(
+    ("pixels", "codes"),
+    [
+        (drawing(), []),
+        (drawing(top=0), ["touches_edge"]),
+        (drawing(top=130), ["touches_edge"]),
+        (drawing(height=15, width=8), ["small"]),
+        (drawing() // 5, ["low_contrast"]),
+    ],
+    ids=["good", "top edge", "bottom edge", "small", "faint"],
+)
+def test_what_may_spoil_a_reading_is_said(pixels: Bytes, codes: list[str]):
+    assert [warning.code for warning in prepare(pixels).warnings] == codes
+
+
+@pytest.mark.parametrize(("pen_px", "code"), [(1, "very_thin"), (110, "very_thick")])
+def test_strokes_out_of_the_common_are_told(pen_px: int, code: str):
+    pixels = np.zeros((280, 280), np.uint8)
+    pixels[20:260, 90 : 90 + pen_px] = 255
+    pixels[20 : 20 + pen_px, 90:230] = 255
+    assert code in [warning.code for warning in prepare(pixels).warnings]
+
+
+def test_steps_lead_to_the_glyph():
+    drawn, photographed = make_steps(drawing()), make_steps(lit(drawing()))
+    assert [step.name for step in drawn] == ["grey", "ink", "glyph"]
+    assert [step.name for step in photographed] == ["grey", "background", "ink", "without_lines", "digit", "glyph"]
+    for steps, pixels in ((drawn, drawing()), (photographed, lit(drawing()))):
+        assert np.array_equal(steps[-1].picture, glyph_of(pixels))
+        assert np.array_equal(steps[0].picture, pixels)
+    assert [step.name for step in make_steps(np.zeros((50, 50), np.uint8))] == ["grey"]
+
+
+def test_a_glyph_of_ours_is_recognised_as_one():
+    glyph = glyph_of(drawing())
+    assert is_glyph(glyph)
+    assert np.array_equal(glyph_of(glyph), glyph)
+
+
+@given(st.integers(1, 300), st.integers(1, 40))
+def test_resampling_keeps_a_plain_area_plain(source: int, target: int):
+    assert np.allclose(resampling_matrix(source, target).sum(axis=1), 1, atol=1e-5)
+
+
+def test_resampling_to_the_same_size_changes_nothing():
+    assert np.array_equal(resampling_matrix(20, 20), np.eye(20, dtype=np.float32))

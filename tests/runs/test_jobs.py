@@ -1,0 +1,225 @@
+"""Real worker processes, on the real MNIST where training is to succeed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import RunInProgress, TrainingUnavailable
+from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.data import mnist
+from mnist_classifier.recognition.imaging.decode import decode_base64, decode_image
+from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.registry.versions import BOX, CHALLENGER, PRODUCTION, Registry
+from mnist_classifier.runs.jobs import Jobs
+from mnist_classifier.runs.run_log import Runs
+
+QUICK = TrainConfig(
+    epochs=1,
+    train_images=2000,
+    batch_size=32,
+    learning_rate=0.01,
+    conv1_channels=8,
+    conv2_channels=16,
+    hidden_units=32,
+    threads=1,
+)
+LONG = replace(QUICK, epochs=1000, patience=0, train_images=500)
+
+# How long a run may take to stop.
+CANCEL_S = 2.0
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture
+def with_mnist(settings: Settings, mnist_dirs: list[Path]) -> Settings:
+    folder = mnist.find(mnist_dirs, mnist.TRAIN)
+    return replace(settings, data_dir=folder)
+
+
+def wait_for(runs: Runs, run_id: int, *statuses: RunStatus, timeout_s: float = 120) -> Run:
+    deadline = time.monotonic() + timeout_s
+    while (run := runs.get(run_id)).status not in statuses:
+        assert not run.status.is_final, run
+        assert time.monotonic() < deadline, run
+        time.sleep(0.05)
+    return run
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_for_epoch(runs: Runs, run_id: int) -> None:
+    deadline = time.monotonic() + 120
+    while runs.last_event(run_id, "epoch") is None:
+        assert not runs.get(run_id).status.is_final, runs.get(run_id)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.mnist
+def test_a_training_in_its_own_process_ends_with_a_version_that_the_gate_holds_back(
+    with_mnist: Settings, runs: Runs, store: Store
+):
+    run = Jobs(with_mnist, runs).start(QUICK)
+    ended = wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    registry = Registry(with_mnist.models_dir, store)
+    assert ended.pid != os.getpid()
+    assert ended.model_version == 1
+    assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert ended.message.startswith("version 1 was not put into production: validation ")
+    assert registry.history()[0].actor == f"training {run.id}"
+    manifest = registry.get(1).manifest
+    assert manifest["run_id"] == run.id
+    assert manifest["config"] == QUICK.to_dict()
+    assert manifest["metrics"]["test"]["accuracy"] > 0.8
+    assert manifest["data"]["sha256"] == mnist.DATA_CHECKSUMS
+    Recogniser.open(registry.folder(1))
+    card = (registry.folder(1) / "MODEL_CARD.md").read_text("utf-8")
+    assert f"{manifest['metrics']['test']['accuracy']:.2%}" in card
+    assert "--train-images 2000" in card
+
+
+@pytest.mark.mnist
+def test_a_cancelled_training_keeps_its_best_weights_out_of_production(with_mnist: Settings, runs: Runs, store: Store):
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.start(LONG)
+    with pytest.raises(RunInProgress):
+        jobs.start(QUICK)
+    wait_for_epoch(runs, run.id)
+    asked_at = time.monotonic()
+    runs.request_cancel(run.id)
+    wait_for(runs, run.id, RunStatus.CANCELLED)
+    assert time.monotonic() - asked_at < CANCEL_S
+    wait_until(lambda: runs.get(run.id).model_version is not None)
+    registry = Registry(with_mnist.models_dir, store)
+    assert "version 1" in runs.get(run.id).message
+    assert registry.get(1).manifest["training"]["cancelled"] is True
+    assert registry.production() == BOX
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_killed_training_is_recorded_and_frees_the_place(with_mnist: Settings, runs: Runs, store: Store):
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.start(LONG)
+    wait_for_epoch(runs, run.id)
+    pid = runs.get(run.id).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    ended = wait_for(runs, run.id, RunStatus.FAILED)
+    assert "ended unexpectedly" in ended.message
+    registry = Registry(with_mnist.models_dir, store)
+    assert [v.version for v in registry.versions()] == [BOX]
+    assert runs.active() is None
+
+
+def test_missing_data_fails_the_run_with_the_reason(settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing answers there
+    run = Jobs(settings, runs).start(QUICK)
+    ended = wait_for(runs, run.id, RunStatus.FAILED)
+    assert "mirror" in ended.message.lower()
+
+
+@pytest.mark.mnist
+def test_corrupt_data_fails_the_run_with_the_file_and_what_to_do(
+    settings: Settings, runs: Runs, mnist_dirs: list[Path]
+):
+    folder = settings.home / "data" / "mnist"
+    source = mnist.find(mnist_dirs, mnist.TRAIN)
+    assert source is not None
+    for path in source.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes()[:2000])
+    run = Jobs(settings, runs).start(QUICK)
+    ended = wait_for(runs, run.id, RunStatus.FAILED)
+    assert "train-images" in ended.message
+    assert "Delete" in ended.message
+
+
+def test_without_pytorch_training_is_refused_with_what_to_install(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(TrainingUnavailable, match=r'pip install "\.\[train\]"'):
+        Jobs(settings, runs).start(QUICK)
+    assert runs.recent() == []
+
+
+@pytest.mark.mnist
+def test_further_runs_wait_and_start_by_themselves(with_mnist: Settings, runs: Runs):
+    jobs = Jobs(with_mnist, runs)
+    first, second, third = (jobs.submit(config) for config in (LONG, QUICK, QUICK))
+    assert [runs.get(run.id).status for run in (second, third)] == [RunStatus.QUEUED] * 2
+    assert runs.request_cancel(third.id).status is RunStatus.CANCELLED  # it had not begun
+    wait_for_epoch(runs, first.id)
+    assert runs.get(second.id).status is RunStatus.QUEUED
+    runs.request_cancel(first.id)
+    wait_for(runs, second.id, RunStatus.SUCCEEDED)
+    assert runs.get(third.id).pid is None
+    jobs.close()
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_run_that_broke_off_goes_on_from_its_last_whole_epoch(with_mnist: Settings, runs: Runs):
+    config = replace(QUICK, epochs=6, train_images=4000)
+    jobs = Jobs(with_mnist, runs)
+    run = jobs.submit(config)
+    wait_until(lambda: len(runs.events(run.id, kinds=("epoch",))) >= 2)
+    os.kill(runs.get(run.id).pid or 0, signal.SIGKILL)
+    wait_for(runs, run.id, RunStatus.FAILED)
+    jobs.resume(run.id)
+    wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    epochs = [event.data["epoch"] for event in runs.events(run.id, kinds=("epoch",))]
+    assert epochs in ([*range(1, 7)], [1, 2, 3, *range(3, 7)])  # one is done again if it was killed while it saved
+    jobs.close()
+
+
+@pytest.mark.mnist
+def test_a_run_writes_down_what_it_ran_on_and_what_it_saw(with_mnist: Settings, runs: Runs):
+    run = Jobs(with_mnist, runs).start(replace(QUICK, epochs=2))
+    ended = wait_for(runs, run.id, RunStatus.SUCCEEDED)
+    assert ended.environment is not None
+    assert ended.environment["data_sha256"] == mnist.DATA_CHECKSUMS
+    assert ended.environment["device"] == "cpu"
+    assert ended.summary is not None
+    assert ended.summary["epoch"] == 2
+    evaluations = [event.data for event in runs.events(run.id, kinds=("evaluation",))]
+    assert [data["epoch"] for data in evaluations] == [1, 2]
+    assert sum(map(sum, evaluations[-1]["confusion"])) == 5000
+    (batch,) = (event.data for event in runs.events(run.id, kinds=("batch",)))  # only the newest is kept
+    sheet = decode_image(decode_base64(batch["image"]), max_pixels=10**6)
+    assert (batch["epoch"], len(batch["labels"]), sheet.shape[:2]) == (2, 32, (4 * 28, 8 * 28))
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_run_is_cancelled_while_it_makes_pictures_even_where_ctrl_c_is_ignored(with_mnist: Settings, runs: Runs):
+    # As in a server that a shell script started in the background.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = Jobs(with_mnist, runs).start(TrainConfig.from_mapping({"recipe": "handwriting", "threads": 1}))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(runs, run.id, RunStatus.RUNNING)
+    time.sleep(2)  # it makes tens of thousands of pictures before the first step
+    asked_at = time.monotonic()
+    runs.request_cancel(run.id)
+    wait_for(runs, run.id, RunStatus.CANCELLED)
+    assert time.monotonic() - asked_at < CANCEL_S
+    assert runs.last_event(run.id, "step") is None

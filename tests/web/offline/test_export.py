@@ -1,0 +1,257 @@
+"""The static site: what is exported, and that it reads as Python does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mnist_classifier.cli.main import main
+from mnist_classifier.core.errors import FolderTaken, ModelCorrupt, ModelError, ModelMissing
+from mnist_classifier.core.recipes import RECIPES
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness.corruptions import motion_blur
+from mnist_classifier.evaluation.robustness.drawing import draw
+from mnist_classifier.evaluation.robustness.photographs import photograph_crop
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.registry.manifest import MANIFEST_FILE, WEIGHTS_FILE, read_manifest, write_manifest
+from mnist_classifier.web.offline.export import CONTENTS_FILE, MODEL_FILE, WORKER_FILE, export_site
+from mnist_classifier.web.offline.pack import pack, read_safetensors
+from tests.checkout import ROOT
+from tests.handwriting import STROKES
+
+LARGEST_SITE_BYTES = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export") / "site"
+    export_site(PRETRAINED_DIR, 0, folder)
+    return folder
+
+
+@pytest.fixture
+def comparison(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """bench/offline.py; without node the test is skipped, under CI=true it fails."""
+    if shutil.which("node") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("needs node 18 or newer", pytrace=False)
+        pytest.skip("needs node 18 or newer")
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    import offline
+
+    return offline
+
+
+def drawings(count: int) -> list[mnist.U8]:
+    """Zeros, ones and sevens with pens from a hair's breadth to a brush."""
+    pens = (18, 3, 28, 60, 10)
+    labels = sorted(STROKES)
+    return [
+        draw(STROKES[labels[i % 3]], pen_px=pens[i % len(pens)], rng=np.random.default_rng(i)) for i in range(count)
+    ]
+
+
+def spoilt(pictures: list[mnist.U8]) -> list[mnist.U8]:
+    """The same with specks, noise, a line from edge to edge, colour, and as thumbnails, one blurred to its edge."""
+    rng = np.random.default_rng(5)
+    specks, noisy, lined = (picture.copy() for picture in pictures[:3])
+    specks[5:9, 5:9] = 0
+    noisy -= rng.integers(0, 30, noisy.shape).astype(np.uint8)
+    lined[100:103] = 90
+    coloured = np.dstack([pictures[3], pictures[3], np.full_like(pictures[3], 255)])
+    glyphs = [glyph for glyph in map(make_glyph, pictures[:12]) if glyph is not None]
+    small = [pictures[0][::9, ::9], *(motion_blur(glyph, rng) for glyph in glyphs)]
+    cropped = photograph_crop(glyphs[0], rng)
+    return [specks, noisy, lined, coloured, *small, cropped, 255 - pictures[1], np.full_like(noisy, 255)]
+
+
+def assert_same(row: dict[str, float], pictures: int) -> None:
+    assert row["pictures"] == pictures
+    assert (row["glyphs_beyond_tolerance"], row["readings_not_equal"]) == (0, 0)
+    assert row["largest_confidence_difference"] < 1e-3
+
+
+def test_drawings_are_read_as_python_reads_them(site: Path, comparison: ModuleType) -> None:
+    pictures = drawings(30)
+    row = comparison.compare(Recogniser.open(PRETRAINED_DIR), site.parent, [*pictures, *spoilt(pictures)])
+    assert_same(row, 50)
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_test_images_are_read_as_python_reads_them(site: Path, comparison: ModuleType, mnist_dirs: list[Path]) -> None:
+    images = mnist.load(mnist_dirs, mnist.TEST).images[:300]
+    enlarged = [image.repeat(10, 0).repeat(10, 1) for image in images[:100]]
+    row = comparison.compare(Recogniser.open(PRETRAINED_DIR), site.parent, [*images, *enlarged])
+    assert_same(row, 400)
+
+
+@pytest.mark.slow
+def test_strokes_of_real_pens_are_read_as_python_reads_them(site: Path, comparison: ModuleType) -> None:
+    from mnist_classifier.data import pen_digits
+
+    directories = Settings.from_environment().pen_dirs()
+    if pen_digits.find(directories) is None:
+        pytest.skip("needs the sets of pen strokes; MNIST_PEN_DIR names their folder")
+    digits = pen_digits.load(directories).digits[::35][:200]
+    row = comparison.compare(Recogniser.open(PRETRAINED_DIR), site.parent, comparison.drawings(digits, 18))
+    assert_same(row, 200)
+
+
+def save_random_version(folder: Path, arguments: dict[str, int]) -> Recogniser:
+    """A version of a network with random weights, signs of BatchNorm's factors mixed."""
+    torch = pytest.importorskip("torch")
+    from mnist_classifier.training.network import MNISTClassifier
+    from mnist_classifier.training.release import export
+
+    torch.manual_seed(1)
+    network = MNISTClassifier(**arguments).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.weight.data.uniform_(-1, 1)
+            module.bias.data.uniform_(-1, 1)
+            module.running_mean.uniform_(-1, 1)
+            module.running_var.uniform_(0.5, 2)
+    folder.mkdir()
+    export.save_weights(network, folder / WEIGHTS_FILE)
+    export.save_onnx(network, folder / "model.onnx")
+    thresholds = {"ambiguous_below": 0.2}
+    architecture = {"class": "MNISTClassifier", "arguments": network.arguments}
+    manifest = {"name": "random", "created_at": "2026-01-01T00:00:00+00:00", "temperature": 1.5}
+    write_manifest(folder, {**manifest, "thresholds": thresholds, "architecture": architecture})
+    return Recogniser.open(folder)
+
+
+SHAPES = [
+    *({name: value for name, value in recipe.values.items() if name.startswith(("conv", "patch", "hidden_u"))}
+      for recipe in RECIPES.values()),
+    {"conv1_channels": 5, "conv2_channels": 6, "conv1_kernel": 7, "conv2_kernel": 1, "conv1_layers": 3, "classes": 11},
+    {"patch": 4, "conv1_channels": 4, "conv2_channels": 9, "conv1_kernel": 3, "hidden_units": 13},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", SHAPES, ids=[*RECIPES, "odd", "patches"])
+def test_every_architecture_reads_the_same(tmp_path: Path, comparison: ModuleType, arguments: dict[str, int]) -> None:
+    recogniser = save_random_version(tmp_path / "version", arguments)
+    export_site(tmp_path / "version", 4, tmp_path / "site")
+    assert_same(comparison.compare(recogniser, tmp_path, drawings(6)), 6)
+
+
+def test_site_holds_what_its_pages_ask_for_and_is_small(site: Path) -> None:
+    files = {path.relative_to(site).as_posix(): path for path in site.rglob("*") if path.is_file()}
+    assert sum(path.stat().st_size for path in files.values()) <= LARGEST_SITE_BYTES
+    page = files["index.html"].read_text("utf-8")
+    for target in re.findall(r'(?:href|src)="([^"#]+)"', page):
+        assert target == "./" or target in files
+    for icon in json.loads(files["manifest.webmanifest"].read_text("utf-8"))["icons"]:
+        assert icon["src"] in files
+    head = re.search(r"const FILES = (\[.*\]);", files[WORKER_FILE].read_text("utf-8"))
+    assert head is not None
+    assert set(json.loads(head[1])) == {"./", *files} - {WORKER_FILE, CONTENTS_FILE}
+
+
+def test_site_names_no_address_outside_itself(site: Path) -> None:
+    for path in site.rglob("*"):
+        if path.suffix in (".html", ".css", ".webmanifest"):
+            text = path.read_text("utf-8")
+            assert "http://" not in text, path
+            assert "https://" not in text, path
+            assert not re.search(r'(?:href|src)="/', text), path
+
+
+def release(folder: Path) -> str:
+    return (folder / WORKER_FILE).read_text("utf-8").partition("\n")[0]
+
+
+def test_same_model_makes_the_same_site_and_another_a_new_release(tmp_path: Path, site: Path) -> None:
+    export_site(PRETRAINED_DIR, 0, tmp_path / "same")
+    assert release(tmp_path / "same") == release(site)
+    export_site(PRETRAINED_DIR, 1, tmp_path / "other")
+    assert release(tmp_path / "other") != release(site)
+
+
+def test_export_replaces_an_export_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    export_site(PRETRAINED_DIR, 0, folder)
+    export_site(PRETRAINED_DIR, 0, folder)
+    (folder / "CNAME").write_text("example.org")
+    with pytest.raises(FolderTaken, match="CNAME"):
+        export_site(PRETRAINED_DIR, 0, folder)
+    assert (folder / "CNAME").read_text() == "example.org"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+    with pytest.raises(FolderTaken, match="is a file"):
+        export_site(PRETRAINED_DIR, 0, folder / "CNAME")
+
+
+def test_command_says_what_it_wrote(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MNIST_HOME", str(settings.home))
+    result = CliRunner().invoke(main, ["export-web", str(tmp_path / "new" / "site")])
+    assert result.exit_code == 0, result.output
+    assert "version 0" in result.output
+    assert "http.server" in result.output
+    assert (tmp_path / "new" / "site" / MODEL_FILE).is_file()
+    refused = CliRunner().invoke(main, ["export-web", str(tmp_path)])
+    assert (refused.exit_code, "holds other things" in refused.output) == (1, True)
+    missing = CliRunner().invoke(main, ["export-web", str(tmp_path / "x"), "--model-version", "9"])
+    assert missing.exit_code == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_packed_model_has_the_format_that_it_documents() -> None:
+    data = pack(PRETRAINED_DIR, 7)
+    magic, length = struct.unpack_from("<4sI", data)
+    header = json.loads(data[8 : 8 + length])
+    manifest = read_manifest(PRETRAINED_DIR)
+    assert (magic, length % 4) == (b"MNST", 0)
+    assert header["model"]["version"] == 7
+    assert header["temperature"] == manifest["temperature"]
+    assert header["thresholds"].items() >= manifest["thresholds"].items()
+
+
+def test_other_kinds_of_models_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing):
+        pack(tmp_path, 1)
+    folder = tmp_path / "version"
+    shutil.copytree(PRETRAINED_DIR, folder)
+    manifest = read_manifest(folder)
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": {"class": "Ensemble"}}))
+    with pytest.raises(ModelError, match="Ensemble.*--model-version"):
+        pack(folder, 1)
+    wrong = {**manifest["architecture"], "arguments": {**manifest["architecture"]["arguments"], "conv2_layers": 4}}
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": wrong}))
+    with pytest.raises(ModelCorrupt, match="does not hold the network"):
+        pack(folder, 1)
+    wrong["arguments"]["patch"] = "two"
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": wrong}))
+    with pytest.raises(ModelCorrupt, match="does not hold the network"):
+        pack(folder, 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff" * 20, struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 8) + b'{"a": 1}'])
+def test_damaged_weights_are_refused(data: bytes) -> None:
+    with pytest.raises(ModelCorrupt, match="no safetensors"):
+        read_safetensors(data)
+
+
+def test_export_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mnist_classifier.web.offline.export import export_site;"
+        f"export_site(Path({str(PRETRAINED_DIR)!r}), 0, Path({str(tmp_path / 'site')!r}));"
+        "print(sorted({'torch', 'onnx', 'onnxruntime', 'safetensors'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=120)
+    assert (result.stdout.strip(), result.stderr) == ("[]", "")

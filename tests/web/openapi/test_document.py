@@ -1,0 +1,257 @@
+"""The OpenAPI document says what the code does, neither less nor more."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated, Any, TypedDict
+
+import numpy as np
+import pytest
+import schemathesis
+from click.testing import CliRunner
+from flask import Flask
+from flask.testing import FlaskClient
+
+from mnist_classifier.cli.main import main
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.data import mnist
+from mnist_classifier.recognition.imaging.decode import decode_base64
+from mnist_classifier.web.app import add_routes
+from mnist_classifier.web.openapi.document import described_rules, make_document
+from mnist_classifier.web.routes.errors import status_of_kind
+from mnist_classifier.web.services.services import Services
+from mnist_classifier.web.wire.operation import describe
+from mnist_classifier.web.wire.schema import Doc, Schemas
+from tests.handwriting import glyphs
+from tests.versions import save
+from tests.web.asserts import assert_error
+from tests.web.conformance import document, operations, path_of
+from tests.web.routes.test_predict import SEVEN
+
+METHODS = ("get", "post", "patch", "delete", "put")
+
+
+def test_the_served_document_is_that_of_the_routes(client: FlaskClient):
+    served = client.get("/openapi.json")
+    assert served.get_json() == document()
+    assert client.get("/openapi.json").data == served.data
+
+
+def test_the_command_prints_the_same_document():
+    result = CliRunner().invoke(main, ["openapi"])
+    assert result.exit_code == 0
+    assert json.loads(result.output) == document()
+
+
+def test_the_document_is_valid_openapi():
+    schemathesis.openapi.from_dict(document()).validate()
+
+
+def test_every_route_and_method_is_described_and_nothing_else(app: Flask):
+    routes = {(rule.rule.replace("<int:", "<"), method.lower()) for rule, method in described_rules(app)}
+    described = {
+        (path.replace("{", "<").replace("}", ">"), method)
+        for path, item in document()["paths"].items()
+        for method in item
+        if method in METHODS
+    }
+    assert described == routes
+
+
+def test_a_route_that_nobody_described_is_an_error_that_says_what_to_do():
+    app = Flask("mnist_classifier.web")
+    add_routes(app)
+    app.add_url_rule("/new", "new", lambda: "", methods=["PUT"])
+    with pytest.raises(LookupError, match=r"PUT /new .*@describe.* above new"):
+        make_document(app)
+
+
+@pytest.mark.parametrize("operation", operations().values(), ids=operations())
+def test_every_route_has_words(operation: dict[str, Any]):
+    assert len(operation["summary"]) > 5
+    assert operation["tags"][0] in {tag["name"] for tag in document()["tags"]}
+    for parameter in operation.get("parameters", ()):
+        assert parameter["description"], parameter["name"]
+
+
+def test_settings_of_a_training_are_described_by_their_dataclass():
+    properties = document()["components"]["schemas"]["TrainConfig"]["properties"]
+    assert list(properties) == [spec.name for spec in dataclasses.fields(TrainConfig)]
+    assert properties["epochs"]["maximum"] == 1000
+    assert properties["patch"]["enum"] == [1, 2, 4]
+    assert properties["schedule"]["default"] == "one_cycle"
+
+
+def test_every_code_of_an_error_stands_where_the_status_is():
+    codes: dict[str, set[int]] = {}
+    for operation in operations().values():
+        for status, response in operation["responses"].items():
+            schema = response["content"].get("application/json", {}).get("schema", {})
+            for part in schema.get("allOf", ())[1:]:
+                for code in part["properties"]["error"]["properties"]["code"]["enum"]:
+                    codes.setdefault(code, set()).add(int(status))
+    own = {"request_too_large": {413}, "internal_error": {500}, "not_found": {404}, "too_many_requests": {429}}
+    known = {kind.code: {status_of_kind(kind)} for kind in _kinds(MnistError)}
+    assert {code: statuses for code, statuses in codes.items() if {**known, **own}[code] != statuses} == {}
+
+
+def _kinds(root: type[MnistError]) -> list[type[MnistError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _kinds(child))]
+
+
+def test_what_changes_something_asks_for_the_token():
+    guarded = {name for name, operation in operations().items() if "security" in operation}
+    assert "post_runs_retrain" in guarded
+    assert "get_models_export_model" in guarded
+    assert not {"post_api_predict", "get_api_model_status", "get_pages_home"} & guarded
+    for name in guarded:
+        assert {"401", "403"} <= set(operations()[name]["responses"])
+
+
+# --- real replies -------------------------------------------------------------------------------------
+
+# What each place in a path is filled with, for a success and for an error.
+GOOD: dict[str, object] = {
+    **{"run_id": 1, "version": 1, "first": 0, "second": 1, "index": 3, "split": "test", "name": "mnist"},
+}
+BAD: dict[str, object] = {
+    "run_id": 99,
+    "version": 99,
+    "first": 0,
+    "second": 99,
+    "index": 10_000,
+    "split": "none",
+    "name": "cats",
+}
+INFERENCE = {"inputs": [{"name": "glyphs", "datatype": "UINT8", "shape": [1, 784], "data": [0] * 784}]}
+BODIES: dict[str, dict[str, Any]] = {
+    "post_api_predict": {"data": decode_base64(SEVEN), "content_type": "image/png"},
+    "post_explore_explain": {"data": decode_base64(SEVEN), "content_type": "image/png"},
+    "post_explore_activations": {"data": decode_base64(SEVEN), "content_type": "image/png"},
+    "post_batch_api_predict_batch": {"json": {"glyphs": [[0] * 784], "version": 0}},
+    "post_inference_api_infer": {"json": INFERENCE},
+    "post_inference_api_infer_version": {"json": INFERENCE},
+    "patch_models_edit_model": {"json": {"name": "steady"}},
+}
+BROKEN_BODY = {"data": b"[1", "content_type": "application/json"}
+# Their success needs more than a request: each has tests of its own, with the same client.
+ELSEWHERE = {
+    "post_runs_retrain",  # a worker, and no other run
+    "post_runs_resume_run",  # a run that broke off
+    "post_models_import_model",  # an archive
+    "post_api_fetch_dataset",  # a mirror
+}
+
+
+@pytest.fixture
+def furnished(client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A client of an installation with versions, a run under way, and small MNIST files."""
+    rows, few = np.arange(5100) % 12, glyphs(12)
+    images = mnist.Images(few.images[rows], few.labels[rows])
+    monkeypatch.setattr(mnist, "load", lambda directories, split: images)
+    save(services.registry, name="good")
+    save(services.registry, name="other")
+    services.registry.promote(1)
+    services.registry.promote(2)
+    run = services.runs.create(TrainConfig())
+    services.runs.add_event(run.id, "message", {"text": "hello"})
+    return client
+
+
+def call(client: FlaskClient, name: str, places: dict[str, object], **body: Any) -> Any:
+    """One request to an operation."""
+    method, path = next(
+        (method, path)
+        for path, item in document()["paths"].items()
+        for method, operation in item.items()
+        if operation["operationId"] == name
+    )
+    return client.open(path_of(path, **places), method=method.upper(), **body)
+
+
+@pytest.mark.parametrize("name", sorted(set(operations()) - ELSEWHERE))
+def test_a_success_of_every_route_is_as_described(furnished: FlaskClient, services: Services, name: str):
+    if name.endswith("_stream"):
+        services.runs.finish(1, RunStatus.SUCCEEDED)
+    with call(furnished, name, GOOD, **BODIES.get(name, {})) as response:  # the client compares
+        assert response.status_code < 300, response.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, operation in operations().items() if set(operation["responses"]) - {"429", "500", "503"} > {"200"}],
+)
+def test_an_error_of_every_route_is_as_described(furnished: FlaskClient, name: str):
+    operation = operations()[name]
+    places = BAD if any(each["in"] == "path" for each in operation.get("parameters", ())) else {}
+    if operation.get("requestBody"):
+        response = call(furnished, name, places or GOOD, **BROKEN_BODY)
+    elif places:
+        response = call(furnished, name, places)
+    elif any(each["in"] == "query" for each in operation.get("parameters", ())):
+        wanted = next(each["name"] for each in operation["parameters"] if each["name"] != "search")
+        response = call(furnished, name, GOOD, query_string={wanted: "-1"})
+    else:
+        response = call(furnished, name, GOOD, headers={"Sec-Fetch-Site": "cross-site"})
+        if operation["operationId"].startswith("get_"):
+            return  # nothing of such a request can be wrong
+    assert 400 <= response.status_code < 500, response.text
+    assert set(response.get_json()) == {"error"}
+
+
+def test_a_number_that_no_database_takes_is_not_found(client: FlaskClient):
+    for path in (f"/api/runs/{10**9}", f"/api/models/{10**30}", f"/api/runs/{2**63}/events"):
+        assert_error(client.get(path), 404, "not_found")
+
+
+# --- types --------------------------------------------------------------------------------------------
+
+
+class Part(TypedDict, total=False):
+    """A part.
+
+    More words.
+    """
+
+    name: Annotated[str | None, Doc("its name")]
+
+
+class Whole(Part):
+    """The whole."""
+
+    parts: Annotated[list[Part], Doc(least=1)]
+    pair: tuple[int, int]
+    counts: dict[str, float] | None
+
+
+def test_types_become_json_schema():
+    schemas = Schemas()
+    assert schemas.of(Whole) == {"$ref": "#/components/schemas/Whole"}
+    assert schemas.components["Part"]["description"] == "A part."
+    assert schemas.components["Part"]["properties"] == {"name": {"type": ["string", "null"], "description": "its name"}}
+    assert "required" not in schemas.components["Part"]
+    whole = schemas.components["Whole"]
+    assert whole["required"] == ["parts", "pair", "counts"]
+    assert whole["properties"]["parts"] == {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Part"},
+        "minItems": 1,
+    }
+    assert whole["properties"]["pair"] == {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
+    assert whole["properties"]["counts"]["anyOf"][1] == {"type": "null"}
+
+
+@pytest.mark.parametrize("kind", [bytes, object, set[int], tuple[int, str]])
+def test_a_type_that_the_api_does_not_speak_is_an_error(kind: Any):
+    with pytest.raises(TypeError, match="schema"):
+        Schemas().of(kind)
+
+
+def test_describing_leaves_the_function_as_it_is():
+    def view() -> str:
+        return "x"
+
+    assert describe()(view) is view
