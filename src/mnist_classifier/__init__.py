@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from mnist_classifier.core.records import NumberVerdict as NumberVerdict
     from mnist_classifier.core.records import Reading as Reading
     from mnist_classifier.core.records import Verdict as Verdict
+    from mnist_classifier.core.version import __version__ as __version__
     from mnist_classifier.recognition.recogniser import Recogniser as Recogniser
-
-__version__ = "0.1.0"
 
 # Loaded when they are first asked for: NumPy and ONNX Runtime take tenths of a second.
 _HOMES = {
@@ -35,6 +34,7 @@ _HOMES = {
     "Reading": "core.records",
     "Recogniser": "recognition.recogniser",
     "Verdict": "core.records",
+    "__version__": "core.version",
 }
 __all__ = [  # noqa: F822
     "Client",

@@ -18,6 +18,7 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mnist_classifier import __version__
 from tests.checkout import ROOT
 
 if sys.version_info >= (3, 11):
@@ -201,6 +202,10 @@ def test_no_document_message_or_page_installs_somebody_elses_package() -> None:
 
 
 # --- the console script -------------------------------------------------------------------------------
+
+
+def test_the_program_knows_the_version_that_it_is_packaged_as() -> None:
+    assert __version__ == PROJECT["version"]
 
 
 def test_console_script_is_installed() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from mnist_classifier import __version__
 from mnist_classifier.cli.command import Group, data_dir_option
 from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.version import __version__
 
 # Loaded when they are called for: each brings its own half of the program.
 COMMANDS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from mnist_classifier import __version__
+from mnist_classifier.core.version import __version__
 
 # Rows that stand for the whole in one line: of `mnist models`, of /model-status.
 SUMMARY_ROWS = ("pen_digits.mean", "characters.auroc", "corruptions.mean")

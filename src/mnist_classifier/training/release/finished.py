@@ -16,10 +16,10 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from mnist_classifier import __version__
 from mnist_classifier.core.onnx_runtime import RUNTIME_VERSION
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.version import __version__
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.preprocess import mean_ink
 from mnist_classifier.registry.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest

@@ -12,9 +12,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from mnist_classifier import __version__
 from mnist_classifier.core import errors as known
 from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.version import __version__
 from mnist_classifier.web.http import access, limits
 from mnist_classifier.web.routes import errors
 from mnist_classifier.web.wire import types

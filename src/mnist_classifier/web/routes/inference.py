@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, jsonify, request
 from msgspec.json import Decoder
 
-from mnist_classifier import __version__
 from mnist_classifier.core.errors import InvalidInput, ModelCorrupt, ModelMissing, NotReady, VersionMissing
+from mnist_classifier.core.version import __version__
 from mnist_classifier.recognition.batch import read_glyphs
 from mnist_classifier.registry.versions import PRODUCTION
 from mnist_classifier.web.routes import health
