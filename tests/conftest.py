@@ -18,10 +18,16 @@ from mnist_classifier.data import mnist
 from mnist_classifier.runs.run_log import Runs
 from tests.handwriting import glyphs, write_pen_sets
 from tests.mirror import StartMirror, running_mirrors
+from tests.processes import let_children_heed_ctrl_c
 
 # The same examples every time, however slow the machine: a test that fails now and then shows nothing.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
+
+
+def pytest_configure() -> None:
+    """Tests that interrupt a process do so in the background too."""
+    let_children_heed_ctrl_c()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
