@@ -199,7 +199,7 @@ def test_what_stood_in_the_file_stays_until_all_has_been_read(
 
 
 def test_a_file_that_cannot_be_written_is_one_clear_line(one: str, tmp_path: Path):
-    assert "nowhere/out.csv cannot be written" in run(one, "--output", "nowhere/out.csv", status=1).stderr
+    assert "nowhere/out.csv was not written" in run(one, "--output", "nowhere/out.csv", status=1).stderr
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

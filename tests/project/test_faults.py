@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from mnist_classifier.core import files
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import StorageFull
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.registry import folders, manifest
+from mnist_classifier.registry import folders
 from mnist_classifier.registry.versions import BOX, Registry
 from tests import versions
 from tests.checkout import ROOT
@@ -59,7 +60,7 @@ def test_a_process_killed_while_it_saves_promotes_and_deletes_loses_nothing(tmp_
     assert (found["trials"], set(found["faults"].values())) == (15, {0})
 
 
-@pytest.mark.parametrize("where", ["_flush", "flush_folder"])
+@pytest.mark.parametrize("where", ["flush", "flush_folder"])
 def test_a_disk_that_fills_up_while_a_version_is_written_is_said_and_nothing_is_kept(
     settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, where: str
 ):
@@ -70,7 +71,7 @@ def test_a_disk_that_fills_up_while_a_version_is_written_is_said_and_nothing_is_
     def fail(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(manifest, where, fail)
+    monkeypatch.setattr(files, where, fail)
     with pytest.raises(StorageFull, match="free some space"):
         versions.save(registry)
     assert [version.version for version in registry.versions()] == [1, BOX]

@@ -327,8 +327,8 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(registry: Registry, m
     def refuse(source: object, target: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("mnist_classifier.registry.manifest.os.replace", refuse)
-    with pytest.raises(ModelError, match="cannot be stored in .*Permission denied"):
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(ModelError, match="was not stored in .*Permission denied"):
         registry.record_robustness(version, {**TABLE, "rows": []})
     assert (registry.robustness(version) or {})["rows"] == TABLE["rows"]
     assert {path.name for path in registry.folder(1).iterdir()} == before

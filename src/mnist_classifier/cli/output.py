@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from mnist_classifier.core.errors import StorageFull
+from mnist_classifier.core import files
 from mnist_classifier.core.records import NumberReading, Reading, rounded
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
@@ -74,35 +73,18 @@ def opened(file: Path | None) -> Iterator[Write]:
         yield lambda text: _write(stream, text)
         stream.flush()
         return
-    with _clear_disk_errors(file):
+    with files.disk_errors(f"{file} was not written", click.ClickException):
         target = Path(os.path.realpath(file))
         if target.exists() and not target.is_file():  # a pipe or a device is no file to replace
             with target.open("wb") as stream:
                 yield lambda text: _write(stream, text)
             return
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as stream:
-                yield lambda text: _write(stream, text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
+        with files.replaced(target) as part, part.open("wb") as stream:
+            yield lambda text: _write(stream, text)
 
 
 def _write(stream: BinaryIO, text: str) -> None:
     stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
-
-
-@contextlib.contextmanager
-def _clear_disk_errors(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StorageFull(f"the disk is full, so {file} was not written; free some space and try again") from error
-        raise click.ClickException(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 # --- table ------------------------------------------------------------------------------------------

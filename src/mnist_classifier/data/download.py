@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
+from mnist_classifier.core import files
 from mnist_classifier.core.errors import DataCorrupt, DownloadFailed, StorageFull
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class _Fetcher:
                 log.info("%s%s %s: %s", mirror, name, failure, failure.detail)
                 failures[mirror] = str(failure)
                 continue
+            files.flush(part)
             os.replace(part, self.target / name)
             for leftover in self.target.glob(f"{name}.*.part"):  # of other mirrors
                 leftover.unlink()
@@ -178,8 +180,6 @@ class _Fetcher:
                     if done > self.source.largest_bytes:
                         raise DataCorrupt(f"it is larger than {self.source.largest_bytes} bytes")
                     self.tally.update(name, done, size)
-                file.flush()
-                os.fsync(file.fileno())
 
 
 def _size(path: Path) -> int:
@@ -233,7 +233,7 @@ def _disk_errors_explained(target: Path, sizes_bytes: Mapping[str, int], unwrita
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if files.is_disk_full(error):
             needed_mb = math.ceil(sum(sizes_bytes.values()) / 1e6)
             raise StorageFull(
                 f"No room is left for the download in {target}. Make room for {needed_mb} MB and try again: "

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.core.errors import ModelError, StorageFull
-from mnist_classifier.registry.manifest import flush_folder, write_manifest
+from mnist_classifier.core import files
+from mnist_classifier.core.errors import ModelError
+from mnist_classifier.registry.manifest import write_manifest
 from mnist_classifier.registry.manifest_types import LARGEST_VERSION
 
 # How often a number is tried anew when another process takes it first.
@@ -27,8 +28,6 @@ NUMBER_ATTEMPTS = 20
 # A day: a clock that is set an hour forward or back must not remove what another process is saving.
 ABANDONED_AFTER_S = 86_400
 NEW, DELETED = ".new-", ".deleted-"
-# The disk is full, or the quota of whoever runs the server.
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Shelf:
@@ -68,7 +67,7 @@ class Shelf:
     @contextmanager
     def new_folder(self) -> Iterator[Path]:
         """A folder on the disk of the versions that is gone afterwards.  Raises StorageFull, ModelError."""
-        with clear_disk_errors():
+        with files.disk_errors("the model was not saved", ModelError):
             self.models_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=NEW, dir=self.models_dir) as name:
                 folder = Path(name) / "version"
@@ -88,7 +87,7 @@ class Shelf:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES):
                     raise
                 continue
-            flush_folder(self.models_dir)
+            files.flush_folder(self.models_dir)
             return number
         raise ModelError(f"no free version number was found in {self.models_dir}; check its permissions")
 
@@ -114,14 +113,3 @@ class Shelf:
 
 def _is_version(name: str) -> bool:
     return re.fullmatch("[1-9][0-9]{0,8}", name) is not None
-
-
-@contextmanager
-def clear_disk_errors() -> Iterator[None]:
-    """Say what the disk refused.  Raises StorageFull, ModelError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise StorageFull("the disk is full, so the model was not saved; free some space and try again") from error
-        raise ModelError(f"the model was not saved: {error.filename or 'the disk'}: {error.strerror}") from error

@@ -6,11 +6,11 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mnist_classifier.core import files
 from mnist_classifier.core.errors import ModelCorrupt, ModelError, ModelMissing
 from mnist_classifier.registry.manifest_types import FORMAT, PREPROCESSING_ID, Manifest, Robustness, parse
 
@@ -125,15 +125,15 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     Every file and the folder itself are flushed to the disk.  The robustness
     table is not listed.
     """
-    files = {}
+    listed = {}
     for path in sorted(p for p in folder.iterdir() if p.name not in (MANIFEST_FILE, ROBUSTNESS_FILE)):
         data = path.read_bytes()
-        files[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    complete = {**manifest, "format": FORMAT, "preprocessing": PREPROCESSING_ID, "files": files}
+        listed[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    complete = {**manifest, "format": FORMAT, "preprocessing": PREPROCESSING_ID, "files": listed}
     (folder / MANIFEST_FILE).write_text(json.dumps(complete, indent=1) + "\n", "utf-8")
     for path in folder.iterdir():
-        _flush(path)
-    flush_folder(folder)
+        files.flush(path)
+    files.flush_folder(folder)
     return complete
 
 
@@ -141,18 +141,12 @@ def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
     """Put a robustness table beside a whole model version, in place of an older one, all of it or nothing.
 
     The table is stamped with what it was measured on.  Raises ModelMissing,
-    ModelCorrupt, ModelError where the folder cannot be written to.
+    ModelCorrupt, StorageFull, ModelError where the folder cannot be written to.
     """
     stamped = {"measured_on": _identity(read_manifest(folder)), **table}
-    try:
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
-            new = Path(name) / ROBUSTNESS_FILE
-            new.write_text(json.dumps(stamped, indent=1) + "\n", "utf-8")
-            _flush(new)
-            os.replace(new, folder / ROBUSTNESS_FILE)
-        flush_folder(folder)
-    except OSError as error:
-        raise ModelError(f"the robustness table cannot be stored in {folder}: {error.strerror}") from error
+    outcome = f"the robustness table was not stored in {folder}"
+    with files.disk_errors(outcome, ModelError), files.replaced(folder / ROBUSTNESS_FILE) as part:
+        part.write_text(json.dumps(stamped, indent=1) + "\n", "utf-8")
 
 
 def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -171,19 +165,3 @@ def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "onnx_sha256": manifest["files"].get(ONNX_FILE, {}).get("sha256"),
         **{name: manifest[name] for name in ("preprocessing", "temperature", "thresholds")},
     }
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Make renames inside a folder durable; Windows neither needs nor allows it."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

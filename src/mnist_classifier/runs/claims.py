@@ -11,14 +11,14 @@ either there is no file, and `is_alive` does not know.
 
 from __future__ import annotations
 
-import errno
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnist_classifier.core.errors import MnistError, StorageFull
+from mnist_classifier.core import files
+from mnist_classifier.core.errors import MnistError
 
 try:
     import fcntl
@@ -44,13 +44,9 @@ def lock(folder: Path, claim: str) -> None:
     """Lock the file of a new claim.  Raises StorageFull, MnistError where it cannot be made."""
     if fcntl is None:
         return
-    try:
+    with files.disk_errors(f"no training can start: {folder} cannot be written to", MnistError):
         folder.mkdir(parents=True, exist_ok=True)
         _descriptors[claim] = os.open(folder / claim, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull("the disk is full, so no training can start; free some space and try again") from error
-        raise MnistError(f"{folder} cannot be written to ({error.strerror}); check its permissions") from error
     try:
         fcntl.flock(_descriptors[claim], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:  # a network disk without locks

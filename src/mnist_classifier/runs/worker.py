@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _thread
 import argparse
-import errno
 import os
 import signal
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mnist_classifier.core import logs
+from mnist_classifier.core import files, logs
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished
 from mnist_classifier.core.records import EpochResult, ModelVersion, RunStatus
@@ -249,7 +248,7 @@ def explain(error: Exception) -> str:
     """The reason of a failure in words that a user understands."""
     if isinstance(error, MnistError):
         return error.message
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if files.is_disk_full(error):
         return "the disk is full; free some space and start the run again"
     if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
         return "out of memory; a smaller batch_size or fewer channels may help"

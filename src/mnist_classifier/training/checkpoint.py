@@ -7,7 +7,6 @@ dies at, there is the state after some epoch, or none.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mnist_classifier.core import files
 from mnist_classifier.core.errors import CheckpointCorrupt
 
 FACTS = "facts"
@@ -33,12 +33,9 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Replace the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
-        save_file(tensors, part, metadata={FACTS: json.dumps(self.facts)})
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        with files.replaced(path) as part:
+            save_file(tensors, part, metadata={FACTS: json.dumps(self.facts)})
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

@@ -234,7 +234,7 @@ def test_the_process_that_checks_knows_no_setting_of_the_server(registry: Regist
     "where",
     [
         "mnist_classifier.evaluation.acceptance.archive._unpack_file",
-        "mnist_classifier.evaluation.acceptance.archive.os.replace",
+        "os.replace",
     ],
 )
 def test_a_disk_that_fills_up_during_an_import_is_said_and_nothing_is_kept(
