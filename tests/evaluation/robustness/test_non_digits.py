@@ -7,7 +7,7 @@ from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness import non_digits
 from mnist_classifier.evaluation.robustness.non_digits import NON_DIGITS, two_digits
 from mnist_classifier.evaluation.robustness.shapes import FILLABLE, LETTERS, SHAPES
-from mnist_classifier.recognition.imaging.preprocess import find_ink
+from mnist_classifier.recognition.imaging.background import find_ink
 
 each = pytest.mark.parametrize("family", NON_DIGITS)
 

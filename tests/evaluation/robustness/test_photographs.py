@@ -8,9 +8,11 @@ import pytest
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_crop, photograph_number
+from mnist_classifier.recognition.imaging.background import needs_flattening
+from mnist_classifier.recognition.imaging.colour import luminance
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
-from mnist_classifier.recognition.imaging.photograph import read_sheet
-from mnist_classifier.recognition.imaging.preprocess import luminance, make_glyph, needs_flattening
+from mnist_classifier.recognition.imaging.photograph import read_photograph
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.numbers.segmentation import read_ink
 from mnist_classifier.recognition.recogniser import Recogniser
 
@@ -93,6 +95,6 @@ def test_bold_ink_is_told_from_its_paper_whatever_its_share(margin: int, is_chal
     light = np.linspace(0.7, 1.0, ring.shape[1]) * (1 + np.random.default_rng(2).normal(0, 0.02, ring.shape))
     dark, bright = (60, 190) if is_chalk else (50, 180)
     picture = np.clip(light * np.where(ring != is_chalk, dark, bright), 0, 255).astype(np.uint8)
-    sheet = read_sheet(picture, may_be_cropped=True)
+    sheet = read_photograph(picture, may_be_cropped=True)
     assert sheet is not None
     assert (sheet.mask == ring).mean() > 0.93

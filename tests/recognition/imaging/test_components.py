@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mnist_classifier.recognition.imaging.components import boxes, digit_parts, label, number_parts, runs
+from mnist_classifier.recognition.imaging.components import boxes, label, runs
+from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
 
 Mask = npt.NDArray[np.bool_]
 

@@ -21,6 +21,7 @@ from mnist_classifier.evaluation.robustness.corruptions import (
     stripes,
     thick,
 )
+from mnist_classifier.recognition.imaging.background import extent_of, find_ink, needs_flattening
 from mnist_classifier.recognition.imaging.filters import border_of
 from mnist_classifier.recognition.imaging.normalise import (
     BOX_SIDE,
@@ -31,14 +32,7 @@ from mnist_classifier.recognition.imaging.normalise import (
     resampling_matrix,
     stroke_width,
 )
-from mnist_classifier.recognition.imaging.preprocess import (
-    extent_of,
-    find_ink,
-    make_glyph,
-    make_steps,
-    needs_flattening,
-    prepare,
-)
+from mnist_classifier.recognition.imaging.preprocess import make_glyph, make_steps, prepare
 
 Bytes = npt.NDArray[np.uint8]
 

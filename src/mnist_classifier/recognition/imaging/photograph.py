@@ -2,7 +2,7 @@
 
 What a camera sees of a page is light times paper times print times ink.  In
 logarithms these are sums: uneven light is taken away as the background, the
-lines of the page as their profile (see ruling), and what crosses them stays.
+lines of the page as their profile (see ruled_lines.py), and what crosses them stays.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ WIDEST_IN_CROP, WIDEST = 1 / 3, 1 / 4
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A page, taken apart.  All (H, W), at most 512 px on the longer side.
+class Photograph:
+    """A photographed page, taken apart.  All (H, W), at most 512 px on the longer side.
 
     density: logarithm of how much darker than its surroundings each pixel is,
     without the lines.  typical: that of the ink.  threshold: where ink begins.
@@ -80,7 +80,7 @@ class Sheet:
         return self.density > self.threshold
 
 
-def read_sheet(grey: Bytes, *, may_be_cropped: bool) -> Sheet | None:
+def read_photograph(grey: Bytes, *, may_be_cropped: bool) -> Photograph | None:
     """Find the ink in a photograph, whatever the light; None where there is none.
 
     grey: (H, W) uint8, dark ink on light paper or chalk on a board.
@@ -99,12 +99,12 @@ def read_sheet(grey: Bytes, *, may_be_cropped: bool) -> Sheet | None:
     # allows: a narrow window follows the edges of shadows more closely.
     widest = max(logs.shape) * WIDEST_IN_CROP if may_be_cropped else min(logs.shape) * WIDEST
     side = max(5, int(widest)) | 1
-    sheet = _flatten(levels, logs, side, may_be_cropped)
-    narrow = _window(sheet, side)
+    photograph = _flatten(levels, logs, side, may_be_cropped)
+    narrow = _window(photograph, side)
     if narrow < side:
-        sheet = _flatten(levels, logs, narrow, may_be_cropped)
-    mask = sheet.mask
-    return sheet if mask.any() and float(np.median(sheet.density[mask])) >= MIN_DENSITY else None
+        photograph = _flatten(levels, logs, narrow, may_be_cropped)
+    mask = photograph.mask
+    return photograph if mask.any() and float(np.median(photograph.density[mask])) >= MIN_DENSITY else None
 
 
 def _ink_is_light(levels: Floats) -> bool:
@@ -119,7 +119,7 @@ def _ink_is_light(levels: Floats) -> bool:
     return float(border_of(levels).mean() - levels.mean()) <= BRIGHTER_BORDER * float(high - low)
 
 
-def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) -> Sheet:
+def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) -> Photograph:
     background = _background(logs, window) if may_be_cropped else close_gaps(logs, window)
     raw = background - logs
     # Paper lies below its own closing, by its noise.
@@ -130,7 +130,7 @@ def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) ->
     density = remove_lines(raw, max(0.03, 3 * noise))
     typical = _typical(density)
     threshold = max(INK_LEVEL * typical, NOISE_FACTOR * noise)
-    return Sheet(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
+    return Photograph(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
 
 
 def _is_bare(raw: Floats) -> Mask:
@@ -164,10 +164,10 @@ def _typical(density: Floats) -> float:
     return float((squares * density).sum()) / total if total > 0 else 0.0
 
 
-def _window(sheet: Sheet, widest: int) -> int:
+def _window(photograph: Photograph, widest: int) -> int:
     """Side of a square that is wider than the pen's strokes and where they meet, px, odd."""
-    labels, count = label(sheet.mask)
-    masses = np.bincount(labels.ravel(), sheet.density.ravel(), count + 1)[1:]
+    labels, count = label(photograph.mask)
+    masses = np.bincount(labels.ravel(), photograph.density.ravel(), count + 1)[1:]
     found = boxes(labels, count)
     for main in np.argsort(-masses)[:CANDIDATES].tolist():
         top, bottom, left, right = found[main]
@@ -187,12 +187,12 @@ def _thickness(mask: Mask) -> int:
     )
 
 
-def to_ink(sheet: Sheet, kept: npt.NDArray[np.bool_]) -> Floats:
+def to_ink(photograph: Photograph, kept: npt.NDArray[np.bool_]) -> Floats:
     """Ink of a page as a clean drawing has it: (H, W) float32, 0 to 255.
 
     kept: the ink that belongs to the digit.
     """
-    level = float(np.quantile(sheet.density[kept], 0.3))
+    level = float(np.quantile(photograph.density[kept], 0.3))
     faint = 0.15 * level
-    scaled = np.clip((sheet.density - faint) / (level - faint), 0, 1) * np.float32(255)
+    scaled = np.clip((photograph.density - faint) / (level - faint), 0, 1) * np.float32(255)
     return np.where(dilate(kept, 5), scaled, np.float32(0)).astype(np.float32)

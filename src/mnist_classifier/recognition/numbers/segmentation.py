@@ -16,19 +16,10 @@ import numpy.typing as npt
 
 from mnist_classifier.core.settings import GLYPH_SIDE
 from mnist_classifier.recognition.imaging import components
+from mnist_classifier.recognition.imaging.background import has_plain_background
+from mnist_classifier.recognition.imaging.ink import Found, look, written_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box
-from mnist_classifier.recognition.imaging.photograph import read_sheet, to_ink
-from mnist_classifier.recognition.imaging.preprocess import (
-    composite,
-    enlarge,
-    extent_of,
-    find_ink,
-    has_plain_background,
-    is_dirt,
-    luminance,
-    needs_flattening,
-    pick_channel,
-)
+from mnist_classifier.recognition.imaging.parts import number_parts
 from mnist_classifier.recognition.numbers import cuts
 
 Bytes = npt.NDArray[np.uint8]
@@ -108,11 +99,10 @@ class Candidate:
 
 def read_ink(pixels: Bytes) -> Inked | None:
     """A picture as decode gives it -> its ink; None where nothing is drawn."""
-    opaque = composite(pixels)
-    grey = pick_channel(opaque)
-    ink = find_ink(grey)
-    if needs_flattening(grey, None if ink is None else extent_of(ink)) and not _is_cut_off(grey, ink):
-        return _photographed(luminance(opaque))
+    found = look(pixels)
+    if found.is_photograph and not _is_cut_off(found.grey, found.ink):
+        return _photographed(found)
+    ink = found.ink
     return None if ink is None else Inked(np.asarray(ink / np.float32(ink.max()), np.float32), 1.0)
 
 
@@ -133,17 +123,16 @@ def _is_cut_off(grey: Bytes, ink: Bytes | None) -> bool:
     return True
 
 
-def _photographed(grey: Bytes) -> Inked | None:
+def _photographed(found: Found) -> Inked | None:
     """Ink on paper, in uneven light."""
-    sheet = read_sheet(enlarge(grey), may_be_cropped=False)
-    if sheet is None:
+    photograph = found.flatten(may_be_cropped=False)
+    if photograph is None:
         return None
-    kept = components.number_parts(sheet.mask, sheet.density)
-    if is_dirt(kept):
+    ink = written_ink(photograph, number_parts(photograph.mask, photograph.density))
+    if ink is None:
         return None
-    return Inked(
-        to_ink(sheet, kept) / np.float32(255), min(side / own for side, own in zip(grey.shape, kept.shape, strict=True))
-    )
+    scale = min(side / own for side, own in zip(found.grey.shape, ink.shape, strict=True))
+    return Inked(ink / np.float32(255), scale)
 
 
 def find_lines(ink: Floats) -> list[Line]:

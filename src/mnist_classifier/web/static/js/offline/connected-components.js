@@ -10,7 +10,7 @@
 
 import { bytes } from "./planes.js";
 
-/** Parts of the main component's ink; these and the next three are those of components.py. */
+/** Parts of the main component's ink; these and the next three are those of parts.py. */
 const SPECK_SHARE = 0.02;
 const STROKE_SHARE = 0.15;
 const STROKE_GAP = 0.3;

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Photograph of writing on paper -> how dense the ink is at each pixel.  As in paper.py, which says why.
+ * Photograph of writing on paper -> how dense the ink is at each pixel.  Follows photograph.py, which gives the reasons.
  *
  * @typedef {import("./planes.js").Floats} Floats
  * @typedef {import("./planes.js").Bytes} Bytes
- * @typedef {{density: Floats, background: Floats, withLines: Floats, typical: number, mask: Bytes}} Sheet
+ * @typedef {{density: Floats, background: Floats, withLines: Floats, typical: number, mask: Bytes}} Photograph
  */
 
 import { label, partsOf } from "./connected-components.js";
@@ -29,8 +29,8 @@ const CANDIDATES = 4;
 const WIDEST_IN_CROP = 1 / 3;
 const WIDEST = 1 / 4;
 
-/** Find the ink in a photograph, whatever the light; null where there is none. @param {Bytes} grey @param {boolean} mayBeCropped @returns {Sheet | null} */
-export function readSheet(grey, mayBeCropped) {
+/** Find the ink in a photograph, whatever the light; null where there is none. @param {Bytes} grey @param {boolean} mayBeCropped @returns {Photograph | null} */
+export function readPhotograph(grey, mayBeCropped) {
   let levels = smooth(shrink(grey, WORKING_SIDE_PX));
   if (inkIsLight(levels)) {
     if (largest(levels) - levels.data.reduce((least, level) => Math.min(least, level)) < FAINTEST_CHALK) return null;
@@ -41,11 +41,11 @@ export function readSheet(grey, mayBeCropped) {
   const { width, height } = logs;
   const widest = mayBeCropped ? Math.max(width, height) * WIDEST_IN_CROP : Math.min(width, height) * WIDEST;
   const side = Math.max(5, Math.floor(widest)) | 1;
-  let sheet = flatten(logs, side, mayBeCropped);
-  const narrow = windowOf(sheet, side);
-  if (narrow < side) sheet = flatten(logs, narrow, mayBeCropped);
-  const { mask, density } = sheet;
-  return any(mask) && median(density.data.filter((_, i) => mask.data[i] === 1)) >= MIN_DENSITY ? sheet : null;
+  let photograph = flatten(logs, side, mayBeCropped);
+  const narrow = windowOf(photograph, side);
+  if (narrow < side) photograph = flatten(logs, narrow, mayBeCropped);
+  const { mask, density } = photograph;
+  return any(mask) && median(density.data.filter((_, i) => mask.data[i] === 1)) >= MIN_DENSITY ? photograph : null;
 }
 
 /** Ink is the lesser part, and far from its surroundings: the third moment has its sign. @param {Floats} levels */
@@ -109,7 +109,7 @@ function bareOf(raw) {
   return typical > MUCH_DENSITY && 1 - bare.length / raw.data.length > MUCH_INK ? bare : raw.data;
 }
 
-/** @param {Floats} logs @param {number} window @param {boolean} mayBeCropped @returns {Sheet} */
+/** @param {Floats} logs @param {number} window @param {boolean} mayBeCropped @returns {Photograph} */
 function flatten(logs, window, mayBeCropped) {
   const closed = mayBeCropped ? backgroundOf(logs, window) : closeGaps(logs, window);
   const raw = floats(logs.width, logs.height);
@@ -138,7 +138,7 @@ function typicalOf({ data }) {
   return total > 0 ? weighed / total : 0;
 }
 
-/** Side of a square that is wider than the pen's strokes and where they meet, px, odd. @param {Sheet} sheet @param {number} widest */
+/** Side of a square that is wider than the pen's strokes and where they meet, px, odd. @param {Photograph} photograph @param {number} widest */
 function windowOf({ mask, density }, widest) {
   const { labels, count } = label(mask);
   const parts = partsOf(labels, count, density).map((part, index) => ({ ...part, number: index + 1 }));
@@ -164,7 +164,7 @@ function thicknessOf(mask) {
   return found ?? 2 * THICKNESSES_PX[THICKNESSES_PX.length - 1];
 }
 
-/** Ink of a page as a clean drawing has it, 0 to 255. @param {Sheet} sheet @param {Bytes} kept  the ink of the digit @returns {Floats} */
+/** Ink of a page as a clean drawing has it, 0 to 255. @param {Photograph} photograph @param {Bytes} kept  the ink of the digit @returns {Floats} */
 export function toInk({ density }, kept) {
   const level = quantile(density.data.filter((_, i) => kept.data[i] === 1), 0.3);
   const faint = 0.15 * level;

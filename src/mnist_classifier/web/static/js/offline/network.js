@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The network's forward pass, read from model.bin (weights.py writes it and describes the format).
+ * The network's forward pass, read from model.bin (web/offline/pack.py writes it and describes the format).
  *
  * Values lie pixel by pixel, channels last, so that the pixels of a kernel's row are one stretch
  * of memory.  Sums are of doubles: V8 would convert each float otherwise.

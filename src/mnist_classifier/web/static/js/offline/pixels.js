@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pixels -> ink: alpha, colour, polarity.  The same as preprocess.py, number for number.
+ * Pixels -> ink: alpha, colour, polarity.  Follows colour.py and background.py, number for number.
  *
  * @typedef {import("./planes.js").Bytes} Bytes
  * @typedef {{width: number, height: number, data: Uint8ClampedArray | Uint8Array}} Picture  RGBA, as ImageData has it

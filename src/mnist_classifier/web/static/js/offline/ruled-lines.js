@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Ruled and squared paper: long straight thin lines are found and taken away.  As in ruling.py, which says why.
+ * Ruled and squared paper: long straight thin lines are found and taken away.  Follows ruled_lines.py, which gives the reasons.
  *
  * @typedef {import("./planes.js").Floats} Floats
  */

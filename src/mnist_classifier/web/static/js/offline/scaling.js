@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Ink -> its place in the glyph: scaled into the 20 px box, redrawn where it is very thin or
- * thick, set by its centre of mass.  As in preprocess.py.
+ * thick, set by its centre of mass.  Follows normalise.py.
  *
  * @typedef {import("./planes.js").Plane} Plane
  * @typedef {import("./planes.js").Floats} Floats

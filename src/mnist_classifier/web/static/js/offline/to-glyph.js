@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Pixels -> glyph, as preprocess.py does it: the same rules and constants, so that both see the same.
- * tests/test_website.py holds the two together.
+ * Pixels -> glyph. Follows preprocess.py, ink.py, background.py and cautions.py in recognition/imaging, with the same constants.
+ * tests/web/offline/test_export.py compares the two.
  *
  * @typedef {import("./planes.js").Plane} Plane
  * @typedef {import("./planes.js").Floats} Floats
@@ -16,7 +16,7 @@
 
 import { digitParts } from "./connected-components.js";
 import { dilate } from "./image-filters.js";
-import { readSheet, toInk } from "./flatten-photograph.js";
+import { readPhotograph, toInk } from "./flatten-photograph.js";
 import { borderOf, channelsOf, findInk, pickChannel } from "./pixels.js";
 import { any, bytes, cutOut, inkBox, largest, mapped, maskOf, median, round } from "./planes.js";
 import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, fit, isGlyph, place, redraw, resample, strokeWidth } from "./scaling.js";
@@ -74,19 +74,19 @@ function cleanDrawing(ink, steps) {
 
 /** Ink on paper, in uneven light. @param {Bytes} grey @param {Step[]} steps @returns {Drawn | null} */
 function photographed(grey, steps) {
-  const sheet = readSheet(enlarge(grey), Math.min(grey.width, grey.height) < ENLARGED_PX);
-  if (sheet === null) return null;
+  const photograph = readPhotograph(enlarge(grey), Math.min(grey.width, grey.height) < ENLARGED_PX);
+  if (photograph === null) return null;
   const show = (/** @type {string} */ name, /** @type {Floats} */ density) =>
-    steps.push({ name, picture: mapped(density, (value) => (value * 255) / sheet.typical) });
-  steps.push({ name: "background", picture: sheet.background });
-  show("ink", sheet.withLines);
-  show("without_lines", sheet.density);
-  const kept = digitParts(sheet.mask, sheet.density, { dropEdges: true });
+    steps.push({ name, picture: mapped(density, (value) => (value * 255) / photograph.typical) });
+  steps.push({ name: "background", picture: photograph.background });
+  show("ink", photograph.withLines);
+  show("without_lines", photograph.density);
+  const kept = digitParts(photograph.mask, photograph.density, { dropEdges: true });
   const { top, bottom, left, right } = inkBox(kept);
   if (Math.max(bottom - top, right - left) < MIN_PART_OF_PHOTOGRAPH * Math.max(kept.width, kept.height)) return null;
-  const ink = toInk(sheet, kept);
+  const ink = toInk(photograph, kept);
   steps.push({ name: "digit", picture: ink });
-  return { ink, box: boxOf(ink), contrast: sheet.typical / LOW_DENSITY };
+  return { ink, box: boxOf(ink), contrast: photograph.typical / LOW_DENSITY };
 }
 
 /** Ink without specks far from it; null where there are none. @param {Floats} ink @param {Box} box @returns {Floats | null} */

@@ -1,0 +1,48 @@
+"""What may spoil a reading: strokes too thin or thick, ink cut off, small or faint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mnist_classifier.core.records import Caution
+from mnist_classifier.recognition.imaging.filters import Floats
+from mnist_classifier.recognition.imaging.normalise import BOX_SIDE, Box
+
+# Contrast below these is low: levels of a drawing, density of a photograph.
+LOW_CONTRAST = 80
+LOW_DENSITY = 0.4
+# Strokes outside of these are warned of, px in the glyph.
+VERY_THIN_PX, VERY_THICK_PX = 1.1, 4.5
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Ink alone, float32, 0 to 255, cut out along its box in a picture of `shape`; a contrast under 1 is low."""
+
+    ink: Floats
+    box: Box
+    shape: tuple[int, ...]
+    contrast: float
+
+
+def picture_warnings(drawn: Drawn) -> tuple[Caution, ...]:
+    """What is to be said of how ink lies in its picture."""
+    top, bottom, left, right = drawn.box
+    height, width = drawn.shape
+    found = []
+    if top == 0 or left == 0 or bottom == height or right == width:
+        found.append(Caution("touches_edge", "the ink touches the edge of the picture: a part may be missing"))
+    if max(bottom - top, right - left) < BOX_SIDE:
+        found.append(Caution("small", f"the digit is small: {right - left} by {bottom - top} pixels"))
+    if drawn.contrast < 1:
+        found.append(Caution("low_contrast", "the ink is hardly different from the background"))
+    return tuple(found)
+
+
+def stroke_warnings(width: float) -> tuple[Caution, ...]:
+    """What is to be said of strokes of a mean width, px in the glyph."""
+    if width < VERY_THIN_PX:
+        return (Caution("very_thin", "the strokes are very thin for the size of the digit"),)
+    if width > VERY_THICK_PX:
+        return (Caution("very_thick", "the strokes are very thick for the size of the digit"),)
+    return ()
