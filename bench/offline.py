@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from measuring import RESULTS, ROOT, load_average, machine, write_result
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.records import Reading
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist, pen_digits
@@ -34,7 +35,7 @@ from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.web.offline.export import MODEL_FILE, export_site
 
-Pictures = Iterable[mnist.U8]
+Pictures = Iterable[Bytes]
 
 READER = ROOT / "bench" / "offline_reader.mjs"
 # The page's pen, the suite's two others, and two that are redrawn.
@@ -85,19 +86,19 @@ def rows(settings: Settings, wanted: Sequence[str], pens: Sequence[str]) -> Iter
         yield "photographs", photographs(glyphs[:PHOTOGRAPHS])
 
 
-def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator[mnist.U8]:
+def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator[Bytes]:
     """Pen strokes on the page's canvas."""
     for number, digit in enumerate(digits):
         yield draw(digit.strokes, pen_px=pen_px, rng=np.random.default_rng((pen_px, number)))
 
 
-def photographs(glyphs: mnist.U8) -> Iterator[mnist.U8]:
+def photographs(glyphs: Bytes) -> Iterator[Bytes]:
     """Test images written on paper, as bench/photographs.py makes them."""
     for number, glyph in enumerate(glyphs):
         yield photograph(glyph, np.random.default_rng((0, number)))
 
 
-def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[mnist.U8]) -> dict[str, Any]:
+def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[Bytes]) -> dict[str, Any]:
     """Read pictures in both ways and count what differs."""
     waiting = iter(pictures)
     differences, confidences, ms, python_ms, others = [], [], [], [], 0
@@ -130,14 +131,14 @@ def is_same(reading: Reading, verdict: str, prediction: int | None) -> bool:
     return (reading.verdict.value, reading.prediction) == (verdict, prediction)
 
 
-def difference(prepared: Prepared, found: mnist.U8) -> int:
+def difference(prepared: Prepared, found: Bytes) -> int:
     """Largest difference of two glyphs in grey levels; 255 where only one is blank."""
     if bool(found[0]) != (prepared.glyph is not None):
         return 255
     return 0 if prepared.glyph is None else int(np.abs(prepared.glyph.astype(int).ravel() - found[1:]).max())
 
 
-def read_in_node(folder: Path, pictures: Sequence[mnist.U8]) -> tuple[mnist.U8, dict[str, Any]]:
+def read_in_node(folder: Path, pictures: Sequence[Bytes]) -> tuple[Bytes, dict[str, Any]]:
     """(N, 785) glyphs, each behind a byte that says whether there is one, and what the reader prints."""
     with (folder / "pictures.bin").open("wb") as file:
         for picture in pictures:

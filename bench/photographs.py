@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from measuring import machine, write_result
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
@@ -89,7 +90,7 @@ def _summary(arguments: argparse.Namespace, right: int) -> dict[str, Any]:
     }
 
 
-def _digits(split: str, count: int | None) -> tuple[mnist.U8, mnist.U8]:
+def _digits(split: str, count: int | None) -> tuple[Bytes, Bytes]:
     """Images and labels of the first `count` of a split, or of all."""
     directories = Settings.from_environment().data_dirs()
     if split == "test":

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from measuring import machine, write_result
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import NumberReading, NumberVerdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
@@ -33,7 +34,6 @@ from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness import strings
 from mnist_classifier.recognition.recogniser import Recogniser
 
-Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 Points: TypeAlias = "npt.NDArray[np.float64]"
 Box: TypeAlias = "tuple[int, int, int, int]"
 

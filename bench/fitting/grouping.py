@@ -17,19 +17,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 import strings as bench
+from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.evaluation.robustness.strings import Placed
 from mnist_classifier.recognition.numbers import grouping, segmentation
 from mnist_classifier.recognition.numbers import pen_strokes as pen
 from mnist_classifier.recognition.recogniser import Recogniser
-
-Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 # Ink of a piece that belongs to its digit; with less, no grouping is right.
 PURE = 0.75
@@ -45,7 +42,7 @@ class Example:
 
     starts: list[int]
     ends: list[int]
-    features: Floats
+    features: Doubles
     right: list[int]
     length: int
 
@@ -135,7 +132,7 @@ def report(name: str, found: Sequence[Example]) -> None:
     print(")  # fmt: skip", flush=True)
 
 
-def fit(found: Sequence[Example], steps: int = 200, rate: float = 0.15) -> Floats:
+def fit(found: Sequence[Example], steps: int = 200, rate: float = 0.15) -> Doubles:
     """Weights of least mean loss, by Adam."""
     weights = grouping.as_vector(grouping.PIXEL_WEIGHTS)
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
@@ -154,7 +151,7 @@ def fit(found: Sequence[Example], steps: int = 200, rate: float = 0.15) -> Float
     return weights
 
 
-def loss_and_gradient(example: Example, weights: Floats) -> tuple[float, Floats]:
+def loss_and_gradient(example: Example, weights: Doubles) -> tuple[float, Doubles]:
     """-log(probability of the right path), and its gradient, by the forward and backward sums."""
     scores = (example.features @ weights).tolist()
     forward, backward = [-math.inf] * (example.length + 1), [-math.inf] * (example.length + 1)
@@ -169,7 +166,7 @@ def loss_and_gradient(example: Example, weights: Floats) -> tuple[float, Floats]
     spans = zip(example.starts, scores, example.ends, strict=True)
     taken = np.exp([forward[start] + score + backward[end] - total for start, score, end in spans])
     loss = float(total - sum(scores[i] for i in example.right))
-    gradient: Floats = taken @ example.features - example.features[example.right].sum(axis=0)
+    gradient: Doubles = taken @ example.features - example.features[example.right].sum(axis=0)
     return loss, gradient
 
 

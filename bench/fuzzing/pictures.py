@@ -6,10 +6,9 @@ import io
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-Bytes = npt.NDArray[np.uint8]
+from mnist_classifier.core.arrays import Bytes
 
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 MODES = {

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
@@ -32,8 +32,6 @@ MAX_PIXELS = 4_000_000
 REFUSALS = (400, 404, 413)
 
 LONGEST_MESSAGE = 400
-
-Bytes = npt.NDArray[np.uint8]
 
 
 class Pictures:

@@ -18,14 +18,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import Images
-
-Bytes = npt.NDArray[np.uint8]
 
 CANVAS_PX = 280
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -8,16 +8,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import DataError, InvalidImage, MnistError
 from mnist_classifier.data import glyph_files
 from mnist_classifier.recognition.imaging.sources import read_file
-
-Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
 STDIN = "-"
 # In folders; a file that is named is read whatever it is called.

@@ -25,7 +25,6 @@ from mnist_classifier.core.recipes import RECIPES, Value
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-GLYPH_SIDE = 28
 # With an odd kernel the image keeps its size.
 ODD = (1, 3, 5, 7, 9)
 
@@ -111,7 +110,7 @@ class TrainConfig:
         low=1,
         high=4,
         unit="px",
-        among=tuple(side for side in range(1, 5) if GLYPH_SIDE % side == 0),
+        among=(1, 2, 4),  # divisors of the glyph's 28 px
     )
     conv1_channels: int = setting(32, "channels of the first convolutional block", low=1, high=512)
     conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)

@@ -20,17 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib import format as npy
 
+from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt
-from mnist_classifier.data.mnist import SIDE_PX, parse_header
+from mnist_classifier.data.mnist import parse_header
 
 if TYPE_CHECKING:
     from io import BufferedReader
 
 File: TypeAlias = "gzip.GzipFile | BufferedReader"
-Glyphs: TypeAlias = "npt.NDArray[np.uint8]"
 
 GLYPHS_AT_ONCE = 256
 GLYPH_BYTES = SIDE_PX * SIDE_PX
@@ -73,7 +72,7 @@ def is_glyph_file(path: Path) -> bool:
         return False
 
 
-def read(data: bytes, name: str, *, limit: int) -> Glyphs:
+def read(data: bytes, name: str, *, limit: int) -> Bytes:
     """The contents of a file -> (N, 28, 28) uint8.
 
     name: what messages call it.  limit: bytes of glyphs once unpacked.
@@ -83,7 +82,7 @@ def read(data: bytes, name: str, *, limit: int) -> Glyphs:
     return np.concatenate(found) if found else np.empty((0, SIDE_PX, SIDE_PX), np.uint8)
 
 
-def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) -> Iterator[Glyphs]:
+def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) -> Iterator[Bytes]:
     """(N, 28, 28) uint8 pieces of a file or of its contents, in order, N at most GLYPHS_AT_ONCE.
 
     Damage at the end of a file shows when the rest has been given.
@@ -117,7 +116,7 @@ def _opened(source: Path | bytes) -> Iterator[File]:
             yield file
 
 
-def _pieces(file: File, count: int) -> Iterator[Glyphs]:
+def _pieces(file: File, count: int) -> Iterator[Bytes]:
     """Whole glyphs as they follow each other; fewer than `count` where the file ends."""
     for first in range(0, count, GLYPHS_AT_ONCE):
         wanted = min(GLYPHS_AT_ONCE, count - first)
@@ -129,7 +128,7 @@ def _pieces(file: File, count: int) -> Iterator[Glyphs]:
             return
 
 
-def _reordered(name: str, file: File, shape: tuple[int, ...]) -> Iterator[Glyphs]:
+def _reordered(name: str, file: File, shape: tuple[int, ...]) -> Iterator[Bytes]:
     """The glyphs of an array in Fortran order, which is read as a whole."""
     if shape[0] > MOST_FORTRAN_GLYPHS:
         raise DataCorrupt(

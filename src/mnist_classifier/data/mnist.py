@@ -19,16 +19,15 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
 from mnist_classifier.data.download import Progress as Progress  # callers name it dataset.Progress
 from mnist_classifier.data.download import Source, fetch
-
-U8: TypeAlias = "npt.NDArray[np.uint8]"
 
 TRAIN = "train"
 TEST = "test"
@@ -53,7 +52,6 @@ DISPUTED_SOURCE = "cleanlab/label-errors, mturk/mnist_mturk.json: fewer than thr
 _IMAGES = {TRAIN: "train-images-idx3-ubyte", TEST: "t10k-images-idx3-ubyte"}
 _LABELS = {TRAIN: "train-labels-idx1-ubyte", TEST: "t10k-labels-idx1-ubyte"}
 
-SIDE_PX = 28
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST_CONTENTS = 16 + 60_000 * SIDE_PX * SIDE_PX  # bytes, the training images
 _LARGEST_DOWNLOAD = 16_000_000  # bytes; the training images have 9.9 million
@@ -65,8 +63,8 @@ _TYPICAL_DOWNLOAD = dict(zip(DATA_CHECKSUMS, (9_912_422, 28_881, 1_648_877, 4_54
 class Images:
     """A split: images (N, 28, 28) uint8, ink = 255; labels (N,) uint8, 0 to 9."""
 
-    images: U8
-    labels: U8
+    images: Bytes
+    labels: Bytes
 
 
 def checksum(split: str = TRAIN) -> str:
@@ -157,7 +155,7 @@ def download(
 
 
 def split_train_validation(
-    labels: U8, validation_size: int = 5000, seed: int = SPLIT_SEED
+    labels: Bytes, validation_size: int = 5000, seed: int = SPLIT_SEED
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Divide the training images: sorted indices of those to train on and those to validate on.
 
@@ -194,7 +192,7 @@ def _locate(directory: Path, name: str) -> Path | None:
     return None
 
 
-def _read(directory: Path, name: str, checksums: Mapping[str, str]) -> U8:
+def _read(directory: Path, name: str, checksums: Mapping[str, str]) -> Bytes:
     path = _locate(directory, name)
     if path is None:  # removed since find() saw it
         raise DataCorrupt(f"{directory / name} has just vanished")

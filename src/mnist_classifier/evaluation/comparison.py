@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.core.settings import Settings
@@ -29,14 +30,12 @@ SPLITS = (VALIDATION, TEST)
 # Answers of so many models on so many splits are kept; 10,000 of them are 50 kB.
 KEPT = 16
 
-U8 = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What a model says of a split: (N,) digits and their (N,) calibrated confidences."""
 
-    digits: U8
+    digits: Bytes
     confidences: npt.NDArray[np.float32]
 
 
@@ -118,9 +117,9 @@ class Comparisons:
             for row in rows
         ]
 
-    def glyph(self, split: str, index: int) -> U8:
+    def glyph(self, split: str, index: int) -> Bytes:
         """The (28, 28) pixels of an image."""
-        glyph: U8 = self.images(split).images[index]
+        glyph: Bytes = self.images(split).images[index]
         return glyph
 
     def images(self, split: str) -> Images:

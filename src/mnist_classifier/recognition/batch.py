@@ -10,20 +10,16 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes, Floats
 from mnist_classifier.core.records import Verdict
-from mnist_classifier.core.settings import GLYPH_SIDE
 from mnist_classifier.recognition.imaging.preprocess import are_blank, mean_ink
 from mnist_classifier.recognition.recogniser import AS_FITTED, BLANK, Recogniser
 
-Glyphs: TypeAlias = "npt.NDArray[np.uint8]"
-Floats: TypeAlias = "npt.NDArray[np.float32]"
-
-PIXELS = GLYPH_SIDE * GLYPH_SIDE
 REFUSED = -1
 # `Batch.verdicts` counts in this order.
 VERDICTS = tuple(Verdict)
@@ -56,7 +52,7 @@ class Batch:
         return len(self.predictions)
 
 
-def read_glyphs(recogniser: Recogniser, glyphs: Glyphs, thresholds: Mapping[str, float] = AS_FITTED) -> Batch:
+def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, float] = AS_FITTED) -> Batch:
     """Read (N, 28, 28) uint8 glyphs; `thresholds` that are given go before those of the model."""
     opinions = _opinions(recogniser, glyphs)
     probabilities, not_a_digit = opinions[:, :10], opinions[:, 10]
@@ -80,7 +76,7 @@ def _likeliest(probabilities: Floats) -> npt.NDArray[np.int64]:
     return np.asarray(probabilities.argmax(axis=1), np.int64)
 
 
-def _opinions(recogniser: Recogniser, glyphs: Glyphs) -> Floats:
+def _opinions(recogniser: Recogniser, glyphs: Bytes) -> Floats:
     """`Recogniser.opinions` with the parts shared out: ONNX Runtime lets other threads run meanwhile."""
     parts = [glyphs[start : start + PART] for start in range(0, len(glyphs), PART)]
     threads = min(len(parts), _cores(), MOST_THREADS)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Integers
 from mnist_classifier.core.metrics import confusion_matrix
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
@@ -25,8 +26,6 @@ from mnist_classifier.training.trackers import Tracker
 STEP_S = 1.0
 STEP_SHARE = 1 / 600
 BATCH_COLUMNS = 8
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass

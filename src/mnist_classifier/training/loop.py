@@ -13,13 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from mnist_classifier.core.arrays import Floats, Integers
 from mnist_classifier.core.errors import CheckpointCorrupt, TrainingDiverged
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.settings import TrainConfig
@@ -43,9 +41,6 @@ from mnist_classifier.training.release.evaluate import predict_logits
 REPORT_STEPS = 10
 # So many images of a batch are shown.
 SHOWN_IMAGES = 32
-
-Floats: TypeAlias = npt.NDArray[np.float32]
-Integers: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_classifier.core.settings import GLYPH_SIDE, TrainConfig
+from mnist_classifier.core.arrays import SIDE_PX
+from mnist_classifier.core.settings import TrainConfig
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
 PIXEL_MEAN = 0.1307
@@ -71,7 +72,7 @@ class MNISTClassifier(nn.Module):
         self.block2 = convolutional_block(conv1_channels, conv2_channels, conv2_kernel, conv2_layers, conv_dropout)
         self.hidden = nn.Sequential(
             FlattenPixels(),
-            nn.Linear(conv2_channels * (GLYPH_SIDE // patch // 4) ** 2, hidden_units, bias=False),
+            nn.Linear(conv2_channels * (SIDE_PX // patch // 4) ** 2, hidden_units, bias=False),
             nn.BatchNorm1d(hidden_units),
             nn.ReLU(),
             nn.Dropout(hidden_dropout),
@@ -140,7 +141,7 @@ def parameter_count(network: nn.Module) -> int:
 
 def multiply_accumulates(network: MNISTClassifier) -> int:
     """Multiplications of one forward pass in convolutions and linear layers."""
-    side = GLYPH_SIDE // network.arguments["patch"]
+    side = SIDE_PX // network.arguments["patch"]
     total = 0
     for block in (network.block1, network.block2):
         convolutions = [m for m in block if isinstance(m, nn.Conv2d)]

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mnist_classifier.core.arrays import Mask
 from mnist_classifier.recognition.imaging.components import boxes, label, runs
 from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
-
-Mask = npt.NDArray[np.bool_]
 
 
 def flooded(mask: Mask) -> npt.NDArray[np.int32]:

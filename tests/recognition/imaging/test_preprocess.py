@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness.corruptions import (
     Corruption,
@@ -25,7 +25,6 @@ from mnist_classifier.recognition.imaging.background import extent_of, find_ink,
 from mnist_classifier.recognition.imaging.filters import border_of
 from mnist_classifier.recognition.imaging.normalise import (
     BOX_SIDE,
-    GLYPH_SIDE,
     centre_of_mass,
     ink_box,
     is_glyph,
@@ -33,8 +32,6 @@ from mnist_classifier.recognition.imaging.normalise import (
     stroke_width,
 )
 from mnist_classifier.recognition.imaging.preprocess import make_glyph, make_steps, prepare
-
-Bytes = npt.NDArray[np.uint8]
 
 
 def drawing(side: int = 280, top: int = 60, left: int = 90, height: int = 150, width: int = 80) -> Bytes:
@@ -74,7 +71,7 @@ def test_an_inverted_or_enlarged_mnist_image_keeps_its_glyph(mnist_dirs: list[Pa
 def test_the_longer_side_fills_the_box_and_the_mass_the_centre():
     glyph = glyph_of(drawing())
     top, bottom, left, right = ink_box(glyph > 0)
-    assert glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+    assert glyph.shape == (SIDE_PX, SIDE_PX)
     assert glyph.max() == 255
     assert max(bottom - top, right - left) == BOX_SIDE
     assert max(abs(c - 14) for c in centre_of_mass(glyph)) <= 0.5
@@ -115,7 +112,7 @@ def test_a_picture_without_ink_gives_no_glyph(pixels: Bytes):
 def test_any_picture_gives_a_glyph_with_ink_or_none(pixels: Bytes):
     glyph = make_glyph(pixels)
     if glyph is not None:
-        assert glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+        assert glyph.shape == (SIDE_PX, SIDE_PX)
         assert glyph.dtype == np.uint8
         assert glyph.max() >= 40
 
@@ -136,7 +133,7 @@ def test_no_picture_of_any_shape_fails(shape: tuple[int, int], channels: tuple[i
         pixels = np.repeat(np.repeat(pixels, blur, axis=0), blur, axis=1)[: shape[0], : shape[1]]
     prepared = prepare(pixels, keep_steps=True)
     assert all(step.picture.ndim == 2 and step.picture.dtype == np.uint8 for step in prepared.steps)
-    assert prepared.glyph is None or prepared.glyph.shape == (GLYPH_SIDE, GLYPH_SIDE)
+    assert prepared.glyph is None or prepared.glyph.shape == (SIDE_PX, SIDE_PX)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (300, 200), (1024, 1024), (64, 1024), (300, 200, 3), (99, 99, 4)])

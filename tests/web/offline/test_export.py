@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_classifier.cli.main import main
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import FolderTaken, ModelCorrupt, ModelError, ModelMissing
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
@@ -55,7 +56,7 @@ def comparison(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return offline
 
 
-def drawings(count: int) -> list[mnist.U8]:
+def drawings(count: int) -> list[Bytes]:
     """Zeros, ones and sevens with pens from a hair's breadth to a brush."""
     pens = (18, 3, 28, 60, 10)
     labels = sorted(STROKES)
@@ -64,7 +65,7 @@ def drawings(count: int) -> list[mnist.U8]:
     ]
 
 
-def spoilt(pictures: list[mnist.U8]) -> list[mnist.U8]:
+def spoilt(pictures: list[Bytes]) -> list[Bytes]:
     """The same with specks, noise, a line from edge to edge, colour, and as thumbnails, one blurred to its edge."""
     rng = np.random.default_rng(5)
     specks, noisy, lined = (picture.copy() for picture in pictures[:3])

@@ -15,13 +15,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import DataError, InvalidArchive, ModelCorrupt
 from mnist_classifier.data.mnist import Images
 from mnist_classifier.evaluation.comparison import TEST, VALIDATION
 from mnist_classifier.registry.manifest import LARGEST_BYTES, REPORT_FILE, read_bounded
 from mnist_classifier.registry.manifest_types import Count, parse
-
-U8 = npt.NDArray[np.uint8]
 
 # Of the report's images so many others are read besides those that it says were read wrong.
 SAMPLE = 500
@@ -65,13 +64,13 @@ class OwnFigures:
         return np.unique([*sample, *(row for row in self._wrong or () if row < count)])
 
     @property
-    def glyphs(self) -> U8:
+    def glyphs(self) -> Bytes:
         """The (N, 28, 28) images whose answers `compare` wants."""
         if not self._splits:
             return np.empty((0, 28, 28), np.uint8)
         return np.concatenate([self._splits[TEST].images[self._rows], self._splits[VALIDATION].images])
 
-    def compare(self, digits: U8) -> None:
+    def compare(self, digits: Bytes) -> None:
         """Refuse a version that reads the images otherwise than it says.  Raises InvalidArchive."""
         if self._wrong is not None and abs(_wrong_count(self._metrics[TEST]) - len(self._wrong)) > TIPPED:
             raise _refused(f"the manifest and the report count different numbers of {TEST} images read wrong")

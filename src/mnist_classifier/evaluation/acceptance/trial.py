@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import InvalidArchive, ModelCorrupt, ModelError
 from mnist_classifier.core.settings import import_path
 from mnist_classifier.evaluation.acceptance.file_check import check_manifest, check_robustness, check_weights
@@ -26,8 +26,6 @@ from mnist_classifier.evaluation.acceptance.onnx_check import check_onnx
 from mnist_classifier.evaluation.gate import answers
 from mnist_classifier.recognition.recogniser import BATCH
 from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, WEIGHTS_FILE, verify
-
-U8 = npt.NDArray[np.uint8]
 
 # The widest network that the settings allow takes 1.1 GB for a batch.
 MOST_MEMORY_BYTES = 1_500_000_000
@@ -43,7 +41,7 @@ class Outcome(msgspec.Struct):
     error: str = ""
 
 
-def run(folder: Path, glyphs: U8) -> U8:
+def run(folder: Path, glyphs: Bytes) -> Bytes:
     """What the version in `folder` reads (N, 28, 28) glyphs as, (N,), once all of its files were checked.
 
     Raises InvalidArchive, which says what is wrong.
@@ -73,7 +71,7 @@ def run(folder: Path, glyphs: U8) -> U8:
     return np.array(outcome.digits, np.uint8)
 
 
-def check(folder: Path, glyphs: U8) -> list[int]:
+def check(folder: Path, glyphs: Bytes) -> list[int]:
     """The same in this process.  Raises ModelError."""
     check_manifest((folder / MANIFEST_FILE).read_bytes())
     manifest = verify(folder)
@@ -87,7 +85,7 @@ def check(folder: Path, glyphs: U8) -> list[int]:
     return _ask(folder, glyphs)
 
 
-def _ask(folder: Path, glyphs: U8) -> list[int]:
+def _ask(folder: Path, glyphs: Bytes) -> list[int]:
     # Time of the processor: a busy machine makes no network slow.
     started_s = time.process_time()
     recogniser = answers(folder)

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Integers
 from mnist_classifier.core.metrics import measure_probabilities, per_class
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.evaluation.explore.splits import Part
 from mnist_classifier.recognition.recogniser import Recogniser
-
-Rows = npt.NDArray[np.int64]
 
 
 class Show(str, enum.Enum):
@@ -69,7 +68,7 @@ class Answers:
             },
         }
 
-    def select(self, show: Show, label: int | None = None, prediction: int | None = None) -> Rows:
+    def select(self, show: Show, label: int | None = None, prediction: int | None = None) -> Integers:
         """Positions of the images to show, of one label or prediction if that is given."""
         wrong = self.predictions != self.part.labels
         chosen = wrong if show in (Show.ERRORS, Show.CONFIDENT) else np.ones(len(wrong), bool)

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats
 from mnist_classifier.recognition.recogniser import Recogniser
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-
-SIDE_PX = 28
 # Wider than MNIST's strokes (median 2.4 px), so that a patch can cut one.  Half
 # a patch from one to the next: 169 of them, each pixel under up to four.
 PATCH_PX, STEP_PX = 4, 2

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-U8: TypeAlias = "npt.NDArray[np.uint8]"
+from mnist_classifier.core.arrays import Bytes
+
 Stroke: TypeAlias = "npt.NDArray[np.float64] | Sequence[Sequence[float]]"
 Line: TypeAlias = "npt.NDArray[np.float64]"
 
@@ -48,7 +49,7 @@ def draw(
     rng: np.random.Generator | None = None,
     placement: Placement | None = None,
     side_px: int = CANVAS_SIDE_PX,
-) -> U8:
+) -> Bytes:
     """Draw strokes in black on white with a round pen, anti-aliased.
 
     The place is `placement`, or random by `rng`: the longer side between 40
@@ -82,7 +83,7 @@ def fit_lines(lines: Sequence[Line], placement: Placement, pen_px: float) -> lis
     return [(line - origin) * scale + corner for line in lines]
 
 
-def render(lines: Sequence[Line], *, pen_px: float, side_px: int = CANVAS_SIDE_PX) -> U8:
+def render(lines: Sequence[Line], *, pen_px: float, side_px: int = CANVAS_SIDE_PX) -> Bytes:
     """Draw (N, 2) lines, in pixels, as the page does; what is outside the canvas is cut off."""
     canvas = np.full((side_px, side_px), PAPER, np.uint8)
     points = np.concatenate(lines)

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes, Doubles, Mask
 from mnist_classifier.core.metrics import auroc, auroc_interval, expected_calibration_error, wilson_interval
 from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.data.mnist import Images
@@ -27,10 +28,6 @@ from mnist_classifier.evaluation.robustness.non_digits import NON_DIGITS, two_di
 from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_crop
 from mnist_classifier.evaluation.robustness.report import Goal, Row
 from mnist_classifier.recognition.recogniser import Recogniser
-
-U8: TypeAlias = "npt.NDArray[np.uint8]"
-Bools: TypeAlias = "npt.NDArray[np.bool_]"
-Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 SEED = 2019  # the year of MNIST-C; changing it changes every picture
 PEN_WIDTHS_PX = (10, 18, 28)
@@ -76,19 +73,19 @@ class Answers:
     labels: npt.NDArray[np.int64]
 
     @cached_property
-    def hits(self) -> Bools:
+    def hits(self) -> Mask:
         """(N,) where the right digit was given; none given is not right."""
-        hits: Bools = np.array([-1 if r.prediction is None else r.prediction for r in self.readings]) == self.labels
+        hits: Mask = np.array([-1 if r.prediction is None else r.prediction for r in self.readings]) == self.labels
         return hits
 
     @cached_property
-    def likeliest_hits(self) -> Bools:
+    def likeliest_hits(self) -> Mask:
         """(N,) where the right digit was the likeliest, whatever the verdict."""
-        hits: Bools = np.array([np.argmax(r.probabilities) for r in self.readings]) == self.labels
+        hits: Mask = np.array([np.argmax(r.probabilities) for r in self.readings]) == self.labels
         return hits
 
 
-def accepted(readings: Sequence[Reading]) -> Bools:
+def accepted(readings: Sequence[Reading]) -> Mask:
     """(N,) where the verdict was `digit`: neither ambiguous nor refused."""
     return np.array([r.verdict is Verdict.DIGIT for r in readings], bool)
 
@@ -107,7 +104,7 @@ class Bench:
     limit: int | None = None
     on_part: Progress = field(default=lambda name: None)
 
-    def read(self, name: str, pictures: Iterable[U8]) -> list[Reading]:
+    def read(self, name: str, pictures: Iterable[Bytes]) -> list[Reading]:
         """Read pictures; they may be made while they are read."""
         self.on_part(name)
         return self.recogniser.read_many(pictures)
@@ -139,7 +136,9 @@ class Bench:
             for width in PEN_WIDTHS_PX
         }
 
-    def numbers(self, name: str, make: Callable[[np.random.Generator], tuple[str, U8, list[strings.Points]]]) -> Bools:
+    def numbers(
+        self, name: str, make: Callable[[np.random.Generator], tuple[str, Bytes, list[strings.Points]]]
+    ) -> Mask:
         """(N,) where a number was read right; `make` gives what was written, its picture and its strokes."""
         self.on_part(name)
         hits = []
@@ -148,7 +147,7 @@ class Bench:
             hits.append(self.recogniser.read_number(picture, strokes).number == written)
         return np.array(hits)
 
-    def pen_hits(self) -> Bools:
+    def pen_hits(self) -> Mask:
         """(widths, N) where a pen digit was read right."""
         return np.stack([answers.hits for answers in self.pen_answers.values()])
 
@@ -158,7 +157,7 @@ def rng_of(name: str, index: int) -> np.random.Generator:
     return np.random.default_rng((SEED, zlib.crc32(name.encode()), int(index)))
 
 
-def _drawn(name: str, characters: Sequence[PenCharacter], rows: Iterable[int], width: int) -> Iterable[U8]:
+def _drawn(name: str, characters: Sequence[PenCharacter], rows: Iterable[int], width: int) -> Iterable[Bytes]:
     for i in rows:
         yield draw(characters[i].strokes, pen_px=width, rng=rng_of(f"{name} {width}", i))
 
@@ -166,7 +165,7 @@ def _drawn(name: str, characters: Sequence[PenCharacter], rows: Iterable[int], w
 # --- rows -------------------------------------------------------------------------------------------
 
 
-def share(id: str, title: str, hits: Bools, goal: Goal | None = None) -> Row:
+def share(id: str, title: str, hits: Mask, goal: Goal | None = None) -> Row:
     """The part of (N,) pictures, or of (K, N): the same N things pictured in K ways.
 
     The K pictures of one thing are alike, so the interval counts as many
@@ -179,7 +178,7 @@ def share(id: str, title: str, hits: Bools, goal: Goal | None = None) -> Row:
     return Row(id, title, pictures.size, mean, wilson_interval(mean * independent, independent), goal)
 
 
-def calibration(id: str, title: str, confidences: Floats, hits: Bools, goal: Goal) -> Row:
+def calibration(id: str, title: str, confidences: Doubles, hits: Mask, goal: Goal) -> Row:
     """The calibration error over (K, N) pictures of N things.
 
     Resamples of a set have larger errors than the set, so only their spread
@@ -258,12 +257,12 @@ def non_digits(bench: Bench) -> list[Row]:
     ]
 
 
-def _generated(name: str, count: int) -> Iterable[U8]:
+def _generated(name: str, count: int) -> Iterable[Bytes]:
     for i in range(count):
         yield NON_DIGITS[name](rng_of(name, i))
 
 
-def _pairs(images: U8, count: int) -> Iterable[U8]:
+def _pairs(images: Bytes, count: int) -> Iterable[Bytes]:
     for i in range(count):
         rng = rng_of("two_digits", i)
         first, second = rng.integers(0, len(images), 2)
@@ -312,7 +311,7 @@ def mnist_strings(bench: Bench) -> list[Row]:
     """Numbers of 2 to 6 MNIST digits: all of them right, in their order."""
     images, labels = bench.digits.images, bench.digits.labels
 
-    def one(rng: np.random.Generator) -> tuple[str, U8, list[strings.Points]]:
+    def one(rng: np.random.Generator) -> tuple[str, Bytes, list[strings.Points]]:
         chosen = rng.integers(len(labels), size=rng.integers(2, 7))
         return "".join(map(str, labels[chosen])), strings.compose(images[chosen], rng), []
 
@@ -324,7 +323,7 @@ def pen_strings(bench: Bench) -> list[Row]:
     assert bench.pen is not None
     digits = bench.pen.digits
 
-    def one(rng: np.random.Generator) -> tuple[str, U8, list[strings.Points]]:
+    def one(rng: np.random.Generator) -> tuple[str, Bytes, list[strings.Points]]:
         chosen = [digits[i] for i in rng.integers(len(digits), size=rng.integers(2, 7))]
         picture, strokes = strings.compose_strokes([each.strokes for each in chosen], rng)
         return "".join(each.label for each in chosen), picture, strokes

@@ -14,27 +14,26 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.evaluation.robustness.drawing import CANVAS_SIDE_PX, INK, SUPERSAMPLING, Line, draw, render
 from mnist_classifier.evaluation.robustness.shapes import FILLABLE, LETTERS, SHAPES, Template
 
-U8: TypeAlias = "npt.NDArray[np.uint8]"
-Generator: TypeAlias = Callable[[np.random.Generator], U8]
+Generator: TypeAlias = Callable[[np.random.Generator], Bytes]
 
 PENS_PX = (6, 24)
 # Farthest gap of two digits; one that is wider is two pictures rather than a number.
 WIDEST_GAP_PX = 12
 
 
-def scribbles(rng: np.random.Generator) -> U8:
+def scribbles(rng: np.random.Generator) -> Bytes:
     """A tangle, a hatching or a chain of loops, as someone makes who tries a pen."""
     line = (_tangle, _hatching, _loops)[rng.integers(3)](rng)
     return draw([line], pen_px=_pen(rng), rng=rng)
 
 
-def blanks(rng: np.random.Generator) -> U8:
+def blanks(rng: np.random.Generator) -> Bytes:
     """Nothing: a plain colour, or paper with uneven light, grain and camera noise, but no ink."""
     side, level = CANVAS_SIDE_PX, rng.uniform(0, 255)
     if rng.random() < 0.25:
@@ -47,18 +46,18 @@ def blanks(rng: np.random.Generator) -> U8:
     grain = Image.fromarray(rng.normal(0, rng.uniform(0, 4), (cells, cells)).astype(np.float32))
     paper = level + light + np.asarray(grain.resize((side, side), Image.Resampling.BICUBIC))
     noisy = paper + rng.normal(0, rng.uniform(1, 8), (side, side))
-    pixels: U8 = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8)
+    pixels: Bytes = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8)
     return pixels
 
 
-def dots(rng: np.random.Generator) -> U8:
+def dots(rng: np.random.Generator) -> Bytes:
     """One to six taps with a pen."""
     pen_px = _pen(rng)
     places = rng.uniform(pen_px, CANVAS_SIDE_PX - pen_px, (rng.integers(1, 7), 2))
     return render([place[None] for place in places], pen_px=pen_px)
 
 
-def lines_across(rng: np.random.Generator) -> U8:
+def lines_across(rng: np.random.Generator) -> Bytes:
     """One to three lines from edge to edge, lying rather than standing, straight or a little wavy."""
     side = CANVAS_SIDE_PX
     x = np.linspace(-20, side + 20, 40)
@@ -70,7 +69,7 @@ def lines_across(rng: np.random.Generator) -> U8:
     return render(lines, pen_px=_pen(rng))
 
 
-def shapes(rng: np.random.Generator) -> U8:
+def shapes(rng: np.random.Generator) -> Bytes:
     """A printed shape: triangle, star, heart, house, arrow and so on, some of them filled."""
     names = sorted(SHAPES)
     name = names[rng.integers(len(names))]
@@ -82,13 +81,13 @@ def shapes(rng: np.random.Generator) -> U8:
     return picture
 
 
-def letters(rng: np.random.Generator) -> U8:
+def letters(rng: np.random.Generator) -> Bytes:
     """A printed letter that is no look-alike of a digit."""
     names = sorted(LETTERS)
     return _print(LETTERS[names[rng.integers(len(names))]], rng)
 
 
-def two_digits(first: U8, second: U8, rng: np.random.Generator) -> U8:
+def two_digits(first: Bytes, second: Bytes, rng: np.random.Generator) -> Bytes:
     """Two (28, 28) MNIST digits, ink 255 -> both side by side, 0 to 12 px apart, enlarged, black on white."""
     left, right = _cut(first), _cut(second)
     gap = int(rng.integers(0, WIDEST_GAP_PX + 1))
@@ -101,7 +100,7 @@ def two_digits(first: U8, second: U8, rng: np.random.Generator) -> U8:
         x += digit.shape[1] + gap
     size = (picture.shape[1] * SUPERSAMPLING, picture.shape[0] * SUPERSAMPLING)
     large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-    on_paper: U8 = np.uint8(255) - large
+    on_paper: Bytes = np.uint8(255) - large
     return on_paper
 
 
@@ -159,7 +158,7 @@ def _turned(line: Line, angle: float) -> Line:
     return turned
 
 
-def _print(template: Template, rng: np.random.Generator) -> U8:
+def _print(template: Template, rng: np.random.Generator) -> Bytes:
     """A template, a little stretched and turned (8 degrees), straight as printed."""
     stretch = np.array([rng.uniform(0.8, 1.2), 1.0]) * 1000
     angle = math.radians(rng.uniform(-8, 8))
@@ -174,13 +173,13 @@ def _dense(line: Line, pieces: int = 16) -> Line:
     return np.concatenate([between.reshape(-1, 2), line[-1:]])
 
 
-def _inside(picture: U8) -> tuple[int, int]:
+def _inside(picture: Bytes) -> tuple[int, int]:
     """(x, y) of the middle of the ink's box, which lies inside the fillable shapes."""
     rows, columns = np.flatnonzero((picture < 128).any(axis=1)), np.flatnonzero((picture < 128).any(axis=0))
     return int(columns[[0, -1]].mean()), int(rows[[0, -1]].mean())
 
 
-def _cut(digit: U8) -> U8:
+def _cut(digit: Bytes) -> Bytes:
     """The ink's box of an MNIST digit."""
     rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
     return digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from mnist_classifier.core.arrays import Bytes, Floats
 
 GLYPH_BOX = 20
 # Digits of a number differ in size and stand on an uneven line.

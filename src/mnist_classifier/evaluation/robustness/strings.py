@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-Bytes = npt.NDArray[np.uint8]
+from mnist_classifier.core.arrays import Bytes
+
 Points = npt.NDArray[np.float64]  # (N, 2): x, y
 Random = np.random.Generator
 

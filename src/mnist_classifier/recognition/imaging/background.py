@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_classifier.recognition.imaging.filters import Bytes, Mask, border_of
+from mnist_classifier.core.arrays import Bytes, Mask
+from mnist_classifier.recognition.imaging.filters import border_of
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 
 # A pixel this far from the background (of 255, before stretching) is no noise.

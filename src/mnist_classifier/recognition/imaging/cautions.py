@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.records import Caution
-from mnist_classifier.recognition.imaging.filters import Floats
 from mnist_classifier.recognition.imaging.normalise import BOX_SIDE, Box
 
 # Contrast below these is low: levels of a drawing, density of a photograph.

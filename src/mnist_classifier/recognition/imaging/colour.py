@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.recognition.imaging.background import MIN_CONTRAST
-from mnist_classifier.recognition.imaging.filters import Bytes, border_of
+from mnist_classifier.recognition.imaging.filters import border_of
 
 # Another channel replaces luminance only if it shows so much more ink.
 CHANNEL_GAIN = 1.5

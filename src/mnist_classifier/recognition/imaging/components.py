@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.intp]
+from mnist_classifier.core.arrays import Indices
 
 
 def label(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], int]:

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from mnist_classifier.core.arrays import Bytes, Floats
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from mnist_classifier.core.arrays import Bytes, Floats, Mask
 from mnist_classifier.recognition.imaging.background import Extent, extent_of, find_ink, needs_flattening
 from mnist_classifier.recognition.imaging.colour import composite, luminance, pick_channel
-from mnist_classifier.recognition.imaging.filters import Bytes, Floats, Mask
 from mnist_classifier.recognition.imaging.normalise import ink_box, resampling_matrix
 from mnist_classifier.recognition.imaging.photograph import Photograph, read_photograph, to_ink
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.core.settings import GLYPH_SIDE
-from mnist_classifier.recognition.imaging.filters import Bytes, Floats, Mask, dilate_round
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats, Mask
+from mnist_classifier.recognition.imaging.filters import dilate_round
 
 Box = tuple[int, int, int, int]
 Level = TypeVar("Level", bound=np.generic)
@@ -45,7 +45,7 @@ REDRAWING_SIDE = 4 * BOX_SIDE
 
 def is_glyph(ink: Bytes) -> bool:
     """Whether an image is centred and scaled as MNIST's are already."""
-    if ink.shape != (GLYPH_SIDE, GLYPH_SIDE):
+    if ink.shape != (SIDE_PX, SIDE_PX):
         return False
     top, bottom, left, right = ink_box(ink > 0)
     if max(bottom - top, right - left) not in MNIST_LONGER_SIDES:
@@ -84,9 +84,9 @@ def place(ink: Floats) -> Bytes:
     levels = np.rint(ink * (255 / ink.max())).astype(np.uint8)
     height, width = levels.shape
     row, column = centre_of_mass(levels)
-    top = min(max(round(MNIST_CENTRE - row), 0), GLYPH_SIDE - height)
-    left = min(max(round(MNIST_CENTRE - column), 0), GLYPH_SIDE - width)
-    glyph = np.zeros((GLYPH_SIDE, GLYPH_SIDE), np.uint8)
+    top = min(max(round(MNIST_CENTRE - row), 0), SIDE_PX - height)
+    left = min(max(round(MNIST_CENTRE - column), 0), SIDE_PX - width)
+    glyph = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     glyph[top : top + height, left : left + width] = levels
     return glyph
 

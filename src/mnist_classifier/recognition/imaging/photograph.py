@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Bytes, Floats, Mask
 from mnist_classifier.recognition.imaging.components import boxes, label
 from mnist_classifier.recognition.imaging.filters import (
-    Bytes,
-    Floats,
-    Mask,
     border_of,
     close_gaps,
     dilate,

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import PIXELS, Bytes, Floats, Mask
 from mnist_classifier.core.records import Caution
-from mnist_classifier.core.settings import GLYPH_SIDE
 from mnist_classifier.recognition.imaging.background import MIN_CONTRAST, Extent
 from mnist_classifier.recognition.imaging.cautions import (
     LOW_CONTRAST,
@@ -25,7 +25,7 @@ from mnist_classifier.recognition.imaging.cautions import (
     picture_warnings,
     stroke_warnings,
 )
-from mnist_classifier.recognition.imaging.filters import Bytes, Floats, Mask, dilate
+from mnist_classifier.recognition.imaging.filters import dilate
 from mnist_classifier.recognition.imaging.ink import ENLARGED_PX, Found, look, written_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box, is_glyph, stroke_width
 from mnist_classifier.recognition.imaging.parts import digit_parts
@@ -149,10 +149,10 @@ def prepared_glyph(glyph: Bytes) -> Prepared:
 
 def are_blank(glyphs: Bytes) -> npt.NDArray[np.bool_]:
     """Which of (N, 28, 28) glyphs hold no ink."""
-    return np.asarray(glyphs.reshape(-1, GLYPH_SIDE**2).max(axis=1) < MIN_CONTRAST)
+    return np.asarray(glyphs.reshape(-1, PIXELS).max(axis=1) < MIN_CONTRAST)
 
 
 def mean_ink(glyphs: Bytes) -> Floats:
     """(N, 28, 28) uint8 -> (N,) mean pixel of each, 0 to 1."""
-    sums = glyphs.reshape(-1, GLYPH_SIDE**2).sum(axis=1, dtype=np.uint32)
-    return np.asarray(sums / np.float32(255 * GLYPH_SIDE**2), np.float32)
+    sums = glyphs.reshape(-1, PIXELS).sum(axis=1, dtype=np.uint32)
+    return np.asarray(sums / np.float32(255 * PIXELS), np.float32)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.recognition.imaging.filters import Floats, open_columns
+from mnist_classifier.core.arrays import Floats
+from mnist_classifier.recognition.imaging.filters import open_columns
 
 # Photographs of a page are turned by some degrees; 12 leaves a margin over the 10 that are promised.
 MAX_TILT_DEGREES = 12.0

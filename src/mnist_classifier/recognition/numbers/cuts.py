@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+from mnist_classifier.core.arrays import Floats, Integers
 
 SLANTS = (-0.3, 0.0, 0.3, 0.6)  # tangents; handwriting leans to the right
 STARTS_PER_HEIGHT = 16
@@ -31,7 +30,7 @@ MAX_SEAMS = 24
 class Seam:
     """A cut: for each row the first column on its right, and the ink that it crosses in stroke widths."""
 
-    columns: Indices
+    columns: Integers
     crossing: float
     runs: int
 
@@ -45,7 +44,7 @@ def find(ink: Floats, stroke_px: float) -> list[Seam]:
     least_ink = MIN_STROKE_HEIGHT * len(ink) * stroke_px
     before = np.concatenate([np.zeros((len(ink), 1)), np.cumsum(ink, axis=1, dtype=np.float64)], axis=1)
     rows, total = np.arange(len(ink)), float(ink.sum())
-    chosen: list[Indices] = []
+    chosen: list[Integers] = []
     left_ink: list[float] = [0.0, total]
     seams: list[tuple[float, Seam]] = []
     for index in np.argsort(costs, kind="stable"):
@@ -67,7 +66,7 @@ def find(ink: Floats, stroke_px: float) -> list[Seam]:
     return [seam for _, seam in sorted(seams, key=lambda each: each[0])]
 
 
-def _slope(columns: Indices) -> npt.NDArray[np.float64]:
+def _slope(columns: Integers) -> npt.NDArray[np.float64]:
     """Columns that a path moves by in each row; one row alone has no direction."""
     return np.gradient(columns) if len(columns) > 1 else np.zeros(len(columns))
 
@@ -80,7 +79,7 @@ def split(ink: Floats, seams: list[Seam]) -> list[Floats]:
     return [np.where(part == number, ink, np.float32(0)) for number in range(len(seams) + 1)]
 
 
-def _cheapest_paths(ink: Floats) -> tuple[Indices, Floats]:
+def _cheapest_paths(ink: Floats) -> tuple[Integers, Floats]:
     """(N, H) columns of the cheapest path near each line, and the (N,) ink crossed with bends counted."""
     height, width = ink.shape
     reach = max(1, round(BEND * height))

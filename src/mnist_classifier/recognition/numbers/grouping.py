@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.recognition.numbers.segmentation import Candidate, Line, Piece
-
-Floats = npt.NDArray[np.float64]
 
 # log(width / height) of the ink of each digit: mean and deviation over MNIST's 60,000 training images.
 LOG_ASPECT = np.array([-0.10, -0.88, -0.06, -0.21, -0.22, -0.07, -0.30, -0.24, -0.26, -0.37])
@@ -79,7 +78,7 @@ class Edge:
     end: int
     candidate: int | None
     digit: int | None
-    features: Floats  # (len(FEATURES),)
+    features: Doubles  # (len(FEATURES),)
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Grouping:
     probability: float
 
 
-def digit_log_odds(opinions: npt.NDArray[np.float32]) -> Floats:
+def digit_log_odds(opinions: npt.NDArray[np.float32]) -> Doubles:
     """How digit-like each candidate looks: log odds of its likeliest digit against everything else.
 
     (N, 11) opinions of the recogniser -> (N,), at most CERTAIN either way.
@@ -109,7 +108,7 @@ def digit_log_odds(opinions: npt.NDArray[np.float32]) -> Floats:
     best = exact[rows, likeliest]
     exact[rows, likeliest] = 0
     tiny = np.finfo(np.float32).tiny
-    odds: Floats = np.log(np.maximum(best, tiny)) - np.log(np.maximum(exact.sum(axis=1), tiny))
+    odds: Doubles = np.log(np.maximum(best, tiny)) - np.log(np.maximum(exact.sum(axis=1), tiny))
     return np.clip(odds, -CERTAIN, CERTAIN)
 
 
@@ -118,7 +117,7 @@ def group(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[np.
     return best(edges_of(line, candidates, opinions), len(line.pieces), as_vector(weights))
 
 
-def as_vector(weights: Weights) -> Floats:
+def as_vector(weights: Weights) -> Doubles:
     """Weights in the order of FEATURES."""
     return np.array([weights[name] for name in FEATURES])
 
@@ -143,7 +142,7 @@ def edges_of(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[
     return sorted(edges, key=lambda edge: edge.end)
 
 
-def best(edges: Sequence[Edge], length: int, weights: Floats) -> Grouping:
+def best(edges: Sequence[Edge], length: int, weights: Doubles) -> Grouping:
     """The most likely string of digits, summed over the paths that spell it, and its best path."""
     # For each place: text -> (log of the sum of its paths, log of its best path, that path).
     kept: list[dict[str, tuple[float, float, tuple[Edge, ...]]]] = [{} for _ in range(length + 1)]
@@ -171,11 +170,11 @@ def _likeliest(
     return sorted(entries.items(), key=lambda item: -item[1][0])[:KEPT_READINGS]
 
 
-def _vector(**values: float) -> Floats:
+def _vector(**values: float) -> Doubles:
     return np.array([values.get(name, 0.0) for name in FEATURES])
 
 
-def _digit(line: Line, candidate: Candidate, digit: int, log_odds: float) -> Floats:
+def _digit(line: Line, candidate: Candidate, digit: int, log_odds: float) -> Doubles:
     """Features of taking a candidate as a digit."""
     _, _, width, height = candidate.box
     deviation = float((np.log(width / height) - LOG_ASPECT[digit]) / LOG_ASPECT_SD[digit])
@@ -205,7 +204,7 @@ def _digit(line: Line, candidate: Candidate, digit: int, log_odds: float) -> Flo
     )
 
 
-def _border(line: Line, index: int) -> Floats:
+def _border(line: Line, index: int) -> Doubles:
     """Features of a border between digits before piece `index`."""
     crossings, runs, overlap, shared = [], 0, 0.0, 0.0
     near = range(max(0, index - 3), index), range(index, min(len(line.pieces), index + 3))

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from msgspec import Meta
 from PIL import Image, ImageDraw
 
+from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 from mnist_classifier.recognition.numbers.segmentation import Line, Piece, arrange, find_candidates
 
-Floats = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]  # (N, 2): x, y in px of the picture
 
 # Pens that are tried, in parts of the picture's longer side; the best covers the ink and nothing else.

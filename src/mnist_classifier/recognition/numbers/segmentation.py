@@ -14,16 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.core.settings import GLYPH_SIDE
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats
 from mnist_classifier.recognition.imaging import components
 from mnist_classifier.recognition.imaging.background import has_plain_background
 from mnist_classifier.recognition.imaging.ink import Found, look, written_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box
 from mnist_classifier.recognition.imaging.parts import number_parts
 from mnist_classifier.recognition.numbers import cuts
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 # Whoever sends a picture of noise waits no longer than who sends a number.
 MAX_PARTS = 96
@@ -263,7 +260,7 @@ def find_candidates(line: Line) -> list[Candidate]:
 
 def make_glyphs(line: Line, candidates: Sequence[Candidate]) -> Bytes:
     """(N, 28, 28) uint8: each candidate's own ink, as preprocess centres a digit."""
-    glyphs = np.empty((len(candidates), GLYPH_SIDE, GLYPH_SIDE), np.uint8)
+    glyphs = np.empty((len(candidates), SIDE_PX, SIDE_PX), np.uint8)
     for number, candidate in enumerate(candidates):
         left, top, width, height = candidate.box
         ink = np.zeros((height, width), np.float32)

@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.core.onnx_runtime import open_session
-from mnist_classifier.core.settings import GLYPH_SIDE
 from mnist_classifier.training.ensemble import Ensemble, Network, members_of
 from mnist_classifier.training.network import PIXEL_MEAN, PIXEL_STD, MNISTClassifier
 from mnist_classifier.training.release.evaluate import predict_logits
@@ -108,7 +108,7 @@ def _add_network(graph: GraphBuilder, x: str, prefix: str, network: MNISTClassif
 
 def _add_patches(graph: GraphBuilder, x: str, prefix: str, patch: int) -> str:
     """PixelUnshuffle: (N, 1, S, S) -> (N, P*P, S/P, S/P)."""
-    side = GLYPH_SIDE // patch
+    side = SIDE_PX // patch
     split = graph.constant(f"{prefix}split_shape", np.array([-1, side, patch, side, patch]))
     x = graph.add("Reshape", x, split, output=f"{prefix}split")
     x = graph.add("Transpose", x, output=f"{prefix}gathered", perm=[0, 2, 4, 1, 3])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from mnist_classifier.core.settings import GLYPH_SIDE
+from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.recognition.imaging.normalise import BOX_SIDE
 from mnist_classifier.training.synthetic.pen import draw_segments, fit_like_preprocessing
 from mnist_classifier.training.synthetic.templates import DIGITS
@@ -155,13 +155,13 @@ def to_segments(strokes: Sequence[Points], pen_px: float) -> Points:
     everything = np.concatenate(strokes)
     low, high = everything.min(axis=0), everything.max(axis=0)
     scale = max(BOX_SIDE - pen_px, 1.0) / max(float((high - low).max()), 1e-6)
-    placed = [(points - (low + high) / 2) * scale + GLYPH_SIDE / 2 for points in strokes]
+    placed = [(points - (low + high) / 2) * scale + SIDE_PX / 2 for points in strokes]
     return np.concatenate([np.concatenate([p[:-1], p[1:]], axis=1) for p in placed])
 
 
 def draw_all(pictures: Sequence[tuple[Points, float]]) -> Tensor:
     """(S, 4) segments and pen widths -> (N, 28, 28) uint8 glyphs, as preprocessing leaves them."""
-    result = torch.zeros(len(pictures), GLYPH_SIDE, GLYPH_SIDE, dtype=torch.uint8)
+    result = torch.zeros(len(pictures), SIDE_PX, SIDE_PX, dtype=torch.uint8)
     # Pictures with about as many segments are drawn together, so that little is drawn in vain.
     order = sorted(range(len(pictures)), key=lambda i: len(pictures[i][0]))
     for start in range(0, len(order), CHUNK):

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Generator, Tensor
 
-from mnist_classifier.core.settings import GLYPH_SIDE
+from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.training.synthetic.doodles import DOODLES, face, filled_ring
 from mnist_classifier.training.synthetic.handwriting import Points, draw_all, drawn_by, numpy_rng, smooth, write
 from mnist_classifier.training.synthetic.pen import fit_like_preprocessing, ink_boxes
@@ -51,7 +51,7 @@ def outlier_pool(count: int, generator: Generator, digits: Tensor, labels: Tenso
     numbers = np.diff(np.round(np.concatenate([[0], np.cumsum(shares / shares.sum())]) * count).astype(int), prepend=0)
     pictures = [make(int(n), source) for n, (_, make) in zip(numbers[1:], FAMILIES.values(), strict=True) if n]
     if not pictures:
-        return torch.zeros(0, GLYPH_SIDE, GLYPH_SIDE, dtype=torch.uint8)
+        return torch.zeros(0, SIDE_PX, SIDE_PX, dtype=torch.uint8)
     return torch.cat(pictures)[torch.randperm(count, generator=generator)]
 
 
@@ -187,7 +187,7 @@ def fragments(count: int, source: _Source) -> Tensor:
     while sum(map(len, kept)) < count:
         pixels, _ = source.pick(2 * count, BREAKABLE)
         angle = torch.rand(len(pixels), generator=source.generator) * 2 * torch.pi
-        place = torch.arange(GLYPH_SIDE) - GLYPH_SIDE / 2 + 0.5
+        place = torch.arange(SIDE_PX) - SIDE_PX / 2 + 0.5
         across = angle.cos().view(-1, 1, 1) * place + angle.sin().view(-1, 1, 1) * place[:, None]
         level = torch.rand(len(pixels), generator=source.generator).view(-1, 1, 1) * 6 - 3
         cut = pixels * (across > level)
@@ -209,7 +209,7 @@ def mixtures(count: int, source: _Source) -> Tensor:
 
 def clusters(count: int, source: _Source) -> Tensor:
     """Two or three digits side by side, touching or apart."""
-    pictures = torch.zeros(count, GLYPH_SIDE + 8, 4 * GLYPH_SIDE)
+    pictures = torch.zeros(count, SIDE_PX + 8, 4 * SIDE_PX)
     numbers = source.rng.integers(2, 4, count)
     pixels, _ = source.pick(3 * count)
     boxes = ink_boxes(pixels).long().view(count, 3, 4)
@@ -235,10 +235,10 @@ def blobs(count: int, source: _Source) -> Tensor:
 def noise(count: int, source: _Source) -> Tensor:
     """Grains, coarse or fine."""
     kept = []
-    for side in (GLYPH_SIDE, 14, 7):
+    for side in (SIDE_PX, 14, 7):
         grains = torch.rand(-(-count // 3), 1, side, side, generator=source.generator)
         rare = torch.rand(len(grains), 1, 1, 1, generator=source.generator)
-        fine = F.interpolate(grains * (grains > rare), size=GLYPH_SIDE)[:, 0]
+        fine = F.interpolate(grains * (grains > rare), size=SIDE_PX)[:, 0]
         kept.append(_as_glyphs(fine))
     return torch.cat(kept)[:count]
 

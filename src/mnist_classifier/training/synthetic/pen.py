@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mnist_classifier.core.settings import GLYPH_SIDE
+from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, BOX_SIDE
 
 # A pen's edge fades over so many pixels, as anti-aliasing leaves it.
 EDGE_PX = 1.0
 
 
-def draw_segments(segments: Tensor, width_px: Tensor, *, side: int = GLYPH_SIDE) -> Tensor:
+def draw_segments(segments: Tensor, width_px: Tensor, *, side: int = SIDE_PX) -> Tensor:
     """Draw round-ended segments.
 
     segments: (N, S, 4) from x, y to x, y; NaN where there is none.
@@ -65,7 +65,7 @@ def fit_like_preprocessing(pixels: Tensor) -> Tensor:
     x = (pixels.sum(dim=1) * (torch.arange(width) + 0.5)).sum(dim=1) / total
     y = (pixels.sum(dim=2) * (torch.arange(height) + 0.5)).sum(dim=1) / total
     # The box stays inside the glyph, whatever its centre of mass.
-    room = (GLYPH_SIDE / 2) * zoom
+    room = (SIDE_PX / 2) * zoom
     x, y = (
         torch.minimum(torch.maximum(centre, high - room), low + room)
         for centre, low, high in ((x, left, right), (y, top, bottom))
@@ -73,10 +73,10 @@ def fit_like_preprocessing(pixels: Tensor) -> Tensor:
     # MNIST's centre of mass is pixel (14, 14), half a pixel from the centre of the glyph.
     x, y = x - zoom / 2, y - zoom / 2
     nothing = torch.zeros(count)
-    across = torch.stack([zoom * GLYPH_SIDE / width, nothing, 2 * x / width - 1], dim=1)
-    down = torch.stack([nothing, zoom * GLYPH_SIDE / height, 2 * y / height - 1], dim=1)
+    across = torch.stack([zoom * SIDE_PX / width, nothing, 2 * x / width - 1], dim=1)
+    down = torch.stack([nothing, zoom * SIDE_PX / height, 2 * y / height - 1], dim=1)
     matrices = torch.stack([across, down], dim=1)  # (N, 2, 3)
-    grid = F.affine_grid(matrices, [count, 1, GLYPH_SIDE, GLYPH_SIDE], align_corners=False)
+    grid = F.affine_grid(matrices, [count, 1, SIDE_PX, SIDE_PX], align_corners=False)
     placed = F.grid_sample(pixels[:, None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[:, 0]
     return placed / placed.amax(dim=(1, 2), keepdim=True).clamp(min=0.2)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from mnist_classifier.core.settings import GLYPH_SIDE
+from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.recognition.imaging.normalise import BOX_SIDE
 from mnist_classifier.training.synthetic.pen import change_width, draw_segments, fit_like_preprocessing, ink_boxes
 
@@ -41,7 +41,7 @@ def add_strokes(pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
         return pixels
     own, pen = pixels[changed], stroke_width(pixels[changed])
     # There is room for strokes that leave the glyph.
-    drawn = draw_segments(segments[changed] + MARGIN, pen, side=GLYPH_SIDE + 2 * MARGIN)
+    drawn = draw_segments(segments[changed] + MARGIN, pen, side=SIDE_PX + 2 * MARGIN)
     marked = torch.maximum(F.pad(own, (MARGIN,) * 4), drawn)
     left, top, right, bottom = ink_boxes(marked).unbind(1)
     zoom = torch.maximum(right - left, bottom - top) / BOX_SIDE

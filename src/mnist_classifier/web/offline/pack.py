@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.errors import ModelCorrupt, ModelError
 from mnist_classifier.registry.manifest import WEIGHTS_FILE, read_manifest, verified_bytes
 
-Floats = npt.NDArray[np.float32]
 Tensors = Mapping[str, Floats]
 
 MAGIC = b"MNST"

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from flask import Blueprint, Response, jsonify, request
 from msgspec import UNSET
 
+from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.errors import (
     ImageTooLarge,
     InvalidImage,
@@ -22,7 +23,6 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.records import Caution
-from mnist_classifier.core.settings import GLYPH_SIDE
 from mnist_classifier.data.glyph_files import is_glyphs
 from mnist_classifier.recognition.batch import Batch, read_glyphs
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_with_scale
@@ -30,7 +30,7 @@ from mnist_classifier.recognition.imaging.preprocess import prepare, prepared_gl
 from mnist_classifier.web.services.served_model import Loaded
 from mnist_classifier.web.services.services import chosen_model, services
 from mnist_classifier.web.wire import bodies, readings, types
-from mnist_classifier.web.wire.glyphs import Glyphs, from_json, read_file, to_npy
+from mnist_classifier.web.wire.glyphs import from_json, read_file, to_npy
 from mnist_classifier.web.wire.operation import describe
 from mnist_classifier.web.wire.parameters import Flag
 from mnist_classifier.web.wire.question import THRESHOLDS, VERSION, read_options
@@ -94,7 +94,7 @@ def predict_batch() -> Response:
 class _Sent:
     """The glyphs of a request, what else its object holds, and what was noticed of pictures on their way to glyphs."""
 
-    glyphs: Glyphs
+    glyphs: Bytes
     options: bodies.Choices = bodies.Choices()
     warnings: list[Cautions] | None = None
 
@@ -141,7 +141,7 @@ def _read_pictures(texts: Sequence[str], options: bodies.Choices) -> _Sent:
     most_pixels = services().settings.max_image_pixels
     pixels_sent = 0.0
     warnings: list[Cautions] = []
-    glyphs = np.zeros((len(texts), GLYPH_SIDE, GLYPH_SIDE), np.uint8)
+    glyphs = np.zeros((len(texts), SIDE_PX, SIDE_PX), np.uint8)
     for index, text in enumerate(texts):
         try:
             pixels, scale = decode_with_scale(decode_base64(text), max_pixels=most_pixels)

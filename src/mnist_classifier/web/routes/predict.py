@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 from flask import Blueprint, Response, jsonify, request
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import (
     DataCorrupt,
     DataMissing,
@@ -33,7 +32,6 @@ from mnist_classifier.web.wire.schema import Doc
 blueprint = Blueprint("api", __name__)
 
 Reply = tuple[Response, int]
-Bytes = npt.NDArray[np.uint8]
 
 GLYPH = Flag("glyph", "1: also show the 28x28 picture that the network saw")
 STEPS = Flag("steps", "1: also show the stages of the preprocessing")

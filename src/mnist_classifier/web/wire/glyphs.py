@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from mnist_classifier.core.arrays import PIXELS, SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt, InvalidImage, InvalidInput
-from mnist_classifier.core.settings import GLYPH_SIDE
 from mnist_classifier.data import glyph_files
-from mnist_classifier.recognition.batch import PIXELS
-
-Glyphs: TypeAlias = "npt.NDArray[np.uint8]"
 
 # One glyph, row by row: a media type of our own, since 784 bytes may also be a small picture file.
 RAW_GLYPH = "application/x-mnist-glyph"
 # Parsing holds up all other threads: 2,000 glyphs 25 ms, 10 MB of them 75.
 MOST_JSON_GLYPHS = 2000
 # In JSON: one digit for each pixel and the commas between; a list, or a list of rows.
-SHORTEST_GLYPH, LISTS_OF_A_GLYPH = 2 * PIXELS - 1, 1 + GLYPH_SIDE
+SHORTEST_GLYPH, LISTS_OF_A_GLYPH = 2 * PIXELS - 1, 1 + SIDE_PX
 Pixel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _glyphs = msgspec.json.Decoder(list[list[Pixel | list[Pixel]]])
 _pixels = msgspec.json.Decoder(list[Pixel | list[Pixel | list[Pixel]]])
@@ -44,14 +41,14 @@ def is_raw_glyph(mimetype: str, data: bytes) -> bool:
     return mimetype == "application/octet-stream" and len(data) == PIXELS and data[0] == 0
 
 
-def raw_glyph(data: bytes) -> Glyphs:
+def raw_glyph(data: bytes) -> Bytes:
     """784 bytes -> (28, 28).  Raises InvalidImage."""
     if len(data) != PIXELS:
         raise InvalidImage(f"a glyph is {PIXELS} bytes, 28 rows of 28 pixels; these are {len(data)}", field="image")
-    return np.frombuffer(data, np.uint8).reshape(GLYPH_SIDE, GLYPH_SIDE)
+    return np.frombuffer(data, np.uint8).reshape(SIDE_PX, SIDE_PX)
 
 
-def read_file(data: bytes, *, limit: int, field: str | None = None) -> Glyphs:
+def read_file(data: bytes, *, limit: int, field: str | None = None) -> Bytes:
     """The contents of a file of glyphs, as the command line reads it -> (N, 28, 28).
 
     limit: bytes once unpacked.  Raises InvalidInput.
@@ -62,7 +59,7 @@ def read_file(data: bytes, *, limit: int, field: str | None = None) -> Glyphs:
         raise InvalidInput(error.message, field=field) from None
 
 
-def from_json(data: bytes, field: str) -> Glyphs:
+def from_json(data: bytes, field: str) -> Bytes:
     """JSON lists of 784 whole numbers from 0 to 255, or of 28 lists of 28 -> (N, 28, 28).  Raises InvalidInput."""
     rows = []
     for index, glyph in enumerate(_decode(data, _glyphs, field)):
@@ -71,7 +68,7 @@ def from_json(data: bytes, field: str) -> Glyphs:
             message = f"{field}[{index}] has {len(pixels)} numbers; a glyph has {PIXELS}, or 28 lists of 28"
             raise InvalidInput(message, field=f"{field}[{index}]")
         rows.append(pixels)
-    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
 
 
 def parse_pixels(data: bytes) -> bytes:

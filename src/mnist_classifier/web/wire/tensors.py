@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from mnist_classifier.core.arrays import PIXELS, SIDE_PX, Bytes
 from mnist_classifier.core.errors import InvalidInput
-from mnist_classifier.core.settings import GLYPH_SIDE
-from mnist_classifier.recognition.batch import PIXELS, Batch
+from mnist_classifier.recognition.batch import Batch
 from mnist_classifier.web.wire.bodies import parse
-from mnist_classifier.web.wire.glyphs import Glyphs, parse_pixels
+from mnist_classifier.web.wire.glyphs import parse_pixels
 
 INPUT = "glyphs"
-INPUTS = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, GLYPH_SIDE, GLYPH_SIDE]}]
-SHAPES = ([GLYPH_SIDE, GLYPH_SIDE], [PIXELS])  # of one glyph
+INPUTS = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, SIDE_PX, SIDE_PX]}]
+SHAPES = ([SIDE_PX, SIDE_PX], [PIXELS])  # of one glyph
 OUTPUTS = [
     {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
     {"name": "not_a_digit", "datatype": "FP32", "shape": [-1]},
@@ -107,7 +107,7 @@ class Question:
     """What an inference request asks: (N, 28, 28) glyphs; each output by name, and whether it is wanted as bytes."""
 
     id: str | None
-    glyphs: Glyphs
+    glyphs: Bytes
     outputs: Mapping[str, bool]
 
 
@@ -155,7 +155,7 @@ def _split(data: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     return data[: int(header_length)], data[int(header_length) :]
 
 
-def _glyphs(inputs: Sequence[InputTensor], tensors: bytes) -> Glyphs:
+def _glyphs(inputs: Sequence[InputTensor], tensors: bytes) -> Bytes:
     if len(inputs) != 1:
         raise InvalidInput(f"inputs must be a list of one tensor, {INPUT!r}")
     tensor = inputs[0]
@@ -170,7 +170,7 @@ def _glyphs(inputs: Sequence[InputTensor], tensors: bytes) -> Glyphs:
     pixels = _pixels(tensor, tensors)
     if len(pixels) != tensor.shape[0] * PIXELS:
         raise InvalidInput(f"{INPUT} of shape {_shown(tensor.shape[:8])} do not have {len(pixels)} pixels")
-    return np.frombuffer(pixels, np.uint8).reshape(-1, GLYPH_SIDE, GLYPH_SIDE)
+    return np.frombuffer(pixels, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
 
 
 def _pixels(tensor: InputTensor, tensors: bytes) -> bytes:

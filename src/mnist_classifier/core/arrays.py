@@ -1,0 +1,17 @@
+"""The kinds of arrays that all rooms exchange, and the size of a glyph."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+# A glyph is a picture of MNIST's format: 28 by 28 pixels, ink = 255.
+SIDE_PX = 28
+PIXELS = SIDE_PX * SIDE_PX
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
