@@ -12,21 +12,24 @@ from pathlib import Path
 import pictures
 import pytest
 from application import ROOT, Application
+from PIL import Image
 from playwright.sync_api import Browser, expect
 from visitor import Point, Visitor
 
 from conftest import Visit
 
 PLACE = ROOT / "docs" / "screenshots"
-LARGEST_BYTES = 100_000
+LARGEST_BYTES, LARGEST_ANIMATION_BYTES = 100_000, 400_000
+ANIMATION = "drawing"
 NAMES = {
-    "home-light", "home-phone", "number-light", "recogniser-dark", "training-light", "training-phone",
+    ANIMATION, "home-light", "home-phone", "number-light", "recogniser-dark", "training-light", "training-phone",
     "models-light", "models-phone", "explore-light", "explore-image-dark", "explore-phone",
 }  # fmt: skip
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "dark"}
 TRAINING_TIMEOUT_MS = 120_000
 DISPUTED = 947
+FRAME_MS, HOLD_MS = 60, 1_800
 
 
 def bow(x: float, y: float, width: float, height: float, start: float, end: float) -> list[Point]:
@@ -36,6 +39,8 @@ def bow(x: float, y: float, width: float, height: float, start: float, end: floa
 
 
 THREE = bow(0.48, 0.35, 0.16, 0.15, -0.45, 0.25) + bow(0.48, 0.65, 0.19, 0.15, -0.25, 0.42)
+# What makes an eight of the three.
+LEFT_SIDE = [*bow(0.48, 0.35, 0.16, 0.15, 0.55, 0.25)[::6], *bow(0.48, 0.65, 0.19, 0.15, 0.75, 0.42)[::6]]
 FIVE = [(0.36, 0.24), (0.34, 0.48), *bow(0.46, 0.62, 0.19, 0.17, -0.32, 0.4)]
 FIVE_BAR = [(0.36, 0.24), (0.66, 0.23)]
 # A seven with its bar, a one with hook and foot, a zero with its slash, on the wide pad.
@@ -76,6 +81,24 @@ def draw(visitor: Visitor, strokes: list[list[Point]], reading: str) -> None:
     for stroke in strokes:
         visitor.draw(stroke)
     expect(visitor.find("digit")).to_have_text(reading)
+
+
+def film(visitor: Visitor, stroke: list[Point], reading: str) -> tuple[list[bytes], list[int]]:
+    """Pictures of the page while the pen moves, the last when the reading stands; how long to show each, in ms."""
+    frames = [visitor.page.screenshot() for _ in visitor.draw_slowly(stroke)]
+    expect(visitor.find("digit")).to_have_text(reading)
+    visitor.page.wait_for_timeout(pictures.SETTLE_MS)
+    return [*frames, visitor.page.screenshot()], [FRAME_MS] * len(frames) + [HOLD_MS]
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_animation_of_a_digit_that_is_drawn_and_read(visit: Visit, application: Application) -> None:
+    desk = visit("/", viewport={"width": 960, "height": 760}, color_scheme="light")
+    frames, durations_ms = film(desk, THREE[::3], "3")
+    more_frames, more_ms = film(desk, LEFT_SIDE, "8")
+    pictures.keep_animation(frames + more_frames, durations_ms + more_ms, ANIMATION)
 
 
 @pytest.mark.e2e
@@ -142,4 +165,13 @@ def test_pictures_of_exploring(visit: Visit, application: Application) -> None:
 def test_documents_show_just_the_pictures_that_are_taken_here() -> None:
     assert shown() == NAMES
     assert {path.stem for path in PLACE.iterdir()} == NAMES
-    assert {path.name for path in PLACE.iterdir() if path.stat().st_size > LARGEST_BYTES} == set()
+    largest = {ANIMATION: LARGEST_ANIMATION_BYTES}
+    too_large = [each for each in PLACE.iterdir() if each.stat().st_size > largest.get(each.stem, LARGEST_BYTES)]
+    assert too_large == []
+
+
+def test_the_animation_moves_and_repeats() -> None:
+    with Image.open(PLACE / f"{ANIMATION}.webp") as animation:
+        assert animation.size == (960, 760)
+        assert animation.n_frames > 20
+        assert animation.info["loop"] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request
@@ -41,6 +41,16 @@ class Visitor:
         self.page.mouse.down()
         for point in rest:
             self.page.mouse.move(*point, steps=8)
+        self.page.mouse.up()
+
+    def draw_slowly(self, points: Sequence[Point]) -> Iterator[None]:
+        """One stroke with the mouse, with a pause after each point for whoever takes pictures."""
+        first, *rest = self._on_screen(points)
+        self.page.mouse.move(*first)
+        self.page.mouse.down()
+        for point in rest:
+            self.page.mouse.move(*point)
+            yield
         self.page.mouse.up()
 
     def draw_with_finger(self, points: Sequence[Point] = SEVEN) -> None:

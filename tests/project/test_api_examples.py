@@ -1,4 +1,4 @@
-"""Every example of docs/api.md is run with curl against a running server, and what is shown below it compared."""
+"""Every command of docs/api.md and docs/developer.md is run at a real server, and the JSON below it compared."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import struct
@@ -32,6 +33,8 @@ from mnist_classifier.runs.run_log import Runs
 from tests.checkout import ROOT
 from tests.versions import save
 
+# Document -> how many of its examples show a reply, at least.
+PAGES = {"docs/api.md": 9}
 ADDRESS = "http://127.0.0.1:5000"
 START_TIMEOUT_S, CURL_TIMEOUT_S = 60, 120
 # "..." where a value, or the rest of a list or object, is left out.
@@ -44,22 +47,23 @@ pytestmark = [pytest.mark.mnist, pytest.mark.slow]
 class Example:
     """A block of commands, and the JSON that is shown below it, if there is any."""
 
-    line: int
+    place: str
     commands: tuple[str, ...]
     shown: Any = None
 
 
-def examples() -> list[Example]:
-    """Those of the document, in their order: they may build on each other."""
-    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+def examples(page: str) -> list[Example]:
+    """Those of a document, in their order: they may build on each other."""
+    text = (ROOT / page).read_text("utf-8")
     found: list[Example] = []
     for block in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         kind, content = block.groups()
         if kind == "bash":
-            found.append(Example(text[: block.start()].count("\n") + 2, tuple(content.splitlines())))
+            place = f"{page} line {text[: block.start()].count(chr(10)) + 2}"
+            found.append(Example(place, tuple(content.splitlines())))
         elif kind == "json":
             assert found, "JSON is shown before there was a command"
-            assert found[-1].shown is None, f"two replies are shown for the command in line {found[-1].line}"
+            assert found[-1].shown is None, f"two replies are shown for {found[-1].place}"
             found[-1] = replace(found[-1], shown=_parse(content))
     return found
 
@@ -182,23 +186,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("examples")
     draw(folder)
+    shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
     return folder
 
 
 def run(command: str, address: str, folder: Path) -> tuple[int, str]:
-    """Status and body of a command line that holds one curl."""
-    assert command.startswith("curl "), f"{command!r} is no curl"
+    """Status and body of a command line that holds one curl; 200 and the output of one of ours."""
+    assert command.startswith(("curl ", "mnist ")), f"{command!r} is neither curl nor mnist"
     command = command.replace(ADDRESS, address).replace("curl ", "curl -sS -w '\\n%{http_code}' ", 1)
+    command = re.sub(r"^mnist (.*)", rf"{shlex.quote(sys.executable)} -m mnist_classifier \1 && echo 200", command)
     result = subprocess.run(
         ["bash", "-c", command], cwd=folder, capture_output=True, encoding="utf-8", timeout=CURL_TIMEOUT_S,
         env={**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    body, _, status = result.stdout.rpartition("\n")
+    body, _, status = result.stdout.rstrip("\n").rpartition("\n")
     return int(status), body
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda example: f"line {example.line}")
+@pytest.mark.parametrize("example", [each for page in PAGES for each in examples(page)], ids=lambda each: each.place)
 def test_an_example_answers_as_the_document_shows(example: Example, address: str, folder: Path):
     fails = isinstance(example.shown, dict) and "error" in example.shown
     for command in example.commands:
@@ -219,8 +225,8 @@ def _stop_training(command: str, body: str, address: str) -> None:
 
 
 def test_the_document_has_examples():
-    assert len(examples()) > 10
-    assert sum(example.shown is not None for example in examples()) > 8
+    for page, least in PAGES.items():
+        assert sum(example.shown is not None for example in examples(page)) >= least
 
 
 def test_a_difference_is_found():
