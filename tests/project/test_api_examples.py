@@ -34,7 +34,7 @@ from tests.checkout import ROOT
 from tests.versions import save
 
 # Document -> how many of its examples show a reply, at least.
-PAGES = {"docs/api.md": 9}
+PAGES = {"docs/api.md": 9, "docs/developer.md": 3}
 ADDRESS = "http://127.0.0.1:5000"
 START_TIMEOUT_S, CURL_TIMEOUT_S = 60, 120
 # "..." where a value, or the rest of a list or object, is left out.
