@@ -86,11 +86,11 @@ def measure(config: TrainConfig, speeds: dict[str, float], steps: int) -> dict[s
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from mnist_classifier.runs import worker
+    from mnist_classifier.training.data import load_training_data
     from mnist_classifier.training.loop import Observer, Trainer
     from mnist_classifier.training.network import multiply_accumulates
 
-    data = worker.load_training_data(Settings.from_environment())
+    data = load_training_data(Settings.from_environment())
     trainer = Trainer(config, data, Observer(), None, None)
     plain = config.plain_epochs >= config.epochs
     batches = torch.split(torch.randperm(len(data.train_labels)), config.batch_size)

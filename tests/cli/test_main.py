@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import mnist_classifier
+import mnist_classifier.runs
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.errors import PortTaken
 from mnist_classifier.core.recipes import RECIPES
@@ -136,7 +136,7 @@ def test_an_ensemble_of_several_seeds_is_one_version(with_mnist: Path):
 
 @pytest.mark.parametrize("command", [["train"], ["runs", "resume", "1"]])
 def test_without_pytorch_nothing_is_queued(home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]):
-    monkeypatch.delattr(mnist_classifier, "worker", raising=False)
+    monkeypatch.delattr(mnist_classifier.runs, "worker", raising=False)
     monkeypatch.setitem(sys.modules, "mnist_classifier.runs.worker", None)
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1

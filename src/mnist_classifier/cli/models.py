@@ -204,7 +204,7 @@ def box(version: int, measure: bool, data_dir: Path | None) -> None:
 
 
 def _measure_box(folder: Path, settings: Settings) -> None:
-    from mnist_classifier.runs.worker import load_training_data
+    from mnist_classifier.training.data import load_training_data
     from mnist_classifier.training.release.finished import renew_report
 
     renew_report(folder, load_training_data(settings), mnist.load(settings.data_dirs(), mnist.TEST))

@@ -109,9 +109,7 @@ def training_worker() -> ModuleType:
     try:
         from mnist_classifier.runs import worker
     except ModuleNotFoundError as error:
-        raise TrainingUnavailable(
-            f'training needs {error.name}, which is not installed. In the checkout, run: pip install ".[train]"'
-        ) from error
+        raise TrainingUnavailable.without(error.name) from error
     return worker
 
 

@@ -221,6 +221,11 @@ class TrainingUnavailable(TrainingError):
 
     code = "training_unavailable"
 
+    @classmethod
+    def without(cls, package: str | None) -> TrainingUnavailable:
+        """The error for a package that training needs and that is missing."""
+        return cls(f'training needs {package}, which is not installed. In the checkout, run: pip install ".[train]"')
+
 
 class TrackerUnavailable(TrainingError):
     """A tool that is to follow the run is not installed."""

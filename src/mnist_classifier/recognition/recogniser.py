@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,12 +70,9 @@ class Recogniser:
         Raises ModelMissing, ModelCorrupt.
         """
         # Whoever opens a folder needs no database.
-        from mnist_classifier.core.database import Store
-        from mnist_classifier.registry.versions import Registry
+        from mnist_classifier.registry.versions import opened_registry
 
-        settings = settings or Settings.from_environment()
-        with contextlib.closing(Store(settings.resolved_database_url)) as store:
-            registry = Registry(settings.models_dir, store)
+        with opened_registry(settings or Settings.from_environment()) as registry:
             return cls.open(registry.folder(registry.production() if version is None else version))
 
     def check_interface(self) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.records import ModelVersion, Promotion
-from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.registry import aliases as promotions
 from mnist_classifier.registry.aliases import BOX as BOX  # callers know them as the registry's
 from mnist_classifier.registry.aliases import CHALLENGER as CHALLENGER
@@ -321,6 +322,13 @@ class Registry:
         card = self.box_dir / CARD_FILE
         card.write_text(card.read_text("utf-8").replace(f"# {manifest['name']}", f"# {BOX_NAME}", 1), "utf-8")
         write_manifest(self.box_dir, {**manifest, "version": BOX, "name": BOX_NAME, "run_id": None})
+
+
+@contextmanager
+def opened_registry(settings: Settings) -> Iterator[Registry]:
+    """The model versions of an installation; its database is closed afterwards."""
+    with closing(Store(settings.resolved_database_url)) as store:
+        yield Registry(settings.models_dir, store)
 
 
 def _missing(version: int) -> VersionMissing:

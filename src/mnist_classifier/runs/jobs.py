@@ -149,6 +149,4 @@ class Jobs:
 
 def _check_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise TrainingUnavailable(
-            'training needs PyTorch, which is not installed here. In the checkout, run: pip install ".[train]"'
-        )
+        raise TrainingUnavailable.without("PyTorch")

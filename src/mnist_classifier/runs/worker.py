@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -25,13 +24,14 @@ from mnist_classifier.core.records import EpochResult, ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings, TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation import gate
-from mnist_classifier.registry.versions import Registry
+from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.runs.progress import Journal
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.data import load_training_data
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
-from mnist_classifier.training.loop import Observer, StepProgress, TrainingResult, train
-from mnist_classifier.training.release.finished import FinishedTraining, ensemble_facts, environment, training_facts
+from mnist_classifier.training.loop import Observer, StepProgress
+from mnist_classifier.training.recipe import fit
+from mnist_classifier.training.release.finished import FinishedTraining, ensemble_facts, environment
 from mnist_classifier.training.trackers import open_trackers
 
 HEARTBEAT_S = 0.5
@@ -174,25 +174,18 @@ class _Job:
             self.heartbeat.should_stop,
             on_checkpoint=self.runs.check_claim,
         )
-        started = time.perf_counter()
-        teacher = load_network(self.registry.folder(self.config.teacher)) if self.config.teacher else None
-        result = train(self.config, data, observer, checkpoint=self.checkpoint, teacher=teacher)
-        elapsed_s = time.perf_counter() - started
-        if result.cancelled:
+        finished = fit(self.config, data, self.registry, observer, checkpoint=self.checkpoint, run_id=self.run_id)
+        if finished.cancelled:
             # At once; what is worth keeping is kept afterwards.
             self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; the best weights so far are being kept")
         self._say("measuring and exporting")
-        test = mnist.load(directories, mnist.TEST)
-        facts = training_facts(self.config, data, result, elapsed_s)
-        finished = FinishedTraining(self.config, data, result.network, facts, self.run_id)
-        manifest = finished.describe(test.images, test.labels)
+        finished.measure(mnist.load(directories, mnist.TEST))
         self.runs.check_claim()
-        version = self.registry.save(manifest, lambda folder: finished.write_files(folder, manifest))
-        return self._conclude(version, result)
+        return self._conclude(finished.add_to(self.registry), finished.cancelled)
 
-    def _conclude(self, version: ModelVersion, result: TrainingResult) -> Outcome:
+    def _conclude(self, version: ModelVersion, cancelled: bool) -> Outcome:
         accuracy, promoted = version.metrics["test"]["accuracy"], False
-        if result.cancelled:
+        if cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
             self.runs.amend(self.run_id, message, version.version)
         else:
@@ -202,7 +195,7 @@ class _Job:
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
         # Last: whatever stops this process before, the run can still go on.
         self.checkpoint.unlink(missing_ok=True)
-        return Outcome(version, promoted, result.cancelled, message)
+        return Outcome(version, promoted, cancelled, message)
 
     def _on_step(self, progress: StepProgress) -> None:
         self.report.on_step(progress)
@@ -222,26 +215,14 @@ def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion
 
     Raises ModelMissing, ModelCorrupt.
     """
-    store = Store(settings.resolved_database_url)
-    try:
-        registry = Registry(settings.models_dir, store)
+    with opened_registry(settings) as registry:
         networks = [load_network(registry.folder(member.version)) for member in members]
         ensemble = Ensemble([member for network in networks for member in members_of(network)])
         config = TrainConfig.from_mapping(members[0].manifest["config"])
         data = load_training_data(settings)
         finished = FinishedTraining(config, data, ensemble, ensemble_facts(members), run_id=None)
-        test = mnist.load(settings.data_dirs(), mnist.TEST)
-        manifest = finished.describe(test.images, test.labels)
-        return registry.save(manifest, lambda folder: finished.write_files(folder, manifest))
-    finally:
-        store.close()
-
-
-def load_training_data(settings: Settings) -> TrainingData:
-    """The training file, cut into the two splits of the protocol."""
-    train_set = mnist.load(settings.data_dirs(), mnist.TRAIN)
-    train_rows, validation_rows = mnist.split_train_validation(train_set.labels)
-    return TrainingData.from_arrays(train_set.images, train_set.labels, train_rows, validation_rows)
+        finished.measure(mnist.load(settings.data_dirs(), mnist.TEST))
+        return finished.add_to(registry)
 
 
 def explain(error: Exception) -> str:

@@ -1,8 +1,21 @@
-"""Training: the only room that imports PyTorch."""
+"""Training: the only room that imports PyTorch.
 
+from mnist_classifier.training import load_model, train_recipe
+"""
+
+from __future__ import annotations
+
+import importlib
 import os
+from typing import TYPE_CHECKING
 
+from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.training.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from mnist_classifier.training.recipe import load_model as load_model
+    from mnist_classifier.training.recipe import train_recipe as train_recipe
+    from mnist_classifier.training.release.finished import FinishedTraining as FinishedTraining
 
 # GNU OpenMP's threads wait for each other by spinning, by default so long that
 # one other busy process makes a training ten times slower (0.8 -> 10 s, two
@@ -10,3 +23,22 @@ from mnist_classifier.training.memory import keep_freed_memory
 # before PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 keep_freed_memory()
+
+# Loaded on first use, because PyTorch takes seconds to import.
+_HOMES = {"FinishedTraining": "release.finished", "load_model": "recipe", "train_recipe": "recipe"}
+__all__ = ["FinishedTraining", "load_model", "train_recipe"]  # noqa: F822
+
+
+def __getattr__(name: str) -> object:
+    """An exported name, from the module where it lives.  Raises TrainingUnavailable without PyTorch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise TrainingUnavailable.without(error.name) from error
+
+
+def __dir__() -> list[str]:
+    """All names, including those not loaded yet."""
+    return sorted({*globals(), *__all__})

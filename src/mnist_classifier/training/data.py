@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.data import mnist
 from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.synthetic.handwriting import digit_pool
 from mnist_classifier.training.synthetic.outliers import outlier_pool
@@ -101,6 +103,13 @@ class TrainingData:
             self.validation_images,
             self.validation_labels,
         )
+
+
+def load_training_data(settings: Settings) -> TrainingData:
+    """MNIST's training file, cut into training and validation split.  Raises DataMissing, DataCorrupt."""
+    train_set = mnist.load(settings.data_dirs(), mnist.TRAIN)
+    train_rows, validation_rows = mnist.split_train_validation(train_set.labels)
+    return TrainingData.from_arrays(train_set.images, train_set.labels, train_rows, validation_rows)
 
 
 def with_generated_digits(data: TrainingData, share: float, seed: int) -> TrainingData:

@@ -18,6 +18,7 @@ from mnist_classifier.registry.manifest import (
     CARD_FILE,
     ONNX_FILE,
     REPORT_FILE,
+    read_manifest,
     read_robustness,
     verified_bytes,
     verify,
@@ -106,10 +107,8 @@ def test_set() -> mnist.Images:
 
 
 def save(finished: FinishedTraining, test_set: mnist.Images, folder: Path) -> dict[str, Any]:
-    folder.mkdir()
-    manifest = finished.describe(test_set.images, test_set.labels)
-    finished.write_files(folder, manifest)
-    return write_manifest(folder, manifest)
+    finished.measure(test_set)
+    return read_manifest(finished.save(folder))
 
 
 def test_every_version_has_a_report_that_its_manifest_vouches_for(

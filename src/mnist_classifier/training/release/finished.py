@@ -16,13 +16,16 @@ import numpy.typing as npt
 import onnx
 import torch
 
+from mnist_classifier.core.errors import FolderTaken
 from mnist_classifier.core.onnx_runtime import RUNTIME_VERSION
-from mnist_classifier.core.records import ModelVersion
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.records import EpochResult, ModelVersion
+from mnist_classifier.core.settings import Settings, TrainConfig
 from mnist_classifier.core.version import __version__
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.preprocess import mean_ink
+from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
+from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network, describe_network, load_network
@@ -31,31 +34,42 @@ from mnist_classifier.training.network import DIGITS
 from mnist_classifier.training.release.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
 from mnist_classifier.training.release.card import render_card, renew_card
 from mnist_classifier.training.release.evaluate import predict_logits
-from mnist_classifier.training.release.export import check_parity, save_onnx, save_weights
+from mnist_classifier.training.release.export import check_parity, save_onnx, save_weights, to_bytes
 from mnist_classifier.training.release.report import Scored, build_report, metrics_of
 
 
 @dataclass
 class FinishedTraining:
-    """What is known when the last epoch is over; first `describe`, then `write_files`."""
+    """A trained network and how it came about.
+
+    Call `measure` before the rest; `train_recipe` has done so already.
+    manifest["metrics"] has the figures of both splits; `epochs` is the curve.
+    """
 
     config: TrainConfig
     data: TrainingData
-    network: Network
+    network: Network  # on the CPU, in evaluation mode
     facts: dict[str, Any]  # how the training went: training_facts or ensemble_facts
     run_id: int | None
+    epochs: Sequence[EpochResult] = ()
+    manifest: dict[str, Any] = field(init=False, default_factory=dict)
     report: dict[str, Any] = field(init=False, default_factory=dict)
 
-    def describe(self, test_images: npt.NDArray[np.uint8], test_labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
-        """Calibrate on validation, score the test images once, write all of it down."""
+    @property
+    def cancelled(self) -> bool:
+        """Whether the training was asked to stop before its end."""
+        return bool(self.facts["cancelled"])
+
+    def measure(self, test: mnist.Images) -> None:
+        """Calibrate on validation, score the test images once, and fill in `manifest` and `report`."""
         network = self.network
         opinions, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
         logits = opinions[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images)
         validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
-        self.report = build_report(validation, score(network, test_images, test_labels), temperature)
-        return {
+        self.report = build_report(validation, score(network, test.images, test.labels), temperature)
+        self.manifest = {
             "name": self._name(),
             "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "run_id": self.run_id,
@@ -82,13 +96,46 @@ class FinishedTraining:
 
     def _name(self) -> str:
         members = self.facts.get("members")
-        return f"{self.config.recipe}-{self.run_id}" if members is None else f"ensemble-of-{len(members)}"
+        if members is not None:
+            return f"ensemble-of-{len(members)}"
+        return f"{self.config.recipe}-{f'seed-{self.config.seed}' if self.run_id is None else self.run_id}"
 
-    def write_files(self, folder: Path, manifest: dict[str, Any]) -> None:
-        """Fill the folder of the version, all but the manifest."""
+    def recogniser(self) -> Recogniser:
+        """Read pictures with this network, as the server would."""
+        return Recogniser(to_bytes(self.network), self.manifest)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write weights, ONNX graph, report, model card and manifest into a new folder; returns it.
+
+        `Recogniser.open` and `load_model` read the folder.  Raises FolderTaken
+        if it exists already.
+        """
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise FolderTaken(f"{folder} exists already; name a new folder") from None
+        self._write_files(folder)
+        write_manifest(folder, self.manifest)
+        return folder
+
+    def register(self, settings: Settings | None = None) -> ModelVersion:
+        """Save a new version of this installation; it does not serve until somebody promotes it.
+
+        Raises StorageFull, DatabaseBusy.
+        """
+        with opened_registry(settings or Settings.from_environment()) as registry:
+            return self.add_to(registry)
+
+    def add_to(self, registry: Registry) -> ModelVersion:
+        """Save a new version in a registry that is open.  Raises what Registry.save raises."""
+        return registry.save(self.manifest, self._write_files)
+
+    def _write_files(self, folder: Path) -> None:
+        """All files of a version but the manifest."""
         save_weights(self.network, folder / WEIGHTS_FILE)
         save_onnx(self.network, folder / ONNX_FILE)
-        write_report(folder, manifest, self.report)
+        write_report(folder, self.manifest, self.report)
 
 
 def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResult, elapsed_s: float) -> dict[str, Any]:
