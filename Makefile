@@ -15,10 +15,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 TSC := tests/js/node_modules/.bin/tsc
 APPLICATION := $(VENV)/.stamp
 DEVELOPMENT := $(VENV)/.dev-stamp
+DOCUMENTATION := $(VENV)/.docs-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test contract bench bench-training bench-serving bench-soak fuzz check audit format screenshots clean
+.PHONY: help run train test contract bench bench-training bench-serving bench-soak fuzz check audit format screenshots docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -86,8 +87,12 @@ format: $(DEVELOPMENT) ## let ruff format and tidy the code
 screenshots: $(DEVELOPMENT) ## take the README's pictures anew, in Chromium
 	MNIST_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e/test_screenshots.py $(ARGS)
 
+docs: $(DOCUMENTATION) ## build the documentation site into site/; a broken link is an error
+	$(BIN)/zensical build --clean --strict
+	@echo "Open site/index.html, or with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
+
 clean: ## remove caches and builds; .venv/, models/ and data/ stay
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	rm -rf build dist site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp that is older than what it was made from means: install again.
@@ -112,4 +117,11 @@ $(APPLICATION): requirements.txt pyproject.toml
 $(DEVELOPMENT): $(APPLICATION) pyproject.toml
 	@echo "Installing the development tools into $(VENV)/."
 	@$(PIP) -e ".[dev]"
+	@touch $@
+
+$(DOCUMENTATION): $(APPLICATION) pyproject.toml
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "The documentation needs Python 3.11 or newer: rm -r $(VENV), then make docs PYTHON=python3.12"; exit 1; }
+	@echo "Installing what builds the documentation into $(VENV)/."
+	@$(PIP) -e ".[docs]"
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -55,13 +56,38 @@ def test_every_route_is_documented(settings: Settings):
     app.extensions[EXTENSION].store.close()
 
 
-@pytest.mark.parametrize(
-    "path", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-)
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub and the built site give to the headings of a page."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ +(.+?) *$", without_code(page), re.MULTILINE):
+        words = re.sub(r"[^\w\- ]", "", heading.lower())
+        found.add(words.replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_links_between_documents_lead_somewhere(path: str):
-    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / path).read_text("utf-8")):
-        if "://" not in target:
-            assert ((ROOT / path).parent / target).exists(), target
+    page = ROOT / path
+    for target, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", without_code(page))):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        if anchor:
+            assert anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_navigation_of_the_site():
+    navigation = (ROOT / "zensical.toml").read_text("utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f'"{page.name}"' in navigation, page.name
 
 
 def threats() -> list[list[str]]:
