@@ -115,7 +115,7 @@ def test_flags_of_the_suite_are_refused_without_it(home: Path, flags: list[str])
 
 
 def test_figures_as_json(home: Path, monkeypatch: pytest.MonkeyPatch, digits: mnist.Images):
-    monkeypatch.setattr(evaluate, "load_split", lambda settings, split: digits)
+    monkeypatch.setattr(evaluate, "load_split", lambda directories, split: digits)
     figures = json.loads(run("--json", "--split", "validation")[0])
     assert (figures["version"], figures["split"], figures["images"]) == (1, "validation", 12)
     assert figures["accuracy"] == figures["correct"] / 12

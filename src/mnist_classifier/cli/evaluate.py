@@ -17,8 +17,9 @@ from mnist_classifier.cli.display import robustness_as_text
 from mnist_classifier.core.metrics import measure_probabilities, wilson_interval
 from mnist_classifier.core.records import ModelVersion, Verdict
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.data.splits import SPLITS, TEST, load_split
 from mnist_classifier.evaluation import gate
-from mnist_classifier.evaluation.robustness.suite import QUICK_LIMIT, SPLITS, TEST, load_data, load_split, run_suite
+from mnist_classifier.evaluation.robustness.suite import QUICK_LIMIT, load_data, run_suite
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.versions import CHALLENGER, Registry
 
@@ -69,7 +70,7 @@ def evaluate(
 
 def _score(recogniser: Recogniser, settings: Settings, split: str) -> dict[str, Any]:
     """Read every image by itself, as requests are, and count."""
-    digits = load_split(settings, split)
+    digits = load_split(settings.data_dirs(), split)
     started = time.perf_counter()
     readings = [recogniser.read(image) for image in digits.images]
     elapsed_s = time.perf_counter() - started

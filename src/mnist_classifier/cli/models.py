@@ -15,8 +15,7 @@ from mnist_classifier.cli.command import COMMAND_LINE, Group, data_dir_option, o
 from mnist_classifier.cli.display import model_as_text, model_line, side_by_side
 from mnist_classifier.core.errors import LessAccurate
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.data import mnist
-from mnist_classifier.data.mnist import Images
+from mnist_classifier.data.splits import SPLITS, TEST, VALIDATION, load_split
 from mnist_classifier.evaluation import comparison, gate
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.registry.versions import BOX, Registry
@@ -66,7 +65,7 @@ def show(version: int, as_json: bool) -> None:
 @models.command()
 @click.argument("first", type=int)
 @click.argument("second", type=int)
-@click.option("--split", type=click.Choice(comparison.SPLITS), default=comparison.VALIDATION, show_default=True)
+@click.option("--split", type=click.Choice(SPLITS), default=VALIDATION, show_default=True)
 @click.option("--images", "read_images", is_flag=True, help="Read the split with both, and list where they differ.")
 @data_dir_option
 def compare(first: int, second: int, split: str, read_images: bool, data_dir: Path | None) -> None:
@@ -207,16 +206,12 @@ def _measure_box(folder: Path, settings: Settings) -> None:
     from mnist_classifier.training.data import load_training_data
     from mnist_classifier.training.release.finished import renew_report
 
-    renew_report(folder, load_training_data(settings), mnist.load(settings.data_dirs(), mnist.TEST))
+    renew_report(folder, load_training_data(settings), load_split(settings.data_dirs(), TEST))
 
 
 def _comparisons(registry: Registry, data_dir: Path | None) -> comparison.Comparisons:
     settings = Settings.from_environment(data_dir=data_dir)
-
-    def load(split: str) -> Images:
-        return comparison.load_split(settings, split)
-
-    return comparison.Comparisons(registry, load)
+    return comparison.Comparisons(registry, lambda split: load_split(settings.data_dirs(), split))
 
 
 @contextmanager

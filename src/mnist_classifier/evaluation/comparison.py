@@ -16,16 +16,11 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.core.records import ModelVersion
-from mnist_classifier.core.settings import Settings
-from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import Images
+from mnist_classifier.data.splits import SPLITS
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import LARGEST_BYTES, ONNX_FILE, REPORT_FILE, read_bounded
 from mnist_classifier.registry.versions import Registry
-
-VALIDATION = "validation"
-TEST = "test"
-SPLITS = (VALIDATION, TEST)
 
 # Answers of so many models on so many splits are kept; 10,000 of them are 50 kB.
 KEPT = 16
@@ -72,15 +67,6 @@ def checked_split(split: str) -> str:
     if split not in SPLITS:
         raise InvalidInput(f"split must be {' or '.join(SPLITS)}, not {split!r}", field="split")
     return split
-
-
-def load_split(settings: Settings, split: str) -> Images:
-    """The images of a split, by the numbers that reports use.  Raises DataMissing, DataCorrupt."""
-    if split == TEST:
-        return mnist.load(settings.data_dirs(), mnist.TEST)
-    train = mnist.load(settings.data_dirs(), mnist.TRAIN)
-    _, rows = mnist.split_train_validation(train.labels)
-    return Images(train.images[rows], train.labels[rows])
 
 
 class Comparisons:

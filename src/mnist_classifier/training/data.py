@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.data import mnist
+from mnist_classifier.data.splits import TRAIN, VALIDATION, load_training_file
 from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.synthetic.handwriting import digit_pool
 from mnist_classifier.training.synthetic.outliers import outlier_pool
@@ -107,9 +107,8 @@ class TrainingData:
 
 def load_training_data(settings: Settings) -> TrainingData:
     """MNIST's training file, cut into training and validation split.  Raises DataMissing, DataCorrupt."""
-    train_set = mnist.load(settings.data_dirs(), mnist.TRAIN)
-    train_rows, validation_rows = mnist.split_train_validation(train_set.labels)
-    return TrainingData.from_arrays(train_set.images, train_set.labels, train_rows, validation_rows)
+    file, rows = load_training_file(settings.data_dirs())
+    return TrainingData.from_arrays(file.images, file.labels, rows[TRAIN], rows[VALIDATION])
 
 
 def with_generated_digits(data: TrainingData, share: float, seed: int) -> TrainingData:

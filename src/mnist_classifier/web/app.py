@@ -11,7 +11,8 @@ from werkzeug.routing import IntegerConverter
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data.mnist import Images
-from mnist_classifier.evaluation.comparison import TEST, Comparisons, load_split
+from mnist_classifier.data.splits import TEST, load_split
+from mnist_classifier.evaluation.comparison import Comparisons
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
@@ -64,7 +65,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     test_set = TestSet(settings)
 
     def load(split: str) -> Images:
-        return test_set.images() if split == TEST else load_split(settings, split)
+        return test_set.images() if split == TEST else load_split(settings.data_dirs(), split)
 
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

@@ -20,9 +20,9 @@ from mnist_classifier.core.metrics import share_of
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import Images
+from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.evaluation.acceptance.onnx_check import check_onnx
-from mnist_classifier.evaluation.comparison import load_split
 from mnist_classifier.evaluation.gate import judge
 from mnist_classifier.registry.manifest import (
     MANIFEST_FILE,
@@ -116,7 +116,7 @@ def test_answers_are_held_against_the_report(registry: Registry, settings: Setti
     here = replace(settings, data_dir=mnist.find(mnist_dirs, mnist.TRAIN))
 
     def load(split: str) -> Images:
-        return load_split(here, split)
+        return load_split(here.data_dirs(), split)
 
     assert archive.import_version(registry, zipped(box_files()), load).remarks == ()
     with pytest.raises(InvalidArchive, match="4985 of 5000 validation images right; its manifest says 5000 of 5000"):

@@ -9,7 +9,8 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import DataMissing, ModelMissing
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist
-from mnist_classifier.evaluation.explore import TEST, VALIDATION, Explorer, Show
+from mnist_classifier.data.splits import TEST, VALIDATION
+from mnist_classifier.evaluation.explore import Explorer, Show
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.versions import BOX, Registry
 from tests.evaluation.explore.conftest import IMAGES

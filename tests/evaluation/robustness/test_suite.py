@@ -4,14 +4,13 @@ import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mnist_classifier.core.errors import DataMissing
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist, pen_digits
 from mnist_classifier.evaluation.robustness.measures import MEASURES
-from mnist_classifier.evaluation.robustness.suite import SuiteData, load_data, load_split, run_suite
+from mnist_classifier.evaluation.robustness.suite import SuiteData, load_data, run_suite
 from mnist_classifier.recognition.recogniser import Recogniser
 
 
@@ -71,17 +70,6 @@ def test_only_a_full_run_on_the_test_images_is_final(recogniser: Recogniser, dat
     assert not dataclasses.replace(report, split="test").is_final
     assert not dataclasses.replace(report, limit=None).is_final
     assert dataclasses.replace(report, split="test", limit=None).is_final
-
-
-@pytest.mark.mnist
-def test_the_validation_split_is_the_one_that_training_holds_back(mnist_dirs: list[Path]):
-    settings = Settings.from_environment(data_dir=mnist.find(mnist_dirs, mnist.TRAIN))
-    split, test = load_split(settings, "validation"), load_split(settings, "test")
-    training = mnist.load(mnist_dirs, mnist.TRAIN)
-    _, rows = mnist.split_train_validation(training.labels)
-    assert np.array_equal(split.images, training.images[rows])
-    assert len(split.labels) == 5000
-    assert len(test.labels) == 10_000
 
 
 @pytest.mark.mnist

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import DataError, InvalidArchive, ModelCorrupt
 from mnist_classifier.data.mnist import Images
-from mnist_classifier.evaluation.comparison import TEST, VALIDATION
+from mnist_classifier.data.splits import TEST, VALIDATION
 from mnist_classifier.registry.manifest import LARGEST_BYTES, REPORT_FILE, read_bounded
 from mnist_classifier.registry.manifest_types import Count, parse
 

@@ -16,12 +16,9 @@ from mnist_classifier.evaluation.explore.answers import Answers, Show
 from mnist_classifier.evaluation.explore.explorer import Explanation, Explorer
 from mnist_classifier.evaluation.explore.neighbours import Neighbour
 from mnist_classifier.evaluation.explore.saliency import Saliency
-from mnist_classifier.evaluation.explore.splits import SPLITS, TEST, VALIDATION, Part
+from mnist_classifier.evaluation.explore.splits import Part
 
 __all__ = [
-    "SPLITS",
-    "TEST",
-    "VALIDATION",
     "Answers",
     "Block",
     "Explanation",

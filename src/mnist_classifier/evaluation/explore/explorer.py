@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from mnist_classifier.core.errors import DataMissing
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.data.splits import TRAIN
 from mnist_classifier.evaluation.explore import saliency
 from mnist_classifier.evaluation.explore.activations import Block, FeatureMaps
 from mnist_classifier.evaluation.explore.answers import Answers
 from mnist_classifier.evaluation.explore.memo import Memo
 from mnist_classifier.evaluation.explore.neighbours import Neighbour, Neighbours
 from mnist_classifier.evaluation.explore.saliency import Saliency
-from mnist_classifier.evaluation.explore.splits import TRAIN, Part, Splits
+from mnist_classifier.evaluation.explore.splits import Part, Splits
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
 from mnist_classifier.registry.versions import Registry

@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import DISPUTED_TEST_LABELS, Images
+from mnist_classifier.data.splits import TEST, load_training_file
 from mnist_classifier.evaluation.explore.memo import Memo
-
-TEST, VALIDATION, TRAIN = "test", "validation", "train"
-SPLITS = (TEST, VALIDATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +42,12 @@ class Splits:
         return self._parts.get(file, lambda: self._read(file))[name]
 
     def _read(self, file: str) -> dict[str, Part]:
-        found = mnist.load(self._data_dirs, file)
         if file == mnist.TEST:
+            found = mnist.load(self._data_dirs, file)
             rows = np.arange(len(found.labels))
             return {TEST: _cut(found, rows, np.isin(rows, DISPUTED_TEST_LABELS))}
-        train, validation = mnist.split_train_validation(found.labels)
-        nothing = np.zeros(len(found.labels), bool)
-        return {
-            TRAIN: _cut(found, train, nothing[train]),
-            VALIDATION: _cut(found, validation, nothing[validation]),
-        }
+        found, parts = load_training_file(self._data_dirs)
+        return {name: _cut(found, rows, np.zeros(len(rows), bool)) for name, rows in parts.items()}
 
 
 def _cut(images: Images, rows: npt.NDArray[np.int64], disputed: npt.NDArray[np.bool_]) -> Part:

@@ -14,12 +14,11 @@ from typing import TypeAlias
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist, pen_digits
 from mnist_classifier.data.pen_digits import PenSets
+from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness.measures import MEASURES, Bench
 from mnist_classifier.evaluation.robustness.report import RobustnessReport, Row
 from mnist_classifier.recognition.recogniser import Recogniser
 
-TEST, VALIDATION = "test", "validation"
-SPLITS = (TEST, VALIDATION)
 # Pictures a row in a quick look: seconds rather than minutes, intervals some percent wide.
 QUICK_LIMIT = 500
 
@@ -43,22 +42,13 @@ def load_data(settings: Settings, split: str) -> SuiteData:
     Without pen sets it goes on, unless their folder was named.
     Raises DataMissing, DataCorrupt.
     """
-    digits = load_split(settings, split)
+    digits = load_split(settings.data_dirs(), split)
     directories = settings.pen_dirs()
     if settings.pen_dir is None and pen_digits.find(directories) is None:
         looked_in = ", ".join(map(str, directories)) or "any folder"
         reason = f"no pen sets in {looked_in}; --pen-dir or MNIST_PEN_DIR names their folder"
         return SuiteData(split, digits, pen_missing=reason)
     return SuiteData(split, digits, pen_digits.load(directories))
-
-
-def load_split(settings: Settings, split: str) -> mnist.Images:
-    """The 10,000 test images, or the 5,000 of the training images that are the validation split."""
-    if split == TEST:
-        return mnist.load(settings.data_dirs(), mnist.TEST)
-    training = mnist.load(settings.data_dirs(), mnist.TRAIN)
-    _, rows = mnist.split_train_validation(training.labels)
-    return mnist.Images(training.images[rows], training.labels[rows])
 
 
 def run_suite(

@@ -15,8 +15,8 @@ import numpy as np
 
 from mnist_classifier.core.metrics import Floats, Integers, log_softmax, measure, per_class, share_of
 from mnist_classifier.data.mnist import DISPUTED_SOURCE, DISPUTED_TEST_LABELS
+from mnist_classifier.data.splits import SPLITS, TEST, VALIDATION
 
-SPLITS = ("validation", "test")
 TOO_LONG_FOR_MANIFEST = ("per_class", "wrong")
 
 
@@ -39,8 +39,8 @@ def build_report(
     return {
         "temperature": temperature,
         "disputed_labels": {"images": sorted(disputed), "source": DISPUTED_SOURCE},
-        "validation": _split(validation, temperature),
-        "test": {
+        VALIDATION: _split(validation, temperature),
+        TEST: {
             **_split(test, temperature),
             "without_disputed_labels": _without(test, disputed),
             "wrong": wrong_images(test, temperature, disputed),

@@ -21,7 +21,8 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.records import ModelVersion
-from mnist_classifier.evaluation.explore import SPLITS, TEST, Show
+from mnist_classifier.data.splits import SPLITS, TEST
+from mnist_classifier.evaluation.explore import Show
 from mnist_classifier.recognition.imaging.decode import decode_image
 from mnist_classifier.recognition.imaging.preprocess import prepare
 from mnist_classifier.recognition.recogniser import AS_FITTED

@@ -22,6 +22,7 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.data.splits import SPLITS, VALIDATION
 from mnist_classifier.evaluation import comparison, gate
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.web.services.services import services
@@ -44,7 +45,7 @@ MOST_IMAGES = 200
 
 MOVES = Whole("limit", "moves at most", 50, 1, LONGEST_HISTORY)
 IMAGES = Whole("limit", "images at most", 50, 1, MOST_IMAGES)
-SPLIT = Choice("split", "images of which split", comparison.VALIDATION, comparison.SPLITS)
+SPLIT = Choice("split", "images of which split", VALIDATION, SPLITS)
 
 
 @blueprint.get("/api/models")
@@ -134,9 +135,7 @@ def compare_models(first: types.VersionNumber, second: types.VersionNumber) -> R
     return jsonify(
         {
             "models": [_entry(one), _entry(other)],
-            "confusion_difference": {
-                split: comparison.confusion_difference(one, other, split) for split in comparison.SPLITS
-            },
+            "confusion_difference": {split: comparison.confusion_difference(one, other, split) for split in SPLITS},
             "gate": model_views.gate(judgement),
         }
     )
