@@ -87,7 +87,7 @@ def test_the_figures_of_each_digit_sort_and_stay_sorted(visit: Visit, applicatio
 @pytest.mark.mnist
 def test_the_matrix_is_walked_and_opened_with_keys(visit: Visit, application_with_data: Application) -> None:
     visitor = ready(visit("/explore", at=application_with_data))
-    visitor.find("matrix").get_by_role("link", name="images of 0 read rightly").focus()
+    visitor.find("matrix").get_by_role("link", name="images of 0 read correctly").focus()
 
     visitor.page.keyboard.press("ArrowRight")
     focused = visitor.page.evaluate("document.activeElement.getAttribute('aria-label')")
@@ -131,7 +131,7 @@ def test_evidence_for_the_label_can_be_asked_for(visit: Visit, application_with_
 
     why_not.click()
 
-    expect(dialog.locator(".heat-for")).to_have_text(f"speaks for {label}")
+    expect(dialog.locator(".heat-for")).to_have_text(f"supports {label}")
     expect(visitor.page).to_have_url(re.compile(f"digit={label}$"))
 
 
@@ -141,7 +141,7 @@ def test_a_linked_image_opens_at_once_and_names_what_people_dispute(
 ) -> None:
     visitor = visit(f"/explore?show=uncertain&page=2&image={DISPUTED}", at=application_with_data)
     dialog = inspected(visitor)
-    expect(dialog).to_contain_text("People dispute this label.")
+    expect(dialog).to_contain_text("This label is disputed.")
     visitor.find("inspector-close").click()
     expect(dialog).to_be_hidden()
     expect(visitor.page).to_have_url(f"{application_with_data.url}/explore?show=uncertain&page=2")
@@ -204,7 +204,7 @@ def test_a_list_that_fails_shows_no_images_of_another(visit: Visit, application_
     visitor.find("gallery-tabs").get_by_role("link", name="Least certain").click()
     expect(visitor.page.locator(".toast")).to_contain_text("No answer from the server.")
     expect(visitor.find("thumbnails").locator("li")).to_have_count(0)
-    expect(visitor.find("gallery-note")).to_have_text("These images could not be loaded.")
+    expect(visitor.find("gallery-note")).to_have_text("The images could not be loaded. Reload the page.")
     visitor.page.unroute("**/api/explore/images?*")
     visitor.find("gallery-tabs").get_by_role("link", name="Least certain").click()
     expect(visitor.find("thumbnails").locator("li")).to_have_count(24)

@@ -28,12 +28,12 @@ def test_feature_maps_and_evidence_follow_the_drawing(visit: Visit) -> None:
     expect(visitor.find("inside-body").locator("img")).to_have_count(16 + 48)
     expect(visitor.find("inside-body")).to_contain_text("16 channels of 14 by 14")
     expect(visitor.find("why-body").locator("canvas")).to_have_count(2)
-    expect(visitor.find("why-body")).to_contain_text("speaks for 7")
+    expect(visitor.find("why-body")).to_contain_text("supports 7")
     expect(visitor.find("why-body")).to_contain_text("not on this computer")
     other = visitor.find("why-body").get_by_role("button", name="Why not").first
     digit = (other.text_content() or "")[-2]
     other.click()
-    expect(visitor.find("why-body")).to_contain_text(f"speaks for {digit}")
+    expect(visitor.find("why-body")).to_contain_text(f"supports {digit}")
 
     visitor.find("clear").click()
     expect(visitor.find("why-body")).to_be_empty()
@@ -136,4 +136,4 @@ def test_two_versions_read_the_same_drawing(visit: Visit) -> None:
     expect(visitor.find("compare-right").locator(".compared-words")).to_have_text("One")
     assert sorted(asked) == ["0", "1"]
     visitor.find("compare-right-version").select_option("0")
-    expect(visitor.find("compare-note")).to_have_text("They agree, and are as sure as each other.")
+    expect(visitor.find("compare-note")).to_have_text("They agree, with the same confidence.")

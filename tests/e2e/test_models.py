@@ -1,8 +1,7 @@
-"""The page of model versions: promote, roll back, compare, name, delete, carry away and bring in."""
+"""The page of model versions: promote, roll back, compare, rename, delete, export and import."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -47,8 +46,8 @@ def test_without_trainings_the_model_in_the_box_stands_alone(visit: Visit) -> No
     visitor = visit("/models")
     expect(visitor.page.locator("tbody#models-rows tr")).to_have_count(1)
     expect(row(visitor, 0)).to_contain_text("in the box")
-    expect(visitor.find("models-note")).to_contain_text("Only the model that came in the box")
-    expect(visitor.find("history-note")).to_contain_text("Nothing was promoted yet")
+    expect(visitor.find("models-note")).to_contain_text("There is only the model in the box")
+    expect(visitor.find("history-note")).to_contain_text("No version was promoted yet")
     expect(visitor.find("compare-start")).to_be_disabled()
     expect(visitor.find("roll-back")).to_be_hidden()
 
@@ -69,12 +68,14 @@ def test_a_version_that_cannot_be_read_is_named_with_its_reason(
 def test_a_challenger_is_explained_promoted_and_rolled_back(visit: Visit, with_versions: Application) -> None:
     visitor = visit("/models", at=with_versions)
     expect(row(visitor, 2)).to_contain_text("challenger")
-    expect(visitor.find("models-note")).to_contain_text("Version 2 waits as the challenger")
+    expect(visitor.find("models-note")).to_contain_text("Version 2 is the challenger. Open it to see why")
     open_version(visitor, 2)
-    expect(visitor.find("dialog-gate")).to_contain_text("it would wait: validation 99.02% against 99.62% of version 1")
+    expect(visitor.find("dialog-gate")).to_contain_text(
+        "It does not pass the promotion check: validation 99.02% (version 1: 99.62%"
+    )
 
     visitor.expected_errors = (FAILED_REQUEST,)
-    visitor.page.get_by_label("Why (may stay empty)").fill("quick enough")
+    visitor.page.get_by_label("Reason (optional)").fill("quick enough")
     visitor.find("promote").click()
     accept(visitor)
 
@@ -94,8 +95,10 @@ def test_a_less_accurate_version_is_asked_about_and_the_promotion_can_be_undone(
     open_version(visitor, 2)
     visitor.find("promote").click()
     question = visitor.page.locator(".confirm-dialog")
-    expect(question).to_contain_text("Version 2 is less accurate than version 1, which is in production: 99.02% of the")
-    expect(question).to_contain_text("against 99.62%")
+    expect(question).to_contain_text(
+        "Version 2 is less accurate than version 1, which is in production: validation accuracy 99.02%"
+    )
+    expect(question).to_contain_text("instead of 99.62%")
     expect(question.get_by_role("button", name="Cancel")).to_be_focused()
     question.get_by_role("button", name="Cancel").click()
     expect(visitor.find("model-dialog")).to_be_visible()
@@ -175,7 +178,7 @@ def test_name_note_and_deletion_which_asks_and_spares_what_serves(visit: Visit, 
     open_version(visitor, 1)
     visitor.page.request.post(f"{with_versions.url}/api/models/1/promote")  # somebody else, meanwhile
     visitor.find("delete").click()
-    expect(visitor.find("delete")).to_have_text("Delete for good?")
+    expect(visitor.find("delete")).to_have_text("Delete permanently?")
     visitor.find("delete").click()
     expect(visitor.find("dialog-error")).to_contain_text("Version 1 is production; promote another one first")
     visitor.find("dialog-close").click()
@@ -201,12 +204,12 @@ def test_export_and_import_make_a_round_trip_and_rubbish_is_refused(
 
     visitor.find("import-file").set_input_files(file)
 
-    expect(visitor.find("import-note")).to_contain_text("It is version 3 now")
+    expect(visitor.find("import-note")).to_contain_text("Imported as version 3.")
     expect(row(visitor, 3)).to_be_visible()
     (tmp_path / "evil.zip").write_bytes(b"no zip")
     visitor.find("import-file").set_input_files(tmp_path / "evil.zip")
     expect(visitor.find("toasts")).to_contain_text("This is no zip archive that can be read")
-    expect(visitor.find("import-note")).to_have_text("Nothing was kept of it.")
+    expect(visitor.find("import-note")).to_have_text("Nothing was imported.")
 
 
 @pytest.mark.mnist
@@ -219,10 +222,14 @@ def test_two_versions_are_compared_with_the_images_that_they_read_differently(
         visitor.find("compare-second").select_option("2")
         visitor.find("compare-split").select_option("test")
         visitor.find("compare-start").click()
-        expect(visitor.find("compare-verdict")).to_contain_text("The other is worse: validation 99.02%")
+        expect(visitor.find("compare-verdict")).to_contain_text(
+            "Version 1 is better: validation 99.02% (version 1: 99.62%"
+        )
         expect(visitor.find("compare-figures")).to_contain_text("99.11")
         expect(visitor.find("confusion").locator("tr")).to_have_count(11)
-        expect(visitor.find("disagreements-note")).to_have_text("Both read all test images alike.", timeout=60_000)
+        expect(visitor.find("disagreements-note")).to_have_text(
+            "Both versions read all test images the same way.", timeout=60_000
+        )
 
 
 def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, with_versions: Application) -> None:
@@ -265,7 +272,7 @@ def test_the_page_and_its_dialog_fit_the_screen(
         assert box is not None
         assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
     open_version(visitor, 2)
-    expect(visitor.find("dialog-gate")).to_contain_text(re.compile("would wait"))
+    expect(visitor.find("dialog-gate")).to_contain_text("It does not pass the promotion check")
     keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
     width = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]

@@ -70,7 +70,7 @@ def visitor(browser: Browser, host: CountingServer) -> Iterator[Visitor]:
 
 
 def wait_until_kept(visitor: Visitor) -> None:
-    expect(visitor.find("offline-line")).to_have_text("This page works without a network now.")
+    expect(visitor.find("offline-line")).to_have_text("This page now works offline.")
 
 
 def test_site_reads_without_a_server_and_without_a_network(visitor: Visitor, host: CountingServer) -> None:

@@ -35,7 +35,7 @@ def test_random_image_shows_its_label_and_the_prediction(visit: Visit, applicati
 
     visitor.find("random").click()
 
-    expect(visitor.find("truth")).to_have_text(re.compile(r"^True label \d: (right|wrong|not read)$"))
+    expect(visitor.find("truth")).to_have_text(re.compile(r"^Label \d: (correct|wrong|not read)$"))
     expect(visitor.find("caption")).to_have_text(re.compile(r"^Test image \d+$"))
     expect(visitor.find("glyph").locator("img")).to_have_count(1)
     assert visitor.sent_image().size == (28, 28)
@@ -48,7 +48,7 @@ def test_random_image_shows_its_label_and_the_prediction(visit: Visit, applicati
 def test_drawing_replaces_the_random_image(visit: Visit, application_with_data: Application) -> None:
     visitor = visit(at=application_with_data)
     visitor.page.keyboard.press("r")
-    expect(visitor.find("truth")).to_contain_text("True label")
+    expect(visitor.find("truth")).to_contain_text("Label ")
 
     visitor.draw(SEVEN)
 
@@ -63,7 +63,7 @@ def test_undo_after_a_random_image_brings_the_drawing_back(visit: Visit, applica
     visitor.draw(SEVEN)
     ink = visitor.ink()
     visitor.find("random").click()
-    expect(visitor.find("truth")).to_contain_text("True label")
+    expect(visitor.find("truth")).to_contain_text("Label ")
 
     visitor.find("undo").click()
 
@@ -99,7 +99,7 @@ def test_download_shows_progress_and_then_the_image(visit: Visit) -> None:
     visitor.find("dataset-download").click()
 
     expect(visitor.find("dataset-progress")).to_have_js_property("value", 0.4)
-    expect(visitor.find("truth")).to_have_text("True label 7: right")
+    expect(visitor.find("truth")).to_have_text("Label 7: correct")
     expect(visitor.find("dataset")).to_be_hidden()
 
 

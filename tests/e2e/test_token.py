@@ -32,9 +32,9 @@ def rename(visitor: Visitor, name: str) -> None:
 
 
 def give(visitor: Visitor, token: str) -> None:
-    dialog = visitor.page.get_by_role("dialog", name="This server asks for its token")
+    dialog = visitor.page.get_by_role("dialog", name="This server needs a token")
     dialog.get_by_label("Token").fill(token)
-    dialog.get_by_role("button", name="Use it").click()
+    dialog.get_by_role("button", name="Continue").click()
 
 
 def test_the_token_is_asked_for_until_it_is_right_and_then_no_more(visit: Visit, guarded: Application):
@@ -42,10 +42,10 @@ def test_the_token_is_asked_for_until_it_is_right_and_then_no_more(visit: Visit,
     visitor.expected_errors = (FAILED_REQUEST,)
     open_version(visitor, 2)
     rename(visitor, "steady")
-    dialog = visitor.page.get_by_role("dialog", name="This server asks for its token")
-    expect(dialog).to_contain_text("This needs the server's token")
+    dialog = visitor.page.get_by_role("dialog", name="This server needs a token")
+    expect(dialog).to_contain_text("This request needs a token")
     give(visitor, TOKEN + "x")
-    expect(dialog).to_contain_text("The token is another one")
+    expect(dialog).to_contain_text("The token is wrong")
     give(visitor, TOKEN)
     expect(row(visitor, 2)).to_contain_text("steady")
     open_version(visitor, 1)
@@ -63,7 +63,7 @@ def test_who_has_no_token_can_read_and_look_but_not_change(visit: Visit, guarded
     visitor.expected_errors = (FAILED_REQUEST,)
     open_version(visitor, 2)
     rename(visitor, "mine")
-    dialog = visitor.page.get_by_role("dialog", name="This server asks for its token")
+    dialog = visitor.page.get_by_role("dialog", name="This server needs a token")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(visitor.find("dialog-error")).to_contain_text("This needs the server's token")
+    expect(visitor.find("dialog-error")).to_contain_text("This request needs a token")
     expect(row(visitor, 2)).to_contain_text("lightning-2")

@@ -50,7 +50,7 @@ def get(application: Application, path: str) -> Any:
 
 def test_a_training_is_started_watched_and_found_again(running: Application, visit: Visit):
     visitor = visit("/training", at=running)
-    expect(visitor.find("run-message")).to_have_text("Choose a recipe and start the first.")
+    expect(visitor.find("run-message")).to_have_text("Choose a recipe and start training.")
     start(visitor, "lightning", QUICK)
     expect(visitor.find("run-heading")).to_have_text("Run 1: lightning")
     expect(visitor.find("batch-figure")).to_be_visible(timeout=TRAINING_TIMEOUT_MS)
@@ -63,7 +63,7 @@ def test_a_training_is_started_watched_and_found_again(running: Application, vis
     expect(again.find("run-epoch")).to_have_text("3 of 3")
     expect(again.find("history").get_by_role("row")).to_have_count(1)
     again.page.get_by_text("Log", exact=True).click()
-    expect(again.find("run-log")).to_contain_text("Epoch 2 of 3 is done")
+    expect(again.find("run-log")).to_contain_text("Epoch 2 of 3 done")
     with again.page.expect_download() as download:
         again.page.get_by_text("Download CSV").click()
     lines = Path(download.value.path()).read_text().splitlines()
@@ -192,5 +192,5 @@ def test_older_runs_and_the_focus_stay_when_the_history_is_asked_for_again(with_
 
 def test_without_trainings_there_is_no_empty_table(running: Application, visit: Visit):
     visitor = visit("/training", at=running)
-    expect(visitor.find("history-note")).to_have_text("No trainings yet: start the first above.")
+    expect(visitor.find("history-note")).to_have_text("No trainings yet. Start one above.")
     expect(visitor.find("history-scroll")).to_be_hidden()

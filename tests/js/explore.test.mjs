@@ -81,7 +81,7 @@ test("a single mistake shows beside many, and nothing does not", () => {
 
 test("cells say what they are", () => {
   assert.equal(describeCell(1, 4, 9), "1 image of 4 read as 9");
-  assert.equal(describeCell(1134, 1, 1), "1,134 images of 1 read rightly");
+  assert.equal(describeCell(1134, 1, 1), "1,134 images of 1 read correctly");
 });
 
 test("arrow keys lead to the next cell that has images", () => {
@@ -97,8 +97,8 @@ test("arrow keys lead to the next cell that has images", () => {
 test("figures of a split", () => {
   const summary = { images: 10_000, correct: 9963, accuracy: 0.9963, interval_95: [0.9949, 0.9973], ece: 0.00103, verdicts: { digit: 9939, ambiguous: 54, not_a_digit: 7 } };
   const words = (disputed) => figuresOf({ ...summary, disputed }).map((pair) => plain(pair.join(": ")));
-  assert.ok(words({ images: 15, wrong: 7 }).includes("Wrong: 37 of 10,000, 7 with a disputed label"));
-  assert.ok(words({ images: 0, wrong: 0 }).includes("Wrong: 37 of 10,000"));
+  assert.ok(words({ images: 15, wrong: 7 }).includes("Errors: 37 of 10,000, 7 with a disputed label"));
+  assert.ok(words({ images: 0, wrong: 0 }).includes("Errors: 37 of 10,000"));
   assert.ok(words({ images: 0, wrong: 0 }).includes("95 % interval: 99.49 % to 99.73 %"));
 });
 
@@ -106,7 +106,7 @@ test("a thumbnail is told in words", () => {
   const image = { index: 947, label: 8, prediction: 9, confidence: 0.954, disputed: true, verdict: "digit" };
   assert.equal(plain(describeImage(image)), "Image 947: label 8, read as 9, 95.4 %, label disputed");
   const unsure = { ...image, prediction: 8, disputed: false, verdict: "not_a_digit" };
-  assert.equal(plain(describeImage(unsure)), "Image 947: label 8, read rightly, 95.4 %, not a digit");
+  assert.equal(plain(describeImage(unsure)), "Image 947: label 8, read correctly, 95.4 %, not a digit");
 });
 
 test("evidence is coloured by its sign and strength", () => {

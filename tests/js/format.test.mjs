@@ -70,12 +70,12 @@ test("an ambiguous reading offers its candidates", () => {
 
 test("a reading may be of no digit", () => {
   const { words, sure } = format.describe(reading("ambiguous", 4, 0.6, { candidates: [4] }));
-  assert.deepEqual([words, plain(sure)], ["4, or no digit?", "60.0 % for 4 if it is one"]);
+  assert.deepEqual([words, plain(sure)], ["4, or not a digit?", "60.0 % for 4, if it is a digit"]);
 });
 
 test("what is no digit gets no digit", () => {
   const { digit, words, sure } = format.describe(reading("not_a_digit", 3, 0.6, { prediction: null }));
-  assert.deepEqual([digit, words, plain(sure)], ["?", "Not a digit", "nearest: 3, 60.0 %"]);
+  assert.deepEqual([digit, words, plain(sure)], ["?", "Not a digit", "closest: 3, 60.0 %"]);
 });
 
 test("a blank pad is no reading", () => {
@@ -84,7 +84,7 @@ test("a blank pad is no reading", () => {
 });
 
 test("warnings become advice, unknown ones their own words", () => {
-  assert.equal(format.advice({ code: "touches_edge", message: "x" }), "It touches the edge: a part may be missing.");
+  assert.equal(format.advice({ code: "touches_edge", message: "x" }), "The digit touches the edge. A part may be missing.");
   assert.equal(format.advice({ code: "new_one", message: "the paper is wet" }), "The paper is wet.");
 });
 
@@ -94,10 +94,10 @@ test("stages have names", () => {
 });
 
 test("a reading is held against the true label", () => {
-  assert.deepEqual(format.compare(reading("digit", 7, 0.9), 7), { agrees: true, words: "True label 7: right" });
-  assert.deepEqual(format.compare(reading("digit", 7, 0.9), 1), { agrees: false, words: "True label 1: wrong" });
+  assert.deepEqual(format.compare(reading("digit", 7, 0.9), 7), { agrees: true, words: "Label 7: correct" });
+  assert.deepEqual(format.compare(reading("digit", 7, 0.9), 1), { agrees: false, words: "Label 1: wrong" });
   const unread = reading("not_a_digit", 7, 0.3, { prediction: null });
-  assert.deepEqual(format.compare(unread, 7), { agrees: false, words: "True label 7: not read" });
+  assert.deepEqual(format.compare(unread, 7), { agrees: false, words: "Label 7: not read" });
 });
 
 test("the server's words become sentences", () => {

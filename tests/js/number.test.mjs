@@ -22,7 +22,7 @@ test("nothing and no number are told as such", () => {
 test("a doubtful digit names the other that it may be", () => {
   assert.deepEqual(describeDigit(SEVEN), { text: "7", sure: "99.8\u00a0%" });
   assert.deepEqual(describeDigit(DOUBTFUL), { text: "1", sure: "61.0\u00a0%, or 7" });
-  assert.deepEqual(describeDigit({ ...DOUBTFUL, candidates: [1] }).sure, "61.0\u00a0%, or no digit");
+  assert.deepEqual(describeDigit({ ...DOUBTFUL, candidates: [1] }).sure, "61.0\u00a0%, or not a digit");
   assert.equal(describeDigit({ ...SEVEN, prediction: null, verdict: "not_a_digit" }).text, "?");
 });
 

@@ -40,8 +40,8 @@ test("two readings are compared in words", () => {
   const seven = { prediction: 7, confidence: 0.9991 };
   assert.equal(verdictOn(seven, { prediction: 1, confidence: 0.6 }), "They disagree: 7 and 1.");
   assert.equal(verdictOn(seven, { prediction: null, confidence: 0.6 }), "They disagree: 7 and not a digit.");
-  assert.equal(verdictOn(seven, seven), "They agree, and are as sure as each other.");
-  assert.match(verdictOn(seven, { prediction: 7, confidence: 0.8 }), /^They agree; 19\.9.%/);
+  assert.equal(verdictOn(seven, seven), "They agree, with the same confidence.");
+  assert.match(verdictOn(seven, { prediction: 7, confidence: 0.8 }), /^They agree. Their confidence differs by 19\.9.%\.$/);
   assert.match(verdictOn({ digits: [], number: "71", confidence: 1 }, { digits: [], number: null, confidence: 0 }), /71 and no number/);
 });
 

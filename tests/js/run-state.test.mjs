@@ -57,5 +57,5 @@ test("how far a run is, and how long it will take", () => {
 
 test("the log tells what people want to know", () => {
   const state = after(["status", { status: "running" }], ["epoch", epoch(1)], ["message", { text: "measuring" }]);
-  assert.deepEqual(state.log.map(({ text }) => text), ["running", "Epoch 1 of 4 is done", "measuring"]);
+  assert.deepEqual(state.log.map(({ text }) => text), ["running", "Epoch 1 of 4 done", "measuring"]);
 });

@@ -27,7 +27,7 @@ export function heatOf(confusion, label, prediction) {
 /** What a cell says to who cannot see where it stands. @param {number} images @param {number} label @param {number} prediction */
 export function describeCell(images, label, prediction) {
   const what = `${count(images)} ${images === 1 ? "image" : "images"} of ${label}`;
-  return label === prediction ? `${what} read rightly` : `${what} read as ${prediction}`;
+  return label === prediction ? `${what} read correctly` : `${what} read as ${prediction}`;
 }
 
 /**
@@ -63,13 +63,13 @@ export class ConfusionMatrix {
     this.#confusion = confusion;
     const columns = DIGITS.map((digit) => {
       const wrongly = step(view, { show: "errors", label: null, prediction: digit });
-      return heading("col", digit, `Errors that were read as ${digit}`, wrongly);
+      return heading("col", digit, `Errors with prediction ${digit}`, wrongly);
     });
     const rows = DIGITS.map((label) => {
-      const head = heading("row", label, `Errors of label ${label}`, step(view, { show: "errors", label, prediction: null }));
+      const head = heading("row", label, `Errors with label ${label}`, step(view, { show: "errors", label, prediction: null }));
       return make("tr", {}, head, ...DIGITS.map((prediction) => this.#cell(label, prediction, view)));
     });
-    const words = "Images by label (rows) and by what they were read as (columns)";
+    const words = "Number of images by label (rows) and prediction (columns)";
     const caption = make("caption", { className: "visually-hidden", text: words });
     const head = make("thead", {}, make("tr", {}, make("th", { text: "Label" }), ...columns));
     this.#root.replaceChildren(make("table", { className: "matrix" }, caption, head, make("tbody", {}, ...rows)));

@@ -14,22 +14,22 @@ import { make, picture } from "./parts.js";
 /** Both maps with their words. @param {Saliency} saliency @param {string} glyph  data URL */
 export function heatMaps({ digit, ink, gaps }, glyph) {
   const scale = scaleOf(ink, gaps);
-  const inkWords = `Ink that speaks for ${digit}, most of it ${placeOf(ink)}`;
-  const gapsWords = `Empty places that speak for ${digit}, most of them ${placeOf(gaps)}`;
+  const inkWords = `Ink that supports ${digit}, mostly ${placeOf(ink)}`;
+  const gapsWords = `Gaps that support ${digit}, mostly ${placeOf(gaps)}`;
   return make(
     "div",
     { className: "heat-maps" },
-    heatFigure(glyph, ink, scale, "Ink it goes by", inkWords),
-    heatFigure(glyph, gaps, scale, "Gaps it goes by", gapsWords),
+    heatFigure(glyph, ink, scale, "Evidence from ink", inkWords),
+    heatFigure(glyph, gaps, scale, "Evidence from gaps", gapsWords),
     heatWords(digit),
   );
 }
 
 /** @param {number} digit */
 function heatWords(digit) {
-  const speaksFor = make("span", { className: "heat-for", text: `speaks for ${digit}` });
-  const against = make("span", { className: "heat-against", text: "speaks against it" });
-  const how = "Measured, patch by patch of 4 by 4 pixels, by taking the ink away (left) or filling the gap (right) and asking again.";
+  const speaksFor = make("span", { className: "heat-for", text: `supports ${digit}` });
+  const against = make("span", { className: "heat-against", text: "contradicts it" });
+  const how = "Each patch of 4 by 4 pixels is erased (left) or filled with ink (right). The colour shows how much that changes the answer.";
   return make("div", { className: "heat-words" }, make("p", { className: "heat-legend" }, speaksFor, against), make("p", { text: how }));
 }
 
@@ -50,5 +50,5 @@ export function neighbourList(neighbours) {
     const alike = make("span", { className: "thumbnail-sure", text: percent(similarity, 0) });
     return make("li", {}, picture(image, `A ${label}, training image ${row}`), words, alike);
   });
-  return [make("section", {}, make("h3", { text: "Most similar training images, and how alike they are" }), make("ul", { className: "thumbnails" }, ...items))];
+  return [make("section", {}, make("h3", { text: "Most similar training images, with their similarity" }), make("ul", { className: "thumbnails" }, ...items))];
 }

@@ -73,7 +73,7 @@ async function load(part, key, task) {
 }
 
 async function showSummary() {
-  if (root.dataset.state !== "ready") setState("loading", `Asking the model about ${split.value === "test" ? "10,000" : "5,000"} images…`);
+  if (root.dataset.state !== "ready") setState("loading", `The model is reading ${split.value === "test" ? "10,000" : "5,000"} images…`);
   root.setAttribute("aria-busy", "true");
   const asked = view;
   const found = await loads.summary.run((signal) => api.summary(asked, signal));
@@ -142,7 +142,7 @@ function reload() {
 function showVersion() {
   version.value = view.version;
   if (version.value === view.version) return;
-  const name = view.version === "production" ? "In production" : `Version ${view.version} (not here)`;
+  const name = view.version === "production" ? "In production" : `Version ${view.version} (missing)`;
   version.append(new Option(name, view.version, false, true));
 }
 

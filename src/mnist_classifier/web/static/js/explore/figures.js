@@ -19,10 +19,10 @@ export function figuresOf({ images, correct, accuracy, interval_95, ece, verdict
   return [
     ["Accuracy", percent(accuracy, 2)],
     ["95 % interval", `${percent(interval_95[0], 2)} to ${percent(interval_95[1], 2)}`],
-    ["Wrong", `${count(wrong)} of ${count(images)}${onDisputed}`],
+    ["Errors", `${count(wrong)} of ${count(images)}${onDisputed}`],
     ["Calibration error", percent(ece, 2)],
-    ["Called ambiguous", count(verdicts.ambiguous)],
-    ["Called not a digit", count(verdicts.not_a_digit)],
+    ["Ambiguous", count(verdicts.ambiguous)],
+    ["Not a digit", count(verdicts.not_a_digit)],
   ];
 }
 
@@ -60,7 +60,7 @@ export function showClasses(root, { per_class }, view) {
 /** @param {ClassFigures} figures @param {View} view */
 function rowOf({ digit, images, precision, recall, f1 }, view) {
   const errors = step(view, { show: "errors", label: digit, prediction: null });
-  const first = make("th", {}, viewLink(errors, { text: String(digit), label: `Errors of label ${digit}` }));
+  const first = make("th", {}, viewLink(errors, { text: String(digit), label: `Errors with label ${digit}` }));
   first.scope = "row";
   const cells = [count(images), ...[precision, recall, f1].map((share) => percent(share, 2))];
   return make("tr", {}, first, ...cells.map((text) => make("td", { text })));

@@ -12,11 +12,11 @@ import { percent } from "../shared/format.js";
 import { make, picture, viewLink } from "./parts.js";
 import { pagesOf, rangeOf, SHOWS, step, titleOf } from "./state.js";
 
-const TABS = { errors: "Errors", confident: "Most confident errors", uncertain: "Least certain", all: "All" };
+const TABS = { errors: "Errors", confident: "Most confident errors", uncertain: "Least confident", all: "All" };
 
 /** What a thumbnail shows, in words. @param {Thumbnail} image */
 export function describeImage({ index, label, prediction, confidence, disputed, verdict }) {
-  const read = label === prediction ? "read rightly" : `read as ${prediction}`;
+  const read = label === prediction ? "read correctly" : `read as ${prediction}`;
   const remarks = [disputed ? "label disputed" : "", verdict === "digit" ? "" : verdict.replaceAll("_", " ")].filter((text) => text !== "");
   return [`Image ${index}: label ${label}, ${read}, ${percent(confidence)}`, ...remarks].join(", ");
 }
@@ -43,7 +43,7 @@ export class Gallery {
   showFailed() {
     this.#root.removeAttribute("aria-busy");
     this.images = [];
-    write(this.#note, "These images could not be loaded.");
+    write(this.#note, "The images could not be loaded. Reload the page.");
     this.#list.replaceChildren();
     this.#pages.replaceChildren();
   }
@@ -75,7 +75,7 @@ export class Gallery {
     const isFiltered = view.label !== null || view.prediction !== null;
     const tabs = SHOWS.map((show) => viewLink(step(view, { show }), { text: TABS[show], current: show === view.show }));
     const everything = step(view, { label: null, prediction: null, show: view.show === "all" ? "errors" : view.show });
-    const clear = viewLink(everything, { text: "Every digit ×", className: "explore-clear" });
+    const clear = viewLink(everything, { text: "All digits ×", className: "explore-clear" });
     this.#tabs.replaceChildren(...tabs, ...(isFiltered ? [clear] : []));
   }
 
@@ -92,7 +92,7 @@ export class Gallery {
 
 /** @param {number} total */
 function emptyNote(total) {
-  return total === 0 ? "There is no such image." : "The list is not that long.";
+  return total === 0 ? "No images match." : "This page does not exist. Go back to page 1.";
 }
 
 /** @param {Thumbnail} image @param {View} view */

@@ -39,7 +39,7 @@ export class Inspector {
   showBusy(view) {
     write(this.#heading, `${view.split === "test" ? "Test" : "Validation"} image ${view.image}`);
     this.#dialog.setAttribute("aria-busy", "true");
-    if (this.#body.childElementCount === 0) write(this.#status, "Looking closely…");
+    if (this.#body.childElementCount === 0) write(this.#status, "Loading the image…");
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
@@ -48,7 +48,7 @@ export class Inspector {
     const link = (/** @type {number | null} */ image, /** @type {string} */ text, /** @type {string} */ label) =>
       image === null ? [] : [viewLink(step(view, { image }), { text, label })];
     const focused = this.#pages.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
-    this.#pages.replaceChildren(...link(before, "‹", "Image before"), ...link(after, "›", "Image after"));
+    this.#pages.replaceChildren(...link(before, "‹", "Previous image"), ...link(after, "›", "Next image"));
     // A link that is replaced takes the focus with it.
     if (focused === null) return;
     const again = this.#pages.querySelector(`[aria-label="${focused}"]`) ?? this.#close;
@@ -87,9 +87,9 @@ function readingOf(found) {
   const lines = [make("p", { className: "inspector-verdict", text: words }), make("p", { className: "inspector-sure", text: sure })];
   const line = make("p", { className: agrees ? "is-right" : "is-wrong", text: truth });
   const remarks = (found.warnings ?? []).map((warning) => make("p", { className: "inspector-sure", text: advice(warning) }));
-  if (found.disputed) remarks.push(make("p", { className: "is-disputed", text: "People dispute this label." }));
+  if (found.disputed) remarks.push(make("p", { className: "is-disputed", text: "This label is disputed." }));
   const seen = make("div", { className: "glyph-frame" });
-  if (found.glyph !== null) seen.append(picture(found.glyph, `The image, which MNIST calls a ${found.label}`));
+  if (found.glyph !== null) seen.append(picture(found.glyph, `Image with label ${found.label}`));
   const large = make("p", { className: "inspector-digit", text: digit });
   return make("div", { className: "inspector-reading" }, seen, large, make("div", {}, ...lines, line, ...remarks));
 }
@@ -115,7 +115,7 @@ function barsOf({ probabilities, label }) {
 function evidenceOf({ saliency, glyph, label, probabilities }, view) {
   if (saliency === null || glyph === null) return [];
   const best = probabilities.indexOf(Math.max(...probabilities));
-  return [make("section", { className: "evidence" }, make("h3", { text: "What it looks at" }), ...tabsOf(best, label, saliency.digit, view), heatMaps(saliency, glyph))];
+  return [make("section", { className: "evidence" }, make("h3", { text: "Which pixels decided the answer" }), ...tabsOf(best, label, saliency.digit, view), heatMaps(saliency, glyph))];
 }
 
 /** @param {number} best @param {number} label @param {number} digit  the one whose evidence is shown @param {View} view */
@@ -124,12 +124,12 @@ function tabsOf(best, label, digit, view) {
   const why = viewLink(step(view, { digit: null }), { text: `Why ${best}?`, current: digit === best });
   const whyNot = viewLink(step(view, { digit: label }), { text: `Why not ${label}?`, current: digit === label });
   const tabs = make("nav", { className: "explore-tabs" }, why, whyNot);
-  tabs.setAttribute("aria-label", "Evidence for which digit");
+  tabs.setAttribute("aria-label", "Digit to explain");
   return [tabs];
 }
 
 /** @param {Explained} found */
 function stepsOf({ steps = [] }) {
   const items = steps.map(({ name, image }) => make("li", {}, picture(image), document.createTextNode(stage(name))));
-  return make("section", { className: "steps" }, make("h3", { text: "From the picture to what the network sees" }), make("ol", {}, ...items));
+  return make("section", { className: "steps" }, make("h3", { text: "From the picture to the network input" }), make("ol", {}, ...items));
 }

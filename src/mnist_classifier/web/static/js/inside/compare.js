@@ -36,7 +36,7 @@ export class Comparison {
     try {
       const { versions, production } = await choices();
       if (versions.length < 2) {
-        write(this.#note, "There is only one version here. Train another, and both can read the same drawing.");
+        write(this.#note, "There is only one version. Train another to compare how they read a drawing.");
         return;
       }
       const other = versions.find(({ version }) => version !== production)?.version ?? production;
@@ -58,7 +58,7 @@ export class Comparison {
     this.#subject = null;
     this.#latest.cancel();
     if (this.#body.hidden) return;
-    write(this.#note, "Draw, and both read it.");
+    write(this.#note, "Draw a digit to compare both versions.");
     for (const view of this.#views) showNothing(view);
   }
 
@@ -90,7 +90,7 @@ export function verdictOn(first, second) {
   const [one, other] = [first, second].map(answerOf);
   if (one !== other) return `They disagree: ${one} and ${other}.`;
   const apart = Math.abs(first.confidence - second.confidence);
-  return apart < 0.005 ? "They agree, and are as sure as each other." : `They agree; ${percent(apart)} lies between how sure they are.`;
+  return apart < 0.005 ? "They agree, with the same confidence." : `They agree. Their confidence differs by ${percent(apart)}.`;
 }
 
 /** @param {Reading | NumberReading} reading */

@@ -71,7 +71,7 @@ export class Looking {
   /** @param {Subject} subject */
   show({ source, mode }) {
     if (mode === "number") {
-      for (const panel of [this.#why, this.#inside]) panel.clear("This is shown of one digit at a time.");
+      for (const panel of [this.#why, this.#inside]) panel.clear("This works for one digit only. Switch to Digit to see it.");
       return;
     }
     this.#explain(source, null);
@@ -92,8 +92,8 @@ export class Looking {
         });
         const choice = make("div", { className: "why-choice" }, ...tabs);
         choice.setAttribute("role", "group");
-        choice.setAttribute("aria-label", "Which digit is explained");
-        const none = make("p", { text: "The images it learned from are not on this computer, so similar ones cannot be shown." });
+        choice.setAttribute("aria-label", "Digit to explain");
+        const none = make("p", { text: "Similar training images are missing, because MNIST is not on this computer." });
         return [choice, heatMaps(saliency, glyph), ...(neighbours === null ? [none] : neighbourList(neighbours))];
       },
     );
@@ -110,14 +110,14 @@ export function questions({ probabilities }) {
 function partOfBlock({ name, channels, height, width, maps }) {
   const list = make("ul", { className: "feature-maps" });
   maps.forEach(({ image, strongest }, index) => {
-    const shown = picture(image, `Channel ${index + 1}: at most ${strongest.toFixed(1)}`);
+    const shown = picture(image, `Channel ${index + 1}: maximum ${strongest.toFixed(1)}`);
     shown.title = shown.alt;
     list.append(make("li", {}, shown));
   });
   const title = make("h3", { text: `${BLOCKS[name] ?? name}: ${channels} channels of ${width} by ${height}` });
   const words =
     name === "block1"
-      ? "Each channel looks for one small pattern, an edge or a stroke of some slant; bright is where it found it."
-      : "These combine the first ones into larger parts: bows, corners, ends of strokes. The digit is decided by them.";
+      ? "Each channel looks for one small pattern, such as an edge or a slanted stroke. It is bright where it found the pattern."
+      : "These channels combine the first ones into larger parts, such as curves, corners and stroke ends. They decide the digit.";
   return make("section", {}, title, make("p", { text: words }), list);
 }

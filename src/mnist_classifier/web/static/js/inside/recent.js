@@ -59,7 +59,7 @@ export class Recent {
   #show() {
     const drawings = this.#history.list();
     this.#forget.hidden = drawings.length === 0;
-    const fleeting = "This browser keeps nothing for this page, so these are gone when you leave it. Click a drawing to take it up again.";
+    const fleeting = "This browser stores nothing for this page. Your drawings disappear when you leave it. Click one to open it again.";
     write(this.#note, this.#history.isKept ? this.#plainNote : fleeting);
     this.#list.replaceChildren(...drawings.map((drawing) => this.#item(drawing)));
   }
@@ -75,7 +75,7 @@ export class Recent {
     paint(context, drawing.strokes, "#fff");
     const choose = make("button", {}, canvas, make("span", { text: drawing.text || "–" }));
     choose.type = "button";
-    choose.setAttribute("aria-label", `Drawing read as ${drawing.text || "nothing"}: ${drawing.words}. Take it up again`);
+    choose.setAttribute("aria-label", `Drawing read as ${drawing.text || "nothing"}: ${drawing.words}. Open it again`);
     choose.addEventListener("click", () => {
       this.onChosen(drawing);
       this.#ids.set(startOf(drawing.strokes), drawing.id);

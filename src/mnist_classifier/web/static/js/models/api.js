@@ -10,7 +10,7 @@
  *   metrics: {validation?: Figures, test?: Figures, robustness?: Robustness},
  *   aliases: string[], bytes: number, editable: boolean, deletable: boolean
  * }} Version
- * @typedef {{champion: number, challenger: number, passed: boolean, reason: string}} Gate
+ * @typedef {{champion: number, challenger: number, passed: boolean, reason: string, checks: {passed: boolean}[]}} Gate
  * @typedef {Version & {
  *   run_id: number | null, seed: number | null, temperature: number, gate: Gate | null,
  *   imported_from: {version: number | null} | null, training: {epochs?: number, elapsed_s?: number}

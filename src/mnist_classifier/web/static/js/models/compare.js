@@ -14,17 +14,18 @@ import { element, write } from "../shared/dom.js";
 import { count, fileSize, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { Latest, STALE } from "../shared/latest.js";
 import * as api from "./api.js";
+import { inWords } from "./moves.js";
 import { called } from "./table.js";
 import { messageOf, showToast } from "../shared/toast.js";
 
 /** @type {[string, (version: Version) => string][]} */
 const FIGURES = [
   ["Validation accuracy", (v) => percent(v.metrics.validation?.accuracy, 2)],
-  ["Validation images read wrong", (v) => wrong(v.metrics.validation)],
+  ["Validation errors", (v) => wrong(v.metrics.validation)],
   ["Validation loss", (v) => v.metrics.validation?.nll?.toFixed(4) ?? UNKNOWN],
   ["Test accuracy", (v) => percent(v.metrics.test?.accuracy, 2)],
-  ["Test images read wrong", (v) => wrong(v.metrics.test)],
-  ["Calibration error, test", (v) => percent(v.metrics.test?.ece, 2)],
+  ["Test errors", (v) => wrong(v.metrics.test)],
+  ["Test calibration error", (v) => percent(v.metrics.test?.ece, 2)],
   ["Robustness goals", (v) => (v.metrics.robustness ? `${v.metrics.robustness.goals_reached} of ${v.metrics.robustness.goals}` : "not measured")],
   ["Pen digits", (v) => percent(v.metrics.robustness?.pen_digits_mean, 2)],
   ["Corrupted digits", (v) => percent(v.metrics.robustness?.corruptions_mean, 2)],
@@ -66,7 +67,7 @@ export class ComparePanel {
       select.value = versions.some(({ version }) => String(version) === before) ? before : fallback;
     }
     this.#start.disabled = versions.length < 2;
-    if (versions.length < 2) write(this.#note, "There is one version only. Train another, or bring one in, to compare.");
+    if (versions.length < 2) write(this.#note, "There is only one version. Train or import another to compare them.");
   }
 
   async #compare() {
@@ -97,7 +98,7 @@ export class ComparePanel {
     const images = element("disagreements", HTMLElement);
     images.replaceChildren();
     this.#dataset.hide();
-    write(note, `Both are reading the ${split} images; the first time this takes some seconds…`);
+    write(note, `Both versions are reading the ${split} images. The first time takes some seconds…`);
     try {
       this.#showImages(await api.listDisagreements(first, second, split, signal), comparison);
     } catch (error) {
@@ -114,7 +115,7 @@ export class ComparePanel {
     this.#result.hidden = false;
     write(this.#note, "");
     const verdict = element("compare-verdict", HTMLElement);
-    write(verdict, sentence(`${gate.passed ? "the other is not worse" : "the other is worse"}: ${gate.reason}`));
+    write(verdict, sentence(`${outcome(gate)}: ${gate.reason}`));
     verdict.dataset.good = String(gate.passed);
     models.forEach((model, index) => write(element(`compare-name-${index}`, HTMLElement), called(model)));
     element("compare-figures", HTMLElement).replaceChildren(
@@ -128,12 +129,18 @@ export class ComparePanel {
     const [one, other] = models.map(({ version }) => version);
     const words =
       total === 0
-        ? `Both read all ${split} images alike.`
-        : `${count(total)} of the ${split} images: version ${one} reads ${count(right[0])} of them right, version ${other} ${count(right[1])}.` +
-          (images.length < total ? ` The ${images.length} surest are shown.` : "");
+        ? `Both versions read all ${split} images the same way.`
+        : `They read ${count(total)} ${split} images differently. Version ${one} gets ${count(right[0])} of them right, version ${other} gets ${count(right[1])}.` +
+          (images.length < total ? ` The ${images.length} most confident are shown.` : "");
     write(element("disagreements-note", HTMLElement), words);
     element("disagreements", HTMLElement).replaceChildren(...images.map((image) => picture(image, [one, other])));
   }
+}
+
+/** @param {Comparison["gate"]} gate */
+function outcome({ passed, checks, champion, challenger }) {
+  if (passed) return `${inWords(challenger)} can replace ${inWords(champion)}`;
+  return checks.every((check) => check.passed) ? `${inWords(challenger)} is not measured enough` : `${inWords(champion)} is better`;
 }
 
 /** @param {number[][] | null} difference  [true digit][digit read], of the other less of the one */
@@ -141,8 +148,8 @@ function showConfusion(difference) {
   const table = element("confusion", HTMLTableElement);
   const note = element("confusion-note", HTMLElement);
   table.replaceChildren();
-  if (difference === null) return write(note, "One of them has no confusion matrix.");
-  write(note, "Rows are true digits, columns what is read; + is more often by the other.");
+  if (difference === null) return write(note, "One of the versions has no confusion matrix.");
+  write(note, "Rows are true digits and columns are predictions. + means that the second version makes this error more often.");
   const head = document.createElement("tr");
   head.append(document.createElement("td"), ...difference.map((_, digit) => cell("th", String(digit), "col")));
   const rows = difference.map((counts, label) => {

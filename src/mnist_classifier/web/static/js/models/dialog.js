@@ -85,7 +85,7 @@ export class ModelDialog {
   #show(version) {
     const serves = version.aliases.includes("production");
     write(this.#heading, `Version ${called(version)}`);
-    write(this.#gate, serves ? "This version is in production: it answers." : "");
+    write(this.#gate, serves ? "This version is in production." : "");
     write(this.#error, "");
     this.#promoteForm.reset();
     this.#promoteForm.hidden = serves;
@@ -102,11 +102,11 @@ export class ModelDialog {
   #showDetails(details) {
     const { gate, imported_from: origin, training } = details;
     if (gate !== null) {
-      const beginning = gate.passed ? "By its figures it is not worse than the version in production" : "By its figures it would wait";
+      const beginning = gate.passed ? "It passes the promotion check" : "It does not pass the promotion check";
       write(this.#gate, sentence(`${beginning}: ${gate.reason}`));
     }
     this.#showFacts(details, {
-      Training: details.run_id === null ? UNKNOWN : `number ${details.run_id}`,
+      Training: details.run_id === null ? UNKNOWN : `run ${details.run_id}`,
       "Imported from": origin === null ? "" : `version ${origin.version ?? UNKNOWN} elsewhere`,
       Epochs: count(training.epochs),
       "Training time": duration(training.elapsed_s),
@@ -146,14 +146,14 @@ export class ModelDialog {
   /** The first press asks, the second deletes. */
   async #remove() {
     if (!this.#isSure) return this.#ask(true);
-    await this.#do((version) => api.remove(version.version), (version) => `Version ${version.version} is deleted.`);
+    await this.#do((version) => api.remove(version.version), (version) => `Version ${version.version} was deleted.`);
     this.#ask(false);
   }
 
   /** @param {boolean} isSure */
   #ask(isSure) {
     this.#isSure = isSure;
-    write(this.#delete, isSure ? "Delete for good?" : "Delete");
+    write(this.#delete, isSure ? "Delete permanently?" : "Delete");
   }
 
   /**

@@ -56,15 +56,15 @@ async function showModels() {
 /** @param {{folder: string, reason: string}} unreadable */
 function fault({ folder, reason }) {
   const item = document.createElement("li");
-  item.textContent = `Version ${folder} cannot be read: ${reason}. Delete its folder, or restore it from a copy.`;
+  item.textContent = `Version ${folder} cannot be read: ${reason}. Restore its folder from a backup, or delete it.`;
   return item;
 }
 
 /** @param {number} found @param {Record<string, number>} aliases */
 function wordsFor(found, { challenger }) {
   if (found === 0) return "There is no model yet. Train one.";
-  if (challenger !== undefined) return `Version ${challenger} waits as the challenger: open it to see why, and to promote it.`;
-  if (found === 1) return "Only the model that came in the box. Train one, and it appears here.";
+  if (challenger !== undefined) return `Version ${challenger} is the challenger. Open it to see why it was not promoted, or to promote it.`;
+  if (found === 1) return "There is only the model in the box. Train a model to see it here.";
   return "Open a version to promote, rename, export or delete it.";
 }
 
@@ -72,7 +72,7 @@ async function showHistory() {
   try {
     const { promotions } = await api.listPromotions();
     historyRoot.dataset.state = promotions.length === 0 ? "empty" : "ready";
-    write(historyNote, promotions.length === 0 ? "Nothing was promoted yet: the model in the box answers." : "");
+    write(historyNote, promotions.length === 0 ? "No version was promoted yet. The model in the box is in production." : "");
     historyRows.replaceChildren(...promotions.map(move));
   } catch (error) {
     historyRoot.dataset.state = "error";
@@ -87,10 +87,10 @@ function move({ alias, version, previous, at, actor, reason, is_rollback: isRoll
   time.dateTime = at;
   time.textContent = moment(at);
   const what = document.createElement("strong");
-  const into = isRollback ? "back into production" : "into production";
-  what.textContent = alias === "production" ? `${inWords(version)} ${into}` : `${inWords(version)} waits as ${alias}`;
+  const moved = alias === "production" ? (isRollback ? "Rolled back to" : "Promoted") : "Challenger:";
+  what.textContent = `${moved} ${inWords(version)}`;
   const why = document.createElement("p");
-  const before = alias === "production" ? `after ${inWords(previous)}, by ` : "by ";
+  const before = alias === "production" ? `Replaced ${inWords(previous)}, by ` : "By ";
   why.textContent = `${before}${actor || "someone"}${reason ? `: ${reason}` : ""}`;
   item.append(time, what, why);
   return item;
@@ -116,10 +116,10 @@ file.addEventListener("change", async () => {
   hideToast("import");
   try {
     const { version, remarks } = await api.importArchive(chosen);
-    write(importNote, [`It is version ${version} now; open it above to promote it.`, ...remarks].join(" "));
+    write(importNote, [`Imported as version ${version}. Open it in the table above to promote it.`, ...remarks].join(" "));
     refresh();
   } catch (error) {
-    write(importNote, "Nothing was kept of it.");
+    write(importNote, "Nothing was imported.");
     showToast("import", messageOf(error));
   } finally {
     file.value = "";

@@ -41,7 +41,7 @@ function recogniser() {
 
 async function load() {
   const response = await fetch(new URL("../../model.bin", import.meta.url));
-  if (!response.ok) throw new Error(`the network was not found (HTTP ${response.status})`);
+  if (!response.ok) throw new Error(`the network could not be loaded (HTTP ${response.status})`);
   const made = new Recogniser(await response.arrayBuffer());
   // Browsers compile what runs often: the first drawing need not be what they learn from.
   for (let round = 0; round < WARM_UP_ROUNDS; round += 1) made.readGlyph(new Uint8Array(GLYPH_SIDE ** 2));
@@ -50,7 +50,7 @@ async function load() {
 
 /** @param {Recogniser} recogniser */
 function showModel({ model }) {
-  const accuracy = model.accuracy === null ? "" : `, which read ${percent(model.accuracy, 2)} of MNIST's test images right`;
+  const accuracy = model.accuracy === null ? "" : `. Test accuracy: ${percent(model.accuracy, 2)}`;
   write(element("model-line", HTMLElement), `Read in this browser by version ${model.version}${accuracy}.`);
 }
 
@@ -70,7 +70,7 @@ async function read() {
   } catch (error) {
     if (question !== newest) return;
     showToast("reading", messageOf(error));
-    result.showError("Nothing is lost. Try again.");
+    result.showError("Your drawing is safe. Try again.");
   }
 }
 
@@ -114,7 +114,7 @@ async function showFile(file) {
     await image.decode();
   } catch {
     URL.revokeObjectURL(url);
-    return showToast("reading", "This browser cannot open that file as a picture.");
+    return showToast("reading", "This browser cannot open the file as a picture. Choose a PNG or JPEG.");
   }
   if (question !== newest) return URL.revokeObjectURL(url);
   dropPicture();
@@ -130,7 +130,7 @@ async function keep() {
   await recogniser();
   await navigator.serviceWorker.register(new URL("../../service-worker.js", import.meta.url));
   await navigator.serviceWorker.ready;
-  write(element("offline-line", HTMLElement), "This page works without a network now.");
+  write(element("offline-line", HTMLElement), "This page now works offline.");
 }
 
 pad.onBegin = dropPicture;

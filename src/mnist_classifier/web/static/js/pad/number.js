@@ -56,7 +56,7 @@ export function describeNumber({ number, confidence, verdict, digits }) {
 /** What one digit of a number was read as. @param {DigitInNumber} digit */
 export function describeDigit({ prediction, confidence, verdict, candidates = [] }) {
   const text = prediction === null ? "?" : String(prediction);
-  const other = candidates.find((each) => each !== prediction) ?? "no digit";
+  const other = candidates.find((each) => each !== prediction) ?? "not a digit";
   const doubt = verdict === "ambiguous" ? `, or ${other}` : "";
   return { text, sure: `${percent(confidence)}${doubt}` };
 }

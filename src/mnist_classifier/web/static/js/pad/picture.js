@@ -41,9 +41,9 @@ export function needsRedrawing({ type, size }, side_px) {
 export function refusal(file) {
   const name = file.name || "The picture";
   if (isHeic(file)) {
-    return `${name} is in Apple's format HEIC, which this browser cannot open. Save it as JPEG and choose that, or take a screenshot of it.`;
+    return `This browser cannot open ${name}, because it is a HEIC file. Save it as JPEG and try again.`;
   }
-  if (file.size > SERVER_BYTES) return `${name} is too large (${fileSize(file.size)}), and this browser cannot open it to make it smaller.`;
+  if (file.size > SERVER_BYTES) return `${name} is too large (${fileSize(file.size)}). Save a smaller copy and try again.`;
   if (file.size === 0) return `${name} is empty.`;
   return null;
 }
@@ -69,7 +69,7 @@ async function redraw(picture, file) {
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
   const context = canvas.getContext("2d");
-  if (context === null) throw new PictureError("This browser gives no room for so large a picture.");
+  if (context === null) throw new PictureError("The picture is too large for this browser. Choose a smaller one.");
   // JPEG knows no transparency; ink on nothing is ink on paper.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -77,7 +77,7 @@ async function redraw(picture, file) {
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
   /** @type {Blob | null} */
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
-  if (blob === null) throw new PictureError(`${file.name || "The picture"} is too large for this browser.`);
+  if (blob === null) throw new PictureError(`${file.name || "The picture"} is too large for this browser. Choose a smaller one.`);
   return new File([blob], file.name, { type: blob.type });
 }
 

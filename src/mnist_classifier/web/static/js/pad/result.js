@@ -154,7 +154,7 @@ export class ResultView {
     if (glyph === null) return this.#glyph.replaceChildren();
     const image = new Image();
     image.src = glyph;
-    image.alt = "What the network sees: the drawing, centred, in 28 by 28 pixels";
+    image.alt = "The network input: your drawing, centred, 28 by 28 pixels";
     this.#glyph.replaceChildren(image);
   }
 }

@@ -204,7 +204,7 @@ export class Workbench {
       this.#result.showBusy();
       element(buttonId, HTMLButtonElement).setAttribute("aria-busy", "true");
     }, BUSY_MS);
-    const slow = window.setTimeout(() => showToast("slow", "The server takes its time. Your drawing is safe; still waiting…", "info"), SLOW_MS);
+    const slow = window.setTimeout(() => showToast("slow", "The server is slow. Your drawing is safe. Waiting…", "info"), SLOW_MS);
     try {
       if ((await this.#latest.run(task)) !== STALE) hideToast("reading");
     } catch (error) {
@@ -226,7 +226,7 @@ export class Workbench {
   #fail(error) {
     if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
     showToast("reading", messageOf(error));
-    if (!this.#isRead && !this.#pad.isEmpty) this.#result.showError("Nothing is lost. Try again.");
+    if (!this.#isRead && !this.#pad.isEmpty) this.#result.showError("Your drawing is safe. Try again.");
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
   }
 

@@ -153,12 +153,12 @@ function unreachable() {
 
 /** @param {number} timeout_ms */
 function timedOut(timeout_ms) {
-  return new ApiError("timeout", `The server gave no answer within ${Math.round(timeout_ms / 1000)} seconds.`);
+  return new ApiError("timeout", `The server did not answer within ${Math.round(timeout_ms / 1000)} seconds. Try again.`);
 }
 
 /** @param {number} status */
 function unintelligible(status) {
-  return new ApiError("bad_answer", `The server sent something this page does not understand (HTTP ${status}).`, { status });
+  return new ApiError("bad_answer", `The server sent an unexpected reply (HTTP ${status}). Reload the page and try again.`, { status });
 }
 
 /** @param {boolean} steps  whether the stages of the preprocessing are wanted */

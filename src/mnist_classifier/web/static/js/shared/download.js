@@ -6,7 +6,7 @@ import { showToast } from "./toast.js";
 
 /** @param {import("../pad/pad.js").Pad} pad */
 export function saveDrawing(pad) {
-  if (pad.isEmpty) return showToast("download", "There is nothing to save yet: draw something first.", "info");
+  if (pad.isEmpty) return showToast("download", "There is nothing to save yet. Draw something first.", "info");
   const link = document.createElement("a");
   link.href = pad.laid === null ? pad.toDataUrl() : pngOf(pad.laid.picture);
   link.download = fileName(new Date());

@@ -12,20 +12,20 @@ const NAMES = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "E
 
 /** @type {Record<string, string>} */
 const ADVICE = {
-  touches_edge: "It touches the edge: a part may be missing.",
-  small: "It is small. Write it larger, or come closer.",
-  low_contrast: "It is faint. A darker pen or more light would help.",
-  very_thin: "The strokes are very thin for its size.",
-  very_thick: "The strokes are very thick for its size.",
+  touches_edge: "The digit touches the edge. A part may be missing.",
+  small: "The digit is small. Write it larger, or move the camera closer.",
+  low_contrast: "The digit is faint. Use a darker pen or more light.",
+  very_thin: "The strokes are very thin. Use a thicker pen.",
+  very_thick: "The strokes are very thick. Use a thinner pen.",
 };
 
 /** @type {Record<string, string>} */
 const STAGES = {
-  grey: "In grey",
-  background: "The paper and its light",
-  ink: "The ink alone",
-  without_lines: "Without printed lines",
-  digit: "The digit alone",
+  grey: "Greyscale",
+  background: "Background",
+  ink: "Ink",
+  without_lines: "Printed lines removed",
+  digit: "Digit cropped",
   glyph: "Scaled and centred",
 };
 
@@ -107,12 +107,12 @@ export function describe({ prediction, confidence, probabilities, verdict, candi
   const best = prediction ?? probabilities.indexOf(Math.max(...probabilities));
   const sure = percent(confidence);
   if (verdict === "blank") return { digit: "", words: "Nothing drawn yet", sure: "" };
-  if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `nearest: ${best}, ${sure}` };
+  if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `closest: ${best}, ${sure}` };
   if (verdict === "ambiguous") {
     const certainty = `${sure} for ${best}`;
     return candidates.length > 1
       ? { digit: String(best), words: `${candidates.join(" or ")}?`, sure: certainty }
-      : { digit: String(best), words: `${best}, or no digit?`, sure: `${certainty} if it is one` };
+      : { digit: String(best), words: `${best}, or not a digit?`, sure: `${certainty}, if it is a digit` };
   }
   return { digit: String(best), words: NAMES[best], sure: `${sure} sure` };
 }
@@ -134,8 +134,8 @@ export function stage(name) {
  * @returns {{agrees: boolean, words: string}}
  */
 export function compare({ prediction }, label) {
-  if (prediction === label) return { agrees: true, words: `True label ${label}: right` };
-  return { agrees: false, words: `True label ${label}: ${prediction === null ? "not read" : "wrong"}` };
+  if (prediction === label) return { agrees: true, words: `Label ${label}: correct` };
+  return { agrees: false, words: `Label ${label}: ${prediction === null ? "not read" : "wrong"}` };
 }
 
 /** The server's words as a sentence: a capital in front and, where they are one line, a full stop behind. @param {string} text */

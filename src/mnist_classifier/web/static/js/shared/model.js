@@ -11,9 +11,9 @@ import { count, day, score, UNKNOWN } from "./format.js";
 
 /** @param {Status} status */
 export function modelLine({ model, status }) {
-  if (model === null) return status === "training" ? "The first model is being trained." : "There is no model yet. Train one.";
+  if (model === null) return status === "training" ? "The first model is training." : "There is no model yet. Train one.";
   const test = model.metrics?.test;
-  return `Read by ${nameOf(model)}${test ? `, which is right on ${score(test)} images it had never seen` : ""}.`;
+  return `Read by ${nameOf(model)}${test ? `. Test accuracy: ${score(test)} images` : ""}.`;
 }
 
 /** @param {Model} model */
@@ -29,10 +29,10 @@ export class ModelCard {
   show({ model, status }) {
     this.#root.dataset.state = model === null ? "empty" : "ready";
     if (model === null) {
-      write(this.#note, status === "training" ? "The first model is being trained." : "There is no model yet. Train one.");
+      write(this.#note, status === "training" ? "The first model is training." : "There is no model yet. Train one.");
       return;
     }
-    write(this.#note, model.version === 0 ? "The model that came in the box." : "Trained here.");
+    write(this.#note, model.version === 0 ? "This is the model in the box." : "This model was trained here.");
     this.#fact("version", `${model.version}`);
     this.#fact("name", model.name);
     this.#fact("recipe", model.recipe ?? UNKNOWN);

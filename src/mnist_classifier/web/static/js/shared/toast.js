@@ -28,7 +28,7 @@ export function showToast(topic, message, kind = "error", action = null) {
   const text = document.createElement("p");
   text.textContent = message;
   const close = button("×", "toast-close", () => hideToast(topic));
-  close.setAttribute("aria-label", "Dismiss this message");
+  close.setAttribute("aria-label", "Close this message");
   toast.append(text, ...(action === null ? [] : [actionButton(topic, action)]), close);
   element("toasts", HTMLElement).append(toast);
   shown.set(topic, toast);

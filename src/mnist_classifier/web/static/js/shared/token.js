@@ -54,13 +54,13 @@ function show(why) {
   dialog.setAttribute("aria-labelledby", "token-heading");
   const heading = document.createElement("h2");
   heading.id = "token-heading";
-  heading.textContent = "This server asks for its token";
+  heading.textContent = "This server needs a token";
   const text = document.createElement("p");
   text.textContent = `${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
   const form = document.createElement("form");
   form.className = "dialog-form";
   const label = document.createElement("label");
-  label.textContent = "Token, kept until this tab is closed";
+  label.textContent = "Token (kept until you close this tab)";
   const input = document.createElement("input");
   input.type = "password";
   input.required = true;
@@ -68,7 +68,7 @@ function show(why) {
   label.append(input);
   const send = document.createElement("button");
   send.className = "primary";
-  send.textContent = "Use it";
+  send.textContent = "Continue";
   const actions = document.createElement("div");
   actions.className = "dialog-actions";
   actions.append(send, button("Cancel", "", () => dialog.close()));

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The form that starts a training.  Empty fields take the recipe's values, which they show.
+ * The form that starts a training.  An empty field takes the recipe's value.
  *
  * @typedef {{name: string, summary: string, values: Record<string, unknown>}} Recipe
  */
@@ -34,7 +34,7 @@ export class RunForm {
   /** @param {boolean} busy  whether a training is under way already */
   showBusy(busy) {
     write(this.#start, busy ? "Queue training" : "Start training");
-    write(element("run-hint", HTMLElement), busy ? "One is under way; the next starts when it is done." : "");
+    write(element("run-hint", HTMLElement), busy ? "Another training is running. This one starts after it." : "");
   }
 
   #showRecipe() {
@@ -49,7 +49,7 @@ export class RunForm {
         control.dataset.default ??= control.placeholder;
         control.placeholder = String(value ?? control.dataset.default);
       } else {
-        write(control.options[0], value === undefined ? "the recipe's" : `the recipe's: ${value}`);
+        write(control.options[0], value === undefined ? "Recipe default" : `Recipe default: ${value}`);
       }
     }
   }

@@ -21,8 +21,8 @@ export const COLUMNS = [
   { id: "status", title: "Status", value: ({ status }) => status },
   { id: "validation", title: "Validation", value: ({ summary }) => summary?.validation_accuracy, isFigure: true },
   { id: "epochs", title: "Epochs", value: ({ summary }) => summary?.epoch, isFigure: true },
-  { id: "took", title: "Took", value: seconds, isFigure: true },
-  { id: "began", title: "Began", value: ({ created_at }) => Date.parse(created_at), isFigure: true },
+  { id: "took", title: "Duration", value: seconds, isFigure: true },
+  { id: "began", title: "Started", value: ({ created_at }) => Date.parse(created_at), isFigure: true },
   { id: "outcome", title: "Outcome" },
 ];
 
@@ -146,7 +146,7 @@ export class RunHistory {
     // Rows that are the same are left alone, and with them the keyboard's focus.
     const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
     if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows));
-    const none = this.#found ? "Nothing fits the search." : "No trainings yet: start the first above.";
+    const none = this.#found ? "No trainings match your search." : "No trainings yet. Start one above.";
     write(this.#note, runs.length === 0 ? none : "");
     this.#scroll.hidden = runs.length === 0;
     this.#more.hidden = this.#next === null;

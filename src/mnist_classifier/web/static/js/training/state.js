@@ -34,7 +34,7 @@ export function withEvent(state, { id, kind, at, data }) {
   if (kind === "epoch") {
     // A run that was resumed may do an epoch again: the later figures count.
     next.epochs = [...state.epochs.filter(({ epoch }) => epoch < data.epoch), data];
-    next.log = [...state.log, { at, text: `Epoch ${data.epoch} of ${data.epochs} is done` }];
+    next.log = [...state.log, { at, text: `Epoch ${data.epoch} of ${data.epochs} done` }];
   }
   if (kind === "evaluation") next.confusion = { epoch: data.epoch, rows: data.confusion };
   if (kind === "batch") next.batch = data;

@@ -191,7 +191,7 @@ async function begin() {
   else if (first) await open(first.run_id, [], false);
   else {
     settle();
-    view.showNothing("Choose a recipe and start the first.");
+    view.showNothing("Choose a recipe and start training.");
   }
 }
 

@@ -46,7 +46,7 @@ export class RunView {
     model.hidden = run.model_version === null;
     if (run.model_version !== null) {
       model.href = at(`/models?version=${run.model_version}`);
-      write(model, `See model ${run.model_version}`);
+      write(model, `Open model ${run.model_version}`);
     }
     for (const kind of ["csv", "json"]) element(`run-${kind}`, HTMLAnchorElement).href = at(`/api/runs/${run.run_id}/events.${kind}`);
   }
@@ -89,7 +89,7 @@ export class RunView {
   showConnection(works) {
     const notice = element("run-connection", HTMLElement);
     notice.hidden = works;
-    write(notice, works ? "" : "No answer from the server. Trying again; nothing is lost.");
+    write(notice, works ? "" : "The server does not answer. Trying again; your training is safe.");
   }
 
   /** @param {string} name @param {string} text */
@@ -144,7 +144,7 @@ export class RunView {
 
 /** @param {Run} run */
 function waiting({ status }) {
-  return status === "queued" ? "It waits until the training before it is done." : "";
+  return status === "queued" ? "It starts when the running training ends." : "";
 }
 
 /** @param {HTMLTableElement} table @returns {HTMLElement[][]} */
@@ -152,7 +152,7 @@ function buildConfusion(table) {
   const digits = [...Array(10).keys()];
   const head = table.createTHead().insertRow();
   const corner = document.createElement("th");
-  corner.textContent = "is / read";
+  corner.textContent = "label / read";
   head.append(corner, ...digits.map((digit) => heading(digit, "col")));
   const body = table.createTBody();
   return digits.map((label) => {
