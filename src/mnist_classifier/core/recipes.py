@@ -45,9 +45,9 @@ _DEEP: dict[str, Value] = {
 _PLAIN: dict[str, Value] = {"rotation_degrees": 0.0, "translation": 0.0, "scale_low": 1.0, "scale_high": 1.0}
 
 RECIPES: dict[str, Recipe] = {
-    "classic": Recipe("as documented, two minutes", {}),
+    "classic": Recipe("the defaults: two minutes of training", {}),
     "lightning": Recipe(
-        "99 % in a second",
+        "99 % accuracy in a second",
         {
             **_BRISK,
             **_PLAIN,
@@ -70,7 +70,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "fast": Recipe(
-        "99.5 % in eight seconds",
+        "99.5 % accuracy in eight seconds",
         {
             **_BRISK,
             "epochs": 2,
@@ -92,7 +92,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "standard": Recipe(
-        "99.6 % in a minute",
+        "99.6 % accuracy in a minute",
         {
             **_BRISK,
             "epochs": 9,
@@ -104,9 +104,9 @@ RECIPES: dict[str, Recipe] = {
             "elastic_px": 1.0,
         },
     ),
-    "best": Recipe("the best small network, in a quarter of an hour", {**_BRISK, **_DEEP, "epochs": 100}),
+    "best": Recipe("the most accurate small network: 15 minutes", {**_BRISK, **_DEEP, "epochs": 100}),
     "handwriting": Recipe(
-        "the model in the box: other styles, pens and pictures, and what is no digit",
+        "the model in the box: robust to other pens and styles, and rejects non-digits",
         {
             **_BRISK,
             **_DEEP,

@@ -76,97 +76,99 @@ class TrainConfig:
     Raises InvalidConfig, naming the field, when a value is out of its range.
     """
 
-    recipe: str = setting("classic", "name of the preset the other values start from", choices=tuple(RECIPES))
+    recipe: str = setting("classic", "preset that supplies all values that you do not set", choices=tuple(RECIPES))
     epochs: int = setting(15, "passes over the training images", low=1, high=1000)
     patience: int = setting(
-        5, "epochs without a better validation loss before stopping early; 0 never stops", low=0, high=1000
+        5, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0, high=1000
     )
-    batch_size: int = setting(128, "images in one step", low=1, high=8192, unit="images")
+    batch_size: int = setting(128, "images per step", low=1, high=8192, unit="images")
     optimizer: str = setting(
         "adamw",
-        "what moves the weights; with muon, AdamW moves those of the output and of BatchNorm",
+        "optimizer; with muon, AdamW still trains the output layer and BatchNorm",
         choices=("adamw", "muon"),
     )
     learning_rate: float = setting(0.001, "peak learning rate", low=1e-7, high=1.0)
     weight_decay: float = setting(0.05, "decoupled weight decay", low=0.0, high=10.0)
     schedule: str = setting(
         "one_cycle",
-        "how the learning rate moves during the run",
+        "learning rate schedule",
         choices=("one_cycle", "triangle", "cosine", "constant"),
     )
     warmup_fraction: float = setting(
-        0.2, "part of the run in which one_cycle and triangle raise the learning rate", low=0.0, high=0.9
+        0.2, "fraction of the training in which one_cycle and triangle raise the learning rate", low=0.0, high=0.9
     )
-    beta1: float = setting(0.9, "AdamW's memory of the gradient", low=0.0, high=0.9999)
-    beta2: float = setting(0.999, "AdamW's memory of the squared gradient", low=0.0, high=0.99999)
-    muon_momentum: float = setting(0.8, "Muon's memory of the gradient", low=0.0, high=0.9999)
+    beta1: float = setting(0.9, "AdamW beta1: decay of the mean gradient", low=0.0, high=0.9999)
+    beta2: float = setting(0.999, "AdamW beta2: decay of the mean squared gradient", low=0.0, high=0.99999)
+    muon_momentum: float = setting(0.8, "Muon momentum", low=0.0, high=0.9999)
     label_smoothing: float = setting(0.0, "label smoothing of the cross entropy", low=0.0, high=0.5)
     ema_decay: float = setting(
-        0.995, "decay per step of the moving average of the weights; 0 switches it off", low=0.0, high=0.99999
+        0.995, "decay per step of the weights' moving average (EMA); 0 turns it off", low=0.0, high=0.99999
     )
     patch: int = setting(
         1,
-        "side of the squares of pixels that become channels before the first block",
+        "patch side: each patch of pixels becomes channels before the first block",
         low=1,
         high=4,
         unit="px",
         among=(1, 2, 4),  # divisors of the glyph's 28 px
     )
-    conv1_channels: int = setting(32, "channels of the first convolutional block", low=1, high=512)
-    conv2_channels: int = setting(64, "channels of the second convolutional block", low=1, high=512)
-    conv1_kernel: int = setting(5, "kernel side of the first block; odd", low=1, high=9, unit="px", among=ODD)
-    conv2_kernel: int = setting(5, "kernel side of the second block; odd", low=1, high=9, unit="px", among=ODD)
+    conv1_channels: int = setting(32, "channels in the first convolutional block", low=1, high=512)
+    conv2_channels: int = setting(64, "channels in the second convolutional block", low=1, high=512)
+    conv1_kernel: int = setting(5, "kernel side in the first block; odd", low=1, high=9, unit="px", among=ODD)
+    conv2_kernel: int = setting(5, "kernel side in the second block; odd", low=1, high=9, unit="px", among=ODD)
     conv1_layers: int = setting(1, "convolutions in the first block", low=1, high=4)
     conv2_layers: int = setting(1, "convolutions in the second block", low=1, high=4)
     hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
     conv_dropout: float = setting(0.1, "dropout after each convolutional block", low=0.0, high=0.9)
     hidden_dropout: float = setting(0.3, "dropout before the last layer", low=0.0, high=0.9)
-    rotation_degrees: float = setting(10.0, "random rotation, plus or minus", low=0.0, high=180.0, unit="degrees")
-    translation: float = setting(0.1, "random shift, plus or minus, as a part of the image side", low=0.0, high=0.5)
+    rotation_degrees: float = setting(
+        10.0, "largest random rotation, in either direction", low=0.0, high=180.0, unit="degrees"
+    )
+    translation: float = setting(0.1, "largest random shift, as a fraction of the image side", low=0.0, high=0.5)
     scale_low: float = setting(0.9, "smallest random scale", low=0.2, high=1.0)
     scale_high: float = setting(1.1, "largest random scale", low=1.0, high=3.0)
     elastic_px: float = setting(
-        0.0, "random bending, standard deviation of a pixel's displacement", low=0.0, high=10.0, unit="px"
+        0.0, "elastic distortion: standard deviation of a pixel's displacement", low=0.0, high=10.0, unit="px"
     )
-    slant_degrees: float = setting(0.0, "random slant, plus or minus", low=0.0, high=45.0, unit="degrees")
-    aspect: float = setting(0.0, "random stretching, plus or minus, logarithm of the ratio of sides", low=0.0, high=1.0)
+    slant_degrees: float = setting(0.0, "largest random slant, in either direction", low=0.0, high=45.0, unit="degrees")
+    aspect: float = setting(0.0, "largest random stretch, as the logarithm of the aspect ratio", low=0.0, high=1.0)
     style_probability: float = setting(
-        0.0, "chance of a slash in a zero, a hook or foot on a one, a bar through a seven", low=0.0, high=1.0
+        0.0, "probability of a slashed zero, a one with hook or foot, or a crossed seven", low=0.0, high=1.0
     )
-    width_probability: float = setting(0.0, "chance of another pen: thinner or thicker, crisper", low=0.0, high=1.0)
-    spoil_probability: float = setting(0.0, "chance of blur, noise, fog or a stripe", low=0.0, high=1.0)
-    augmentation_probability: float = setting(
-        1.0, "chance that an image is varied at all; the others are seen as they are", low=0.0, high=1.0
+    width_probability: float = setting(
+        0.0, "probability of another pen: thinner, thicker or sharper", low=0.0, high=1.0
     )
+    spoil_probability: float = setting(0.0, "probability of blur, noise, fog or a stripe", low=0.0, high=1.0)
+    augmentation_probability: float = setting(1.0, "probability that an image is augmented at all", low=0.0, high=1.0)
     template_share: float = setting(
-        0.0, "digits drawn from stroke templates, as a part of those trained on", low=0.0, high=0.5
+        0.0, "fraction of training digits that are drawn from stroke templates", low=0.0, high=0.5
     )
-    erasing_probability: float = setting(0.1, "chance that a rectangle of an image is erased", low=0.0, high=1.0)
+    erasing_probability: float = setting(0.1, "probability that a rectangle of the image is erased", low=0.0, high=1.0)
     outlier_share: float = setting(
         0.0,
-        "generated pictures of no digit among those trained on, as an eleventh class; 0 knows digits alone",
+        "fraction of training images that show no digit, as an eleventh class; 0 trains on digits only",
         low=0.0,
         high=0.5,
     )
-    plain_epochs: int = setting(3, "last epochs, run without augmentation", low=0, high=1000)
+    plain_epochs: int = setting(3, "number of last epochs without augmentation", low=0, high=1000)
     teacher: int = setting(
         0,
-        "model version, such as an ensemble, whose opinion is learned besides the labels; 0 for none",
+        "model version, such as an ensemble, to distil from; 0 for none",
         low=0,
         high=2**31 - 1,
     )
-    teacher_weight: float = setting(0.7, "part of the loss that the teacher's opinion has", low=0.0, high=1.0)
+    teacher_weight: float = setting(0.7, "weight of the teacher in the loss", low=0.0, high=1.0)
     train_images: int = setting(
-        0, "use only so many of the 55,000 training images; 0 uses all", low=0, high=55000, unit="images"
+        0, "use only this many of the 55,000 training images; 0 uses all", low=0, high=55000, unit="images"
     )
-    seed: int = setting(0, "seed of every random choice", low=0, high=2**31 - 1)
-    device: str = setting("auto", "where to train", choices=("auto", "cpu", "cuda", "mps"))
+    seed: int = setting(0, "random seed", low=0, high=2**31 - 1)
+    device: str = setting("auto", "device to train on", choices=("auto", "cpu", "cuda", "mps"))
     precision: str = setting(
         "auto",
-        "arithmetic of the convolutions; auto takes bfloat16 where the hardware has it",
+        "number format of the convolutions; auto uses bfloat16 if the hardware supports it",
         choices=("auto", "float32", "bfloat16"),
     )
-    threads: int = setting(0, "CPU threads; 0 leaves the choice to PyTorch", low=0, high=256)
+    threads: int = setting(0, "CPU threads; 0 lets PyTorch choose", low=0, high=256)
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
@@ -234,36 +236,36 @@ class Settings:
     data_dir: Path | None = None
     pen_dir: Path | None = None
     host: str = setting("127.0.0.1", "address to listen on")
-    port: int = setting(5000, "port to listen on; when it is taken, the next free one", low=1, high=65535)
-    workers: int = setting(1, "processes that serve", low=1, high=256)
-    server_threads: int = setting(16, "requests that one process serves at the same time", low=1, high=256)
+    port: int = setting(5000, "port to listen on; if it is taken, the next free one", low=1, high=65535)
+    workers: int = setting(1, "server processes", low=1, high=256)
+    server_threads: int = setting(16, "requests that a process serves in parallel", low=1, high=256)
     max_body_bytes: int = setting(10_000_000, "largest request body", low=1000, high=1_000_000_000, unit="bytes")
     body_timeout_s: int = setting(
-        20, "how long a request's body may take; a large one longer, at 50 kB a second", low=1, high=3600, unit="s"
+        20, "time limit for a request body; large bodies get longer, at 50 kB per second", low=1, high=3600, unit="s"
     )
     max_image_pixels: int = setting(
         40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"
     )
     database_url: str = setting("", "SQLAlchemy URL of the database; empty means mnist.db in MNIST_HOME")
-    max_runs: int = setting(1, "trainings at the same time; further ones wait", low=1, high=64)
-    max_streams: int = setting(8, "live streams of events at the same time; each holds a thread", low=0, high=1000)
-    log_format: str = setting("console", "log lines for people, or one JSON object each", choices=LOG_FORMATS)
-    log_level: str = setting("info", "the least important lines that are written", choices=LOG_LEVELS)
-    access_log: str = setting("off", "a line in the log for every request", choices=("off", "on"))
-    log_to: str = setting("", "another tool that follows trainings", choices=("", *TRACKERS))
-    token: str = setting("", "what a request must bring to change anything; empty: nothing is asked", secret=True)
-    insecure: int = setting(0, "1: listen for other computers without a token", low=0, high=1)
+    max_runs: int = setting(1, "trainings that run in parallel; others wait", low=1, high=64)
+    max_streams: int = setting(8, "parallel live event streams; each uses a thread", low=0, high=1000)
+    log_format: str = setting("console", "log as text lines or as JSON objects", choices=LOG_FORMATS)
+    log_level: str = setting("info", "lowest level to log", choices=LOG_LEVELS)
+    access_log: str = setting("off", "log every request", choices=("off", "on"))
+    log_to: str = setting("", "experiment tracker to log trainings to", choices=("", *TRACKERS))
+    token: str = setting("", "token that requests need to change anything; empty: no token", secret=True)
+    insecure: int = setting(0, "1: let other computers connect without a token", low=0, high=1)
     rate_limit: int = setting(
         -1,
-        "requests a second from one address, four times as many at once; 0: no limit; -1: 200, and none on loopback",
+        "requests per second and address, with bursts of four times as many; 0: no limit; -1: 200, none on loopback",
         low=-1,
         high=1_000_000,
     )
-    allowed_hosts: str = setting("", "further names of this server, separated by commas")
+    allowed_hosts: str = setting("", "other host names of this server, separated by commas")
     cors_origins: str = setting(
-        "", "sites whose pages may ask for readings, separated by commas, such as https://app.example; *: any site"
+        "", "sites whose pages may request readings, separated by commas, such as https://app.example; *: any site"
     )
-    root_path: str = setting("", "path under which a proxy serves the application, such as /digits")
+    root_path: str = setting("", "URL path under which a proxy serves the application, such as /digits")
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
@@ -271,8 +273,8 @@ class Settings:
                 _check(spec, getattr(self, spec.name))
         if self.token and not _TOKEN.fullmatch(self.token):
             raise InvalidConfig(
-                f"the token must have {SHORTEST_TOKEN} characters or more, letters, digits and -._~+/= alone; "
-                "make one: python -c 'import secrets; print(secrets.token_urlsafe())'",
+                f"the token must have at least {SHORTEST_TOKEN} letters, digits or -._~+/=; "
+                "make one with: python -c 'import secrets; print(secrets.token_urlsafe())'",
                 field="token",
             )
         for origin in self.allowed_origins - {ANY_ORIGIN}:
@@ -280,7 +282,7 @@ class Settings:
         object.__setattr__(self, "root_path", self.root_path.rstrip("/"))
         if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
             raise InvalidConfig(
-                f"MNIST_ROOT_PATH must be a path such as /digits, of letters, digits and -._~ alone, "
+                f"MNIST_ROOT_PATH must be a path such as /digits, with only letters, digits and -._~, "
                 f"not {self.root_path[:80]!r}",
                 field="root_path",
             )
@@ -354,8 +356,8 @@ class Settings:
 def _check_origin(origin: str) -> None:
     if not _ORIGIN.fullmatch(origin):
         raise InvalidConfig(
-            "MNIST_CORS_ORIGINS must be * or sites such as https://app.example or http://127.0.0.1:8080, without a "
-            f"path and in small letters, separated by commas; {origin[:80]!r} is neither",
+            "MNIST_CORS_ORIGINS must be * or lower-case origins without a path, such as https://app.example, "
+            f"separated by commas, not {origin[:80]!r}",
             field="cors_origins",
         )
 

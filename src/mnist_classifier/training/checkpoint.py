@@ -45,7 +45,7 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
                 facts = json.loads((file.metadata() or {})[FACTS])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to start the run anew") from error
+            raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to restart the run") from error
         return cls(tensors, facts)
 
     def part(self, prefix: str) -> dict[str, Tensor]:

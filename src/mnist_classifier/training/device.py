@@ -13,7 +13,7 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = next(device for device, present in available.items() if present)
     if not available[name]:
-        raise InvalidConfig(f"PyTorch finds no {name} device here; use auto or cpu", field="device")
+        raise InvalidConfig(f"PyTorch finds no {name} device; use auto or cpu", field="device")
     return torch.device(name)
 
 

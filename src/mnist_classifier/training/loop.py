@@ -289,7 +289,7 @@ class Trainer:
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} in epoch {epoch}, step {step}; "
-                "a smaller learning rate or float32 precision may help"
+                "try a smaller learning rate or float32 precision"
             )
         speed = seen / (time.perf_counter() - started)
         rate = self.optimizers[0].param_groups[0]["lr"]

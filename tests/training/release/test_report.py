@@ -148,18 +148,18 @@ def card_of(wrong: int) -> str:
 
 def test_the_card_shows_the_wrong_images_the_surest_first():
     card = card_of(2)
-    assert "2, the surest first" in card
+    assert "2, most confident first" in card
     assert card.index("| 1* | 4 | 9 |") < card.index("| 0* | 4 | 9 |")
 
 
 def test_a_card_stays_short_when_much_is_wrong():
     card = card_of(WRONG_IMAGES + 50)
     assert card.count("* | 4 | 9 |") == WRONG_IMAGES
-    assert f"{WRONG_IMAGES + 50}; the {WRONG_IMAGES} surest, all are in report.json" in card
+    assert f"{WRONG_IMAGES + 50}; the {WRONG_IMAGES} most confident (report.json has all)" in card
 
 
 def test_a_card_without_mistakes_says_so():
-    assert "reads wrong\n\nNone.\n" in card_of(0)
+    assert "## Errors on the test images\n\nNone.\n" in card_of(0)
 
 
 TABLE = {

@@ -15,55 +15,57 @@ WRONG_IMAGES = 100
 TEMPLATE = """\
 # {name}
 
-Reads one handwritten digit: a 28x28 glyph (white ink on black, as MNIST is centred) -> ten probabilities.
+This model reads one handwritten digit.
+
+Input: a 28x28 glyph, white ink on black, centred as in MNIST. Output: ten probabilities.
 
 | | |
 |---|---|
-| architecture | {architecture}, {parameters:,} parameters, {macs:,} multiply-accumulates an image |
+| architecture | {architecture}, {parameters:,} parameters, {macs:,} multiply-accumulates per image |
 | recipe | {recipe} |
-| trained on | {train_images:,} of the 60,000 MNIST training images ({epochs} epochs, best was {best_epoch}) |
-| made with | `{command}` |
-| made at | {created_at} |
-| on | {device}, {precision} |
+| trained on | {train_images:,} of the 60,000 MNIST training images ({epochs} epochs, best: {best_epoch}) |
+| command | `{command}` |
+| created | {created_at} |
+| hardware | {device}, {precision} |
 | libraries | {libraries} |
 
-## Figures
+## Metrics
 
-| split | images | right | accuracy (95 % interval) | NLL | ECE | uncalibrated: NLL | ECE |
+| split | images | correct | accuracy (95 % interval) | NLL | ECE | uncalibrated NLL | uncalibrated ECE |
 |---|---|---|---|---|---|---|---|
 {rows}
 
-The validation split is 5,000 of the training images; early stopping, the choice of the epoch, the temperature
-({temperature:.4f}) and the threshold below which a reading is `ambiguous` ({ambiguous:.4f}) saw only that. The test
-images were scored once, after all of it.
+The validation split is 5,000 of the training images. It alone decided early stopping, the best epoch, the temperature
+({temperature:.4f}) and the threshold below which a reading is `ambiguous` ({ambiguous:.4f}). The test images were
+scored once, at the end.
 
-Without the {left_out} test images whose label is disputed ({disputed_source}):
-{undisputed}. Published figures count all 10,000 images: compare them with the table above.
+Without the {left_out} test images with a disputed label ({disputed_source}):
+{undisputed}. Published results count all 10,000 images. Compare those with the table above.
 
 ## Robustness
 
 {robustness}
 
-## Each digit of the test images
+## Test metrics by digit
 
 | digit | images | precision | recall | F1 |
 |---|---:|---:|---:|---:|
 {digits}
 
-## Confusion on the test images
+## Confusion matrix of the test images
 
-Rows are the true digits, columns the predictions.
+Rows are labels, columns are predictions.
 
 {confusion}
 
-## Test images that it reads wrong
+## Errors on the test images
 
 {wrong}
 
-## What it is not for
+## Limitations
 
-Other alphabets and printed digits are outside its training, and it can name a digit where there is none; how often is
-measured by the robustness suite. Do not let it decide anything that matters without a person.
+The model was not trained on other alphabets or printed digits. It can report a digit where there is none; the
+robustness suite measures how often. Have a person check every decision that matters.
 """
 
 
@@ -127,7 +129,7 @@ def _row(split: str, figures: Mapping[str, Any]) -> str:
 
 
 def _share(figures: Mapping[str, Any]) -> str:
-    return f"{figures['correct']:,} of {figures['images']:,} right, {_accuracy(figures)}"
+    return f"{figures['correct']:,} of {figures['images']:,} correct, {_accuracy(figures)}"
 
 
 def _accuracy(figures: Mapping[str, Any]) -> str:
@@ -137,10 +139,10 @@ def _accuracy(figures: Mapping[str, Any]) -> str:
 
 def _robustness(table: Mapping[str, Any] | None) -> str:
     if table is None:
-        return "Not measured when this card was written; `mnist evaluate --suite robust` puts it into robustness.json."
+        return "Not measured when this card was written. Run `mnist evaluate --suite robust` to write robustness.json."
     head = (
         f"Measured at {table['measured_at']}; {table['summary']['goals_reached']} of {table['summary']['goals']} goals "
-        "reached. What each row means, and how it is measured: docs/evaluation.md.\n\n"
+        "reached. docs/evaluation.md explains each row.\n\n"
         "| measure | pictures | measured (95 % interval) | goal | reached |\n|---|---:|---|---|---|"
     )
     left_out = [f"\nLeft out: {name} ({reason})." for name, reason in table["left_out"].items()]
@@ -173,10 +175,14 @@ def _wrong(images: list[dict[str, Any]]) -> str:
         return "None."
     shown = sorted(images, key=lambda image: -image["confidence"])[:WRONG_IMAGES]
     disputed = sum(image["disputed"] for image in images)
-    more = f"; the {len(shown)} surest, all are in report.json" if len(shown) < len(images) else ", the surest first"
+    more = (
+        f"; the {len(shown)} most confident (report.json has all)"
+        if len(shown) < len(images)
+        else ", most confident first"
+    )
     head = (
-        f"{len(images):,}{more}. Images count from 0; * marks a disputed label ({disputed} of them).\n\n"
-        "| image | label | read as | confidence | second | its confidence |\n|---:|---|---|---:|---|---:|\n"
+        f"{len(images):,}{more}. Image numbers start at 0. * marks a disputed label ({disputed} images).\n\n"
+        "| image | label | prediction | confidence | second | its confidence |\n|---:|---|---|---:|---|---:|\n"
     )
     return head + "\n".join(
         f"| {image['index']}{'*' * image['disputed']} | {image['label']} | {image['prediction']} "
