@@ -28,6 +28,7 @@ from mnist_classifier.evaluation.robustness.photographs import photograph_crop
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import MANIFEST_FILE, WEIGHTS_FILE, read_manifest, write_manifest
+from mnist_classifier.web.offline import export
 from mnist_classifier.web.offline.export import CONTENTS_FILE, MODEL_FILE, WORKER_FILE, export_site
 from mnist_classifier.web.offline.pack import pack, read_safetensors
 from tests.checkout import ROOT
@@ -162,6 +163,18 @@ def test_site_holds_what_its_pages_ask_for_and_is_small(site: Path) -> None:
     head = re.search(r"const FILES = (\[.*\]);", files[WORKER_FILE].read_text("utf-8"))
     assert head is not None
     assert set(json.loads(head[1])) == {"./", *files} - {WORKER_FILE, CONTENTS_FILE}
+
+
+def test_site_holds_no_python(site: Path) -> None:
+    assert [path.name for path in site.rglob("*") if path.suffix in (".py", ".pyc") or path.name == "__pycache__"] == []
+
+
+def test_python_that_has_been_compiled_does_not_stop_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = tmp_path / "offline"
+    shutil.copytree(export.SHELL_DIR, shell)
+    (shell / "__pycache__").mkdir(exist_ok=True)
+    monkeypatch.setattr(export, "SHELL_DIR", shell)
+    assert "index.html" in export_site(PRETRAINED_DIR, 0, tmp_path / "site")
 
 
 def test_site_names_no_address_outside_itself(site: Path) -> None:

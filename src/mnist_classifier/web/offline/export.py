@@ -22,6 +22,9 @@ from mnist_classifier.web.offline.pack import pack
 STATIC_DIR = PACKAGE_DIR / "web" / "static"
 SHELL_DIR = PACKAGE_DIR / "web" / "offline"
 
+# The others there are the Python modules that make the site.
+SHELL_SUFFIXES = {".html", ".js", ".png", ".webmanifest"}
+
 MODEL_FILE = "model.bin"
 WORKER_FILE = "service-worker.js"
 # Lists what an export wrote, so that the next one knows what it may replace.
@@ -53,7 +56,8 @@ def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]
 def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
     yield MODEL_FILE, pack(version_dir, version)
     for path in sorted(SHELL_DIR.iterdir()):
-        yield path.name, path.read_bytes()
+        if path.suffix in SHELL_SUFFIXES:
+            yield path.name, path.read_bytes()
     for name in ("style.css", "favicon.svg", *modules(FIRST_MODULE)):
         yield name, (STATIC_DIR / name).read_bytes()
 
