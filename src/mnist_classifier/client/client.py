@@ -154,7 +154,7 @@ class Client:
         return self._predict(replies.number, picture, fields, strokes)
 
     def model_status(self) -> ModelStatus:
-        """Which model answers, and how the training stands."""
+        """Get the model in production and the progress of training."""
         return self._ask(replies.model_status, "GET", "/model-status")
 
     def models(self) -> tuple[ModelSummary, ...]:

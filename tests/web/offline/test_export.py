@@ -219,7 +219,7 @@ def test_command_says_what_it_wrote(settings: Settings, monkeypatch: pytest.Monk
     assert "http.server" in result.output
     assert (tmp_path / "new" / "site" / MODEL_FILE).is_file()
     refused = CliRunner().invoke(main, ["export-web", str(tmp_path)])
-    assert (refused.exit_code, "holds other things" in refused.output) == (1, True)
+    assert (refused.exit_code, "has other files" in refused.output) == (1, True)
     missing = CliRunner().invoke(main, ["export-web", str(tmp_path / "x"), "--model-version", "9"])
     assert missing.exit_code == 1
     assert not (tmp_path / "x").exists()

@@ -100,7 +100,7 @@ class Access:
         name = host_name(request.host)
         if self._checks_host and name not in self._hosts:
             raise HostNotAllowed(
-                f"this server is not called {name[:100]!r}; if it is, whoever runs it can say so: "
+                f"the host name {name[:100]!r} is not allowed; to allow it, start the server with "
                 f"MNIST_ALLOWED_HOSTS={name[:100]}"
             )
 
@@ -109,8 +109,8 @@ class Access:
         if self.is_trusted(authorization):
             return
         if authorization:
-            raise TokenWrong("the token is another one: send the server's as Authorization: Bearer <token>")
-        raise TokenMissing("this needs the server's token: send it as Authorization: Bearer <token>")
+            raise TokenWrong("the token is wrong; send the server's token as Authorization: Bearer <token>")
+        raise TokenMissing("this request needs a token; send it as Authorization: Bearer <token>")
 
 
 def host_name(host: str) -> str:
@@ -130,7 +130,7 @@ def refuse_cross_site() -> None:
     origin = request.headers.get("Origin")
     own = site in ("same-origin", "none") if site else origin is None or _address(origin) == request.host
     if not own:
-        raise CrossSiteRequest("pages of other sites may not change anything here")
+        raise CrossSiteRequest("pages of other sites may not change anything on this server")
 
 
 def _address(origin: str) -> str:

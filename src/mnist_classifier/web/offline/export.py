@@ -49,7 +49,7 @@ def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]
     try:
         _write(folder, files)
     except OSError as error:
-        raise MnistError(f"the site cannot be written to {folder}: {error.strerror}") from error
+        raise MnistError(f"could not write the site to {folder}: {error.strerror}") from error
     return sizes
 
 
@@ -101,7 +101,7 @@ def _check_replaceable(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         listed = set()
     if others := sorted(present - listed):
-        raise FolderTaken(f"{folder} holds other things ({', '.join(others[:3])}); name an empty or new folder")
+        raise FolderTaken(f"{folder} has other files ({', '.join(others[:3])}); name an empty or new folder")
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

@@ -84,8 +84,8 @@ def pack(folder: Path, version: int) -> bytes:
     architecture = manifest.get("architecture", {})
     if architecture.get("class") != "MNISTClassifier":
         raise ModelError(
-            f"version {version} is of the kind {architecture.get('class')!r}; "
-            "only a single network can be exported: choose another with --model-version"
+            f"version {version} is of class {architecture.get('class')!r}; "
+            "only a single network can be exported; choose another with --model-version"
         )
     tensors = read_safetensors(verified_bytes(folder, WEIGHTS_FILE, manifest))
     packer = Packer()

@@ -26,15 +26,15 @@ IMPLIED_METHODS = frozenset({"HEAD", "OPTIONS"})
 UNDESCRIBED_ENDPOINTS = frozenset({"static"})
 # Blueprint -> heading; the order is that of the page.
 TAGS = {
-    "api": ("Reading", "Read digits and numbers; how the server stands."),
-    "batch_api": ("Reading", "Read digits and numbers; how the server stands."),
-    "health": ("Health", "Is it alive, is it ready, what has it seen."),
-    "inference_api": ("Open Inference Protocol", "Version 2 of the protocol, for clients that speak it."),
-    "explore": ("Exploring", "What a model gets wrong, and why."),
+    "api": ("Reading", "Read digits and numbers, and check the server."),
+    "batch_api": ("Reading", "Read digits and numbers, and check the server."),
+    "health": ("Health", "Health checks and metrics."),
+    "inference_api": ("Open Inference Protocol", "Version 2 of the protocol, for its clients."),
+    "explore": ("Exploring", "See the errors of a model and their causes."),
     "runs": ("Trainings", "Start, watch and stop trainings."),
-    "models": ("Models", "Versions, promotion, comparison, archives."),
-    "documents": ("Documents", "What the server says of its own routes."),
-    "pages": ("Pages", "HTML for people; they get everything they show from the routes above."),
+    "models": ("Models", "List, compare, promote, export and import versions."),
+    "documents": ("Documents", "Documentation of the routes."),
+    "pages": ("Pages", "HTML pages; they use the routes above."),
 }
 TOKEN = "token"
 
@@ -71,7 +71,7 @@ class _Document:
             "info": {
                 "title": "mnist-classifier",
                 "version": __version__,
-                "summary": "Reads handwritten digits and numbers, trains and serves the networks that do.",
+                "summary": "Reads handwritten digits and numbers, and trains and serves the networks that read them.",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
@@ -83,7 +83,7 @@ class _Document:
                     TOKEN: {
                         "type": "http",
                         "scheme": "bearer",
-                        "description": "MNIST_TOKEN of the server, if it has one",
+                        "description": "the server's MNIST_TOKEN, if it has one",
                     }
                 },
             },
@@ -154,7 +154,7 @@ class _Document:
         return {"description": "; ".join(kinds), "content": {JSON: {"schema": schema}}}
 
 
-STATUS_WORDS = {200: "done", 201: "made", 202: "under way"}
+STATUS_WORDS = {200: "success", 201: "created", 202: "accepted"}
 
 
 def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[list[str], list[str]]]:
@@ -170,11 +170,11 @@ def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[
     for kind in itertools.chain(operation.errors, _common_errors(operation, rule, method)):
         add(errors.status_of_kind(kind), _words(kind), kind.code)
     if "<" in rule.rule:
-        add(404, "the path names nothing", errors.HTTP_CODES[404])
+        add(404, "not found", errors.HTTP_CODES[404])
     if operation.body:
-        add(413, "over MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
-    add(429, "more requests from one address than MNIST_RATE_LIMIT", limits.TOO_MANY)
-    add(500, "something nobody thought of, which the server's log has", "internal_error")
+        add(413, "body larger than MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
+    add(429, "more requests than MNIST_RATE_LIMIT allows", limits.TOO_MANY)
+    add(500, "unexpected error; the server log has the details", "internal_error")
     return dict(sorted(found.items()))
 
 

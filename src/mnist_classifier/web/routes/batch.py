@@ -50,8 +50,8 @@ NOTHING_SENT = (
 
 _reader = msgspec.json.Decoder(bodies.Glyphs)
 _texts = msgspec.json.Decoder(list[str])
-PROBABILITIES = Flag("probabilities", "1: also give the ten probabilities of each")
-WARNINGS = Flag("warnings", "1: also say what may spoil each reading; in JSON alone")
+PROBABILITIES = Flag("probabilities", "1: add the ten probabilities of each reading")
+WARNINGS = Flag("warnings", "1: add warnings to each reading; JSON only")
 BODY = {
     "application/json": bodies.Glyphs,
     "multipart/form-data": types.GlyphFile,
@@ -69,9 +69,9 @@ BODY = {
     errors=(InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt),
 )
 def predict_batch() -> Response:
-    """Read many glyphs, or pictures; `?probabilities=1` and `?warnings=1` give those too.
+    """Read many glyphs or pictures in one request.
 
-    Whoever accepts application/x-npy gets an array instead of JSON.
+    `?probabilities=1` and `?warnings=1` add those lists. Accept application/x-npy to get an array instead of JSON.
     """
     started = time.perf_counter()
     with_probabilities = PROBABILITIES.read()

@@ -38,15 +38,15 @@ blueprint = Blueprint("explore", __name__)
 
 DEFAULT_LIMIT, MOST_IMAGES = 24, 100
 
-SPLIT = Choice("split", "images of which split", TEST, SPLITS)
-SHOW = Choice("show", "which images, and in what order", Show.ERRORS.value, tuple(each.value for each in Show))
-LABEL = Whole("label", "only images of this label", None, 0, 9)
-PREDICTION = Whole("prediction", "only images with this most likely digit", None, 0, 9)
-DIGIT = Whole("digit", "explain what speaks for this digit, not for the most likely", None, 0, 9)
-OFFSET = Whole("offset", "images to leave out", 0, 0, 10**6)
-LIMIT = Whole("limit", "images at most", DEFAULT_LIMIT, 1, MOST_IMAGES)
+SPLIT = Choice("split", "split of MNIST", TEST, SPLITS)
+SHOW = Choice("show", "selection and order of the images", Show.ERRORS.value, tuple(each.value for each in Show))
+LABEL = Whole("label", "only images with this label", None, 0, 9)
+PREDICTION = Whole("prediction", "only images with this prediction", None, 0, 9)
+DIGIT = Whole("digit", "explain this digit instead of the most likely one", None, 0, 9)
+OFFSET = Whole("offset", "number of images to skip", 0, 0, 10**6)
+LIMIT = Whole("limit", "largest number of images", DEFAULT_LIMIT, 1, MOST_IMAGES)
 
-SplitName = Annotated[str, Doc("images of which split", choices=SPLITS)]
+SplitName = Annotated[str, Doc("split of MNIST", choices=SPLITS)]
 ImageIndex = Annotated[int, Doc("number in the split", low=0, high=9999)]
 
 QUESTION = {
@@ -62,7 +62,7 @@ IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, Model
 @blueprint.get("/api/explore")
 @describe(types.ExploreChoices, errors=(ModelMissing,))
 def choices() -> Response:
-    """What can be looked at: versions, splits, and whether the MNIST files are here."""
+    """List versions and splits, and whether the MNIST files are here."""
     room = services()
     production = room.model.current().version.version
     versions = [{"version": each.version, "name": each.name} for each in room.registry.versions()]
@@ -74,7 +74,7 @@ def choices() -> Response:
 @blueprint.get("/api/explore/summary")
 @describe(types.ExploreSummary, query=(VERSION, SPLIT), errors=DATA_ERRORS)
 def summary() -> Response:
-    """Figures of a version over a split: accuracy, confusion matrix, each digit."""
+    """Get accuracy, confusion matrix and metrics by digit."""
     version, split = _version(), SPLIT.read()
     answers = services().explorer.answers(version.version, split)
     return jsonify({"model": explore.name(version), "split": split, **answers.summary()})
@@ -83,7 +83,7 @@ def summary() -> Response:
 @blueprint.get("/api/explore/images")
 @describe(types.Gallery, query=(VERSION, SPLIT, SHOW, LABEL, PREDICTION, OFFSET, LIMIT), errors=DATA_ERRORS)
 def images() -> Response:
-    """A page of the images of a split: errors, the most uncertain, the most confident errors, or all."""
+    """List images: errors, least confident, most confident errors, or all."""
     version, split = _version(), SPLIT.read()
     show, label, prediction = Show(SHOW.read()), LABEL.read(), PREDICTION.read()
     offset, limit = OFFSET.read(), LIMIT.read()
@@ -103,7 +103,7 @@ def images() -> Response:
 @blueprint.get("/api/explore/images/<split>/<int:index>")
 @describe(types.ExploredImage, query=(VERSION, DIGIT), errors=DATA_ERRORS)
 def image(split: SplitName, index: ImageIndex) -> Response:
-    """Everything about one image of a split."""
+    """Explain one MNIST image."""
     started = time.perf_counter()
     SPLIT.check(split)
     version, digit = _version(), DIGIT.read()
@@ -121,7 +121,7 @@ def image(split: SplitName, index: ImageIndex) -> Response:
 @blueprint.post("/api/explore/explain")
 @describe(types.Explanation, query=(VERSION, *THRESHOLDS, DIGIT), body=QUESTION, errors=IMAGE_ERRORS)
 def explain() -> Response:
-    """The same for any image, sent as to /predict."""
+    """Explain any image; send it as you would to /predict."""
     started = time.perf_counter()
     question, pixels, version = _asked()
     body = _explained(version, pixels, DIGIT.read(), question.thresholds)
@@ -131,7 +131,7 @@ def explain() -> Response:
 @blueprint.post("/api/explore/activations")
 @describe(types.Activations, query=(VERSION, *THRESHOLDS), body=QUESTION, errors=IMAGE_ERRORS)
 def activations() -> Response:
-    """What each convolutional block makes of an image, sent as to /predict."""
+    """Get the output of each convolutional block; send the image as you would to /predict."""
     started = time.perf_counter()
     _, pixels, version = _asked()
     glyph = prepare(pixels).glyph

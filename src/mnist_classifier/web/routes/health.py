@@ -46,7 +46,7 @@ def _observe(response: Response) -> Response:
 @blueprint.get("/readyz")
 @describe(types.Readiness, errors=(NotReady,))
 def readyz() -> Response:
-    """A model is loaded and the database answers; NotReady says what is missing."""
+    """Check that a model is loaded and the database works."""
     check_ready()
     return jsonify({"status": "ready"})
 
@@ -75,7 +75,7 @@ def _ask_database() -> None:
 @blueprint.get("/metrics")
 @describe(media=CONTENT_TYPE_LATEST.split(";")[0])
 def metrics() -> Response:
-    """What was counted, in the text format of Prometheus."""
+    """Get metrics in the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(_Exposition(services()))
     if not services().observer.is_shared:  # of several processes this would show one

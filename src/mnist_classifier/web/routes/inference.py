@@ -44,21 +44,21 @@ VersionText = Annotated[str, Doc("number of a model version")]
 @blueprint.get("")
 @describe(types.InferenceServer)
 def server_metadata() -> Response:
-    """What this server is."""
+    """Name and version of the server."""
     return jsonify({"name": SERVER, "version": __version__, "extensions": EXTENSIONS})
 
 
 @blueprint.get("/health/live")
 @describe(types.Live)
 def live() -> Response:
-    """The process answers."""
+    """The server is running."""
     return jsonify({"live": True})
 
 
 @blueprint.get("/health/ready")
 @describe(types.Ready, errors=(NotReady,))
 def ready() -> Response:
-    """As `/readyz`."""
+    """Check that the server is ready, as `/readyz` does."""
     health.check_ready()
     return jsonify({"ready": True})
 
@@ -66,28 +66,28 @@ def ready() -> Response:
 @blueprint.get("/models/<name>")
 @describe(types.InferenceModel, errors=FINDING)
 def model_metadata(name: ModelName) -> Response:
-    """What the model takes and gives, and its versions."""
+    """Get inputs, outputs and versions of the model."""
     return _describe(name, PRODUCTION)
 
 
 @blueprint.get("/models/<name>/versions/<version>")
 @describe(types.InferenceModel, errors=FINDING)
 def version_metadata(name: ModelName, version: VersionText) -> Response:
-    """The same of one version."""
+    """Get inputs and outputs of one version."""
     return _describe(name, version)
 
 
 @blueprint.get("/models/<name>/ready")
 @describe(types.ModelReady, errors=FINDING)
 def model_ready(name: ModelName) -> Response:
-    """Whether the model can be asked."""
+    """Check that the model is ready."""
     return _tell_ready(name, PRODUCTION)
 
 
 @blueprint.get("/models/<name>/versions/<version>/ready")
 @describe(types.ModelReady, errors=FINDING)
 def version_ready(name: ModelName, version: VersionText) -> Response:
-    """Whether one version can be asked; this loads it."""
+    """Load one version and check that it is ready."""
     return _tell_ready(name, version)
 
 
@@ -108,7 +108,7 @@ def infer_version(name: ModelName, version: VersionText) -> Response:
 @blueprint.post("/repository/index")
 @describe(list[types.RepositoryEntry], body=RepositoryQuestion, body_required=False)
 def repository_index() -> Response:
-    """Every version and whether it can be asked; all can, so `ready` leaves none out."""
+    """List all versions; all are ready, so `ready` filters out none."""
     parse(request.get_data(cache=False), _repository_question)
     return jsonify(
         [

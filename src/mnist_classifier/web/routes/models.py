@@ -43,15 +43,15 @@ LONGEST_HISTORY = 500
 # Images in one answer; a page of them is enough to see how two models differ.
 MOST_IMAGES = 200
 
-MOVES = Whole("limit", "moves at most", 50, 1, LONGEST_HISTORY)
-IMAGES = Whole("limit", "images at most", 50, 1, MOST_IMAGES)
-SPLIT = Choice("split", "images of which split", VALIDATION, SPLITS)
+MOVES = Whole("limit", "largest number of entries", 50, 1, LONGEST_HISTORY)
+IMAGES = Whole("limit", "largest number of images", 50, 1, MOST_IMAGES)
+SPLIT = Choice("split", "split of MNIST", VALIDATION, SPLITS)
 
 
 @blueprint.get("/api/models")
 @describe(types.ModelList)
 def list_models() -> Response:
-    """Every model version, newest first, what the aliases name, and which versions cannot be read."""
+    """List all model versions, newest first, with aliases and unreadable versions."""
     registry = services().registry
     aliases = registry.aliases()
     models = [model_views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
@@ -63,7 +63,7 @@ def list_models() -> Response:
 @blueprint.get("/api/models/<int:version>")
 @describe(types.ModelDetails, errors=(VersionMissing, ModelCorrupt))
 def get_model(version: types.VersionNumber) -> Response:
-    """One version with its files, its making, and what the gate would say of it."""
+    """Get one version with its files, training and promotion check."""
     registry = services().registry
     found, champion = registry.get(version), registry.production()
     judgement = None if champion == version else gate.judge(registry, registry.get(champion), found)
@@ -73,7 +73,7 @@ def get_model(version: types.VersionNumber) -> Response:
 @blueprint.patch("/api/models/<int:version>")
 @describe(types.ModelEntry, body=ModelChanges, errors=(VersionMissing, ModelInUse))
 def edit_model(version: types.VersionNumber) -> Response:
-    """Another name or note for a version."""
+    """Change the name or note of a version."""
     body = parse(request.get_data(cache=False), _changes)
     changes = _stored(name=body.name, note=body.note)
     if not changes:
@@ -84,7 +84,7 @@ def edit_model(version: types.VersionNumber) -> Response:
 @blueprint.delete("/api/models/<int:version>")
 @describe(types.Deleted, errors=(VersionMissing, ModelInUse))
 def delete_model(version: types.VersionNumber) -> Response:
-    """Delete a version that no alias names."""
+    """Delete a version that is neither production nor challenger."""
     services().registry.delete(version)
     return jsonify({"deleted": version})
 
@@ -97,7 +97,7 @@ def delete_model(version: types.VersionNumber) -> Response:
     errors=(VersionMissing, ModelCorrupt, AliasMoved, LessAccurate),
 )
 def promote_model(version: types.VersionNumber) -> Response:
-    """Put a version into production.  A less accurate one needs `confirm`."""
+    """Promote a version to production; a less accurate one needs `confirm`."""
     registry = services().registry
     gate.promote(registry, version, actor=ACTOR, **_move())
     return jsonify(_entry(registry.get(version)))
@@ -111,7 +111,7 @@ def promote_model(version: types.VersionNumber) -> Response:
     errors=(AliasMoved, LessAccurate, NothingToRollBack, VersionMissing, ModelCorrupt),
 )
 def roll_back() -> Response:
-    """Put the version back that was in production before.  A less accurate one needs `confirm`."""
+    """Roll production back by one promotion; a less accurate version needs `confirm`."""
     registry = services().registry
     version = gate.rollback(registry, actor=ACTOR, **_move())
     return jsonify(_entry(registry.get(version)))
@@ -120,7 +120,7 @@ def roll_back() -> Response:
 @blueprint.get("/api/models/promotions")
 @describe(types.Promotions, query=(MOVES,))
 def list_promotions() -> Response:
-    """The moves of the aliases, newest first."""
+    """List all promotions and rollbacks, newest first."""
     moves = services().registry.history(limit=MOVES.read())
     return jsonify({"promotions": [model_views.promotion(move) for move in moves]})
 
@@ -128,7 +128,7 @@ def list_promotions() -> Response:
 @blueprint.get("/api/models/<int:first>/compare/<int:second>")
 @describe(types.Comparison, errors=(VersionMissing, ModelCorrupt))
 def compare_models(first: types.VersionNumber, second: types.VersionNumber) -> Response:
-    """Two versions side by side, and where their confusion matrices differ."""
+    """Compare the metrics and confusion matrices of two versions."""
     registry = services().registry
     one, other = registry.get(first), registry.get(second)
     judgement = gate.judge(registry, one, other)
@@ -148,7 +148,7 @@ def compare_models(first: types.VersionNumber, second: types.VersionNumber) -> R
     errors=(VersionMissing, ModelCorrupt, DataMissing, DataCorrupt),
 )
 def list_disagreements(first: types.VersionNumber, second: types.VersionNumber) -> Response:
-    """The images that two versions read differently, the surest disagreements first."""
+    """List the images that two versions read differently, most confident first."""
     split = SPLIT.read()
     comparisons = services().comparisons
     found = comparisons.disagreements(first, second, split)
@@ -166,7 +166,7 @@ def list_disagreements(first: types.VersionNumber, second: types.VersionNumber) 
 @blueprint.get("/api/models/<int:version>/export")
 @describe(media="application/zip", errors=(VersionMissing, ModelCorrupt))
 def export_model(version: types.VersionNumber) -> Response:
-    """A zip of the version's files."""
+    """Export a version as a zip file."""
     registry = services().registry
     name = archive.archive_name(registry.get(version))
     data = io.BytesIO(archive.export_version(registry, version))
@@ -181,7 +181,7 @@ def export_model(version: types.VersionNumber) -> Response:
     errors=(InvalidArchive, ModelError),
 )
 def import_model() -> Reply:
-    """A new version of an archive, once all of it has been checked; it is not promoted."""
+    """Import a version from a zip file, after checking it; this does not promote it."""
     room = services()
     imported = archive.import_version(room.registry, _sent_file(), room.comparisons.images)
     links = {"self": url_for("models.get_model", version=imported.version.version)}

@@ -13,33 +13,33 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/")
 @describe(media=HTML)
 def home() -> str:
-    """The home page, ready to draw."""
+    """Home page with the drawing pad."""
     return render_template("index.html")
 
 
 @blueprint.get("/mnist")
 @describe(media=HTML)
 def mnist() -> str:
-    """The full recogniser."""
+    """Recogniser page."""
     return render_template("mnist.html")
 
 
 @blueprint.get("/training")
 @describe(media=HTML)
 def training() -> str:
-    """Start trainings and watch them."""
+    """Training page."""
     return render_template("training.html", config=train_config())
 
 
 @blueprint.get("/models")
 @describe(media=HTML)
 def models() -> str:
-    """The model versions."""
+    """Models page."""
     return render_template("models.html")
 
 
 @blueprint.get("/explore")
 @describe(media=HTML)
 def explore() -> str:
-    """What a model gets wrong, and why."""
+    """Explore page."""
     return render_template("explore.html")

@@ -33,8 +33,8 @@ blueprint = Blueprint("api", __name__)
 
 Reply = tuple[Response, int]
 
-GLYPH = Flag("glyph", "1: also show the 28x28 picture that the network saw")
-STEPS = Flag("steps", "1: also show the stages of the preprocessing")
+GLYPH = Flag("glyph", "1: add the 28x28 network input")
+STEPS = Flag("steps", "1: add the preprocessing steps")
 QUESTION = {
     "application/json": bodies.Question,
     "multipart/form-data": types.QuestionForm,
@@ -55,10 +55,10 @@ ImageIndex = Annotated[int, Doc("number of a test image", low=0, high=9999)]
     errors=IMAGE_ERRORS,
 )
 def predict() -> Response:
-    """Read the digit in one image, or with mode `number` several.
+    """Read the digit in an image, or several with mode `number`.
 
-    `?glyph=1` also shows what the network saw of a digit, `?steps=1` the way there.
-    `version` asks another model than the one in production.
+    `?glyph=1` adds the network input, `?steps=1` the preprocessing steps.
+    `version` selects a model other than production.
     """
     started = time.perf_counter()
     question = read_question()
@@ -110,7 +110,7 @@ def _read_number(question: Question, pixels: Bytes, scale: float) -> dict[str, A
 @blueprint.get("/model-status")
 @describe(types.State)
 def model_status() -> Response:
-    """Which model answers, and how the training stands."""
+    """Get the model in production and the progress of training."""
     room = services()
     active = room.runs.active()
     if active is not None and room.runs.mark_interrupted():
@@ -137,14 +137,14 @@ def model_status() -> Response:
 @blueprint.get("/api/test-images/random")
 @describe(types.LabelledImage, errors=(DataMissing, DataCorrupt))
 def random_test_image() -> Response:
-    """One of the 10,000 MNIST test images with its label."""
+    """Get a random MNIST test image with its label."""
     return get_test_image(services().test_set.random_index())
 
 
 @blueprint.get("/api/test-images/<int:index>")
 @describe(types.LabelledImage, errors=(InvalidInput, DataMissing, DataCorrupt))
 def get_test_image(index: ImageIndex) -> Response:
-    """A test image by its number, 0 to 9999."""
+    """Get one MNIST test image by its number, 0 to 9999."""
     test = services().test_set.images()
     if index >= len(test.labels):
         raise InvalidInput(f"test images are numbered 0 to {len(test.labels) - 1}", field="index")
@@ -155,7 +155,7 @@ def get_test_image(index: ImageIndex) -> Response:
 @blueprint.get("/api/dataset")
 @describe(types.Dataset)
 def dataset_status() -> Response:
-    """Whether the MNIST files are there."""
+    """Check whether the MNIST files are here."""
     return jsonify(services().test_set.status())
 
 
@@ -170,5 +170,5 @@ def fetch_dataset() -> Reply:
 @blueprint.get("/healthz")
 @describe(types.Health)
 def healthz() -> Response:
-    """The process answers."""
+    """The server is running."""
     return jsonify({"status": "ok"})

@@ -33,11 +33,11 @@ Reply = tuple[Response, int]
 # Largest page of a list, and of a run's events.
 MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
 
-SEARCH = Text("search", "words; each must be in number, recipe, status or message", pattern=r"^[^\0]*\Z")
-LIMIT = Whole("limit", "trainings on a page", 50, 1, MAX_RUNS_A_PAGE)
-BEFORE = Whole("before", "only trainings of lower numbers; 0: all", 0, 0, LARGEST_ID)
-AFTER = Whole("after", "only what follows the event of this number", 0, 0, LARGEST_ID)
-EVENTS_LIMIT = Whole("limit", "events at most", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
+SEARCH = Text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
+LIMIT = Whole("limit", "trainings per page", 50, 1, MAX_RUNS_A_PAGE)
+BEFORE = Whole("before", "only trainings with lower numbers; 0: all", 0, 0, LARGEST_ID)
+AFTER = Whole("after", "only events after this number", 0, 0, LARGEST_ID)
+EVENTS_LIMIT = Whole("limit", "largest number of events", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
 
 
 @blueprint.post("/retrain")
@@ -49,7 +49,7 @@ EVENTS_LIMIT = Whole("limit", "events at most", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS
     errors=(InvalidConfig, RunInProgress, TrainingUnavailable),
 )
 def retrain() -> Reply:
-    """Start a training in a process of its own; the body may hold TrainConfig fields."""
+    """Start a training with the settings in the body."""
     run = services().jobs.start(train_settings(request.get_data(cache=False)))
     links = {"self": url_for("runs.get_run", run_id=run.id), "status": url_for("api.model_status")}
     return jsonify({"run_id": run.id, "status": run.status.value, "links": links}), 202
@@ -58,14 +58,14 @@ def retrain() -> Reply:
 @blueprint.get("/api/config")
 @describe(types.TrainingOptions)
 def train_config() -> Response:
-    """The settings of a training with their ranges, and the recipes."""
+    """List the training settings, their ranges, and the recipes."""
     return jsonify(readings.train_config())
 
 
 @blueprint.get("/api/runs")
 @describe(types.RunPage, query=(SEARCH, LIMIT, BEFORE))
 def list_runs() -> Response:
-    """The runs, newest first."""
+    """List the trainings, newest first."""
     limit, before = LIMIT.read(), BEFORE.read() or None
     room = services().runs
     room.mark_interrupted()
@@ -78,7 +78,7 @@ def list_runs() -> Response:
 @blueprint.post("/api/runs")
 @describe(types.Run, status=202, body=TrainConfig, body_required=False, errors=(InvalidConfig, TrainingUnavailable))
 def submit_run() -> Reply:
-    """Queue a training; it starts when a place is free."""
+    """Queue a training."""
     run = services().jobs.submit(train_settings(request.get_data(cache=False)))
     return jsonify(readings.run(run)), 202
 
@@ -86,7 +86,7 @@ def submit_run() -> Reply:
 @blueprint.get("/api/runs/<int:run_id>")
 @describe(types.RunDetails, errors=(RunMissing,))
 def get_run(run_id: types.RunNumber) -> Response:
-    """One run and its epochs."""
+    """Get one training and its epochs."""
     room = services().runs
     room.mark_interrupted()
     run = room.get(run_id)
@@ -97,21 +97,21 @@ def get_run(run_id: types.RunNumber) -> Response:
 @blueprint.post("/api/runs/<int:run_id>/cancel")
 @describe(types.Run, status=202, errors=(RunMissing,))
 def cancel_run(run_id: types.RunNumber) -> Reply:
-    """Ask a run to stop; the best weights so far are kept."""
+    """Cancel a training and keep its best weights so far."""
     return jsonify(readings.run(services().runs.request_cancel(run_id))), 202
 
 
 @blueprint.post("/api/runs/<int:run_id>/resume")
 @describe(types.Run, status=202, errors=(RunMissing, RunFinished, RunInProgress, TrainingUnavailable))
 def resume_run(run_id: types.RunNumber) -> Reply:
-    """Queue a run that broke off; it goes on from its last whole epoch."""
+    """Resume an interrupted training after its last complete epoch."""
     return jsonify(readings.run(services().jobs.resume(run_id))), 202
 
 
 @blueprint.get("/api/runs/<int:run_id>/events")
 @describe(types.RunLog, query=(AFTER, EVENTS_LIMIT), errors=(RunMissing,))
 def list_events(run_id: types.RunNumber) -> Response:
-    """The log of a run behind the event `after`, at most `limit` lines; for those who cannot keep a stream."""
+    """Get part of the log; poll this if you cannot use the stream."""
     room = services().runs
     room.mark_interrupted()
     run = room.get(run_id)
@@ -122,7 +122,7 @@ def list_events(run_id: types.RunNumber) -> Response:
 @blueprint.get("/api/runs/<int:run_id>/events.json")
 @describe(types.RunFile, errors=(RunMissing,))
 def download_json(run_id: types.RunNumber) -> Response:
-    """The whole log, as a file of JSON."""
+    """Download the whole log as JSON."""
     room = services().runs
     run = room.get(run_id)
     log = [readings.event(event) for event in room.events(run_id)]
@@ -134,7 +134,7 @@ def download_json(run_id: types.RunNumber) -> Response:
 @blueprint.get("/api/runs/<int:run_id>/events.csv")
 @describe(media="text/csv", errors=(RunMissing,))
 def download_csv(run_id: types.RunNumber) -> Response:
-    """Steps and epochs, one a line, as a file of CSV."""
+    """Download steps and epochs as CSV."""
     room = services().runs
     room.get(run_id)
     return _file(_as_csv(room.events(run_id, kinds=("step", "epoch"))), "text/csv", f"run-{run_id}.csv")
@@ -149,7 +149,7 @@ def download_csv(run_id: types.RunNumber) -> Response:
     errors=(RunMissing, TooManyStreams),
 )
 def stream(run_id: types.RunNumber) -> Response:
-    """Server-sent events: the log from `Last-Event-ID` (or `?after=`) on, then each line as it is written.
+    """Stream the log as server-sent events, from `Last-Event-ID` or `?after=` on.
 
     The last event is `end`.  Raises TooManyStreams when all places are taken.
     """

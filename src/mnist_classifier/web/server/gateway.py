@@ -37,7 +37,7 @@ SLOWEST_BYTES_PER_S = 50_000
 SMALL_BODY_BYTES = 65_536
 LARGE_BODIES = 16
 
-TOO_SLOW = (408, "request_timeout", "the request came too slowly and was given up; send it again")
+TOO_SLOW = (408, "request_timeout", "the request arrived too slowly; send it again")
 BUSY = (503, "server_busy", "too many large requests at the same time; try again in a moment")
 
 

@@ -190,7 +190,7 @@ def _mention_training(settings: Settings) -> None:
     with contextlib.suppress(MnistError), contextlib.closing(Store(settings.resolved_database_url)) as store:
         active = Runs(store, settings.claims_dir).active()
         if active is not None:
-            print(f"Run {active.id} goes on training; `mnist runs cancel {active.id}` stops it.", flush=True)
+            print(f"Run {active.id} continues training; to stop it, run `mnist runs cancel {active.id}`.", flush=True)
 
 
 def check_openness(settings: Settings) -> None:
@@ -198,10 +198,10 @@ def check_openness(settings: Settings) -> None:
     if is_loopback(settings.host) or settings.token or settings.insecure:
         return
     raise OpenWithoutToken(
-        f"other computers reach {settings.host or 'every address'}, and without a token any of them could start "
-        "trainings and delete models. Set one (MNIST_TOKEN=... or --token ...; "
-        "python -c 'import secrets; print(secrets.token_urlsafe())' makes one), listen on 127.0.0.1 behind a proxy "
-        "with a login, or say --insecure (MNIST_INSECURE=1) if the network is your own"
+        f"without a token, any computer that reaches {settings.host or 'this one'} could start trainings and delete "
+        "models; set a token (MNIST_TOKEN or --token; "
+        "make one with: python -c 'import secrets; print(secrets.token_urlsafe())'), listen on 127.0.0.1, "
+        "or use --insecure (MNIST_INSECURE=1) if you trust your network"
     )
 
 
@@ -239,7 +239,7 @@ def free_port(host: str, port: int, *, strict: bool) -> int:
     last = port if strict else min(port + PORTS_TO_TRY, 65535)
     for candidate in range(port, last + 1):
         if _answers(host, candidate):
-            reason = "another program answers there"
+            reason = "another program uses this port"
             continue
         try:
             _try_to_bind(host, candidate)
@@ -247,9 +247,7 @@ def free_port(host: str, port: int, *, strict: bool) -> int:
             reason = error.strerror or str(error)
         else:
             return candidate
-    raise PortTaken(
-        f"cannot listen on {host}:{port}: {reason}; choose another with --port, or stop the program that uses it"
-    )
+    raise PortTaken(f"cannot listen on {host}:{port}: {reason}; choose another port with --port")
 
 
 def _answers(host: str, port: int) -> bool:
@@ -275,5 +273,5 @@ def _try_to_bind(host: str, port: int) -> None:
 
 def _banner(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    moved = f"Port {settings.port} is taken by another program, so this is {port}.\n" if port != settings.port else ""
+    moved = f"Port {settings.port} is taken, so the server uses {port}.\n" if port != settings.port else ""
     return f"{moved}mnist-classifier is ready: http://{host}:{port}{settings.root_path}/  (Ctrl-C stops it)"

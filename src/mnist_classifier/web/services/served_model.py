@@ -47,9 +47,7 @@ class ServedModel:
         if self.is_due:
             self._refresh()
         if self._loaded is None:
-            raise ModelMissing(
-                "there is no model to answer with: train one (python train_model.py) or reinstall the package"
-            )
+            raise ModelMissing("there is no model; train one (python train_model.py) or reinstall the package")
         return self._loaded
 
     @property

@@ -58,7 +58,7 @@ class TestSet:
             return {"status": "ready", "fraction": 1.0, "message": "MNIST is here"}
         if download is not None:
             return {"status": "failed", "fraction": None, "message": download.message}
-        return {"status": "missing", "fraction": None, "message": "the MNIST files are not here yet"}
+        return {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
 
     def start_download(self) -> None:
         """Fetch what is missing in the background; does nothing while a fetch is under way."""
@@ -85,5 +85,5 @@ class TestSet:
             download.status = "failed"
         finally:
             if download.status == "downloading":  # an error that nobody thought of; the log has it
-                download.message = "the download failed unexpectedly; the server's log has the reason"
+                download.message = "the download failed unexpectedly; the server log has the reason"
                 download.status = "failed"

@@ -51,7 +51,7 @@ LIMITS = {
 
 # --- what may be sent -----------------------------------------------------------------------------------
 
-Version = Annotated[int | str, Meta(description="number of a version, or production", examples=["production"])]
+Version = Annotated[int | str, Meta(description="model version, or production", examples=["production"])]
 Share = Annotated[float, Meta(ge=0, le=1)]
 # In characters; the pages keep to the same.
 Name = Annotated[str, Meta(max_length=100)]
@@ -59,26 +59,28 @@ Note = Annotated[str, Meta(max_length=2000)]
 
 
 class Choices(Struct, kw_only=True, frozen=True):
-    """Which model reads, and where its verdicts end; what is left out may stand in the query."""
+    """Model version and thresholds; you can also send them in the query."""
 
     version: Version | UnsetType = UNSET
     ambiguous_below: (
-        Annotated[Share, Meta(description="probability of being right under which a reading is ambiguous")] | UnsetType
+        Annotated[Share, Meta(description="call a reading ambiguous below this confidence")] | UnsetType
     ) = UNSET
-    not_a_digit_above: Annotated[Share, Meta(description="probability over which it is no digit")] | UnsetType = UNSET
+    not_a_digit_above: Annotated[Share, Meta(description="call it not a digit above this probability")] | UnsetType = (
+        UNSET
+    )
 
 
 Base64Image = Annotated[
     str,
     Meta(
-        description="base64 of a PNG, JPEG, WebP, GIF or BMP; a data: URL will do",
+        description="PNG, JPEG, WebP, GIF or BMP as base64 or as a data: URL",
         extra_json_schema={"format": "base64-image"},
     ),
 ]
 
 
 class ImageAlone(Struct, forbid_unknown_fields=True):
-    """An image and nothing else."""
+    """An image."""
 
     image: Base64Image
 
@@ -90,17 +92,17 @@ class DigitQuestion(Choices, kw_only=True, frozen=True):
 
 
 class Question(DigitQuestion, kw_only=True, frozen=True):
-    """An image, and how to read it."""
+    """An image and the way to read it."""
 
     mode: (
-        Annotated[str, Meta(description="one digit, or several", extra_json_schema={"enum": ["digit", "number"]})]
+        Annotated[str, Meta(description="one digit or several", extra_json_schema={"enum": ["digit", "number"]})]
         | UnsetType
     ) = UNSET
     strokes: (
         Annotated[
             Raw,
             Meta(
-                description="pen strokes in pixels of the image, in the order of writing; they help in a number",
+                description="pen strokes in image pixels, in writing order; they help to separate digits",
                 extra_json_schema=msgspec.json.schema(Strokes | None),
             ),
         ]
@@ -109,13 +111,13 @@ class Question(DigitQuestion, kw_only=True, frozen=True):
 
 
 class Glyphs(Choices, kw_only=True, frozen=True):
-    """Glyphs as lists of numbers, or pictures as base64; one of the two."""
+    """Either glyphs as lists of numbers, or pictures as base64."""
 
     glyphs: (
         Annotated[
             Raw,
             Meta(
-                description="each 784 whole numbers from 0 to 255, or 28 lists of 28",
+                description="each glyph: 784 whole numbers from 0 to 255, or 28 lists of 28",
                 extra_json_schema={"type": "array", "items": {"type": "array"}},
             ),
         ]
@@ -134,27 +136,25 @@ class Glyphs(Choices, kw_only=True, frozen=True):
 
 
 class ModelChanges(Struct):
-    """Another name or note."""
+    """New name or note."""
 
     name: Annotated[Name | None, Meta(examples=["quick one"])] = None
     note: Annotated[Note | None, Meta(examples=["two seconds of training"])] = None
 
 
 class Move(Struct):
-    """Why, which version is taken to be in production, and whether a less accurate one is wanted."""
+    """Reason for a promotion or rollback, with safeguards."""
 
     reason: Note | None = None
     instead_of: Annotated[
         Annotated[int, Meta(ge=0, le=LARGEST_ID)] | None,
-        Meta(description="the version taken to be in production; where another is, nothing happens"),
+        Meta(description="version that you expect in production; if it is another, nothing changes"),
     ] = msgspec.field(default=None, name="from")
-    confirm: Annotated[
-        bool | None, Meta(description="accept a version that is less accurate than the one in production")
-    ] = None
+    confirm: Annotated[bool | None, Meta(description="accept a less accurate version")] = None
 
 
 class RepositoryQuestion(Struct):
-    """Which versions."""
+    """Model versions."""
 
     ready: bool = False
 
@@ -182,7 +182,7 @@ def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = Invali
     except msgspec.ValidationError as failure:
         raise refusal(failure, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidInput("the body is not valid JSON in UTF-8") from None
+        raise InvalidInput("the body is not valid UTF-8 JSON") from None
 
 
 def train_settings(data: bytes) -> TrainConfig:
@@ -201,7 +201,7 @@ def refusal(failure: msgspec.ValidationError, error: type[InvalidInput] = Invali
     if wrong := WRONG_FIELD.fullmatch(what):
         name = _shortened(wrong["name"])
         place = f"{place}.{name}" if place else name
-        words = "is missing" if wrong["what"].startswith("missing") else "is unknown here"
+        words = "is missing" if wrong["what"].startswith("missing") else "is unknown"
     else:
         words = _wrong_value(what)
     return error(f"{place or 'the body'} {words}", field=place or None)

@@ -20,7 +20,7 @@ def name(version: ModelVersion) -> types.ModelName:
 
 
 def identity(part: Part, index: int) -> types.Identity:
-    """Which image of a split it is, and what MNIST says that it is."""
+    """Number and label of an image."""
     return {
         "index": index,
         "row": int(part.rows[index]),
@@ -30,7 +30,7 @@ def identity(part: Part, index: int) -> types.Identity:
 
 
 def thumbnail(answers: Answers, index: int) -> types.Thumbnail:
-    """One image of a gallery."""
+    """One image in the list."""
     return {
         **identity(answers.part, index),
         "prediction": int(answers.predictions[index]),

@@ -44,7 +44,7 @@ def is_raw_glyph(mimetype: str, data: bytes) -> bool:
 def raw_glyph(data: bytes) -> Bytes:
     """784 bytes -> (28, 28).  Raises InvalidImage."""
     if len(data) != PIXELS:
-        raise InvalidImage(f"a glyph is {PIXELS} bytes, 28 rows of 28 pixels; these are {len(data)}", field="image")
+        raise InvalidImage(f"a glyph must have {PIXELS} bytes (28 rows of 28 pixels), not {len(data)}", field="image")
     return np.frombuffer(data, np.uint8).reshape(SIDE_PX, SIDE_PX)
 
 

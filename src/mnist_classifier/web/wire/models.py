@@ -38,7 +38,7 @@ def entry(
 
 
 def details(version: ModelVersion) -> types.ModelFacts:
-    """What only the page of one version shows."""
+    """Details of one version."""
     manifest = version.manifest
     training = manifest.get("training", {})
     return {
@@ -54,7 +54,7 @@ def details(version: ModelVersion) -> types.ModelFacts:
 
 
 def gate(judgement: Judgement) -> types.Gate:
-    """A comparison by the gate's rule."""
+    """Result of the promotion check."""
     return {
         "champion": judgement.champion,
         "challenger": judgement.challenger,

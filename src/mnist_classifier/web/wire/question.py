@@ -22,13 +22,11 @@ _reader = Decoder(bodies.Question)
 
 # What the query may say besides the body, which goes before it.
 THRESHOLDS = (
-    Fraction(
-        "ambiguous_below", "probability of being right under which a reading is ambiguous; the model brings its own"
-    ),
-    Fraction("not_a_digit_above", "probability over which it is no digit; the model brings its own"),
+    Fraction("ambiguous_below", "call a reading ambiguous below this confidence; by default the model's threshold"),
+    Fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
 )
-VERSION = Text("version", "number of a model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
-MODE = Choice("mode", "one digit, or several", MODES[0], MODES)
+VERSION = Text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
+MODE = Choice("mode", "one digit or several", MODES[0], MODES)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def _from_form(fields: Mapping[str, str]) -> Question:
     strokes = parse_strokes(fields.get("strokes", "null").encode())
     file = request.files.get("file")
     if file is None:
-        raise InvalidImage("the form has no file: send the image as the field `file`", field="file")
+        raise InvalidImage("the form has no file; send the image in the field `file`", field="file")
     return Question(file.read(), mode, strokes, thresholds, version)
 
 

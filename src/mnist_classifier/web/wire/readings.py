@@ -50,7 +50,7 @@ def _reading(value: Reading) -> types.DigitReading:
 
 
 def cautions(found: Iterable[Caution]) -> list[types.Caution]:
-    """What may spoil a reading."""
+    """A warning about the drawing."""
     return [{"code": each.code, "message": each.message} for each in found]
 
 

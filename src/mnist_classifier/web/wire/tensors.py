@@ -175,7 +175,7 @@ def _glyphs(inputs: Sequence[InputTensor], tensors: bytes) -> Bytes:
 
 def _pixels(tensor: InputTensor, tensors: bytes) -> bytes:
     if tensor.parameters.shared_memory_region is not None:
-        raise InvalidInput("shared memory is not here: send the tensor in the body")
+        raise InvalidInput("shared memory is not supported; send the tensor in the body")
     size = tensor.parameters.binary_data_size
     if size is None:
         if tensor.data is UNSET:
@@ -232,7 +232,7 @@ def make_reply(model: str, version: int, question: Question, batch: Batch) -> tu
 
 
 def metadata(model: str, versions: Sequence[int]) -> dict[str, Any]:
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
     return {
         "name": model,
         "versions": [str(version) for version in versions],

@@ -11,11 +11,11 @@ from mnist_classifier.web.wire.schema import Doc
 
 Probability = Annotated[float, Doc(low=0, high=1)]
 Digit = Annotated[int, Doc(low=0, high=9)]
-VersionNumber = Annotated[int, Doc("number of a model version; 0 is the model in the box", low=0, high=LARGEST_ID)]
-RunNumber = Annotated[int, Doc("number of a training", low=0, high=LARGEST_ID)]
+VersionNumber = Annotated[int, Doc("model version; 0 is the model in the box", low=0, high=LARGEST_ID)]
+RunNumber = Annotated[int, Doc("training number", low=0, high=LARGEST_ID)]
 Time = Annotated[str, Doc("UTC, ISO 8601", shape="date-time")]
 Picture = Annotated[str, Doc("a PNG as a data: URL", pattern="^data:image/png;base64,")]
-Verdict = Annotated[str, Doc("what it is taken for", choices=tuple(each.value for each in ReadingVerdict))]
+Verdict = Annotated[str, Doc("verdict on the drawing", choices=tuple(each.value for each in ReadingVerdict))]
 Status = Annotated[str, Doc("the last four are final", choices=tuple(each.value for each in RunStatus))]
 Matrix = list[list[int]]
 Interval = Annotated[tuple[float, float], Doc("95 % interval (Wilson)")]
@@ -25,15 +25,15 @@ Interval = Annotated[tuple[float, float], Doc("95 % interval (Wilson)")]
 
 
 class ErrorDetails(TypedDict):
-    """What went wrong."""
+    """Details of an error."""
 
-    code: Annotated[str, Doc("stable: for programs")]
-    message: Annotated[str, Doc("for people")]
-    field: Annotated[str | None, Doc("the part of the request that is to blame")]
+    code: Annotated[str, Doc("stable code for programs")]
+    message: Annotated[str, Doc("message for people")]
+    field: Annotated[str | None, Doc("part of the request that caused the error")]
 
 
 class Error(TypedDict):
-    """The one shape of every failure."""
+    """An error, in the one shape that all routes use."""
 
     error: ErrorDetails
 
@@ -42,42 +42,42 @@ class Error(TypedDict):
 
 
 class ModelName(TypedDict):
-    """A model version, as it is named in replies."""
+    """Number and name of a model version."""
 
     version: VersionNumber
     name: str
 
 
 class Caution(TypedDict):
-    """What may spoil a reading."""
+    """A warning about the drawing."""
 
     code: Annotated[str, Doc(choices=("touches_edge", "small", "low_contrast", "very_thin", "very_thick"))]
     message: str
 
 
 class Step(TypedDict):
-    """One stage of the preprocessing."""
+    """One step of the preprocessing."""
 
     name: str
     image: Picture
 
 
 class DigitReading(TypedDict):
-    """What the recogniser says of one digit."""
+    """The recogniser's answer for one digit."""
 
     prediction: Annotated[int | None, Doc("null for blank and not_a_digit", low=0, high=9)]
-    confidence: Annotated[float, Doc("the largest probability, calibrated", low=0, high=1)]
-    probabilities: Annotated[list[Probability], Doc("of 0 to 9", least=10, most=10)]
+    confidence: Annotated[float, Doc("largest probability, calibrated", low=0, high=1)]
+    probabilities: Annotated[list[Probability], Doc("probabilities of the digits 0 to 9", least=10, most=10)]
     verdict: Verdict
-    not_a_digit: Annotated[float, Doc("probability that it is no digit", low=0, high=1)]
+    not_a_digit: Annotated[float, Doc("probability that the drawing is not a digit", low=0, high=1)]
     candidates: Annotated[
-        list[Digit], Doc("the two most likely of an ambiguous one; one, where it may be none", most=2)
+        list[Digit], Doc("if ambiguous: the two most likely digits, or one if it may not be a digit", most=2)
     ]
     warnings: list[Caution]
 
 
 class NamedReading(DigitReading):
-    """A reading and who made it."""
+    """A reading and the model that made it."""
 
     model: ModelName
 
@@ -89,21 +89,21 @@ class _TimedReading(NamedReading):
 class Reading(_TimedReading, total=False):
     """The reading of one digit."""
 
-    glyph: Annotated[str | None, Doc("with ?glyph=1: the 28x28 PNG that the network saw; null for a blank")]
+    glyph: Annotated[str | None, Doc("with ?glyph=1: the 28x28 network input as PNG; null for a blank")]
     steps: Annotated[list[Step], Doc("with ?steps=1")]
 
 
 class DigitInNumber(DigitReading):
     """One digit of a number."""
 
-    box: Annotated[list[int], Doc("x, y, width, height in pixels of the picture that was sent", least=4, most=4)]
+    box: Annotated[list[int], Doc("bounding box: x, y, width, height in pixels of your picture", least=4, most=4)]
 
 
 class NamedNumber(TypedDict):
-    """The reading of several digits, and who made it."""
+    """The reading of several digits and the model that made it."""
 
-    number: Annotated[str | None, Doc("a line break between lines; null for blank and not_a_number")]
-    confidence: Annotated[float, Doc("that all of them are right", low=0, high=1)]
+    number: Annotated[str | None, Doc("one line per line of digits; null for blank and not_a_number")]
+    confidence: Annotated[float, Doc("probability that all digits are correct", low=0, high=1)]
     verdict: Annotated[str, Doc(choices=tuple(each.value for each in NumberVerdict))]
     digits: list[DigitInNumber]
     model: ModelName
@@ -120,35 +120,33 @@ class _File(TypedDict):
 
 
 class _Choices(TypedDict, total=False):
-    version: Annotated[int | str, Doc("number of a version, or production", example="production")]
-    ambiguous_below: Annotated[
-        float, Doc("probability of being right under which a reading is ambiguous", low=0, high=1)
-    ]
-    not_a_digit_above: Annotated[float, Doc("probability over which it is no digit", low=0, high=1)]
+    version: Annotated[int | str, Doc("model version, or production", example="production")]
+    ambiguous_below: Annotated[float, Doc("call a reading ambiguous below this confidence", low=0, high=1)]
+    not_a_digit_above: Annotated[float, Doc("call it not a digit above this probability", low=0, high=1)]
 
 
 class DigitForm(_File, _Choices):
-    """An image of one digit, as a form."""
+    """A form with an image of one digit."""
 
 
-Mode = Annotated[str, Doc("one digit, or several", choices=("digit", "number"))]
+Mode = Annotated[str, Doc("one digit or several", choices=("digit", "number"))]
 
 
 class QuestionForm(DigitForm, total=False):
-    """An image, and how to read it, as a form."""
+    """A form with an image and the way to read it."""
 
     mode: Mode
-    strokes: Annotated[str, Doc("the strokes as JSON", shape="json-strokes")]
+    strokes: Annotated[str, Doc("pen strokes as JSON", shape="json-strokes")]
 
 
 class GlyphFile(TypedDict):
-    """A file of glyphs, as a form."""
+    """A form with a file of glyphs."""
 
     file: Annotated[str, Doc(".npy or IDX", shape="glyph-file")]
 
 
 class ColumnsOfReadings(TypedDict):
-    """Many readings: a list for each field."""
+    """Many readings, as one list per field."""
 
     count: int
     predictions: list[Annotated[int | None, Doc("null for blank and not_a_digit", low=0, high=9)]]
@@ -160,7 +158,7 @@ class ColumnsOfReadings(TypedDict):
 
 
 class Batch(ColumnsOfReadings, total=False):
-    """Many readings, with `?probabilities=1` the ten of each too, with `?warnings=1` what may spoil it."""
+    """Many readings; `?probabilities=1` and `?warnings=1` add those lists."""
 
     probabilities: list[Annotated[list[Probability], Doc(least=10, most=10)]]
     warnings: list[list[Caution]]
@@ -170,13 +168,13 @@ class Batch(ColumnsOfReadings, total=False):
 
 
 class InferenceError(TypedDict):
-    """How the Open Inference Protocol says what went wrong."""
+    """An error of the Open Inference Protocol."""
 
     error: str
 
 
 class InferenceServer(TypedDict):
-    """What this server is."""
+    """Name and version of the server."""
 
     name: str
     version: str
@@ -184,26 +182,26 @@ class InferenceServer(TypedDict):
 
 
 class Live(TypedDict):
-    """The process answers."""
+    """The server is running."""
 
     live: bool
 
 
 class Ready(TypedDict):
-    """It can be asked."""
+    """Whether the server is ready."""
 
     ready: bool
 
 
 class ModelReady(TypedDict):
-    """A model can be asked."""
+    """Whether a model is ready."""
 
     name: str
     ready: bool
 
 
 class TensorKind(TypedDict):
-    """A tensor that is taken or given; -1 is any number of glyphs."""
+    """An input or output tensor; -1 means any number of glyphs."""
 
     name: str
     datatype: str
@@ -211,7 +209,7 @@ class TensorKind(TypedDict):
 
 
 class InferenceModel(TypedDict):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -221,7 +219,7 @@ class InferenceModel(TypedDict):
 
 
 class TensorHead(TypedDict):
-    """What a tensor is."""
+    """Name, type and shape of a tensor."""
 
     name: str
     datatype: str
@@ -229,14 +227,14 @@ class TensorHead(TypedDict):
 
 
 class Tensor(TensorHead, total=False):
-    """A tensor; its data are in JSON, or behind it as bytes."""
+    """A tensor; its data follow as JSON or as bytes after the JSON."""
 
     data: list[Any]
     parameters: dict[str, Any]
 
 
 class InferenceOutputs(TypedDict):
-    """What a model says."""
+    """Output of a model."""
 
     model_name: str
     model_version: str
@@ -244,7 +242,7 @@ class InferenceOutputs(TypedDict):
 
 
 class InferenceReply(InferenceOutputs, total=False):
-    """What a model says, with the id of the request if it had one."""
+    """Output of a model, with the id of the request if it had one."""
 
     id: str
 
@@ -262,7 +260,7 @@ class RepositoryEntry(TypedDict):
 
 
 class SplitMetrics(TypedDict, total=False):
-    """What was measured on one split."""
+    """Metrics on one split."""
 
     images: int
     correct: int
@@ -272,7 +270,7 @@ class SplitMetrics(TypedDict, total=False):
 
 
 class RobustnessSummary(TypedDict, total=False):
-    """What the robustness suite found; null for what it had to leave out."""
+    """Results of the robustness suite; null if a part was skipped."""
 
     goals_reached: int
     goals: int
@@ -282,7 +280,7 @@ class RobustnessSummary(TypedDict, total=False):
 
 
 class Metrics(TypedDict, total=False):
-    """Figures by the split that they were measured on."""
+    """Metrics by split."""
 
     validation: SplitMetrics
     test: SplitMetrics
@@ -290,7 +288,7 @@ class Metrics(TypedDict, total=False):
 
 
 class Model(ModelName):
-    """A model version in short."""
+    """Summary of a model version."""
 
     created_at: Time
     recipe: str | None
@@ -299,7 +297,7 @@ class Model(ModelName):
 
 
 class Training(TypedDict):
-    """How the training that is under way stands; figures are null until they are known."""
+    """Progress of the running training; metrics are null until they are known."""
 
     run_id: RunNumber
     status: Status
@@ -316,7 +314,7 @@ class Training(TypedDict):
 
 
 class RunSummary(TypedDict):
-    """The latest figures of a training."""
+    """Latest metrics of a training."""
 
     epoch: int
     validation_loss: float
@@ -324,7 +322,7 @@ class RunSummary(TypedDict):
 
 
 class Run(TypedDict):
-    """A training: its state and outcome."""
+    """State and result of a training."""
 
     run_id: RunNumber
     status: Status
@@ -340,7 +338,7 @@ class Run(TypedDict):
 
 
 class State(TypedDict):
-    """Which model answers, and how the training stands."""
+    """Get the model in production and the progress of training."""
 
     status: Annotated[str, Doc(choices=("ready", "training", "no_model"))]
     model: Model | None
@@ -349,19 +347,19 @@ class State(TypedDict):
 
 
 class Readiness(TypedDict):
-    """Requests are welcome."""
+    """The server is ready."""
 
     status: Annotated[str, Doc(choices=("ready",))]
 
 
 class Health(TypedDict):
-    """The process answers."""
+    """The server is running."""
 
     status: Annotated[str, Doc(choices=("ok",))]
 
 
 class Dataset(TypedDict):
-    """Whether the MNIST files are there, and how a download stands."""
+    """State of the MNIST files and their download."""
 
     status: Annotated[str, Doc(choices=("ready", "missing", "downloading", "failed"))]
     fraction: float | None
@@ -380,14 +378,14 @@ class LabelledImage(TypedDict):
 
 
 class Links(TypedDict):
-    """Where to look on."""
+    """Where to follow the training."""
 
     self: str
     status: str
 
 
 class Started(TypedDict):
-    """A training that begins."""
+    """A new training."""
 
     run_id: RunNumber
     status: Status
@@ -395,10 +393,10 @@ class Started(TypedDict):
 
 
 class RunPage(TypedDict):
-    """A page of the trainings, newest first."""
+    """One page of trainings, newest first."""
 
     runs: list[Run]
-    next: Annotated[str | None, Doc("address of the next page")]
+    next: Annotated[str | None, Doc("URL of the next page")]
 
 
 class RunDetails(Run):
@@ -407,7 +405,7 @@ class RunDetails(Run):
     config: dict[str, Any]
     environment: Annotated[
         dict[str, Any] | None,
-        Doc("device, libraries, data checksums, commit; null where a token is set and was not sent"),
+        Doc("device, libraries, data checksums, commit; null if the server has a token and you sent none"),
     ]
     epochs: list[dict[str, Any]]
 
@@ -415,22 +413,22 @@ class RunDetails(Run):
 class RunEvent(TypedDict):
     """One line of a training's log."""
 
-    id: Annotated[int, Doc("counts from 1 in each training", low=1)]
+    id: Annotated[int, Doc("event number, from 1 in each training", low=1)]
     kind: Annotated[str, Doc(choices=("status", "step", "epoch", "evaluation", "batch", "message"))]
     at: Time
     data: dict[str, Any]
 
 
 class SentEvent(TypedDict, total=False):
-    """One server-sent event of a training's stream."""
+    """One server-sent event of a training."""
 
-    id: Annotated[str, Doc("where to go on from: Last-Event-ID")]
-    event: Annotated[str, Doc("kind of the event; `end` is the last, `trouble` breaks the stream off")]
-    data: Annotated[str, Doc("a RunEvent as JSON; of `end` a Run; of `trouble` a message")]
+    id: Annotated[str, Doc("send it as Last-Event-ID to continue from here")]
+    event: Annotated[str, Doc("kind of event; `end` and `trouble` end the stream")]
+    data: Annotated[str, Doc("a RunEvent as JSON; for `end` a Run; for `trouble` a message")]
 
 
 class RunLog(TypedDict):
-    """A part of a training's log."""
+    """Part of the log of a training."""
 
     run: Run
     events: list[RunEvent]
@@ -459,7 +457,7 @@ class Setting(TypedDict):
 
 
 class Recipe(TypedDict):
-    """A preset: what it sets."""
+    """A recipe and its settings."""
 
     name: str
     summary: str
@@ -477,7 +475,7 @@ class TrainingOptions(TypedDict):
 
 
 class ModelEntry(Model):
-    """A model version as in the list."""
+    """A model version in the list."""
 
     note: str
     aliases: list[str]
@@ -489,21 +487,21 @@ class ModelEntry(Model):
 class SetAside(TypedDict):
     """A version that cannot be read."""
 
-    folder: Annotated[str, Doc("its name in the folder of models")]
+    folder: Annotated[str, Doc("folder name in models/")]
     reason: str
 
 
 class ModelList(TypedDict):
-    """Every version, newest first, what the aliases name, and which versions cannot be read."""
+    """All versions, newest first, the aliases, and versions that cannot be read."""
 
     aliases: dict[str, int]
-    roll_back_to: Annotated[int | None, Doc("what rolling back would put into production")]
+    roll_back_to: Annotated[int | None, Doc("version that a rollback would promote")]
     models: list[ModelEntry]
     set_aside: list[SetAside]
 
 
 class GateCheck(TypedDict):
-    """One figure of both versions, and where the line is."""
+    """One metric of both versions, and the limit to pass."""
 
     measure: str
     champion: float
@@ -513,7 +511,7 @@ class GateCheck(TypedDict):
 
 
 class Gate(TypedDict):
-    """A comparison by the gate's rule."""
+    """Result of the promotion check."""
 
     champion: VersionNumber
     challenger: VersionNumber
@@ -524,21 +522,21 @@ class Gate(TypedDict):
 
 
 class Thresholds(TypedDict):
-    """Where one verdict ends and the next begins."""
+    """Thresholds between the verdicts."""
 
     ambiguous_below: Probability
     not_a_digit_above: Probability
 
 
 class Origin(TypedDict):
-    """Where an imported version comes from: its numbers there."""
+    """Origin of an imported version: its numbers at the source."""
 
     version: int | None
     run_id: int | None
 
 
 class Making(TypedDict, total=False):
-    """How a training went."""
+    """Facts about a finished training."""
 
     epochs: int
     best_epoch: int
@@ -556,7 +554,7 @@ class FileFacts(TypedDict, total=False):
 
 
 class ModelFacts(TypedDict):
-    """What only the page of one version shows."""
+    """Details of one version."""
 
     run_id: int | None
     imported_from: Origin | None
@@ -569,19 +567,19 @@ class ModelFacts(TypedDict):
 
 
 class ModelDetails(ModelEntry, ModelFacts):
-    """One version with its files, its making, and what the gate says of it."""
+    """One version with its files, training and promotion check."""
 
-    gate: Annotated[Gate | None, Doc("null for the version in production")]
+    gate: Annotated[Gate | None, Doc("promotion check; null for the version in production")]
 
 
 class Deleted(TypedDict):
-    """A version that is gone."""
+    """A deleted version."""
 
     deleted: VersionNumber
 
 
 class Promotion(TypedDict):
-    """One move of an alias."""
+    """One promotion or rollback."""
 
     id: int
     alias: str
@@ -594,13 +592,13 @@ class Promotion(TypedDict):
 
 
 class Promotions(TypedDict):
-    """The moves of the aliases, newest first."""
+    """Promotions and rollbacks, newest first."""
 
     promotions: list[Promotion]
 
 
 class ConfusionDifference(TypedDict):
-    """Images by [true digit][digit read] that the second version has more than the first."""
+    """Number of images by [label][prediction], second version minus first."""
 
     validation: Matrix | None
     test: Matrix | None
@@ -625,18 +623,18 @@ class Disagreement(TypedDict):
 
 
 class Disagreements(TypedDict):
-    """The images that two versions read differently, the surest disagreements first."""
+    """Images that two versions read differently, most confident first."""
 
     split: str
     count: int
-    right: Annotated[list[int], Doc("how many of them each reads right", least=2, most=2)]
+    right: Annotated[list[int], Doc("number that each version reads correctly", least=2, most=2)]
     images: list[Disagreement]
 
 
 class Archive(TypedDict):
-    """An archive, as a form."""
+    """A form with an archive."""
 
-    file: Annotated[str, Doc("a zip that `export` gave", shape="archive")]
+    file: Annotated[str, Doc("zip file from the export route", shape="archive")]
 
 
 class SelfLink(TypedDict):
@@ -646,9 +644,9 @@ class SelfLink(TypedDict):
 
 
 class Imported(ModelEntry):
-    """A version that came in."""
+    """An imported version."""
 
-    remarks: Annotated[list[str], Doc("what could not be checked")]
+    remarks: Annotated[list[str], Doc("checks that were not possible")]
     links: SelfLink
 
 
@@ -656,7 +654,7 @@ class Imported(ModelEntry):
 
 
 class ExploreChoices(TypedDict):
-    """What can be looked at."""
+    """Versions and splits to explore."""
 
     versions: list[ModelName]
     production: VersionNumber
@@ -665,7 +663,7 @@ class ExploreChoices(TypedDict):
 
 
 class ClassFigures(TypedDict):
-    """Figures of one digit; null where nothing is divided by nothing."""
+    """Metrics of one digit; null if undefined."""
 
     digit: Digit
     images: int
@@ -675,7 +673,7 @@ class ClassFigures(TypedDict):
 
 
 class VerdictCounts(TypedDict):
-    """Images by verdict."""
+    """Number of images by verdict."""
 
     digit: int
     ambiguous: int
@@ -683,14 +681,14 @@ class VerdictCounts(TypedDict):
 
 
 class Disputed(TypedDict):
-    """Images whose labels people dispute."""
+    """Images with a disputed label."""
 
     images: int
     wrong: int
 
 
 class ExploreSummary(TypedDict):
-    """Figures of a version over a split."""
+    """Metrics of a version on a split."""
 
     model: ModelName
     split: str
@@ -707,25 +705,25 @@ class ExploreSummary(TypedDict):
 
 
 class Identity(TypedDict):
-    """Which image of a split it is, and what MNIST says that it is."""
+    """Number and label of an image."""
 
-    index: Annotated[int, Doc("in the split")]
-    row: Annotated[int, Doc("in the MNIST file")]
+    index: Annotated[int, Doc("image number in the split")]
+    row: Annotated[int, Doc("row in the MNIST file")]
     label: Digit
     disputed: bool
 
 
 class Thumbnail(Identity):
-    """One image of a gallery."""
+    """One image in the list."""
 
-    prediction: Annotated[int, Doc("the most likely digit, whatever the verdict", low=0, high=9)]
+    prediction: Annotated[int, Doc("most likely digit, whatever the verdict", low=0, high=9)]
     confidence: Probability
     verdict: Verdict
     image: Picture
 
 
 class Gallery(TypedDict):
-    """A page of the images of a split."""
+    """One page of images."""
 
     model: ModelName
     split: str
@@ -738,15 +736,15 @@ Heat = list[list[float]]
 
 
 class Saliency(TypedDict):
-    """What speaks for a digit, in nats for each of 28x28 pixels."""
+    """Evidence for a digit, in nats, for each of 28x28 pixels."""
 
     digit: Digit
-    ink: Annotated[Heat, Doc("evidence that is lost where ink is taken away")]
-    gaps: Annotated[Heat, Doc("evidence that is lost where ink is put in")]
+    ink: Annotated[Heat, Doc("evidence lost by erasing this pixel")]
+    gaps: Annotated[Heat, Doc("evidence lost by inking this pixel")]
 
 
 class Neighbour(TypedDict):
-    """A similar image of those to train on."""
+    """A similar training image."""
 
     row: int
     label: Digit
@@ -755,29 +753,29 @@ class Neighbour(TypedDict):
 
 
 class Explained(NamedReading):
-    """A reading with everything behind it."""
+    """A reading with its explanation."""
 
     glyph: Picture | None
     steps: list[Step]
     saliency: Annotated[Saliency | None, Doc("null for a blank")]
-    neighbours: Annotated[list[Neighbour] | None, Doc("null for a blank, and without the MNIST files")]
+    neighbours: Annotated[list[Neighbour] | None, Doc("null for a blank, or without the MNIST files")]
 
 
 class Explanation(Explained):
-    """The explanation of an image that was sent."""
+    """Explanation of your image."""
 
     elapsed_ms: float
 
 
 class ExploredImage(Explained, Identity):
-    """Everything about one image of a split."""
+    """One MNIST image with its explanation."""
 
     split: str
     elapsed_ms: float
 
 
 class FeatureMap(TypedDict):
-    """What one channel gives on."""
+    """Output of one channel."""
 
     strongest: float
     image: Picture
@@ -795,7 +793,7 @@ class Block(TypedDict):
 
 
 class FeatureMaps(TypedDict):
-    """What each convolutional block makes of an image."""
+    """Output of each convolutional block."""
 
     model: ModelName
     glyph: Picture | None
@@ -803,6 +801,6 @@ class FeatureMaps(TypedDict):
 
 
 class Activations(FeatureMaps):
-    """The same, and how long it took."""
+    """Output of each convolutional block, with the time."""
 
     elapsed_ms: float
