@@ -74,7 +74,7 @@ def test_a_list_has_files_and_folders_one_a_line(folder: Path):
 def test_what_leads_to_nothing_is_a_problem(folder: Path):
     assert problems("*.tif", "empty", "scans") == [
         "*.tif: no file matches this pattern",
-        "empty: the folder holds no pictures (.png, .jpg, .jpeg, .webp, .gif, .bmp) and no glyphs "
+        "empty: the folder has no pictures (.png, .jpg, .jpeg, .webp, .gif, .bmp) and no glyphs "
         "(.npy, idx3-ubyte, .npy.gz, idx3-ubyte.gz)",
     ]
 

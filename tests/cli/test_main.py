@@ -74,7 +74,7 @@ def test_a_flag_out_of_range_is_one_clear_line(home: Path, arguments: list[str])
 def test_train_list_promote_evaluate(with_mnist: Path):
     output = mnist("train", *QUICK)
     assert "saved as version 1" in output
-    assert "version 1 was not put into production: validation" in output
+    assert "version 1 was not promoted: validation" in output
     assert "`mnist models promote 1`" in output
     assert re.search(r"largest difference of a logit \d", output)
     assert "[challenger]" in mnist("models").splitlines()[0]
@@ -110,9 +110,9 @@ def test_several_seeds_are_summed_up_and_the_best_is_the_challenger(with_mnist: 
     output = mnist("train", *QUICK, "--seeds", "2", "--seed", "5")
     assert "saved as version 2" in output
     assert re.search(r"test +accuracy over 2 seeds: [\d.]+% ± [\d.]+% \(95 % interval", output)
-    best = re.search(r"version (\d) has the least validation loss", output)
+    best = re.search(r"version (\d) has the lowest validation loss", output)
     assert best is not None
-    assert f"version {best[1]} was not put into production" in output
+    assert f"version {best[1]} was not promoted" in output
     assert re.search(rf"^  +{best[1]} .*\[challenger\]", mnist("models"), re.MULTILINE)
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
     seeds = [json.loads((with_mnist / "models" / n / "manifest.json").read_text())["seed"] for n in "12"]
@@ -124,7 +124,7 @@ def test_several_seeds_are_summed_up_and_the_best_is_the_challenger(with_mnist: 
 def test_an_ensemble_of_several_seeds_is_one_version(with_mnist: Path):
     output = mnist("train", *QUICK, "--ensemble", "2")
     assert "saved as version 3" in output
-    assert "version 3 was not put into production" in output
+    assert "version 3 was not promoted" in output
     mnist("models", "promote", "3", "--yes", "--reason", "to see it")
     assert re.search(r"^\* +3  ensemble-of-2 ", mnist("models"), re.MULTILINE)
     manifest = json.loads((with_mnist / "models" / "3" / "manifest.json").read_text())

@@ -63,11 +63,11 @@ def test_a_version_that_cannot_be_read_is_listed_with_its_reason(registry: Regis
 
 
 def test_promote_roll_back_and_the_history_of_both(registry: Registry):
-    assert "there is no earlier version to go back to" in refused("rollback")
+    assert "there is no earlier version to roll back to" in refused("rollback")
     mnist("promote", "1", "--reason", "a try")
     assert mnist().splitlines()[1].startswith("*    1  good")
     assert "version 0 is in production again" in mnist("rollback")
-    assert "there is no earlier version to go back to" in refused("rollback")
+    assert "there is no earlier version to roll back to" in refused("rollback")
     newest, oldest = mnist("history").splitlines()
     assert re.search(r"production 1 -> 0 +command line +rolled back from version 1", newest)
     assert re.search(r"production 0 -> 1 +command line +a try", oldest)
@@ -77,12 +77,12 @@ def test_promote_roll_back_and_the_history_of_both(registry: Registry):
 def test_a_less_accurate_version_needs_yes_where_nobody_can_be_asked(registry: Registry):
     mnist("promote", "1")
     message = refused("promote", "2")
-    assert "version 2 is less accurate than version 1, which is in production: 99.02%" in message
-    assert f"against {BOX_ACCURACY}; confirm it to go ahead, with --yes" in message
+    assert "version 2 is less accurate than version 1, which is in production: validation accuracy 99.02%" in message
+    assert f"instead of {BOX_ACCURACY}; confirm to use it anyway with --yes" in message
     assert registry.production() == 1
     mnist("promote", "2", "--yes")
     mnist("promote", "1")
-    assert "confirm it to go ahead, with --yes" in refused("rollback")
+    assert "confirm to use it anyway with --yes" in refused("rollback")
     assert "version 2 is in production again" in mnist("rollback", "--yes")
 
 
@@ -98,18 +98,18 @@ def test_a_less_accurate_version_is_asked_about_in_a_terminal(registry: Registry
     finally:
         os.close(keyboard)
         os.close(terminal)
-    assert "99.02% of the validation images against" in asked.stdout
-    assert "Go ahead? [y/N]" in asked.stdout
+    assert "validation accuracy 99.02% instead of" in asked.stdout
+    assert "Promote it anyway? [y/N]" in asked.stdout
     assert (asked.returncode, registry.production()) == (0 if serves == 2 else 1, serves)
 
 
 def test_show_tells_what_the_gate_would_say(registry: Registry):
     shown = mnist("show", "2")
     assert "version        2 (quick)" in shown
-    assert f"gate           would wait: validation 99.02% against {BOX_ACCURACY} of the model in the box" in shown
-    assert "would wait: validation" in mnist("show", "1")  # nobody has measured it on real writing
+    assert f"promotion      fails the check: validation 99.02% (the model in the box: {BOX_ACCURACY}" in shown
+    assert "fails the check: validation" in mnist("show", "1")  # nobody has measured it on real writing
     registry.record_robustness(registry.get(1), robustness_of_the_box())
-    assert "would pass" in mnist("show", "1")
+    assert "passes the check: validation" in mnist("show", "1")
     assert "gate" not in mnist("show", "0")
     assert json.loads(mnist("show", "2", "--json"))["name"] == "quick"
 
@@ -117,13 +117,13 @@ def test_show_tells_what_the_gate_would_say(registry: Registry):
 def test_compare_puts_figures_side_by_side(registry: Registry):
     compared = mnist("compare", "0", "2")
     assert re.search(rf"^correct +{BOX_CORRECT:,} +4,951$", compared, re.MULTILINE)
-    assert "worse: validation" in compared
+    assert "2 fails the check: validation 99.02%" in compared
 
 
 @pytest.mark.mnist
 def test_compare_lists_the_images_that_are_read_differently(registry: Registry, mnist_dirs: list[Path]):
     folder = str(find(mnist_dirs, TRAIN))
-    assert "0 test images are read differently" in mnist(
+    assert "0 test images read differently" in mnist(
         "compare", "0", "1", "--split", "test", "--images", "--data-dir", folder
     )
 
@@ -145,7 +145,9 @@ def test_export_and_import(registry: Registry, tmp_path: Path):
     file = tmp_path / "out.zip"
     mnist("export", "1", str(file))
     assert zipfile.is_zipfile(file)
-    assert "is version 3" in mnist("import", str(file), "--data-dir", str(tmp_path))
+    assert "as version 3; to promote it, run `mnist models promote 3`" in mnist(
+        "import", str(file), "--data-dir", str(tmp_path)
+    )
     assert registry.production() == 0
     (tmp_path / "evil.zip").write_bytes(b"no zip")
     assert "no zip archive" in refused("import", str(tmp_path / "evil.zip"))

@@ -84,7 +84,7 @@ def test_a_folder_is_read_in_order_and_what_cannot_be_read_is_told(scans: str):
     found = [(row["file"].replace(os.sep, "/"), row["prediction"]) for row in rows]
     assert found == [("scans/b.png", 1), ("scans/blank.png", None), ("scans/sub/a.png", 1)]
     assert re.search(r"broken\.png: this is no picture", result.stderr)
-    assert result.stderr.endswith("Error: 1 could not be read\n")
+    assert result.stderr.endswith("Error: 1 file could not be read\n")
 
 
 def test_every_kind_of_failure_is_a_line_and_the_rest_goes_on(one: str, tmp_path: Path):
@@ -95,14 +95,14 @@ def test_every_kind_of_failure_is_a_line_and_the_rest_goes_on(one: str, tmp_path
     assert lines[0] == "none.png: cannot be opened: No such file or directory"
     assert lines[1] == "*.tif: no file matches this pattern"
     assert lines[2].startswith("bad.npy is damaged: its .npy header")
-    assert "holds no pictures" in lines[3]
-    assert lines[4] == "Error: 4 could not be read"
+    assert "has no pictures" in lines[3]
+    assert lines[4] == "Error: 4 files could not be read"
 
 
 def test_a_table_is_for_people(scans: str):
     header, *rows = run("--format", "table", scans, "--ambiguous-below", "1", status=1).stdout.splitlines()
     assert header.split() == ["DIGIT", "SURE", "VERDICT", "FILE"]
-    assert re.fullmatch(r" +1 +9\d\.\d\d% +ambiguous +scans.b\.png  \(1 or (\d|no digit)\)", rows[0])
+    assert re.fullmatch(r" +1 +9\d\.\d\d% +ambiguous +scans.b\.png  \(1 or (\d|not a digit)\)", rows[0])
     assert re.fullmatch(r" +- +0\.00% +blank +scans.blank\.png", rows[1])
 
 
@@ -144,7 +144,7 @@ def test_standard_input_is_a_picture_or_a_list(one: str, scans: str):
 def test_a_list_may_be_a_file(one: str, tmp_path: Path):
     (tmp_path / "list.txt").write_text(f"{one}\n{one}\n")
     assert len(readings("--files-from", "list.txt")) == 2
-    assert "cannot be read: No such file" in run("--files-from", "none.txt", status=1).stderr
+    assert "could not read none.txt: No such file" in run("--files-from", "none.txt", status=1).stderr
 
 
 def test_glyphs_are_read_as_they_are_and_counted(tmp_path: Path, digits: mnist.Images):

@@ -17,8 +17,8 @@ from mnist_classifier.runs.run_log import Runs
 
 # How a run that did not replace the champion ends: long, as such messages are.
 OUTCOME = (
-    "version {run} was not put into production: validation 98.52% against 99.54% of the model in the box, whose "
-    "95 % interval begins at 99.31%; promote it if you want: on the page Models, or `mnist models promote {run}`"
+    "version {run} was not promoted: validation 98.52% (the model in the box: 99.54%, "
+    "needed: 99.31%); to promote it anyway, use the Models page or `mnist models promote {run}`"
 )
 
 

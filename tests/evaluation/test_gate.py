@@ -36,7 +36,7 @@ def test_what_is_not_worse_than_the_champion_goes_into_production(plain_champion
     assert decision.promoted
     assert plain_champion.aliases() == {PRODUCTION: 2}
     assert "version 2 is in production: validation" in decision.message
-    assert "robustness was not compared: version 1 has not been measured" in decision.message
+    assert "robustness was not compared, because that of version 1 was not measured" in decision.message
 
 
 def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry):
@@ -44,7 +44,7 @@ def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry)
     decision = gate.admit(registry, 1, actor="training 1")
     assert not decision.promoted
     assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert "its robustness has not been measured; `mnist evaluate --suite robust --model-version 1`" in decision.message
+    assert "its robustness was not measured; run `mnist evaluate --suite robust --model-version 1`" in decision.message
 
 
 def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
@@ -53,8 +53,8 @@ def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
     assert not decision.promoted
     assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
     assert decision.message.startswith(
-        f"version 1 was not put into production: validation 99.02% against {BOX_ACCURACY} of the model in the box, "
-        f"whose 95 % interval begins at {wilson_interval(BOX_CORRECT, 5000)[0]:.2%}"
+        f"version 1 was not promoted: validation 99.02% (the model in the box: {BOX_ACCURACY}, "
+        f"needed: {wilson_interval(BOX_CORRECT, 5000)[0]:.2%})"
     )
     assert "mnist models promote 1" in decision.message
     (move,) = registry.history()
@@ -77,7 +77,7 @@ def test_robustness_decides_where_both_were_measured(registry: Registry):
     registry.record_robustness(sturdy, versions.robustness(pen=0.975))
     refused = gate.admit(registry, fragile.version, actor="")
     assert not refused.promoted
-    assert "pen digits 96.00% against 98.00% of version 1, whose 95 % interval begins at 97.00%" in refused.reason
+    assert "pen digits 96.00% (version 1: 98.00%, needed: 97.00%)" in refused.reason
     assert gate.admit(registry, sturdy.version, actor="").promoted
 
 
@@ -172,7 +172,7 @@ def test_less_accurate_versions_go_into_production_only_when_confirmed(registry:
     save(registry, validation=BOX_CORRECT)
     save(registry, validation=4951)
     gate.promote(registry, 1, actor="")
-    expected = f"version 2 is less accurate than version 1, .*: 99.02% of the validation images against {BOX_ACCURACY}"
+    expected = f"version 2 is less accurate than version 1, .*: validation accuracy 99.02% instead of {BOX_ACCURACY}"
     with pytest.raises(LessAccurate, match=expected) as refused:
         gate.promote(registry, 2, actor="")
     assert refused.value.field == "confirm"
@@ -189,7 +189,7 @@ def test_a_second_click_does_not_undo_the_first(registry: Registry):
     save(registry)
     gate.promote(registry, 1, actor="")
     assert gate.rollback(registry, actor="", instead_of=1) == BOX
-    with pytest.raises(AliasMoved, match="production is version 0 by now, not 1"):
+    with pytest.raises(AliasMoved, match="production is now version 0, not 1; reload and try again"):
         gate.rollback(registry, actor="", instead_of=1)
     assert registry.production() == BOX
 
@@ -217,4 +217,4 @@ def test_a_champion_that_changes_meanwhile_is_compared_anew(registry: Registry, 
     monkeypatch.setattr(gate, "judge", judge_while_another_wins)
     decision = gate.admit(registry, 1, actor="")
     assert (decision.promoted, registry.production()) == (False, 2)
-    assert "100.00% of version 2" in decision.reason
+    assert "(version 2: 100.00%, needed: " in decision.reason

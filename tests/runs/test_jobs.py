@@ -80,7 +80,7 @@ def test_a_training_in_its_own_process_ends_with_a_version_that_the_gate_holds_b
     assert ended.pid != os.getpid()
     assert ended.model_version == 1
     assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert ended.message.startswith("version 1 was not put into production: validation ")
+    assert ended.message.startswith("version 1 was not promoted: validation ")
     assert registry.history()[0].actor == f"training {run.id}"
     manifest = registry.get(1).manifest
     assert manifest["run_id"] == run.id

@@ -44,7 +44,7 @@ def data_dir_option(function: Function) -> Function:
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path, resolve_path=True),
-        help="Folder of the four MNIST files.  [env: MNIST_DATA_DIR]",
+        help="Folder with the four MNIST files.  [env: MNIST_DATA_DIR]",
     )(function)
 
 

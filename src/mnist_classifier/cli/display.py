@@ -76,7 +76,7 @@ def summary(version: ModelVersion, settings: Settings, message: str) -> str:
         f"validation accuracy  {validation['accuracy']:.2%}  ({validation['images']:,} images)\n"
         f"test accuracy        {test['accuracy']:.2%}  ({test['images']:,} images, 95 % interval "
         f"{low:.2%} to {high:.2%})\n"
-        f"ONNX against torch   largest difference of a logit {version.manifest['onnx_parity']:.1e}\n"
+        f"ONNX vs PyTorch      largest logit difference {version.manifest['onnx_parity']:.1e}\n"
         f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
         f"saved as version {version.version} in {settings.models_dir / str(version.version)}\n{message}"
     )
@@ -146,9 +146,9 @@ def side_by_side(
 def robustness_as_text(table: Mapping[str, Any]) -> str:
     """The whole robustness table, a line a row, then what was left out."""
     lines = [_robustness_row(row) for row in table["rows"]]
-    lines += [f"left out: {name} ({reason})" for name, reason in table["left_out"].items()]
+    lines += [f"skipped: {name} ({reason})" for name, reason in table["left_out"].items()]
     short = table["summary"]
-    images = f"{table['split']} images" + (f", {table['limit']} a row at most" if table["limit"] else "")
+    images = f"{table['split']} images" + (f", at most {table['limit']} per row" if table["limit"] else "")
     last = f"{short['goals_reached']} of {short['goals']} goals reached; MNIST {images}; {table['elapsed_s']:.0f} s"
     return "\n".join([f"{'measure':48}  pictures  measured       95 % interval  goal", *lines, last])
 

@@ -27,32 +27,35 @@ MNIST, ROBUST = "mnist", "robust"
 
 
 @click.command(cls=Command)
-@click.option("--model-version", type=int, help="Version to measure; default: the one in production.")
+@click.option("--model-version", type=int, help="Model version to evaluate.  [default: production]")
 @click.option(
-    "--suite", type=click.Choice([MNIST, ROBUST]), default=MNIST, help="What to measure; robust makes the whole table."
+    "--suite",
+    type=click.Choice([MNIST, ROBUST]),
+    default=MNIST,
+    help="Evaluate on MNIST only, or run the whole robustness suite.",
 )
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
     default=TEST,
-    help="MNIST images to measure with; validation while something is still being chosen.  [default: test]",
+    help="MNIST images to use; use validation to choose between models.  [default: test]",
 )
 @click.option(
     "--pen-dir",
     type=click.Path(path_type=Path, resolve_path=True),
-    help="Folder of the sets of pen strokes, for --suite robust.  [env: MNIST_PEN_DIR]",
+    help="Folder of the pen stroke data, for --suite robust.  [env: MNIST_PEN_DIR]",
 )
-@click.option("--quick", is_flag=True, help=f"At most {QUICK_LIMIT} pictures a row; the table is not stored.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@click.option("--quick", is_flag=True, help=f"Use at most {QUICK_LIMIT} pictures per row; the table is not saved.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @data_dir_option
 def evaluate(
     model_version: int | None, suite: str, split: str, pen_dir: Path | None, quick: bool, as_json: bool,
     data_dir: Path | None,
 ) -> None:  # fmt: skip
-    """Score a model on the 10,000 MNIST test images, as the server reads them.
+    """Evaluate a model on the 10,000 MNIST test images.
 
-    --suite robust also measures pen strokes, corrupted images and pictures
-    without a digit, and stores the table with the model version.
+    --suite robust also uses pen strokes, corrupted images and pictures
+    without a digit, and saves the table with the model version.
     """
     settings = Settings.from_environment(data_dir=data_dir, pen_dir=pen_dir)
     with opened_store(settings) as store:
@@ -63,7 +66,7 @@ def evaluate(
             _evaluate_robustness(registry, version, recogniser, settings, split, quick, as_json)
             return
     if quick or pen_dir is not None:
-        raise click.UsageError("--quick and --pen-dir belong to --suite robust")
+        raise click.UsageError("--quick and --pen-dir need --suite robust")
     figures = _score(recogniser, settings, split)
     click.echo(json.dumps({"version": number, **figures}) if as_json else _as_text(version, figures))
 
@@ -96,11 +99,11 @@ def _as_text(version: ModelVersion, figures: dict[str, Any]) -> str:
     low, high = figures["interval_95"]
     return (
         f"version {version.version} ({version.name}), {figures['split']} images: "
-        f"{figures['correct']} of {figures['images']} right, "
+        f"{figures['correct']} of {figures['images']} correct, "
         f"{figures['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})\n"
         f"calibrated: negative log-likelihood {figures['nll']:.4f}, calibration error {figures['ece']:.2%}\n"
-        f"{figures['ambiguous']} called ambiguous, {figures['refused']} no digit; "
-        f"{figures['ms_an_image']:.3f} ms an image"
+        f"{figures['ambiguous']} ambiguous, {figures['refused']} not a digit; "
+        f"{figures['ms_an_image']:.3f} ms per image"
     )
 
 
@@ -120,12 +123,12 @@ def _evaluate_robustness(
     table = report.to_dict()
     click.echo(json.dumps(table, indent=1) if as_json else robustness_as_text(table))
     if not report.is_final:
-        said = "not stored: only a full run on the test images is"
+        said = "not saved: only a full run on the test images is saved"
     elif registry.record_robustness(version, table):
-        said = f"stored with version {version.version} ({version.name})"
+        said = f"saved with version {version.version} ({version.name})"
         if registry.alias(CHALLENGER) == version.version:
             # It waited for this table.
             said += f"\n{gate.admit(registry, version.version, actor='evaluation').message}"
     else:
-        said = f"version {version.version} keeps its table: it says the same, or has rows that this one leaves out"
+        said = f"not saved: version {version.version} has the same table, or one with more rows"
     click.echo(said, err=True)

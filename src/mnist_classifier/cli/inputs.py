@@ -73,7 +73,7 @@ def _files(name: str) -> Iterator[Found]:
         is_empty = False
         yield found
     if is_empty:
-        yield Found(name, f"the folder holds no pictures ({', '.join(PICTURES)}) and no glyphs ({', '.join(GLYPHS)})")
+        yield Found(name, f"the folder has no pictures ({', '.join(PICTURES)}) and no glyphs ({', '.join(GLYPHS)})")
 
 
 def _walk(folder: str) -> Iterator[Found]:

@@ -43,14 +43,14 @@ class Commands(Group):
 @click.group(cls=Commands)
 @click.version_option(__version__)
 def main() -> None:
-    """Read handwritten digits, and train the network that does."""
+    """Read handwritten digits, and train and serve the networks that read them."""
 
 
 @main.command()
 @data_dir_option
-@click.option("--verbose", is_flag=True, help="Show every address that failed, and why.")
+@click.option("--verbose", is_flag=True, help="Show each failed download and its reason.")
 def data(data_dir: Path | None, verbose: bool) -> None:
-    """Fetch the MNIST files, unless they are there, and check them."""
+    """Download the MNIST files if they are missing, and check them."""
     from mnist_classifier.cli.display import TrainingDisplay
     from mnist_classifier.core import logs
     from mnist_classifier.data import mnist

@@ -23,20 +23,20 @@ from mnist_classifier.registry.versions import BOX, Registry
 SHOWN_IMAGES = 20
 Answer = TypeVar("Answer")
 
-yes_option = click.option("--yes", is_flag=True, help="Accept a less accurate version without being asked.")
+yes_option = click.option("--yes", is_flag=True, help="Accept a less accurate version without asking.")
 
 
 @click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """List model versions; show, compare, promote, roll back, name, delete, carry away and bring in."""
+    """List, show, compare, promote, roll back, rename, delete, export and import model versions."""
     if context.invoked_subcommand is None:
         context.invoke(list_versions)
 
 
 @models.command(name="list")
 def list_versions() -> None:
-    """List model versions, newest first; * is in production."""
+    """List the model versions, newest first; * marks production."""
     with opened_registry() as registry:
         aliases = registry.aliases()
         for version in registry.versions():
@@ -47,9 +47,9 @@ def list_versions() -> None:
 
 @models.command()
 @click.argument("version", type=int)
-@click.option("--json", "as_json", is_flag=True, help="The whole manifest as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole manifest as JSON.")
 def show(version: int, as_json: bool) -> None:
-    """Show one version: figures, making, files, and what the gate would say of it."""
+    """Show one version: metrics, recipe, files and promotion check."""
     with opened_registry() as registry:
         found = registry.get(version)
         if as_json:
@@ -59,36 +59,36 @@ def show(version: int, as_json: bool) -> None:
         champion = registry.production()
         if champion != version:
             judgement = gate.judge(registry, registry.get(champion), found)
-            click.echo(f"gate           {'would pass' if judgement.passed else 'would wait'}: {judgement.reason}")
+            click.echo(f"promotion      {'passes' if judgement.passed else 'fails'} the check: {judgement.reason}")
 
 
 @models.command()
 @click.argument("first", type=int)
 @click.argument("second", type=int)
 @click.option("--split", type=click.Choice(SPLITS), default=VALIDATION, show_default=True)
-@click.option("--images", "read_images", is_flag=True, help="Read the split with both, and list where they differ.")
+@click.option("--images", "read_images", is_flag=True, help="Also list the images that they read differently.")
 @data_dir_option
 def compare(first: int, second: int, split: str, read_images: bool, data_dir: Path | None) -> None:
-    """Compare two versions: figures, confusion, and the images that they read differently."""
+    """Compare two versions: metrics, confusions and promotion check."""
     with opened_registry() as registry:
         one, other = registry.get(first), registry.get(second)
         difference = comparison.confusion_difference(one, other, split)
         click.echo(side_by_side(one, other, split, difference))
         judgement = gate.judge(registry, one, other)
-        click.echo(f"gate           {'not worse' if judgement.passed else 'worse'}: {judgement.reason}")
+        click.echo(f"promotion      {second} {'passes' if judgement.passed else 'fails'} the check: {judgement.reason}")
         if read_images:
             found = _comparisons(registry, data_dir).disagreements(first, second, split)
-            click.echo(f"{len(found)} {split} images are read differently")
+            click.echo(f"{len(found)} {split} images read differently")
             for each in found[:SHOWN_IMAGES]:
                 click.echo(f"  image {each.index:5}  label {each.label}  read as {each.digits[0]} and {each.digits[1]}")
 
 
 @models.command()
 @click.argument("version", type=int)
-@click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--reason", default="", help="Reason to record in the history.")
 @yes_option
 def promote(version: int, reason: str, yes: bool) -> None:
-    """Put a version into production; 0 is the model in the box."""
+    """Promote a version to production; 0 is the model in the box."""
     with opened_registry() as registry:
         _confirmed(
             lambda sure: gate.promote(registry, version, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
@@ -97,10 +97,10 @@ def promote(version: int, reason: str, yes: bool) -> None:
 
 
 @models.command()
-@click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--reason", default="", help="Reason to record in the history.")
 @yes_option
 def rollback(reason: str, yes: bool) -> None:
-    """Go back to the version that was in production before; each time goes one promotion further back."""
+    """Roll production back by one promotion."""
     with opened_registry() as registry:
         version = _confirmed(
             lambda sure: gate.rollback(registry, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
@@ -114,15 +114,15 @@ def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
         return move(yes)
     except LessAccurate as error:
         if not sys.stdin.isatty():
-            raise click.ClickException(f"{error.message}, with --yes") from error
-        click.confirm(f"{error.message[0].upper()}{error.message[1:]}.\nGo ahead?", abort=True)
+            raise click.ClickException(f"{error.message} with --yes") from error
+        click.confirm(f"{error.message[0].upper()}{error.message[1:]}.\nPromote it anyway?", abort=True)
         return move(True)
 
 
 @models.command()
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
 def history(limit: int) -> None:
-    """List the moves of the aliases, newest first."""
+    """List all promotions and rollbacks, newest first."""
     with opened_registry() as registry:
         for move in registry.history(limit=limit):
             change = f"{move.alias} {move.previous} -> {move.version}"
@@ -133,64 +133,66 @@ def history(limit: int) -> None:
 @click.argument("version", type=int)
 @click.argument("name")
 def rename(version: int, name: str) -> None:
-    """Give a version another name."""
+    """Rename a version."""
     with opened_registry() as registry:
         renamed = registry.edit(version, name=name)
-    click.echo(f"version {version} is called {renamed.name}")
+    click.echo(f"version {version} is now called {renamed.name}")
 
 
 @models.command()
 @click.argument("version", type=int)
 @click.argument("text")
 def note(version: int, text: str) -> None:
-    """Write a note on a version; an empty one takes it away."""
+    """Set the note of a version; an empty text removes it."""
     with opened_registry() as registry:
         registry.edit(version, note=text)
-    click.echo(f"noted on version {version}")
+    click.echo(f"version {version} has a new note")
 
 
 @models.command()
 @click.argument("version", type=int)
-@click.confirmation_option(prompt="Delete this version and its files for good?")
+@click.confirmation_option(prompt="Delete this version and its files permanently?")
 def delete(version: int) -> None:
-    """Delete a version that no alias names."""
+    """Delete a version that is neither production nor challenger."""
     with opened_registry() as registry:
         registry.delete(version)
-    click.echo(f"version {version} is deleted")
+    click.echo(f"version {version} was deleted")
 
 
 @models.command(name="export")
 @click.argument("version", type=int)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 def export_version(version: int, file: Path | None) -> None:
-    """Write a version as a zip archive."""
+    """Export a version as a zip file."""
     with opened_registry() as registry, _clear_file_errors():
         file = file or Path(archive.archive_name(registry.get(version)))
         file.write_bytes(archive.export_version(registry, version))
-    click.echo(f"version {version} is in {file}")
+    click.echo(f"exported version {version} to {file}")
 
 
 @models.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @data_dir_option
 def import_version(file: Path, data_dir: Path | None) -> None:
-    """Make a new version of an archive, once all of it has been checked; it is not promoted."""
+    """Import a version from a zip file, after checking it; this does not promote it."""
     with opened_registry() as registry, _clear_file_errors():
         if file.stat().st_size > archive.LARGEST_ARCHIVE:
-            raise click.ClickException(f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB")
+            raise click.ClickException(
+                f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB, the limit for archives"
+            )
         imported = archive.import_version(registry, file.read_bytes(), _comparisons(registry, data_dir).images)
     for remark in imported.remarks:
         click.echo(remark)
     number = imported.version.version
-    click.echo(f"{file} is version {number}; `mnist models promote {number}` puts it into production")
+    click.echo(f"imported {file} as version {number}; to promote it, run `mnist models promote {number}`")
 
 
 @models.command(hidden=True)
 @click.argument("version", type=int)
-@click.option("--measure", is_flag=True, help="Measure its weights again, for a report of a new form.")
+@click.option("--measure", is_flag=True, help="Measure the weights again and rewrite the report.")
 @data_dir_option
 def box(version: int, measure: bool, data_dir: Path | None) -> None:
-    """Make a version the model in the box of this checkout (for maintainers); 0 renews the box's card."""
+    """Make a version the model in the box of this checkout; 0 rewrites only the card."""
     from mnist_classifier.training.release.card import renew_card
 
     with opened_registry() as registry:

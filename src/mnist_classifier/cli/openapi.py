@@ -12,7 +12,7 @@ from mnist_classifier.core.settings import Settings
 
 @click.command(cls=Command)
 def openapi() -> None:
-    """Print the OpenAPI document of the routes; a running server has it under /openapi.json."""
+    """Print the OpenAPI document; a running server has it at /openapi.json."""
     from flask import Flask
 
     from mnist_classifier.web.app import add_routes

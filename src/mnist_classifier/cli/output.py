@@ -113,7 +113,7 @@ def _prediction(answer: Answer) -> str:
 def _notes(answer: Answer) -> Iterator[str]:
     if isinstance(answer, Reading):
         if answer.candidates:
-            yield " or ".join([*map(str, answer.candidates), "no digit"][:2])
+            yield " or ".join([*map(str, answer.candidates), "not a digit"][:2])
         yield from (warning.code for warning in answer.warnings)
 
 

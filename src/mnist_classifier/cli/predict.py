@@ -48,37 +48,39 @@ class Outcome:
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1)
+@click.option("--files-from", metavar="FILE", help="Read the files listed in FILE, one per line; - for standard input.")
 @click.option(
-    "--files-from", metavar="FILE", help="Read the files that this one lists, one a line; - for standard input."
+    "--mode", type=click.Choice(MODES), default=DIGIT, show_default=True, help="Read one digit per picture, or several."
 )
-@click.option(
-    "--mode", type=click.Choice(MODES), default=DIGIT, show_default=True, help="One digit a picture, or several."
-)
-@click.option("--number", "mode", flag_value=NUMBER, help="The same as --mode number.")
+@click.option("--number", "mode", flag_value=NUMBER, help="Short for --mode number.")
 @click.option(
     "--format",
     type=click.Choice(listing.FORMATS),
-    help="Default: a table on a terminal, else JSON Lines; with --output, by its name (.csv, .txt).",
+    help="Output format.  [default: table on a terminal, else jsonl; with --output, from its suffix]",
 )
-@click.option("--json", "format", flag_value=listing.JSON_LINES, help="The same as --format jsonl.")
+@click.option("--json", "format", flag_value=listing.JSON_LINES, help="Short for --format jsonl.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write to; it is replaced when everything has been read.",
+    help="Write to this file; it is replaced once all files are read.",
 )
-@click.option("--model-version", type=click.IntRange(0), help="Version to read with; default: the one in production.")
+@click.option("--model-version", type=click.IntRange(0), help="Model version to use.  [default: production]")
 @click.option(
     "--ambiguous-below",
     type=click.FloatRange(0, 1),
-    help="Probability of being right under which a digit is ambiguous.",
+    help="Call a digit ambiguous if its confidence is lower than this.",
 )
-@click.option("--not-a-digit-above", type=click.FloatRange(0, 1), help="Probability over which it is no digit.")
-@click.option("--url", help="Ask this server, such as http://127.0.0.1:5000, rather than read here.")
+@click.option(
+    "--not-a-digit-above",
+    type=click.FloatRange(0, 1),
+    help="Call it not a digit if that probability is higher than this.",
+)
+@click.option("--url", help="Send the pictures to this server, such as http://127.0.0.1:5000.")
 @click.option(
     "--steps",
     "steps_dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write each stage of the preprocessing to, as PNG files.",
+    help="Write each preprocessing step to this folder, as PNG files.",
 )
 def predict(
     files: Sequence[str],
@@ -93,19 +95,19 @@ def predict(
 ) -> None:
     """Read the digit in each picture.
 
-    FILES are pictures, folders of them (with all that lie below), patterns
-    such as "scans/**/*.png", files of many 28x28 glyphs (IDX or .npy, also
-    .gz), or - for one picture or file of glyphs on standard input.
+    FILES are pictures, folders (searched recursively), patterns such as
+    "scans/**/*.png", or files of 28x28 glyphs (IDX or .npy, also .gz). Use -
+    to read one picture or glyph file from standard input.
 
-    Exit status: 0 when all were read, 1 when some could not be or the command
-    failed, 2 when it was called wrongly.
+    Exit status: 0 if all files were read, 1 if some were not or the command
+    failed, 2 if the arguments are wrong.
     """
     if steps_dir is not None and (mode == NUMBER or url is not None):
-        raise click.UsageError("--steps shows how one digit is made ready here; leave out --number and --url")
+        raise click.UsageError("--steps does not work with --number or --url; leave them out")
     if not files and files_from is None:
-        raise click.UsageError("name files to read, folders, patterns, or - for standard input")
+        raise click.UsageError("no files given; name files, folders or patterns, or - for standard input")
     if files_from == STDIN and STDIN in files:
-        raise click.UsageError("standard input is either a picture (-) or a list (--files-from -)")
+        raise click.UsageError("standard input cannot be both a picture (-) and a list (--files-from -)")
     chosen = {name: value for name, value in thresholds.items() if value is not None}
     with contextlib.ExitStack() as stack:
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
@@ -120,7 +122,8 @@ def predict(
             outcomes = here.numbers(items) if mode == NUMBER else here.digits(items)
         failures = _write(outcomes, format or _format(output), output, numbers=mode == NUMBER)
     if failures:
-        raise click.ClickException(f"{failures:,} could not be read")
+        files = "file" if failures == 1 else "files"
+        raise click.ClickException(f"{failures:,} {files} could not be read")
 
 
 def _format(output: Path | None) -> str:
@@ -175,7 +178,7 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
         with click.open_file(files_from, encoding="utf-8", errors="surrogateescape") as lines:
             yield lines
     except OSError as error:
-        raise click.ClickException(f"{files_from} cannot be read: {error.strerror or error}") from error
+        raise click.ClickException(f"could not read {files_from}: {error.strerror or error}") from error
 
 
 # --- here -------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ def _write_steps(folder: Path, prefix: str, prepared: Prepared) -> None:
         for number, step in enumerate(prepared.steps, 1):
             (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
     except OSError as error:
-        raise click.ClickException(f"the steps cannot be written to {folder}: {error.strerror}") from error
+        raise click.ClickException(f"could not write the steps to {folder}: {error.strerror}") from error
 
 
 def _whole_picture(item: Item) -> bytes:

@@ -30,16 +30,22 @@ def opened_runs(settings: Settings) -> Iterator[Runs]:
 @click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def runs(context: click.Context) -> None:
-    """List trainings; show, follow, cancel or resume one."""
+    """List, show, follow, cancel and resume trainings."""
     if context.invoked_subcommand is None:
         context.invoke(list_runs)
 
 
 @runs.command("list")
-@click.option("--search", default="", help="Words that number, recipe, status or message hold.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many.")
+@click.option("--search", default="", help="Words to find in number, recipe, status or message.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Largest number of trainings to list.",
+)
 def list_runs(search: str, limit: int) -> None:
-    """The trainings, newest first."""
+    """List the trainings, newest first."""
     with opened_runs(Settings.from_environment()) as room:
         room.mark_interrupted()
         for run in room.recent(limit, search=search):
@@ -56,9 +62,9 @@ def _line(run: Run) -> str:
 
 @runs.command()
 @click.argument("run_id", type=int)
-@click.option("--json", "as_json", is_flag=True, help="Everything, the log included, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything, including the log, as JSON.")
 def show(run_id: int, as_json: bool) -> None:
-    """One training: how it stands, its settings that are no defaults, its epochs."""
+    """Show one training: status, settings, environment and epochs."""
     with opened_runs(Settings.from_environment()) as room:
         room.mark_interrupted()
         run = room.get(run_id)
@@ -78,7 +84,7 @@ def show(run_id: int, as_json: bool) -> None:
 @runs.command()
 @click.argument("run_id", type=int)
 def follow(run_id: int) -> None:
-    """Print what happens in a training until it ends; Ctrl-C leaves it to go on."""
+    """Follow a training until it ends; Ctrl-C stops following, not training."""
     last = 0
     with opened_runs(Settings.from_environment()) as room:
         while True:
@@ -97,7 +103,7 @@ def follow(run_id: int) -> None:
 @runs.command()
 @click.argument("run_id", type=int)
 def cancel(run_id: int) -> None:
-    """Ask a training to stop; its best weights so far are kept."""
+    """Cancel a training and keep its best weights so far."""
     with opened_runs(Settings.from_environment()) as room:
         before = room.get(run_id)
         room.request_cancel(run_id)
@@ -108,7 +114,7 @@ def cancel(run_id: int) -> None:
 @click.argument("run_id", type=int)
 @data_dir_option
 def resume(run_id: int, data_dir: Path | None) -> None:
-    """Go on with a training that broke off, from its last whole epoch."""
+    """Resume an interrupted training after its last complete epoch."""
     settings = Settings.from_environment(data_dir=data_dir)
     worker = training_worker()
     with opened_runs(settings) as room:

@@ -58,20 +58,22 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
     is_eager=True,
     expose_value=False,
     callback=list_recipes,
-    help="List the presets that --recipe may name.",
+    help="List the recipes and their settings.",
 )
-@click.option("--seeds", type=click.IntRange(1, 1000), help="Train so many seeds, from --seed on, and sum them up.")
-@click.option("--ensemble", type=click.IntRange(2, 100), help="Train so many seeds and serve them together.")
 @click.option(
-    "--log-to", type=click.Choice(TRACKERS), help="Another tool that is told of every epoch.  [env: MNIST_LOG_TO]"
+    "--seeds", type=click.IntRange(1, 1000), help="Train this many seeds, starting at --seed, and report the spread."
 )
+@click.option(
+    "--ensemble", type=click.IntRange(2, 100), help="Train this many seeds and combine them into an ensemble."
+)
+@click.option("--log-to", type=click.Choice(TRACKERS), help="Also log to this experiment tracker.  [env: MNIST_LOG_TO]")
 def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to: str | None, **flags: Any) -> None:
-    """Train a network on MNIST; one that is not worse than the one in production takes its place.
+    """Train a network on MNIST, and promote it if it passes the promotion check.
 
-    Ctrl-C keeps the best weights so far as a version that is not in production.
+    Ctrl-C stops the training and saves its best weights as a version, without promoting it.
     """
     if seeds and ensemble:
-        raise click.UsageError("--ensemble names the number of seeds already; leave out --seeds")
+        raise click.UsageError("--ensemble already sets the number of seeds; leave out --seeds")
     config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
     settings = Settings.from_environment(data_dir=data_dir, log_to=log_to)
     worker = training_worker()
@@ -87,7 +89,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        click.echo(f"version {best.version} has the least validation loss; {_admit(settings, best)}")
+        click.echo(f"version {best.version} has the lowest validation loss; {_admit(settings, best)}")
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
@@ -124,7 +126,7 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
             worker.Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
         )
     except KeyboardInterrupt:
-        raise click.ClickException("cancelled before there was anything to keep") from None
+        raise click.ClickException("cancelled before the first epoch ended, so nothing was saved") from None
     finally:
         display.close()
     click.echo(summary(outcome.version, settings, outcome.message))

@@ -84,8 +84,8 @@ class Decision:
         if self.promoted:
             return f"version {self.version} is in production: {self.reason}"
         return (
-            f"version {self.version} was not put into production: {self.reason}; "
-            f"promote it if you want: on the page Models, or `mnist models promote {self.version}`"
+            f"version {self.version} was not promoted: {self.reason}; "
+            f"to promote it anyway, use the Models page or `mnist models promote {self.version}`"
         )
 
 
@@ -96,22 +96,22 @@ def judge(registry: Registry, champion: ModelVersion, challenger: ModelVersion) 
     if figures[0] and figures[1]:
         checks.append(_validation(figures[0], figures[1]))
     else:
-        left_out.append("validation was not measured of both")
+        left_out.append("the validation accuracy of one of them is unknown")
         is_complete = False
     known, new = (registry.robustness(version) for version in (champion, challenger))
     if known is not None and new is not None:
         checks += _robustness(known, new)
         left_out += [
-            f"the robustness figures of {_called(version.version)} came with its archive and were not measured here"
+            f"the robustness of {_called(version.version)} comes from its archive and was not measured here"
             for version in (champion, challenger)
             if version.manifest.get("imported_from")
         ]
     elif new is None and known is not None:
-        measure = f"`mnist evaluate --suite robust --model-version {challenger.version}` does it in some minutes"
-        left_out.append(f"its robustness has not been measured; {measure}")
+        measure = f"run `mnist evaluate --suite robust --model-version {challenger.version}`"
+        left_out.append(f"its robustness was not measured; {measure}")
         is_complete = False
     else:
-        left_out.append(f"robustness was not compared: {_called(champion.version)} has not been measured")
+        left_out.append(f"robustness was not compared, because that of {_called(champion.version)} was not measured")
     return Judgement(champion.version, challenger.version, tuple(checks), tuple(left_out), is_complete)
 
 
@@ -130,8 +130,8 @@ def _robustness(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> l
 
 
 def _in_words(check: Check, champion: int) -> str:
-    words = f"{check.measure} {check.challenger:.2%} against {check.champion:.2%} of {_called(champion)}"
-    return words if check.passed else f"{words}, whose 95 % interval begins at {check.bound:.2%}"
+    needed = "" if check.passed else f", needed: {check.bound:.2%}"
+    return f"{check.measure} {check.challenger:.2%} ({_called(champion)}: {check.champion:.2%}{needed})"
 
 
 def _called(version: int) -> str:
@@ -153,7 +153,7 @@ def admit(registry: Registry, version: int, *, actor: str) -> Decision:
 def _admit(registry: Registry, version: int, actor: str) -> Decision:
     champion = registry.production()
     if champion == version:
-        return Decision(version, True, "it is there already")
+        return Decision(version, True, "it was in production already")
     try:
         judgement = judge(registry, registry.get(champion), registry.get(version))
     except ModelMissing:
@@ -219,10 +219,10 @@ def rollback(
     if instead_of is None:
         instead_of = current
     elif instead_of != current:
-        raise AliasMoved(f"{PRODUCTION} is version {current} by now, not {instead_of}; look again")
+        raise AliasMoved(f"{PRODUCTION} is now version {current}, not {instead_of}; reload and try again")
     previous = registry.before()
     if previous is None:
-        raise NothingToRollBack(f"{_called(current)} is in production, and there is no earlier version to go back to")
+        raise NothingToRollBack(f"{_called(current)} is in production, and there is no earlier version to roll back to")
     promote(
         registry,
         previous,
@@ -245,7 +245,7 @@ def _check_accuracy(registry: Registry, version: int, champion: int) -> None:
     if new is not None and known is not None and new < known:
         raise LessAccurate(
             f"{_called(version)} is less accurate than {_called(champion)}, which is in production: "
-            f"{new:.2%} of the validation images against {known:.2%}; confirm it to go ahead",
+            f"validation accuracy {new:.2%} instead of {known:.2%}; confirm to use it anyway",
             field="confirm",
         )
 
@@ -262,7 +262,7 @@ def asked(recogniser: Recogniser, folder: Path) -> Recogniser:
     try:
         opinion = recogniser.opinions(glyph)
     except Exception as error:  # ONNX Runtime's exceptions have no common class
-        raise ModelCorrupt(f"the network in {folder} loads, but does not answer: {error}") from error
+        raise ModelCorrupt(f"the network in {folder} loads, but fails on a test image: {error}") from error
     if opinion.shape != (1, 11) or not np.isfinite(opinion).all() or abs(float(opinion[0, :10].sum()) - 1) > 1e-3:
-        raise ModelCorrupt(f"the network in {folder} loads, but its answer is no probabilities of ten digits")
+        raise ModelCorrupt(f"the network in {folder} loads, but does not return the probabilities of ten digits")
     return recogniser

@@ -111,7 +111,7 @@ def execute(settings: Settings, run_id: int, claim: str, report: Report | None =
     """Carry out a run that was claimed for this process, and record how it ends.
 
     Raises what went wrong, after recording it; KeyboardInterrupt when the run
-    was cancelled before there was anything to keep; RunFinished and ClaimLost
+    was cancelled before the first epoch ended, so nothing was saved; RunFinished and ClaimLost
     when it is no longer for this process, which then has written nothing.
     """
     store = Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)
@@ -129,7 +129,7 @@ def _carry_out(settings: Settings, runs: Runs, run_id: int, report: Report) -> O
         with Heartbeat(runs, run_id) as heartbeat:
             return _Job(settings, runs, run_id, report, heartbeat).run()
     except KeyboardInterrupt:
-        runs.finish(run_id, RunStatus.CANCELLED, "cancelled before there was anything to keep")
+        runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
         raise
     except ClaimLost:
         raise

@@ -96,7 +96,7 @@ def test_what_was_exported_comes_in_again_as_a_new_version(registry: Registry):
 def test_the_gate_says_that_figures_came_with_an_archive(registry: Registry):
     imported = archive.import_version(registry, archive.export_version(registry, BOX), no_data).version
     judgement = judge(registry, registry.get(BOX), imported)
-    assert "the robustness figures of version 1 came with its archive" in judgement.reason
+    assert "the robustness of version 1 comes from its archive and was not measured here" in judgement.reason
 
 
 def test_every_field_of_the_box_is_known_to_the_types():

@@ -51,7 +51,7 @@ def test_the_list_has_all_that_the_page_shows(client: FlaskClient, registry: Reg
 def test_one_version_tells_what_the_gate_would_say(client: FlaskClient, registry: Registry):
     body = client.get("/api/models/2").get_json()
     assert body["gate"]["passed"] is False
-    assert f"validation 99.02% against {BOX_ACCURACY} of the model in the box" in body["gate"]["reason"]
+    assert f"validation 99.02% (the model in the box: {BOX_ACCURACY}" in body["gate"]["reason"]
     assert ONNX_FILE in body["files"]
     assert client.get("/api/models/0").get_json()["gate"] is None
     assert_error(client.get("/api/models/9"), 404, "version_missing")
@@ -80,7 +80,7 @@ def test_a_less_accurate_version_is_promoted_only_when_the_body_says_so(client: 
     client.post("/api/models/1/promote")
     for body in ({}, {"confirm": False}, {"confirm": None, "reason": "quicker"}):
         message = assert_error(client.post("/api/models/2/promote", json=body), 409, "less_accurate", "confirm")
-        assert f"99.02% of the validation images against {BOX_ACCURACY}" in message
+        assert f"validation accuracy 99.02% instead of {BOX_ACCURACY}" in message
     for wrong in ("true", 1, []):
         assert_error(client.post("/api/models/2/promote", json={"confirm": wrong}), 400, "invalid_input", "confirm")
     stale = client.post("/api/models/2/promote", json={"from": 0, "confirm": True})
