@@ -184,7 +184,7 @@ def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(visit: Vi
     expect(visitor.page.locator(".toast")).to_have_count(1)
     expect(visitor.page.locator(".toast")).to_contain_text("no model version 99")
     expect(visitor.find("explore-retry")).to_be_visible()
-    expect(visitor.find("explore-version").locator("option:checked")).to_have_text("Version 99 (not here)")
+    expect(visitor.find("explore-version").locator("option:checked")).to_have_text("Version 99 (missing)")
 
 
 def test_once_the_files_are_here_the_model_is_asked_again(visit: Visit) -> None:

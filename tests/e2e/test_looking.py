@@ -98,7 +98,7 @@ def test_browser_that_keeps_nothing_is_told_and_works(visit: Visit, failure: str
     visitor = visit("/mnist", before=lambda each: each.page.add_init_script(script))
     visitor.draw(SEVEN)
     expect(visitor.find("digit")).to_have_text("7")
-    expect(visitor.find("recent-note")).to_contain_text("keeps nothing")
+    expect(visitor.find("recent-note")).to_contain_text("stores nothing")
     assert recent(visitor) == ["7"]
 
 

@@ -29,7 +29,7 @@ def upload(visitor: Visitor, name: str, kind: str, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "content", "words"),
     [
-        ("IMG_0001.HEIC", "image/heic", b"\0\0\0\x18ftypheic" + bytes(500), "HEIC, which this browser cannot open"),
+        ("IMG_0001.HEIC", "image/heic", b"\0\0\0\x18ftypheic" + bytes(500), "because it is a HEIC file"),
         ("notes.txt", "text/plain", b"this is no image", "no picture|not an image|image"),
         ("empty.png", "image/png", b"", "is empty"),
         ("scan.tif", "image/tiff", b"II*\0" + bytes(11_000_000), "too large"),
