@@ -314,7 +314,7 @@ def test_two_processes_at_once_share_one_download(tmp_path: Path, start: StartMi
     mirror = start(Mirror(ZIPPED, delay_s=0.2))
     code = (
         "import json, sys; from pathlib import Path; from mnist_classifier.data import mnist;"
-        "dataset.download(Path(sys.argv[1]), mirrors=[sys.argv[2]], checksums=json.loads(sys.argv[3]))"
+        "mnist.download(Path(sys.argv[1]), mirrors=[sys.argv[2]], checksums=json.loads(sys.argv[3]))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "data"), mirror.url, json.dumps(CHECKSUMS)]
 
