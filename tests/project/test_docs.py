@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_classifier import __version__
 from mnist_classifier.core.settings import Settings, TrainConfig
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION
@@ -107,3 +108,9 @@ def test_every_defence_that_security_promises_is_shown_by_a_test_that_exists():
         assert defence, threat
         assert named, f"no test shows the defence against: {threat}"
         assert set(named) <= defined, set(named) - defined
+
+
+def test_every_file_names_the_same_version():
+    assert re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1] == __version__
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\n## {__version__} (" in (ROOT / "CHANGELOG.md").read_text("utf-8")
