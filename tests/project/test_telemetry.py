@@ -99,7 +99,7 @@ def test_training_leaves_the_users_folder_empty(
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_onnx_runtime_is_imported_in_one_place(path: Path) -> None:
     imported = {name.split(".")[0] for name in dotted_names(path)}
-    assert ("onnxruntime" in imported) == (path == PACKAGE / "sessions.py")
+    assert ("onnxruntime" in imported) == (path == PACKAGE / "core" / "onnx_runtime.py")
 
 
 def test_mlflow_is_told_to_be_silent_before_it_is_imported(

@@ -268,7 +268,7 @@ def test_networks_of_this_program_fit_the_limits(arguments: dict[str, int]):
 
 
 def test_a_network_of_another_shape_is_refused(registry: Registry):
-    with pytest.raises(InvalidArchive, match="does not answer|it must give|no probabilities"):
+    with pytest.raises(InvalidArchive, match="does not answer|it must give|does not return the probabilities"):
         archive.import_version(registry, zipped(with_file(box_files(), ONNX_FILE, onnx_model())), no_data)
 
 
