@@ -129,7 +129,8 @@ def test_a_page_that_asks_too_often_may_see_that_it_does(make_client: MakeClient
 )
 def test_a_bad_origin_stops_the_start(settings: Settings, wrong: str):
     with pytest.raises(
-        InvalidConfig, match="MNIST_CORS_ORIGINS must be .* or lower-case origins without a path, such as https://app.example"
+        InvalidConfig,
+        match="MNIST_CORS_ORIGINS must be .* or lower-case origins without a path, such as https://app.example",
     ) as error:
         replace(settings, cors_origins=wrong)
     assert error.value.field == "cors_origins"
