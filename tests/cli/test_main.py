@@ -76,7 +76,7 @@ def test_train_list_promote_evaluate(with_mnist: Path):
     assert "saved as version 1" in output
     assert "version 1 was not promoted: validation" in output
     assert "`mnist models promote 1`" in output
-    assert re.search(r"largest difference of a logit \d", output)
+    assert re.search(r"largest logit difference \d", output)
     assert "[challenger]" in mnist("models").splitlines()[0]
     mnist("models", "promote", "1", "--yes")
     assert mnist("models").startswith("*    1")
@@ -98,7 +98,7 @@ def test_evaluate_tells_the_figures_of_the_manifest_without_pytorch(with_mnist: 
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     test = read_manifest(PRETRAINED_DIR)["metrics"]["test"]
     low, high = test["interval_95"]
-    assert f"{test['correct']} of 10000 right" in result.stdout
+    assert f"{test['correct']} of 10000 correct" in result.stdout
     assert f"95 % interval {low:.2%} to {high:.2%}" in result.stdout
     assert f"likelihood {test['nll']:.4f}, calibration error {test['ece']:.2%}" in result.stdout
     assert result.stdout.endswith("set()\n")
@@ -131,7 +131,7 @@ def test_an_ensemble_of_several_seeds_is_one_version(with_mnist: Path):
     assert (manifest["training"]["members"], manifest["training"]["seeds"]) == ([1, 2], [0, 1])
     assert "--ensemble 2 " in (with_mnist / "models" / "3" / "MODEL_CARD.md").read_text()
     right = manifest["metrics"]["test"]["correct"]
-    assert f"{right} of 10000 right" in mnist("evaluate")
+    assert f"{right} of 10000 correct" in mnist("evaluate")
 
 
 @pytest.mark.parametrize("command", [["train"], ["runs", "resume", "1"]])

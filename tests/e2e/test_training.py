@@ -108,7 +108,7 @@ def test_a_second_training_waits_and_curves_lie_over_each_other(running: Applica
         visitor.find(f"config-{name}").fill(value)
     visitor.find("run-start").click()
     expect(visitor.find("run-status")).to_have_text("queued")
-    expect(visitor.find("run-message")).to_contain_text("waits until")
+    expect(visitor.find("run-message")).to_contain_text("starts when the running training ends")
     visitor.page.get_by_role("button", name="Open run 1").click()
     expect(visitor.find("run-status")).to_have_text("running")
     visitor.find("run-cancel").click()

@@ -86,7 +86,7 @@ export function step(view, changes) {
 export function titleOf({ show, label, prediction }) {
   const of = label === null ? [] : [`label ${label}`];
   const as = prediction === null ? [] : [`read as ${prediction}`];
-  const name = { errors: "errors", confident: "most confident errors", uncertain: "least certain images", all: "all images" }[show];
+  const name = { errors: "errors", confident: "most confident errors", uncertain: "least confident images", all: "all images" }[show];
   const parts = [...(show === "all" && of.length + as.length > 0 ? [] : [name]), ...of, ...as];
   const text = parts.join(", ");
   return text[0].toUpperCase() + text.slice(1);
