@@ -32,6 +32,7 @@ from mnist_classifier.core.records import NumberReading, NumberVerdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness import strings
+from mnist_classifier.recognition.imaging.normalise import cut_out, ink_box
 from mnist_classifier.recognition.recogniser import Recogniser
 
 Points: TypeAlias = "npt.NDArray[np.float64]"
@@ -137,9 +138,8 @@ def written(number: str, digits: Sequence[Sequence[Points]], rng: np.random.Gene
     placed = []
     for digit in arranged.digits:
         alone = strings.draw(digit, arranged.pen_px, arranged.size)
-        rows, columns = np.flatnonzero(alone.any(axis=1)), np.flatnonzero(alone.any(axis=0))
-        window = alone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        placed.append(strings.Placed(window, int(rows[0]), int(columns[0])))
+        box = ink_box(alone > 0)
+        placed.append(strings.Placed(cut_out(alone, box), box[0], box[2]))
     flat = [stroke for digit in arranged.digits for stroke in digit]
     return Sample(number, strings.draw(flat, arranged.pen_px, arranged.size), placed, flat)
 

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.evaluation.robustness.drawing import CANVAS_SIDE_PX, INK, SUPERSAMPLING, Line, draw, render
 from mnist_classifier.evaluation.robustness.shapes import FILLABLE, LETTERS, SHAPES, Template
+from mnist_classifier.recognition.imaging.normalise import cut_out, ink_box
 
 Generator: TypeAlias = Callable[[np.random.Generator], Bytes]
 
@@ -175,11 +176,10 @@ def _dense(line: Line, pieces: int = 16) -> Line:
 
 def _inside(picture: Bytes) -> tuple[int, int]:
     """(x, y) of the middle of the ink's box, which lies inside the fillable shapes."""
-    rows, columns = np.flatnonzero((picture < 128).any(axis=1)), np.flatnonzero((picture < 128).any(axis=0))
-    return int(columns[[0, -1]].mean()), int(rows[[0, -1]].mean())
+    top, bottom, left, right = ink_box(picture < 128)
+    return (left + right - 1) // 2, (top + bottom - 1) // 2
 
 
 def _cut(digit: Bytes) -> Bytes:
     """The ink's box of an MNIST digit."""
-    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
-    return digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cut_out(digit, ink_box(digit > 0))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from mnist_classifier.core.arrays import Bytes, Floats
+from mnist_classifier.recognition.imaging.normalise import ink_box
 
 GLYPH_BOX = 20
 # Digits of a number differ in size and stand on an uneven line.
@@ -73,13 +74,13 @@ def photograph_crop(glyph_u8: Bytes, rng: np.random.Generator) -> Bytes:
     page = _lay(rng, height, width)
     inked = _strokes(glyph_u8, GLYPH_BOX, np.random.default_rng(0), page) > 0.5
     picture = Image.fromarray(_picture(rng, page, glyph_u8, GLYPH_BOX))
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    top, bottom, left, right = ink_box(inked)
     margin = rng.uniform(0, MAX_CROP_MARGIN) * page.digit_px
     box = (
-        max(0, round(columns[0] - margin)),
-        max(0, round(rows[0] - margin)),
-        min(width, round(columns[-1] + 1 + margin)),
-        min(height, round(rows[-1] + 1 + margin)),
+        max(0, round(left - margin)),
+        max(0, round(top - margin)),
+        min(width, round(right + margin)),
+        min(height, round(bottom + margin)),
     )
     cut = picture.crop(box)
     tall = round(float(np.exp(rng.uniform(*np.log(CROP_HEIGHTS_PX)))))
@@ -94,8 +95,8 @@ def photograph_number(ink_u8: Bytes, rng: np.random.Generator, *, size_px: int =
     Returns (H, W, 3) uint8 sRGB.  The number is whole in the picture, 50 to
     85 % of its width or 70 % of its height; the page is turned by up to 4 degrees.
     """
-    inked = np.flatnonzero(ink_u8.any(axis=1)), np.flatnonzero(ink_u8.any(axis=0))
-    tall, wide = (int(np.ptp(places)) + 1 for places in inked)
+    top, bottom, left, right = ink_box(ink_u8 > 0)
+    tall, wide = bottom - top, right - left
     digit_side = max(1, round(DIGIT_TO_LINE * tall))
     width = size_px
     height = round(size_px * rng.uniform(0.4, 0.75))
@@ -189,10 +190,10 @@ def _rules(across: Floats, period: float, offset: float, half_width: float) -> F
 def _strokes(ink_u8: Bytes, digit_side: int, rng: np.random.Generator, page: Page) -> Floats:
     """(H, W) coverage by the ink, whose digits measure `digit_side`, with the edges of a pen rather than of a scan."""
     height, width = page.u.shape
-    rows, columns = np.flatnonzero(ink_u8.any(axis=1)), np.flatnonzero(ink_u8.any(axis=0))
-    if len(rows) == 0:
+    if not ink_u8.any():
         return np.zeros((height, width), np.float32)
-    middle = (float(rows[0] + rows[-1] + 1) / 2, float(columns[0] + columns[-1] + 1) / 2)
+    top, bottom, left, right = ink_box(ink_u8 > 0)
+    middle = (top + bottom) / 2, (left + right) / 2
     # The slope of an edge is to be that of MNIST's own soft strokes, not of the resampling.
     zoom = max(1, round(8 * GLYPH_BOX / digit_side))
     size = ink_u8.shape[1] * zoom, ink_u8.shape[0] * zoom

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.recognition.imaging.normalise import cut_out, ink_box
 
 Points = npt.NDArray[np.float64]  # (N, 2): x, y
 Random = np.random.Generator
@@ -173,8 +174,7 @@ def _reshaped(glyph: Bytes, scale: float, slant: float) -> Bytes:
     image = Image.fromarray(glyph)
     ink = np.array(image.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC))
     ink[ink < RINGING] = 0
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cut_out(ink, ink_box(ink > 0))
 
 
 def _clearance(before: Placed, after: Placed) -> int:

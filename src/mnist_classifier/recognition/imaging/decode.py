@@ -26,6 +26,7 @@ from kornia_rs import io as png
 from PIL import Image
 
 from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
+from mnist_classifier.recognition.imaging.normalise import ink_box
 
 # Pillow warns of damage that it can live with, in words that a file chooses: a log that strangers write, and every
 # text is kept for good.
@@ -214,9 +215,9 @@ def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None
         return None
     grey = np.full(whole.shape, red, np.uint8)
     drawn = whole != whole[0, 0]
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    if len(rows):
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if drawn.any():
+        top, bottom, left, right = ink_box(drawn)
+        box = np.s_[top:bottom, left:right]
         grey[box] = pixels[box][..., 0]
         if not np.array_equal(whole[box], grey[box] * np.uint32(0x010101) | np.uint32(0xFF000000)):
             return None

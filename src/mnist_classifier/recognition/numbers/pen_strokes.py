@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.errors import InvalidInput
-from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
+from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, cut_out, ink_box
 from mnist_classifier.recognition.numbers.segmentation import Line, Piece, arrange, find_candidates
 
 Points = npt.NDArray[np.float64]  # (N, 2): x, y in px of the picture
@@ -157,6 +157,5 @@ def _inked(ink: Floats, stroke: Points, box: tuple[int, int, int, int], pen_px: 
     solid = own >= BOX_LEVEL
     if not solid.any():
         return None
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    window = own[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Piece(window, int(top + rows[0]), int(left + columns[0]), number, pen_px)
+    own_box = ink_box(solid)
+    return Piece(cut_out(own, own_box), top + own_box[0], left + own_box[2], number, pen_px)

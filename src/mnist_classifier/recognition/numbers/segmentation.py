@@ -234,11 +234,10 @@ def _cut(piece: Piece, height: float, wider_than: float) -> list[Piece]:
 
 def _trimmed(ink: Floats, whole: Piece, seam: cuts.Seam | None) -> Piece | None:
     """What `ink`, a picture of the size of `whole`, holds, without blank borders."""
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if len(rows) == 0:
+    if not ink.any():
         return None
-    window = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Piece(window, whole.top + int(rows[0]), whole.left + int(columns[0]), whole.part, whole.stroke_px, seam)
+    box = ink_box(ink != 0)
+    return Piece(cut_out(ink, box), whole.top + box[0], whole.left + box[2], whole.part, whole.stroke_px, seam)
 
 
 def find_candidates(line: Line) -> list[Candidate]:
