@@ -66,7 +66,7 @@ def test_models_and_trainings_are_listed_followed_and_linked(visit: Visit, below
     visitor.page.on("request", lambda request: streams.append(request.url) if "/stream" in request.url else None)
     visitor.page.reload()
     expect(visitor.find("run-status")).to_have_text("succeeded")
-    assert streams == [f"{below.url}/api/runs/3/stream"]
+    assert set(streams) == {f"{below.url}/api/runs/3/stream"}  # a busy machine may connect again
     visitor.find("history-more").click()  # follows a link of a reply
     expect(visitor.find("history").locator("tr")).to_have_count(30)
 
