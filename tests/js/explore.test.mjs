@@ -53,7 +53,7 @@ test("lists have names", () => {
   const titles = [
     [{}, "Errors"],
     [{ show: "confident" }, "Most confident errors"],
-    [{ show: "uncertain", label: 4 }, "Least certain images, label 4"],
+    [{ show: "uncertain", label: 4 }, "Least confident images, label 4"],
     [{ show: "all" }, "All images"],
     [{ show: "all", label: 4, prediction: 9 }, "Label 4, read as 9"],
     [{ label: 0 }, "Errors, label 0"],
