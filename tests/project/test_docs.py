@@ -85,6 +85,11 @@ def test_links_between_documents_lead_somewhere(path: str):
             assert anchor in anchors(found), f"{target}#{anchor}"
 
 
+def test_a_page_of_the_site_links_to_no_page_outside_the_site():
+    for page in (ROOT / "docs").glob("*.md"):
+        assert re.findall(r"\]\((\.\./[^)\s]*\.md\b[^)\s]*)\)", without_code(page)) == [], page.name
+
+
 def test_every_page_is_in_the_navigation_of_the_site():
     navigation = (ROOT / "zensical.toml").read_text("utf-8")
     for page in (ROOT / "docs").glob("*.md"):
