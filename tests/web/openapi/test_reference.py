@@ -76,6 +76,13 @@ def test_every_link_of_the_page_leads_somewhere_and_every_route_stands_on_it(cli
     assert "`" not in re.sub(r"<[^>]+>", "", text)
 
 
+def test_the_page_lists_the_values_of_a_choice(client: FlaskClient):
+    values = client.get("/docs").text.partition('id="type-verdict"')[2].partition("</details>")[0]
+    assert re.findall("<code>(.*?)</code>", values.partition("One of")[2]) == [
+        *("ambiguous", "blank", "digit", "not_a_digit")
+    ]
+
+
 def test_every_page_leads_to_it(client: FlaskClient):
     for path in ("/", "/mnist", "/training", "/models", "/explore"):
         assert 'href="/docs"' in client.get(path).text

@@ -16,10 +16,9 @@ from mnist_classifier.core import errors as known
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.version import __version__
 from mnist_classifier.web.http import access, limits
+from mnist_classifier.web.openapi.schemas import Schemas
 from mnist_classifier.web.routes import errors
-from mnist_classifier.web.wire import types
 from mnist_classifier.web.wire.operation import HTML, JSON, Operation, operation_of
-from mnist_classifier.web.wire.schema import Schemas
 
 # Flask answers these by itself.
 IMPLIED_METHODS = frozenset({"HEAD", "OPTIONS"})
@@ -129,7 +128,7 @@ class _Document:
         hints = typing.get_type_hints(view, include_extras=True)
         for name in re.findall(r"<(?:[^:<>]+:)?(\w+)>", rule.rule):
             schema = self.schemas.of(hints[name])
-            if schema["type"] == "integer":
+            if schema.get("type") == "integer":
                 schema = {"minimum": 0, **schema}
             description = schema.pop("description", "")
             yield {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
@@ -147,10 +146,10 @@ class _Document:
 
     def _errors(self, rule: Rule, kinds: Iterable[str], codes: Iterable[str]) -> dict[str, Any]:
         if errors.speaks_inference_protocol(rule.rule):
-            schema = self.schemas.of(types.InferenceError)
+            schema = self.schemas.of(errors.InferenceError)
         else:
             wanted = {"properties": {"error": {"properties": {"code": {"enum": sorted(codes)}}}}}
-            schema = {"allOf": [self.schemas.of(types.Error), wanted]}
+            schema = {"allOf": [self.schemas.of(errors.Error), wanted]}
         return {"description": "; ".join(kinds), "content": {JSON: {"schema": schema}}}
 
 

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_classifier.web.openapi.schemas import REFERENCE, Schema
 from mnist_classifier.web.wire.operation import JSON
-from mnist_classifier.web.wire.schema import REFERENCE
-
-Schema = dict[str, Any]
 
 METHODS = ("get", "post", "patch", "delete")
 FORM = "multipart/form-data"
@@ -77,11 +75,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Shape:
-    """A named type and its keys."""
+    """A named type: its keys, or its values if it is a choice."""
 
     name: str
     text: str
     fields: tuple[Field, ...]
+    values: tuple[str, ...]
 
 
 def groups(document: dict[str, Any], host: str) -> list[Group]:
@@ -100,7 +99,7 @@ def groups(document: dict[str, Any], host: str) -> list[Group]:
 def shapes(document: dict[str, Any]) -> list[Shape]:
     """The named types."""
     return [
-        Shape(name, schema.get("description", ""), tuple(_keys(schema)))
+        Shape(name, schema["description"], tuple(_keys(schema)), tuple(schema.get("enum", ())))
         for name, schema in document["components"]["schemas"].items()
     ]
 

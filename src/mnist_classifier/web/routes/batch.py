@@ -29,7 +29,7 @@ from mnist_classifier.recognition.imaging.decode import decode_base64, decode_wi
 from mnist_classifier.recognition.imaging.preprocess import prepare, prepared_glyph
 from mnist_classifier.web.services.served_model import Loaded
 from mnist_classifier.web.services.services import chosen_model, services
-from mnist_classifier.web.wire import bodies, readings, types
+from mnist_classifier.web.wire import bodies, readings
 from mnist_classifier.web.wire.glyphs import from_json, read_file, to_npy
 from mnist_classifier.web.wire.operation import describe
 from mnist_classifier.web.wire.parameters import Flag
@@ -54,7 +54,7 @@ PROBABILITIES = Flag("probabilities", "1: add the ten probabilities of each read
 WARNINGS = Flag("warnings", "1: add warnings to each reading; JSON only")
 BODY = {
     "application/json": bodies.Glyphs,
-    "multipart/form-data": types.GlyphFile,
+    "multipart/form-data": bodies.GlyphFile,
     NPY: None,
     "application/octet-stream": None,
 }
@@ -62,7 +62,7 @@ BODY = {
 
 @blueprint.post("/api/predict/batch")
 @describe(
-    types.Batch,
+    readings.Batch,
     also=(NPY,),
     query=(VERSION, *THRESHOLDS, PROBABILITIES, WARNINGS),
     body=BODY,
@@ -83,11 +83,10 @@ def predict_batch() -> Response:
     services().observer.observe_batch(batch, loaded.version.version)
     if request.accept_mimetypes.best_match(["application/json", NPY]) == NPY:
         return _as_npy(batch, loaded, with_probabilities)
-    body = readings.batch(batch, loaded.version, with_probabilities=with_probabilities)
+    columns: dict[str, Any] = {**readings.batch(batch, loaded.version, with_probabilities=with_probabilities)}
     if with_warnings:
-        body["warnings"] = [readings.cautions(each) for each in sent.all_warnings()]
-    body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
-    return jsonify(body)
+        columns["warnings"] = sent.all_warnings()
+    return jsonify(readings.timed(columns, started))
 
 
 @dataclass(frozen=True)

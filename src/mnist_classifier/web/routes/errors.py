@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import Annotated, TypedDict
 
 from flask import Flask, Response, jsonify, render_template, request
+from msgspec import Meta
 from werkzeug.exceptions import HTTPException
 
 from mnist_classifier.core import errors
@@ -54,6 +56,26 @@ HTTP_MESSAGES = {
     413: "the request is too large; send a smaller image or file",
 }
 HTTP_CODES = {400: "invalid_input", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+
+
+class ErrorDetails(TypedDict):
+    """Details of an error."""
+
+    code: Annotated[str, Meta(description="stable code for programs")]
+    message: Annotated[str, Meta(description="message for people")]
+    field: Annotated[str | None, Meta(description="part of the request that caused the error")]
+
+
+class Error(TypedDict):
+    """An error, in the one shape that all routes use."""
+
+    error: ErrorDetails
+
+
+class InferenceError(TypedDict):
+    """An error of the Open Inference Protocol."""
+
+    error: str
 
 
 def register(app: Flask) -> None:

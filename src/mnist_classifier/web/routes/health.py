@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import sqlalchemy as sa
 from flask import Blueprint, Flask, Response, g, jsonify, request
@@ -17,12 +17,17 @@ from prometheus_client.registry import Collector
 from mnist_classifier.core.errors import MnistError, NotReady
 from mnist_classifier.web.services.observer import CONFIDENCE_SUM, INK_SUM, READINGS
 from mnist_classifier.web.services.services import Services, services
-from mnist_classifier.web.wire import types
 from mnist_classifier.web.wire.operation import describe
 
 blueprint = Blueprint("health", __name__)
 
 MEASURES = {"ink": INK_SUM, "confidence": CONFIDENCE_SUM}
+
+
+class Readiness(TypedDict):
+    """The server is ready."""
+
+    status: Literal["ready"]
 
 
 def register(app: Flask) -> None:
@@ -44,7 +49,7 @@ def _observe(response: Response) -> Response:
 
 
 @blueprint.get("/readyz")
-@describe(types.Readiness, errors=(NotReady,))
+@describe(Readiness, errors=(NotReady,))
 def readyz() -> Response:
     """Check that a model is loaded and the database works."""
     check_ready()
@@ -86,17 +91,17 @@ def metrics() -> Response:
 class _Exposition(Collector):
     """What was counted, and the state of things at this moment."""
 
-    def __init__(self, room: Services) -> None:
-        self._room = room
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def collect(self) -> Iterator[Metric]:
         """The families, as prometheus-client asks for them."""
-        observed = self._room.observer.collect()
+        observed = self._services.observer.collect()
         yield from observed
         windows = _windows(observed)
         model = GaugeMetricFamily("mnist_model_info", "The model version in production.", labels=["version", "name"])
         with contextlib.suppress(MnistError):
-            version = self._room.model.current().version
+            version = self._services.model.current().version
             model.add_metric([str(version.version), version.name], 1)
             windows.setdefault(str(version.version), {})
         yield model
@@ -104,7 +109,7 @@ class _Exposition(Collector):
         trainings = GaugeMetricFamily("mnist_trainings", "Trainings that are under way or wait.", labels=["status"])
         # What was counted is worth having without a database.
         with contextlib.suppress(MnistError):
-            for status, count in self._room.runs.active_counts().items():
+            for status, count in self._services.runs.active_counts().items():
                 trainings.add_metric([status.value], count)
         yield trainings
 
@@ -113,7 +118,7 @@ class _Exposition(Collector):
         references = {}
         for version in versions:
             with contextlib.suppress(MnistError):
-                figures = self._room.registry.get(int(version)).metrics.get("validation", {})
+                figures = self._services.registry.get(int(version)).metrics.get("validation", {})
                 if figures.keys() >= MEASURES.keys():
                     references[version] = figures
         return references

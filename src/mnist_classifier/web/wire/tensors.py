@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import numpy as np
@@ -24,9 +24,9 @@ from mnist_classifier.web.wire.bodies import parse
 from mnist_classifier.web.wire.glyphs import parse_pixels
 
 INPUT = "glyphs"
-INPUTS = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, SIDE_PX, SIDE_PX]}]
+INPUTS: list[TensorKind] = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, SIDE_PX, SIDE_PX]}]
 SHAPES = ([SIDE_PX, SIDE_PX], [PIXELS])  # of one glyph
-OUTPUTS = [
+OUTPUTS: list[TensorKind] = [
     {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
     {"name": "not_a_digit", "datatype": "FP32", "shape": [-1]},
     {"name": "prediction", "datatype": "INT64", "shape": [-1]},
@@ -100,6 +100,53 @@ class InferenceRequest(Struct):
 
 
 _reader = msgspec.json.Decoder(InferenceRequest)
+
+
+class TensorKind(TypedDict):
+    """An input or output tensor; -1 means any number of glyphs."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class InferenceModel(TypedDict):
+    """Inputs and outputs of a model."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorKind]
+    outputs: list[TensorKind]
+
+
+class TensorHead(TypedDict):
+    """Name, type and shape of a tensor."""
+
+    name: str
+    datatype: str
+    shape: list[Annotated[int, Meta(ge=0)]]
+
+
+class Tensor(TensorHead, total=False):
+    """A tensor; its data follow as JSON or as bytes after the JSON."""
+
+    data: list[Any]
+    parameters: dict[str, Any]
+
+
+class InferenceOutputs(TypedDict):
+    """Output of a model."""
+
+    model_name: str
+    model_version: str
+    outputs: list[Tensor]
+
+
+class InferenceReply(InferenceOutputs, total=False):
+    """Output of a model, with the id of the request if it had one."""
+
+    id: str
 
 
 @dataclass(frozen=True)
@@ -231,7 +278,7 @@ def make_reply(model: str, version: int, question: Question, batch: Batch) -> tu
     return b"".join([header, *tensors]), len(header) if tensors else None
 
 
-def metadata(model: str, versions: Sequence[int]) -> dict[str, Any]:
+def metadata(model: str, versions: Sequence[int]) -> InferenceModel:
     """Inputs and outputs of a model."""
     return {
         "name": model,
