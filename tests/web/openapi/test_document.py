@@ -30,6 +30,7 @@ from tests.handwriting import glyphs
 from tests.versions import save
 from tests.web.asserts import assert_error
 from tests.web.conformance import document, operations, path_of
+from tests.web.openapi import typescript
 from tests.web.routes.test_predict import SEVEN
 
 METHODS = ("get", "post", "patch", "delete", "put")
@@ -265,6 +266,10 @@ def test_two_types_of_one_name_are_an_error():
 def test_a_type_without_a_schema_is_an_error():
     with pytest.raises(TypeError, match="schema"):
         Schemas().of(object)
+
+
+def test_the_types_of_the_pages_are_those_of_the_document():
+    assert typescript.FILE.read_text(encoding="utf-8") == typescript.declarations(), "out of date: run `make types`"
 
 
 def test_describing_leaves_the_function_as_it_is():

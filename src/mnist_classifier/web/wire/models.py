@@ -119,18 +119,13 @@ class Promotions(TypedDict):
     promotions: list[Promotion]
 
 
-class ConfusionDifference(TypedDict):
-    """Number of images by [label][prediction], second version minus first."""
-
-    validation: Matrix | None
-    test: Matrix | None
-
-
 class Comparison(TypedDict):
     """Two versions side by side."""
 
     models: tuple[ModelEntry, ModelEntry]
-    confusion_difference: ConfusionDifference
+    confusion_difference: Annotated[
+        dict[str, Matrix | None], Meta(description="by split: images by [label][prediction], second minus first")
+    ]
     gate: Judgement
 
 
