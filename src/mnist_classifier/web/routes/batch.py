@@ -32,7 +32,7 @@ from mnist_classifier.web.services.services import chosen_model, services
 from mnist_classifier.web.wire import bodies, readings
 from mnist_classifier.web.wire.glyphs import from_json, read_file, to_npy
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import Flag
+from mnist_classifier.web.wire.parameters import flag
 from mnist_classifier.web.wire.question import THRESHOLDS, VERSION, read_options
 
 blueprint = Blueprint("batch_api", __name__)
@@ -50,8 +50,8 @@ NOTHING_SENT = (
 
 _reader = msgspec.json.Decoder(bodies.Glyphs)
 _texts = msgspec.json.Decoder(list[str])
-PROBABILITIES = Flag("probabilities", "1: add the ten probabilities of each reading")
-WARNINGS = Flag("warnings", "1: add warnings to each reading; JSON only")
+PROBABILITIES = flag("probabilities", "1: add the ten probabilities of each reading")
+WARNINGS = flag("warnings", "1: add warnings to each reading; JSON only")
 BODY = {
     "application/json": bodies.Glyphs,
     "multipart/form-data": bodies.GlyphFile,

@@ -31,20 +31,20 @@ from mnist_classifier.web.wire import bodies, readings
 from mnist_classifier.web.wire import explore as views
 from mnist_classifier.web.wire.fields import ImageIndex, ModelName, VersionNumber
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import Choice, Whole
+from mnist_classifier.web.wire.parameters import choice, whole
 from mnist_classifier.web.wire.question import THRESHOLDS, VERSION, Question, read_question
 
 blueprint = Blueprint("explore", __name__)
 
 DEFAULT_LIMIT, MOST_IMAGES = 24, 100
 
-SPLIT = Choice("split", "split of MNIST", TEST, SPLITS)
-SHOW = Choice("show", "selection and order of the images", Show.ERRORS.value, tuple(each.value for each in Show))
-LABEL = Whole("label", "only images with this label", None, 0, 9)
-PREDICTION = Whole("prediction", "only images with this prediction", None, 0, 9)
-DIGIT = Whole("digit", "explain this digit instead of the most likely one", None, 0, 9)
-OFFSET = Whole("offset", "number of images to skip", 0, 0, 10**6)
-LIMIT = Whole("limit", "largest number of images", DEFAULT_LIMIT, 1, MOST_IMAGES)
+SPLIT = choice("split", "split of MNIST", TEST, SPLITS)
+SHOW = choice("show", "selection and order of the images", Show.ERRORS.value, tuple(each.value for each in Show))
+LABEL = whole("label", "only images with this label", None, 0, 9)
+PREDICTION = whole("prediction", "only images with this prediction", None, 0, 9)
+DIGIT = whole("digit", "explain this digit instead of the most likely one", None, 0, 9)
+OFFSET = whole("offset", "number of images to skip", 0, 0, 10**6)
+LIMIT = whole("limit", "largest number of images", DEFAULT_LIMIT, 1, MOST_IMAGES)
 
 SplitName = Annotated[str, Meta(description="split of MNIST", extra_json_schema={"enum": list(SPLITS)})]
 

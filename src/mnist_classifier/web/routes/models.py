@@ -30,7 +30,7 @@ from mnist_classifier.web.wire import models as views
 from mnist_classifier.web.wire.bodies import Archive, ModelChanges, Move, parse
 from mnist_classifier.web.wire.fields import VersionNumber
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import Choice, Whole
+from mnist_classifier.web.wire.parameters import choice, whole
 
 blueprint = Blueprint("models", __name__)
 
@@ -43,9 +43,9 @@ LONGEST_HISTORY = 500
 # Images in one answer; a page of them is enough to see how two models differ.
 MOST_IMAGES = 200
 
-MOVES = Whole("limit", "largest number of entries", 50, 1, LONGEST_HISTORY)
-IMAGES = Whole("limit", "largest number of images", 50, 1, MOST_IMAGES)
-SPLIT = Choice("split", "split of MNIST", VALIDATION, SPLITS)
+MOVES = whole("limit", "largest number of entries", 50, 1, LONGEST_HISTORY)
+IMAGES = whole("limit", "largest number of images", 50, 1, MOST_IMAGES)
+SPLIT = choice("split", "split of MNIST", VALIDATION, SPLITS)
 
 
 @blueprint.get("/api/models")

@@ -24,13 +24,13 @@ from mnist_classifier.web.services.services import Services, chosen_model, servi
 from mnist_classifier.web.wire import bodies, readings
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, raw_glyph
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import Flag
+from mnist_classifier.web.wire.parameters import flag
 from mnist_classifier.web.wire.question import MODE, THRESHOLDS, VERSION, Question, read_question
 
 blueprint = Blueprint("api", __name__)
 
-GLYPH = Flag("glyph", "1: add the 28x28 network input")
-STEPS = Flag("steps", "1: add the preprocessing steps")
+GLYPH = flag("glyph", "1: add the 28x28 network input")
+STEPS = flag("steps", "1: add the preprocessing steps")
 QUESTION = {
     "application/json": bodies.Question,
     "multipart/form-data": bodies.QuestionForm,

@@ -23,7 +23,7 @@ from mnist_classifier.web.wire import runs as views
 from mnist_classifier.web.wire.bodies import TrainSchema, train_settings
 from mnist_classifier.web.wire.fields import RunNumber
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import LARGEST_ID, Text, Whole
+from mnist_classifier.web.wire.parameters import LARGEST_ID, text, whole
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 blueprint = Blueprint("runs", __name__)
@@ -33,11 +33,11 @@ Reply = tuple[Response, int]
 # Largest page of a list, and of a run's events.
 MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
 
-SEARCH = Text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
-LIMIT = Whole("limit", "trainings per page", 50, 1, MAX_RUNS_A_PAGE)
-BEFORE = Whole("before", "only trainings with lower numbers; 0: all", 0, 0, LARGEST_ID)
-AFTER = Whole("after", "only events after this number", 0, 0, LARGEST_ID)
-EVENTS_LIMIT = Whole("limit", "largest number of events", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
+SEARCH = text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
+LIMIT = whole("limit", "trainings per page", 50, 1, MAX_RUNS_A_PAGE)
+BEFORE = whole("before", "only trainings with lower numbers; 0: all", 0, 0, LARGEST_ID)
+AFTER = whole("after", "only events after this number", 0, 0, LARGEST_ID)
+EVENTS_LIMIT = whole("limit", "largest number of events", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
 
 
 @blueprint.post("/retrain")

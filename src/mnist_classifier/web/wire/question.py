@@ -15,18 +15,18 @@ from mnist_classifier.recognition.numbers.pen_strokes import Points, parse_strok
 from mnist_classifier.registry.versions import PRODUCTION
 from mnist_classifier.web.wire import bodies
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, is_raw_glyph
-from mnist_classifier.web.wire.parameters import Choice, Fraction, Text
+from mnist_classifier.web.wire.parameters import choice, fraction, text
 
 MODES = ("digit", "number")
 _reader = Decoder(bodies.Question)
 
 # What the query may say besides the body, which goes before it.
 THRESHOLDS = (
-    Fraction("ambiguous_below", "call a reading ambiguous below this confidence; by default the model's threshold"),
-    Fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
+    fraction("ambiguous_below", "call a reading ambiguous below this confidence; by default the model's threshold"),
+    fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
 )
-VERSION = Text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
-MODE = Choice("mode", "one digit or several", MODES[0], MODES)
+VERSION = text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
+MODE = choice("mode", "one digit or several", MODES[0], MODES)
 
 
 @dataclass(frozen=True)
