@@ -59,17 +59,17 @@ def add_routes(app: Flask) -> None:
 
 
 class RowNumber(IntegerConverter):
-    """A number in a path that every database takes; a longer one is not found."""
+    """A number in a path that every database can store; a longer one is not found."""
 
-    # A bound (`max`) would do, but makes werkzeug answer 405 where another method has the same path.
+    # With a bound (`max`) instead, werkzeug would answer 405 if another method has the same path.
     regex = rf"\d{{1,{len(str(LARGEST_ID))}}}"
 
 
 def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
     """Build the application for one MNIST_HOME.
 
-    is_stopping: tells that the server wants to end, for what would keep it.
-    Versions and runs that a crash left behind are put in order first.
+    is_stopping: whether the server is shutting down, so that streams end.
+    Versions and runs that a crash left behind are repaired first.
     """
     store = Store(settings.resolved_database_url)
     registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
@@ -82,7 +82,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    # A form field may be as large as the body: a base64 image is one.
+    # A base64 image in a form field can be as large as the body.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json = Json(app)
     jobs = Jobs(settings, run_log)
@@ -95,7 +95,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         registry=registry,
         runs=run_log,
         jobs=jobs,
-        # A stream holds a thread: the other half is for everything else.
+        # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
         test_set=test_set,

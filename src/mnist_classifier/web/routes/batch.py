@@ -1,4 +1,4 @@
-"""The JSON route that reads many images at once."""
+"""The route that reads many images at once."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ blueprint = Blueprint("batch_api", __name__)
 Cautions: TypeAlias = tuple[Caution, ...]
 
 NPY = "application/x-npy"
-# Pictures are decoded one by one, half a millisecond each; glyphs are limited
-# by the bytes of the request alone.
+# Decoding takes half a millisecond a picture; glyphs need no decoding, so only the size of the request limits them.
 MOST_PICTURES = 1000
 NOTHING_SENT = (
     'there are no images: send a .npy or IDX file, {"glyphs": [[784 numbers], ...]} or {"images": ["<base64>", ...]}'
@@ -91,25 +90,25 @@ def predict_batch() -> Response:
 
 @dataclass(frozen=True)
 class _Sent:
-    """The glyphs of a request, what else its object holds, and what was noticed of pictures on their way to glyphs."""
+    """The glyphs of a request, its options, and the warnings about its pictures."""
 
     glyphs: Bytes
     options: bodies.Choices = bodies.Choices()
     warnings: list[Cautions] | None = None
 
     def all_warnings(self) -> list[Cautions]:
-        """Those of pictures, or else of the glyphs themselves, at 11 microseconds each."""
+        """The warnings about each picture, or about each glyph if glyphs were sent (11 microseconds each)."""
         return [prepared_glyph(glyph).warnings for glyph in self.glyphs] if self.warnings is None else self.warnings
 
 
 def _read_body() -> _Sent:
-    """What was sent, in any of its forms."""
+    """Read the body in any of its formats."""
     limit = services().settings.max_body_bytes
     if request.mimetype == "multipart/form-data":
         file = request.files.get("file")
         if file is None:
             raise InvalidInput("the form has no file: send a .npy or IDX file as the field `file`", field="file")
-        # What is no .npy is taken for IDX, whose reader says what is wrong with it.
+        # Any other file is read as IDX, and that reader says what is wrong with it.
         return _Sent(read_file(file.read(), limit=limit, field="file"))
     data = request.get_data(cache=False)
     if is_glyphs(data):
@@ -125,7 +124,7 @@ def _read_body() -> _Sent:
 
 
 def _parse_texts(data: bytes) -> list[str]:
-    """A JSON list of texts, counted by their quotes before any is made."""
+    """Parse a JSON list of texts, after counting their quotes."""
     if data.count(b'"') > 2 * MOST_PICTURES:
         message = f"at most {MOST_PICTURES} pictures in one request; send glyphs, or several requests"
         raise InvalidInput(message, field="images")
@@ -136,7 +135,7 @@ def _parse_texts(data: bytes) -> list[str]:
 
 
 def _read_pictures(texts: Sequence[str], options: bodies.Choices) -> _Sent:
-    """Base64 pictures -> the glyph of each, an empty one where nothing is drawn."""
+    """The glyph of each base64 picture; a blank picture has an empty glyph."""
     most_pixels = services().settings.max_image_pixels
     pixels_sent = 0.0
     warnings: list[Cautions] = []
@@ -146,7 +145,7 @@ def _read_pictures(texts: Sequence[str], options: bodies.Choices) -> _Sent:
             pixels, scale = decode_with_scale(decode_base64(text), max_pixels=most_pixels)
         except InvalidInput as error:
             raise type(error)(f"images[{index}]: {error.message}", field=f"images[{index}]") from None
-        # All pictures together may be as large as one alone.
+        # All pictures together can be as large as one picture in /predict.
         pixels_sent += pixels.shape[0] * pixels.shape[1] * scale**2
         if pixels_sent > most_pixels:
             message = f"the pictures have more than {most_pixels / 1e6:g} million pixels together; send fewer"
@@ -165,7 +164,7 @@ def _as_npy(batch: Batch, loaded: Loaded, with_probabilities: bool) -> Response:
 
 
 def _records(batch: Batch, with_probabilities: bool) -> npt.NDArray[np.void]:
-    """One record a glyph, fields by name."""
+    """One record for each glyph, with named fields."""
     columns: dict[str, tuple[str, npt.NDArray[Any]]] = {
         "prediction": ("<i1", batch.predictions),
         "verdict": ("<u1", batch.verdicts),

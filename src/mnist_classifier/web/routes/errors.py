@@ -1,4 +1,4 @@
-"""Exceptions -> replies: one shape, one table."""
+"""Turn exceptions into replies: one shape, one table of status codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mnist_classifier.web.wire.paths import hide_paths
 
 log = logging.getLogger(__name__)
 
-# The first class that fits decides; subclasses stand before their parents.
+# The first class that matches decides, so subclasses come before their parents.
 STATUS: dict[type[MnistError], int] = {
     errors.ImageTooLarge: 413,
     errors.TokenMissing: 401,
@@ -47,7 +47,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.MnistError: 500,
 }
 
-# Without it a 401 does not say what is wanted (RFC 9110, section 15.5.2).
+# Every 401 needs this header (RFC 9110, section 15.5.2).
 TOKEN_WANTED = ("WWW-Authenticate", 'Bearer realm="mnist-classifier"')
 
 HTML = "text/html"
@@ -79,14 +79,14 @@ class InferenceError(TypedDict):
 
 
 def register(app: Flask) -> None:
-    """Make every failure of the application answer in the same shape."""
+    """Let the application answer every exception in the same shape."""
     app.register_error_handler(MnistError, _known)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unknown)
 
 
 def status_of(error: MnistError) -> int:
-    """The HTTP status of an error of ours."""
+    """The HTTP status of an error."""
     return status_of_kind(type(error))
 
 
@@ -96,7 +96,7 @@ def status_of_kind(wanted: type[MnistError]) -> int:
 
 
 def speaks_inference_protocol(path: str) -> bool:
-    """Whether a path is of the Open Inference Protocol, whose errors have a shape of their own."""
+    """Whether a path belongs to the Open Inference Protocol, which has its own shape of errors."""
     return path == "/v2" or path.startswith("/v2/")
 
 
@@ -112,7 +112,7 @@ def _body(status: int, code: str, message: str, field: str | None = None) -> Res
 
 
 def _wants_page() -> bool:
-    """Whether a person with a browser asks; programs take anything, or JSON."""
+    """Whether the client prefers HTML, as browsers do; programs accept anything, or JSON."""
     accepted = request.accept_mimetypes
     return HTML in accepted.values() and accepted[HTML] >= accepted["application/json"]
 
@@ -134,7 +134,7 @@ def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
 
 
 def _unknown(error: Exception) -> tuple[Response, int]:
-    """Something nobody thought of: the log gets it all, the reply a number to find it by."""
+    """Answer an unexpected exception: the log gets the details, the reply the request id to find them."""
     request_id = REQUEST_ID.get()
     log.error("request %s: %s %s failed", request_id, request.method, request.path, exc_info=error)
     message = f"something went wrong here; the server's log has the details under request {request_id}"

@@ -1,4 +1,4 @@
-"""The JSON routes of looking into a model: what it gets wrong, and why."""
+"""The routes that show the errors of a model and their causes."""
 
 from __future__ import annotations
 
@@ -144,10 +144,10 @@ def activations() -> Response:
 
 
 def _asked() -> tuple[Question, Bytes, ModelVersion]:
-    """The question about one image, its pixels, and the version that is asked."""
+    """The request, the pixels of its image, and the version to ask."""
     question = read_question()
     if question.mode != "digit":
-        raise InvalidInput("one digit at a time is explained: leave `mode` out", field="mode")
+        raise InvalidInput("only one digit at a time can be explained; leave out `mode`", field="mode")
     pixels = decode_image(question.image, max_pixels=services().settings.max_image_pixels)
     return question, pixels, chosen_version(question.version)
 
@@ -168,5 +168,5 @@ def _explained(
 
 
 def _version() -> ModelVersion:
-    """The version that is asked for; without one, the one that answers /predict."""
+    """The version in the query, or the one in production."""
     return chosen_version(VERSION.read())

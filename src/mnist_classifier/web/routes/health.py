@@ -1,4 +1,4 @@
-"""Is the server ready, and what has it seen: `/readyz` and `/metrics`."""
+"""The routes `/readyz` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _start() -> None:
 
 
 def _observe(response: Response) -> Response:
-    # A path that is no route must not become a label of its own.
+    # An unknown path must not become a label, because anybody can invent new ones.
     route = request.url_rule.rule if request.url_rule else "none"
     now = time.perf_counter()
     services().observer.observe_request(route, response.status_code, now - g.get("started_s", now))
@@ -57,7 +57,7 @@ def readyz() -> Response:
 
 
 def check_ready() -> None:
-    """Raises NotReady with every reason."""
+    """Raise NotReady with all reasons, if there are any."""
     reasons = []
     for look in (_ask_model, _ask_database):
         try:
@@ -83,19 +83,19 @@ def metrics() -> Response:
     """Get metrics in the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(_Exposition(services()))
-    if not services().observer.is_shared:  # of several processes this would show one
+    if not services().observer.is_shared:  # with several processes it would show only one
         ProcessCollector(registry=registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 class _Exposition(Collector):
-    """What was counted, and the state of things at this moment."""
+    """The counters, and the current state of model and trainings."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def collect(self) -> Iterator[Metric]:
-        """The families, as prometheus-client asks for them."""
+        """All metrics; prometheus-client calls this."""
         observed = self._services.observer.collect()
         yield from observed
         windows = _windows(observed)
@@ -107,14 +107,14 @@ class _Exposition(Collector):
         yield model
         yield from drift(windows, self._references(windows))
         trainings = GaugeMetricFamily("mnist_trainings", "Trainings that are under way or wait.", labels=["status"])
-        # What was counted is worth having without a database.
+        # The counters are worth having even without a database.
         with contextlib.suppress(MnistError):
             for status, count in self._services.runs.active_counts().items():
                 trainings.add_metric([status.value], count)
         yield trainings
 
     def _references(self, versions: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """What the validation split was like to each version; older ones do not tell."""
+        """Mean and standard deviation in the validation split by version; old versions lack them."""
         references = {}
         for version in versions:
             with contextlib.suppress(MnistError):
@@ -135,7 +135,7 @@ def _windows(families: list[Metric]) -> dict[str, dict[str, float]]:
 
 
 def drift(windows: dict[str, dict[str, float]], references: dict[str, dict[str, Any]]) -> Iterator[Metric]:
-    """How far the readings in the window lie from the validation split.
+    """Compare the readings in the window with the validation split.
 
     mnist_drift is (mean of the window - mean of the split) / standard
     deviation in the split.  Chance alone moves it by about 1 / sqrt(readings).

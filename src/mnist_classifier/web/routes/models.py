@@ -1,4 +1,4 @@
-"""The JSON routes of model versions."""
+"""The routes of model versions."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ blueprint = Blueprint("models", __name__)
 
 Reply = tuple[Response, int]
 
-# Who moved an alias, in its history.
+# The actor of promotions, in their history.
 ACTOR = "web"
 _changes, _mover = Decoder(ModelChanges), Decoder(Move)
 LONGEST_HISTORY = 500
-# Images in one answer; a page of them is enough to see how two models differ.
+# A page of images is enough to see how two models differ.
 MOST_IMAGES = 200
 
 MOVES = whole("limit", "largest number of entries", 50, 1, LONGEST_HISTORY)
@@ -202,16 +202,16 @@ def _entry(version: ModelVersion) -> views.ModelEntry:
 
 
 def _move() -> dict[str, Any]:
-    """The arguments of `gate.promote` and `gate.rollback` that a body gives.  Raises InvalidInput."""
+    """The arguments of `gate.promote` and `gate.rollback` in a body.  Raises InvalidInput."""
     body = parse(request.get_data(cache=False), _mover)
     reason = _stored(reason=body.reason).get("reason", "")
     return {"reason": reason, "instead_of": body.instead_of, "is_confirmed": body.confirm is True}
 
 
 def _stored(**texts: str | None) -> dict[str, str]:
-    """Those texts that were sent, if a database takes them.  Raises InvalidInput."""
+    """The texts that were sent, if a database can store them.  Raises InvalidInput."""
     found = {name: text for name, text in texts.items() if text is not None}
     for name, text in found.items():
-        if "\0" in text:  # PostgreSQL stores none
+        if "\0" in text:  # PostgreSQL cannot store NUL
             raise InvalidInput(f"{name} must be text without NUL characters", field=name)
     return found

@@ -1,4 +1,4 @@
-"""The HTML pages; they get everything they show from the API."""
+"""The HTML pages; they fetch their data from the API."""
 
 from __future__ import annotations
 

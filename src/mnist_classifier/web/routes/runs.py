@@ -1,4 +1,4 @@
-"""The JSON routes of training runs, and the stream of what happens in them."""
+"""The routes of trainings, and the stream of their events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ blueprint = Blueprint("runs", __name__)
 
 Reply = tuple[Response, int]
 
-# Largest page of a list, and of a run's events.
+# Largest pages of the list and of the events.
 MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
 
 SEARCH = text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
@@ -144,13 +144,13 @@ def download_csv(run_id: RunNumber) -> Response:
     views.SentEvent,
     media="text/event-stream",
     query=(AFTER,),
-    headers={"Last-Event-ID": "the last event that arrived, as browsers send it; goes before `after`"},
+    headers={"Last-Event-ID": "the last event that arrived; browsers send it; takes precedence over `after`"},
     errors=(RunMissing, TooManyStreams),
 )
 def stream(run_id: RunNumber) -> Response:
     """Stream the log as server-sent events, from `Last-Event-ID` or `?after=` on.
 
-    The last event is `end`.  Raises TooManyStreams when all places are taken.
+    The last event is `end`.  Raises TooManyStreams if all places are taken.
     """
     services().runs.get(run_id)
     last = request.headers.get("Last-Event-ID", "")

@@ -1,8 +1,8 @@
-"""Bodies of requests: JSON that is parsed once, straight into checked types.
+"""The types of request bodies; msgspec parses and checks each in one step.
 
-A part that may be large (strokes, glyphs, pictures) stays `Raw`, the JSON as
-it was sent.  Its own reader counts the brackets first, so that a body of a
-million lists costs a look and no more.
+Parts that can be large (strokes, glyphs, pictures) stay `Raw`, that is JSON
+text.  Their readers count brackets before they parse, so a body of a million
+lists costs little.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LIMITS = {
 }
 
 
-# --- what may be sent -----------------------------------------------------------------------------------
+# --- types ----------------------------------------------------------------------------------------------
 
 Version = Annotated[int | str, Meta(description="model version, or production", examples=["production"])]
 AmbiguousBelow = Annotated[float, Meta(ge=0, le=1, description="call a reading ambiguous below this confidence")]
@@ -204,14 +204,14 @@ TrainSchema = msgspec.defstruct(
 _train_settings = Decoder(TrainSettings)
 
 
-# --- how it is read -------------------------------------------------------------------------------------
+# --- parsing --------------------------------------------------------------------------------------------
 
 
 def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = InvalidInput) -> Body:
-    """The body of a request as its type; an empty one is an empty object.
+    """Parse the body of a request; an empty body is an empty object.
 
-    Raises InvalidInput for what is no JSON, and `error` with the field for
-    JSON of the wrong kind.
+    Raises InvalidInput if it is not JSON, and `error` with the field if it is
+    JSON of the wrong type.
     """
     try:
         return reader.decode(data.removeprefix(BYTE_ORDER_MARK) or b"{}")
@@ -222,7 +222,7 @@ def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = Invali
 
 
 def train_settings(data: bytes) -> TrainConfig:
-    """The settings of a training that a body asks for.  Raises InvalidInput, InvalidConfig."""
+    """The settings of a training from a body.  Raises InvalidInput, InvalidConfig."""
     return TrainConfig.from_mapping(given(parse(data, _train_settings, InvalidConfig)))
 
 

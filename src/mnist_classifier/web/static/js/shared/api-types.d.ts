@@ -280,8 +280,8 @@ export type InferenceModel = {
 export type InferenceReply = {
   model_name: string;
   model_version: string;
-  outputs: Array<Tensor>;
   id?: string;
+  outputs: Array<OutputTensor>;
 };
 
 /** Glyphs to read. */
@@ -299,7 +299,7 @@ export type InferenceServer = {
   extensions: Array<string>;
 };
 
-/** A tensor that is sent; its data are in JSON, or behind it as bytes. */
+/** A tensor in a request; its data are in the JSON, or follow it as bytes. */
 export type InputTensor = {
   name: string;
   datatype: string;
@@ -462,10 +462,19 @@ export type Origin = {
   run_id?: number | null;
 };
 
-/** How an output is wanted. */
+/** Parameters of an output. */
 export type OutputParameters = {
   binary_data?: boolean | null;
   classification?: number | null;
+};
+
+/** A tensor; its data are in the JSON, or follow it as bytes. */
+export type OutputTensor = {
+  name: string;
+  datatype: string;
+  shape: Array<number>;
+  data?: Array<number>;
+  parameters?: Record<string, number>;
 };
 
 /** One move of an alias from the version `previous` to `version`: when, by whom, and why. */
@@ -550,7 +559,7 @@ export type RepositoryQuestion = {
   ready?: boolean;
 };
 
-/** What is said of the whole request. */
+/** Parameters of the whole request. */
 export type RequestParameters = {
   binary_data_output?: boolean;
 };
@@ -713,15 +722,6 @@ export type Summary = {
   corruptions_mean?: number | null;
 };
 
-/** A tensor; its data follow as JSON or as bytes after the JSON. */
-export type Tensor = {
-  name: string;
-  datatype: string;
-  shape: Array<number>;
-  data?: Array<any>;
-  parameters?: any;
-};
-
 /** An input or output tensor; -1 means any number of glyphs. */
 export type TensorKind = {
   name: string;
@@ -729,7 +729,7 @@ export type TensorKind = {
   shape: Array<number>;
 };
 
-/** What is said of a tensor; other servers' parameters are let pass. */
+/** Parameters of a tensor; those of other servers are ignored. */
 export type TensorParameters = {
   binary_data_size?: number | null;
   shared_memory_region?: string | null;
@@ -835,7 +835,7 @@ export type VerdictCounts = {
   not_a_digit: number;
 };
 
-/** An output that is asked for. */
+/** An output that the client wants. */
 export type WantedOutput = {
   name: string;
   parameters?: OutputParameters;
