@@ -12,7 +12,7 @@ import schemathesis
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.errors import MnistError
@@ -229,9 +229,16 @@ class Whole(Part):
     age: int
 
 
+class Outer(Struct):
+    """A Struct around it."""
+
+    whole: Whole
+
+
 def test_keys_keep_the_order_of_the_type_and_only_required_ones_are_required():
     schemas = Schemas()
     assert schemas.of(Whole) == {"$ref": "#/components/schemas/Whole"}
+    assert schemas.of(list[Outer]) == {"type": "array", "items": {"$ref": "#/components/schemas/Outer"}}
     whole, part = schemas.components["Whole"], schemas.components["Part"]
     assert list(whole["properties"]) == ["name", "parts", "counts", "age"]
     assert (whole["required"], part["required"]) == (["parts", "counts", "age"], [])

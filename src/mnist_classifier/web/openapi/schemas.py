@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
 from collections.abc import Iterator
@@ -37,11 +38,10 @@ class Schemas:
 
 def _typed_dicts(kind: Any) -> Iterator[Any]:
     """Every TypedDict inside a type, and the type itself if it is one."""
-    parts = typing.get_args(kind)
     if typing.is_typeddict(kind):
         yield kind
-        parts = tuple(typing.get_type_hints(kind, include_extras=True).values())
-    for part in parts:
+    fields = typing.get_type_hints(kind, include_extras=True) if inspect.isclass(kind) else {}
+    for part in (*typing.get_args(kind), *fields.values()):
         yield from _typed_dicts(part)
 
 
