@@ -65,7 +65,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One epoch as it is shown, stored and streamed.
+    """Results of one epoch.
 
     Accuracies are fractions, losses are mean cross entropy in nats.  The
     validation figures are those of the averaged weights when averaging is on.

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from mnist_classifier.core import records
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.records import EpochResult, RunStatus
 from mnist_classifier.core.settings import TrainConfig
 from mnist_classifier.web.wire.fields import Probability, RunNumber, Time
 
@@ -93,7 +93,7 @@ class RunRecord(Run):
 class RunDetails(RunRecord):
     """One training with its settings and epochs."""
 
-    epochs: list[dict[str, Any]]
+    epochs: list[EpochResult]
 
 
 class RunEvent(TypedDict):

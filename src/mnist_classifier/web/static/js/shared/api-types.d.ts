@@ -130,6 +130,20 @@ export type Disputed = {
   wrong: number;
 };
 
+/** Results of one epoch. */
+export type EpochResult = {
+  epoch: number;
+  epochs: number;
+  train_loss: number;
+  train_accuracy: number;
+  validation_loss: number;
+  validation_accuracy: number;
+  learning_rate: number;
+  images_per_s: number;
+  elapsed_s: number;
+  validation_s: number;
+};
+
 /** An error, in the one shape that all routes use. */
 export type Error = {
   error: ErrorDetails;
@@ -594,7 +608,7 @@ export type RunDetails = {
   finished_at: string | null;
   config: any;
   environment: any | null;
-  epochs: Array<any>;
+  epochs: Array<EpochResult>;
 };
 
 /** One line of a training's log. */
