@@ -23,7 +23,7 @@ from mnist_classifier.recognition.imaging.decode import decode_base64
 from mnist_classifier.web.app import add_routes
 from mnist_classifier.web.openapi.document import described_rules, make_document
 from mnist_classifier.web.openapi.schemas import Schemas
-from mnist_classifier.web.routes.errors import status_of_kind
+from mnist_classifier.web.routes.errors import status_of
 from mnist_classifier.web.services.services import Services
 from mnist_classifier.web.wire.operation import describe
 from tests.handwriting import glyphs
@@ -96,7 +96,7 @@ def test_every_code_of_an_error_stands_where_the_status_is():
                 for code in part["properties"]["error"]["properties"]["code"]["enum"]:
                     codes.setdefault(code, set()).add(int(status))
     own = {"request_too_large": {413}, "internal_error": {500}, "not_found": {404}, "too_many_requests": {429}}
-    known = {kind.code: {status_of_kind(kind)} for kind in _kinds(MnistError)}
+    known = {kind.code: {status_of(kind)} for kind in _kinds(MnistError)}
     assert {code: statuses for code, statuses in codes.items() if {**known, **own}[code] != statuses} == {}
 
 

@@ -163,7 +163,7 @@ def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[
             codes.append(code)
 
     for kind in itertools.chain(operation.errors, _common_errors(operation, rule, method)):
-        add(errors.status_of_kind(kind), _words(kind), kind.code)
+        add(errors.status_of(kind), _words(kind), kind.code)
     if "<" in rule.rule:
         add(404, "not found", errors.HTTP_CODES[404])
     if operation.bodies:

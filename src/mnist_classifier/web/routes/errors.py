@@ -85,12 +85,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unknown)
 
 
-def status_of(error: MnistError) -> int:
-    """The HTTP status of an error."""
-    return status_of_kind(type(error))
-
-
-def status_of_kind(wanted: type[MnistError]) -> int:
+def status_of(wanted: type[MnistError]) -> int:
     """The HTTP status of a class of errors."""
     return next(status for kind, status in STATUS.items() if issubclass(wanted, kind))
 
@@ -118,7 +113,7 @@ def _wants_page() -> bool:
 
 
 def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
-    status = status_of(error)
+    status = status_of(type(error))
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
     message = hide_paths(error.message, services().settings)

@@ -68,7 +68,7 @@ def predict() -> Response:
 
 
 def read_digit(
-    everything: Services,
+    app_services: Services,
     find_model: Callable[[], Loaded],
     question: Question,
     *,
@@ -82,10 +82,10 @@ def read_digit(
     if question.is_glyph:
         prepared = prepared_glyph(raw_glyph(question.image))
     else:
-        pixels = decode_image(question.image, max_pixels=everything.settings.max_image_pixels)
+        pixels = decode_image(question.image, max_pixels=app_services.settings.max_image_pixels)
         prepared = prepare(pixels, keep_steps=with_steps)
     loaded = find_model()
-    reading = everything.read(loaded, prepared, question.thresholds)
+    reading = app_services.read(loaded, prepared, question.thresholds)
     reply: dict[str, Any] = {**readings.reading(reading, loaded.version)}
     if with_glyph:
         reply["glyph"] = readings.glyph(prepared)

@@ -170,7 +170,7 @@ class Move(Struct):
 
 
 class RepositoryQuestion(Struct):
-    """A question for the model versions."""
+    """Filter for the list of model versions."""
 
     ready: bool = False
 

@@ -568,7 +568,7 @@ export type RepositoryEntry = {
   reason: string;
 };
 
-/** A question for the model versions. */
+/** Filter for the list of model versions. */
 export type RepositoryQuestion = {
   ready?: boolean;
 };
