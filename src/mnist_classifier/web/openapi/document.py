@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Flask
@@ -114,9 +113,11 @@ class _Document:
         if operation.bodies:
             content = {media: self._media(kind) for media, kind in operation.bodies.items()}
             body["requestBody"] = {"required": operation.body_required, "content": content}
+        failures: dict[int, dict[str, str]] = {}
+        for status, code, words in _failures(operation, rule, method):
+            failures.setdefault(status, {}).setdefault(code, words)
         body["responses"] = {str(operation.status): self._reply(operation)} | {
-            str(status): self._errors(rule, kinds, codes)
-            for status, (kinds, codes) in _failures(operation, rule, method).items()
+            str(status): self._errors(rule, failures[status]) for status in sorted(failures)
         }
         if access.is_guarded(method, rule.endpoint):
             body["security"] = [{}, {TOKEN: []}]
@@ -126,8 +127,6 @@ class _Document:
         hints = typing.get_type_hints(view, include_extras=True)
         for name in re.findall(r"<(?:[^:<>]+:)?(\w+)>", rule.rule):
             schema = self.schemas.of(hints[name])
-            if schema.get("type") == "integer":
-                schema = {"minimum": 0, **schema}
             yield _parameter(name, "path", schema.pop("description", ""), schema)
 
     def _media(self, kind: Any) -> dict[str, Any]:
@@ -140,37 +139,29 @@ class _Document:
         content |= {media: self._media(None) for media in operation.also}
         return {"description": STATUS_WORDS[operation.status], "content": content}
 
-    def _errors(self, rule: Rule, kinds: Iterable[str], codes: Iterable[str]) -> dict[str, Any]:
+    def _errors(self, rule: Rule, codes: Mapping[str, str]) -> dict[str, Any]:
         if errors.speaks_inference_protocol(rule.rule):
             schema = self.schemas.of(errors.InferenceError)
         else:
             wanted = {"properties": {"error": {"properties": {"code": {"enum": sorted(codes)}}}}}
             schema = {"allOf": [self.schemas.of(errors.Error), wanted]}
-        return {"description": "\n".join(kinds), "content": {JSON: {"schema": schema}}}
+        description = "\n".join(f"{code}: {words}" for code, words in codes.items())
+        return {"description": description, "content": {JSON: {"schema": schema}}}
 
 
 STATUS_WORDS = {200: "success", 201: "created", 202: "accepted"}
 
 
-def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[list[str], list[str]]]:
-    """Status -> descriptions of the errors that have it, and their codes."""
-    found: dict[int, tuple[list[str], list[str]]] = {}
-
-    def add(status: int, words: str, code: str) -> None:
-        kinds, codes = found.setdefault(status, ([], []))
-        if code not in codes:
-            kinds.append(f"{code}: {words}")
-            codes.append(code)
-
-    for kind in itertools.chain(operation.errors, _common_errors(operation, rule, method)):
-        add(errors.status_of(kind), _words(kind), kind.code)
+def _failures(operation: Operation, rule: Rule, method: str) -> Iterator[tuple[int, str, str]]:
+    """Status, code and description of each error that a route can return."""
+    for kind in (*operation.errors, *_common_errors(operation, rule, method)):
+        yield errors.status_of(kind), kind.code, _words(kind)
     if "<" in rule.rule:
-        add(404, "not found", errors.HTTP_CODES[404])
+        yield 404, errors.HTTP_CODES[404], "not found"
     if operation.bodies:
-        add(413, "body larger than MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
-    add(429, "more requests than MNIST_RATE_LIMIT allows", limits.TOO_MANY)
-    add(500, "unexpected error; the server log has the details", "internal_error")
-    return dict(sorted(found.items()))
+        yield 413, errors.HTTP_CODES[413], "body larger than MNIST_MAX_BODY_BYTES"
+    yield 429, limits.TOO_MANY, "more requests than MNIST_RATE_LIMIT allows"
+    yield 500, "internal_error", "unexpected error; the server log has the details"
 
 
 def _common_errors(operation: Operation, rule: Rule, method: str) -> Iterator[type[MnistError]]:
