@@ -165,16 +165,12 @@ def _as_npy(batch: Batch, loaded: Loaded, with_probabilities: bool) -> Response:
 
 def _records(batch: Batch, with_probabilities: bool) -> npt.NDArray[np.void]:
     """One record for each glyph, with named fields."""
-    columns: dict[str, tuple[str, npt.NDArray[Any]]] = {
-        "prediction": ("<i1", batch.predictions),
-        "verdict": ("<u1", batch.verdicts),
-        "confidence": ("<f4", batch.confidences),
-        "not_a_digit": ("<f4", batch.not_a_digit),
-    }
-    fields: list[Any] = [(name, kind) for name, (kind, _) in columns.items()]
-    records = np.empty(len(batch), [*fields, ("probabilities", "<f4", (10,))] if with_probabilities else fields)
-    for name, (_, values) in columns.items():
-        records[name] = values
+    fields: list[Any] = [("prediction", "<i1"), ("verdict", "<u1"), ("confidence", "<f4"), ("not_a_digit", "<f4")]
+    columns: list[npt.NDArray[Any]] = [batch.predictions, batch.verdicts, batch.confidences, batch.not_a_digit]
     if with_probabilities:
-        records["probabilities"] = batch.probabilities
+        fields.append(("probabilities", "<f4", (10,)))
+        columns.append(batch.probabilities)
+    records = np.empty(len(batch), fields)
+    for field, values in zip(fields, columns, strict=True):
+        records[field[0]] = values
     return records

@@ -59,22 +59,17 @@ def readyz() -> Response:
 def check_ready() -> None:
     """Raise NotReady with all reasons, if there are any."""
     reasons = []
-    for look in (_ask_model, _ask_database):
-        try:
-            look()
-        except MnistError as error:
-            reasons.append(error.message)
+    try:
+        services().model.current()
+    except MnistError as error:
+        reasons.append(error.message)
+    try:
+        with services().store.reading() as connection:
+            connection.execute(sa.select(1))
+    except MnistError as error:
+        reasons.append(error.message)
     if reasons:
         raise NotReady("; ".join(reasons))
-
-
-def _ask_model() -> None:
-    services().model.current()
-
-
-def _ask_database() -> None:
-    with services().store.reading() as connection:
-        connection.execute(sa.select(1))
 
 
 @blueprint.get("/metrics")

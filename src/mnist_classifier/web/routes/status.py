@@ -20,7 +20,7 @@ class State(TypedDict):
 
     status: Literal["ready", "training", "no_model"]
     model: model_views.Model | None
-    training: run_views.Training | None
+    training: run_views.Progress | None
     last_run: run_views.Run | None
 
 
@@ -46,15 +46,15 @@ def model_status() -> Response:
     state: State = {
         "status": "training" if active else "ready" if version else "no_model",
         "model": model_views.model(version, registry.robustness(version)) if version else None,
-        "training": _training(active) if active else None,
+        "training": _progress(active) if active else None,
         "last_run": run_views.run(last) if last else None,
     }
     return jsonify(state)
 
 
-def _training(active: Run) -> run_views.Training:
+def _progress(active: Run) -> run_views.Progress:
     runs = services().runs
-    return run_views.training(active, runs.last_event(active.id, "epoch"), runs.last_event(active.id, "step"))
+    return run_views.progress(active, runs.last_event(active.id, "epoch"), runs.last_event(active.id, "step"))
 
 
 @blueprint.get("/healthz")

@@ -13,7 +13,7 @@ from mnist_classifier.core.records import ModelVersion, Promotion, rounded
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation import comparison
 from mnist_classifier.evaluation.gate import Judgement
-from mnist_classifier.registry.manifest_types import File, Origin, Summary, Thresholds
+from mnist_classifier.registry.manifest_types import File, Origin, Summary, Thresholds, Training
 from mnist_classifier.registry.versions import BOX
 from mnist_classifier.web.wire import readings
 from mnist_classifier.web.wire.fields import Digit, Matrix, ModelName, Picture, Probability, Time, VersionNumber
@@ -77,17 +77,6 @@ class ModelList(TypedDict):
     set_aside: list[SetAside]
 
 
-class Making(TypedDict, total=False):
-    """Facts about a finished training."""
-
-    epochs: int
-    best_epoch: int
-    elapsed_s: float
-    images: int
-    device: str
-    members: list[int]
-
-
 class ModelFacts(TypedDict):
     """Details of one version."""
 
@@ -97,7 +86,7 @@ class ModelFacts(TypedDict):
     temperature: float
     thresholds: Thresholds
     config: dict[str, Any]
-    training: Making
+    training: Training
     files: dict[str, File]
 
 
@@ -204,7 +193,7 @@ def facts(version: ModelVersion) -> ModelFacts:
         "temperature": manifest["temperature"],
         "thresholds": manifest["thresholds"],
         "config": manifest.get("config", {}),
-        "training": cast(Making, {name: training[name] for name in TRAINING_FIELDS if name in training}),
+        "training": cast(Training, {name: training[name] for name in TRAINING_FIELDS if name in training}),
         "files": manifest["files"],
     }
 

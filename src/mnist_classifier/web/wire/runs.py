@@ -17,7 +17,7 @@ from mnist_classifier.web.wire.fields import Probability, RunNumber, Time
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
-class Training(TypedDict):
+class Progress(TypedDict):
     """Progress of the running training; metrics are null until they are known."""
 
     run_id: RunNumber
@@ -197,7 +197,7 @@ def training_options() -> TrainingOptions:
     }
 
 
-def training(active: records.Run, epoch: records.RunEvent | None, step: records.RunEvent | None) -> Training:
+def progress(active: records.Run, epoch: records.RunEvent | None, step: records.RunEvent | None) -> Progress:
     """Progress of a running training, from its latest events of both kinds."""
     latest = epoch.data if epoch else {}
     finished, planned = latest.get("epoch", 0), active.config["epochs"]
@@ -210,7 +210,7 @@ def training(active: records.Run, epoch: records.RunEvent | None, step: records.
         metrics |= {"train_loss": step.data["loss"], "train_accuracy": step.data["accuracy"]}
     fraction = min(1.0, done / planned)
     return cast(
-        Training,
+        Progress,
         {
             "run_id": active.id,
             "status": active.status,

@@ -350,16 +350,6 @@ export type Live = {
   live: boolean;
 };
 
-/** Facts about a finished training. */
-export type Making = {
-  epochs?: number;
-  best_epoch?: number;
-  elapsed_s?: number;
-  images?: number;
-  device?: string;
-  members?: Array<number>;
-};
-
 /** Metrics by split. */
 export type Metrics = {
   validation?: SplitMetrics;
@@ -402,7 +392,7 @@ export type ModelDetails = {
   temperature: number;
   thresholds: Thresholds;
   config: any;
-  training: Making;
+  training: Training;
   files: Record<string, File>;
   gate: Judgement | null;
 };
@@ -489,6 +479,22 @@ export type OutputTensor = {
   shape: Array<number>;
   data?: Array<number>;
   parameters?: Record<string, number>;
+};
+
+/** Progress of the running training; metrics are null until they are known. */
+export type Progress = {
+  run_id: number;
+  status: RunStatus;
+  epoch: number;
+  epochs: number;
+  train_loss: number | null;
+  train_accuracy: number | null;
+  validation_loss: number | null;
+  validation_accuracy: number | null;
+  fraction: number;
+  images_per_s: number | null;
+  eta_s: number | null;
+  message: string;
 };
 
 /** One move of an alias from the version `previous` to `version`: when, by whom, and why. */
@@ -717,7 +723,7 @@ export type Started = {
 export type State = {
   status: "no_model" | "ready" | "training";
   model: Model | null;
-  training: Training | null;
+  training: Progress | null;
   last_run: Run | null;
 };
 
@@ -817,20 +823,18 @@ export type TrainConfig = {
   threads?: number;
 };
 
-/** Progress of the running training; metrics are null until they are known. */
+/** How the training went. */
 export type Training = {
-  run_id: number;
-  status: RunStatus;
-  epoch: number;
-  epochs: number;
-  train_loss: number | null;
-  train_accuracy: number | null;
-  validation_loss: number | null;
-  validation_accuracy: number | null;
-  fraction: number;
-  images_per_s: number | null;
-  eta_s: number | null;
-  message: string;
+  images?: number;
+  epochs?: number;
+  best_epoch?: number;
+  stopped_early?: boolean;
+  cancelled?: boolean;
+  elapsed_s?: number;
+  device?: string;
+  precision?: string;
+  members?: Array<number>;
+  seeds?: Array<number | null>;
 };
 
 /** The settings of a training, and the recipes. */
