@@ -19,7 +19,7 @@ DOCUMENTATION := $(VENV)/.docs-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test contract bench bench-training bench-serving bench-soak fuzz check audit format screenshots docs clean
+.PHONY: help run train test contract bench bench-training bench-serving bench-soak fuzz check audit types format screenshots docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -79,6 +79,9 @@ audit: $(DEVELOPMENT) ## look the pinned packages up among known vulnerabilities
 	@$(BIN)/python -m pip_audit --strict --no-deps --disable-pip --progress-spinner off -r $(VENV)/.pins $(ARGS) || { \
 		echo "Something is known, or could not be looked up: connection errors and 'Dependency not found' mean that"; \
 		echo "the list of known vulnerabilities cannot be reached from here. Try again where there is a network."; exit 1; }
+
+types: $(DEVELOPMENT) ## write the TypeScript types of the API for the pages, from the OpenAPI document
+	$(BIN)/python -m tests.web.openapi.typescript
 
 format: $(DEVELOPMENT) ## let ruff format and tidy the code
 	$(BIN)/ruff format .

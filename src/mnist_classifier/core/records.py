@@ -6,11 +6,13 @@ import enum
 import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 
 class RunStatus(str, enum.Enum):
-    """Where a run stands; the last four are final."""
+    """Status of a training; all but queued and running are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,7 +28,7 @@ class RunStatus(str, enum.Enum):
 
 
 class Verdict(str, enum.Enum):
-    """What the recogniser thinks of an image, beyond the most likely digit."""
+    """Verdict on a drawing of one digit."""
 
     DIGIT = "digit"
     AMBIGUOUS = "ambiguous"
@@ -35,7 +37,7 @@ class Verdict(str, enum.Enum):
 
 
 class NumberVerdict(str, enum.Enum):
-    """What the recogniser thinks of a picture of several digits."""
+    """Verdict on a picture of several digits."""
 
     NUMBER = "number"
     AMBIGUOUS = "ambiguous"
@@ -63,7 +65,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One epoch as it is shown, stored and streamed.
+    """Results of one epoch.
 
     Accuracies are fractions, losses are mean cross entropy in nats.  The
     validation figures are those of the averaged weights when averaging is on.
@@ -136,7 +138,7 @@ class Promotion:
     alias: str
     version: int
     previous: int
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True, description="UTC")]
     actor: str
     reason: str
     is_rollback: bool = False
@@ -144,12 +146,9 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Caution:
-    """Something about an image that may spoil its reading: a stable code, and words.
+    """A warning about the drawing: a stable code for programs, and a message for people."""
 
-    Codes: touches_edge, small, low_contrast, very_thin, very_thick.
-    """
-
-    code: str
+    code: Literal["touches_edge", "small", "low_contrast", "very_thin", "very_thick"]
     message: str
 
 

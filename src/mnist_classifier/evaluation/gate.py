@@ -34,40 +34,25 @@ ROBUSTNESS_ROWS = {
 
 @dataclass(frozen=True)
 class Check:
-    """One figure of the two: shares between 0 and 1; `bound` is the least that passes."""
+    """One metric of both versions, from 0 to 1, and the lowest value that passes."""
 
     measure: str
     champion: float
     challenger: float
     bound: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the challenger is not worse."""
-        return self.challenger >= self.bound
+    passed: bool
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate says of a challenger; `left_out` says what could not be compared, and why."""
+    """The result of a promotion check; `left_out` says which metrics could not be compared, and why."""
 
     champion: int
     challenger: int
+    passed: bool
+    reason: str
     checks: tuple[Check, ...]
     left_out: tuple[str, ...]
-    is_complete: bool = True
-
-    @property
-    def passed(self) -> bool:
-        """Whether it may go into production by itself; what was not measured may not."""
-        return self.is_complete and all(check.passed for check in self.checks)
-
-    @property
-    def reason(self) -> str:
-        """The comparison in words: where it fell short, else all of it."""
-        told = [check for check in self.checks if not check.passed] or self.checks
-        words = [_in_words(check, self.champion) for check in told]
-        return "; ".join([*words, *self.left_out])
 
 
 @dataclass(frozen=True)
@@ -112,21 +97,28 @@ def judge(registry: Registry, champion: ModelVersion, challenger: ModelVersion) 
         is_complete = False
     else:
         left_out.append(f"robustness was not compared, because that of {_called(champion.version)} was not measured")
-    return Judgement(champion.version, challenger.version, tuple(checks), tuple(left_out), is_complete)
+    missed = [check for check in checks if not check.passed]
+    reason = "; ".join([*(_in_words(check, champion.version) for check in missed or checks), *left_out])
+    is_passed = is_complete and not missed
+    return Judgement(champion.version, challenger.version, is_passed, reason, tuple(checks), tuple(left_out))
 
 
 def _validation(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Check:
     low, _ = wilson_interval(champion["correct"], champion["images"])
-    return Check("validation", champion["accuracy"], challenger["accuracy"], low)
+    return _check("validation", champion["accuracy"], challenger["accuracy"], low)
 
 
 def _robustness(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[Check]:
     own, other = ({row["id"]: row for row in table["rows"] if "id" in row} for table in (champion, challenger))
     return [
-        Check(title, own[row]["measured"], other[row]["measured"], own[row]["interval_95"][0])
+        _check(title, own[row]["measured"], other[row]["measured"], own[row]["interval_95"][0])
         for row, title in ROBUSTNESS_ROWS.items()
         if row in own and row in other
     ]
+
+
+def _check(measure: str, champion: float, challenger: float, bound: float) -> Check:
+    return Check(measure, champion, challenger, round(bound, 6), challenger >= bound)
 
 
 def _in_words(check: Check, champion: int) -> str:

@@ -23,9 +23,20 @@ from mnist_classifier.web.http.cors import Cors
 from mnist_classifier.web.http.request_log import RequestLog
 from mnist_classifier.web.http.root_path import RootPath
 from mnist_classifier.web.openapi import documents
-from mnist_classifier.web.routes import batch, errors, explore, health, inference, models, pages, predict
-from mnist_classifier.web.routes import runs as runs_api
-from mnist_classifier.web.routes.fast_path import Express
+from mnist_classifier.web.routes import (
+    batch,
+    data,
+    errors,
+    explore,
+    health,
+    inference,
+    models,
+    pages,
+    predict,
+    runs,
+    status,
+)
+from mnist_classifier.web.routes.fast_path import FastPath
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import ServedModel
 from mnist_classifier.web.services.services import EXTENSION, Services
@@ -39,29 +50,31 @@ if TYPE_CHECKING:
 
 
 def add_routes(app: Flask) -> None:
-    """Every route, without what it works with: enough to describe them."""
+    """Add every route.  To answer, a route also needs the services of `create_app`; to be described, it does not."""
     app.url_map.converters["int"] = RowNumber
-    for room in (pages, predict, batch, inference, health, runs_api, models, explore, documents):
-        app.register_blueprint(room.blueprint)
+    modules = (pages, predict, status, data, batch, inference, health, runs, models, explore, documents)
+    # predict, status and data share a blueprint.
+    for blueprint in dict.fromkeys(module.blueprint for module in modules):
+        app.register_blueprint(blueprint)
 
 
 class RowNumber(IntegerConverter):
-    """A number in a path that every database takes; a longer one is not found."""
+    """A number in a path that every database can store; a longer one is not found."""
 
-    # A bound (`max`) would do, but makes werkzeug answer 405 where another method has the same path.
+    # With a bound (`max`) instead, werkzeug would answer 405 if another method has the same path.
     regex = rf"\d{{1,{len(str(LARGEST_ID))}}}"
 
 
 def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
     """Build the application for one MNIST_HOME.
 
-    is_stopping: tells that the server wants to end, for what would keep it.
-    Versions and runs that a crash left behind are put in order first.
+    is_stopping: whether the server is shutting down, so that streams end.
+    Versions and runs that a crash left behind are repaired first.
     """
     store = Store(settings.resolved_database_url)
-    registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
+    registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
     registry.adopt()
-    runs.mark_interrupted()
+    run_log.mark_interrupted()
     test_set = TestSet(settings)
 
     def load(split: str) -> Images:
@@ -69,10 +82,10 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    # A form field may be as large as the body: a base64 image is one.
+    # A base64 image in a form field can be as large as the body.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json = Json(app)
-    jobs = Jobs(settings, runs)
+    jobs = Jobs(settings, run_log)
     jobs.dispatch()
     access = Access(settings)
     app.extensions[EXTENSION] = Services(
@@ -80,10 +93,10 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         access=access,
         store=store,
         registry=registry,
-        runs=runs,
+        runs=run_log,
         jobs=jobs,
-        # A stream holds a thread: the other half is for everything else.
-        streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2), is_stopping),
+        # Each stream holds a thread; half of the threads stay free for other requests.
+        streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
         test_set=test_set,
         comparisons=Comparisons(registry, load),
@@ -101,13 +114,13 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
 
 def _layers(app: Flask, settings: Settings) -> WSGIApplication:
-    """What stands in front of Flask, the innermost first."""
-    layers: WSGIApplication = Express(app)
+    """Wrap Flask in WSGI middleware, the innermost first."""
+    layers: WSGIApplication = FastPath(app)
     limiter = limits.limiter_of(settings)
     if limiter is not None:
         layers = limits.RateLimited(layers, limiter)
     if settings.allowed_origins:
         layers = Cors(layers, settings.allowed_origins)
-    # Around all that answers, so that every request has its id.
+    # The outermost layer that answers, so that every request gets an id.
     layers = RequestLog(layers, writes=settings.access_log == "on")
     return RootPath(layers, settings.root_path) if settings.root_path else layers

@@ -257,7 +257,7 @@ def test_other_kinds_of_models_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 20, struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 8) + b'{"a": 1}'])
 def test_damaged_weights_are_refused(data: bytes) -> None:
-    with pytest.raises(ModelCorrupt, match="no safetensors"):
+    with pytest.raises(ModelCorrupt, match="not a safetensors file"):
         read_safetensors(data)
 
 

@@ -12,6 +12,7 @@ import schemathesis
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from msgspec import Meta, Struct
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.errors import MnistError
@@ -21,14 +22,15 @@ from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import decode_base64
 from mnist_classifier.web.app import add_routes
 from mnist_classifier.web.openapi.document import described_rules, make_document
-from mnist_classifier.web.routes.errors import status_of_kind
+from mnist_classifier.web.openapi.schemas import Schemas
+from mnist_classifier.web.routes.errors import status_of
 from mnist_classifier.web.services.services import Services
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.schema import Doc, Schemas
 from tests.handwriting import glyphs
 from tests.versions import save
 from tests.web.asserts import assert_error
 from tests.web.conformance import document, operations, path_of
+from tests.web.openapi import typescript
 from tests.web.routes.test_predict import SEVEN
 
 METHODS = ("get", "post", "patch", "delete", "put")
@@ -94,7 +96,7 @@ def test_every_code_of_an_error_stands_where_the_status_is():
                 for code in part["properties"]["error"]["properties"]["code"]["enum"]:
                     codes.setdefault(code, set()).add(int(status))
     own = {"request_too_large": {413}, "internal_error": {500}, "not_found": {404}, "too_many_requests": {429}}
-    known = {kind.code: {status_of_kind(kind)} for kind in _kinds(MnistError)}
+    known = {kind.code: {status_of(kind)} for kind in _kinds(MnistError)}
     assert {code: statuses for code, statuses in codes.items() if {**known, **own}[code] != statuses} == {}
 
 
@@ -216,38 +218,65 @@ class Part(TypedDict, total=False):
     More words.
     """
 
-    name: Annotated[str | None, Doc("its name")]
+    name: Annotated[str | None, Meta(description="its name")]
 
 
 class Whole(Part):
     """The whole."""
 
-    parts: Annotated[list[Part], Doc(least=1)]
-    pair: tuple[int, int]
+    parts: Annotated[list[Part], Meta(min_length=1)]
     counts: dict[str, float] | None
+    age: int
 
 
-def test_types_become_json_schema():
+class Outer(Struct):
+    """A Struct around it."""
+
+    whole: Whole
+
+
+def test_keys_keep_the_order_of_the_type_and_only_required_ones_are_required():
     schemas = Schemas()
     assert schemas.of(Whole) == {"$ref": "#/components/schemas/Whole"}
+    assert schemas.of(list[Outer]) == {"type": "array", "items": {"$ref": "#/components/schemas/Outer"}}
+    whole, part = schemas.components["Whole"], schemas.components["Part"]
+    assert list(whole["properties"]) == ["name", "parts", "counts", "age"]
+    assert (whole["required"], part["required"]) == (["parts", "counts", "age"], [])
+
+
+def test_the_description_of_a_type_is_the_first_line_of_its_docstring():
+    schemas = Schemas()
+    schemas.of(Part)
     assert schemas.components["Part"]["description"] == "A part."
-    assert schemas.components["Part"]["properties"] == {"name": {"type": ["string", "null"], "description": "its name"}}
-    assert "required" not in schemas.components["Part"]
-    whole = schemas.components["Whole"]
-    assert whole["required"] == ["parts", "pair", "counts"]
-    assert whole["properties"]["parts"] == {
-        "type": "array",
-        "items": {"$ref": "#/components/schemas/Part"},
-        "minItems": 1,
-    }
-    assert whole["properties"]["pair"] == {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
-    assert whole["properties"]["counts"]["anyOf"][1] == {"type": "null"}
 
 
-@pytest.mark.parametrize("kind", [bytes, object, set[int], tuple[int, str]])
-def test_a_type_that_the_api_does_not_speak_is_an_error(kind: Any):
+def test_a_union_of_two_objects_has_a_schema():
+    schemas = Schemas()
+    assert [each["$ref"].rpartition("/")[2] for each in schemas.of(Whole | Part)["anyOf"]] == ["Whole", "Part"]
+
+
+def other_part() -> Any:
+    class Part(TypedDict):
+        size: int
+
+    return Part
+
+
+def test_two_types_of_one_name_are_an_error():
+    schemas = Schemas()
+    schemas.of(Part)
+
+    with pytest.raises(TypeError, match="two types have the name Part"):
+        schemas.of(other_part())
+
+
+def test_a_type_without_a_schema_is_an_error():
     with pytest.raises(TypeError, match="schema"):
-        Schemas().of(kind)
+        Schemas().of(object)
+
+
+def test_the_types_of_the_pages_are_those_of_the_document():
+    assert typescript.FILE.read_text(encoding="utf-8") == typescript.declarations(), "out of date: run `make types`"
 
 
 def test_describing_leaves_the_function_as_it_is():

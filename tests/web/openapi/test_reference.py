@@ -10,30 +10,30 @@ import pytest
 from flask.testing import FlaskClient
 
 from mnist_classifier.web.openapi import reference
-from mnist_classifier.web.openapi.reference import Kind, kind_of
+from mnist_classifier.web.openapi.reference import in_words
 from tests.web.conformance import document
 
-ENTRIES = [entry for group in reference.groups(document(), "http://localhost") for entry in group.entries]
+ENTRIES = [entry for group in reference.entries(document(), "http://localhost").values() for entry in group]
 
 
 @pytest.mark.parametrize(
-    ("schema", "kind"),
+    ("schema", "words"),
     [
-        ({"type": "integer", "minimum": 1, "maximum": 200}, Kind("integer, 1 to 200")),
-        ({"type": "integer", "minimum": 0, "maximum": 999_999_999}, Kind("integer")),
-        ({"type": ["string", "null"]}, Kind("string or null")),
-        ({"type": "string", "enum": ["a", "b"]}, Kind("a, b")),
-        ({"$ref": "#/components/schemas/Run"}, Kind("Run", ("Run",))),
-        ({"anyOf": [{"$ref": "#/components/schemas/Run"}, {"type": "null"}]}, Kind("Run or null", ("Run",))),
-        ({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}, Kind("list (2) of number")),
-        ({"type": "array", "prefixItems": [{"type": "number"}] * 2, "items": False}, Kind("list of number")),
-        ({"type": "array"}, Kind("list")),
-        ({"type": "object", "additionalProperties": {"type": "integer"}}, Kind("object")),
-        ({}, Kind("bytes")),
+        ({"type": "integer", "minimum": 1, "maximum": 200}, "integer, 1 to 200"),
+        ({"type": "integer", "minimum": 0, "maximum": 999_999_999}, "integer"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "string or null"),
+        ({"type": "string", "enum": ["a", "b"]}, "a, b"),
+        ({"$ref": "#/components/schemas/Run"}, "Run"),
+        ({"anyOf": [{"$ref": "#/components/schemas/Run"}, {"type": "null"}]}, "Run or null"),
+        ({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}, "list (2) of number"),
+        ({"type": "array", "prefixItems": [{"type": "number"}] * 2, "items": False}, "list of number"),
+        ({"type": "array"}, "list"),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, "object"),
+        ({}, "bytes"),
     ],
 )
-def test_types_are_told_in_words(schema: dict[str, object], kind: Kind):
-    assert kind_of(schema) == kind
+def test_types_are_told_in_words(schema: dict[str, object], words: str):
+    assert in_words(schema) == words
 
 
 def test_reading_stands_first_and_predict_first_of_all():
@@ -41,7 +41,7 @@ def test_reading_stands_first_and_predict_first_of_all():
     assert [entry.method for entry in ENTRIES if entry.path == "/api/models/{version}"] == ["GET", "PATCH", "DELETE"]
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.operation["operationId"])
 def test_an_example_is_a_request_that_the_route_knows(client: FlaskClient, entry: reference.Entry):
     words = shlex.split(entry.example)
     address = next(word for word in words if word.startswith("http://localhost/"))
@@ -49,7 +49,7 @@ def test_an_example_is_a_request_that_the_route_knows(client: FlaskClient, entry
     assert method == entry.method
     adapter = client.application.url_map.bind("localhost")
     endpoint, _ = adapter.match(address.removeprefix("http://localhost"), method)
-    assert f"{method.lower()}_{endpoint.replace('.', '_')}" == entry.id
+    assert f"{method.lower()}_{endpoint.replace('.', '_')}" == entry.operation["operationId"]
 
 
 class _Ids(HTMLParser):
@@ -72,8 +72,15 @@ def test_every_link_of_the_page_leads_somewhere_and_every_route_stands_on_it(cli
     page.feed(text)
     assert len(page.ids) == len(set(page.ids))
     assert set(page.targets) - set(page.ids) == set()
-    assert {entry.id for entry in ENTRIES} <= set(page.ids)
+    assert {entry.operation["operationId"] for entry in ENTRIES} <= set(page.ids)
     assert "`" not in re.sub(r"<[^>]+>", "", text)
+
+
+def test_the_page_lists_the_values_of_a_choice(client: FlaskClient):
+    values = client.get("/docs").text.partition('id="type-verdict"')[2].partition("</details>")[0]
+    assert re.findall("<code>(.*?)</code>", values.partition("One of")[2]) == [
+        *("ambiguous", "blank", "digit", "not_a_digit")
+    ]
 
 
 def test_every_page_leads_to_it(client: FlaskClient):

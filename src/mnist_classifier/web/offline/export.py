@@ -1,8 +1,8 @@
-"""The recogniser as a static site: a folder for any file host, which reads digits with no server.
+"""Export the recogniser as a static site, which reads digits without a server.
 
-The page's modules are those of web/static/; what only this page has (its HTML,
-the service worker, icons) lies in web/offline/.  Every address in it is relative,
-so that it works under any path.
+The JavaScript modules come from web/static/.  The HTML, the service worker and
+the icons, which only this site has, are in web/offline/.  All addresses are
+relative, so the site works under any path.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mnist_classifier.web.offline.pack import pack
 STATIC_DIR = PACKAGE_DIR / "web" / "static"
 SHELL_DIR = PACKAGE_DIR / "web" / "offline"
 
-# The others there are the Python modules that make the site.
+# The folder also has the Python modules that make the site.
 SHELL_SUFFIXES = {".html", ".js", ".png", ".webmanifest"}
 
 MODEL_FILE = "model.bin"
 WORKER_FILE = "service-worker.js"
-# Lists what an export wrote, so that the next one knows what it may replace.
+# Lists the files of an export, so that the next export knows which it may replace.
 CONTENTS_FILE = "contents.json"
 FIRST_MODULE = PurePosixPath("js/offline/page.js")
 IMPORT = re.compile(
@@ -36,10 +36,9 @@ IMPORT = re.compile(
 
 
 def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]:
-    """Write the site with the model version in `version_dir` to `folder`; returns the size of each file, bytes.
+    """Write the site with the model version in `version_dir` to `folder`; returns the size of each file in bytes.
 
-    An earlier export is replaced as a whole.  Raises FolderTaken where there
-    is anything else, ModelError.
+    Replaces an earlier export completely.  Raises FolderTaken if `folder` has other files; ModelError.
     """
     _check_replaceable(folder)
     files = dict(_files(version_dir, version))
@@ -63,7 +62,7 @@ def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
 
 
 def modules(first: PurePosixPath) -> list[str]:
-    """A module of web/static/ and all that it imports, relative to that folder."""
+    """A module of web/static/ and all modules that it imports, relative to that folder."""
     found, waiting = set(), [first]
     while waiting:
         module = waiting.pop()
@@ -77,9 +76,9 @@ def modules(first: PurePosixPath) -> list[str]:
 
 
 def _with_list(worker: bytes, files: dict[str, bytes]) -> bytes:
-    """The service worker, told which files there are.
+    """The service worker with the list of files.
 
-    The release changes when any file does: then browsers fetch all of them anew.
+    The release changes if any file changes, so that browsers fetch all files again.
     """
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
@@ -90,7 +89,7 @@ def _with_list(worker: bytes, files: dict[str, bytes]) -> bytes:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Whether `folder` is free, or holds nothing but an earlier export."""
+    """Raise FolderTaken unless `folder` is new, empty, or an earlier export."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -105,7 +104,7 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """All of them or none: they are written beside the folder, which is then replaced."""
+    """Write all files to a new folder beside `folder`, then put it in its place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=folder.parent) as name:
         new = Path(name) / "site"

@@ -1,47 +1,49 @@
-"""weights.safetensors -> model.bin, the compact file that a browser reads.
+"""Turn weights.safetensors into model.bin, the compact file that a browser reads.
 
-Eight bytes (the letters MNST; length of the header, uint32), a JSON header, then
-the numbers, all little-endian.  The header lists the layers, in the order of
-the forward pass, with the places of their numbers, counted in bytes from the end
-of the header:
+The file has eight bytes (the letters MNST, then the length of the header as
+uint32), a JSON header, and the numbers, all little-endian.  The header lists the
+layers in the order of the forward pass.  The offsets of their numbers are in
+bytes from the end of the header.
 
     patches   squares of pixels become channels
-    conv      kernels (outputs, kernel, kernel, inputs), the edge filled with 0
-    pool      the largest of each 2x2
-    affine    BatchNorm behind a pool: scale and offset of each channel
+    conv      kernels (outputs, kernel, kernel, inputs), edges padded with 0
+    pool      the maximum of each 2x2
+    affine    BatchNorm after a pool: scale and offset of each channel
     relu
-    dense     (outputs, inputs) of the pixels one after another, channels last
+    dense     (outputs, inputs) of the flattened pixels, channels last
 
-Kernels are int16 with a float32 scale for each output: half the size of
-float32, and finer than float16 where weights are large.
+Kernels are int16 with a float32 scale for each output.  That is half the size of
+float32, and for large weights more precise than float16.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.errors import ModelCorrupt, ModelError
 from mnist_classifier.registry.manifest import WEIGHTS_FILE, read_manifest, verified_bytes
+from mnist_classifier.registry.manifest_types import Tensor
 
 Tensors = Mapping[str, Floats]
 
 MAGIC = b"MNST"
 LARGEST_INT16 = 32767
-# Those of training/network.py, which must not be imported: it brings PyTorch.
+# As in training/network.py, which cannot be imported here, because it imports PyTorch.
 PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
 BATCH_NORM_EPS = 1e-5
 
 
 class Packer:
-    """Collects layers and their numbers."""
+    """A list of layers, and their numbers."""
 
     def __init__(self) -> None:
         self.layers: list[dict[str, Any]] = []
@@ -52,11 +54,11 @@ class Packer:
         self.layers.append({"op": op, **fields})
 
     def floats(self, values: Floats) -> int:
-        """Store float32; returns where."""
+        """Store float32; returns the offset."""
         return self._store(values.astype("<f4"))
 
     def matrix(self, rows: Floats, bias: Floats | None) -> dict[str, Any]:
-        """Store (outputs, inputs) as whole numbers with a scale for each output."""
+        """Store (outputs, inputs) as int16 with a scale for each output."""
         scales = np.maximum(np.abs(rows).max(axis=1), np.finfo(np.float32).tiny) / LARGEST_INT16
         scales = scales.astype(np.float32)
         whole = np.clip(np.rint(rows / scales[:, None]), -LARGEST_INT16, LARGEST_INT16)
@@ -69,16 +71,16 @@ class Packer:
         }
 
     def _store(self, values: npt.NDArray[Any]) -> int:
-        self.numbers += bytes(-len(self.numbers) % 4)  # what the browser's arrays may begin at
+        self.numbers += bytes(-len(self.numbers) % 4)  # a typed array of the browser needs an aligned offset
         place = len(self.numbers)
         self.numbers += values.tobytes()
         return place
 
 
 def pack(folder: Path, version: int) -> bytes:
-    """model.bin of the model version in `folder`.
+    """The model.bin of the model version in `folder`.
 
-    Raises ModelMissing, ModelCorrupt; ModelError for a network that it cannot hold.
+    Raises ModelMissing, ModelCorrupt, and ModelError for a network that the format cannot hold.
     """
     manifest = read_manifest(folder)
     architecture = manifest.get("architecture", {})
@@ -111,23 +113,22 @@ def _describe(manifest: Mapping[str, Any], version: int) -> dict[str, Any]:
 
 
 def read_safetensors(data: bytes) -> dict[str, Floats]:
-    """The float32 tensors of a safetensors file; others, which only training needs, are left out.
+    """The float32 tensors of a safetensors file, without others, which only training needs.
 
     Raises ModelCorrupt.
     """
+    # The package safetensors comes with the extra `train` only, and an export needs no more of it than this.
     try:
         (length,) = struct.unpack_from("<Q", data)
-        header = json.loads(data[8 : 8 + length])
-        return dict(_float_tensors(header, data[8 + length :]))
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelCorrupt(f"{WEIGHTS_FILE} is no safetensors file: {error}") from error
-
-
-def _float_tensors(header: Mapping[str, Any], numbers: bytes) -> Iterator[tuple[str, Floats]]:
-    for name, tensor in header.items():
-        if name != "__metadata__" and tensor["dtype"] == "F32":
-            start, end = tensor["data_offsets"]
-            yield name, np.frombuffer(numbers[start:end], "<f4").reshape(tensor["shape"])
+        header = msgspec.json.decode(data[8 : 8 + length], type=dict[str, Tensor])
+        numbers = data[8 + length :]
+        return {
+            name: np.frombuffer(numbers[slice(*tensor.data_offsets)], "<f4").reshape(tensor.shape)
+            for name, tensor in header.items()
+            if tensor.dtype == "F32"
+        }
+    except (struct.error, ValueError, TypeError) as error:
+        raise ModelCorrupt(f"{WEIGHTS_FILE} is not a safetensors file: {error}") from error
 
 
 def _add_network(packer: Packer, arguments: Mapping[str, Any], tensors: Tensors) -> None:
@@ -142,7 +143,7 @@ def _add_network(packer: Packer, arguments: Mapping[str, Any], tensors: Tensors)
 
 
 def _add_block(packer: Packer, name: str, layers: int, tensors: Tensors) -> None:
-    """Conv, BatchNorm, ReLU, three modules a layer; in the last one a pool stands before BatchNorm."""
+    """Add layers of convolution, BatchNorm and ReLU; the last layer has a pool before BatchNorm."""
     for layer in range(layers):
         is_last, first = layer == layers - 1, 3 * layer
         kernels = tensors[f"{name}.{first}.weight"].transpose(0, 2, 3, 1)

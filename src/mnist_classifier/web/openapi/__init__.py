@@ -1,7 +1,6 @@
 """The OpenAPI document, made from the routes.
 
-`@describe` (wire/operation.py) says of a route what it takes and gives; types are
-those of wire/types.py, turned into JSON Schema by wire/schema.py; document.py reads
-all of it from a Flask application.  Nothing of this runs while a request is
-answered but `/openapi.json` itself.
+`@describe` (wire/operation.py) names the types of a route's request and reply.
+document.py collects them from a Flask application, and schemas.py turns them
+into JSON Schema.  This runs only for `/openapi.json`, `/docs` and `mnist openapi`.
 """

@@ -1,12 +1,11 @@
-"""A Flask application -> its OpenAPI 3.1 document."""
+"""Make the OpenAPI 3.1 document of a Flask application."""
 
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Flask
@@ -16,15 +15,14 @@ from mnist_classifier.core import errors as known
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.version import __version__
 from mnist_classifier.web.http import access, limits
+from mnist_classifier.web.openapi.schemas import Schema, Schemas
 from mnist_classifier.web.routes import errors
-from mnist_classifier.web.wire import types
 from mnist_classifier.web.wire.operation import HTML, JSON, Operation, operation_of
-from mnist_classifier.web.wire.schema import Schemas
 
-# Flask answers these by itself.
+# Flask answers these itself.
 IMPLIED_METHODS = frozenset({"HEAD", "OPTIONS"})
 UNDESCRIBED_ENDPOINTS = frozenset({"static"})
-# Blueprint -> heading; the order is that of the page.
+# Blueprint -> tag and its description, in the order of the page.
 TAGS = {
     "api": ("Reading", "Read digits and numbers, and check the server."),
     "batch_api": ("Reading", "Read digits and numbers, and check the server."),
@@ -40,15 +38,15 @@ TOKEN = "token"
 
 
 def make_document(app: Flask) -> dict[str, Any]:
-    """The document of every route that the application has.
+    """Describe every route of the application.
 
-    Raises LookupError for one that nobody described.
+    Raises LookupError if a route has no description.
     """
     return _Document(app).make()
 
 
 def described_rules(app: Flask) -> Iterator[tuple[Rule, str]]:
-    """Every rule with each of its methods that has to be described."""
+    """Every rule with each of its methods, apart from those that Flask adds."""
     for rule in app.url_map.iter_rules():
         if rule.endpoint not in UNDESCRIBED_ENDPOINTS:
             for method in sorted((rule.methods or set()) - IMPLIED_METHODS):
@@ -65,7 +63,6 @@ class _Document:
         for rule, method in sorted(described_rules(self.app), key=self._place):
             item = paths.setdefault(re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule.rule), {})
             item[method.lower()] = self._operation(rule, method)
-        used = {operation["tags"][0] for item in paths.values() for operation in item.values()}
         return {
             "openapi": "3.1.0",
             "info": {
@@ -75,7 +72,7 @@ class _Document:
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
-            "tags": [{"name": name, "description": text} for name, text in dict(TAGS.values()).items() if name in used],
+            "tags": [{"name": name, "description": text} for name, text in dict(TAGS.values()).items()],
             "paths": paths,
             "components": {
                 "schemas": dict(sorted(self.schemas.components.items())),
@@ -90,11 +87,10 @@ class _Document:
         }
 
     def _place(self, found: tuple[Rule, str]) -> tuple[int, int, str]:
-        """Where a route stands: by heading, then as in the code."""
+        """Sort routes by tag, then as in the code."""
         rule, method = found
-        order, blueprint = list(TAGS), rule.endpoint.rpartition(".")[0]
-        heading = order.index(blueprint) if blueprint in order else len(order)
-        return heading, list(self.app.view_functions).index(rule.endpoint), method
+        tag = [*TAGS, ""].index(_blueprint(rule.endpoint))
+        return tag, list(self.app.view_functions).index(rule.endpoint), method
 
     def _operation(self, rule: Rule, method: str) -> dict[str, Any]:
         view = self.app.view_functions[rule.endpoint]
@@ -107,19 +103,21 @@ class _Document:
         summary, description = _texts(view)
         body: dict[str, Any] = {
             "operationId": f"{method.lower()}_{rule.endpoint.replace('.', '_')}",
-            "tags": [operation.tag or _tag(rule.endpoint)],
+            "tags": [TAGS[_blueprint(rule.endpoint)][0]],
             "summary": summary,
         }
         if description:
             body["description"] = description
-        if parameters := [*self._in_path(rule, view), *_in_query(operation), *_in_headers(operation)]:
+        if parameters := [*self._in_path(rule, view), *_other_parameters(operation)]:
             body["parameters"] = parameters
-        if operation.body:
-            content = {media: self._media(kind) for media, kind in operation.body.items()}
+        if operation.bodies:
+            content = {media: self._media(kind) for media, kind in operation.bodies.items()}
             body["requestBody"] = {"required": operation.body_required, "content": content}
+        failures: dict[int, dict[str, str]] = {}
+        for status, code, words in _failures(operation, rule, method):
+            failures.setdefault(status, {}).setdefault(code, words)
         body["responses"] = {str(operation.status): self._reply(operation)} | {
-            str(status): self._errors(rule, kinds, codes)
-            for status, (kinds, codes) in _failures(operation, rule, method).items()
+            str(status): self._errors(rule, failures[status]) for status in sorted(failures)
         }
         if access.is_guarded(method, rule.endpoint):
             body["security"] = [{}, {TOKEN: []}]
@@ -129,57 +127,45 @@ class _Document:
         hints = typing.get_type_hints(view, include_extras=True)
         for name in re.findall(r"<(?:[^:<>]+:)?(\w+)>", rule.rule):
             schema = self.schemas.of(hints[name])
-            if schema["type"] == "integer":
-                schema = {"minimum": 0, **schema}
-            description = schema.pop("description", "")
-            yield {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+            yield _parameter(name, "path", schema.pop("description", ""), schema)
 
     def _media(self, kind: Any) -> dict[str, Any]:
+        """A body of a type, or of bytes if it is None."""
         return {} if kind is None else {"schema": self.schemas.of(kind)}
 
     def _reply(self, operation: Operation) -> dict[str, Any]:
-        schema = {"type": "string"} if operation.media.startswith("text/") else {}
-        content = {"schema": self.schemas.of(operation.reply)} if operation.reply is not None else {"schema": schema}
-        if not content["schema"]:
-            content = {}  # bytes
-        others: dict[str, Any] = {media: {} for media in operation.also}
-        return {"description": STATUS_WORDS[operation.status], "content": {operation.media: content, **others}}
+        is_text = operation.reply is None and operation.media.startswith("text/")
+        content = {operation.media: self._media(str if is_text else operation.reply)}
+        content |= {media: self._media(None) for media in operation.also}
+        return {"description": STATUS_WORDS[operation.status], "content": content}
 
-    def _errors(self, rule: Rule, kinds: Iterable[str], codes: Iterable[str]) -> dict[str, Any]:
+    def _errors(self, rule: Rule, codes: Mapping[str, str]) -> dict[str, Any]:
         if errors.speaks_inference_protocol(rule.rule):
-            schema = self.schemas.of(types.InferenceError)
+            schema = self.schemas.of(errors.InferenceError)
         else:
             wanted = {"properties": {"error": {"properties": {"code": {"enum": sorted(codes)}}}}}
-            schema = {"allOf": [self.schemas.of(types.Error), wanted]}
-        return {"description": "; ".join(kinds), "content": {JSON: {"schema": schema}}}
+            schema = {"allOf": [self.schemas.of(errors.Error), wanted]}
+        description = "\n".join(f"{code}: {words}" for code, words in codes.items())
+        return {"description": description, "content": {JSON: {"schema": schema}}}
 
 
 STATUS_WORDS = {200: "success", 201: "created", 202: "accepted"}
 
 
-def _failures(operation: Operation, rule: Rule, method: str) -> dict[int, tuple[list[str], list[str]]]:
-    """Status -> what goes wrong, in words, and the codes that say so."""
-    found: dict[int, tuple[list[str], list[str]]] = {}
-
-    def add(status: int, words: str, code: str) -> None:
-        kinds, codes = found.setdefault(status, ([], []))
-        if code not in codes:
-            kinds.append(f"{code}: {words}")
-            codes.append(code)
-
-    for kind in itertools.chain(operation.errors, _common_errors(operation, rule, method)):
-        add(errors.status_of_kind(kind), _words(kind), kind.code)
+def _failures(operation: Operation, rule: Rule, method: str) -> Iterator[tuple[int, str, str]]:
+    """Status, code and description of each error that a route can return."""
+    for kind in (*operation.errors, *_common_errors(operation, rule, method)):
+        yield errors.status_of(kind), kind.code, _words(kind)
     if "<" in rule.rule:
-        add(404, "not found", errors.HTTP_CODES[404])
-    if operation.body:
-        add(413, "body larger than MNIST_MAX_BODY_BYTES", errors.HTTP_CODES[413])
-    add(429, "more requests than MNIST_RATE_LIMIT allows", limits.TOO_MANY)
-    add(500, "unexpected error; the server log has the details", "internal_error")
-    return dict(sorted(found.items()))
+        yield 404, errors.HTTP_CODES[404], "not found"
+    if operation.bodies:
+        yield 413, errors.HTTP_CODES[413], "body larger than MNIST_MAX_BODY_BYTES"
+    yield 429, limits.TOO_MANY, "more requests than MNIST_RATE_LIMIT allows"
+    yield 500, "internal_error", "unexpected error; the server log has the details"
 
 
 def _common_errors(operation: Operation, rule: Rule, method: str) -> Iterator[type[MnistError]]:
-    if operation.body or operation.query:
+    if operation.bodies or operation.query:
         yield known.InvalidInput
     if access.is_guarded(method, rule.endpoint):
         yield from (known.TokenMissing, known.TokenWrong)
@@ -193,24 +179,19 @@ def _common_errors(operation: Operation, rule: Rule, method: str) -> Iterator[ty
         yield known.DatabaseBusy
 
 
-def _in_query(operation: Operation) -> Iterator[dict[str, Any]]:
+def _other_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
     for parameter in operation.query:
-        yield {
-            "name": parameter.name,
-            "in": "query",
-            "required": False,
-            "description": parameter.help,
-            "schema": parameter.schema,
-        }
-
-
-def _in_headers(operation: Operation) -> Iterator[dict[str, Any]]:
+        yield _parameter(parameter.name, "query", parameter.help, parameter.schema)
     for name, text in operation.headers.items():
-        yield {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        yield _parameter(name, "header", text, {"type": "string"})
+
+
+def _parameter(name: str, place: str, description: str, schema: Schema) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": place == "path", "description": description, "schema": schema}
 
 
 def _texts(view: Any) -> tuple[str, str]:
-    """Summary and description of a route, from its docstring; what it raises is said by the replies."""
+    """Summary and description of a route, from its docstring; the replies describe what it raises."""
     first, _, rest = (inspect.getdoc(view) or "").partition("\n")
     paragraphs = [" ".join(part.split()) for part in rest.split("\n\n")]
     kept = [re.sub(r"\s*\bRaises [^.]*\.$", "", part) for part in paragraphs]
@@ -222,6 +203,5 @@ def _words(kind: type[MnistError]) -> str:
     return line[:1].lower() + line[1:]
 
 
-def _tag(endpoint: str) -> str:
-    blueprint = endpoint.rpartition(".")[0]
-    return TAGS[blueprint][0] if blueprint in TAGS else blueprint
+def _blueprint(endpoint: str) -> str:
+    return endpoint.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""What the server says of its own routes: the OpenAPI document, and a page of it."""
+"""The routes of the documentation: the OpenAPI document, and a page made from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXTENSION = "openapi"
 def document_of(app: Flask, root_path: str) -> dict[str, Any]:
     """The OpenAPI document of an application below `root_path`.
 
-    It is made when it is first asked for: routes do not change afterwards.
+    The first request makes it; routes do not change afterwards.
     """
     if EXTENSION not in app.extensions:
         app.extensions[EXTENSION] = make_document(app)
@@ -36,12 +36,13 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 @describe(media=HTML)
 def docs() -> str:
-    """The same as a page, with an example of each route."""
+    """The documentation as a page, with an example of each route."""
     document = document_of(current_app, request.script_root)
     return render_template(
         "docs.html",
         document=document,
-        groups=reference.groups(document, request.url_root.rstrip("/")),
-        shapes=reference.shapes(document),
+        entries=reference.entries(document, request.url_root.rstrip("/")),
+        keys=reference.keys,
+        in_words=reference.in_words,
         anchor=reference.anchor,
     )

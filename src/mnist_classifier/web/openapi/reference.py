@@ -1,17 +1,14 @@
-"""The OpenAPI document as people read it: what the page /docs shows."""
+"""The OpenAPI document for people: the parts of the page /docs."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_classifier.web.openapi.schemas import REFERENCE, Schema
 from mnist_classifier.web.wire.operation import JSON
-from mnist_classifier.web.wire.schema import REFERENCE
-
-Schema = dict[str, Any]
 
 METHODS = ("get", "post", "patch", "delete")
 FORM = "multipart/form-data"
@@ -20,166 +17,53 @@ FILES = {"image": "seven.png", "archive": "model.zip", "glyph-file": "glyphs.npy
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A type in words; `links` are the names of the types that it speaks of."""
-
-    words: str
-    links: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Field:
-    """A parameter, or a key of an object."""
-
-    name: str
-    kind: Kind
-    text: str
-    required: bool
-    place: str = ""
-    default: str = ""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A status with its codes, and what each says."""
-
-    status: str
-    codes: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Entry:
-    """One operation."""
+    """A route with one method: its `operation` in the document, the status and body of a success, and an example."""
 
-    id: str
     method: str
     path: str
-    summary: str
-    description: str
-    fields: tuple[Field, ...]
-    bodies: tuple[tuple[str, Kind], ...]
+    operation: dict[str, Any]
     status: str
-    media: str
-    reply: Kind
-    failures: tuple[Failure, ...]
-    guarded: bool
+    content: dict[str, Any]
     example: str
 
 
-@dataclass(frozen=True)
-class Group:
-    """The operations under one heading."""
-
-    name: str
-    text: str
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A named type and its keys."""
-
-    name: str
-    text: str
-    fields: tuple[Field, ...]
+def entries(document: dict[str, Any], host: str) -> dict[str, list[Entry]]:
+    """The routes by tag; examples are addressed to `host`, such as http://127.0.0.1:5000."""
+    found: dict[str, list[Entry]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, item in document["paths"].items():
+        for method in sorted(item, key=METHODS.index):
+            operation = item[method]
+            status, response = next(each for each in operation["responses"].items() if each[0] < "400")
+            example = _example(document, host, method, path, operation)
+            entry = Entry(method.upper(), path, operation, status, response["content"], example)
+            found[operation["tags"][0]].append(entry)
+    return found
 
 
-def groups(document: dict[str, Any], host: str) -> list[Group]:
-    """The operations by heading; examples are addressed to `host`, such as http://127.0.0.1:5000."""
-    entries = [
-        (operation["tags"][0], _entry(document, host, method, path, operation))
-        for path, item in document["paths"].items()
-        for method, operation in sorted(item.items(), key=lambda each: METHODS.index(each[0]))
-    ]
+def keys(schema: Schema) -> list[dict[str, Any]]:
+    """The keys of an object, described as the document describes parameters."""
     return [
-        Group(tag["name"], tag["description"], tuple(entry for name, entry in entries if name == tag["name"]))
-        for tag in document["tags"]
+        {"name": name, "schema": key, "description": key.get("description", ""), "required": name in schema["required"]}
+        for name, key in schema.get("properties", {}).items()
     ]
 
 
-def shapes(document: dict[str, Any]) -> list[Shape]:
-    """The named types."""
-    return [
-        Shape(name, schema.get("description", ""), tuple(_keys(schema)))
-        for name, schema in document["components"]["schemas"].items()
-    ]
-
-
-def _entry(document: dict[str, Any], host: str, method: str, path: str, operation: dict[str, Any]) -> Entry:
-    status, response = next(each for each in operation["responses"].items() if each[0] < "400")
-    media, content = next(iter(response["content"].items()))
-    bodies = operation.get("requestBody", {}).get("content", {})
-    return Entry(
-        id=operation["operationId"],
-        method=method.upper(),
-        path=path,
-        summary=operation["summary"],
-        description=operation.get("description", ""),
-        fields=tuple(_parameter(each) for each in operation.get("parameters", ())),
-        bodies=tuple((name, kind_of(each.get("schema", {}))) for name, each in bodies.items()),
-        status=status,
-        media=" or ".join(response["content"]),
-        reply=kind_of(content.get("schema", {})),
-        failures=tuple(
-            Failure(name, tuple(_codes(each["description"])))
-            for name, each in operation["responses"].items()
-            if name >= "400"
-        ),
-        guarded="security" in operation,
-        example=_example(document, host, method, path, operation),
-    )
-
-
-def _codes(description: str) -> Iterator[tuple[str, str]]:
-    for part in description.split("; "):
-        code, colon, text = part.partition(": ")
-        yield (code, text) if colon else ("", code)
-
-
-def _parameter(parameter: dict[str, Any]) -> Field:
-    schema = parameter["schema"]
-    return Field(
-        parameter["name"],
-        kind_of(schema),
-        parameter["description"],
-        parameter["required"],
-        parameter["in"],
-        _value(schema.get("default")),
-    )
-
-
-def _keys(schema: Schema) -> Iterator[Field]:
-    for name, key in schema.get("properties", {}).items():
-        required = name in schema.get("required", ())
-        yield Field(name, kind_of(key), key.get("description", ""), required, default=_value(key.get("default")))
-
-
-def _value(default: object) -> str:
-    return "" if default in (None, "") or isinstance(default, dict) else str(default)
-
-
-def kind_of(schema: Schema) -> Kind:
+def in_words(schema: Schema) -> str:
     """A schema in words."""
     if "$ref" in schema:
-        name = schema["$ref"].removeprefix(REFERENCE)
-        return Kind(name, (name,))
+        return str(schema["$ref"]).removeprefix(REFERENCE)
     if "anyOf" in schema:
-        parts = [kind_of(each) for each in schema["anyOf"]]
-        return Kind(" or ".join(part.words for part in parts), tuple(name for part in parts for name in part.links))
+        return " or ".join(in_words(each) for each in schema["anyOf"])
     if "enum" in schema:
-        return Kind(", ".join(map(str, schema["enum"])))
-    kinds = schema.get("type", "")
-    names = [kinds] if isinstance(kinds, str) else kinds
-    if names == ["array"]:
+        return ", ".join(map(str, schema["enum"]))
+    kind = schema.get("type", "bytes")
+    if kind == "array":
         items = schema.get("items") or next(iter(schema.get("prefixItems", ())), None)
-        if items is None:
-            return Kind(f"list{_length(schema)}")
-        kind = kind_of(items)
-        return Kind(f"list{_length(schema)} of {kind.words}", kind.links)
-    if names == ["object"] and "additionalProperties" in schema:
-        values = schema["additionalProperties"]
-        return kind_of(values) if "$ref" in values else Kind("object")
-    return Kind((" or ".join(names) or "bytes") + _bounds(schema))
+        return f"list{_length(schema)}" + (f" of {in_words(items)}" if items else "")
+    if kind == "object" and "$ref" in schema.get("additionalProperties", ()):
+        return in_words(schema["additionalProperties"])
+    return f"{kind}{_bounds(schema)}"
 
 
 def _length(schema: Schema) -> str:

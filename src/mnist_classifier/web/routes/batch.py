@@ -1,4 +1,4 @@
-"""The JSON route that reads many images at once."""
+"""The route that reads many images at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from mnist_classifier.recognition.imaging.decode import decode_base64, decode_wi
 from mnist_classifier.recognition.imaging.preprocess import prepare, prepared_glyph
 from mnist_classifier.web.services.served_model import Loaded
 from mnist_classifier.web.services.services import chosen_model, services
-from mnist_classifier.web.wire import bodies, readings, types
+from mnist_classifier.web.wire import bodies, readings
 from mnist_classifier.web.wire.glyphs import from_json, read_file, to_npy
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import Flag
+from mnist_classifier.web.wire.parameters import flag
 from mnist_classifier.web.wire.question import THRESHOLDS, VERSION, read_options
 
 blueprint = Blueprint("batch_api", __name__)
@@ -40,8 +40,7 @@ blueprint = Blueprint("batch_api", __name__)
 Cautions: TypeAlias = tuple[Caution, ...]
 
 NPY = "application/x-npy"
-# Pictures are decoded one by one, half a millisecond each; glyphs are limited
-# by the bytes of the request alone.
+# Decoding takes half a millisecond a picture; glyphs need no decoding, so only the size of the request limits them.
 MOST_PICTURES = 1000
 NOTHING_SENT = (
     'there are no images: send a .npy or IDX file, {"glyphs": [[784 numbers], ...]} or {"images": ["<base64>", ...]}'
@@ -50,11 +49,11 @@ NOTHING_SENT = (
 
 _reader = msgspec.json.Decoder(bodies.Glyphs)
 _texts = msgspec.json.Decoder(list[str])
-PROBABILITIES = Flag("probabilities", "1: add the ten probabilities of each reading")
-WARNINGS = Flag("warnings", "1: add warnings to each reading; JSON only")
+PROBABILITIES = flag("probabilities", "1: add the ten probabilities of each reading")
+WARNINGS = flag("warnings", "1: add warnings to each reading; JSON only")
 BODY = {
     "application/json": bodies.Glyphs,
-    "multipart/form-data": types.GlyphFile,
+    "multipart/form-data": bodies.GlyphFile,
     NPY: None,
     "application/octet-stream": None,
 }
@@ -62,7 +61,7 @@ BODY = {
 
 @blueprint.post("/api/predict/batch")
 @describe(
-    types.Batch,
+    readings.Batch,
     also=(NPY,),
     query=(VERSION, *THRESHOLDS, PROBABILITIES, WARNINGS),
     body=BODY,
@@ -83,34 +82,33 @@ def predict_batch() -> Response:
     services().observer.observe_batch(batch, loaded.version.version)
     if request.accept_mimetypes.best_match(["application/json", NPY]) == NPY:
         return _as_npy(batch, loaded, with_probabilities)
-    body = readings.batch(batch, loaded.version, with_probabilities=with_probabilities)
+    columns: dict[str, Any] = {**readings.batch(batch, loaded.version, with_probabilities=with_probabilities)}
     if with_warnings:
-        body["warnings"] = [readings.cautions(each) for each in sent.all_warnings()]
-    body["elapsed_ms"] = round((time.perf_counter() - started) * 1000, 3)
-    return jsonify(body)
+        columns["warnings"] = sent.all_warnings()
+    return jsonify(readings.timed(columns, started))
 
 
 @dataclass(frozen=True)
 class _Sent:
-    """The glyphs of a request, what else its object holds, and what was noticed of pictures on their way to glyphs."""
+    """The glyphs of a request, its options, and the warnings about its pictures."""
 
     glyphs: Bytes
     options: bodies.Choices = bodies.Choices()
     warnings: list[Cautions] | None = None
 
     def all_warnings(self) -> list[Cautions]:
-        """Those of pictures, or else of the glyphs themselves, at 11 microseconds each."""
+        """The warnings about each picture, or about each glyph if glyphs were sent (11 microseconds each)."""
         return [prepared_glyph(glyph).warnings for glyph in self.glyphs] if self.warnings is None else self.warnings
 
 
 def _read_body() -> _Sent:
-    """What was sent, in any of its forms."""
+    """Read the body in any of its formats."""
     limit = services().settings.max_body_bytes
     if request.mimetype == "multipart/form-data":
         file = request.files.get("file")
         if file is None:
             raise InvalidInput("the form has no file: send a .npy or IDX file as the field `file`", field="file")
-        # What is no .npy is taken for IDX, whose reader says what is wrong with it.
+        # Any other file is read as IDX, and that reader says what is wrong with it.
         return _Sent(read_file(file.read(), limit=limit, field="file"))
     data = request.get_data(cache=False)
     if is_glyphs(data):
@@ -126,7 +124,7 @@ def _read_body() -> _Sent:
 
 
 def _parse_texts(data: bytes) -> list[str]:
-    """A JSON list of texts, counted by their quotes before any is made."""
+    """Parse a JSON list of texts, after counting their quotes."""
     if data.count(b'"') > 2 * MOST_PICTURES:
         message = f"at most {MOST_PICTURES} pictures in one request; send glyphs, or several requests"
         raise InvalidInput(message, field="images")
@@ -137,7 +135,7 @@ def _parse_texts(data: bytes) -> list[str]:
 
 
 def _read_pictures(texts: Sequence[str], options: bodies.Choices) -> _Sent:
-    """Base64 pictures -> the glyph of each, an empty one where nothing is drawn."""
+    """The glyph of each base64 picture; a blank picture has an empty glyph."""
     most_pixels = services().settings.max_image_pixels
     pixels_sent = 0.0
     warnings: list[Cautions] = []
@@ -147,7 +145,7 @@ def _read_pictures(texts: Sequence[str], options: bodies.Choices) -> _Sent:
             pixels, scale = decode_with_scale(decode_base64(text), max_pixels=most_pixels)
         except InvalidInput as error:
             raise type(error)(f"images[{index}]: {error.message}", field=f"images[{index}]") from None
-        # All pictures together may be as large as one alone.
+        # All pictures together can be as large as one picture in /predict.
         pixels_sent += pixels.shape[0] * pixels.shape[1] * scale**2
         if pixels_sent > most_pixels:
             message = f"the pictures have more than {most_pixels / 1e6:g} million pixels together; send fewer"
@@ -166,17 +164,13 @@ def _as_npy(batch: Batch, loaded: Loaded, with_probabilities: bool) -> Response:
 
 
 def _records(batch: Batch, with_probabilities: bool) -> npt.NDArray[np.void]:
-    """One record a glyph, fields by name."""
-    columns: dict[str, tuple[str, npt.NDArray[Any]]] = {
-        "prediction": ("<i1", batch.predictions),
-        "verdict": ("<u1", batch.verdicts),
-        "confidence": ("<f4", batch.confidences),
-        "not_a_digit": ("<f4", batch.not_a_digit),
-    }
-    fields: list[Any] = [(name, kind) for name, (kind, _) in columns.items()]
-    records = np.empty(len(batch), [*fields, ("probabilities", "<f4", (10,))] if with_probabilities else fields)
-    for name, (_, values) in columns.items():
-        records[name] = values
+    """One record for each glyph, with named fields."""
+    fields: list[Any] = [("prediction", "<i1"), ("verdict", "<u1"), ("confidence", "<f4"), ("not_a_digit", "<f4")]
+    columns: list[npt.NDArray[Any]] = [batch.predictions, batch.verdicts, batch.confidences, batch.not_a_digit]
     if with_probabilities:
-        records["probabilities"] = batch.probabilities
+        fields.append(("probabilities", "<f4", (10,)))
+        columns.append(batch.probabilities)
+    records = np.empty(len(batch), fields)
+    for field, values in zip(fields, columns, strict=True):
+        records[field[0]] = values
     return records

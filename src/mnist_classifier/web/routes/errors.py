@@ -1,10 +1,12 @@
-"""Exceptions -> replies: one shape, one table."""
+"""Turn exceptions into replies: one shape, one table of status codes."""
 
 from __future__ import annotations
 
 import logging
+from typing import Annotated, TypedDict
 
 from flask import Flask, Response, jsonify, render_template, request
+from msgspec import Meta
 from werkzeug.exceptions import HTTPException
 
 from mnist_classifier.core import errors
@@ -15,7 +17,7 @@ from mnist_classifier.web.wire.paths import hide_paths
 
 log = logging.getLogger(__name__)
 
-# The first class that fits decides; subclasses stand before their parents.
+# The first class that matches decides, so subclasses come before their parents.
 STATUS: dict[type[MnistError], int] = {
     errors.ImageTooLarge: 413,
     errors.TokenMissing: 401,
@@ -45,7 +47,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.MnistError: 500,
 }
 
-# Without it a 401 does not say what is wanted (RFC 9110, section 15.5.2).
+# Every 401 needs this header (RFC 9110, section 15.5.2).
 TOKEN_WANTED = ("WWW-Authenticate", 'Bearer realm="mnist-classifier"')
 
 HTML = "text/html"
@@ -56,25 +58,40 @@ HTTP_MESSAGES = {
 HTTP_CODES = {400: "invalid_input", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
 
 
+class ErrorDetails(TypedDict):
+    """Details of an error."""
+
+    code: Annotated[str, Meta(description="stable code for programs")]
+    message: Annotated[str, Meta(description="message for people")]
+    field: Annotated[str | None, Meta(description="part of the request that caused the error")]
+
+
+class Error(TypedDict):
+    """An error, in the one shape that all routes use."""
+
+    error: ErrorDetails
+
+
+class InferenceError(TypedDict):
+    """An error of the Open Inference Protocol."""
+
+    error: str
+
+
 def register(app: Flask) -> None:
-    """Make every failure of the application answer in the same shape."""
+    """Let the application answer every exception in the same shape."""
     app.register_error_handler(MnistError, _known)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unknown)
 
 
-def status_of(error: MnistError) -> int:
-    """The HTTP status of an error of ours."""
-    return status_of_kind(type(error))
-
-
-def status_of_kind(wanted: type[MnistError]) -> int:
+def status_of(wanted: type[MnistError]) -> int:
     """The HTTP status of a class of errors."""
     return next(status for kind, status in STATUS.items() if issubclass(wanted, kind))
 
 
 def speaks_inference_protocol(path: str) -> bool:
-    """Whether a path is of the Open Inference Protocol, whose errors have a shape of their own."""
+    """Whether a path belongs to the Open Inference Protocol, which has its own shape of errors."""
     return path == "/v2" or path.startswith("/v2/")
 
 
@@ -90,13 +107,13 @@ def _body(status: int, code: str, message: str, field: str | None = None) -> Res
 
 
 def _wants_page() -> bool:
-    """Whether a person with a browser asks; programs take anything, or JSON."""
+    """Whether the client prefers HTML, as browsers do; programs accept anything, or JSON."""
     accepted = request.accept_mimetypes
     return HTML in accepted.values() and accepted[HTML] >= accepted["application/json"]
 
 
 def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
-    status = status_of(error)
+    status = status_of(type(error))
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
     message = hide_paths(error.message, services().settings)
@@ -112,7 +129,7 @@ def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
 
 
 def _unknown(error: Exception) -> tuple[Response, int]:
-    """Something nobody thought of: the log gets it all, the reply a number to find it by."""
+    """Answer an unexpected exception: the log gets the details, the reply the request id to find them."""
     request_id = REQUEST_ID.get()
     log.error("request %s: %s %s failed", request_id, request.method, request.path, exc_info=error)
     message = f"something went wrong here; the server's log has the details under request {request_id}"

@@ -1,11 +1,11 @@
-"""Is the server ready, and what has it seen: `/readyz` and `/metrics`."""
+"""The routes `/readyz` and `/metrics`."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import sqlalchemy as sa
 from flask import Blueprint, Flask, Response, g, jsonify, request
@@ -17,12 +17,17 @@ from prometheus_client.registry import Collector
 from mnist_classifier.core.errors import MnistError, NotReady
 from mnist_classifier.web.services.observer import CONFIDENCE_SUM, INK_SUM, READINGS
 from mnist_classifier.web.services.services import Services, services
-from mnist_classifier.web.wire import types
 from mnist_classifier.web.wire.operation import describe
 
 blueprint = Blueprint("health", __name__)
 
 MEASURES = {"ink": INK_SUM, "confidence": CONFIDENCE_SUM}
+
+
+class Readiness(TypedDict):
+    """The server is ready."""
+
+    status: Literal["ready"]
 
 
 def register(app: Flask) -> None:
@@ -36,7 +41,7 @@ def _start() -> None:
 
 
 def _observe(response: Response) -> Response:
-    # A path that is no route must not become a label of its own.
+    # An unknown path must not become a label, because anybody can invent new ones.
     route = request.url_rule.rule if request.url_rule else "none"
     now = time.perf_counter()
     services().observer.observe_request(route, response.status_code, now - g.get("started_s", now))
@@ -44,7 +49,7 @@ def _observe(response: Response) -> Response:
 
 
 @blueprint.get("/readyz")
-@describe(types.Readiness, errors=(NotReady,))
+@describe(Readiness, errors=(NotReady,))
 def readyz() -> Response:
     """Check that a model is loaded and the database works."""
     check_ready()
@@ -52,24 +57,19 @@ def readyz() -> Response:
 
 
 def check_ready() -> None:
-    """Raises NotReady with every reason."""
+    """Raise NotReady with all reasons, if there are any."""
     reasons = []
-    for look in (_ask_model, _ask_database):
-        try:
-            look()
-        except MnistError as error:
-            reasons.append(error.message)
+    try:
+        services().model.current()
+    except MnistError as error:
+        reasons.append(error.message)
+    try:
+        with services().store.reading() as connection:
+            connection.execute(sa.select(1))
+    except MnistError as error:
+        reasons.append(error.message)
     if reasons:
         raise NotReady("; ".join(reasons))
-
-
-def _ask_model() -> None:
-    services().model.current()
-
-
-def _ask_database() -> None:
-    with services().store.reading() as connection:
-        connection.execute(sa.select(1))
 
 
 @blueprint.get("/metrics")
@@ -78,42 +78,42 @@ def metrics() -> Response:
     """Get metrics in the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(_Exposition(services()))
-    if not services().observer.is_shared:  # of several processes this would show one
+    if not services().observer.is_shared:  # with several processes it would show only one
         ProcessCollector(registry=registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 class _Exposition(Collector):
-    """What was counted, and the state of things at this moment."""
+    """The counters, and the current state of model and trainings."""
 
-    def __init__(self, room: Services) -> None:
-        self._room = room
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def collect(self) -> Iterator[Metric]:
-        """The families, as prometheus-client asks for them."""
-        observed = self._room.observer.collect()
+        """All metrics; prometheus-client calls this."""
+        observed = self._services.observer.collect()
         yield from observed
         windows = _windows(observed)
         model = GaugeMetricFamily("mnist_model_info", "The model version in production.", labels=["version", "name"])
         with contextlib.suppress(MnistError):
-            version = self._room.model.current().version
+            version = self._services.model.current().version
             model.add_metric([str(version.version), version.name], 1)
             windows.setdefault(str(version.version), {})
         yield model
         yield from drift(windows, self._references(windows))
         trainings = GaugeMetricFamily("mnist_trainings", "Trainings that are under way or wait.", labels=["status"])
-        # What was counted is worth having without a database.
+        # The counters are worth having even without a database.
         with contextlib.suppress(MnistError):
-            for status, count in self._room.runs.active_counts().items():
+            for status, count in self._services.runs.active_counts().items():
                 trainings.add_metric([status.value], count)
         yield trainings
 
     def _references(self, versions: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """What the validation split was like to each version; older ones do not tell."""
+        """Mean and standard deviation in the validation split by version; old versions lack them."""
         references = {}
         for version in versions:
             with contextlib.suppress(MnistError):
-                figures = self._room.registry.get(int(version)).metrics.get("validation", {})
+                figures = self._services.registry.get(int(version)).metrics.get("validation", {})
                 if figures.keys() >= MEASURES.keys():
                     references[version] = figures
         return references
@@ -130,7 +130,7 @@ def _windows(families: list[Metric]) -> dict[str, dict[str, float]]:
 
 
 def drift(windows: dict[str, dict[str, float]], references: dict[str, dict[str, Any]]) -> Iterator[Metric]:
-    """How far the readings in the window lie from the validation split.
+    """Compare the readings in the window with the validation split.
 
     mnist_drift is (mean of the window - mean of the split) / standard
     deviation in the split.  Chance alone moves it by about 1 / sqrt(readings).

@@ -1,4 +1,4 @@
-"""The JSON routes of model versions."""
+"""The routes of model versions."""
 
 from __future__ import annotations
 
@@ -26,53 +26,53 @@ from mnist_classifier.data.splits import SPLITS, VALIDATION
 from mnist_classifier.evaluation import comparison, gate
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.web.services.services import services
-from mnist_classifier.web.wire import models as model_views
-from mnist_classifier.web.wire import types
-from mnist_classifier.web.wire.bodies import ModelChanges, Move, parse
+from mnist_classifier.web.wire import models as views
+from mnist_classifier.web.wire.bodies import Archive, ModelChanges, Move, parse
+from mnist_classifier.web.wire.fields import VersionNumber
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import Choice, Whole
+from mnist_classifier.web.wire.parameters import choice, whole
 
 blueprint = Blueprint("models", __name__)
 
 Reply = tuple[Response, int]
 
-# Who moved an alias, in its history.
+# The actor of promotions, in their history.
 ACTOR = "web"
 _changes, _mover = Decoder(ModelChanges), Decoder(Move)
 LONGEST_HISTORY = 500
-# Images in one answer; a page of them is enough to see how two models differ.
+# A page of images is enough to see how two models differ.
 MOST_IMAGES = 200
 
-MOVES = Whole("limit", "largest number of entries", 50, 1, LONGEST_HISTORY)
-IMAGES = Whole("limit", "largest number of images", 50, 1, MOST_IMAGES)
-SPLIT = Choice("split", "split of MNIST", VALIDATION, SPLITS)
+MOVES = whole("limit", "largest number of entries", 50, 1, LONGEST_HISTORY)
+IMAGES = whole("limit", "largest number of images", 50, 1, MOST_IMAGES)
+SPLIT = choice("split", "split of MNIST", VALIDATION, SPLITS)
 
 
 @blueprint.get("/api/models")
-@describe(types.ModelList)
+@describe(views.ModelList)
 def list_models() -> Response:
     """List all model versions, newest first, with aliases and unreadable versions."""
     registry = services().registry
     aliases = registry.aliases()
-    models = [model_views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
-    set_aside = model_views.set_aside(registry.set_aside(), services().settings)
+    models = [views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
+    set_aside = views.set_aside(registry.set_aside(), services().settings)
     previous = registry.before()
     return jsonify({"aliases": aliases, "roll_back_to": previous, "models": models, "set_aside": set_aside})
 
 
 @blueprint.get("/api/models/<int:version>")
-@describe(types.ModelDetails, errors=(VersionMissing, ModelCorrupt))
-def get_model(version: types.VersionNumber) -> Response:
+@describe(views.ModelDetails, errors=(VersionMissing, ModelCorrupt))
+def get_model(version: VersionNumber) -> Response:
     """Get one version with its files, training and promotion check."""
     registry = services().registry
     found, champion = registry.get(version), registry.production()
     judgement = None if champion == version else gate.judge(registry, registry.get(champion), found)
-    return jsonify({**_entry(found), **model_views.details(found), "gate": judgement and model_views.gate(judgement)})
+    return jsonify({**_entry(found), **views.facts(found), "gate": judgement})
 
 
 @blueprint.patch("/api/models/<int:version>")
-@describe(types.ModelEntry, body=ModelChanges, errors=(VersionMissing, ModelInUse))
-def edit_model(version: types.VersionNumber) -> Response:
+@describe(views.ModelEntry, body=ModelChanges, errors=(VersionMissing, ModelInUse))
+def edit_model(version: VersionNumber) -> Response:
     """Change the name or note of a version."""
     body = parse(request.get_data(cache=False), _changes)
     changes = _stored(name=body.name, note=body.note)
@@ -82,8 +82,8 @@ def edit_model(version: types.VersionNumber) -> Response:
 
 
 @blueprint.delete("/api/models/<int:version>")
-@describe(types.Deleted, errors=(VersionMissing, ModelInUse))
-def delete_model(version: types.VersionNumber) -> Response:
+@describe(views.Deleted, errors=(VersionMissing, ModelInUse))
+def delete_model(version: VersionNumber) -> Response:
     """Delete a version that is neither production nor challenger."""
     services().registry.delete(version)
     return jsonify({"deleted": version})
@@ -91,12 +91,12 @@ def delete_model(version: types.VersionNumber) -> Response:
 
 @blueprint.post("/api/models/<int:version>/promote")
 @describe(
-    types.ModelEntry,
+    views.ModelEntry,
     body=Move,
     body_required=False,
     errors=(VersionMissing, ModelCorrupt, AliasMoved, LessAccurate),
 )
-def promote_model(version: types.VersionNumber) -> Response:
+def promote_model(version: VersionNumber) -> Response:
     """Promote a version to production; a less accurate one needs `confirm`."""
     registry = services().registry
     gate.promote(registry, version, actor=ACTOR, **_move())
@@ -105,7 +105,7 @@ def promote_model(version: types.VersionNumber) -> Response:
 
 @blueprint.post("/api/models/rollback")
 @describe(
-    types.ModelEntry,
+    views.ModelEntry,
     body=Move,
     body_required=False,
     errors=(AliasMoved, LessAccurate, NothingToRollBack, VersionMissing, ModelCorrupt),
@@ -118,36 +118,35 @@ def roll_back() -> Response:
 
 
 @blueprint.get("/api/models/promotions")
-@describe(types.Promotions, query=(MOVES,))
+@describe(views.Promotions, query=(MOVES,))
 def list_promotions() -> Response:
     """List all promotions and rollbacks, newest first."""
     moves = services().registry.history(limit=MOVES.read())
-    return jsonify({"promotions": [model_views.promotion(move) for move in moves]})
+    return jsonify({"promotions": [views.promotion(move) for move in moves]})
 
 
 @blueprint.get("/api/models/<int:first>/compare/<int:second>")
-@describe(types.Comparison, errors=(VersionMissing, ModelCorrupt))
-def compare_models(first: types.VersionNumber, second: types.VersionNumber) -> Response:
+@describe(views.Comparison, errors=(VersionMissing, ModelCorrupt))
+def compare_models(first: VersionNumber, second: VersionNumber) -> Response:
     """Compare the metrics and confusion matrices of two versions."""
     registry = services().registry
     one, other = registry.get(first), registry.get(second)
-    judgement = gate.judge(registry, one, other)
     return jsonify(
         {
             "models": [_entry(one), _entry(other)],
             "confusion_difference": {split: comparison.confusion_difference(one, other, split) for split in SPLITS},
-            "gate": model_views.gate(judgement),
+            "gate": gate.judge(registry, one, other),
         }
     )
 
 
 @blueprint.get("/api/models/<int:first>/disagreements/<int:second>")
 @describe(
-    types.Disagreements,
+    views.Disagreements,
     query=(SPLIT, IMAGES),
     errors=(VersionMissing, ModelCorrupt, DataMissing, DataCorrupt),
 )
-def list_disagreements(first: types.VersionNumber, second: types.VersionNumber) -> Response:
+def list_disagreements(first: VersionNumber, second: VersionNumber) -> Response:
     """List the images that two versions read differently, most confident first."""
     split = SPLIT.read()
     comparisons = services().comparisons
@@ -158,14 +157,14 @@ def list_disagreements(first: types.VersionNumber, second: types.VersionNumber) 
             "split": split,
             "count": len(found),
             "right": [sum(each.digits[side] == each.label for each in found) for side in (0, 1)],
-            "images": [model_views.disagreement(each, comparisons.glyph(split, each.index)) for each in shown],
+            "images": [views.disagreement(each, comparisons.glyph(split, each.index)) for each in shown],
         }
     )
 
 
 @blueprint.get("/api/models/<int:version>/export")
 @describe(media="application/zip", errors=(VersionMissing, ModelCorrupt))
-def export_model(version: types.VersionNumber) -> Response:
+def export_model(version: VersionNumber) -> Response:
     """Export a version as a zip file."""
     registry = services().registry
     name = archive.archive_name(registry.get(version))
@@ -175,17 +174,16 @@ def export_model(version: types.VersionNumber) -> Response:
 
 @blueprint.post("/api/models/import")
 @describe(
-    types.Imported,
+    views.Imported,
     status=201,
-    body={"multipart/form-data": types.Archive, "application/zip": None},
+    body={"multipart/form-data": Archive, "application/zip": None},
     errors=(InvalidArchive, ModelError),
 )
 def import_model() -> Reply:
     """Import a version from a zip file, after checking it; this does not promote it."""
-    room = services()
-    imported = archive.import_version(room.registry, _sent_file(), room.comparisons.images)
+    imported = archive.import_version(services().registry, _sent_file(), services().comparisons.images)
     links = {"self": url_for("models.get_model", version=imported.version.version)}
-    return jsonify({**_entry(imported.version), "remarks": list(imported.remarks), "links": links}), 201
+    return jsonify({**_entry(imported.version), "remarks": imported.remarks, "links": links}), 201
 
 
 def _sent_file() -> bytes:
@@ -198,22 +196,22 @@ def _sent_file() -> bytes:
         return stream.read()
 
 
-def _entry(version: ModelVersion) -> types.ModelEntry:
+def _entry(version: ModelVersion) -> views.ModelEntry:
     registry = services().registry
-    return model_views.entry(version, registry.aliases(), registry.robustness(version))
+    return views.entry(version, registry.aliases(), registry.robustness(version))
 
 
 def _move() -> dict[str, Any]:
-    """The arguments of `gate.promote` and `gate.rollback` that a body gives.  Raises InvalidInput."""
+    """The arguments of `gate.promote` and `gate.rollback` in a body.  Raises InvalidInput."""
     body = parse(request.get_data(cache=False), _mover)
     reason = _stored(reason=body.reason).get("reason", "")
     return {"reason": reason, "instead_of": body.instead_of, "is_confirmed": body.confirm is True}
 
 
 def _stored(**texts: str | None) -> dict[str, str]:
-    """Those texts that were sent, if a database takes them.  Raises InvalidInput."""
+    """The texts that were sent, if a database can store them.  Raises InvalidInput."""
     found = {name: text for name, text in texts.items() if text is not None}
     for name, text in found.items():
-        if "\0" in text:  # PostgreSQL stores none
+        if "\0" in text:  # PostgreSQL cannot store NUL
             raise InvalidInput(f"{name} must be text without NUL characters", field=name)
     return found

@@ -1,11 +1,11 @@
-"""The HTML pages; they get everything they show from the API."""
+"""The HTML pages; they fetch their data from the API."""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template
 
 from mnist_classifier.web.wire.operation import HTML, describe
-from mnist_classifier.web.wire.readings import train_config
+from mnist_classifier.web.wire.runs import training_options
 
 blueprint = Blueprint("pages", __name__)
 
@@ -28,7 +28,7 @@ def mnist() -> str:
 @describe(media=HTML)
 def training() -> str:
     """Training page."""
-    return render_template("training.html", config=train_config())
+    return render_template("training.html", config=training_options())
 
 
 @blueprint.get("/models")

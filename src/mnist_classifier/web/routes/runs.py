@@ -1,4 +1,4 @@
-"""The JSON routes of training runs, and the stream of what happens in them."""
+"""The routes of trainings, and the stream of their events."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from mnist_classifier.core.errors import (
     TrainingUnavailable,
 )
 from mnist_classifier.core.records import Run, RunEvent
-from mnist_classifier.core.settings import TrainConfig
 from mnist_classifier.web.services.services import services
-from mnist_classifier.web.wire import readings, types
-from mnist_classifier.web.wire.bodies import train_settings
+from mnist_classifier.web.wire import runs as views
+from mnist_classifier.web.wire.bodies import TrainSchema, train_settings
+from mnist_classifier.web.wire.fields import RunNumber
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import LARGEST_ID, Text, Whole
+from mnist_classifier.web.wire.parameters import LARGEST_ID, text, whole
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 blueprint = Blueprint("runs", __name__)
 
 Reply = tuple[Response, int]
 
-# Largest page of a list, and of a run's events.
+# Largest pages of the list and of the events.
 MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
 
-SEARCH = Text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
-LIMIT = Whole("limit", "trainings per page", 50, 1, MAX_RUNS_A_PAGE)
-BEFORE = Whole("before", "only trainings with lower numbers; 0: all", 0, 0, LARGEST_ID)
-AFTER = Whole("after", "only events after this number", 0, 0, LARGEST_ID)
-EVENTS_LIMIT = Whole("limit", "largest number of events", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
+SEARCH = text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
+LIMIT = whole("limit", "trainings per page", 50, 1, MAX_RUNS_A_PAGE)
+BEFORE = whole("before", "only trainings with lower numbers; 0: all", 0, 0, LARGEST_ID)
+AFTER = whole("after", "only events after this number", 0, 0, LARGEST_ID)
+EVENTS_LIMIT = whole("limit", "largest number of events", MAX_EVENTS_A_PAGE, 1, MAX_EVENTS_A_PAGE)
 
 
 @blueprint.post("/retrain")
 @describe(
-    types.Started,
+    views.Started,
     status=202,
-    body=TrainConfig,
+    body=TrainSchema,
     body_required=False,
     errors=(InvalidConfig, RunInProgress, TrainingUnavailable),
 )
@@ -56,102 +56,101 @@ def retrain() -> Reply:
 
 
 @blueprint.get("/api/config")
-@describe(types.TrainingOptions)
+@describe(views.TrainingOptions)
 def train_config() -> Response:
     """List the training settings, their ranges, and the recipes."""
-    return jsonify(readings.train_config())
+    return jsonify(views.training_options())
 
 
 @blueprint.get("/api/runs")
-@describe(types.RunPage, query=(SEARCH, LIMIT, BEFORE))
+@describe(views.RunPage, query=(SEARCH, LIMIT, BEFORE))
 def list_runs() -> Response:
     """List the trainings, newest first."""
     limit, before = LIMIT.read(), BEFORE.read() or None
-    room = services().runs
-    room.mark_interrupted()
-    found = room.recent(limit + 1, before=before, search=SEARCH.read())
+    runs = services().runs
+    runs.mark_interrupted()
+    found = runs.recent(limit + 1, before=before, search=SEARCH.read())
     query = urlencode({**request.args, "before": found[limit - 1].id}) if len(found) > limit else ""
     more = f"{request.script_root}{request.path}?{query}" if query else None
-    return jsonify({"runs": [readings.run(run) for run in found[:limit]], "next": more})
+    return jsonify({"runs": [views.run(run) for run in found[:limit]], "next": more})
 
 
 @blueprint.post("/api/runs")
-@describe(types.Run, status=202, body=TrainConfig, body_required=False, errors=(InvalidConfig, TrainingUnavailable))
+@describe(views.Run, status=202, body=TrainSchema, body_required=False, errors=(InvalidConfig, TrainingUnavailable))
 def submit_run() -> Reply:
     """Queue a training."""
     run = services().jobs.submit(train_settings(request.get_data(cache=False)))
-    return jsonify(readings.run(run)), 202
+    return jsonify(views.run(run)), 202
 
 
 @blueprint.get("/api/runs/<int:run_id>")
-@describe(types.RunDetails, errors=(RunMissing,))
-def get_run(run_id: types.RunNumber) -> Response:
+@describe(views.RunDetails, errors=(RunMissing,))
+def get_run(run_id: RunNumber) -> Response:
     """Get one training and its epochs."""
-    room = services().runs
-    room.mark_interrupted()
-    run = room.get(run_id)
-    epochs = [event.data for event in room.events(run_id, kinds=("epoch",))]
-    return jsonify({**readings.run(run), "config": run.config, "environment": _environment(run), "epochs": epochs})
+    runs = services().runs
+    runs.mark_interrupted()
+    run = runs.get(run_id)
+    epochs = [event.data for event in runs.events(run_id, kinds=("epoch",))]
+    return jsonify({**_record(run), "epochs": epochs})
 
 
 @blueprint.post("/api/runs/<int:run_id>/cancel")
-@describe(types.Run, status=202, errors=(RunMissing,))
-def cancel_run(run_id: types.RunNumber) -> Reply:
+@describe(views.Run, status=202, errors=(RunMissing,))
+def cancel_run(run_id: RunNumber) -> Reply:
     """Cancel a training and keep its best weights so far."""
-    return jsonify(readings.run(services().runs.request_cancel(run_id))), 202
+    return jsonify(views.run(services().runs.request_cancel(run_id))), 202
 
 
 @blueprint.post("/api/runs/<int:run_id>/resume")
-@describe(types.Run, status=202, errors=(RunMissing, RunFinished, RunInProgress, TrainingUnavailable))
-def resume_run(run_id: types.RunNumber) -> Reply:
+@describe(views.Run, status=202, errors=(RunMissing, RunFinished, RunInProgress, TrainingUnavailable))
+def resume_run(run_id: RunNumber) -> Reply:
     """Resume an interrupted training after its last complete epoch."""
-    return jsonify(readings.run(services().jobs.resume(run_id))), 202
+    return jsonify(views.run(services().jobs.resume(run_id))), 202
 
 
 @blueprint.get("/api/runs/<int:run_id>/events")
-@describe(types.RunLog, query=(AFTER, EVENTS_LIMIT), errors=(RunMissing,))
-def list_events(run_id: types.RunNumber) -> Response:
+@describe(views.RunLog, query=(AFTER, EVENTS_LIMIT), errors=(RunMissing,))
+def list_events(run_id: RunNumber) -> Response:
     """Get part of the log; poll this if you cannot use the stream."""
-    room = services().runs
-    room.mark_interrupted()
-    run = room.get(run_id)
-    events = room.events(run_id, after=AFTER.read(), limit=EVENTS_LIMIT.read())
-    return jsonify({"run": readings.run(run), "events": [readings.event(event) for event in events]})
+    runs = services().runs
+    runs.mark_interrupted()
+    run = runs.get(run_id)
+    events = runs.events(run_id, after=AFTER.read(), limit=EVENTS_LIMIT.read())
+    return jsonify({"run": views.run(run), "events": [views.event(event) for event in events]})
 
 
 @blueprint.get("/api/runs/<int:run_id>/events.json")
-@describe(types.RunFile, errors=(RunMissing,))
-def download_json(run_id: types.RunNumber) -> Response:
+@describe(views.RunFile, errors=(RunMissing,))
+def download_json(run_id: RunNumber) -> Response:
     """Download the whole log as JSON."""
-    room = services().runs
-    run = room.get(run_id)
-    log = [readings.event(event) for event in room.events(run_id)]
-    body = {**readings.run(run), "config": run.config, "environment": _environment(run), "events": log}
+    runs = services().runs
+    run = runs.get(run_id)
+    body = {**_record(run), "events": [views.event(event) for event in runs.events(run_id)]}
     text = msgspec.json.format(msgspec.json.encode(body), indent=1)
     return _file(text, "application/json", f"run-{run_id}.json")
 
 
 @blueprint.get("/api/runs/<int:run_id>/events.csv")
 @describe(media="text/csv", errors=(RunMissing,))
-def download_csv(run_id: types.RunNumber) -> Response:
+def download_csv(run_id: RunNumber) -> Response:
     """Download steps and epochs as CSV."""
-    room = services().runs
-    room.get(run_id)
-    return _file(_as_csv(room.events(run_id, kinds=("step", "epoch"))), "text/csv", f"run-{run_id}.csv")
+    runs = services().runs
+    runs.get(run_id)
+    return _file(_as_csv(runs.events(run_id, kinds=("step", "epoch"))), "text/csv", f"run-{run_id}.csv")
 
 
 @blueprint.get("/api/runs/<int:run_id>/stream")
 @describe(
-    types.SentEvent,
+    views.SentEvent,
     media="text/event-stream",
     query=(AFTER,),
-    headers={"Last-Event-ID": "the last event that arrived, as browsers send it; goes before `after`"},
+    headers={"Last-Event-ID": "the last event that arrived; browsers send it; takes precedence over `after`"},
     errors=(RunMissing, TooManyStreams),
 )
-def stream(run_id: types.RunNumber) -> Response:
+def stream(run_id: RunNumber) -> Response:
     """Stream the log as server-sent events, from `Last-Event-ID` or `?after=` on.
 
-    The last event is `end`.  Raises TooManyStreams when all places are taken.
+    The last event is `end`.  Raises TooManyStreams if all places are taken.
     """
     services().runs.get(run_id)
     last = request.headers.get("Last-Event-ID", "")
@@ -161,10 +160,10 @@ def stream(run_id: types.RunNumber) -> Response:
     return Response(lines, mimetype="text/event-stream", headers=headers)
 
 
-def _environment(run: Run) -> dict[str, Any] | None:
-    """Libraries, machine and commit help those who look for holes: where a token is set, they are for its holders."""
+def _record(run: Run) -> views.RunRecord:
+    """A run with its settings; if a token is set, the environment, which helps attackers, is only for its holders."""
     trusted = services().access.is_trusted(request.headers.get("Authorization", ""))
-    return run.environment if trusted else None
+    return {**views.run(run), "config": run.config, "environment": run.environment if trusted else None}
 
 
 def _as_csv(events: Iterable[RunEvent]) -> str:

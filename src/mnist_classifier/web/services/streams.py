@@ -16,7 +16,7 @@ import msgspec
 from mnist_classifier.core.errors import MnistError, TooManyStreams
 from mnist_classifier.core.records import RunEvent
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.web.wire import readings
+from mnist_classifier.web.wire import runs as run_views
 
 POLL_S = 0.25
 # Proxies close connections that stay silent, and only writing tells that nobody reads any more;
@@ -68,7 +68,7 @@ class Streams:
                 spoken_at = time.monotonic()
                 continue
             if run.status.is_final:
-                yield _line("end", readings.run(run))
+                yield _line("end", run_views.run(run))
                 return
             if time.monotonic() - spoken_at >= HEARTBEAT_S:
                 spoken_at = time.monotonic()
@@ -103,7 +103,7 @@ class _Stream:
 
 
 def _event(event: RunEvent) -> bytes:
-    return f"id: {event.sequence}\n".encode() + _line(event.kind, readings.event(event))
+    return f"id: {event.sequence}\n".encode() + _line(event.kind, run_views.event(event))
 
 
 def _line(kind: str, data: object) -> bytes:

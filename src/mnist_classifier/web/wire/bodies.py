@@ -1,8 +1,8 @@
-"""Bodies of requests: JSON that is parsed once, straight into checked types.
+"""The types of request bodies; msgspec parses and checks each in one step.
 
-A part that may be large (strokes, glyphs, pictures) stays `Raw`, the JSON as
-it was sent.  Its own reader counts the brackets first, so that a body of a
-million lists costs a look and no more.
+Parts that can be large (strokes, glyphs, pictures) stay `Raw`, that is JSON
+text.  Their readers count brackets before they parse, so a body of a million
+lists costs little.
 """
 
 from __future__ import annotations
@@ -49,11 +49,42 @@ LIMITS = {
 }
 
 
-# --- what may be sent -----------------------------------------------------------------------------------
+# --- types ----------------------------------------------------------------------------------------------
 
 Version = Annotated[int | str, Meta(description="model version, or production", examples=["production"])]
-Share = Annotated[float, Meta(ge=0, le=1)]
-# In characters; the pages keep to the same.
+AmbiguousBelow = Annotated[float, Meta(ge=0, le=1, description="call a reading ambiguous below this confidence")]
+NotADigitAbove = Annotated[float, Meta(ge=0, le=1, description="call it not a digit above this probability")]
+Mode = Annotated[str, Meta(description="one digit or several", extra_json_schema={"enum": ["digit", "number"]})]
+Base64Image = Annotated[
+    str,
+    Meta(
+        description="PNG, JPEG, WebP, GIF or BMP as base64 or as a data: URL",
+        extra_json_schema={"format": "base64-image"},
+    ),
+]
+ImageFile = Annotated[str, Meta(description="a PNG, JPEG, WebP, GIF or BMP", extra_json_schema={"format": "image"})]
+PenStrokes = Annotated[
+    Raw,
+    Meta(
+        description="pen strokes in image pixels, in writing order; they help to separate digits",
+        extra_json_schema=msgspec.json.schema(Strokes | None),
+    ),
+]
+ListOfGlyphs = Annotated[
+    Raw,
+    Meta(
+        description="each glyph: 784 whole numbers from 0 to 255, or 28 lists of 28",
+        extra_json_schema={"type": "array", "items": {"type": "array"}},
+    ),
+]
+ListOfImages = Annotated[
+    Raw,
+    Meta(
+        description="pictures as base64",
+        extra_json_schema={"type": "array", "items": {"type": "string", "format": "image"}, "maxItems": 1000},
+    ),
+]
+# In characters; the pages have the same limits.
 Name = Annotated[str, Meta(max_length=100)]
 Note = Annotated[str, Meta(max_length=2000)]
 
@@ -62,21 +93,8 @@ class Choices(Struct, kw_only=True, frozen=True):
     """Model version and thresholds; you can also send them in the query."""
 
     version: Version | UnsetType = UNSET
-    ambiguous_below: (
-        Annotated[Share, Meta(description="call a reading ambiguous below this confidence")] | UnsetType
-    ) = UNSET
-    not_a_digit_above: Annotated[Share, Meta(description="call it not a digit above this probability")] | UnsetType = (
-        UNSET
-    )
-
-
-Base64Image = Annotated[
-    str,
-    Meta(
-        description="PNG, JPEG, WebP, GIF or BMP as base64 or as a data: URL",
-        extra_json_schema={"format": "base64-image"},
-    ),
-]
+    ambiguous_below: AmbiguousBelow | UnsetType = UNSET
+    not_a_digit_above: NotADigitAbove | UnsetType = UNSET
 
 
 class ImageAlone(Struct, forbid_unknown_fields=True):
@@ -94,18 +112,22 @@ class DigitQuestion(Choices, kw_only=True, frozen=True):
 class Question(DigitQuestion, kw_only=True, frozen=True):
     """An image and the way to read it."""
 
-    mode: (
-        Annotated[str, Meta(description="one digit or several", extra_json_schema={"enum": ["digit", "number"]})]
-        | UnsetType
-    ) = UNSET
+    mode: Mode | UnsetType = UNSET
+    strokes: PenStrokes | UnsetType = UNSET
+
+
+class DigitForm(Choices, kw_only=True, frozen=True):
+    """A form with an image of one digit."""
+
+    file: ImageFile
+
+
+class QuestionForm(DigitForm, kw_only=True, frozen=True):
+    """A form with an image and the way to read it."""
+
+    mode: Mode | UnsetType = UNSET
     strokes: (
-        Annotated[
-            Raw,
-            Meta(
-                description="pen strokes in image pixels, in writing order; they help to separate digits",
-                extra_json_schema=msgspec.json.schema(Strokes | None),
-            ),
-        ]
+        Annotated[str, Meta(description="pen strokes as JSON", extra_json_schema={"format": "json-strokes"})]
         | UnsetType
     ) = UNSET
 
@@ -113,26 +135,20 @@ class Question(DigitQuestion, kw_only=True, frozen=True):
 class Glyphs(Choices, kw_only=True, frozen=True):
     """Either glyphs as lists of numbers, or pictures as base64."""
 
-    glyphs: (
-        Annotated[
-            Raw,
-            Meta(
-                description="each glyph: 784 whole numbers from 0 to 255, or 28 lists of 28",
-                extra_json_schema={"type": "array", "items": {"type": "array"}},
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    images: (
-        Annotated[
-            Raw,
-            Meta(
-                description="pictures as base64",
-                extra_json_schema={"type": "array", "items": {"type": "string", "format": "image"}, "maxItems": 1000},
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    glyphs: ListOfGlyphs | UnsetType = UNSET
+    images: ListOfImages | UnsetType = UNSET
+
+
+class GlyphFile(Struct):
+    """A form with a file of glyphs."""
+
+    file: Annotated[str, Meta(description=".npy or IDX", extra_json_schema={"format": "glyph-file"})]
+
+
+class Archive(Struct):
+    """A form with an archive."""
+
+    file: Annotated[str, Meta(description="zip file from the export route", extra_json_schema={"format": "archive"})]
 
 
 class ModelChanges(Struct):
@@ -154,7 +170,7 @@ class Move(Struct):
 
 
 class RepositoryQuestion(Struct):
-    """Model versions."""
+    """Filter for the list of model versions."""
 
     ready: bool = False
 
@@ -165,17 +181,37 @@ TrainSettings = msgspec.defstruct(
     [(spec.name, int | float | str | UnsetType, UNSET) for spec in dataclasses.fields(TrainConfig)],
     forbid_unknown_fields=True,
 )
+
+
+def _described(spec: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
+    """A setting as msgspec describes it: name, type with its bounds, default."""
+    facts, kind = spec.metadata, type(spec.default)
+    help = f"{facts['help']}, in {facts['unit']}" if facts["unit"] else facts["help"]
+    allowed = list(facts["choices"] or facts["among"])
+    meta = Meta(
+        description=help, ge=facts["low"], le=facts["high"], extra_json_schema={"enum": allowed} if allowed else None
+    )
+    return spec.name, Annotated[kind, meta], spec.default
+
+
+# The same with types and ranges, for the OpenAPI document.
+TrainSchema = msgspec.defstruct(
+    "TrainConfig",
+    [_described(spec) for spec in dataclasses.fields(TrainConfig)],
+    namespace={"__doc__": TrainConfig.__doc__},
+    forbid_unknown_fields=True,
+)
 _train_settings = Decoder(TrainSettings)
 
 
-# --- how it is read -------------------------------------------------------------------------------------
+# --- parsing --------------------------------------------------------------------------------------------
 
 
 def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = InvalidInput) -> Body:
-    """The body of a request as its type; an empty one is an empty object.
+    """Parse the body of a request; an empty body is an empty object.
 
-    Raises InvalidInput for what is no JSON, and `error` with the field for
-    JSON of the wrong kind.
+    Raises InvalidInput if it is not JSON, and `error` with the field if it is
+    JSON of the wrong type.
     """
     try:
         return reader.decode(data.removeprefix(BYTE_ORDER_MARK) or b"{}")
@@ -186,7 +222,7 @@ def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = Invali
 
 
 def train_settings(data: bytes) -> TrainConfig:
-    """The settings of a training that a body asks for.  Raises InvalidInput, InvalidConfig."""
+    """The settings of a training from a body.  Raises InvalidInput, InvalidConfig."""
     return TrainConfig.from_mapping(given(parse(data, _train_settings, InvalidConfig)))
 
 

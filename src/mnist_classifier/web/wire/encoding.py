@@ -1,4 +1,4 @@
-"""The one encoder of JSON: a number is printed alike whichever way it was asked for."""
+"""Flask's JSON, encoded by msgspec, so that every route prints numbers alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask.json.provider import JSONProvider
 
 
 class Json(JSONProvider):
-    """JSON for Flask; what answers without Flask calls msgspec itself."""
+    """JSON for Flask."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
         """A value as text; NaN becomes null."""
@@ -21,5 +21,5 @@ class Json(JSONProvider):
         return msgspec.json.decode(s)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """A reply that holds the value."""
+        """A reply with the value as its body."""
         return Response(msgspec.json.encode(self._prepare_response_obj(args, kwargs)), mimetype="application/json")

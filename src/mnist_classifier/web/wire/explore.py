@@ -1,25 +1,164 @@
-"""What is found in a model -> the JSON that the API speaks."""
+"""Metrics, images and explanations of a model as the API returns them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, TypedDict
 
 import numpy as np
-import numpy.typing as npt
+from msgspec import Meta
 
-from mnist_classifier.core.records import ModelVersion, Reading, rounded
-from mnist_classifier.evaluation.explore import Answers, Block, Explanation, Neighbour, Part, Saliency
-from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
+from mnist_classifier.core import records
+from mnist_classifier.core.arrays import Floats
+from mnist_classifier.core.records import ModelVersion, Verdict, rounded
+from mnist_classifier.evaluation import explore
+from mnist_classifier.evaluation.explore import Answers, Part
 from mnist_classifier.recognition.imaging.preprocess import Prepared
-from mnist_classifier.web.wire import readings, types
+from mnist_classifier.web.wire import readings
+from mnist_classifier.web.wire.fields import Digit, Matrix, ModelName, Picture, Probability
+from mnist_classifier.web.wire.readings import NamedReading, Step, Timed, picture
 
 
-def name(version: ModelVersion) -> types.ModelName:
-    """A version's number and name."""
-    return {"version": version.version, "name": version.name}
+class ClassFigures(TypedDict):
+    """Metrics of one digit; null if undefined."""
+
+    digit: Digit
+    images: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
 
 
-def identity(part: Part, index: int) -> types.Identity:
+class VerdictCounts(TypedDict):
+    """Number of images by verdict."""
+
+    digit: int
+    ambiguous: int
+    not_a_digit: int
+
+
+class Disputed(TypedDict):
+    """Images with a disputed label."""
+
+    images: int
+    wrong: int
+
+
+class ExploreSummary(TypedDict):
+    """Metrics of a version on a split."""
+
+    model: ModelName
+    split: str
+    images: int
+    correct: int
+    accuracy: Probability
+    interval_95: Annotated[tuple[float, float], Meta(description="95 % interval (Wilson)")]
+    nll: float
+    ece: float
+    confusion: Annotated[Matrix, Meta(description="[label][prediction]")]
+    per_class: list[ClassFigures]
+    verdicts: VerdictCounts
+    disputed: Disputed
+
+
+class Identity(TypedDict):
+    """Number and label of an image."""
+
+    index: Annotated[int, Meta(description="image number in the split")]
+    row: Annotated[int, Meta(description="row in the MNIST file")]
+    label: Digit
+    disputed: bool
+
+
+class Thumbnail(Identity):
+    """One image in the list."""
+
+    prediction: Annotated[Digit, Meta(description="most likely digit, whatever the verdict")]
+    confidence: Probability
+    verdict: Verdict
+    image: Picture
+
+
+class Gallery(TypedDict):
+    """One page of images."""
+
+    model: ModelName
+    split: str
+    total: int
+    offset: int
+    images: list[Thumbnail]
+
+
+Heat = list[list[float]]
+
+
+class Saliency(TypedDict):
+    """Evidence for a digit, in nats, for each of 28x28 pixels."""
+
+    digit: Digit
+    ink: Annotated[Heat, Meta(description="evidence lost by erasing this pixel")]
+    gaps: Annotated[Heat, Meta(description="evidence lost by inking this pixel")]
+
+
+class Neighbour(TypedDict):
+    """A similar training image."""
+
+    row: int
+    label: Digit
+    similarity: float
+    image: Picture
+
+
+class Explained(NamedReading):
+    """A reading with its explanation."""
+
+    glyph: Picture | None
+    steps: list[Step]
+    saliency: Annotated[Saliency | None, Meta(description="null for a blank")]
+    neighbours: Annotated[list[Neighbour] | None, Meta(description="null for a blank, or without the MNIST files")]
+
+
+class Explanation(Explained, Timed):
+    """Explanation of your image."""
+
+
+class ExploredImage(Explained, Identity, Timed):
+    """One MNIST image with its explanation."""
+
+    split: str
+
+
+class FeatureMap(TypedDict):
+    """Output of one channel."""
+
+    strongest: float
+    image: Picture
+
+
+class Block(TypedDict):
+    """One convolutional block."""
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    strongest: float
+    maps: list[FeatureMap]
+
+
+class FeatureMaps(TypedDict):
+    """Output of each convolutional block."""
+
+    model: ModelName
+    glyph: Picture | None
+    blocks: list[Block]
+
+
+class Activations(FeatureMaps, Timed):
+    """Output of each convolutional block, with the time."""
+
+
+def identity(part: Part, index: int) -> Identity:
     """Number and label of an image."""
     return {
         "index": index,
@@ -29,45 +168,42 @@ def identity(part: Part, index: int) -> types.Identity:
     }
 
 
-def thumbnail(answers: Answers, index: int) -> types.Thumbnail:
+def thumbnail(answers: Answers, index: int) -> Thumbnail:
     """One image in the list."""
     return {
         **identity(answers.part, index),
         "prediction": int(answers.predictions[index]),
-        # As in a reading, none is certain.
         "confidence": rounded(float(answers.confidences[index])),
-        "verdict": answers.verdicts[index].value,
+        "verdict": answers.verdicts[index],
         "image": picture(answers.part.images[index]),
     }
 
 
 def explained(
-    reading: Reading, version: ModelVersion, prepared: Prepared, explanation: Explanation | None
-) -> types.Explained:
-    """A reading with everything behind it; `explanation` is None for a blank."""
+    reading: records.Reading, version: ModelVersion, prepared: Prepared, explanation: explore.Explanation | None
+) -> Explained:
+    """A reading with its explanation; `explanation` is None for a blank."""
     neighbours = None if explanation is None else explanation.neighbours
     return {
         **readings.reading(reading, version),
-        "glyph": None if prepared.glyph is None else picture(prepared.glyph),
-        "steps": [{"name": step.name, "image": picture(step.picture)} for step in prepared.steps],
+        "glyph": readings.glyph(prepared),
+        "steps": readings.steps(prepared),
         "saliency": None if explanation is None else _saliency(explanation.saliency),
         "neighbours": None if neighbours is None else [_neighbour(each) for each in neighbours],
     }
 
 
-def activations(
-    version: ModelVersion, glyph: npt.NDArray[np.uint8] | None, blocks: Sequence[Block]
-) -> types.FeatureMaps:
-    """Feature maps as pictures; `glyph` is None for a blank."""
+def activations(version: ModelVersion, prepared: Prepared, blocks: Sequence[explore.Block]) -> FeatureMaps:
+    """The output of each block, as pictures."""
     return {
-        "model": name(version),
-        "glyph": None if glyph is None else picture(glyph),
+        "model": readings.name(version),
+        "glyph": readings.glyph(prepared),
         "blocks": [_block(each) for each in blocks],
     }
 
 
-def _block(block: Block) -> types.Block:
-    """White is the strongest value of the whole block: a faint map is a weak one."""
+def _block(block: explore.Block) -> Block:
+    """White is the strongest value of the whole block, so a weak channel is dark."""
     strongest = float(block.maps.max())
     scale = 255 / strongest if strongest > 0 else 0.0
     channels, height, width = block.maps.shape
@@ -84,23 +220,18 @@ def _block(block: Block) -> types.Block:
     }
 
 
-def _saliency(value: Saliency) -> types.Saliency:
+def _saliency(value: explore.Saliency) -> Saliency:
     return {"digit": value.digit, "ink": _nats(value.ink), "gaps": _nats(value.gaps)}
 
 
-def _nats(values: npt.NDArray[np.float32]) -> list[list[float]]:
+def _nats(values: Floats) -> Heat:
     return [[round(value, 2) for value in row] for row in values.tolist()]
 
 
-def _neighbour(value: Neighbour) -> types.Neighbour:
+def _neighbour(value: explore.Neighbour) -> Neighbour:
     return {
         "row": value.row,
         "label": value.label,
         "similarity": round(value.similarity, 4),
         "image": picture(value.image),
     }
-
-
-def picture(pixels: npt.NDArray[np.uint8]) -> str:
-    """(H, W) uint8 as a data: URL."""
-    return to_data_url(encode_png(pixels))

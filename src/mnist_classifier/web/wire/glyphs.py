@@ -1,7 +1,6 @@
-"""Glyphs as they are sent, many or one: .npy, IDX, lists of numbers, raw bytes -> (N, 28, 28) uint8.
+"""Read glyphs from .npy, IDX, JSON lists or raw bytes: (N, 28, 28) uint8, ink = 255 on 0.
 
-No format is guessed at: ink is 255 on 0, 28 by 28, one byte a pixel.  Nothing
-is unpickled, and nothing larger than the limit is unpacked.
+Nothing is unpickled, and nothing larger than the limit is decompressed.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from mnist_classifier.core.arrays import PIXELS, SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt, InvalidImage, InvalidInput
 from mnist_classifier.data import glyph_files
 
-# One glyph, row by row: a media type of our own, since 784 bytes may also be a small picture file.
+# A media type of our own for one glyph, row by row, because 784 bytes can also be a small picture file.
 RAW_GLYPH = "application/x-mnist-glyph"
-# Parsing holds up all other threads: 2,000 glyphs 25 ms, 10 MB of them 75.
+# Parsing blocks all other threads: 25 ms for 2,000 glyphs, 75 ms for 10 MB.
 MOST_JSON_GLYPHS = 2000
-# In JSON: one digit for each pixel and the commas between; a list, or a list of rows.
+# In JSON: bytes of the shortest glyph, one digit a pixel with commas; lists of a glyph that is sent as rows.
 SHORTEST_GLYPH, LISTS_OF_A_GLYPH = 2 * PIXELS - 1, 1 + SIDE_PX
 Pixel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _glyphs = msgspec.json.Decoder(list[list[Pixel | list[Pixel]]])
@@ -31,10 +30,10 @@ _pixels = msgspec.json.Decoder(list[Pixel | list[Pixel | list[Pixel]]])
 
 
 def is_raw_glyph(mimetype: str, data: bytes) -> bool:
-    """Whether a body is one glyph rather than a picture file.
+    """Whether a body is one glyph, not a picture file.
 
-    Sent as plain bytes it must begin with a black pixel: no picture format
-    begins with a zero byte, and every MNIST image has a black corner.
+    A glyph without its own media type must begin with a black pixel.  Every
+    MNIST image does, and no picture format begins with a zero byte.
     """
     if mimetype == RAW_GLYPH:
         return True
@@ -49,9 +48,9 @@ def raw_glyph(data: bytes) -> Bytes:
 
 
 def read_file(data: bytes, *, limit: int, field: str | None = None) -> Bytes:
-    """The contents of a file of glyphs, as the command line reads it -> (N, 28, 28).
+    """The glyphs of a file: (N, 28, 28).
 
-    limit: bytes once unpacked.  Raises InvalidInput.
+    limit: bytes after decompression.  Raises InvalidInput.
     """
     try:
         return glyph_files.read(data, "the file", limit=limit)
@@ -60,7 +59,7 @@ def read_file(data: bytes, *, limit: int, field: str | None = None) -> Bytes:
 
 
 def from_json(data: bytes, field: str) -> Bytes:
-    """JSON lists of 784 whole numbers from 0 to 255, or of 28 lists of 28 -> (N, 28, 28).  Raises InvalidInput."""
+    """Glyphs as JSON, each 784 whole numbers from 0 to 255 or 28 lists of 28: (N, 28, 28).  Raises InvalidInput."""
     rows = []
     for index, glyph in enumerate(_decode(data, _glyphs, field)):
         pixels = _flatten(glyph, f"{field}[{index}]")
@@ -72,15 +71,12 @@ def from_json(data: bytes, field: str) -> Bytes:
 
 
 def parse_pixels(data: bytes) -> bytes:
-    """A JSON list of whole numbers from 0 to 255, or lists of such lists, 3 deep -> their bytes.
-
-    Raises InvalidInput.
-    """
+    """The bytes of a JSON list of whole numbers from 0 to 255, nested up to 3 deep.  Raises InvalidInput."""
     return _flatten(_decode(data, _pixels, "data"), "data")
 
 
 def _decode(data: bytes, reader: msgspec.json.Decoder[list[Any]], field: str) -> list[Any]:
-    """Lists of numbers, unless there are too many numbers, or more lists than glyphs of this many bytes have."""
+    """Parse lists of numbers, after counting commas and brackets.  Raises InvalidInput."""
     if data.count(b",") >= MOST_JSON_GLYPHS * PIXELS:
         message = f"{field}: at most {MOST_JSON_GLYPHS:,} glyphs are read from JSON; send more as bytes"
         raise InvalidInput(message, field=field)
@@ -97,7 +93,7 @@ def _flatten(value: list[Any], field: str, depth: int = 3) -> bytes:
     try:
         if depth > 1 and value and isinstance(value[0], list):
             return b"".join(_flatten(part, field, depth - 1) for part in value)
-        # C's loop over the numbers; a list among them is a TypeError.
+        # Fast, because C loops over the numbers; a list among them raises TypeError.
         return bytes(value)
     except TypeError:
         raise _bad_pixels(field) from None
@@ -108,7 +104,7 @@ def _bad_pixels(field: str) -> InvalidInput:
 
 
 def to_npy(array: npt.NDArray[Any]) -> bytes:
-    """An array without objects -> the bytes of a .npy file."""
+    """The bytes of a .npy file with an array that has no objects."""
     file = io.BytesIO()
     npy.write_array(file, array, allow_pickle=False)
     return file.getvalue()

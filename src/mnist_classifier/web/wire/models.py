@@ -1,34 +1,179 @@
-"""Model versions, promotions and comparisons -> the JSON that the API speaks."""
+"""Model versions, promotions and comparisons as the API returns them."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, TypedDict, cast
 
-import numpy as np
-import numpy.typing as npt
+from msgspec import Meta
 
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.records import ModelVersion, Promotion, rounded
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.evaluation.comparison import Disagreement
+from mnist_classifier.evaluation import comparison
 from mnist_classifier.evaluation.gate import Judgement
-from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
+from mnist_classifier.registry.manifest_types import File, Origin, Summary, Thresholds, Training
 from mnist_classifier.registry.versions import BOX
-from mnist_classifier.web.wire import readings, types
+from mnist_classifier.web.wire import readings
+from mnist_classifier.web.wire.fields import Digit, Matrix, ModelName, Picture, Probability, Time, VersionNumber
 from mnist_classifier.web.wire.paths import hide_paths
 
-# What the list shows of the making of a version; the manifest has all of it.
-MAKING = ("epochs", "best_epoch", "elapsed_s", "images", "device", "members")
+# Fields of the manifest that replies show.
+METRIC_FIELDS = ("images", "correct", "accuracy", "nll", "ece")
+TRAINING_FIELDS = ("epochs", "best_epoch", "elapsed_s", "images", "device", "members")
 
 
-def entry(
-    version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None = None
-) -> types.ModelEntry:
-    """A row of the list: figures, size, aliases, and what may be done with it."""
+class SplitMetrics(TypedDict, total=False):
+    """Metrics on one split."""
+
+    images: int
+    correct: int
+    accuracy: Probability
+    nll: float
+    ece: float
+
+
+class Metrics(TypedDict, total=False):
+    """Metrics by split."""
+
+    validation: SplitMetrics
+    test: SplitMetrics
+    robustness: Summary
+
+
+class Model(ModelName):
+    """Summary of a model version."""
+
+    created_at: Time
+    recipe: str | None
+    parameters: int | None
+    metrics: Metrics
+
+
+class ModelEntry(Model):
+    """A model version in the list."""
+
+    note: str
+    aliases: list[str]
+    bytes: int
+    editable: bool
+    deletable: bool
+
+
+class SetAside(TypedDict):
+    """A version that cannot be read."""
+
+    folder: Annotated[str, Meta(description="folder name in models/")]
+    reason: str
+
+
+class ModelList(TypedDict):
+    """All versions, newest first, the aliases, and versions that cannot be read."""
+
+    aliases: dict[str, int]
+    roll_back_to: Annotated[int | None, Meta(description="version that a rollback would promote")]
+    models: list[ModelEntry]
+    set_aside: list[SetAside]
+
+
+class ModelFacts(TypedDict):
+    """Details of one version."""
+
+    run_id: int | None
+    imported_from: Origin | None
+    seed: int | None
+    temperature: float
+    thresholds: Thresholds
+    config: dict[str, Any]
+    training: Training
+    files: dict[str, File]
+
+
+class ModelDetails(ModelEntry, ModelFacts):
+    """One version with its files, training and promotion check."""
+
+    gate: Annotated[Judgement | None, Meta(description="promotion check; null for the version in production")]
+
+
+class Deleted(TypedDict):
+    """A deleted version."""
+
+    deleted: VersionNumber
+
+
+class Promotions(TypedDict):
+    """Promotions and rollbacks, newest first."""
+
+    promotions: list[Promotion]
+
+
+class Comparison(TypedDict):
+    """Two versions side by side."""
+
+    models: tuple[ModelEntry, ModelEntry]
+    confusion_difference: Annotated[
+        dict[str, Matrix | None], Meta(description="by split: images by [label][prediction], second minus first")
+    ]
+    gate: Judgement
+
+
+class Disagreement(TypedDict):
+    """An image that two versions read differently."""
+
+    index: int
+    label: Digit
+    predictions: tuple[Digit, Digit]
+    confidences: tuple[Probability, Probability]
+    image: Picture
+
+
+class Disagreements(TypedDict):
+    """Images that two versions read differently, most confident first."""
+
+    split: str
+    count: int
+    right: Annotated[tuple[int, int], Meta(description="number that each version reads correctly")]
+    images: list[Disagreement]
+
+
+class SelfLink(TypedDict):
+    """Where to find the version."""
+
+    self: str
+
+
+class Imported(ModelEntry):
+    """An imported version."""
+
+    remarks: Annotated[tuple[str, ...], Meta(description="checks that were not possible")]
+    links: SelfLink
+
+
+def model(version: ModelVersion, robustness: Mapping[str, Any] | None) -> Model:
+    """Summary of a version; `robustness` is its robustness.json, if it has one."""
+    manifest = version.manifest
+    metrics = {
+        split: {name: figures[name] for name in METRIC_FIELDS if name in figures}
+        for split, figures in version.metrics.items()
+    }
+    if robustness is not None:
+        metrics["robustness"] = robustness["summary"]
+    return {
+        **readings.name(version),
+        "created_at": version.created_at.isoformat(),
+        "recipe": manifest.get("config", {}).get("recipe"),
+        "parameters": manifest.get("architecture", {}).get("parameters"),
+        "metrics": cast(Metrics, metrics),
+    }
+
+
+def entry(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> ModelEntry:
+    """A version in the list: metrics, size, aliases, and which changes are allowed."""
     named = sorted(name for name, number in aliases.items() if number == version.version)
     files = version.manifest["files"].values()
     return {
-        **readings.model(version, robustness),
+        **model(version, robustness),
         "note": version.note,
         "aliases": named,
         "bytes": sum(file.get("bytes", 0) for file in files),
@@ -37,7 +182,7 @@ def entry(
     }
 
 
-def details(version: ModelVersion) -> types.ModelFacts:
+def facts(version: ModelVersion) -> ModelFacts:
     """Details of one version."""
     manifest = version.manifest
     training = manifest.get("training", {})
@@ -48,57 +193,28 @@ def details(version: ModelVersion) -> types.ModelFacts:
         "temperature": manifest["temperature"],
         "thresholds": manifest["thresholds"],
         "config": manifest.get("config", {}),
-        "training": cast(types.Making, {name: training[name] for name in MAKING if name in training}),
-        "files": {name: cast(types.FileFacts, dict(facts)) for name, facts in manifest["files"].items()},
+        "training": cast(Training, {name: training[name] for name in TRAINING_FIELDS if name in training}),
+        "files": manifest["files"],
     }
 
 
-def gate(judgement: Judgement) -> types.Gate:
-    """Result of the promotion check."""
-    return {
-        "champion": judgement.champion,
-        "challenger": judgement.challenger,
-        "passed": judgement.passed,
-        "reason": judgement.reason,
-        "checks": [
-            {
-                "measure": check.measure,
-                "champion": check.champion,
-                "challenger": check.challenger,
-                "bound": round(check.bound, 6),
-                "passed": check.passed,
-            }
-            for check in judgement.checks
-        ],
-        "left_out": list(judgement.left_out),
-    }
+def promotion(move: Promotion) -> dict[str, Any]:
+    """A promotion or rollback; the time as in the other replies."""
+    return {**dataclasses.asdict(move), "at": move.at.isoformat()}
 
 
-def promotion(move: Promotion) -> types.Promotion:
-    """One line of the history."""
-    return {
-        "id": move.id,
-        "alias": move.alias,
-        "version": move.version,
-        "previous": move.previous,
-        "at": move.at.isoformat(),
-        "actor": move.actor,
-        "reason": move.reason,
-        "is_rollback": move.is_rollback,
-    }
-
-
-def set_aside(faults: Mapping[str, str], settings: Settings) -> list[types.SetAside]:
+def set_aside(faults: Mapping[str, str], settings: Settings) -> list[SetAside]:
     """Versions that cannot be read, and why."""
     return [{"folder": folder, "reason": hide_paths(reason, settings)} for folder, reason in faults.items()]
 
 
-def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> types.Disagreement:
-    """An image that two models read differently."""
+def disagreement(found: comparison.Disagreement, glyph: Bytes) -> Disagreement:
+    """An image that two versions read differently."""
+    first, second = found.confidences
     return {
         "index": found.index,
         "label": found.label,
-        "predictions": list(found.digits),
-        "confidences": [rounded(confidence) for confidence in found.confidences],
-        "image": to_data_url(encode_png(glyph)),
+        "predictions": found.digits,
+        "confidences": (rounded(first), rounded(second)),
+        "image": readings.picture(glyph),
     }

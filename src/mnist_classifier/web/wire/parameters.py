@@ -1,9 +1,9 @@
-"""Parameters of the query: one definition reads them, checks them and describes them."""
+"""Query parameters: one definition reads, checks and describes each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -13,141 +13,94 @@ from flask import request
 from mnist_classifier.core.errors import InvalidInput
 
 Default = TypeVar("Default")
+Value = TypeVar("Value")
 
-# Texts by name: `request.args`, or the fields of a form.
-Query = Mapping[str, str]
-
-YES_OR_NO = {"1": True, "true": True, "0": False, "false": False}
 # Every database takes a number of nine digits.
 LARGEST_ID = 999_999_999
+YES_OR_NO = {"1": True, "true": True, "0": False, "false": False}
 _fraction = msgspec.json.Decoder(Annotated[float, msgspec.Meta(ge=0, le=1)])
 
 
 @dataclass(frozen=True)
-class Whole(Generic[Default]):
-    """A whole number within inclusive bounds."""
+class Parameter(Generic[Value, Default]):
+    """One query parameter.
+
+    expected: its values in words, for error messages.  schema: the same as JSON Schema.
+    parse: text -> value; raises ValueError.
+    """
 
     name: str
     help: str
     default: Default
-    low: int
-    high: int
+    expected: str
+    schema: dict[str, Any]
+    parse: Callable[[str], Value]
 
-    def read(self, query: Query | None = None) -> int | Default:
-        """What this request says.  Raises InvalidInput."""
+    def read(self, query: Mapping[str, str] | None = None) -> Value | Default:
+        """The value in this request, or in the fields of a form.  Raises InvalidInput."""
         text = (request.args if query is None else query).get(self.name)
-        if text is None:
-            return self.default
-        if not (text.isascii() and text.isdecimal()) or len(text) > 10 or not self.low <= int(text) <= self.high:
-            raise InvalidInput(
-                f"{self.name} must be a whole number from {self.low} to {self.high}, not {text[:40]!r}", field=self.name
-            )
+        return self.default if text is None else self.check(text)
+
+    def check(self, text: str) -> Value:
+        """The value of a text.  Raises InvalidInput."""
+        try:
+            return self.parse(text)
+        except ValueError:
+            raise InvalidInput(f"{self.name} must be {self.expected}, not {text[:40]!r}", field=self.name) from None
+
+
+def whole(name: str, help: str, default: Default, low: int, high: int) -> Parameter[int, Default]:
+    """A whole number within inclusive bounds."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 10 or not low <= int(text) <= high:
+            raise ValueError
         return int(text)
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema."""
-        return _with_default({"type": "integer", "minimum": self.low, "maximum": self.high}, self.default)
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Parameter(name, help, default, f"a whole number from {low} to {high}", _with(schema, default), parse)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One of some words."""
-
-    name: str
-    help: str
-    default: str
-    allowed: Sequence[str]
-
-    def read(self, query: Query | None = None) -> str:
-        """What this request says.  Raises InvalidInput."""
-        return self.check((request.args if query is None else query).get(self.name, self.default))
-
-    def check(self, wanted: str) -> str:
-        """The same for a word from elsewhere, such as the path.  Raises InvalidInput."""
-        if wanted not in self.allowed:
-            raise InvalidInput(
-                f"{self.name} must be one of {', '.join(self.allowed)}, not {wanted[:40]!r}", field=self.name
-            )
-        return wanted
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema."""
-        return _with_default({"type": "string", "enum": list(self.allowed)}, self.default)
+def choice(name: str, help: str, default: str, allowed: Sequence[str]) -> Parameter[str, str]:
+    """One of several words."""
+    schema = _with({"type": "string", "enum": list(allowed)}, default)
+    return Parameter(
+        name, help, default, f"one of {', '.join(allowed)}", schema, _one_of({word: word for word in allowed})
+    )
 
 
-@dataclass(frozen=True)
-class Flag:
-    """1 or 0, true or false; false unless it is said."""
-
-    name: str
-    help: str
-
-    def read(self, query: Query | None = None) -> bool:
-        """What this request says.  Raises InvalidInput."""
-        text = (request.args if query is None else query).get(self.name, "0")
-        if text not in YES_OR_NO:
-            raise InvalidInput(f"{self.name} must be 1 or 0, not {text[:40]!r}", field=self.name)
-        return YES_OR_NO[text]
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema."""
-        return {"type": "string", "enum": list(YES_OR_NO), "default": "0"}
+def flag(name: str, help: str) -> Parameter[bool, bool]:
+    """1 or 0, true or false; false by default."""
+    schema = _with({"type": "string", "enum": list(YES_OR_NO)}, "0")
+    return Parameter(name, help, False, "1 or 0", schema, _one_of(YES_OR_NO))
 
 
-@dataclass(frozen=True)
-class Text:
-    """Any words, or those of a pattern."""
+def _one_of(values: Mapping[str, Value]) -> Callable[[str], Value]:
+    def parse(text: str) -> Value:
+        if text not in values:
+            raise ValueError
+        return values[text]
 
-    name: str
-    help: str
-    default: str = ""
-    pattern: str | None = None
+    return parse
 
-    def read(self, query: Query | None = None) -> str:
-        """What this request says.  Raises InvalidInput."""
-        text = (request.args if query is None else query).get(self.name)
-        if text is None:
-            return self.default
-        if self.pattern is not None and re.search(self.pattern, text) is None:
-            raise InvalidInput(f"{self.name} must be {self.help}, not {text[:40]!r}", field=self.name)
+
+def text(name: str, help: str, default: str = "", pattern: str = "") -> Parameter[str, str]:
+    """Any text, or one that a pattern is found in; then `help` says what it must be."""
+
+    def parse(text: str) -> str:
+        if re.search(pattern, text) is None:
+            raise ValueError
         return text
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema."""
-        pattern = {} if self.pattern is None else {"pattern": self.pattern}
-        return _with_default({"type": "string", **pattern}, self.default)
+    schema = {"type": "string", **({"pattern": pattern} if pattern else {})}
+    return Parameter(name, help, default, help, _with(schema, default), parse)
 
 
-@dataclass(frozen=True)
-class Fraction:
-    """A number from 0 to 1, or nothing."""
-
-    name: str
-    help: str
-
-    def read(self, query: Query | None = None) -> float | None:
-        """What this request says.  Raises InvalidInput."""
-        text = (request.args if query is None else query).get(self.name)
-        if text is None:
-            return None
-        try:
-            fraction: float = _fraction.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            raise InvalidInput(f"{self.name} must be a number from 0 to 1", field=self.name) from None
-        return fraction
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema."""
-        return {"type": "number", "minimum": 0, "maximum": 1}
+def fraction(name: str, help: str) -> Parameter[float, None]:
+    """A number from 0 to 1; None by default."""
+    schema = {"type": "number", "minimum": 0, "maximum": 1}
+    return Parameter(name, help, None, "a number from 0 to 1", schema, _fraction.decode)
 
 
-Parameter = Whole[Any] | Choice | Flag | Text | Fraction
-
-
-def _with_default(schema: dict[str, Any], default: object) -> dict[str, Any]:
+def _with(schema: dict[str, Any], default: object) -> dict[str, Any]:
     return schema if default in (None, "") else {**schema, "default": default}

@@ -1,4 +1,4 @@
-"""Folders of this computer in messages: names that help the owner, and tell others nothing."""
+"""Replace folders of this computer in messages by names that tell nothing to strangers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_classifier.core.settings import PACKAGE_DIR, Settings, checkout
 
 
 def hide_paths(text: str, settings: Settings) -> str:
-    """The text with folders by the variable that sets them, or by what they are."""
+    """The text with each folder replaced by the variable that sets it, or by its purpose."""
     if os.sep not in text:
         return text
     for path, name in _names(settings):
@@ -22,7 +22,7 @@ def hide_paths(text: str, settings: Settings) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _names(settings: Settings) -> list[tuple[str, str]]:
-    """Folders and what to call them, the innermost first."""
+    """Folders and their names, the innermost folder first."""
     names: dict[Path, str] = {
         Path.home(): "~",
         Path(tempfile.gettempdir()): "(temporary folder)",

@@ -1,4 +1,4 @@
-"""What a request asks: its body, form or query, checked."""
+"""Read the image and the options of a request from its body, form or query."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from mnist_classifier.recognition.numbers.pen_strokes import Points, parse_strok
 from mnist_classifier.registry.versions import PRODUCTION
 from mnist_classifier.web.wire import bodies
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, is_raw_glyph
-from mnist_classifier.web.wire.parameters import Choice, Fraction, Text
+from mnist_classifier.web.wire.parameters import choice, fraction, text
 
 MODES = ("digit", "number")
 _reader = Decoder(bodies.Question)
 
-# What the query may say besides the body, which goes before it.
+# Options that the query can have too; those of the body take precedence.
 THRESHOLDS = (
-    Fraction("ambiguous_below", "call a reading ambiguous below this confidence; by default the model's threshold"),
-    Fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
+    fraction("ambiguous_below", "call a reading ambiguous below this confidence; by default the model's threshold"),
+    fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
 )
-VERSION = Text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
-MODE = Choice("mode", "one digit or several", MODES[0], MODES)
+VERSION = text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
+MODE = choice("mode", "one digit or several", MODES[0], MODES)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a request to /predict asks.
+    """An image and how to read it.
 
-    thresholds: those that differ from the model's own.  version: a number, or
-    `production`; whether there is one is not checked here.  is_glyph: the
-    bytes are one glyph, not a picture file.
+    thresholds: those that replace the model's own.  version: a number that is
+    not checked yet, or `production`.  is_glyph: the image is one glyph of 784
+    bytes, not a picture file.
     """
 
     image: bytes
@@ -47,12 +47,12 @@ class Question:
 
 
 def read_question() -> Question:
-    """The image of a request (JSON base64, multipart `file`, or the raw body) and how to read it.
+    """Read a request with an image: base64 in JSON, `file` in a form, or the raw body.
 
     Raises InvalidImage, InvalidInput.
     """
     query = request.args
-    # The query is checked even where the body goes before it.
+    # Wrong options in the query are errors even if the body replaces them.
     mode, (thresholds, version) = MODE.read(query), _options(query)
     if request.mimetype == "multipart/form-data":
         return _from_form({**query.to_dict(), **request.form.to_dict()})
@@ -87,7 +87,7 @@ def _from_json(data: bytes, mode: str) -> Question:
 
 
 def read_options(body: bodies.Choices) -> tuple[dict[str, float], str]:
-    """The thresholds and the version that a body asks for, or else the query.  Raises InvalidInput."""
+    """The thresholds and the version of a body; the query fills in those that it lacks.  Raises InvalidInput."""
     thresholds, version = _options(request.args)
     sent = bodies.given(body)
     thresholds |= {each.name: sent[each.name] for each in THRESHOLDS if each.name in sent}
@@ -95,6 +95,6 @@ def read_options(body: bodies.Choices) -> tuple[dict[str, float], str]:
 
 
 def _options(fields: Mapping[str, str]) -> tuple[dict[str, float], str]:
-    """The same of texts: those of the query, or of a form."""
+    """The thresholds and the version of a query or form."""
     found = {each.name: each.read(fields) for each in THRESHOLDS}
     return {name: value for name, value in found.items() if value is not None}, VERSION.read(fields)

@@ -1,4 +1,4 @@
-"""Lines of CSV that a spreadsheet shows and never runs.
+"""Write CSV whose cells a spreadsheet never runs as formulas.
 
 Source: OWASP, CSV Injection.
 """
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-# A spreadsheet takes a text that begins so for a formula; the last four are the full-width forms.
+# A spreadsheet runs texts that begin so as formulas; the last four are full-width forms of the first four.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_line(cells: Iterable[object]) -> str:
-    """One line of CSV, without its end.  Texts that begin like a formula get a `'` in front; numbers stay numbers."""
+    """One line of CSV without its line break.  A text that begins like a formula gets a `'` in front."""
     text = io.StringIO()
     # The writer quotes line breaks in a cell only if they are part of its line terminator.
     csv.writer(text, lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])

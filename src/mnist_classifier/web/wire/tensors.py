@@ -1,6 +1,6 @@
 """Requests and replies of the Open Inference Protocol, version 2, over REST.
 
-Bytes -> what is asked, readings -> bytes; nothing here knows Flask.
+Nothing here knows Flask.
 Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md;
 triton-inference-server/server, docs/protocol/extension_binary_data.md.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import numpy as np
@@ -24,9 +24,9 @@ from mnist_classifier.web.wire.bodies import parse
 from mnist_classifier.web.wire.glyphs import parse_pixels
 
 INPUT = "glyphs"
-INPUTS = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, SIDE_PX, SIDE_PX]}]
+INPUTS: list[TensorKind] = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, SIDE_PX, SIDE_PX]}]
 SHAPES = ([SIDE_PX, SIDE_PX], [PIXELS])  # of one glyph
-OUTPUTS = [
+OUTPUTS: list[TensorKind] = [
     {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
     {"name": "not_a_digit", "datatype": "FP32", "shape": [-1]},
     {"name": "prediction", "datatype": "INT64", "shape": [-1]},
@@ -37,25 +37,23 @@ VALUES: Mapping[str, Callable[[Batch], npt.NDArray[Any]]] = {
     "not_a_digit": lambda batch: batch.not_a_digit,
     "prediction": lambda batch: batch.predictions,
 }
-# zlib's window sizes for what a client calls gzip and deflate.
+# Content-Encoding -> the window bits that select its format in zlib.
 ENCODINGS = {"gzip": 31, "deflate": 15}
-
-
-# One tensor and three outputs, each with parameters, take nine; the rest is for parameters of other servers.
+# A tensor and three outputs with parameters are nine objects; the rest is for parameters of other servers.
 MOST_OBJECTS = 100
-# A request sends its own number back with the reply.
+# The reply repeats the id of the request.
 LONGEST_ID = 1000  # characters
 
 
 class TensorParameters(Struct, frozen=True):
-    """What is said of a tensor; other servers' parameters are let pass."""
+    """Parameters of a tensor; those of other servers are ignored."""
 
-    binary_data_size: Annotated[int, Meta(ge=0, description="bytes of the tensor behind the JSON")] | None = None
+    binary_data_size: Annotated[int, Meta(ge=0, description="bytes of the tensor after the JSON")] | None = None
     shared_memory_region: str | None = None
 
 
 class InputTensor(Struct):
-    """A tensor that is sent; its data are in JSON, or behind it as bytes."""
+    """A tensor in a request; its data are in the JSON, or follow it as bytes."""
 
     name: str
     datatype: str
@@ -67,21 +65,21 @@ class InputTensor(Struct):
 
 
 class OutputParameters(Struct, frozen=True):
-    """How an output is wanted."""
+    """Parameters of an output."""
 
     binary_data: bool | None = None
     classification: int | None = None
 
 
 class WantedOutput(Struct):
-    """An output that is asked for."""
+    """An output that the client wants."""
 
     name: str
     parameters: OutputParameters = OutputParameters()
 
 
 class RequestParameters(Struct, frozen=True):
-    """What is said of the whole request."""
+    """Parameters of the whole request."""
 
     binary_data_output: bool = False
 
@@ -91,7 +89,7 @@ class InferenceRequest(Struct):
 
     inputs: Annotated[
         list[InputTensor],
-        # An example that is short: a list of no glyphs.
+        # A short example: no glyphs.
         Meta(examples=[[{"name": INPUT, "datatype": "UINT8", "shape": [0, PIXELS], "data": []}]]),
     ]
     id: Annotated[str, Meta(max_length=LONGEST_ID)] | None = None
@@ -102,9 +100,46 @@ class InferenceRequest(Struct):
 _reader = msgspec.json.Decoder(InferenceRequest)
 
 
+class TensorKind(TypedDict):
+    """An input or output tensor; -1 means any number of glyphs."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class InferenceModel(TypedDict):
+    """Inputs and outputs of a model."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorKind]
+    outputs: list[TensorKind]
+
+
+class OutputTensor(Struct):
+    """A tensor; its data are in the JSON, or follow it as bytes."""
+
+    name: str
+    datatype: str
+    shape: list[Annotated[int, Meta(ge=0)]]
+    data: list[float] | UnsetType = UNSET
+    parameters: dict[str, int] | UnsetType = UNSET
+
+
+class InferenceReply(Struct, kw_only=True):
+    """Output of a model, with the id of the request if it had one."""
+
+    model_name: str
+    model_version: str
+    id: str | UnsetType = UNSET
+    outputs: list[OutputTensor]
+
+
 @dataclass(frozen=True)
 class Question:
-    """What an inference request asks: (N, 28, 28) glyphs; each output by name, and whether it is wanted as bytes."""
+    """A checked request: (N, 28, 28) glyphs, and the names of the wanted outputs with whether to send them as bytes."""
 
     id: str | None
     glyphs: Bytes
@@ -112,7 +147,7 @@ class Question:
 
 
 def unpack(data: bytes, encoding: str, limit: int) -> bytes:
-    """Undo the Content-Encoding of a body; `limit` is in bytes once unpacked.  Raises InvalidInput."""
+    """Decompress a body to at most `limit` bytes.  Raises InvalidInput."""
     if encoding in ("", "identity"):
         return data
     if encoding not in ENCODINGS:
@@ -123,7 +158,7 @@ def unpack(data: bytes, encoding: str, limit: int) -> bytes:
     except zlib.error:
         raise InvalidInput(f"the body is not valid {encoding} data") from None
     if len(unpacked) > limit:
-        raise InvalidInput(f"the body has more than {limit} bytes once unpacked; send fewer glyphs at once")
+        raise InvalidInput(f"the body has more than {limit} bytes after decompression; send fewer glyphs at once")
     if not unpacker.eof:
         raise InvalidInput(f"the body is cut short: its {encoding} data stops before the end")
     return unpacked
@@ -132,8 +167,9 @@ def unpack(data: bytes, encoding: str, limit: int) -> bytes:
 def parse_request(data: bytes, header_length: str | None) -> Question:
     """Read the body of an inference request.
 
-    header_length: the Inference-Header-Content-Length, where it has one: so
-    many bytes are JSON, and tensors follow.  Raises InvalidInput.
+    header_length: the header Inference-Header-Content-Length, if the request
+    has it: the number of bytes that are JSON; tensors follow.
+    Raises InvalidInput.
     """
     header, tensors = _split(data, header_length)
     if not header:
@@ -210,28 +246,27 @@ def _shown(value: object) -> str:
 
 
 def make_reply(model: str, version: int, question: Question, batch: Batch) -> tuple[bytes, int | None]:
-    """The body of a reply, and how many of its bytes are JSON; None where all are."""
-    described, tensors = [], []
-    for output in OUTPUTS:
-        name, datatype = str(output["name"]), str(output["datatype"])
+    """The body of a reply, and how many of its bytes are JSON; None if all are."""
+    outputs, tensors = [], []
+    for kind in OUTPUTS:
+        name, datatype = kind["name"], kind["datatype"]
         if name not in question.outputs:
             continue
         values = np.ascontiguousarray(VALUES[name](batch), LITTLE_ENDIAN[datatype])
-        tensor: dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(values.shape)}
+        output = OutputTensor(name, datatype, list(values.shape))
         if question.outputs[name]:
             tensors.append(values.tobytes())
-            tensor["parameters"] = {"binary_data_size": values.nbytes}
+            output.parameters = {"binary_data_size": values.nbytes}
         else:
-            tensor["data"] = values.ravel().tolist()
-        described.append(tensor)
-    reply: dict[str, Any] = {"model_name": model, "model_version": str(version)}
-    if question.id is not None:
-        reply["id"] = question.id
-    header = msgspec.json.encode({**reply, "outputs": described})
+            output.data = values.ravel().tolist()
+        outputs.append(output)
+    request_id = UNSET if question.id is None else question.id
+    reply = InferenceReply(model_name=model, model_version=str(version), id=request_id, outputs=outputs)
+    header = msgspec.json.encode(reply)
     return b"".join([header, *tensors]), len(header) if tensors else None
 
 
-def metadata(model: str, versions: Sequence[int]) -> dict[str, Any]:
+def metadata(model: str, versions: Sequence[int]) -> InferenceModel:
     """Inputs and outputs of a model."""
     return {
         "name": model,

@@ -2,28 +2,15 @@
 /**
  * The routes under /api/explore.
  *
- * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("./state.js").View} View
- * @typedef {{version: number, name: string}} Version
- * @typedef {{versions: Version[], production: number, splits: string[]}} Choices
- * @typedef {{digit: number, images: number, precision: number | null, recall: number | null, f1: number | null}} ClassFigures
- * @typedef {{
- *   model: Version, split: string, images: number, correct: number, accuracy: number, interval_95: [number, number],
- *   nll: number, ece: number, confusion: number[][], per_class: ClassFigures[],
- *   verdicts: {digit: number, ambiguous: number, not_a_digit: number}, disputed: {images: number, wrong: number}
- * }} Summary
- * @typedef {{
- *   index: number, row: number, label: number, disputed: boolean, prediction: number, confidence: number,
- *   verdict: string, image: string
- * }} Thumbnail  prediction: the most likely digit, whatever the verdict
- * @typedef {{total: number, offset: number, images: Thumbnail[]}} Page
+ * @typedef {import("../shared/api-types.js").ExploreSummary} Summary
+ * @typedef {import("../shared/api-types.js").ClassFigures} ClassFigures
+ * @typedef {import("../shared/api-types.js").Thumbnail} Thumbnail
+ * @typedef {import("../shared/api-types.js").Gallery} Page
+ * @typedef {import("../shared/api-types.js").Saliency} Saliency
+ * @typedef {import("../shared/api-types.js").Neighbour} Neighbour
+ * @typedef {import("../shared/api-types.js").ExploredImage} Explained
  * @typedef {number[][]} Map28  28 rows of 28, in nats
- * @typedef {{digit: number, ink: Map28, gaps: Map28}} Saliency
- * @typedef {{row: number, label: number, similarity: number, image: string}} Neighbour
- * @typedef {Reading & {
- *   index: number, row: number, label: number, disputed: boolean, split: string, glyph: string | null,
- *   saliency: Saliency | null, neighbours: Neighbour[] | null
- * }} Explained
  */
 
 import { request } from "../shared/api.js";
@@ -32,7 +19,7 @@ import { PAGE_SIZE } from "./state.js";
 // The first question about a version lets it read the whole split.
 const TIMEOUT_MS = 60_000;
 
-/** @returns {Promise<Choices>} */
+/** @returns {Promise<import("../shared/api-types.js").ExploreChoices>} */
 export function choices() {
   return request("/api/explore");
 }

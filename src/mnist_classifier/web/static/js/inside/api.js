@@ -6,11 +6,9 @@
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
  * @typedef {import("../pad/workbench.js").Source} Source
  * @typedef {import("../pad/workbench.js").Mode} Mode
- * @typedef {import("../explore/api.js").Saliency} Saliency
- * @typedef {import("../explore/api.js").Neighbour} Neighbour
- * @typedef {Reading & {glyph: string | null, saliency: Saliency | null, neighbours: Neighbour[] | null}} Explanation
- * @typedef {{strongest: number, image: string}} FeatureMap
- * @typedef {{name: string, channels: number, height: number, width: number, strongest: number, maps: FeatureMap[]}} Block
+ * @typedef {import("../shared/api-types.js").Explanation} Explanation
+ * @typedef {import("../shared/api-types.js").Activations} Activations
+ * @typedef {import("../shared/api-types.js").Block} Block
  */
 
 import { request } from "../shared/api.js";
@@ -23,7 +21,7 @@ export function explain(source, signal, digit = null) {
   return post(`/api/explore/explain${digit === null ? "" : `?digit=${digit}`}`, source, {}, signal);
 }
 
-/** @param {Source} source @param {AbortSignal} signal @returns {Promise<{blocks: Block[]}>} */
+/** @param {Source} source @param {AbortSignal} signal @returns {Promise<Activations>} */
 export function activations(source, signal) {
   return post("/api/explore/activations", source, {}, signal);
 }

@@ -33,9 +33,10 @@ const FIGURES = [
   ["Size", (v) => fileSize(v.bytes)],
 ];
 
-/** @param {import("./api.js").Figures | undefined} figures */
+/** @param {import("../shared/api-types.js").SplitMetrics | undefined} figures */
 function wrong(figures) {
-  return figures?.correct === undefined ? UNKNOWN : count(figures.images - figures.correct);
+  const { images, correct } = figures ?? {};
+  return images === undefined || correct === undefined ? UNKNOWN : count(images - correct);
 }
 
 export class ComparePanel {

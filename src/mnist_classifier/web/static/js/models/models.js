@@ -80,7 +80,7 @@ async function showHistory() {
   }
 }
 
-/** @param {import("./api.js").Promotion} promotion */
+/** @param {import("../shared/api-types.js").Promotion} promotion */
 function move({ alias, version, previous, at, actor, reason, is_rollback: isRollback }) {
   const item = document.createElement("li");
   const time = document.createElement("time");

@@ -3,7 +3,7 @@
  * Pixels -> reading, in this browser: what recogniser.py does on the server.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
- * @typedef {import("../shared/api.js").Verdict} Verdict
+ * @typedef {import("../shared/api-types.js").Verdict} Verdict
  * @typedef {import("./pixels.js").Picture} Picture
  * @typedef {import("./to-glyph.js").Prepared} Prepared
  */
@@ -46,14 +46,17 @@ export class Recogniser {
       confidence: probabilities[best],
       probabilities,
       verdict,
+      not_a_digit: notADigit,
       candidates: verdict === "ambiguous" ? likely : [],
+      warnings: [],
     };
   }
 }
 
 /** @returns {Reading} */
 function blank() {
-  return { prediction: null, confidence: 0, probabilities: new Array(DIGITS).fill(1 / DIGITS), verdict: "blank" };
+  const probabilities = new Array(DIGITS).fill(1 / DIGITS);
+  return { prediction: null, confidence: 0, probabilities, verdict: "blank", not_a_digit: 0, candidates: [], warnings: [] };
 }
 
 /**

@@ -8,7 +8,7 @@
  * @typedef {import("./planes.js").Bytes} Bytes
  * @typedef {import("./planes.js").Box} Box
  * @typedef {import("./pixels.js").Picture} Picture
- * @typedef {{code: string, message: string}} Caution
+ * @typedef {import("../shared/api-types.js").Caution} Caution
  * @typedef {{name: string, picture: Plane}} Step
  * @typedef {{glyph: Bytes | null, warnings: Caution[], steps: Step[]}} Prepared
  * @typedef {{ink: Floats, box: Box, contrast: number}} Drawn  contrast under 1 is low
@@ -163,7 +163,7 @@ function enlarge(grey) {
   return { width: large.width, height: large.height, data: Uint8Array.from(large.data, round) };
 }
 
-/** What is to be said of a glyph's strokes. @param {Bytes} glyph @returns {Caution[]} */
+/** Warnings about the strokes of a glyph. @param {Bytes} glyph @returns {Caution[]} */
 function strokeWarnings(glyph) {
   const width = strokeWidth(glyph);
   if (width < VERY_THIN_PX) return [{ code: "very_thin", message: "the strokes are very thin for the size of the digit" }];
@@ -171,8 +171,9 @@ function strokeWarnings(glyph) {
   return [];
 }
 
-/** What is to be said of how ink lies in its picture. @param {Drawn} drawn @returns {Caution[]} */
+/** Warnings about the place of the ink in its picture. @param {Drawn} drawn */
 function pictureWarnings({ ink, box: { top, bottom, left, right }, contrast }) {
+  /** @type {Caution[]} */
   const found = [];
   if (top === 0 || left === 0 || bottom === ink.height || right === ink.width) {
     found.push({ code: "touches_edge", message: "the ink touches the edge of the picture: a part may be missing" });

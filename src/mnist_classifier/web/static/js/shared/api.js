@@ -1,42 +1,16 @@
 // @ts-check
 /**
- * The server's routes.  Every failure is an ApiError whose message can be shown
- * as it is; only the caller's own abort comes through as an AbortError.
+ * The server's routes.  Every failure is an ApiError with a message for people.
+ * The one exception is an AbortError, if the caller aborts.
  *
- * @typedef {"digit" | "ambiguous" | "not_a_digit" | "blank"} Verdict
- * @typedef {{code: string, message: string}} Warning
- * @typedef {{name: string, image: string}} Step
- * @typedef {{
- *   prediction: number | null, confidence: number, probabilities: number[], verdict: Verdict,
- *   candidates?: number[], warnings?: Warning[], steps?: Step[], model?: {version: number, name: string}, elapsed_ms?: number, glyph?: string | null
- * }} Reading
- * @typedef {Reading & {box: [number, number, number, number]}} DigitInNumber  x, y, width, height
- * @typedef {"number" | "ambiguous" | "not_a_number" | "blank"} NumberVerdict
- * @typedef {{
- *   number: string | null, confidence: number, verdict: NumberVerdict, digits: DigitInNumber[],
- *   model?: {version: number, name: string}, elapsed_ms?: number
- * }} NumberReading
- * @typedef {{accuracy: number, images: number, correct?: number}} Score
- * @typedef {{
- *   version: number, name: string, created_at?: string, recipe?: string, parameters?: number,
- *   metrics?: {validation?: Score, test?: Score, robustness?: {goals: number, goals_reached: number}}
- * }} Model
- * @typedef {{
- *   run_id: number, status: string, epoch?: number | null, epochs?: number | null, fraction?: number | null,
- *   train_loss?: number | null, train_accuracy?: number | null, validation_loss?: number | null,
- *   validation_accuracy?: number | null, images_per_s?: number | null, eta_s?: number | null, message?: string
- * }} Training
- * @typedef {{run_id: number, status: string, message?: string, model_version?: number | null}} LastRun
- * @typedef {{
- *   run_id: number, status: string, message: string, model_version: number | null, recipe: string | null,
- *   seed: number | null, planned_epochs: number | null, created_at: string, started_at: string | null, finished_at: string | null,
- *   summary: {epoch: number, validation_accuracy: number, validation_loss: number} | null
- * }} Run
- * @typedef {{config: Record<string, unknown>, environment: Record<string, any> | null, epochs: any[]}} RunDetails
- * @typedef {{id: number, kind: string, at: string, data: any}} RunEvent
- * @typedef {{status: string, model: Model | null, training: Training | null, last_run?: LastRun | null}} Status
- * @typedef {{index: number, label: number, image: string}} TestImage
- * @typedef {{status: "ready" | "missing" | "downloading" | "failed", fraction?: number | null, message?: string}} Dataset
+ * Types come from api-types.d.ts.  A reading that was made in the browser lacks some fields of the server's.
+ *
+ * @typedef {import("./api-types.js").Reading} ServerReading
+ * @typedef {Omit<ServerReading, "model" | "elapsed_ms"> & {model?: ServerReading["model"], elapsed_ms?: number}} Reading
+ * @typedef {import("./api-types.js").Number} NumberReading
+ * @typedef {import("./api-types.js").DigitInNumber} DigitInNumber
+ * @typedef {import("./api-types.js").Run} Run
+ * @typedef {import("./api-types.js").RunEvent} RunEvent
  */
 
 import { at } from "./paths.js";
@@ -198,7 +172,7 @@ export function predictFile(file, signal, steps = false) {
   return request(predictPath(steps), { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
-/** @param {AbortSignal} [signal] @returns {Promise<Status>} */
+/** @param {AbortSignal} [signal] @returns {Promise<import("./api-types.js").State>} */
 export function modelStatus(signal) {
   return request("/model-status", { signal });
 }
@@ -208,12 +182,12 @@ export function cancelRun(runId) {
   return request(`/api/runs/${runId}/cancel`, { method: "POST" });
 }
 
-/** @param {string} search @returns {Promise<{runs: Run[], next: string | null}>} */
+/** @param {string} search @returns {Promise<import("./api-types.js").RunPage>} */
 export function runs(search = "") {
   return request(`/api/runs?${new URLSearchParams({ limit: "25", search })}`);
 }
 
-/** @param {number} runId @returns {Promise<any>}  a Run with RunDetails */
+/** @param {number} runId @returns {Promise<import("./api-types.js").RunDetails>} */
 export function getRun(runId) {
   return request(`/api/runs/${runId}`);
 }
@@ -228,17 +202,17 @@ export function resumeRun(runId) {
   return request(`/api/runs/${runId}/resume`, { method: "POST" });
 }
 
-/** @param {number} runId @param {number} after @returns {Promise<{run: Run, events: RunEvent[]}>} */
+/** @param {number} runId @param {number} after @returns {Promise<import("./api-types.js").RunLog>} */
 export function runEvents(runId, after) {
   return request(`/api/runs/${runId}/events?after=${after}`);
 }
 
-/** @param {AbortSignal} [signal] @returns {Promise<TestImage>} */
+/** @param {AbortSignal} [signal] @returns {Promise<import("./api-types.js").LabelledImage>} */
 export function randomTestImage(signal) {
   return request("/api/test-images/random", { signal });
 }
 
-/** @returns {Promise<Dataset>} */
+/** @returns {Promise<import("./api-types.js").Dataset>} */
 export function dataset() {
   return request("/api/dataset");
 }

@@ -3,8 +3,8 @@
  * Figures and readings as people read them.  Pure.
  *
  * @typedef {import("./api.js").Reading} Reading
- * @typedef {import("./api.js").Score} Score
- * @typedef {import("./api.js").Warning} Warning
+ * @typedef {import("./api-types.js").SplitMetrics} Score
+ * @typedef {import("./api-types.js").Caution} Warning
  */
 
 const NBSP = "\u00a0";

@@ -2,8 +2,8 @@
 /**
  * Which model answers: one line on the home page, a card on the recogniser.
  *
- * @typedef {import("./api.js").Model} Model
- * @typedef {import("./api.js").Status} Status
+ * @typedef {import("./api-types.js").Model} Model
+ * @typedef {import("./api-types.js").State} Status
  */
 
 import { element, write } from "./dom.js";

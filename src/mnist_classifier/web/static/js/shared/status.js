@@ -3,7 +3,7 @@
  * Watching /model-status: each second while a network trains, calmly otherwise,
  * not at all while the page is hidden.
  *
- * @typedef {import("./api.js").Status} Status
+ * @typedef {import("./api-types.js").State} Status
  */
 
 import { modelStatus } from "./api.js";

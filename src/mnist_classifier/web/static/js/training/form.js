@@ -2,7 +2,7 @@
 /**
  * The form that starts a training.  An empty field takes the recipe's value.
  *
- * @typedef {{name: string, summary: string, values: Record<string, unknown>}} Recipe
+ * @typedef {import("../shared/api-types.js").Recipe} Recipe
  */
 
 import * as api from "../shared/api.js";

@@ -1,13 +1,10 @@
 // @ts-check
 /**
- * What a page knows of a run, from its events.  Pure: an event more gives a state more.
+ * The state of a run, computed from its events.
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
- * @typedef {{
- *   epoch: number, epochs: number, train_loss: number, train_accuracy: number, validation_loss: number,
- *   validation_accuracy: number, learning_rate: number, images_per_s: number, elapsed_s: number
- * }} Epoch
+ * @typedef {import("../shared/api-types.js").EpochResult} Epoch
  * @typedef {{at: number, loss: number, accuracy: number, images_per_s: number, learning_rate: number}} Step
  * @typedef {{epoch: number, columns: number, labels: number[], image: string}} Batch
  * @typedef {{
@@ -22,7 +19,7 @@ export function emptyState() {
 }
 
 /**
- * Take in an event; one that is known already changes nothing.
+ * Add an event.  One that is known already changes nothing.
  * @param {RunState} state
  * @param {RunEvent} event
  * @returns {RunState}
@@ -32,7 +29,7 @@ export function withEvent(state, { id, kind, at, data }) {
   const next = { ...state, last: id };
   if (kind === "step") next.steps = withStep(state.steps, data);
   if (kind === "epoch") {
-    // A run that was resumed may do an epoch again: the later figures count.
+    // A resumed run can repeat an epoch; its later figures replace the first.
     next.epochs = [...state.epochs.filter(({ epoch }) => epoch < data.epoch), data];
     next.log = [...state.log, { at, text: `Epoch ${data.epoch} of ${data.epochs} done` }];
   }

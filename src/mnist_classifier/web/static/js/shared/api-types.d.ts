@@ -1,0 +1,860 @@
+// The types of the HTTP API. `make types` writes this file; do not edit it.
+
+/** Output of each convolutional block, with the time. */
+export type Activations = {
+  model: ModelName;
+  glyph: string | null;
+  blocks: Array<Block>;
+  elapsed_ms: number;
+};
+
+/** A form with an archive. */
+export type Archive = {
+  file: string;
+};
+
+/** Many readings; `?probabilities=1` and `?warnings=1` add those lists. */
+export type Batch = {
+  count: number;
+  predictions: Array<number | null>;
+  confidences: Array<number>;
+  verdicts: Array<Verdict>;
+  not_a_digit: Array<number>;
+  model: ModelName;
+  elapsed_ms: number;
+  probabilities?: Array<Array<number>>;
+  warnings?: Array<Array<Caution>>;
+};
+
+/** One convolutional block. */
+export type Block = {
+  name: string;
+  channels: number;
+  height: number;
+  width: number;
+  strongest: number;
+  maps: Array<FeatureMap>;
+};
+
+/** A warning about the drawing: a stable code for programs, and a message for people. */
+export type Caution = {
+  code: "low_contrast" | "small" | "touches_edge" | "very_thick" | "very_thin";
+  message: string;
+};
+
+/** One metric of both versions, from 0 to 1, and the lowest value that passes. */
+export type Check = {
+  measure: string;
+  champion: number;
+  challenger: number;
+  bound: number;
+  passed: boolean;
+};
+
+/** Metrics of one digit; null if undefined. */
+export type ClassFigures = {
+  digit: number;
+  images: number;
+  precision: number | null;
+  recall: number | null;
+  f1: number | null;
+};
+
+/** Two versions side by side. */
+export type Comparison = {
+  models: [ModelEntry, ModelEntry];
+  confusion_difference: Record<string, Array<Array<number>> | null>;
+  gate: Judgement;
+};
+
+/** State of the MNIST files and their download. */
+export type Dataset = {
+  status: "downloading" | "failed" | "missing" | "ready";
+  fraction: number | null;
+  message: string;
+};
+
+/** A deleted version. */
+export type Deleted = {
+  deleted: number;
+};
+
+/** A form with an image of one digit. */
+export type DigitForm = {
+  version?: number | string;
+  ambiguous_below?: number;
+  not_a_digit_above?: number;
+  file: string;
+};
+
+/** One digit of a number. */
+export type DigitInNumber = {
+  prediction: number | null;
+  confidence: number;
+  probabilities: Array<number>;
+  verdict: Verdict;
+  not_a_digit: number;
+  candidates: Array<number>;
+  warnings: Array<Caution>;
+  box: [number, number, number, number];
+};
+
+/** An image of one digit. */
+export type DigitQuestion = {
+  version?: number | string;
+  ambiguous_below?: number;
+  not_a_digit_above?: number;
+  image: string;
+};
+
+/** An image that two versions read differently. */
+export type Disagreement = {
+  index: number;
+  label: number;
+  predictions: [number, number];
+  confidences: [number, number];
+  image: string;
+};
+
+/** Images that two versions read differently, most confident first. */
+export type Disagreements = {
+  split: string;
+  count: number;
+  right: [number, number];
+  images: Array<Disagreement>;
+};
+
+/** Images with a disputed label. */
+export type Disputed = {
+  images: number;
+  wrong: number;
+};
+
+/** Results of one epoch. */
+export type EpochResult = {
+  epoch: number;
+  epochs: number;
+  train_loss: number;
+  train_accuracy: number;
+  validation_loss: number;
+  validation_accuracy: number;
+  learning_rate: number;
+  images_per_s: number;
+  elapsed_s: number;
+  validation_s: number;
+};
+
+/** An error, in the one shape that all routes use. */
+export type Error = {
+  error: ErrorDetails;
+};
+
+/** Details of an error. */
+export type ErrorDetails = {
+  code: string;
+  message: string;
+  field: string | null;
+};
+
+/** Explanation of your image. */
+export type Explanation = {
+  prediction: number | null;
+  confidence: number;
+  probabilities: Array<number>;
+  verdict: Verdict;
+  not_a_digit: number;
+  candidates: Array<number>;
+  warnings: Array<Caution>;
+  model: ModelName;
+  glyph: string | null;
+  steps: Array<Step>;
+  saliency: Saliency | null;
+  neighbours: Array<Neighbour> | null;
+  elapsed_ms: number;
+};
+
+/** Versions and splits to explore. */
+export type ExploreChoices = {
+  versions: Array<ModelName>;
+  production: number;
+  splits: Array<string>;
+  dataset: Dataset;
+};
+
+/** Metrics of a version on a split. */
+export type ExploreSummary = {
+  model: ModelName;
+  split: string;
+  images: number;
+  correct: number;
+  accuracy: number;
+  interval_95: [number, number];
+  nll: number;
+  ece: number;
+  confusion: Array<Array<number>>;
+  per_class: Array<ClassFigures>;
+  verdicts: VerdictCounts;
+  disputed: Disputed;
+};
+
+/** One MNIST image with its explanation. */
+export type ExploredImage = {
+  prediction: number | null;
+  confidence: number;
+  probabilities: Array<number>;
+  verdict: Verdict;
+  not_a_digit: number;
+  candidates: Array<number>;
+  warnings: Array<Caution>;
+  model: ModelName;
+  glyph: string | null;
+  steps: Array<Step>;
+  saliency: Saliency | null;
+  neighbours: Array<Neighbour> | null;
+  index: number;
+  row: number;
+  label: number;
+  disputed: boolean;
+  elapsed_ms: number;
+  split: string;
+};
+
+/** Output of one channel. */
+export type FeatureMap = {
+  strongest: number;
+  image: string;
+};
+
+/** A file of the version. */
+export type File = {
+  sha256: string;
+  bytes: number;
+};
+
+/** One page of images. */
+export type Gallery = {
+  model: ModelName;
+  split: string;
+  total: number;
+  offset: number;
+  images: Array<Thumbnail>;
+};
+
+/** A form with a file of glyphs. */
+export type GlyphFile = {
+  file: string;
+};
+
+/** Either glyphs as lists of numbers, or pictures as base64. */
+export type Glyphs = {
+  version?: number | string;
+  ambiguous_below?: number;
+  not_a_digit_above?: number;
+  glyphs?: Array<Array<any>>;
+  images?: Array<string>;
+};
+
+/** The server is running. */
+export type Health = {
+  status: "ok";
+};
+
+/** An imported version. */
+export type Imported = {
+  version: number;
+  name: string;
+  created_at: string;
+  recipe: string | null;
+  parameters: number | null;
+  metrics: Metrics;
+  note: string;
+  aliases: Array<string>;
+  bytes: number;
+  editable: boolean;
+  deletable: boolean;
+  remarks: Array<string>;
+  links: SelfLink;
+};
+
+/** An error of the Open Inference Protocol. */
+export type InferenceError = {
+  error: string;
+};
+
+/** Inputs and outputs of a model. */
+export type InferenceModel = {
+  name: string;
+  versions: Array<string>;
+  platform: string;
+  inputs: Array<TensorKind>;
+  outputs: Array<TensorKind>;
+};
+
+/** Output of a model, with the id of the request if it had one. */
+export type InferenceReply = {
+  model_name: string;
+  model_version: string;
+  id?: string;
+  outputs: Array<OutputTensor>;
+};
+
+/** Glyphs to read. */
+export type InferenceRequest = {
+  inputs: Array<InputTensor>;
+  id?: string | null;
+  outputs?: Array<WantedOutput> | null;
+  parameters?: RequestParameters;
+};
+
+/** Name and version of the server. */
+export type InferenceServer = {
+  name: string;
+  version: string;
+  extensions: Array<string>;
+};
+
+/** A tensor in a request; its data are in the JSON, or follow it as bytes. */
+export type InputTensor = {
+  name: string;
+  datatype: string;
+  shape: Array<number>;
+  data?: Array<any>;
+  parameters?: TensorParameters;
+};
+
+/** The result of a promotion check; `left_out` says which metrics could not be compared, and why. */
+export type Judgement = {
+  champion: number;
+  challenger: number;
+  passed: boolean;
+  reason: string;
+  checks: Array<Check>;
+  left_out: Array<string>;
+};
+
+/** An MNIST test image. */
+export type LabelledImage = {
+  index: number;
+  label: number;
+  image: string;
+};
+
+/** Where to follow the training. */
+export type Links = {
+  self: string;
+  status: string;
+};
+
+/** The server is running. */
+export type Live = {
+  live: boolean;
+};
+
+/** Metrics by split. */
+export type Metrics = {
+  validation?: SplitMetrics;
+  test?: SplitMetrics;
+  robustness?: Summary;
+};
+
+/** Summary of a model version. */
+export type Model = {
+  version: number;
+  name: string;
+  created_at: string;
+  recipe: string | null;
+  parameters: number | null;
+  metrics: Metrics;
+};
+
+/** New name or note. */
+export type ModelChanges = {
+  name?: string | null;
+  note?: string | null;
+};
+
+/** One version with its files, training and promotion check. */
+export type ModelDetails = {
+  version: number;
+  name: string;
+  created_at: string;
+  recipe: string | null;
+  parameters: number | null;
+  metrics: Metrics;
+  note: string;
+  aliases: Array<string>;
+  bytes: number;
+  editable: boolean;
+  deletable: boolean;
+  run_id: number | null;
+  imported_from: Origin | null;
+  seed: number | null;
+  temperature: number;
+  thresholds: Thresholds;
+  config: any;
+  training: Training;
+  files: Record<string, File>;
+  gate: Judgement | null;
+};
+
+/** A model version in the list. */
+export type ModelEntry = {
+  version: number;
+  name: string;
+  created_at: string;
+  recipe: string | null;
+  parameters: number | null;
+  metrics: Metrics;
+  note: string;
+  aliases: Array<string>;
+  bytes: number;
+  editable: boolean;
+  deletable: boolean;
+};
+
+/** All versions, newest first, the aliases, and versions that cannot be read. */
+export type ModelList = {
+  aliases: Record<string, number>;
+  roll_back_to: number | null;
+  models: Array<ModelEntry>;
+  set_aside: Array<SetAside>;
+};
+
+/** Number and name of a model version. */
+export type ModelName = {
+  version: number;
+  name: string;
+};
+
+/** Whether a model is ready. */
+export type ModelReady = {
+  name: string;
+  ready: boolean;
+};
+
+/** Reason for a promotion or rollback, with safeguards. */
+export type Move = {
+  reason?: string | null;
+  from?: number | null;
+  confirm?: boolean | null;
+};
+
+/** A similar training image. */
+export type Neighbour = {
+  row: number;
+  label: number;
+  similarity: number;
+  image: string;
+};
+
+/** The reading of several digits (`mode` = number). */
+export type Number = {
+  number: string | null;
+  confidence: number;
+  verdict: NumberVerdict;
+  digits: Array<DigitInNumber>;
+  model: ModelName;
+  elapsed_ms: number;
+};
+
+/** Verdict on a picture of several digits. */
+export type NumberVerdict = "ambiguous" | "blank" | "not_a_number" | "number";
+
+/** The version and the run that an archive was exported from. */
+export type Origin = {
+  version?: number | null;
+  run_id?: number | null;
+};
+
+/** Parameters of an output. */
+export type OutputParameters = {
+  binary_data?: boolean | null;
+  classification?: number | null;
+};
+
+/** A tensor; its data are in the JSON, or follow it as bytes. */
+export type OutputTensor = {
+  name: string;
+  datatype: string;
+  shape: Array<number>;
+  data?: Array<number>;
+  parameters?: Record<string, number>;
+};
+
+/** Progress of the running training; metrics are null until they are known. */
+export type Progress = {
+  run_id: number;
+  status: RunStatus;
+  epoch: number;
+  epochs: number;
+  train_loss: number | null;
+  train_accuracy: number | null;
+  validation_loss: number | null;
+  validation_accuracy: number | null;
+  fraction: number;
+  images_per_s: number | null;
+  eta_s: number | null;
+  message: string;
+};
+
+/** One move of an alias from the version `previous` to `version`: when, by whom, and why. */
+export type Promotion = {
+  id: number;
+  alias: string;
+  version: number;
+  previous: number;
+  at: string;
+  actor: string;
+  reason: string;
+  is_rollback?: boolean;
+};
+
+/** Promotions and rollbacks, newest first. */
+export type Promotions = {
+  promotions: Array<Promotion>;
+};
+
+/** An image and the way to read it. */
+export type Question = {
+  version?: number | string;
+  ambiguous_below?: number;
+  not_a_digit_above?: number;
+  image: string;
+  mode?: "digit" | "number";
+  strokes?: Array<Array<[number, number]>> | null;
+};
+
+/** A form with an image and the way to read it. */
+export type QuestionForm = {
+  version?: number | string;
+  ambiguous_below?: number;
+  not_a_digit_above?: number;
+  file: string;
+  mode?: "digit" | "number";
+  strokes?: string;
+};
+
+/** The server is ready. */
+export type Readiness = {
+  status: "ready";
+};
+
+/** The reading of one digit. */
+export type Reading = {
+  prediction: number | null;
+  confidence: number;
+  probabilities: Array<number>;
+  verdict: Verdict;
+  not_a_digit: number;
+  candidates: Array<number>;
+  warnings: Array<Caution>;
+  model: ModelName;
+  elapsed_ms: number;
+  glyph?: string | null;
+  steps?: Array<Step>;
+};
+
+/** Whether the server is ready. */
+export type Ready = {
+  ready: boolean;
+};
+
+/** A recipe and its settings. */
+export type Recipe = {
+  name: string;
+  summary: string;
+  values: any;
+};
+
+/** A version in the repository. */
+export type RepositoryEntry = {
+  name: string;
+  version: string;
+  state: string;
+  reason: string;
+};
+
+/** Filter for the list of model versions. */
+export type RepositoryQuestion = {
+  ready?: boolean;
+};
+
+/** Parameters of the whole request. */
+export type RequestParameters = {
+  binary_data_output?: boolean;
+};
+
+/** State and result of a training. */
+export type Run = {
+  run_id: number;
+  status: RunStatus;
+  message: string;
+  model_version: number | null;
+  recipe: string | null;
+  seed: number | null;
+  planned_epochs: number | null;
+  summary: RunSummary | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+};
+
+/** One training with its settings and epochs. */
+export type RunDetails = {
+  run_id: number;
+  status: RunStatus;
+  message: string;
+  model_version: number | null;
+  recipe: string | null;
+  seed: number | null;
+  planned_epochs: number | null;
+  summary: RunSummary | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  config: any;
+  environment: any | null;
+  epochs: Array<EpochResult>;
+};
+
+/** One line of a training's log. */
+export type RunEvent = {
+  id: number;
+  kind: "batch" | "epoch" | "evaluation" | "message" | "status" | "step";
+  at: string;
+  data: any;
+};
+
+/** Everything about a training. */
+export type RunFile = {
+  run_id: number;
+  status: RunStatus;
+  message: string;
+  model_version: number | null;
+  recipe: string | null;
+  seed: number | null;
+  planned_epochs: number | null;
+  summary: RunSummary | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  config: any;
+  environment: any | null;
+  events: Array<RunEvent>;
+};
+
+/** Part of the log of a training. */
+export type RunLog = {
+  run: Run;
+  events: Array<RunEvent>;
+};
+
+/** One page of trainings, newest first. */
+export type RunPage = {
+  runs: Array<Run>;
+  next: string | null;
+};
+
+/** Status of a training; all but queued and running are final. */
+export type RunStatus = "cancelled" | "failed" | "interrupted" | "queued" | "running" | "succeeded";
+
+/** Latest metrics of a training. */
+export type RunSummary = {
+  epoch: number;
+  validation_loss: number;
+  validation_accuracy: number;
+};
+
+/** Evidence for a digit, in nats, for each of 28x28 pixels. */
+export type Saliency = {
+  digit: number;
+  ink: Array<Array<number>>;
+  gaps: Array<Array<number>>;
+};
+
+/** Where to find the version. */
+export type SelfLink = {
+  self: string;
+};
+
+/** One server-sent event of a training. */
+export type SentEvent = {
+  id?: string;
+  event?: string;
+  data?: string;
+};
+
+/** A version that cannot be read. */
+export type SetAside = {
+  folder: string;
+  reason: string;
+};
+
+/** One setting of a training: default, bounds, unit, choices. */
+export type Setting = {
+  name: string;
+  default: string | number | number;
+  type: "float" | "int" | "str";
+  help: string;
+  low: number | null;
+  high: number | null;
+  unit: string;
+  choices: Array<string>;
+  among: Array<number>;
+};
+
+/** Metrics on one split. */
+export type SplitMetrics = {
+  images?: number;
+  correct?: number;
+  accuracy?: number;
+  nll?: number;
+  ece?: number;
+};
+
+/** A new training. */
+export type Started = {
+  run_id: number;
+  status: RunStatus;
+  links: Links;
+};
+
+/** The model in production and the progress of training. */
+export type State = {
+  status: "no_model" | "ready" | "training";
+  model: Model | null;
+  training: Progress | null;
+  last_run: Run | null;
+};
+
+/** One step of the preprocessing. */
+export type Step = {
+  name: string;
+  image: string;
+};
+
+/** The robustness table in short. */
+export type Summary = {
+  goals: number;
+  goals_reached: number;
+  pen_digits_mean?: number | null;
+  characters_auroc?: number | null;
+  corruptions_mean?: number | null;
+};
+
+/** An input or output tensor; -1 means any number of glyphs. */
+export type TensorKind = {
+  name: string;
+  datatype: string;
+  shape: Array<number>;
+};
+
+/** Parameters of a tensor; those of other servers are ignored. */
+export type TensorParameters = {
+  binary_data_size?: number | null;
+  shared_memory_region?: string | null;
+};
+
+/** Where one verdict ends and the next begins. */
+export type Thresholds = {
+  ambiguous_below: number;
+  not_a_digit_above?: number;
+};
+
+/** One image in the list. */
+export type Thumbnail = {
+  index: number;
+  row: number;
+  label: number;
+  disputed: boolean;
+  prediction: number;
+  confidence: number;
+  verdict: Verdict;
+  image: string;
+};
+
+/** One training, fully described.  The defaults are the recipe `classic`. */
+export type TrainConfig = {
+  recipe?: "classic" | "lightning" | "fast" | "standard" | "best" | "handwriting";
+  epochs?: number;
+  patience?: number;
+  batch_size?: number;
+  optimizer?: "adamw" | "muon";
+  learning_rate?: number;
+  weight_decay?: number;
+  schedule?: "one_cycle" | "triangle" | "cosine" | "constant";
+  warmup_fraction?: number;
+  beta1?: number;
+  beta2?: number;
+  muon_momentum?: number;
+  label_smoothing?: number;
+  ema_decay?: number;
+  patch?: 1 | 2 | 4;
+  conv1_channels?: number;
+  conv2_channels?: number;
+  conv1_kernel?: 1 | 3 | 5 | 7 | 9;
+  conv2_kernel?: 1 | 3 | 5 | 7 | 9;
+  conv1_layers?: number;
+  conv2_layers?: number;
+  hidden_units?: number;
+  conv_dropout?: number;
+  hidden_dropout?: number;
+  rotation_degrees?: number;
+  translation?: number;
+  scale_low?: number;
+  scale_high?: number;
+  elastic_px?: number;
+  slant_degrees?: number;
+  aspect?: number;
+  style_probability?: number;
+  width_probability?: number;
+  spoil_probability?: number;
+  augmentation_probability?: number;
+  template_share?: number;
+  erasing_probability?: number;
+  outlier_share?: number;
+  plain_epochs?: number;
+  teacher?: number;
+  teacher_weight?: number;
+  train_images?: number;
+  seed?: number;
+  device?: "auto" | "cpu" | "cuda" | "mps";
+  precision?: "auto" | "float32" | "bfloat16";
+  threads?: number;
+};
+
+/** How the training went. */
+export type Training = {
+  images?: number;
+  epochs?: number;
+  best_epoch?: number;
+  stopped_early?: boolean;
+  cancelled?: boolean;
+  elapsed_s?: number;
+  device?: string;
+  precision?: string;
+  members?: Array<number>;
+  seeds?: Array<number | null>;
+};
+
+/** The settings of a training, and the recipes. */
+export type TrainingOptions = {
+  fields: Array<Setting>;
+  recipes: Array<Recipe>;
+};
+
+/** Verdict on a drawing of one digit. */
+export type Verdict = "ambiguous" | "blank" | "digit" | "not_a_digit";
+
+/** Number of images by verdict. */
+export type VerdictCounts = {
+  digit: number;
+  ambiguous: number;
+  not_a_digit: number;
+};
+
+/** An output that the client wants. */
+export type WantedOutput = {
+  name: string;
+  parameters?: OutputParameters;
+};

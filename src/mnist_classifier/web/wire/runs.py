@@ -1,0 +1,239 @@
+"""Trainings as the API returns them."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypedDict, cast
+
+from msgspec import Meta
+
+from mnist_classifier.core import records
+from mnist_classifier.core.recipes import RECIPES
+from mnist_classifier.core.records import EpochResult, RunStatus
+from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.web.wire.fields import Probability, RunNumber, Time
+
+EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+
+
+class Progress(TypedDict):
+    """Progress of the running training; metrics are null until they are known."""
+
+    run_id: RunNumber
+    status: RunStatus
+    epoch: int
+    epochs: int
+    train_loss: float | None
+    train_accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    fraction: Probability
+    images_per_s: float | None
+    eta_s: float | None
+    message: str
+
+
+class RunSummary(TypedDict):
+    """Latest metrics of a training."""
+
+    epoch: int
+    validation_loss: float
+    validation_accuracy: Probability
+
+
+class Run(TypedDict):
+    """State and result of a training."""
+
+    run_id: RunNumber
+    status: RunStatus
+    message: str
+    model_version: int | None
+    recipe: str | None
+    seed: int | None
+    planned_epochs: int | None
+    summary: RunSummary | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class Links(TypedDict):
+    """Where to follow the training."""
+
+    self: str
+    status: str
+
+
+class Started(TypedDict):
+    """A new training."""
+
+    run_id: RunNumber
+    status: RunStatus
+    links: Links
+
+
+class RunPage(TypedDict):
+    """One page of trainings, newest first."""
+
+    runs: list[Run]
+    next: Annotated[str | None, Meta(description="URL of the next page")]
+
+
+class RunRecord(Run):
+    """A training with its settings and the computer that it ran on."""
+
+    config: dict[str, Any]
+    environment: Annotated[
+        dict[str, Any] | None,
+        Meta(description="device, libraries, data checksums, commit; null if the server has a token and you sent none"),
+    ]
+
+
+class RunDetails(RunRecord):
+    """One training with its settings and epochs."""
+
+    epochs: list[EpochResult]
+
+
+class RunEvent(TypedDict):
+    """One line of a training's log."""
+
+    id: Annotated[int, Meta(ge=1, description="event number, from 1 in each training")]
+    kind: Literal["status", "step", "epoch", "evaluation", "batch", "message"]
+    at: Time
+    data: dict[str, Any]
+
+
+class SentEvent(TypedDict, total=False):
+    """One server-sent event of a training."""
+
+    id: Annotated[str, Meta(description="send it as Last-Event-ID to continue from here")]
+    event: Annotated[str, Meta(description="kind of event; `end` and `trouble` end the stream")]
+    data: Annotated[str, Meta(description="a RunEvent as JSON; for `end` a Run; for `trouble` a message")]
+
+
+class RunLog(TypedDict):
+    """Part of the log of a training."""
+
+    run: Run
+    events: list[RunEvent]
+
+
+class RunFile(RunRecord):
+    """Everything about a training."""
+
+    events: list[RunEvent]
+
+
+class Setting(TypedDict):
+    """One setting of a training: default, bounds, unit, choices."""
+
+    name: str
+    default: str | int | float
+    type: Literal["str", "int", "float"]
+    help: str
+    low: float | None
+    high: float | None
+    unit: str
+    choices: list[str]
+    among: list[int]
+
+
+class Recipe(TypedDict):
+    """A recipe and its settings."""
+
+    name: str
+    summary: str
+    values: dict[str, Any]
+
+
+class TrainingOptions(TypedDict):
+    """The settings of a training, and the recipes."""
+
+    fields: list[Setting]
+    recipes: list[Recipe]
+
+
+def run(value: records.Run) -> Run:
+    """State and result of a training."""
+    return {
+        "run_id": value.id,
+        "status": value.status,
+        "message": value.message,
+        "model_version": value.model_version,
+        "recipe": value.config.get("recipe"),
+        "seed": value.config.get("seed"),
+        "planned_epochs": value.config.get("epochs"),
+        "summary": cast("RunSummary | None", value.summary),
+        "created_at": value.created_at.isoformat(),
+        "started_at": _iso(value.started_at),
+        "finished_at": _iso(value.finished_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def event(value: records.RunEvent) -> RunEvent:
+    """One line of a training's log."""
+    return cast(RunEvent, {"id": value.sequence, "kind": value.kind, "at": value.at.isoformat(), "data": value.data})
+
+
+def training_options() -> TrainingOptions:
+    """The settings as a form shows them, and what each recipe sets."""
+    return {
+        "fields": [
+            cast(
+                Setting,
+                {"name": spec.name, "default": spec.default, "type": type(spec.default).__name__, **spec.metadata},
+            )
+            for spec in dataclasses.fields(TrainConfig)
+        ],
+        "recipes": [
+            {"name": name, "summary": recipe.summary, "values": dict(recipe.values)} for name, recipe in RECIPES.items()
+        ],
+    }
+
+
+def progress(active: records.Run, epoch: records.RunEvent | None, step: records.RunEvent | None) -> Progress:
+    """Progress of a running training, from its latest events of both kinds."""
+    latest = epoch.data if epoch else {}
+    finished, planned = latest.get("epoch", 0), active.config["epochs"]
+    metrics = {name: latest.get(name) for name in EPOCH_FIELDS}
+    done, speed = float(finished), latest.get("images_per_s")
+    # The step event belongs to the epoch that has not ended yet.
+    if step and step.data["epoch"] > done:
+        done += step.data["step"] / step.data["steps"]
+        speed = step.data["images_per_s"]
+        metrics |= {"train_loss": step.data["loss"], "train_accuracy": step.data["accuracy"]}
+    fraction = min(1.0, done / planned)
+    return cast(
+        Progress,
+        {
+            "run_id": active.id,
+            "status": active.status,
+            "epoch": finished,
+            "epochs": planned,
+            **metrics,
+            "fraction": fraction,
+            "images_per_s": speed,
+            "eta_s": _time_left(active, step, fraction),
+            "message": _message(fraction, min(finished + 1, planned), planned),
+        },
+    )
+
+
+def _time_left(active: records.Run, step: records.RunEvent | None, fraction: float) -> float | None:
+    """Seconds until the end, if the rest goes as fast as the part that is done."""
+    if active.started_at is None or step is None or fraction == 0:
+        return None
+    elapsed_s = (step.at - active.started_at).total_seconds()
+    return round(elapsed_s / fraction * (1 - fraction), 1)
+
+
+def _message(fraction: float, epoch: int, epochs: int) -> str:
+    if fraction == 0:
+        return "starting"
+    return "measuring and exporting" if fraction >= 1 else f"epoch {epoch} of {epochs}"
