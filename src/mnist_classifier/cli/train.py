@@ -16,8 +16,9 @@ from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import ModelVersion, Run
-from mnist_classifier.core.settings import TRACKERS, Settings, TrainConfig
-from mnist_classifier.evaluation import gate
+from mnist_classifier.core.settings import TRACKERS, Settings
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 
@@ -85,11 +86,11 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     if ensemble:
         _show_spread(versions)
         combined = worker.combine(settings, versions)
-        click.echo(summary(combined, settings, _admit(settings, combined)))
+        click.echo(summary(combined, settings, _promote_unless_worse(settings, combined)))
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        click.echo(f"version {best.version} has the lowest validation loss; {_admit(settings, best)}")
+        click.echo(f"version {best.version} has the lowest validation loss; {_promote_unless_worse(settings, best)}")
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
@@ -99,11 +100,11 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
 
 
-def _admit(settings: Settings, version: ModelVersion) -> str:
-    """Let the gate decide; returns what it says."""
+def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
+    """Promote a version unless it is worse; returns the decision in words."""
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
-        return gate.admit(registry, version.version, actor=COMMAND_LINE).message
+        return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message
 
 
 def training_worker() -> ModuleType:

@@ -1,1 +1,1 @@
-"""Is a version good: the promotion rule, comparisons, the robustness suite."""
+"""How good is a version: promotion, comparison, archives, robustness, single images."""

@@ -26,7 +26,7 @@ from mnist_classifier.evaluation.explore import Show
 from mnist_classifier.recognition.imaging.decode import decode_image
 from mnist_classifier.recognition.imaging.preprocess import prepare
 from mnist_classifier.recognition.recogniser import AS_FITTED
-from mnist_classifier.registry.versions import PRODUCTION
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.services.services import chosen_version, services
 from mnist_classifier.web.wire import bodies, explore, types
 from mnist_classifier.web.wire.operation import describe

@@ -17,13 +17,13 @@ from mnist_classifier.core.errors import (
     TooManyStreams,
     TrainingUnavailable,
 )
-from mnist_classifier.core.records import Run, RunEvent
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.records import LARGEST_ID, Run, RunEvent
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire import readings, types
 from mnist_classifier.web.wire.bodies import train_settings
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import LARGEST_ID, Text, Whole
+from mnist_classifier.web.wire.parameters import Text, Whole
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 blueprint = Blueprint("runs", __name__)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from mnist_classifier.core.records import ModelVersion, Promotion, rounded
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.comparison import Disagreement
-from mnist_classifier.evaluation.gate import Judgement
+from mnist_classifier.evaluation.promotion import PromotionCheck
 from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
-from mnist_classifier.registry.versions import BOX
+from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.web.wire import readings, types
 from mnist_classifier.web.wire.paths import hide_paths
 
@@ -53,24 +50,24 @@ def details(version: ModelVersion) -> types.ModelFacts:
     }
 
 
-def gate(judgement: Judgement) -> types.Gate:
+def gate(check: PromotionCheck) -> types.Gate:
     """Result of the promotion check."""
     return {
-        "champion": judgement.champion,
-        "challenger": judgement.challenger,
-        "passed": judgement.passed,
-        "reason": judgement.reason,
+        "champion": check.champion,
+        "challenger": check.challenger,
+        "passed": check.passed,
+        "reason": check.reason,
         "checks": [
             {
-                "measure": check.measure,
-                "champion": check.champion,
-                "challenger": check.challenger,
-                "bound": round(check.bound, 6),
-                "passed": check.passed,
+                "measure": each.measure,
+                "champion": each.champion,
+                "challenger": each.challenger,
+                "bound": round(each.bound, 6),
+                "passed": each.passed,
             }
-            for check in judgement.checks
+            for each in check.checks
         ],
-        "left_out": list(judgement.left_out),
+        "left_out": list(check.left_out),
     }
 
 
@@ -93,12 +90,12 @@ def set_aside(faults: Mapping[str, str], settings: Settings) -> list[types.SetAs
     return [{"folder": folder, "reason": hide_paths(reason, settings)} for folder, reason in faults.items()]
 
 
-def disagreement(found: Disagreement, glyph: npt.NDArray[np.uint8]) -> types.Disagreement:
+def disagreement(found: Disagreement) -> types.Disagreement:
     """An image that two models read differently."""
     return {
         "index": found.index,
         "label": found.label,
         "predictions": list(found.digits),
         "confidences": [rounded(confidence) for confidence in found.confidences],
-        "image": to_data_url(encode_png(glyph)),
+        "image": to_data_url(encode_png(found.image)),
     }

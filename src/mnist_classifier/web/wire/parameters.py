@@ -18,8 +18,6 @@ Default = TypeVar("Default")
 Query = Mapping[str, str]
 
 YES_OR_NO = {"1": True, "true": True, "0": False, "false": False}
-# Every database takes a number of nine digits.
-LARGEST_ID = 999_999_999
 _fraction = msgspec.json.Decoder(Annotated[float, msgspec.Meta(ge=0, le=1)])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mnist_classifier.core.arrays import Bytes, Floats
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import Caution, ModelVersion, NumberReading, Reading, Run, RunEvent, rounded
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.recognition.batch import REFUSED, VERDICTS, Batch
 from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
 from mnist_classifier.web.wire import types

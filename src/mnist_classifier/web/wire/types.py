@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypedDict
 
-from mnist_classifier.core.records import NumberVerdict, RunStatus
+from mnist_classifier.core.records import LARGEST_ID, NumberVerdict, RunStatus
 from mnist_classifier.core.records import Verdict as ReadingVerdict
-from mnist_classifier.web.wire.parameters import LARGEST_ID
 from mnist_classifier.web.wire.schema import Doc
 
 Probability = Annotated[float, Doc(low=0, high=1)]
