@@ -6,7 +6,7 @@ import enum
 import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 # Every database stores a number of nine digits: of a run, a version, an event.
 LARGEST_ID = 999_999_999
@@ -15,7 +15,7 @@ LONGEST_NAME, LONGEST_NOTE = 100, 2000
 
 
 class RunStatus(str, enum.Enum):
-    """The status of a run; the last four are final."""
+    """Status of a training; all but queued and running are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -31,7 +31,7 @@ class RunStatus(str, enum.Enum):
 
 
 class Verdict(str, enum.Enum):
-    """The kind of a reading."""
+    """Verdict on a drawing of one digit."""
 
     DIGIT = "digit"
     AMBIGUOUS = "ambiguous"
@@ -40,7 +40,7 @@ class Verdict(str, enum.Enum):
 
 
 class NumberVerdict(str, enum.Enum):
-    """The kind of a number reading."""
+    """Verdict on a picture of several digits."""
 
     NUMBER = "number"
     AMBIGUOUS = "ambiguous"
@@ -149,12 +149,9 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Caution:
-    """A property of an image that may spoil its reading.
+    """A warning about the drawing: a stable code for programs, and a message for people."""
 
-    Codes: touches_edge, small, low_contrast, very_thin, very_thick.
-    """
-
-    code: str
+    code: Literal["touches_edge", "small", "low_contrast", "very_thin", "very_thick"]
     message: str
 
 

@@ -33,39 +33,25 @@ ROBUSTNESS_ROWS = {
 
 @dataclass(frozen=True)
 class Check:
-    """One figure of two versions, each between 0 and 1; `bound` is the least that passes."""
+    """One metric of both versions, from 0 to 1, and the lowest value that passes."""
 
     measure: str
     champion: float
     challenger: float
     bound: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the challenger is not worse."""
-        return self.challenger >= self.bound
+    passed: bool
 
 
 @dataclass(frozen=True)
 class PromotionCheck:
-    """A challenger compared with the version in production; `left_out` says what could not be compared, and why."""
+    """The result of a promotion check; `left_out` says which metrics could not be compared, and why."""
 
     champion: int
     challenger: int
+    passed: bool
+    reason: str
     checks: tuple[Check, ...]
     left_out: tuple[str, ...]
-    is_complete: bool
-
-    @property
-    def passed(self) -> bool:
-        """Whether the challenger may go into production by itself."""
-        return self.is_complete and all(check.passed for check in self.checks)
-
-    @property
-    def reason(self) -> str:
-        """The comparison in words: the checks that failed, or else all of them."""
-        told = [check for check in self.checks if not check.passed] or self.checks
-        return "; ".join([*(_in_words(check, self.champion) for check in told), *self.left_out])
 
 
 @dataclass(frozen=True)
@@ -93,7 +79,7 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     old, new = (version.metrics.get("validation") for version in (champion, challenger))
     if old and new:
         low, _ = wilson_interval(old["correct"], old["images"])
-        checks.append(Check("validation", old["accuracy"], new["accuracy"], low))
+        checks.append(_check("validation", old["accuracy"], new["accuracy"], low))
     else:
         left_out.append("the validation accuracy of one of them is unknown")
         is_complete = False
@@ -111,16 +97,23 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
             for version in (champion, challenger)
             if version.manifest.get("imported_from")
         ]
-    return PromotionCheck(champion.version, challenger.version, tuple(checks), tuple(left_out), is_complete)
+    failed = [check for check in checks if not check.passed]
+    reason = "; ".join([*(_in_words(check, champion.version) for check in failed or checks), *left_out])
+    passed = is_complete and not failed
+    return PromotionCheck(champion.version, challenger.version, passed, reason, tuple(checks), tuple(left_out))
 
 
 def _robustness_checks(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[Check]:
     old, new = ({row["id"]: row for row in table["rows"]} for table in (champion, challenger))
     return [
-        Check(title, old[row]["measured"], new[row]["measured"], old[row]["interval_95"][0])
+        _check(title, old[row]["measured"], new[row]["measured"], old[row]["interval_95"][0])
         for row, title in ROBUSTNESS_ROWS.items()
         if row in old and row in new
     ]
+
+
+def _check(measure: str, champion: float, challenger: float, bound: float) -> Check:
+    return Check(measure, champion, challenger, round(bound, 6), challenger >= bound)
 
 
 def _in_words(check: Check, champion: int) -> str:

@@ -50,9 +50,8 @@ class Outcome:
     """The result of a run."""
 
     version: ModelVersion
-    promoted: bool
-    cancelled: bool = False
-    message: str = ""
+    cancelled: bool
+    message: str
 
 
 @dataclass
@@ -173,18 +172,17 @@ class _Job:
         return finished
 
     def _conclude(self, version: ModelVersion, cancelled: bool) -> Outcome:
-        accuracy, promoted = version.metrics["test"]["accuracy"], False
+        accuracy = version.metrics["test"]["accuracy"]
         if cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
             self.runs.amend(self.run_id, message, version.version)
         else:
             decision = promotion.promote_unless_worse(self.registry, version.version, actor=f"training {self.run_id}")
-            promoted = decision.promoted
             message = f"{decision.message}. Test images: {accuracy:.2%}"
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
         # Last, so that a process that dies before can be resumed.
         self.checkpoint.unlink(missing_ok=True)
-        return Outcome(version, promoted, cancelled, message)
+        return Outcome(version, cancelled, message)
 
 
 def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -52,23 +53,7 @@ def details(version: ModelVersion) -> types.ModelFacts:
 
 def gate(check: PromotionCheck) -> types.Gate:
     """Result of the promotion check."""
-    return {
-        "champion": check.champion,
-        "challenger": check.challenger,
-        "passed": check.passed,
-        "reason": check.reason,
-        "checks": [
-            {
-                "measure": each.measure,
-                "champion": each.champion,
-                "challenger": each.challenger,
-                "bound": round(each.bound, 6),
-                "passed": each.passed,
-            }
-            for each in check.checks
-        ],
-        "left_out": list(check.left_out),
-    }
+    return cast(types.Gate, dataclasses.asdict(check))
 
 
 def promotion(move: Promotion) -> types.Promotion:
