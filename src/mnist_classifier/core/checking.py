@@ -32,9 +32,9 @@ LIMITS = {
 
 
 def in_words(failure: msgspec.ValidationError) -> tuple[str, str]:
-    """Where the fault is, as `metrics.test.images` or empty for the whole, and what it is.
+    """The place of the fault and a description: `metrics.test.images`, `must be a whole number, not text`.
 
-    What follows the place: `must be a whole number, not text`.
+    The place is empty if the whole document is of the wrong type.
     """
     what, place = PROBLEM.fullmatch(str(failure)).group("what", "place")  # type: ignore[union-attr] # matches anything
     place = (place or "").replace("[...]", "")

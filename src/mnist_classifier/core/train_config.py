@@ -181,14 +181,11 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
 
 def check_setting(spec: dataclasses.Field[Any], value: Any) -> None:
     """Raise InvalidConfig if a value is not among the choices or within the bounds of its field."""
-    low, high, choices, among = (spec.metadata[name] for name in ("low", "high", "choices", "among"))
-    if choices and value not in choices:
-        raise InvalidConfig(f"{spec.name} must be one of {', '.join(choices)}, not {value!r:.60}", field=spec.name)
-    if low is None:
-        return
-    if not low <= value <= high:  # which NaN does not
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    if low is not None and not low <= value <= high:  # NaN is not
         raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r:.60}", field=spec.name)
-    if among and value not in among:
+    allowed = spec.metadata["choices"] or spec.metadata["among"]
+    if allowed and value not in allowed:
         raise InvalidConfig(
-            f"{spec.name} must be one of {', '.join(map(str, among))}, not {value!r:.60}", field=spec.name
+            f"{spec.name} must be one of {', '.join(map(str, allowed))}, not {value!r:.60}", field=spec.name
         )

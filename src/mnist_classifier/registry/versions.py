@@ -143,10 +143,12 @@ class Registry:
 
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first; the model in the box last."""
+        return [*self._recorded(), *self._box()]
+
+    def _recorded(self, *conditions: sa.ColumnElement[bool]) -> list[ModelVersion]:
+        query = sa.select(*COLUMNS).where(PRESENT, *conditions).order_by(model_versions.c.version.desc())
         with self.store.reading() as connection:
-            rows = connection.execute(sa.select(*COLUMNS).where(PRESENT).order_by(model_versions.c.version.desc()))
-            found = [ModelVersion(**row) for row in rows.mappings()]
-        return [*found, *self._box()]
+            return [ModelVersion(**row) for row in connection.execute(query).mappings()]
 
     def _box(self) -> list[ModelVersion]:
         try:
@@ -156,12 +158,7 @@ class Registry:
 
     def get(self, version: int) -> ModelVersion:
         """One version.  Raises VersionMissing."""
-        if version == BOX:
-            found = self._box()
-        else:
-            chosen = sa.select(*COLUMNS).where(PRESENT, model_versions.c.version == version)
-            with self.store.reading() as connection:
-                found = [ModelVersion(**row) for row in connection.execute(chosen).mappings()]
+        found = self._box() if version == BOX else self._recorded(model_versions.c.version == version)
         if not found:
             raise VersionMissing.numbered(version)
         return found[0]
@@ -188,9 +185,7 @@ class Registry:
 
         Raises InvalidInput, VersionMissing, ModelInUse for the model in the box.
         """
-        self.get(version)
-        if version == BOX:
-            raise ModelInUse("the model in the box is part of the program and keeps its name")
+        self._check_not_box(version)
         values = {}
         if name is not None:
             values["name"] = _one_line(name)
@@ -207,9 +202,7 @@ class Registry:
         Its row is marked first, then its folder is removed; `adopt` finishes
         what a crash interrupts.  Raises VersionMissing, ModelInUse.
         """
-        self.get(version)
-        if version == BOX:
-            raise ModelInUse("the model in the box is part of the program and cannot be deleted")
+        self._check_not_box(version)
         with self.store.writing() as connection:
             lock(connection)
             in_use = [name for name, number in named(connection).items() if number == version]
@@ -220,6 +213,11 @@ class Registry:
             chosen = model_versions.c.version == version
             connection.execute(model_versions.update().where(chosen, PRESENT).values(deleted_at=now()))
         self.folders.remove(version)
+
+    def _check_not_box(self, version: int) -> None:
+        self.get(version)
+        if version == BOX:
+            raise ModelInUse("the model in the box is part of the program; it cannot be renamed or deleted")
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Check the figures in an archive against what its network does.
 
 The promotion check compares these figures, so they must be true.  If the MNIST
-files are here, the network reads test images, which must give the answers in
-the report, and all validation images, of which as many must be right as the manifest says.
+files are here, the network reads some test images, to compare its answers with
+the report, and all validation images, to compare its accuracy with the manifest.
 """
 
 from __future__ import annotations

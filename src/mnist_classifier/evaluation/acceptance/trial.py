@@ -25,7 +25,7 @@ from mnist_classifier.evaluation.acceptance.weights_check import check_weights
 from mnist_classifier.evaluation.self_test import open_tested
 from mnist_classifier.recognition.recogniser import BATCH
 from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, WEIGHTS_FILE, verify
-from mnist_classifier.registry.manifest_types import ImportedManifest, Robustness, parse
+from mnist_classifier.registry.manifest_types import Robustness, parse
 
 # The widest network that the settings allow needs 1.1 GB for a batch.
 MOST_MEMORY_BYTES = 1_500_000_000
@@ -72,8 +72,7 @@ def run(folder: Path, glyphs: Bytes) -> Bytes:
 
 
 def check(folder: Path, glyphs: Bytes) -> list[int]:
-    """Do the same in this process.  Raises ModelError."""
-    parse((folder / MANIFEST_FILE).read_bytes(), ImportedManifest, MANIFEST_FILE)
+    """Do the same in this process, for a manifest that was checked.  Raises ModelError."""
     manifest = verify(folder)
     names = {path.name for path in folder.iterdir()}
     if unlisted := sorted(names - {MANIFEST_FILE, ROBUSTNESS_FILE} - set(manifest["files"])):
