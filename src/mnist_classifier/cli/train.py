@@ -86,11 +86,11 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     if ensemble:
         _show_spread(versions)
         combined = worker.combine(settings, versions)
-        click.echo(summary(combined, settings, _promote_unless_worse(settings, combined)))
+        click.echo(summary(combined, settings, _admit(settings, combined)))
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        click.echo(f"version {best.version} has the lowest validation loss; {_promote_unless_worse(settings, best)}")
+        click.echo(f"version {best.version} has the lowest validation loss; {_admit(settings, best)}")
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
@@ -100,8 +100,8 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
 
 
-def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
-    """Promote a version unless it is worse; returns the decision in words."""
+def _admit(settings: Settings, version: ModelVersion) -> str:
+    """Apply the promotion rule; returns its message."""
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
         return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message

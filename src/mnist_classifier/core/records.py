@@ -6,12 +6,9 @@ import enum
 import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-# Every database stores a number of nine digits: of a run, a version, an event.
-LARGEST_ID = 999_999_999
-# In characters: the name of a model version; its note, or the reason of a promotion.
-LONGEST_NAME, LONGEST_NOTE = 100, 2000
+import msgspec
 
 
 class RunStatus(str, enum.Enum):
@@ -46,6 +43,12 @@ class NumberVerdict(str, enum.Enum):
     AMBIGUOUS = "ambiguous"
     NOT_A_NUMBER = "not_a_number"
     BLANK = "blank"
+
+
+# Every database stores a number of nine digits: of a run, a version, an event.
+LARGEST_ID = 999_999_999
+# In characters: the name of a model version; its note, or the reason of a promotion.
+LONGEST_NAME, LONGEST_NOTE = 100, 2000
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class Promotion:
     alias: str
     version: int
     previous: int
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True, description="UTC")]
     actor: str
     reason: str
     is_rollback: bool = False

@@ -1,1 +1,1 @@
-"""How good is a version: promotion, comparison, archives, robustness, single images."""
+"""Is a version good: the promotion rule, comparisons, the robustness suite."""

@@ -18,7 +18,7 @@ OPSETS = range(13, 22)
 # Bytes of an element, by the type's number: float32, uint8, int64.
 ITEM_BYTES = {1: 4, 2: 1, 7: 8}
 INT64 = 7
-# The longest shape or list of axes.
+# Whole numbers that a shape or a list of axes may have.
 LONGEST_LIST = 16
 
 # Wire types of protocol buffers.
@@ -162,7 +162,7 @@ def _message(value: int | memoryview) -> memoryview:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field.  Raises IndexError if the bytes end too soon."""
+    """Field number and value of each field; raises IndexError where the bytes end too soon."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)
