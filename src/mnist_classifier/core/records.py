@@ -71,7 +71,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """The result of one epoch.
+    """Results of one epoch.
 
     Accuracies are fractions; losses are mean cross entropy in nats.  If weights
     are averaged, the validation figures are those of the averaged weights.
