@@ -29,10 +29,12 @@ from measuring import RESULTS, machine, write_result
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.settings import PRETRAINED_DIR
-from mnist_classifier.evaluation import gate
+from mnist_classifier.evaluation import promotion
+from mnist_classifier.evaluation.self_test import open_tested
 from mnist_classifier.registry import folders
+from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.registry.manifest import read_manifest, verify
-from mnist_classifier.registry.versions import BOX, PRODUCTION, Registry
+from mnist_classifier.registry.versions import Registry
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
 # The last rounds stay, so that there is something to lose.
@@ -97,7 +99,7 @@ def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]
         moments[known.hear(live(home, life_s))] += 1
         faults.update(look(home, known))
     store = Store(url_of(home))
-    gate.answers(Registry(home / "models", store).folder(known.promoted))
+    open_tested(Registry(home / "models", store).folder(known.promoted))
     store.close()
     return {
         "machine": facts,
@@ -142,7 +144,7 @@ def work(home: Path, say: Callable[[str], object]) -> None:
         number = registry.save(MANIFEST, write_files).version
         say(f"saved {number}")
         say(f"promoting {number}")
-        gate.promote(registry, number, actor="kill trial")
+        promotion.promote(registry, number, actor="kill trial")
         say(f"promoted {number}")
         for old in [version.version for version in registry.versions() if version.version != BOX][KEPT:]:
             say(f"deleting {old}")
@@ -154,20 +156,20 @@ def look(home: Path, known: Known) -> list[str]:
     """The faults that are found after a kill, first as the disk is, then as the next start puts it in order."""
     store = Store(url_of(home))
     registry = Registry(home / "models", store)
-    found = ["half_visible" for number in registry.shelf.numbers() if not is_whole(registry.folder(number))]
+    found = ["half_visible" for number in registry.folders.numbers() if not is_whole(registry.folder(number))]
     registry.adopt()
     listed = {version.version for version in registry.versions()} - {BOX}
     found += ["half_visible" for number in listed if not is_whole(registry.folder(number))]
     found += ["half_visible" for path in registry.models_dir.glob(".*")]
     found += ["lost" for _ in known.saved - known.deleting - listed]
-    found += ["resurrected" for _ in known.deleted & ({*listed, *registry.shelf.numbers()})]
-    production = registry.production()
+    found += ["resurrected" for _ in known.deleted & ({*listed, *registry.folders.numbers()})]
+    production = registry.aliases.production()
     if production != BOX and (production not in listed or not is_whole(registry.folder(production))):
         found.append("production_broken")
     if production not in (known.promoted, known.promoting):
         found.append("production_moved_back")
     known.promoted = known.promoting = production
-    moves = registry.history(alias=PRODUCTION, limit=1)
+    moves = registry.aliases.history(alias=PRODUCTION, limit=1)
     if production != (moves[0].version if moves else BOX):
         found.append("torn_history")
     store.close()

@@ -27,7 +27,7 @@ from typing import Any
 
 from measuring import RESULTS, load_average, machine, peak_mb, write_result
 from mnist_classifier.core.errors import InvalidConfig
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 
 PEER = "pytorch_example"
 # What a contestant is judged by: of the costs, less is better.

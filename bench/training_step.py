@@ -19,7 +19,8 @@ from collections.abc import Callable
 from typing import Any
 
 from measuring import machine, write_result
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 
 # The first of these that a profiler's row contains names its kind.
 KINDS = (

@@ -33,10 +33,12 @@ from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
 from mnist_classifier.core.records import RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.acceptance.archive import export_version
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.handwriting import glyphs
@@ -66,7 +68,7 @@ def contract_app(home: Path, patch: pytest.MonkeyPatch) -> Flask:
     services: Services = app.extensions[EXTENSION]
     for name in ("one", "two", "three"):
         save(services.registry, name=name)
-    services.registry.promote(1)
+    services.registry.aliases.move(PRODUCTION, 1)
     busy = services.runs.create(TrainConfig())
     services.runs.start(busy.id, pid=1)
     ended = services.runs.enqueue(TrainConfig())

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import MnistError
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.manifest import verify
 from mnist_classifier.registry.versions import Registry
 from tests.versions import MANIFEST
@@ -76,7 +77,7 @@ def cut(home: Path, operations: int) -> bool:
         registry = open_registry(home)
         Power(home / "models", operations)
         registry.save(MANIFEST, write_files)
-        registry.promote(2)
+        registry.aliases.move(PRODUCTION, 2)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status) == 9
@@ -89,10 +90,10 @@ def look(home: Path) -> dict[str, Any]:
     listed = [version.version for version in registry.versions() if version.version != 0]
     return {
         "listed": listed,
-        "on_disk": registry.shelf.numbers(),
-        "whole": all(is_whole(registry.folder(number)) for number in {*listed, *registry.shelf.numbers()}),
-        "production": registry.production(),
-        "history": registry.history(limit=1)[0].version,
+        "on_disk": registry.folders.numbers(),
+        "whole": all(is_whole(registry.folder(number)) for number in {*listed, *registry.folders.numbers()}),
+        "production": registry.aliases.production(),
+        "history": registry.aliases.history(limit=1)[0].version,
     }
 
 
@@ -108,7 +109,7 @@ def main(folder: Path) -> None:
     template = folder / "template"
     registry = open_registry(template)
     registry.save(MANIFEST, write_files)
-    registry.promote(1)
+    registry.aliases.move(PRODUCTION, 1)
     for operations in range(1000):
         home = folder / str(operations)
         shutil.copytree(template, home)

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from mnist_classifier.core.records import EpochResult
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import Observer, StepProgress, train

@@ -13,6 +13,7 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness.report import Goal, RobustnessReport, Row
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.manifest import ROBUSTNESS_FILE, read_manifest
 from mnist_classifier.registry.versions import Registry
 from tests.registry.test_versions import write_files
@@ -26,7 +27,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     store = Store(settings.resolved_database_url)
     registry = Registry(settings.models_dir, store)
     registry.save(read_manifest(PRETRAINED_DIR), write_files)
-    registry.promote(1)
+    registry.aliases.move(PRODUCTION, 1)
     store.close()
     return settings.home
 

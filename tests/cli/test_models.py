@@ -16,6 +16,7 @@ from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data.mnist import SPLITS, TRAIN, find
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.registry.versions import Registry
 from tests.versions import BOX_ACCURACY, BOX_CORRECT, robustness_of_the_box, save
@@ -58,7 +59,7 @@ def test_a_version_that_cannot_be_read_is_listed_with_its_reason(registry: Regis
     (registry.folder(2) / ONNX_FILE).write_bytes(b"short")
     *listed, impossible, damaged = mnist().splitlines()
     assert [line.split()[0] for line in listed] == ["2", "1", "*"]
-    assert impossible.startswith("! 99999999999999999999  cannot be read: a version is numbered from 1")
+    assert impossible.startswith("! 99999999999999999999  cannot be read: versions are numbered from 1")
     assert re.match(r"!    2  cannot be read: .*model.onnx has 5 bytes; the manifest says 1333830", damaged)
 
 
@@ -79,7 +80,7 @@ def test_a_less_accurate_version_needs_yes_where_nobody_can_be_asked(registry: R
     message = refused("promote", "2")
     assert "version 2 is less accurate than version 1, which is in production: validation accuracy 99.02%" in message
     assert f"instead of {BOX_ACCURACY}; confirm to use it anyway with --yes" in message
-    assert registry.production() == 1
+    assert registry.aliases.production() == 1
     mnist("promote", "2", "--yes")
     mnist("promote", "1")
     assert "confirm to use it anyway with --yes" in refused("rollback")
@@ -89,7 +90,7 @@ def test_a_less_accurate_version_needs_yes_where_nobody_can_be_asked(registry: R
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(("answer", "serves"), [("n", 1), ("", 1), ("y", 2)])
 def test_a_less_accurate_version_is_asked_about_in_a_terminal(registry: Registry, answer: str, serves: int):
-    registry.promote(1)
+    registry.aliases.move(PRODUCTION, 1)
     keyboard, terminal = os.openpty()
     try:
         os.write(keyboard, f"{answer}\n".encode())
@@ -100,7 +101,7 @@ def test_a_less_accurate_version_is_asked_about_in_a_terminal(registry: Registry
         os.close(terminal)
     assert "validation accuracy 99.02% instead of" in asked.stdout
     assert "Promote it anyway? [y/N]" in asked.stdout
-    assert (asked.returncode, registry.production()) == (0 if serves == 2 else 1, serves)
+    assert (asked.returncode, registry.aliases.production()) == (0 if serves == 2 else 1, serves)
 
 
 def test_show_tells_what_the_gate_would_say(registry: Registry):
@@ -148,7 +149,7 @@ def test_export_and_import(registry: Registry, tmp_path: Path):
     assert "as version 3; to promote it, run `mnist models promote 3`" in mnist(
         "import", str(file), "--data-dir", str(tmp_path)
     )
-    assert registry.production() == 0
+    assert registry.aliases.production() == 0
     (tmp_path / "evil.zip").write_bytes(b"no zip")
     assert "no zip archive" in refused("import", str(tmp_path / "evil.zip"))
     assert "No such file" in refused("export", "1", str(tmp_path / "nowhere" / "x.zip"))

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import EpochResult, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.run_log import Runs
 
 EPOCH = EpochResult(1, 3, 0.5, 0.8, 0.2, 0.95, 0.001, 9000.0, 6.0, 0.2)

@@ -19,7 +19,8 @@ from alembic.config import Config
 from mnist_classifier.core import migrations
 from mnist_classifier.core.database import Store, metadata, runs
 from mnist_classifier.core.errors import InvalidConfig, MnistError, StorageFull
-from mnist_classifier.core.settings import PACKAGE_DIR, Settings, TrainConfig
+from mnist_classifier.core.settings import PACKAGE_DIR, Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.registry import aliases
 from mnist_classifier.runs.run_log import Runs
 
@@ -96,7 +97,7 @@ def test_rollbacks_of_an_earlier_program_stay_rollbacks(tmp_path: Path):
                 values,
             )
     with closing(Store(url_of(path))) as store, store.reading() as connection:
-        assert aliases.earlier(connection, "production") == [0]
+        assert aliases.earlier(connection) == [0]
 
 
 def test_a_database_of_a_newer_program_is_refused(store: Store):

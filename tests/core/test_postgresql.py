@@ -18,8 +18,9 @@ import sqlalchemy as sa
 from mnist_classifier.core.database import Store, metadata
 from mnist_classifier.core.errors import ModelInUse
 from mnist_classifier.core.records import RunStatus
-from mnist_classifier.core.settings import TrainConfig
-from mnist_classifier.evaluation import gate
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.evaluation import promotion
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests.versions import save
@@ -87,13 +88,13 @@ def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store
     with ThreadPoolExecutor(4) as pool:
         numbers = sorted(version.version for version in pool.map(lambda _: save(registry), range(4)))
         assert numbers == [1, 2, 3, 4]
-        list(pool.map(registry.promote, numbers))
-    moves = list(reversed(registry.history()))
+        list(pool.map(lambda number: registry.aliases.move(PRODUCTION, number), numbers))
+    moves = list(reversed(registry.aliases.history()))
     assert [move.version for move in moves[:-1]] == [move.previous for move in moves[1:]]
-    assert registry.production() == moves[-1].version
+    assert registry.aliases.production() == moves[-1].version
     with pytest.raises(ModelInUse):
-        registry.delete(registry.production())
-    assert gate.rollback(registry, actor="someone") == moves[-1].previous
-    others = [number for number in numbers if number != registry.production()]
+        registry.delete(registry.aliases.production())
+    assert promotion.roll_back(registry, actor="someone") == moves[-1].previous
+    others = [number for number in numbers if number != registry.aliases.production()]
     registry.delete(others[0])
     assert len(registry.versions()) == 4

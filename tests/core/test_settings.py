@@ -8,7 +8,8 @@ import pytest
 
 from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from tests.checkout import ROOT
 
 

@@ -10,8 +10,8 @@ from tests.versions import robustness_of_the_box, save
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import RunStatus
-from mnist_classifier.core.settings import TrainConfig
-from mnist_classifier.evaluation.gate import admit
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.evaluation.promotion import promote_unless_worse
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 
@@ -30,14 +30,14 @@ def _opened(home: Path) -> Iterator[Store]:
 
 
 def add_versions(home: Path) -> None:
-    """Two that went through the gate: 1 as good as the box, 2 worse."""
+    """Two after the promotion check: 1 as good as the box, 2 worse."""
     with _opened(home) as store:
         registry = Registry(home / "models", store)
         save(registry, name="classic-1", validation=4981)
         registry.record_robustness(registry.get(1), robustness_of_the_box())
         save(registry, name="lightning-2", validation=4951, test=9911)
         for version in (1, 2):
-            admit(registry, version, actor=f"training {version}")
+            promote_unless_worse(registry, version, actor=f"training {version}")
 
 
 def add_runs(home: Path, count: int) -> None:

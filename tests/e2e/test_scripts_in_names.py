@@ -14,8 +14,9 @@ from visitor import FAILED_REQUEST, Visitor
 from conftest import Visit
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import RunStatus
-from mnist_classifier.core.settings import TrainConfig
-from mnist_classifier.registry.versions import CHALLENGER, Registry
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.registry.aliases import CHALLENGER, PRODUCTION
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 
 pytestmark = pytest.mark.e2e
@@ -35,8 +36,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
     for version in (1, 2):
         save(registry, name=SCRIPT, recipe=SCRIPT)
         registry.edit(version, name=SCRIPT, note=f"{SCRIPT} {LINK}")
-    registry.promote(1, actor=SCRIPT, reason=SCRIPT)
-    registry.promote(2, alias=CHALLENGER, actor=LINK, reason=SCRIPT)
+    registry.aliases.move(PRODUCTION, 1, actor=SCRIPT, reason=SCRIPT)
+    registry.aliases.move(CHALLENGER, 2, actor=LINK, reason=SCRIPT)
     run = runs.create(TrainConfig())
     runs.start(run.id, pid=1)
     runs.add_event(run.id, "message", {"text": SCRIPT})

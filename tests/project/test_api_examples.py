@@ -24,11 +24,13 @@ import pytest
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import EpochResult, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
-from mnist_classifier.registry.versions import CHALLENGER, Registry
+from mnist_classifier.registry.aliases import CHALLENGER
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests.checkout import ROOT
 from tests.versions import save
@@ -112,7 +114,7 @@ def furnish(home: Path) -> None:
     registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
     for number in (1, 2, 3):
         save(registry, name=f"lightning-{number}", config=TrainConfig(recipe="lightning").to_dict())
-    registry.promote(3, alias=CHALLENGER)
+    registry.aliases.move(CHALLENGER, 3)
     for number in range(1, 5):
         run = runs.create(TrainConfig(recipe="lightning"))
         epoch = EpochResult(1, 1, 0.5, 0.8, 0.2, 0.95, 0.001, 9000.0, 6.0, 0.2)

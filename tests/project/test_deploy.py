@@ -21,7 +21,8 @@ import pytest
 from mnist_classifier.cli import main as cli
 from mnist_classifier.cli import serve
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.run_log import Runs
 from tests.checkout import ROOT
 from tests.project.test_packaging import PROJECT, PYTHONS

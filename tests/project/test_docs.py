@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mnist_classifier import __version__
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION
 from tests.checkout import ROOT

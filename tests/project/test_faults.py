@@ -17,7 +17,8 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import StorageFull
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.registry import folders
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.aliases import BOX, PRODUCTION
+from mnist_classifier.registry.versions import Registry
 from tests import versions
 from tests.checkout import ROOT
 
@@ -66,7 +67,7 @@ def test_a_disk_that_fills_up_while_a_version_is_written_is_said_and_nothing_is_
 ):
     registry = Registry(settings.models_dir, store)
     versions.save(registry)
-    registry.promote(1)
+    registry.aliases.move(PRODUCTION, 1)
 
     def fail(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -76,7 +77,7 @@ def test_a_disk_that_fills_up_while_a_version_is_written_is_said_and_nothing_is_
         versions.save(registry)
     assert [version.version for version in registry.versions()] == [1, BOX]
     assert {path.name for path in settings.models_dir.iterdir()} == {"1"}
-    assert registry.production() == 1
+    assert registry.aliases.production() == 1
 
 
 def test_a_disk_that_is_full_when_a_version_is_recorded_leaves_it_to_the_next_start(

@@ -16,7 +16,8 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.recognition.imaging import decode
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.app import create_app

@@ -23,9 +23,10 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.folders import Shelf
+from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
+from mnist_classifier.registry.folders import VersionFolders, copy_to_box
 from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, read_manifest, verify
-from mnist_classifier.registry.versions import BOX, CHALLENGER, Registry
+from mnist_classifier.registry.versions import Registry
 from tests.versions import robustness
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
@@ -43,7 +44,7 @@ def write_files(folder: Path) -> None:
 
 
 def test_without_versions_the_model_in_the_box_serves(registry: Registry):
-    assert registry.production() == BOX
+    assert registry.aliases.production() == BOX
     assert [v.version for v in registry.versions()] == [BOX]
     verify(registry.folder(BOX))
 
@@ -120,22 +121,10 @@ def test_a_version_that_a_crash_left_unrecorded_is_adopted(registry: Registry, s
 
 def test_promotion_moves_the_alias_and_zero_gives_it_back_to_the_box(registry: Registry):
     registry.save(MANIFEST, write_files)
-    registry.promote(1)
-    assert registry.production() == 1
-    registry.promote(BOX)
-    assert registry.production() == BOX
-
-
-def test_what_is_not_there_or_not_whole_is_never_promoted(registry: Registry):
-    registry.save(MANIFEST, write_files)
-    registry.promote(1)
-    registry.save(MANIFEST, write_files)
-    (registry.folder(2) / ONNX_FILE).write_bytes(b"altered")
-    with pytest.raises(ModelCorrupt, match="SHA-256"):
-        registry.promote(2)
-    with pytest.raises(ModelMissing, match="no model version 9"):
-        registry.promote(9)
-    assert registry.production() == 1
+    registry.aliases.move(PRODUCTION, 1)
+    assert registry.aliases.production() == 1
+    registry.aliases.move(PRODUCTION, BOX)
+    assert registry.aliases.production() == BOX
 
 
 @pytest.mark.parametrize(
@@ -144,8 +133,8 @@ def test_what_is_not_there_or_not_whole_is_never_promoted(registry: Registry):
         (lambda folder: (folder / ONNX_FILE).unlink(), ModelCorrupt, "cannot be read"),
         (lambda folder: (folder / ONNX_FILE).write_bytes(b""), ModelCorrupt, "SHA-256"),
         (lambda folder: (folder / MANIFEST_FILE).unlink(), ModelMissing, "is missing"),
-        (lambda folder: (folder / MANIFEST_FILE).write_text("{"), ModelCorrupt, "is no JSON"),
-        (lambda folder: (folder / MANIFEST_FILE).write_text("[]"), ModelCorrupt, "must be object, not array"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("{"), ModelCorrupt, "is not valid JSON"),
+        (lambda folder: (folder / MANIFEST_FILE).write_text("[]"), ModelCorrupt, "must be a JSON object, not a list"),
         (lambda folder: (folder / MANIFEST_FILE).write_text("{}"), ModelCorrupt, "format is missing"),
         (lambda folder: edit(folder, preprocessing="other"), ModelCorrupt, "preprocessing"),
     ],
@@ -206,8 +195,8 @@ def test_a_deleted_version_is_gone_and_its_number_with_it(registry: Registry):
 def test_what_an_alias_names_and_the_model_in_the_box_are_never_deleted(registry: Registry):
     for _ in range(2):
         registry.save(MANIFEST, write_files)
-    registry.promote(1)
-    registry.promote(2, alias=CHALLENGER)
+    registry.aliases.move(PRODUCTION, 1)
+    registry.aliases.move(CHALLENGER, 2)
     with pytest.raises(ModelInUse, match="version 1 is production"):
         registry.delete(1)
     with pytest.raises(ModelInUse, match="version 2 is challenger"):
@@ -222,7 +211,7 @@ def test_a_deletion_that_a_crash_broke_off_is_finished_and_not_undone(
 ):
     registry.save(MANIFEST, write_files)
     with monkeypatch.context() as patched:
-        patched.setattr(Shelf, "remove", lambda self, number: None)  # the power fails here
+        patched.setattr(VersionFolders, "remove", lambda self, number: None)  # the power fails here
         registry.delete(1)
     assert [v.version for v in registry.versions()] == [BOX]
     assert registry.folder(1).is_dir()
@@ -243,23 +232,16 @@ def test_what_a_killed_save_left_is_swept_once_nobody_can_be_at_it(registry: Reg
 def test_every_move_of_an_alias_is_written_down(registry: Registry):
     for number in (1, 2):
         registry.save(MANIFEST, write_files)
-        registry.promote(number, actor="someone", reason=f"try {number}")
-    registry.promote(2)  # it is there already: no move
-    registry.promote(BOX)
-    moves = [(m.alias, m.previous, m.version, m.actor, m.reason) for m in registry.history()]
+        registry.aliases.move(PRODUCTION, number, actor="someone", reason=f"try {number}")
+    registry.aliases.move(PRODUCTION, 2)  # it is there already: no move
+    registry.aliases.move(PRODUCTION, BOX)
+    moves = [(m.alias, m.previous, m.version, m.actor, m.reason) for m in registry.aliases.history()]
     assert moves == [
         ("production", 2, BOX, "", ""),
         ("production", 1, 2, "someone", "try 2"),
         ("production", BOX, 1, "someone", "try 1"),
     ]
-    assert registry.before() == 2
-
-
-def test_a_version_that_is_deleted_while_it_is_checked_is_not_promoted(registry: Registry):
-    registry.save(MANIFEST, write_files)
-    with pytest.raises(VersionMissing):
-        registry.promote(1, load=lambda folder: registry.delete(1))
-    assert registry.production() == BOX
+    assert registry.aliases.previous() == 2
 
 
 def test_five_hundred_versions_are_listed_at_once_and_one_is_found_by_one_query(
@@ -340,7 +322,7 @@ def test_the_model_in_the_box_comes_with_its_table(registry: Registry, tmp_path:
     registry.box_dir = tmp_path / "box"
     registry.box_dir.mkdir()
     (registry.box_dir / "old").write_text("of the model before")
-    registry.copy_to_box(1)
+    copy_to_box(registry.folder(1), registry.box_dir)
     box = registry.get(BOX)
     assert (registry.robustness(box) or {})["rows"] == TABLE["rows"]
     assert verify(registry.box_dir) == box.manifest

@@ -14,11 +14,13 @@ import pytest
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import RunInProgress, TrainingUnavailable
 from mnist_classifier.core.records import Run, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_image
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.versions import BOX, CHALLENGER, PRODUCTION, Registry
+from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.run_log import Runs
 
@@ -79,9 +81,9 @@ def test_a_training_in_its_own_process_ends_with_a_version_that_the_gate_holds_b
     registry = Registry(with_mnist.models_dir, store)
     assert ended.pid != os.getpid()
     assert ended.model_version == 1
-    assert registry.aliases() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
     assert ended.message.startswith("version 1 was not promoted: validation ")
-    assert registry.history()[0].actor == f"training {run.id}"
+    assert registry.aliases.history()[0].actor == f"training {run.id}"
     manifest = registry.get(1).manifest
     assert manifest["run_id"] == run.id
     assert manifest["config"] == QUICK.to_dict()
@@ -108,7 +110,7 @@ def test_a_cancelled_training_keeps_its_best_weights_out_of_production(with_mnis
     registry = Registry(with_mnist.models_dir, store)
     assert "version 1" in runs.get(run.id).message
     assert registry.get(1).manifest["training"]["cancelled"] is True
-    assert registry.production() == BOX
+    assert registry.aliases.production() == BOX
 
 
 @pytest.mark.mnist

@@ -20,7 +20,8 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import RunInProgress
 from mnist_classifier.core.records import EpochResult, RunStatus
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs import claims, worker
 from mnist_classifier.runs import run_log as runs_module
 from mnist_classifier.runs.jobs import Jobs

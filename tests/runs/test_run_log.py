@@ -28,8 +28,10 @@ from mnist_classifier.core.errors import (
     StorageFull,
 )
 from mnist_classifier.core.records import Run, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.registry.aliases import BOX, PRODUCTION
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs import claims, progress
 from mnist_classifier.runs import run_log as runs_module
 from mnist_classifier.runs.progress import Journal
@@ -158,7 +160,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing_more(settings: Settings, ru
         with pytest.raises(ClaimLost, match="given to another process"):
             write()
     assert (runs.get(run.id), runs.events(run.id)) == before
-    assert registry.shelf.numbers() == []
+    assert registry.folders.numbers() == []
 
 
 def test_a_worker_that_lost_its_claim_promotes_nothing(settings: Settings, store: Store, runs: Runs):
@@ -168,9 +170,9 @@ def test_a_worker_that_lost_its_claim_promotes_nothing(settings: Settings, store
     worker.hold(run.id, "another claim")
     registry = Registry(settings.models_dir, worker.store)
     with pytest.raises(ClaimLost):
-        registry.promote(number)
-    assert registry.production() == BOX
-    assert registry.history() == []
+        registry.aliases.move(PRODUCTION, number)
+    assert registry.aliases.production() == BOX
+    assert registry.aliases.history() == []
 
 
 def test_the_watcher_of_a_worker_leaves_alone_a_run_that_was_resumed_since(runs: Runs):

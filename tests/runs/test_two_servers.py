@@ -17,7 +17,8 @@ import pytest
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import RunStatus
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.registry.versions import PRODUCTION, Registry
+from mnist_classifier.registry.aliases import PRODUCTION
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests import versions
 from tests.runs.test_jobs import LONG, QUICK, wait_for, wait_for_epoch, wait_until, with_mnist
@@ -73,9 +74,9 @@ def test_runs_and_promotions_at_two_servers_at_once_wait_for_each_other(
     times = sorted((run.started_at, run.finished_at) for run in ended)  # type: ignore[type-var]
     assert all(before[1] <= after[0] for before, after in zip(times, times[1:], strict=False)), times
     assert sorted(run.model_version or 0 for run in ended) == [3, 4, 5, 6]
-    moves = list(reversed(registry.history(alias=PRODUCTION)))
+    moves = list(reversed(registry.aliases.history(alias=PRODUCTION)))
     assert [move.previous for move in moves] == [0, *(move.version for move in moves[:-1])]
-    assert registry.production() == moves[-1].version
+    assert registry.aliases.production() == moves[-1].version
     for server in range(2):  # each in the order in which it was asked for
         turns = [move.reason for move in moves if move.reason.startswith(f"{server}.")]
         assert turns == sorted(turns)

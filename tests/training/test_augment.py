@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.augment import Augmentation, elastic_field, erase
 
 

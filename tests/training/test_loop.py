@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from mnist_classifier.core.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
 from mnist_classifier.core.records import EpochResult
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.ensemble import Ensemble

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.muon import Muon, orthogonalised
 from mnist_classifier.training.network import MNISTClassifier
 from mnist_classifier.training.optimisation import make_optimizers

@@ -54,7 +54,7 @@ def test_a_registered_training_is_a_version_that_does_not_serve_yet(trained: Fin
     version = trained.register(with_mnist)
     with opened_registry(with_mnist) as registry:
         assert [known.version for known in registry.versions()] == [1, 0]
-        assert registry.production() == 0
+        assert registry.aliases.production() == 0
     images, _ = made_up_digits(20, 3)
     stored = Recogniser.load(version.version, with_mnist)
     assert stored.manifest["metrics"] == trained.manifest["metrics"]

@@ -11,7 +11,8 @@ import click
 from tqdm import tqdm
 
 from mnist_classifier.core.records import EpochResult, ModelVersion
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.registry.aliases import PRODUCTION
 
 

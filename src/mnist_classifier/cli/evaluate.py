@@ -18,10 +18,11 @@ from mnist_classifier.core.metrics import measure_probabilities, wilson_interval
 from mnist_classifier.core.records import ModelVersion, Verdict
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data.splits import SPLITS, TEST, load_split
-from mnist_classifier.evaluation import gate
+from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.robustness.suite import QUICK_LIMIT, load_data, run_suite
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.versions import CHALLENGER, Registry
+from mnist_classifier.registry.aliases import CHALLENGER
+from mnist_classifier.registry.versions import Registry
 
 MNIST, ROBUST = "mnist", "robust"
 
@@ -60,7 +61,7 @@ def evaluate(
     settings = Settings.from_environment(data_dir=data_dir, pen_dir=pen_dir)
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
-        number = registry.production() if model_version is None else model_version
+        number = registry.aliases.production() if model_version is None else model_version
         version, recogniser = registry.get(number), Recogniser.open(registry.folder(number))
         if suite == ROBUST:
             _evaluate_robustness(registry, version, recogniser, settings, split, quick, as_json)
@@ -126,9 +127,9 @@ def _evaluate_robustness(
         said = "not saved: only a full run on the test images is saved"
     elif registry.record_robustness(version, table):
         said = f"saved with version {version.version} ({version.name})"
-        if registry.alias(CHALLENGER) == version.version:
+        if registry.aliases.all().get(CHALLENGER) == version.version:
             # It waited for this table.
-            said += f"\n{gate.admit(registry, version.version, actor='evaluation').message}"
+            said += f"\n{promotion.promote_unless_worse(registry, version.version, actor='evaluation').message}"
     else:
         said = f"not saved: version {version.version} has the same table, or one with more rows"
     click.echo(said, err=True)

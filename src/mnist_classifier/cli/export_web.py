@@ -19,7 +19,7 @@ def export_web(folder: Path, model_version: int | None) -> None:
     DIR must be new, empty or an earlier export, which is then replaced.
     """
     with opened_registry() as registry:
-        version = registry.production() if model_version is None else model_version
+        version = registry.aliases.production() if model_version is None else model_version
         sizes = export_site(registry.folder(version), version, folder)
     total = sum(sizes.values())
     click.echo(f"exported version {version} to {folder}: {len(sizes)} files, {total / 1000:,.0f} kB")

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from mnist_classifier.cli.command import Group, data_dir_option
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.core.version import __version__
 
 # Loaded when they are called for: each brings its own half of the program.

@@ -16,9 +16,12 @@ from mnist_classifier.cli.display import model_as_text, model_line, side_by_side
 from mnist_classifier.core.errors import LessAccurate
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data.splits import SPLITS, TEST, VALIDATION, load_split
-from mnist_classifier.evaluation import comparison, gate
+from mnist_classifier.evaluation import comparison, promotion
 from mnist_classifier.evaluation.acceptance import archive
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.evaluation.explore.explorer import Explorer
+from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.registry.folders import copy_to_box
+from mnist_classifier.registry.versions import Registry
 
 SHOWN_IMAGES = 20
 Answer = TypeVar("Answer")
@@ -38,7 +41,7 @@ def models(context: click.Context) -> None:
 def list_versions() -> None:
     """List the model versions, newest first; * marks production."""
     with opened_registry() as registry:
-        aliases = registry.aliases()
+        aliases = registry.aliases.all()
         for version in registry.versions():
             click.echo(model_line(version, aliases, registry.robustness(version)))
         for name, reason in registry.set_aside().items():
@@ -55,11 +58,11 @@ def show(version: int, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({**found.manifest, "name": found.name, "note": found.note}, indent=1))
             return
-        click.echo(model_as_text(found, registry.aliases(), registry.robustness(found)))
-        champion = registry.production()
+        click.echo(model_as_text(found, registry.aliases.all(), registry.robustness(found)))
+        champion = registry.aliases.production()
         if champion != version:
-            judgement = gate.judge(registry, registry.get(champion), found)
-            click.echo(f"promotion      {'passes' if judgement.passed else 'fails'} the check: {judgement.reason}")
+            check = promotion.compare(registry, registry.get(champion), found)
+            click.echo(f"promotion      {'passes' if check.passed else 'fails'} the check: {check.reason}")
 
 
 @models.command()
@@ -74,10 +77,10 @@ def compare(first: int, second: int, split: str, read_images: bool, data_dir: Pa
         one, other = registry.get(first), registry.get(second)
         difference = comparison.confusion_difference(one, other, split)
         click.echo(side_by_side(one, other, split, difference))
-        judgement = gate.judge(registry, one, other)
-        click.echo(f"promotion      {second} {'passes' if judgement.passed else 'fails'} the check: {judgement.reason}")
+        check = promotion.compare(registry, one, other)
+        click.echo(f"promotion      {second} {'passes' if check.passed else 'fails'} the check: {check.reason}")
         if read_images:
-            found = _comparisons(registry, data_dir).disagreements(first, second, split)
+            found = comparison.disagreements(_explorer(registry, data_dir), first, second, split)
             click.echo(f"{len(found)} {split} images read differently")
             for each in found[:SHOWN_IMAGES]:
                 click.echo(f"  image {each.index:5}  label {each.label}  read as {each.digits[0]} and {each.digits[1]}")
@@ -91,7 +94,7 @@ def promote(version: int, reason: str, yes: bool) -> None:
     """Promote a version to production; 0 is the model in the box."""
     with opened_registry() as registry:
         _confirmed(
-            lambda sure: gate.promote(registry, version, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
+            lambda sure: promotion.promote(registry, version, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
         )
     click.echo(f"version {version} is in production")
 
@@ -103,13 +106,13 @@ def rollback(reason: str, yes: bool) -> None:
     """Roll production back by one promotion."""
     with opened_registry() as registry:
         version = _confirmed(
-            lambda sure: gate.rollback(registry, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
+            lambda sure: promotion.roll_back(registry, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
         )
     click.echo(f"version {version} is in production again")
 
 
 def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
-    """Move an alias; ask first where the new version is less accurate.  `move` takes whether that is accepted."""
+    """Call `move`, and ask first if the new version is less accurate; `move` takes whether that is accepted."""
     try:
         return move(yes)
     except LessAccurate as error:
@@ -124,7 +127,7 @@ def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
 def history(limit: int) -> None:
     """List all promotions and rollbacks, newest first."""
     with opened_registry() as registry:
-        for move in registry.history(limit=limit):
+        for move in registry.aliases.history(limit=limit):
             change = f"{move.alias} {move.previous} -> {move.version}"
             click.echo(f"{move.at:%Y-%m-%d %H:%M}  {change:24}  {move.actor:14}  {move.reason}".rstrip())
 
@@ -180,7 +183,7 @@ def import_version(file: Path, data_dir: Path | None) -> None:
             raise click.ClickException(
                 f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB, the limit for archives"
             )
-        imported = archive.import_version(registry, file.read_bytes(), _comparisons(registry, data_dir).images)
+        imported = archive.import_version(registry, file.read_bytes(), _explorer(registry, data_dir).part)
     for remark in imported.remarks:
         click.echo(remark)
     number = imported.version.version
@@ -197,7 +200,7 @@ def box(version: int, measure: bool, data_dir: Path | None) -> None:
 
     with opened_registry() as registry:
         if version != BOX:
-            registry.copy_to_box(version)
+            copy_to_box(registry.folder(version), registry.box_dir)
         if measure:
             _measure_box(registry.box_dir, Settings.from_environment(data_dir=data_dir))
         renew_card(registry.box_dir)
@@ -211,9 +214,8 @@ def _measure_box(folder: Path, settings: Settings) -> None:
     renew_report(folder, load_training_data(settings), load_split(settings.data_dirs(), TEST))
 
 
-def _comparisons(registry: Registry, data_dir: Path | None) -> comparison.Comparisons:
-    settings = Settings.from_environment(data_dir=data_dir)
-    return comparison.Comparisons(registry, lambda split: load_split(settings.data_dirs(), split))
+def _explorer(registry: Registry, data_dir: Path | None) -> Explorer:
+    return Explorer(Settings.from_environment(data_dir=data_dir), registry)
 
 
 @contextmanager

@@ -46,9 +46,9 @@ def runs(context: click.Context) -> None:
 )
 def list_runs(search: str, limit: int) -> None:
     """List the trainings, newest first."""
-    with opened_runs(Settings.from_environment()) as room:
-        room.mark_interrupted()
-        for run in room.recent(limit, search=search):
+    with opened_runs(Settings.from_environment()) as log:
+        log.mark_interrupted()
+        for run in log.recent(limit, search=search):
             click.echo(_line(run))
 
 
@@ -65,10 +65,10 @@ def _line(run: Run) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print everything, including the log, as JSON.")
 def show(run_id: int, as_json: bool) -> None:
     """Show one training: status, settings, environment and epochs."""
-    with opened_runs(Settings.from_environment()) as room:
-        room.mark_interrupted()
-        run = room.get(run_id)
-        events = room.events(run_id) if as_json else room.events(run_id, kinds=("epoch", "message"))
+    with opened_runs(Settings.from_environment()) as log:
+        log.mark_interrupted()
+        run = log.get(run_id)
+        events = log.events(run_id) if as_json else log.events(run_id, kinds=("epoch", "message"))
     if as_json:
         click.echo(json.dumps(_as_json(run, events), indent=1))
         return
@@ -86,12 +86,12 @@ def show(run_id: int, as_json: bool) -> None:
 def follow(run_id: int) -> None:
     """Follow a training until it ends; Ctrl-C stops following, not training."""
     last = 0
-    with opened_runs(Settings.from_environment()) as room:
+    with opened_runs(Settings.from_environment()) as log:
         while True:
-            room.mark_interrupted()
+            log.mark_interrupted()
             # In this order: what was written before the end is not missed.
-            run = room.get(run_id)
-            for event in room.events(run_id, after=last):
+            run = log.get(run_id)
+            for event in log.events(run_id, after=last):
                 last = event.sequence
                 _print_event(event)
             if run.status.is_final:
@@ -104,9 +104,9 @@ def follow(run_id: int) -> None:
 @click.argument("run_id", type=int)
 def cancel(run_id: int) -> None:
     """Cancel a training and keep its best weights so far."""
-    with opened_runs(Settings.from_environment()) as room:
-        before = room.get(run_id)
-        room.request_cancel(run_id)
+    with opened_runs(Settings.from_environment()) as log:
+        before = log.get(run_id)
+        log.request_cancel(run_id)
     click.echo(f"run {run_id} was {before.status.value}" + ("" if before.status.is_final else "; it will stop soon"))
 
 
@@ -117,8 +117,8 @@ def resume(run_id: int, data_dir: Path | None) -> None:
     """Resume an interrupted training after its last complete epoch."""
     settings = Settings.from_environment(data_dir=data_dir)
     worker = training_worker()
-    with opened_runs(settings) as room:
-        run = room.reopen(run_id)
+    with opened_runs(settings) as log:
+        run = log.reopen(run_id)
     carry_out(worker, settings, run)
 
 

@@ -16,8 +16,9 @@ from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import ModelVersion, Run
-from mnist_classifier.core.settings import TRACKERS, Settings, TrainConfig
-from mnist_classifier.evaluation import gate
+from mnist_classifier.core.settings import TRACKERS, Settings
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 
@@ -100,10 +101,10 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
 
 
 def _admit(settings: Settings, version: ModelVersion) -> str:
-    """Let the gate decide; returns what it says."""
+    """Apply the promotion rule; returns its message."""
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
-        return gate.admit(registry, version.version, actor=COMMAND_LINE).message
+        return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message
 
 
 def training_worker() -> ModuleType:

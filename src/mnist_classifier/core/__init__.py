@@ -1,1 +1,1 @@
-"""What every room stands on: errors, records, settings, the database and logs."""
+"""The base of all packages: errors, records, settings, the database and logs."""

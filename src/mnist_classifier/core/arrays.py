@@ -1,11 +1,11 @@
-"""The kinds of arrays that all rooms exchange, and the size of a glyph."""
+"""Array types of the whole program, and the size of a glyph."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-# A glyph is a picture of MNIST's format: 28 by 28 pixels, ink = 255.
+# A glyph is an image in the format of MNIST: 28 by 28 pixels, ink = 255.
 SIDE_PX = 28
 PIXELS = SIDE_PX * SIDE_PX
 

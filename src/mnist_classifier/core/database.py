@@ -1,8 +1,8 @@
 """The database: schema and transactions.
 
-SQLite in MNIST_HOME by default (WAL, so that the server reads while a
-training writes), anything else SQLAlchemy knows by MNIST_DATABASE_URL.  The
-tables here are what the last step of `migrations` leaves.
+By default SQLite in MNIST_HOME, with a write-ahead log so that the server reads
+while a training writes.  MNIST_DATABASE_URL may name any other database that
+SQLAlchemy supports.  The tables here are the result of the latest step in `migrations`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_classifier.core import migrations
+from mnist_classifier.core import files, migrations
 from mnist_classifier.core.errors import DatabaseBusy, InvalidConfig, MnistError, StorageFull
+from mnist_classifier.core.records import LONGEST_NAME
 
 metadata = sa.MetaData()
 
@@ -27,7 +28,7 @@ PATIENCE_S = 10.0
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A moment with its zone; columns hold UTC without one, which every database can."""
+    """A time with its zone; columns hold UTC without a zone, which every database supports."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -48,9 +49,9 @@ runs = sa.Table(
     sa.Column("status", sa.String(16), nullable=False, index=True),
     sa.Column("config", sa.JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    # When a process set out to do it; a run that waits in the queue has none.
+    # When a process claimed the run; null in the queue.
     sa.Column("claimed_at", UtcDateTime),
-    # The name of that attempt (see `claims`); another one takes the run from its worker.
+    # The name of the claim (see `claims`); a worker with another claim has lost the run.
     sa.Column("claim", sa.String(32)),
     sa.Column("started_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
@@ -59,11 +60,11 @@ runs = sa.Table(
     sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
     sa.Column("message", sa.Text, nullable=False, default=""),
     sa.Column("model_version", sa.Integer),
-    # Libraries, device, data checksum, git commit: what it ran on.
+    # Libraries, device, data checksum and git commit.
     sa.Column("environment", sa.JSON),
-    # The figures that a list of runs shows, so that it need not read their events.
+    # The figures in a list of runs, which need not read their events.
     sa.Column("summary", sa.JSON),
-    sqlite_autoincrement=True,  # a number is never used again
+    sqlite_autoincrement=True,  # numbers are never used again
 )
 
 run_events = sa.Table(
@@ -80,11 +81,11 @@ model_versions = sa.Table(
     "model_versions",
     metadata,
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("name", sa.String(LONGEST_NAME), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("manifest", sa.JSON, nullable=False),
     sa.Column("note", sa.Text, nullable=False, server_default=""),
-    # The row of a deleted version stays, so that its number is never used again.
+    # The row of a deleted version stays, so its number is never used again.
     sa.Column("deleted_at", UtcDateTime),
 )
 
@@ -122,23 +123,23 @@ class Store:
         self.engine = _create_engine(url, patience_s or PATIENCE_S)
         self.url = self.engine.url
         self._kept = ExitStack()
-        # Called at the start of every transaction that writes; whatever it raises prevents the writing.
+        # Called at the start of every writing transaction; if it raises, nothing is written.
         self.guard: Callable[[sa.Connection], None] = lambda connection: None
         with self.writing() as connection:
             _migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection to read with."""
+        """A connection for reading."""
         with _clear_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction: all of it is written, or nothing.
+        """A transaction, which writes everything or nothing.
 
-        On SQLite it takes the write lock at once, so that what was read
-        inside cannot change before it is written.
+        On SQLite it takes the write lock at once, so nobody can change what it
+        has read before it writes.
         """
         with _clear_errors(), self.engine.connect() as connection, connection.begin():
             if self.engine.dialect.name == "sqlite":
@@ -147,9 +148,9 @@ class Store:
             yield connection
 
     def keep_open(self) -> None:
-        """Hold SQLite's files open until `close`: whoever opens them anew needs space for an index of the log.
+        """Keep SQLite's files open until `close`, so that a server can still read when the disk is full.
 
-        So a server can still read when the disk is full.
+        Opening them needs disk space for an index of the log.
         """
         self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
 
@@ -160,21 +161,23 @@ class Store:
 
 
 def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
-    """Raises InvalidConfig for a URL that nothing here can open."""
+    """Raises InvalidConfig if the URL cannot be used."""
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return sa.create_engine(parsed)
         if parsed.database:
-            _make_folder(Path(parsed.database).parent)
-        # A connection a use: SQLite opens in well under a millisecond, and a
-        # pool would keep files open behind the back of whoever moves them.
+            folder = Path(parsed.database).parent
+            with files.disk_errors(f"{folder} cannot be written to; set MNIST_HOME to another folder", MnistError):
+                folder.mkdir(parents=True, exist_ok=True)
+        # A new connection for each use: SQLite opens in well under a millisecond, and a
+        # pool would keep files open that somebody may want to move.
         engine = sa.create_engine(
             parsed, poolclass=sa.NullPool, connect_args={"timeout": patience_s, "check_same_thread": False}
         )
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         raise InvalidConfig(
-            f"the database's URL cannot be used: {error}. MNIST_DATABASE_URL should look like "
+            f"the URL of the database cannot be used: {error}. MNIST_DATABASE_URL should look like "
             "postgresql+psycopg://user:password@host/name, and its driver must be installed",
             field="database_url",
         ) from error
@@ -183,7 +186,7 @@ def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
 
 
 def _migrate(connection: sa.Connection) -> None:
-    """Run the steps that this database has not seen.  Raises MnistError for one of a newer program."""
+    """Run the missing migrations.  Raises MnistError if a newer program wrote the database."""
     tables = sa.inspect(connection).get_table_names()
     known = (
         connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
@@ -194,7 +197,7 @@ def _migrate(connection: sa.Connection) -> None:
         raise MnistError(
             "the database was written by a newer mnist-classifier; update this one, or set another MNIST_HOME"
         )
-    # Imported here: nearly always there is nothing to do, and it takes a quarter of a second.
+    # Imported only when needed: the import takes a quarter of a second.
     from alembic import command
     from alembic.config import Config
 
@@ -206,17 +209,8 @@ def _migrate(connection: sa.Connection) -> None:
     command.upgrade(config, migrations.HEAD)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MnistError(
-            f"{folder} cannot be written to ({error.strerror}); set MNIST_HOME to a folder that can"
-        ) from error
-
-
 def _configure_sqlite(connection: Any, record: Any) -> None:
-    # SQLAlchemy is to say BEGIN, not the driver, which would say it too late.
+    # SQLAlchemy must send BEGIN; the driver would send it too late.
     connection.isolation_level = None
     cursor = connection.cursor()
     _write_ahead(cursor)
@@ -226,10 +220,10 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    """Switch to a write-ahead log, as nobody has to wait for once it is done.
+    """Switch to a write-ahead log.
 
-    While several processes open a new database at once, SQLite refuses this
-    without heeding the timeout.
+    If several processes open a new database at once, SQLite refuses this
+    at once, in spite of its timeout.
     """
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -244,12 +238,12 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
-    """Say in words what a database's own error leaves to guess."""
+    """Turn errors of the database into clear ones."""
     try:
         yield
     except sa.exc.OperationalError as error:
         reason = str(error.orig)
-        # The second is what SQLite says when it finds no space for the index of its log.
+        # SQLITE_IOERR_SHMSIZE: there is no space for the index of the log.
         if "disk is full" in reason or getattr(error.orig, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
             raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
         if "database is locked" in reason:
@@ -262,5 +256,5 @@ def _clear_errors() -> Iterator[None]:
 
 
 def now() -> datetime:
-    """The present, in UTC."""
+    """The current time in UTC."""
     return datetime.now(timezone.utc)

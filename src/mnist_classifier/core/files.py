@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, and say in words what the disk refused."""
+"""Write files completely or not at all, and explain errors of the disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mnist_classifier.core.errors import StorageFull
 
-# Windows knows no quota.
+# Windows has no EDQUOT.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether the disk is full, or the quota of whoever runs this process."""
+    """Whether the disk is full, or the user's quota is used up."""
     return isinstance(error, OSError) and error.errno in _FULL
 
 
@@ -23,7 +23,7 @@ def is_disk_full(error: BaseException) -> bool:
 def disk_errors(outcome: str, otherwise: Callable[[str], Exception]) -> Iterator[None]:
     """Turn an OSError of the block into a message that begins with `outcome`.
 
-    Raises StorageFull where the disk is full, and `otherwise(message)` for any other reason.
+    Raises StorageFull if the disk is full, and `otherwise(message)` for any other reason.
     """
     try:
         yield
@@ -35,9 +35,9 @@ def disk_errors(outcome: str, otherwise: Callable[[str], Exception]) -> Iterator
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A path to write to; when the block ends well, its file takes the place of `path`.
+    """A temporary path to write to; after the block, its file replaces `path`.
 
-    The file is on the disk before it does.  If the block fails, the old file stays.
+    The file is flushed to the disk first.  If the block fails, the old file stays.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -56,7 +56,7 @@ def flush(path: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make renames inside a folder durable; Windows neither needs nor allows it."""
+    """Make renames in a folder durable; Windows neither needs nor allows this."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

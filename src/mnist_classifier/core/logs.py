@@ -1,4 +1,4 @@
-"""What the program writes about itself while it serves: console or JSON, with the request's id in every line."""
+"""Logging as text or JSON, with the id of the request in every line."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any, TypeAlias
 
 from mnist_classifier.core.settings import Settings
 
-# The id of the request that this thread answers; empty between requests.  web/http/request_log.py sets it.
+# The id of the request that this thread answers, or empty.  web/http/request_log.py sets it.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 PACKAGE = __name__.partition(".")[0]
 
-# json.dumps would make an encoder for every line: 2 of 15 microseconds.
+# json.dumps would create an encoder for every line, which takes 2 of 15 microseconds.
 _encode = json.JSONEncoder(default=str).encode
 
 ExceptionInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
 
 
 class ConsoleFormatter(logging.Formatter):
-    """A line for people: time, level, logger, message and [request id].
+    """A line of text: time, level, logger, message and [request id].
 
-    Control characters are written as escapes and tracebacks are indented, so
-    that nothing which a stranger sends can look like a line of its own.
+    Control characters are escaped and tracebacks are indented, so nothing in a
+    request can look like another line.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, request_id, exception, and the record's `fields`."""
+    """A JSON object in each line: time (UTC), level, logger, message, request_id, exception and `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -67,10 +67,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(settings: Settings) -> None:
-    """Write to standard error what `log_level` asks for; where a host program has set up logging, leave it at that.
+    """Log to standard error from `log_level` on, unless the host program has set up logging.
 
-    Other libraries are heard from warnings on: at `debug`, Pillow alone would
-    write some lines for every picture.
+    Other libraries log from warnings on: at `debug`, Pillow alone would
+    write several lines for every image.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else ConsoleFormatter())

@@ -1,6 +1,6 @@
-"""Figures of a classifier on a labelled set, in NumPy: how right, how honest, where wrong.
+"""Metrics of a classifier on labelled images, in NumPy: accuracy, calibration, confusion.
 
-What trains and what serves count with the same functions, and neither needs the other.
+Training and serving compute their figures with the same functions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALIBRATION_BINS = 15  # Source: Guo et al. 2017
 
 @dataclass(frozen=True)
 class Measurement:
-    """Figures of one network on one set.
+    """Metrics of one network on one set of images.
 
     `interval` is the 95 % Wilson interval of the accuracy; `nll` is the mean
     negative log-likelihood in nats; `ece` the expected calibration error over
@@ -49,20 +49,20 @@ class Measurement:
 
 
 def measure(logits: Floats, labels: Integers, *, temperature: float = 1.0) -> Measurement:
-    """Compare (N, 10) logits with (N,) labels."""
+    """Measure (N, 10) logits against (N,) labels."""
     return _measure(log_softmax(logits, temperature), labels)
 
 
 def measure_probabilities(probabilities: Floats, labels: Integers) -> Measurement:
-    """Compare (N, 10) probabilities with (N,) labels."""
-    # float32 has no smaller positive number at full precision; a zero counts as that.
+    """Measure (N, 10) probabilities against (N,) labels."""
+    # A zero counts as the smallest positive float32 with full precision.
     floor = float(np.finfo(np.float32).tiny)
     return _measure(np.log(np.maximum(probabilities.astype(np.float64), floor)), labels)
 
 
 def log_softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """(N, 10) logits -> (N, 10) log-probabilities; what is not finite becomes NaN."""
-    # A training that diverged is measured too; its figures are NaN, which says enough.
+    """(N, 10) logits -> (N, 10) log-probabilities; NaN where they are not finite."""
+    # A training that diverged gets NaN as its figures.
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = logits.astype(np.float64) / temperature
         scaled -= scaled.max(axis=1, keepdims=True)
@@ -87,7 +87,7 @@ def _measure(log_probabilities: npt.NDArray[np.float64], labels: Integers) -> Me
 
 
 def confusion_matrix(predictions: Integers, labels: Integers) -> npt.NDArray[np.int64]:
-    """Images by [true][predicted], (10, 10)."""
+    """Number of images by [true][predicted], (10, 10)."""
     counts = np.bincount(labels * CLASSES + predictions, minlength=CLASSES**2)
     return counts.reshape(CLASSES, CLASSES)
 
@@ -114,7 +114,7 @@ def expected_calibration_error(
 
 
 def auroc(positives: Floats, negatives: Floats) -> float:
-    """Chance that a positive's score is above a negative's, ties counted half (Source: Hanley & McNeil 1982)."""
+    """Chance that a positive has a higher score than a negative; ties count half (Source: Hanley & McNeil 1982)."""
     ordered = np.sort(negatives)
     below = np.searchsorted(ordered, positives, side="left")
     not_above = np.searchsorted(ordered, positives, side="right")
@@ -122,7 +122,7 @@ def auroc(positives: Floats, negatives: Floats) -> float:
 
 
 def auroc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
-    """95 % interval of an AUROC over so many scores (Source: Hanley & McNeil 1982, their Q1 and Q2)."""
+    """95 % interval of an AUROC over these numbers of scores (Source: Hanley & McNeil 1982, Q1 and Q2)."""
     both_above, above_both = area / (2 - area), 2 * area * area / (1 + area)
     variance = area * (1 - area) + (positives - 1) * (both_above - area**2) + (negatives - 1) * (above_both - area**2)
     margin = 1.96 * math.sqrt(max(0.0, variance) / (positives * negatives))
@@ -130,7 +130,7 @@ def auroc_interval(area: float, positives: int, negatives: int) -> tuple[float, 
 
 
 def share_of(correct: int, images: int) -> dict[str, Any]:
-    """So many of so many right, with accuracy and its interval: plain values for a manifest."""
+    """Counts with accuracy and its interval, as plain values for a manifest."""
     return {
         "images": images,
         "correct": correct,
@@ -140,7 +140,7 @@ def share_of(correct: int, images: int) -> dict[str, Any]:
 
 
 def per_class(confusion: list[list[int]]) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of each digit; None where nothing is divided by nothing."""
+    """Precision, recall and F1 of each digit; None for 0 / 0."""
     figures = []
     for digit in range(CLASSES):
         right = confusion[digit][digit]
@@ -170,7 +170,7 @@ T_95 = (
 
 
 def spread(shares: Sequence[float]) -> str:
-    """Mean, standard deviation and the mean's 95 % interval (Student's t) of proportions, as text."""
+    """Describe proportions: mean, standard deviation, and the 95 % interval of the mean (Student's t)."""
     mean = statistics.mean(shares)
     if len(shares) < 2:
         return f"{mean:.3%}"

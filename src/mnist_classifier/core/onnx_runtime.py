@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import os
 
-# Since 1.29 it reports to Microsoft from Linux and macOS.  Source: microsoft/onnxruntime#27379.
+# Since 1.29 it reports to Microsoft on Linux and macOS too.  Source: microsoft/onnxruntime#27379.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime  # noqa: E402
 
 RUNTIME_VERSION: str = onnxruntime.__version__
 
-# Windows ignores the variable and collects the events itself.
+# On Windows the variable has no effect.
 onnxruntime.disable_telemetry_events()
 
 
 def open_session(onnx_bytes: bytes) -> onnxruntime.InferenceSession:
-    """A session on the CPU, with one thread: requests are what runs in parallel.
+    """Open a network on the CPU with one thread, because requests already run in parallel.
 
-    Raises ONNX Runtime's own exceptions, which have no common class.
+    Raises ONNX Runtime's exceptions, which have no common class.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""Named presets of TrainConfig: where each differs from the defaults."""
+"""Named presets of TrainConfig."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ Value: TypeAlias = "bool | int | float | str"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named preset: what it is for, and where it differs from `classic`."""
+    """A named preset: its purpose, and its differences from `classic`."""
 
     summary: str
     values: Mapping[str, Value]
 
 
-# What the shorter recipes share: smoothed labels, a high rate that falls in a
-# straight line, no early stopping.
+# Common to the shorter recipes: smoothed labels, a high rate that falls linearly, no early stopping.
 _BRISK: dict[str, Value] = {
     "patience": 0,
     "schedule": "triangle",
@@ -26,7 +25,7 @@ _BRISK: dict[str, Value] = {
     "label_smoothing": 0.1,
     "erasing_probability": 0.0,
 }
-# Small kernels in two layers a block: 4.8 million multiplications, 219,000 numbers.
+# Two layers of small kernels in each block: 4.8 million multiplications, 219,000 parameters.
 _DEEP: dict[str, Value] = {
     "conv1_channels": 16,
     "conv1_layers": 2,

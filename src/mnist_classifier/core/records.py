@@ -1,4 +1,4 @@
-"""The things this program speaks about, as frozen records."""
+"""The subjects of this program as frozen dataclasses: runs, versions, readings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RunStatus(str, enum.Enum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing more will happen to a run of this status."""
+        """Whether the run has ended."""
         return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
@@ -45,19 +45,25 @@ class NumberVerdict(str, enum.Enum):
     BLANK = "blank"
 
 
+# Every database stores a number of nine digits: of a run, a version, an event.
+LARGEST_ID = 999_999_999
+# In characters: the name of a model version; its note, or the reason of a promotion.
+LONGEST_NAME, LONGEST_NOTE = 100, 2000
+
+
 @dataclass(frozen=True)
 class Thresholds:
-    """Where one verdict ends and the next begins; a model version brings its own.
+    """The thresholds between the verdicts; each model version has its own.
 
-    ambiguous_below: probability that it is a digit and the likeliest one;
-    not_a_digit_above: probability of being no digit.
+    ambiguous_below: probability that the image shows the likeliest digit;
+    not_a_digit_above: probability that it shows no digit.
     """
 
     ambiguous_below: float
     not_a_digit_above: float
 
     def verdict(self, confidence: float, not_a_digit: float) -> Verdict:
-        """What to call something that is drawn."""
+        """The verdict on an image that is not blank."""
         if not_a_digit > self.not_a_digit_above:
             return Verdict.NOT_A_DIGIT
         return Verdict.AMBIGUOUS if confidence * (1 - not_a_digit) < self.ambiguous_below else Verdict.DIGIT
@@ -67,9 +73,9 @@ class Thresholds:
 class EpochResult:
     """Results of one epoch.
 
-    Accuracies are fractions, losses are mean cross entropy in nats.  The
-    validation figures are those of the averaged weights when averaging is on.
-    `elapsed_s` counts from the start of the run, validation included.
+    Accuracies are fractions; losses are mean cross entropy in nats.  If weights
+    are averaged, the validation figures are those of the averaged weights.
+    `elapsed_s` counts from the start of the run and includes validation.
     """
 
     epoch: int
@@ -86,7 +92,7 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class Run:
-    """One training: its config, state and outcome."""
+    """One training: settings, status and outcome."""
 
     id: int
     status: RunStatus
@@ -104,7 +110,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunEvent:
-    """One line of a run's append-only log; `sequence` counts from 1 in each run."""
+    """One event in the log of a run; `sequence` counts from 1 in each run."""
 
     run_id: int
     sequence: int
@@ -125,7 +131,7 @@ class ModelVersion:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Figures by the split they were measured on."""
+        """Metrics by the split that they were measured on."""
         metrics: dict[str, Any] = self.manifest.get("metrics", {})
         return metrics
 
@@ -154,14 +160,13 @@ class Caution:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the recogniser says of one image.
+    """The reading of one image.
 
-    `probabilities` has 10 entries that sum to 1; `confidence` is the largest
-    of them; `prediction` is null when the verdict is blank or not_a_digit.
-    `candidates` of an ambiguous one are the two likeliest digits, or the
-    likeliest alone where no digit is likelier than the second.
-    `not_a_digit` is the probability that it is no digit at all; the ten are
-    those of the digits in case it is one.
+    `probabilities` has 10 entries that sum to 1: those of the digits if the
+    image shows one.  `confidence` is the largest of them.  `not_a_digit` is the
+    probability that it shows none.  `prediction` is None if the verdict is blank
+    or not_a_digit.  `candidates` of an ambiguous image are the two likeliest digits, or
+    the likeliest alone if no digit at all is likelier than the second.
     """
 
     prediction: int | None
@@ -175,9 +180,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class DigitInNumber:
-    """One digit of a number: where it stands and what was read there.
+    """One digit of a number.
 
-    box: x, y, width, height in pixels of the picture, from its top left.
+    box: x, y, width, height in pixels of the image, from its top left.
     """
 
     box: tuple[int, int, int, int]
@@ -186,11 +191,11 @@ class DigitInNumber:
 
 @dataclass(frozen=True)
 class NumberReading:
-    """What the recogniser says of a picture of several digits.
+    """The reading of an image with several digits.
 
-    `number` has the digits in reading order, a line break between lines; it is
-    null when the verdict is blank or not_a_number.  `confidence` is that all
-    of them are right: how they were told apart and what each was read as.
+    `number` has the digits in reading order, with line breaks between lines;
+    None if the verdict is blank or not_a_number.  `confidence` is the probability
+    that all of them are separated and read correctly.
     """
 
     number: str | None
@@ -199,11 +204,11 @@ class NumberReading:
     digits: tuple[DigitInNumber, ...] = ()
 
     def scaled(self, factor: float) -> NumberReading:
-        """The same with boxes in a picture that is `factor` times as large."""
+        """The same reading with boxes for an image `factor` times as large."""
 
         def enlarge(digit: DigitInNumber) -> DigitInNumber:
             x, y, width, height = digit.box
-            # Whole pixels; what lay within the smaller picture lies within the larger.
+            # Round down, so that boxes stay inside the image.
             left, top = math.floor(x * factor), math.floor(y * factor)
             right, bottom = math.floor((x + width) * factor), math.floor((y + height) * factor)
             return replace(digit, box=(left, top, max(1, right - left), max(1, bottom - top)))
@@ -212,5 +217,5 @@ class NumberReading:
 
 
 def rounded(probability: float) -> float:
-    """Six decimals, as it is shown; no reading is certain, and rounding must not make it so."""
+    """Round to six decimals, but never up to 1: no reading is certain."""
     return min(round(probability, 6), 0.999999)

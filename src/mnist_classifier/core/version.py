@@ -1,3 +1,3 @@
-"""The version of this program; pyproject.toml has the same, and a test compares them."""
+"""The version of this program; a test compares it with pyproject.toml."""
 
 __version__ = "0.2.0"

@@ -73,7 +73,7 @@ class Recogniser:
         from mnist_classifier.registry.versions import opened_registry
 
         with opened_registry(settings or Settings.from_environment()) as registry:
-            return cls.open(registry.folder(registry.production() if version is None else version))
+            return cls.open(registry.folder(registry.aliases.production() if version is None else version))
 
     def check_interface(self) -> None:
         """Refuse a network that does not map glyphs to logits as this program's do.  Raises ModelCorrupt."""

@@ -1,75 +1,110 @@
-"""Aliases: movable names for model versions, and the history of their moves.
-
-Functions of a connection, so that a move, its record and what else belongs to
-it are one transaction of the caller's.
-"""
+"""Aliases: movable names for model versions, and the history of their moves."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import aliases, now, promotions
-from mnist_classifier.core.records import Promotion
+from mnist_classifier.core.database import Store, aliases, model_versions, now, promotions
+from mnist_classifier.core.errors import AliasMoved, VersionMissing
+from mnist_classifier.core.records import LONGEST_NOTE, Promotion
 
 PRODUCTION = "production"
 CHALLENGER = "challenger"
+# The number of the model in the box.
 BOX = 0
 
-# A reason is a sentence or two.
-LONGEST_REASON = 2000
+# The rows of versions that were not deleted.
+PRESENT = model_versions.c.deleted_at.is_(None)
 
 
-def named_by(connection: sa.Connection, alias: str) -> int | None:
-    """The version that an alias names."""
-    version = connection.scalar(sa.select(aliases.c.version).where(aliases.c.name == alias))
-    return None if version is None else int(version)
+class Aliases:
+    """The aliases of one database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> dict[str, int]:
+        """Every alias and its version; `production` is always among them."""
+        with self._store.reading() as connection:
+            return named(connection)
+
+    def production(self) -> int:
+        """The version that serves: the model in the box if no other was promoted."""
+        return self.all()[PRODUCTION]
+
+    def previous(self) -> int | None:
+        """The version that a rollback puts into production: the latest earlier one that still exists, if any."""
+        with self._store.reading() as connection:
+            present = {BOX, *connection.scalars(sa.select(model_versions.c.version).where(PRESENT))}
+            stack, current = earlier(connection), named(connection)[PRODUCTION]
+        return next((version for version in reversed(stack) if version in present and version != current), None)
+
+    def history(self, *, alias: str | None = None, limit: int = 50) -> list[Promotion]:
+        """The latest moves of one alias or of all, newest first."""
+        query = sa.select(promotions).order_by(promotions.c.id.desc()).limit(limit)
+        if alias is not None:
+            query = query.where(promotions.c.alias == alias)
+        with self._store.reading() as connection:
+            return [Promotion(**row) for row in connection.execute(query).mappings()]
+
+    def move(
+        self,
+        alias: str,
+        version: int,
+        *,
+        actor: str = "",
+        reason: str = "",
+        instead_of: int | None = None,
+        is_rollback: bool = False,
+    ) -> None:
+        """Let an alias name a version, and record the move in the same transaction.
+
+        Nothing happens if it names that version already.  Version 0 removes
+        the alias.  A version that goes into production is no challenger any more.
+        Raises VersionMissing, and AliasMoved if the alias does not name `instead_of`.
+        """
+        with self._store.writing() as connection:
+            lock(connection)
+            is_version = PRESENT & (model_versions.c.version == version)
+            if version != BOX and connection.scalar(sa.select(model_versions.c.version).where(is_version)) is None:
+                raise VersionMissing.numbered(version)
+            previous = named(connection).get(alias, BOX)
+            check_unmoved(alias, previous, instead_of)
+            if alias == PRODUCTION:
+                connection.execute(aliases.delete().where(aliases.c.name == CHALLENGER, aliases.c.version == version))
+            if previous == version:
+                return
+            moment = now()
+            connection.execute(aliases.delete().where(aliases.c.name == alias))
+            if version != BOX:
+                connection.execute(aliases.insert().values(name=alias, version=version, moved_at=moment))
+            record = {"alias": alias, "version": version, "previous": previous, "at": moment}
+            words = {"actor": actor, "reason": reason[:LONGEST_NOTE], "is_rollback": is_rollback}
+            connection.execute(promotions.insert().values(**record, **words))
+
+
+def check_unmoved(alias: str, version: int, expected: int | None) -> None:
+    """Raise AliasMoved if an alias names another version than the caller expects; None expects nothing."""
+    if expected not in (None, version):
+        raise AliasMoved(f"{alias} is now version {version}, not {expected}; reload and try again")
 
 
 def lock(connection: sa.Connection) -> None:
-    """Let nobody else move an alias until this transaction ends; on SQLite nobody can anyway."""
+    """Let nobody else move an alias until this transaction ends.  SQLite has one writer at a time anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("LOCK TABLE aliases IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def aliases_of(connection: sa.Connection) -> dict[str, int]:
-    """Every alias and the version that it names; without `production` the model in the box serves."""
-    return {name: int(version) for name, version in connection.execute(sa.select(aliases.c.name, aliases.c.version))}
+def named(connection: sa.Connection) -> dict[str, int]:
+    """Every alias and its version; `production` is the model in the box if it has no row."""
+    rows = connection.execute(sa.select(aliases.c.name, aliases.c.version))
+    return {PRODUCTION: BOX, **{name: int(version) for name, version in rows}}
 
 
-def move(
-    connection: sa.Connection, alias: str, version: int, *, actor: str, reason: str, is_rollback: bool = False
-) -> None:
-    """Let an alias name a version, and write it down; what it names already changes nothing.
-
-    The caller holds the `lock`.  Version 0 takes the alias away, so that the
-    model in the box serves.  A challenger that is put into production is no challenger any more.
-    """
-    previous = named_by(connection, alias) or BOX
-    if alias == PRODUCTION:
-        connection.execute(aliases.delete().where(aliases.c.name == CHALLENGER, aliases.c.version == version))
-    if previous == version:
-        return
-    moment = now()
-    connection.execute(aliases.delete().where(aliases.c.name == alias))
-    if version != BOX:
-        connection.execute(aliases.insert().values(name=alias, version=version, moved_at=moment))
-    connection.execute(
-        promotions.insert().values(
-            alias=alias,
-            version=version,
-            previous=previous,
-            at=moment,
-            actor=actor,
-            reason=reason[:LONGEST_REASON],
-            is_rollback=is_rollback,
-        )
-    )
-
-
-def earlier(connection: sa.Connection, alias: str) -> list[int]:
-    """What an alias named before, oldest first, as a stack: a promotion pushes, a rollback pops."""
+def earlier(connection: sa.Connection) -> list[int]:
+    """The earlier versions in production as a stack, latest last: a promotion pushes, a rollback pops."""
     columns = promotions.c.previous, promotions.c.version, promotions.c.is_rollback
-    moves = connection.execute(sa.select(*columns).where(promotions.c.alias == alias).order_by(promotions.c.id))
+    moves = connection.execute(sa.select(*columns).where(promotions.c.alias == PRODUCTION).order_by(promotions.c.id))
     stack = [BOX]
     for previous, version, is_rollback in moves:
         if stack[-1] != previous:  # the history may begin after the first moves
@@ -79,13 +114,4 @@ def earlier(connection: sa.Connection, alias: str) -> list[int]:
                 stack.pop()
         else:
             stack.append(version)
-    current = named_by(connection, alias) or BOX
-    return stack[:-1] if stack[-1] == current else stack
-
-
-def history(connection: sa.Connection, *, alias: str | None = None, limit: int = 50) -> list[Promotion]:
-    """The latest moves, newest first; of one alias, or of all."""
-    query = sa.select(promotions).order_by(promotions.c.id.desc()).limit(limit)
-    if alias is not None:
-        query = query.where(promotions.c.alias == alias)
-    return [Promotion(**row) for row in connection.execute(query).mappings()]
+    return stack[:-1] if stack[-1] == named(connection)[PRODUCTION] else stack

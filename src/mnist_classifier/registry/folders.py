@@ -1,6 +1,6 @@
-"""The folders of model versions: added whole, taken away whole.
+"""The folders of model versions: each appears whole and disappears whole.
 
-Nothing here knows the database; `registry` does.
+`registry/versions.py` keeps the database; nothing here knows it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from typing import Any
 
 from mnist_classifier.core import files
 from mnist_classifier.core.errors import ModelError
-from mnist_classifier.registry.manifest import write_manifest
-from mnist_classifier.registry.manifest_types import LARGEST_VERSION
+from mnist_classifier.core.records import LARGEST_ID
+from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.registry.manifest import CARD_FILE, ROBUSTNESS_FILE, verify, write_manifest
 
-# How often a number is tried anew when another process takes it first.
+BOX_NAME = "pretrained"
+# How often to try another number when another process takes it first.
 NUMBER_ATTEMPTS = 20
-# A folder that is being written looks like one that a killed process left; after so long it is one.
-# A day: a clock that is set an hour forward or back must not remove what another process is saving.
+# A half-written folder older than this was left by a killed process.  A day: somebody may set the clock an
+# hour forward or back while another process is saving.
 ABANDONED_AFTER_S = 86_400
 NEW, DELETED = ".new-", ".deleted-"
 
 
-class Shelf:
+class VersionFolders:
     """The folder `models/`."""
 
     def __init__(self, models_dir: Path) -> None:
         self.models_dir = models_dir
 
     def folder(self, number: int) -> Path:
-        """Where a version is."""
+        """The folder of a version."""
         return self.models_dir / str(number)
 
     def numbers(self) -> list[int]:
@@ -45,7 +47,7 @@ class Shelf:
         return sorted(int(name) for name in self._names() if _is_version(name))
 
     def strays(self) -> list[str]:
-        """Folders named by a number that is no version's: 0, 007 or 99999999999."""
+        """Folders with a number that no version can have: 0, 007 or 99999999999."""
         return sorted(name for name in self._names() if name.isdecimal() and not _is_version(name))
 
     def _names(self) -> list[str]:
@@ -54,11 +56,11 @@ class Shelf:
         return [path.name for path in self.models_dir.iterdir() if path.is_dir()]
 
     def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None], last_used: Callable[[], int]) -> int:
-        """Write a version under the next free number; returns it.
+        """Write a version under the next free number, and return the number.
 
-        The folder is written beside its place, flushed, renamed: whatever
-        fails, there is a whole version or none.  `last_used` is the highest
-        number that was ever given.  Raises StorageFull.
+        The folder is written under another name, flushed and renamed, so a
+        failure leaves a whole version or none.  `last_used` returns the highest
+        number that was ever used.  Raises StorageFull, ModelError.
         """
         with self.new_folder() as folder:
             write_files(folder)
@@ -66,7 +68,7 @@ class Shelf:
 
     @contextmanager
     def new_folder(self) -> Iterator[Path]:
-        """A folder on the disk of the versions that is gone afterwards.  Raises StorageFull, ModelError."""
+        """A temporary folder on the same disk as the versions.  Raises StorageFull, ModelError."""
         with files.disk_errors("the model was not saved", ModelError):
             self.models_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=NEW, dir=self.models_dir) as name:
@@ -77,13 +79,13 @@ class Shelf:
     def _place(self, folder: Path, manifest: dict[str, Any], last_used: Callable[[], int]) -> int:
         for _ in range(NUMBER_ATTEMPTS):
             number = next(n for n in itertools.count(last_used() + 1) if not os.path.lexists(self.folder(n)))
-            if number > LARGEST_VERSION:
-                raise ModelError(f"version {LARGEST_VERSION} is the last that can be; use another MNIST_HOME")
+            if number > LARGEST_ID:
+                raise ModelError(f"version {LARGEST_ID} is the last possible one; use another MNIST_HOME")
             write_manifest(folder, {**manifest, "version": number})
             try:
                 os.rename(folder, self.folder(number))
             except OSError as error:
-                # Another process was quicker; POSIX and Windows say so differently.
+                # Another process was quicker; POSIX and Windows report it differently.
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES):
                     raise
                 continue
@@ -92,16 +94,16 @@ class Shelf:
         raise ModelError(f"no free version number was found in {self.models_dir}; check its permissions")
 
     def remove(self, number: int) -> None:
-        """Take a folder away whole, then piece by piece; what is in use (Windows) goes at the next start."""
-        grave = self.models_dir / f"{DELETED}{number}-{os.getpid()}"
+        """Rename a folder, then delete its files; Windows keeps files in use until the next start."""
+        renamed = self.models_dir / f"{DELETED}{number}-{os.getpid()}"
         try:
-            os.rename(self.folder(number), grave)
+            os.rename(self.folder(number), renamed)
         except OSError:
             return
-        shutil.rmtree(grave, ignore_errors=True)
+        shutil.rmtree(renamed, ignore_errors=True)
 
     def sweep(self, deleted: Iterable[int]) -> None:
-        """Remove these versions, and what killed processes left half done."""
+        """Remove these versions, and the half-done work of killed processes."""
         for number in deleted:
             self.remove(number)
         for path in self.models_dir.glob(f"{DELETED}*"):
@@ -113,3 +115,16 @@ class Shelf:
 
 def _is_version(name: str) -> bool:
     return re.fullmatch("[1-9][0-9]{0,8}", name) is not None
+
+
+def copy_to_box(source: Path, box_dir: Path) -> None:
+    """Make the version in `source` the model in the box of this checkout (for maintainers)."""
+    manifest = verify(source)
+    for path in box_dir.glob("*"):
+        path.unlink()
+    measured = [ROBUSTNESS_FILE] if (source / ROBUSTNESS_FILE).is_file() else []
+    for name in [*manifest["files"], *measured]:
+        shutil.copyfile(source / name, box_dir / name)
+    card = box_dir / CARD_FILE
+    card.write_text(card.read_text("utf-8").replace(f"# {manifest['name']}", f"# {BOX_NAME}", 1), "utf-8")
+    write_manifest(box_dir, {**manifest, "version": BOX, "name": BOX_NAME, "run_id": None})

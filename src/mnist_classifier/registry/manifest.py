@@ -1,4 +1,4 @@
-"""A model version's folder: its manifest, and files that match it."""
+"""The files in the folder of a model version, and the manifest that lists them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "MODEL_CARD.md"
 REPORT_FILE = "report.json"
-# Measured when the version is whole already, so the manifest cannot vouch for
-# it; it says itself which model it is of.
+# Measured after the version is complete, so the manifest does not list it; it says itself which model it is of.
 ROBUSTNESS_FILE = "robustness.json"
 
 MB = 1_000_000
-# Largest size of each file.  A network of 4 million parameters, ten times the
-# largest recipe's, has 16 MB.
+# Largest size of each file.  A network with 4 million parameters, ten times as many as any recipe has, takes 16 MB.
 LARGEST_BYTES = {
     MANIFEST_FILE: MB // 5,
     ONNX_FILE: 50 * MB,
@@ -53,15 +51,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def read_bounded(path: Path, largest_bytes: int) -> bytes:
-    """A file that must be a plain one of at most so many bytes.  Raises OSError."""
-    # A pipe in its place must not block the reader.
+    """Read a plain file of at most `largest_bytes`.  Raises OSError."""
+    # A pipe in place of the file must not block the reader.
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
-            raise OSError(0, "it is no plain file", str(path))
+            raise OSError(0, "it is not a plain file", str(path))
         data = file.read(largest_bytes + 1)
     if len(data) > largest_bytes:
-        raise OSError(0, f"it has {facts.st_size} bytes, of which at most {largest_bytes} are read", str(path))
+        raise OSError(0, f"it has {facts.st_size} bytes; the limit is {largest_bytes}", str(path))
     return data
 
 
@@ -70,7 +68,9 @@ def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> byte
 
     Raises ModelCorrupt.
     """
-    expected = _listed(folder, name, manifest)
+    expected = manifest["files"].get(name)
+    if expected is None:
+        raise ModelCorrupt(f"{folder / MANIFEST_FILE} does not list {name}")
     try:
         data = read_bounded(folder / name, expected["bytes"])
     except OSError as error:
@@ -79,20 +79,13 @@ def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> byte
     if found != expected["sha256"]:
         raise ModelCorrupt(
             f"{folder / name} is not the file that was saved: its SHA-256 is {found}, the manifest says "
-            f"{expected['sha256']}; delete this version or restore it from a copy"
+            f"{expected['sha256']}; delete this version, or restore it from a backup"
         )
     return data
 
 
-def _listed(folder: Path, name: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    facts: dict[str, Any] | None = manifest["files"].get(name)
-    if facts is None:
-        raise ModelCorrupt(f"{folder / MANIFEST_FILE} does not list {name}")
-    return facts
-
-
 def check_files(folder: Path) -> None:
-    """Check the manifest, and that its files are there with their sizes; `verify` reads them too.
+    """Check the manifest, and that its files exist with the right sizes; `verify` reads them too.
 
     Raises ModelMissing, ModelCorrupt.
     """
@@ -109,7 +102,7 @@ def check_files(folder: Path) -> None:
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """Check every file that the manifest in `folder` lists; returns the manifest.
+    """Check the hash of every file in the manifest; returns the manifest.
 
     Raises ModelMissing, ModelCorrupt.
     """
@@ -122,8 +115,7 @@ def verify(folder: Path) -> dict[str, Any]:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a manifest with the size and SHA-256 of each file in `folder`, and write it.
 
-    Every file and the folder itself are flushed to the disk.  The robustness
-    table is not listed.
+    Flushes every file and the folder to the disk.  Does not list the robustness table.
     """
     listed = {}
     for path in sorted(p for p in folder.iterdir() if p.name not in (MANIFEST_FILE, ROBUSTNESS_FILE)):
@@ -138,29 +130,29 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
-    """Put a robustness table beside a whole model version, in place of an older one, all of it or nothing.
+    """Write the robustness table of a model version, or replace an older one, completely or not at all.
 
-    The table is stamped with what it was measured on.  Raises ModelMissing,
-    ModelCorrupt, StorageFull, ModelError where the folder cannot be written to.
+    Adds the model that it was measured on.  Raises ModelMissing, ModelCorrupt,
+    StorageFull, and ModelError if the folder cannot be written to.
     """
-    stamped = {"measured_on": _identity(read_manifest(folder)), **table}
+    complete = {"measured_on": _identity(read_manifest(folder)), **table}
     outcome = f"the robustness table was not stored in {folder}"
     with files.disk_errors(outcome, ModelError), files.replaced(folder / ROBUSTNESS_FILE) as part:
-        part.write_text(json.dumps(stamped, indent=1) + "\n", "utf-8")
+        part.write_text(json.dumps(complete, indent=1) + "\n", "utf-8")
 
 
 def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The robustness table of a model version; None when there is none, or one of another model."""
+    """The robustness table of a model version; None if there is none, or it belongs to another model."""
     try:
         data = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
         table: dict[str, Any] = parse(data, Robustness, ROBUSTNESS_FILE)
     except (OSError, ModelCorrupt):
-        return None  # a score is worth having, but not worth refusing a model for
+        return None  # a model is usable without its score
     return table if table["measured_on"] == _identity(manifest) else None
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What the answers of a model version follow from."""
+    """Everything that decides the answers of a model version."""
     return {
         "onnx_sha256": manifest["files"].get(ONNX_FILE, {}).get("sha256"),
         **{name: manifest[name] for name in ("preprocessing", "temperature", "thresholds")},

@@ -1,7 +1,7 @@
-"""The types of a model version's JSON files: what each field may hold.
+"""The types of a model version's JSON files.
 
-`parse` checks a file against them in one pass.  It drops fields that these
-types do not name, so nothing unchecked reaches the database or a reply.
+`parse` checks a file against them in one pass.  It drops fields that they do
+not name, so nothing unchecked reaches the database or a reply.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mnist_classifier.core.checking import in_words
 from mnist_classifier.core.errors import ModelCorrupt
+from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME
 
 FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-2"
-LARGEST_VERSION = 999_999_999
 POSSIBLE_YEARS = range(1970, 9999)
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
-Version = Annotated[int, Meta(ge=0, le=LARGEST_VERSION)]
+Version = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
 Loss = Annotated[float, Meta(ge=0, le=1e6)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Text = Annotated[str, Meta(max_length=200)]
@@ -32,7 +33,7 @@ Versions = Annotated[list[Version], Meta(max_length=1000)]
 Texts = Annotated[dict[Text, Text], Meta(max_length=100)]
 Setting = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[float, Meta(ge=-1e12, le=1e12)] | Text | None
 Config = Annotated[dict[Text, Setting], Meta(max_length=200)]
-# Those of a network; of an ensemble, those of each member in a list.
+# The arguments of a network; for an ensemble, a list with those of each member.
 Arguments = Annotated[dict[Text, Setting | Annotated[list[Config], Meta(max_length=100)]], Meta(max_length=100)]
 Confusion = Annotated[
     list[Annotated[list[Count], Meta(min_length=10, max_length=10)]], Meta(min_length=10, max_length=10)
@@ -40,21 +41,21 @@ Confusion = Annotated[
 
 
 class Losses(Struct):
-    """Calibration before it was fitted."""
+    """Calibration before the temperature was fitted."""
 
     nll: Loss
     ece: Share
 
 
 class Distribution(Struct):
-    """Of ink, or of confidence, over a split."""
+    """Mean and standard deviation of ink or confidence over a split."""
 
     mean: Share
     sd: Share
 
 
 class Score(Struct):
-    """Images of a split, and how many of them were read right."""
+    """How many images of a split were read right."""
 
     images: Annotated[int, Meta(ge=1, le=10_000_000)]
     correct: Count
@@ -62,7 +63,7 @@ class Score(Struct):
     interval_95: Interval
 
     def __post_init__(self) -> None:
-        """The accuracy must follow from the counts."""
+        """Check that the accuracy and its interval follow from the counts."""
         _require(self.correct <= self.images, "must not count more correct images than images")
         _require(abs(self.accuracy - self.correct / self.images) < 1e-4, "must give the accuracy of its counts")
         low, high = self.interval_95
@@ -89,14 +90,14 @@ class Metrics(Struct):
 
 
 class Thresholds(Struct, forbid_unknown_fields=True):
-    """Where one verdict ends and the next begins."""
+    """The thresholds between the verdicts."""
 
     ambiguous_below: Share
     not_a_digit_above: Share | UnsetType = UNSET
 
 
 class Architecture(Struct, rename={"kind": "class"}):
-    """How to build the network again."""
+    """How to rebuild the network."""
 
     parameters: Count | UnsetType = UNSET
     kind: Text | UnsetType = UNSET
@@ -105,7 +106,7 @@ class Architecture(Struct, rename={"kind": "class"}):
 
 
 class Training(Struct):
-    """How the training went."""
+    """The course of the training."""
 
     images: Count | UnsetType = UNSET
     epochs: Count | UnsetType = UNSET
@@ -120,7 +121,7 @@ class Training(Struct):
 
 
 class Data(Struct):
-    """What it was trained on."""
+    """The training data."""
 
     sha256: Texts | UnsetType = UNSET
     split_seed: Count | UnsetType = UNSET
@@ -142,10 +143,10 @@ class File(Struct):
 
 
 class Manifest(Struct):
-    """manifest.json.  Versions from before a field existed lack it."""
+    """manifest.json.  Older versions lack newer fields."""
 
     format: Count
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
     created_at: Annotated[str, Meta(max_length=50)]
     preprocessing: Text
     temperature: Annotated[float, Meta(ge=1e-3, le=1e3)]
@@ -167,10 +168,12 @@ class Manifest(Struct):
     metrics: Metrics | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        """What a type alone cannot say."""
+        """Check what the types alone cannot."""
         _require(self.format == FORMAT, f"format must be {FORMAT}")
         if self.preprocessing != PREPROCESSING_ID:
-            raise ValueError(f"preprocessing is {self.preprocessing!r}; this program has {PREPROCESSING_ID!r}")
+            raise ValueError(
+                f"preprocessing must be {PREPROCESSING_ID!r}, as in this program, not {self.preprocessing!r}"
+            )
         _require(self.name.isprintable() and self.name == self.name.strip(), "name must be one line of text")
         moment(self.created_at)
         _require(self.classes in (UNSET, list(range(10))), "classes must be 0 to 9")
@@ -181,10 +184,10 @@ class Manifest(Struct):
 
 
 class ImportedManifest(Manifest):
-    """The manifest of an archive, which must have every figure that this program shows and compares."""
+    """The manifest of an archive; it must have every figure that this program shows and compares."""
 
     def __post_init__(self) -> None:
-        """No field is missing, and both splits were measured."""
+        """Check that no field is missing and both splits were measured."""
         super().__post_init__()
         needed = {
             name: getattr(self, name) for name in ("architecture", "onnx_parity", "config", "training", "metrics")
@@ -211,7 +214,7 @@ class Row(Struct):
 
 
 class Summary(Struct):
-    """The robustness table in short."""
+    """Summary of the robustness table."""
 
     goals: Count
     goals_reached: Count
@@ -220,12 +223,12 @@ class Summary(Struct):
     corruptions_mean: Share | None = None
 
     def __post_init__(self) -> None:
-        """No more goals are reached than there are."""
+        """Check the number of goals reached."""
         _require(self.goals_reached <= self.goals, "goals_reached must be at most goals")
 
 
 class MeasuredOn(Struct):
-    """What a robustness table was measured on."""
+    """The model that a robustness table was measured on."""
 
     onnx_sha256: Sha256 | None
     preprocessing: Text
@@ -248,7 +251,7 @@ class Robustness(Struct):
 
 
 class Tensor(Struct):
-    """An entry in the header of a safetensors file; its `__metadata__` has none of these fields."""
+    """An entry in the header of a safetensors file; the entry `__metadata__` has none of these fields."""
 
     dtype: Text = ""
     shape: Annotated[list[Count], Meta(max_length=8)] = []
@@ -256,35 +259,23 @@ class Tensor(Struct):
 
 
 def parse(data: bytes, kind: Any, what: str) -> Any:
-    """JSON -> plain values that fit a type; fields that it does not name are dropped.
+    """Check JSON against a type; returns plain values without the fields that the type does not name.
 
-    Raises ModelCorrupt, which begins with `what`.
+    Raises ModelCorrupt; its message begins with `what`.
     """
     try:
         return msgspec.to_builtins(msgspec.json.decode(data, type=kind))
     except msgspec.ValidationError as error:
-        raise ModelCorrupt(f"{what}: {in_words(str(error))}") from error
+        raise ModelCorrupt(f"{what}: {' '.join(in_words(error)).strip()}") from error
     except (ValueError, RecursionError) as error:
-        raise ModelCorrupt(f"{what} is no JSON: {error}") from error
-
-
-def in_words(message: str) -> str:
-    """A message of msgspec with the field first: `temperature must be float <= 1000.0`."""
-    text, _, path = message.replace("`", "").partition(" - at ")
-    field = path.removeprefix("$").removeprefix(".").replace("[...]", "")
-    if lacking := re.fullmatch("Object missing required field (.*)", text):
-        return f"{field}.{lacking[1]} is missing".removeprefix(".")
-    text = re.sub("^Expected ", "must be ", text).replace(", got ", ", not ")
-    text = re.sub("^(Number|Integer value) out of range", "must be a smaller number", text)
-    text = re.sub("^Object contains", "has the", text)
-    return f"{field} {text}".strip()
+        raise ModelCorrupt(f"{what} is not valid JSON: {error}") from error
 
 
 def moment(text: str) -> datetime:
-    """An ISO 8601 date in UTC; one without a zone is taken to be in UTC.
+    """Parse an ISO 8601 date as UTC, also if it has no zone.
 
-    Raises ValueError, also for a year in which no model can have been made:
-    such dates leave the calendar in some time zone.
+    Raises ValueError, also for years at the ends of the calendar: a time zone
+    could move them out of it.
     """
     try:
         found = datetime.fromisoformat(text)

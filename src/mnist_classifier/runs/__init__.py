@@ -1,1 +1,1 @@
-"""Trainings as processes: the run log, the queue, the worker."""
+"""Trainings as processes: the log of runs, the queue and the worker."""

@@ -1,12 +1,12 @@
-"""Claims: which process has a run in hand.
+"""Claims: which process carries out a run.
 
-A claim has a random name, and a file of that name that its process keeps
-locked.  The kernel holds the lock for as long as the process exists, busy or
-suspended, and frees it however the process ends.  So no clock decides, no
-process number that may be used again, and no boundary of a container.
+A claim has a random name and a file of that name, which its process keeps
+locked.  The kernel holds the lock while the process exists, busy or
+suspended, and frees it however the process ends.  So neither a clock decides,
+nor a process number, which may be reused or belong to another container.
 
 Locks need `fcntl` (not on Windows) and a disk that supports them.  Without
-either there is no file, and `is_alive` does not know.
+either there is no file, and `is_alive` returns None.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# The locked files of this process.  A descriptor that is closed gives up its lock, unless a child has inherited it.
+# The locked files of this process.  Closing a descriptor releases its lock, unless a child has inherited it.
 _descriptors: dict[str, int] = {}
 
 
 @contextmanager
 def new_claim(folder: Path) -> Iterator[str]:
-    """Name a claim that the block may `lock`; if the block fails, the lock is given up again."""
+    """Name a claim that the block may `lock`; if the block fails, the lock is released."""
     claim = uuid.uuid4().hex
     try:
         yield claim
@@ -41,7 +41,7 @@ def new_claim(folder: Path) -> Iterator[str]:
 
 
 def lock(folder: Path, claim: str) -> None:
-    """Lock the file of a new claim.  Raises StorageFull, MnistError where it cannot be made."""
+    """Create and lock the file of a new claim.  Raises StorageFull, MnistError."""
     if fcntl is None:
         return
     with files.disk_errors(f"no training can start: {folder} cannot be written to", MnistError):
@@ -54,7 +54,7 @@ def lock(folder: Path, claim: str) -> None:
 
 
 def is_alive(folder: Path, claim: str | None) -> bool | None:
-    """Whether the process of a claim exists; None where its file is not here, or cannot be asked."""
+    """Whether the process of a claim exists; None if its file is missing or cannot be checked."""
     if fcntl is None or claim is None:
         return None
     try:
@@ -73,7 +73,7 @@ def is_alive(folder: Path, claim: str | None) -> bool | None:
 
 
 def inherited(claim: str | None) -> tuple[int, ...]:
-    """The descriptors that a child must inherit (`pass_fds`) to hold the claim's lock."""
+    """The descriptors that a child must inherit (`pass_fds`) to hold the lock of a claim."""
     return (_descriptors[claim],) if claim in _descriptors else ()
 
 
@@ -84,7 +84,7 @@ def hand_over(claim: str | None) -> None:
 
 
 def release(folder: Path, claim: str | None) -> None:
-    """Remove the file of a claim that is over, and give up its lock."""
+    """Release the lock of a claim and remove its file."""
     hand_over(claim)
     if claim is not None:
         with suppress(OSError):

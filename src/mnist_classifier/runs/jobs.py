@@ -1,8 +1,8 @@
-"""Start, watch and cancel trainings, each in a process of its own.
+"""Start and watch trainings, each in its own process.
 
-Runs wait in the store's queue; whichever server has a place free claims the
-oldest.  Names the worker by its module path and never imports it, so that the
-server stays free of PyTorch.
+Runs wait in a queue in the database; any server with a free place claims the
+oldest.  The worker is named by its module path and never imported, so the
+server does not load PyTorch.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from pathlib import Path
 
 from mnist_classifier.core.errors import MnistError, TrainingUnavailable
 from mnist_classifier.core.records import Run, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig, import_path
+from mnist_classifier.core.settings import Settings, import_path
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
-from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.runs.run_log import Runs, resume_hint
 
 log = logging.getLogger(__name__)
 
 WORKER_MODULE = "mnist_classifier.runs.worker"
-# How often a queue that waits for other processes is looked at.
+# How often a queue that waits for other processes is checked.
 QUEUE_INTERVAL_S = 1.0
 
 
 class Jobs:
-    """The training processes that this process starts; `close` leaves them to go on by themselves."""
+    """The training processes that this process starts; they continue after `close`."""
 
     def __init__(self, settings: Settings, runs: Runs) -> None:
         self.settings = settings
@@ -39,32 +40,28 @@ class Jobs:
         self._queue_watch: threading.Thread | None = None
 
     def start(self, config: TrainConfig) -> Run:
-        """Start a run at once.
-
-        Raises RunInProgress while another is active, TrainingUnavailable
-        where PyTorch is not installed.
-        """
+        """Start a run at once.  Raises RunInProgress while another is active, TrainingUnavailable without PyTorch."""
         _check_torch()
         run = self.runs.create(config)
         self._start_worker(run)
         return run
 
     def submit(self, config: TrainConfig) -> Run:
-        """Queue a run; it starts when a place is free.  Raises TrainingUnavailable."""
+        """Queue a run; it starts as soon as a place is free.  Raises TrainingUnavailable."""
         _check_torch()
         run = self.runs.enqueue(config)
         self.dispatch()
         return self.runs.get(run.id)
 
     def resume(self, run_id: int) -> Run:
-        """Queue a run that broke off.  Raises what Runs.reopen raises, TrainingUnavailable."""
+        """Queue an interrupted run.  Raises TrainingUnavailable, and what `Runs.reopen` raises."""
         _check_torch()
         self.runs.reopen(run_id, queued=True)
         self.dispatch()
         return self.runs.get(run_id)
 
     def dispatch(self) -> None:
-        """Start the runs that wait, as many as there are places for; the rest is looked after."""
+        """Start as many queued runs as there are places; watch the queue if some remain."""
         if self._closed.is_set():
             return
         self._start_waiting()
@@ -72,7 +69,7 @@ class Jobs:
             self.watch()
 
     def watch(self) -> None:
-        """Look after the queue until `close`: other processes take places, leave them, queue runs and die untold."""
+        """Check the queue until `close`, because other processes also take and leave places, queue runs and die."""
         with self._lock:
             if self._queue_watch is None:
                 self._queue_watch = threading.Thread(target=self._watch_queue, name="queue", daemon=True)
@@ -93,9 +90,9 @@ class Jobs:
                     self._start_waiting()
                 trouble = ""
             except (MnistError, OSError) as error:
-                if str(error) != trouble:  # a full disk is said once, not every second
+                if str(error) != trouble:  # report a full disk once, not every second
                     trouble = str(error)
-                    log.error("the queue of trainings cannot be looked at: %s", error)
+                    log.error("cannot check the queue of trainings: %s", error)
 
     def _start_waiting(self) -> None:
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
@@ -111,7 +108,7 @@ class Jobs:
         threading.Thread(target=self._watch, args=(run, process), name=f"run-{run.id}", daemon=True).start()
 
     def log_path(self, run_id: int) -> Path:
-        """Where the worker of a run prints."""
+        """The file that the worker of a run prints to."""
         return self.settings.logs_dir / f"run-{run_id}.log"
 
     def _spawn(self, run: Run) -> subprocess.Popen[bytes]:
@@ -124,27 +121,27 @@ class Jobs:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self.settings.to_environment() | {"PYTHONPATH": import_path()},
-                # From its first moment on the worker holds the lock that shows that it lives.
+                # So the worker holds the lock from the start.
                 pass_fds=claims.inherited(run.claim),
-                # Ctrl-C in the server's terminal is for the server.
+                # Ctrl-C in the terminal is meant for the server.
                 start_new_session=os.name != "nt",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
 
     def _watch(self, run: Run, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the worker; one that ends without a word has failed."""
+        """Wait for the worker; if it ends without recording a result, the run has failed."""
         status = process.wait()
         ending = (
             f"the training process ended unexpectedly (exit status {status}; see {self.log_path(run.id).name}); "
-            f"`mnist runs resume {run.id}` goes on from the last whole epoch"
+            f"{resume_hint(run.id)}"
         )
         try:
-            # This keeps what the worker itself recorded, and leaves alone a run that another process has by now.
+            # Changes nothing if the worker has recorded the end, or another process has the run now.
             self.runs.finish(run.id, RunStatus.FAILED, ending, claim=run.claim)
             self.dispatch()
         except (MnistError, OSError) as error:
-            # With a full disk, say; whoever looks at the runs later finds this one's worker gone.
-            log.error("run %s: %s, and what is to follow could not be done: %s", run.id, ending, error)
+            # For instance, the disk is full.  A later `mark_interrupted` finds that the worker is gone.
+            log.error("run %s: %s; this could not be recorded: %s", run.id, ending, error)
 
 
 def _check_torch() -> None:

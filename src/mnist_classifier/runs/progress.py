@@ -1,15 +1,14 @@
-"""What a run writes down while it goes on: the events that pages and programs follow.
+"""The events of a running training, which pages and programs follow.
 
-The log is bounded: progress within an epoch is written at growing distances,
-and of the batches that the network looked at only the newest is kept.
+The log is bounded: steps are recorded less often as time goes on, and only the
+latest batch of images is kept.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,27 +18,40 @@ from mnist_classifier.core.metrics import confusion_matrix
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
 from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.training.loop import StepProgress
 from mnist_classifier.training.trackers import Tracker
 
-# Progress is written every second of the first ten minutes, later every 600th
-# part of the time so far: 600 lines, and then 600 for each time it is e times as long.
+# A step is recorded every second for ten minutes, then whenever 1/600 of the time so far has passed:
+# 600 events, and 600 more each time the training gets e times as long.
 STEP_S = 1.0
 STEP_SHARE = 1 / 600
 BATCH_COLUMNS = 8
 
 
 @dataclass
+class Report:
+    """Functions to call with progress; the command line prints it."""
+
+    on_step: Callable[[StepProgress], None] = lambda progress: None
+    on_epoch: Callable[[EpochResult], None] = lambda result: None
+    on_message: Callable[[str], None] = lambda text: None
+    on_download: Callable[[int, int], None] | None = None
+
+
+@dataclass
 class Journal:
-    """The log of one run, and the other tools that follow it."""
+    """Records the events of one run, and passes them to `report` and to experiment trackers."""
 
     runs: Runs
     run_id: int
+    report: Report = field(default_factory=Report)
     trackers: Sequence[Tracker] = ()
     started_at: float = field(default_factory=time.monotonic)
     last_step_at: float = 0.0
 
-    def step(self, progress: Any) -> None:
-        """Progress within an epoch (a StepProgress), unless the last line is too young."""
+    def step(self, progress: StepProgress) -> None:
+        """Record the progress within an epoch, unless the last one was recorded just before."""
+        self.report.on_step(progress)
         now = time.monotonic()
         if now - self.last_step_at < max(STEP_S, (now - self.started_at) * STEP_SHARE):
             return
@@ -47,7 +59,7 @@ class Journal:
         self.runs.add_event(self.run_id, "step", asdict(progress))
 
     def epoch(self, result: EpochResult) -> None:
-        """What an epoch gave."""
+        """Record the result of an epoch."""
         figures = asdict(result)
         self.runs.add_event(self.run_id, "epoch", figures)
         self.runs.summarise(
@@ -55,30 +67,32 @@ class Journal:
         )
         for tracker in self.trackers:
             tracker.epoch(result)
+        self.report.on_epoch(result)
 
     def validation(self, epoch: int, predictions: Integers, labels: Integers) -> None:
-        """The confusion matrix of an epoch on the validation split; rows are the labels."""
+        """Record the confusion matrix of an epoch on the validation split; rows are the labels."""
         confusion = confusion_matrix(predictions, labels).tolist()
         self.runs.add_event(self.run_id, "evaluation", {"epoch": epoch, "split": "validation", "confusion": confusion})
 
     def batch(self, epoch: int, pixels: npt.NDArray[np.float32], labels: Integers) -> None:
-        """Some of what the network looks at, (N, 28, 28) in 0..1, as one picture."""
+        """Record some of the training images, (N, 28, 28) in 0..1, as one picture."""
         image = to_data_url(encode_png(contact_sheet(pixels)))
         data = {"epoch": epoch, "columns": BATCH_COLUMNS, "labels": labels.tolist(), "image": image}
         self.runs.add_event(self.run_id, "batch", data, replace=True)
 
     def say(self, text: str) -> None:
-        """A remark for people."""
+        """Record a message for people."""
         self.runs.add_event(self.run_id, "message", {"text": text})
+        self.report.on_message(text)
 
     def close(self) -> None:
-        """Let the other tools finish."""
+        """Close the trackers."""
         for tracker in self.trackers:
             tracker.close()
 
 
 def contact_sheet(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """(N, 28, 28) in 0..1 -> one picture of BATCH_COLUMNS a row."""
+    """Arrange (N, 28, 28) in 0..1 as one uint8 picture with BATCH_COLUMNS images in a row."""
     rows = -(-len(pixels) // BATCH_COLUMNS)
     sheet = np.zeros((rows * BATCH_COLUMNS, *pixels.shape[1:]), np.float32)
     sheet[: len(pixels)] = pixels

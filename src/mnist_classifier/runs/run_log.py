@@ -1,9 +1,9 @@
-"""Runs and their events, as the store keeps them.
+"""Runs and their events in the database.
 
-A run waits in the queue until a process claims it; its worker then starts,
-reports, and finishes it.  Every change of status is one transaction.
-Each claim has a name of its own (see `claims`), so that a worker whose run
-was given to another process notices.
+A run waits in the queue until a process claims it.  Its worker then starts,
+reports and finishes it.  Every change of status is one transaction.
+Each claim has its own name (see `claims`), so a worker notices if its run was
+given to another process.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import sqlalchemy as sa
 from mnist_classifier.core.database import Store, now, run_events, runs
 from mnist_classifier.core.errors import ClaimLost, DatabaseBusy, RunFinished, RunInProgress, StorageFull
 from mnist_classifier.core.records import Run, RunStatus
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
 from mnist_classifier.runs.queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
 
-# Workers report twice a second.  Only where the lock of one cannot be seen, as on another machine, a silence shows
-# that it is gone.
+# Workers report twice a second.  If the lock of one cannot be checked, as on another machine, it counts as gone
+# after this silence.
 SILENT_AFTER_S = 120.0
-# PostgreSQL's name of the lock of the queue: any number that nobody else uses.
+# The number of the queue's advisory lock in PostgreSQL; any number that nothing else uses.
 QUEUE_LOCK = 5_171_017
 
 
 class _UnderWay(NamedTuple):
-    """A run that some process has in hand, and its last report."""
+    """A claimed run and its last report."""
 
     id: int
     claim: str | None
@@ -40,17 +40,17 @@ class _UnderWay(NamedTuple):
 
 
 class Runs(RunQueries):
-    """The trainings of one MNIST_HOME, whose workers hold locks in `claims_dir`."""
+    """The trainings of one MNIST_HOME; their workers hold locks in `claims_dir`."""
 
     def __init__(self, store: Store, claims_dir: Path) -> None:
         super().__init__(store)
         self.claims_dir = claims_dir
-        # When this process first saw a run as it is, by its own clock.
         self._held: str | None = None
+        # When this process first saw the latest report of a run, by its own clock.
         self._seen_at: dict[_UnderWay, float] = {}
 
     def create(self, config: TrainConfig) -> Run:
-        """A run that the caller carries out itself, at once.  Raises RunInProgress while another is active."""
+        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active."""
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             _refuse_while_active(connection)
@@ -59,13 +59,13 @@ class Runs(RunQueries):
         return self.get(run_id)
 
     def enqueue(self, config: TrainConfig) -> Run:
-        """A run that waits until somebody claims it."""
+        """Create a run that waits in the queue."""
         with self.store.writing() as connection:
             run_id = _insert(connection, config, None)
         return self.get(run_id)
 
     def claim_next(self, at_once: int) -> int | None:
-        """Take the oldest run that waits, unless `at_once` runs are under way; its worker is to be started now."""
+        """Claim the oldest run in the queue unless `at_once` runs are under way; the caller starts its worker."""
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             _lock_queue(connection)
@@ -81,41 +81,42 @@ class Runs(RunQueries):
             return int(run_id)
 
     def reopen(self, run_id: int, *, queued: bool = False) -> Run:
-        """Make a run that broke off one that the caller carries out, or with `queued` one that waits.
+        """Reopen an interrupted or failed run, for the caller to carry out or, with `queued`, for the queue.
 
-        Raises RunMissing, RunFinished for a run that succeeded or was
-        cancelled, RunInProgress for one that is active, or while another is
-        unless this one may wait.
+        Raises RunMissing, RunFinished if the run succeeded or was cancelled,
+        and RunInProgress if it is active, or another is and this one may not wait.
         """
         self.mark_interrupted()
         run = self.get(run_id)
         if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED):
-            raise RunFinished(f"run {run_id} has {run.status.value}; only one that broke off can go on")
+            raise RunFinished(
+                f"run {run_id} has ended ({run.status.value}); only an interrupted or failed run can be resumed"
+            )
         if not run.status.is_final:
-            raise RunInProgress(f"run {run_id} is {run.status.value} already")
+            raise RunInProgress(f"run {run_id} is already {run.status.value}")
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             if not queued:
                 _refuse_while_active(connection)
                 claims.lock(self.claims_dir, claim)
-            # Nobody may have been quicker: two workers would have the run in hand.
+            # If somebody was quicker, two workers would carry out the same run.
             as_seen = (runs.c.id == run_id) & (runs.c.status == run.status.value)
             values = _queued(None if queued else claim) | {"finished_at": None}
             if not connection.execute(runs.update().where(as_seen).values(**values)).rowcount:
-                raise RunInProgress(f"run {run_id} was resumed by somebody else at this moment")
+                raise RunInProgress(f"somebody else has just resumed run {run_id}")
         return self.get(run_id)
 
     def start(self, run_id: int, pid: int) -> None:
-        """The worker is at work.  Raises RunFinished when the run is not to be done any more."""
+        """Record that the worker runs.  Raises RunFinished if the run is not in the queue any more."""
         moment = now()
         values = {"status": RunStatus.RUNNING.value, "pid": pid, "heartbeat_at": moment, "started_at": moment}
         with self.store.writing() as connection:
             queued = (runs.c.id == run_id) & (runs.c.status == RunStatus.QUEUED.value)
             if not connection.execute(runs.update().where(queued).values(**values)).rowcount:
-                raise RunFinished(f"run {run_id} is not waiting to be done")
+                raise RunFinished(f"run {run_id} is not in the queue any more")
             _append(connection, run_id, "status", {"status": RunStatus.RUNNING.value})
 
     def describe(self, run_id: int, environment: Mapping[str, Any]) -> None:
-        """Record what a run runs on."""
+        """Record the libraries, device and data of a run."""
         self._update(run_id, environment=dict(environment))
 
     def summarise(self, run_id: int, summary: Mapping[str, Any]) -> None:
@@ -123,26 +124,26 @@ class Runs(RunQueries):
         self._update(run_id, summary=dict(summary))
 
     def beat(self, run_id: int) -> bool:
-        """The worker is alive; returns whether it has been asked to stop."""
+        """Record that the worker lives; returns whether somebody asked it to stop."""
         self._update(run_id, heartbeat_at=now())
         with self.store.reading() as connection:
             return bool(connection.scalar(sa.select(runs.c.cancel_requested).where(runs.c.id == run_id)))
 
     def hold(self, run_id: int, claim: str) -> None:
-        """From now on, write to this store only while a claim has its run in hand; after that, raise ClaimLost."""
+        """From now on, raise ClaimLost instead of writing to this store if the run has another claim."""
         held = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.claim == claim).with_for_update()
 
         def guard(connection: sa.Connection) -> None:
             if connection.scalar(held) is None:
                 raise ClaimLost(
-                    f"run {run_id} was declared interrupted or given to another process; "
-                    "this process stops and writes nothing more of it"
+                    f"run {run_id} was marked interrupted or given to another process; "
+                    "this process stops and records nothing more"
                 )
 
         self.store.guard, self._held = guard, claim
 
     def check_claim(self) -> None:
-        """Raise ClaimLost when the claim that this store was to `hold` is lost."""
+        """Raise ClaimLost if the claim given to `hold` is lost."""
         with self.store.reading() as connection:
             self.store.guard(connection)
 
@@ -155,16 +156,16 @@ class Runs(RunQueries):
         *,
         claim: str | None = None,
     ) -> bool:
-        """Record how a run, or only this claim of it, ended; the first ending stands.  Returns whether this was it."""
+        """Record how a run ended, or only if `claim` still holds it.  Returns False if it had ended before."""
         chosen = runs.c.id == run_id if claim is None else _is(run_id, claim)
         with self.store.writing() as connection:
             ended = _finish(connection, chosen, run_id, status, message, model_version)
-        # Not before: a lock that is free shows everybody that the end could not be recorded.
+        # Only now: a free lock tells the others that the end was not recorded.
         claims.release(self.claims_dir, claim or self._held)
         return ended
 
     def amend(self, run_id: int, message: str, model_version: int) -> None:
-        """Say what became of a run that has ended already: its best weights were kept as a version."""
+        """Record the version made from the best weights of a run that has ended."""
         with self.store.writing() as connection:
             connection.execute(
                 runs.update().where(runs.c.id == run_id).values(message=message, model_version=model_version)
@@ -172,7 +173,7 @@ class Runs(RunQueries):
             _append(connection, run_id, "message", {"text": message, "model_version": model_version})
 
     def request_cancel(self, run_id: int) -> Run:
-        """Ask the worker of an active run to stop; one that has not begun ends here.  Raises RunMissing."""
+        """Ask the worker of an active run to stop; a run in the queue ends at once.  Raises RunMissing."""
         run = self.get(run_id)
         with self.store.writing() as connection:
             connection.execute(
@@ -185,14 +186,14 @@ class Runs(RunQueries):
         return self.get(run_id)
 
     def mark_interrupted(self) -> list[int]:
-        """Give every run whose process is gone the status that says so; one that is suspended is not."""
+        """Mark every run as interrupted whose process is gone (not: suspended); returns their numbers."""
         query = sa.select(runs.c.id, runs.c.claim, runs.c.heartbeat_at).where(UNDER_WAY)
-        with self.store.reading() as connection:  # nearly always none is gone, and reading waits for nobody
+        with self.store.reading() as connection:  # reading waits for nobody, and nearly always no run is gone
             under_way = [_UnderWay(*row) for row in connection.execute(query)]
         moment = time.monotonic()
         self._seen_at = {run: self._seen_at.get(run, moment) for run in under_way}
         gone = [run for run in under_way if self._is_gone(run)]
-        with suppress(StorageFull, DatabaseBusy):  # whoever only reads is answered; the next look records it
+        with suppress(StorageFull, DatabaseBusy):  # a reader still gets an answer; a later call records it
             return [run.id for run in gone if self._interrupt(run)]
         return []
 
@@ -200,12 +201,12 @@ class Runs(RunQueries):
         is_alive = claims.is_alive(self.claims_dir, run.claim)
         if is_alive is not None:
             return not is_alive
-        # Of the other machine's clock only whether it moves is asked, so no clock that is wrong declares a run dead.
+        # Only whether the report changes counts, not its time: the other machine's clock may be wrong.
         seen_at = self._seen_at.get(run)
         return seen_at is not None and time.monotonic() - seen_at > SILENT_AFTER_S
 
     def _interrupt(self, run: _UnderWay) -> bool:
-        message = f"the training process is gone; `mnist runs resume {run.id}` goes on from the last whole epoch"
+        message = f"the training process is gone; {resume_hint(run.id)}"
         as_seen = _is(run.id, run.claim) & (runs.c.heartbeat_at == run.heartbeat_at)
         with self.store.writing() as connection:
             interrupted = _finish(connection, as_seen, run.id, RunStatus.INTERRUPTED, message)
@@ -216,7 +217,7 @@ class Runs(RunQueries):
         return interrupted
 
     def add_event(self, run_id: int, kind: str, data: Mapping[str, Any], *, replace: bool = False) -> None:
-        """Append to a run's log; with `replace` it takes the place of earlier events of its kind."""
+        """Append to a run's log; with `replace`, remove earlier events of the same kind."""
         with self.store.writing() as connection:
             if replace:
                 connection.execute(run_events.delete().where(run_events.c.run_id == run_id, run_events.c.kind == kind))
@@ -227,6 +228,11 @@ class Runs(RunQueries):
             connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
 
 
+def resume_hint(run_id: int) -> str:
+    """How to resume an interrupted run."""
+    return f"`mnist runs resume {run_id}` continues after the last complete epoch"
+
+
 def _insert(connection: sa.Connection, config: TrainConfig, claim: str | None) -> int:
     values = {"config": config.to_dict(), "created_at": now(), **_queued(claim)}
     result = connection.execute(runs.insert().values(**values))
@@ -234,7 +240,7 @@ def _insert(connection: sa.Connection, config: TrainConfig, claim: str | None) -
 
 
 def _queued(claim: str | None) -> dict[str, Any]:
-    """The columns of a run that begins: one that its claim has in hand, or without a claim one that waits."""
+    """The columns of a new run: claimed, or waiting if `claim` is None."""
     moment = now()
     return {
         "status": RunStatus.QUEUED.value,
@@ -247,12 +253,12 @@ def _queued(claim: str | None) -> dict[str, Any]:
 
 
 def _is(run_id: int, claim: str | None) -> sa.ColumnElement[bool]:
-    """The row of a run, as long as a claim has it in hand."""
+    """The row of a run while it has this claim."""
     return (runs.c.id == run_id) & (runs.c.claim == claim)
 
 
 def _lock_queue(connection: sa.Connection) -> None:
-    """Let nobody else claim a run until this transaction ends; on SQLite nobody can anyway."""
+    """Let nobody else claim a run until this transaction ends.  SQLite has one writer at a time anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(QUEUE_LOCK)))
 
@@ -273,7 +279,7 @@ def _finish(
 
 
 def _append(connection: sa.Connection, run_id: int, kind: str, data: Mapping[str, Any]) -> None:
-    # Worker and server may both write; where the database lets them at the same time, one waits here.
+    # Worker and server may write at the same time; here one waits for the other.
     connection.execute(sa.select(runs.c.id).where(runs.c.id == run_id).with_for_update())
     last = connection.scalar(sa.select(sa.func.max(run_events.c.sequence)).where(run_events.c.run_id == run_id))
     row = {"run_id": run_id, "sequence": (last or 0) + 1, "kind": kind, "at": now(), "data": dict(data)}

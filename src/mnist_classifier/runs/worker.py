@@ -1,8 +1,8 @@
-"""One run: train, evaluate, export, register, promote.
+"""Carry out one run: train, evaluate, export, register, promote.
 
-`python -m mnist_classifier.runs.worker RUN_ID CLAIM` does it in a process of its
-own, as the server wants it; the command line calls `execute` in its own
-process.  A worker that loses its claim stops and writes nothing more.
+The server starts `python -m mnist_classifier.runs.worker RUN_ID CLAIM` in a new
+process; the command line calls `execute`.  A worker that loses its claim stops
+and writes nothing more.
 """
 
 from __future__ import annotations
@@ -13,59 +13,50 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from mnist_classifier.core import files, logs
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished
-from mnist_classifier.core.records import EpochResult, ModelVersion, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.records import ModelVersion, RunStatus
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
-from mnist_classifier.evaluation import gate
+from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry, opened_registry
-from mnist_classifier.runs.progress import Journal
+from mnist_classifier.runs.progress import Journal, Report
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.training.data import load_training_data
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
-from mnist_classifier.training.loop import Observer, StepProgress
+from mnist_classifier.training.loop import Observer
 from mnist_classifier.training.recipe import fit
 from mnist_classifier.training.release.finished import FinishedTraining, ensemble_facts, environment
 from mnist_classifier.training.trackers import open_trackers
 
 HEARTBEAT_S = 0.5
-# Rather than fail, a training waits for a database that another process holds, say for a backup.
+# A training waits this long for a database that another process uses, for instance for a backup.
 DATABASE_PATIENCE_S = 600.0
-# Where nobody asks whether to stop, as while pictures are made, work is broken off after so long.
+# Work that does not ask `should_stop` in time, such as preparing images, is interrupted after this long.
 PATIENCE_S = 0.5
-# How PyTorch words it, on the CPU and on a GPU; its exceptions are RuntimeErrors.
+# PyTorch raises RuntimeError with these words, on the CPU and on a GPU.
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 
 @dataclass
-class Report:
-    """Whom to tell what happens; the command line prints it."""
-
-    on_step: Callable[[StepProgress], None] = lambda progress: None
-    on_epoch: Callable[[EpochResult], None] = lambda result: None
-    on_message: Callable[[str], None] = lambda text: None
-    on_download: Callable[[int, int], None] | None = None
-
-
-@dataclass
 class Outcome:
-    """What a run left behind."""
+    """The result of a run."""
 
     version: ModelVersion
-    promoted: bool
-    cancelled: bool = False
-    message: str = ""
+    cancelled: bool
+    message: str
 
 
 @dataclass
 class Heartbeat:
-    """Tells the store twice a second that this process lives; learns whether it should stop."""
+    """Reports twice a second that this process lives, and learns whether it should stop."""
 
     runs: Runs
     run_id: int
@@ -85,7 +76,7 @@ class Heartbeat:
         self._thread.join()
 
     def should_stop(self) -> bool:
-        """Whether somebody asked this run to stop; whoever asks here will."""
+        """Whether somebody asked this run to stop; the caller will then stop."""
         self._is_seen = self.cancelled
         return self.cancelled
 
@@ -94,11 +85,11 @@ class Heartbeat:
             try:
                 asked = self.runs.beat(self.run_id)
             except ClaimLost:
-                # The main thread will learn it from whatever it wants to write first.
+                # The main thread gets ClaimLost from its next write.
                 _thread.interrupt_main()
                 return
             except MnistError as error:
-                # A full disk or a busy database now may be well in a second.
+                # A full disk or a busy database may be usable again in a second.
                 print(f"heartbeat: {error}", file=sys.stderr)
                 continue
             if asked and not self.cancelled:
@@ -110,24 +101,23 @@ class Heartbeat:
 def execute(settings: Settings, run_id: int, claim: str, report: Report | None = None) -> Outcome:
     """Carry out a run that was claimed for this process, and record how it ends.
 
-    Raises what went wrong, after recording it; KeyboardInterrupt when the run
-    was cancelled before the first epoch ended, so nothing was saved; RunFinished and ClaimLost
-    when it is no longer for this process, which then has written nothing.
+    Raises any error after recording it; KeyboardInterrupt if the run was
+    cancelled before the first epoch ended, so nothing was saved; RunFinished
+    and ClaimLost, without recording them, if the run is not for this process any more.
     """
-    store = Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)
-    runs = Runs(store, settings.claims_dir)
-    runs.hold(run_id, claim)
-    try:
+    with closing(Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)) as store:
+        runs = Runs(store, settings.claims_dir)
+        runs.hold(run_id, claim)
         runs.start(run_id, os.getpid())
-        return _carry_out(settings, runs, run_id, report or Report())
-    finally:
-        store.close()
+        with _recorded_failure(runs, run_id), Heartbeat(runs, run_id) as heartbeat:
+            return _Job(settings, runs, run_id, report or Report(), heartbeat).run()
 
 
-def _carry_out(settings: Settings, runs: Runs, run_id: int, report: Report) -> Outcome:
+@contextmanager
+def _recorded_failure(runs: Runs, run_id: int) -> Iterator[None]:
+    """Record how the block fails, unless the claim is lost."""
     try:
-        with Heartbeat(runs, run_id) as heartbeat:
-            return _Job(settings, runs, run_id, report, heartbeat).run()
+        yield
     except KeyboardInterrupt:
         runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
         raise
@@ -146,29 +136,27 @@ class _Job:
         self.runs = runs
         self.registry = Registry(settings.models_dir, runs.store)
         self.run_id = run_id
-        self.report = report
         self.heartbeat = heartbeat
         self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)
         self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
-        self.journal = Journal(self.runs, run_id)
+        self.journal = Journal(self.runs, run_id, report)
 
     def run(self) -> Outcome:
-        try:
-            return self._run()
-        finally:
-            self.journal.close()
+        with closing(self.journal):
+            finished = self._train()
+            return self._conclude(finished.add_to(self.registry), finished.cancelled)
 
-    def _run(self) -> Outcome:
+    def _train(self) -> FinishedTraining:
         run = self.runs.get(self.run_id)
         self.runs.describe(self.run_id, environment(self.config))
         self.journal.trackers = open_trackers(self.settings, run)
         directories = self.settings.data_dirs()
-        mnist.ensure(directories, self.settings.download_to, progress=self.report.on_download)
+        mnist.ensure(directories, self.settings.download_to, progress=self.journal.report.on_download)
         data = load_training_data(self.settings)
         journal = self.journal
         observer = Observer(
-            self._on_step,
-            self._on_epoch,
+            journal.step,
+            journal.epoch,
             journal.batch,
             journal.validation,
             self.heartbeat.should_stop,
@@ -176,42 +164,29 @@ class _Job:
         )
         finished = fit(self.config, data, self.registry, observer, checkpoint=self.checkpoint, run_id=self.run_id)
         if finished.cancelled:
-            # At once; what is worth keeping is kept afterwards.
-            self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; the best weights so far are being kept")
-        self._say("measuring and exporting")
+            # Record this first; measuring and exporting the best weights takes a while.
+            self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; saving the best weights so far")
+        journal.say("measuring and exporting")
         finished.measure(mnist.load(directories, mnist.TEST))
         self.runs.check_claim()
-        return self._conclude(finished.add_to(self.registry), finished.cancelled)
+        return finished
 
     def _conclude(self, version: ModelVersion, cancelled: bool) -> Outcome:
-        accuracy, promoted = version.metrics["test"]["accuracy"], False
+        accuracy = version.metrics["test"]["accuracy"]
         if cancelled:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
             self.runs.amend(self.run_id, message, version.version)
         else:
-            decision = gate.admit(self.registry, version.version, actor=f"training {self.run_id}")
-            promoted = decision.promoted
+            decision = promotion.promote_unless_worse(self.registry, version.version, actor=f"training {self.run_id}")
             message = f"{decision.message}. Test images: {accuracy:.2%}"
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
-        # Last: whatever stops this process before, the run can still go on.
+        # Last, so that a process that dies before can be resumed.
         self.checkpoint.unlink(missing_ok=True)
-        return Outcome(version, promoted, cancelled, message)
-
-    def _on_step(self, progress: StepProgress) -> None:
-        self.report.on_step(progress)
-        self.journal.step(progress)
-
-    def _on_epoch(self, result: EpochResult) -> None:
-        self.journal.epoch(result)
-        self.report.on_epoch(result)
-
-    def _say(self, text: str) -> None:
-        self.journal.say(text)
-        self.report.on_message(text)
+        return Outcome(version, cancelled, message)
 
 
 def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion:
-    """Make one version of several, whose probabilities are averaged; it is not in production yet.
+    """Make one version that averages the probabilities of several; it is not promoted.
 
     Raises ModelMissing, ModelCorrupt.
     """
@@ -226,14 +201,14 @@ def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion
 
 
 def explain(error: Exception) -> str:
-    """The reason of a failure in words that a user understands."""
+    """Explain a failure to the user."""
     if isinstance(error, MnistError):
         return error.message
     if files.is_disk_full(error):
         return "the disk is full; free some space and start the run again"
     if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
-        return "out of memory; a smaller batch_size or fewer channels may help"
-    return f"unexpected {type(error).__name__}: {error}; the log file of the run has the details"
+        return "out of memory; try a smaller batch_size or fewer channels"
+    return f"unexpected {type(error).__name__}: {error}; see the log file of the run"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -243,7 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("claim")
     options = parser.parse_args(arguments)
     _be_considerate()
-    # A server that was started in the background may have handed down that Ctrl-C is ignored; cancelling needs it.
+    # A server started in the background ignores Ctrl-C, and its children inherit that; cancelling needs the signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = Settings.from_environment()
     logs.configure(settings)
@@ -258,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _be_considerate() -> None:
-    """Let the server's answers go first on the processors."""
+    """Give the server's answers priority on the processors."""
     if hasattr(os, "nice"):
         os.nice(10)
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from mnist_classifier.core.arrays import Floats, Integers
 from mnist_classifier.core.errors import CheckpointCorrupt, TrainingDiverged
 from mnist_classifier.core.records import EpochResult
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.augment import Augmentation
 from mnist_classifier.training.checkpoint import (
     Checkpoint,

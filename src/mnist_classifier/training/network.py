@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_classifier.core.arrays import SIDE_PX
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
 PIXEL_MEAN = 0.1307

@@ -9,7 +9,7 @@ import torch._dynamo  # noqa: F401
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.muon import Muon
 from mnist_classifier.training.network import MNISTClassifier
 

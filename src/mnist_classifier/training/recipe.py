@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_classifier.core.records import EpochResult
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.training.data import TrainingData, load_training_data

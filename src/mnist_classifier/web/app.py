@@ -9,10 +9,8 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter
 
 from mnist_classifier.core.database import Store
+from mnist_classifier.core.records import LARGEST_ID
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.data.mnist import Images
-from mnist_classifier.data.splits import TEST, load_split
-from mnist_classifier.evaluation.comparison import Comparisons
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
@@ -43,7 +41,6 @@ from mnist_classifier.web.services.services import EXTENSION, Services
 from mnist_classifier.web.services.streams import Streams
 from mnist_classifier.web.services.testset import TestSet
 from mnist_classifier.web.wire.encoding import Json
-from mnist_classifier.web.wire.parameters import LARGEST_ID
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -75,11 +72,6 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
     registry.adopt()
     run_log.mark_interrupted()
-    test_set = TestSet(settings)
-
-    def load(split: str) -> Images:
-        return test_set.images() if split == TEST else load_split(settings.data_dirs(), split)
-
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # A base64 image in a form field can be as large as the body.
@@ -98,8 +90,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
-        test_set=test_set,
-        comparisons=Comparisons(registry, load),
+        test_set=TestSet(settings),
         explorer=Explorer(settings, registry),
         observer=Observer(),
     )

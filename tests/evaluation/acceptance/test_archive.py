@@ -23,7 +23,8 @@ from mnist_classifier.data.mnist import Images
 from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.evaluation.acceptance.onnx_check import check_onnx
-from mnist_classifier.evaluation.gate import judge
+from mnist_classifier.evaluation.promotion import compare
+from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.manifest import (
     MANIFEST_FILE,
     ONNX_FILE,
@@ -33,7 +34,7 @@ from mnist_classifier.registry.manifest import (
     verify,
 )
 from mnist_classifier.registry.manifest_types import ImportedManifest, Robustness, parse
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.versions import Registry
 
 Files = dict[str, bytes]
 
@@ -88,15 +89,15 @@ def test_what_was_exported_comes_in_again_as_a_new_version(registry: Registry):
     manifest = verify(registry.folder(1))
     assert manifest["imported_from"] == {"version": 0, "run_id": None}
     assert registry.robustness(imported.version) is not None
-    assert registry.production() == BOX
+    assert registry.aliases.production() == BOX
     with zipfile.ZipFile(io.BytesIO(archive.export_version(registry, 1))) as again:
         assert again.read(ONNX_FILE) == (PRETRAINED_DIR / ONNX_FILE).read_bytes()
 
 
 def test_the_gate_says_that_figures_came_with_an_archive(registry: Registry):
     imported = archive.import_version(registry, archive.export_version(registry, BOX), no_data).version
-    judgement = judge(registry, registry.get(BOX), imported)
-    assert "the robustness of version 1 comes from its archive and was not measured here" in judgement.reason
+    check = compare(registry, registry.get(BOX), imported)
+    assert "the robustness of version 1 comes from its archive and was not measured here" in check.reason
 
 
 def test_every_field_of_the_box_is_known_to_the_types():
@@ -127,7 +128,7 @@ def test_answers_are_held_against_the_report(registry: Registry, settings: Setti
     for entry in report["test"]["wrong"]:
         entry["prediction"] = entry["label"]
     forged = with_file(box_files(), REPORT_FILE, json.dumps(report).encode())
-    with pytest.raises(InvalidArchive, match="otherwise than its report says"):
+    with pytest.raises(InvalidArchive, match="differently than its report says"):
         archive.import_version(registry, zipped(forged), load)
     assert [v.version for v in registry.versions()] == [1, BOX]
 
@@ -155,18 +156,21 @@ def twice(files: Files) -> bytes:
         (lambda files: b"", "no zip archive"),
         (lambda files: b"PK\x03\x04 no zip", "no zip archive"),
         (lambda files: zipped(files)[:-400_000], "no zip archive"),
-        (lambda files: zipped({**files, "../evil.txt": b"x"}), "no part of a model version: '../evil.txt'"),
-        (lambda files: zipped({**files, "/etc/passwd": b"x"}), "no part of a model version"),
-        (lambda files: zipped({**files, "sub/model.onnx": b"x"}), "no part of a model version"),
-        (lambda files: zipped({**files, "weights.pkl": b"x"}), "no part of a model version"),
+        (lambda files: zipped({**files, "../evil.txt": b"x"}), "not part of a model version: '../evil.txt'"),
+        (lambda files: zipped({**files, "/etc/passwd": b"x"}), "not part of a model version"),
+        (lambda files: zipped({**files, "sub/model.onnx": b"x"}), "not part of a model version"),
+        (lambda files: zipped({**files, "weights.pkl": b"x"}), "not part of a model version"),
         (lambda files: zipped({name: files[name] for name in files if name != WEIGHTS_FILE}), "lacks weights"),
         (lambda files: zipped({**files, REPORT_FILE: bytes(6_000_000)}), "unpacks to 6 MB"),
-        (lambda files: zipped({**files, ROBUSTNESS_FILE: b"[]"}), "robustness.json: must be object, not array"),
+        (lambda files: zipped({**files, ROBUSTNESS_FILE: b"[]"}), "robustness.json: must be a JSON object, not a list"),
         (lambda files: zipped({**files, ONNX_FILE: files[ONNX_FILE][:-1] + b"\0"}), "not the file that was saved"),
-        (symlink, "no plain file"),
+        (symlink, "not a plain file"),
         (twice, "twice"),
-        (lambda files: zipped({**files, MANIFEST_FILE: b"{"}), "manifest.json is no JSON"),
-        (lambda files: zipped({**files, MANIFEST_FILE: b"[" * 100_000}), "manifest.json: must be object, not array"),
+        (lambda files: zipped({**files, MANIFEST_FILE: b"{"}), "manifest.json is not valid JSON"),
+        (
+            lambda files: zipped({**files, MANIFEST_FILE: b"[" * 100_000}),
+            "manifest.json: must be a JSON object, not a list",
+        ),
         (lambda files: zipped(with_manifest(files, format=2)), "format must be 1"),
         (lambda files: zipped(with_manifest(files, name="a\nb")), "name must be one line"),
         (lambda files: zipped(with_manifest(files, created_at="yesterday")), "created_at"),

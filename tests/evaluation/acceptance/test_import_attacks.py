@@ -21,8 +21,9 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import InvalidArchive, StorageFull
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.acceptance import archive, trial
+from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.manifest import ONNX_FILE, REPORT_FILE, WEIGHTS_FILE
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.versions import Registry
 from tests.checkout import ROOT
 from tests.evaluation.acceptance.test_archive import Files, box_files, no_data, with_file, zipped
 
@@ -141,7 +142,7 @@ def tensor(shape: list[int], start: int, end: int, dtype: str = "F32") -> dict[s
 
 
 ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "deflate": (lambda: bomb(zipfile.ZIP_DEFLATED), "no zip archive that can be read: Bad CRC-32"),
+    "deflate": (lambda: bomb(zipfile.ZIP_DEFLATED), "no zip archive, or it is damaged: Bad CRC-32"),
     "bzip2": (lambda: bomb(zipfile.ZIP_BZIP2), "by a method other than deflate"),
     "lzma": (lambda: bomb(zipfile.ZIP_LZMA), "by a method other than deflate"),
     "entries": (many_entries, "more files than a model version"),
@@ -151,11 +152,11 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "batch": (multiplied, "its Mul makes a tensor of 1x784x784"),
     "offsets": (lambda: lying_weights({"a": tensor([2], 0, 8)}), "is truncated"),
     "overlap": (lambda: lying_weights({"a": tensor([1], 0, 4), "b": tensor([1], 2, 6)}, b"123456"), "gaps or overlaps"),
-    "shape": (lambda: lying_weights({"a": tensor([2**50] * 8, 0, 4)}), "do not fill its place"),
-    "dtype": (lambda: lying_weights({"a": tensor([1], 0, 4, "F64")}), "do not fill its place"),
+    "shape": (lambda: lying_weights({"a": tensor([2**50] * 8, 0, 4)}), "do not match its size"),
+    "dtype": (lambda: lying_weights({"a": tensor([1], 0, 4, "F64")}), "do not match its size"),
     "header": (
         lambda: zipped(with_file(box_files(), WEIGHTS_FILE, struct.pack("<Q", 2**63) + b"{}")),
-        "has no header of its length",
+        "has a header of the wrong length",
     ),
 }
 

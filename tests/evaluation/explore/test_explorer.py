@@ -12,7 +12,8 @@ from mnist_classifier.data import mnist
 from mnist_classifier.data.splits import TEST, VALIDATION
 from mnist_classifier.evaluation.explore import Explorer, Show
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.registry.versions import Registry
 from tests.evaluation.explore.conftest import IMAGES
 
 

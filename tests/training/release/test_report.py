@@ -11,7 +11,8 @@ import pytest
 
 from mnist_classifier.core.metrics import measure
 from mnist_classifier.core.onnx_runtime import open_session
-from mnist_classifier.core.settings import PRETRAINED_DIR, TrainConfig
+from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.preprocess import mean_ink
 from mnist_classifier.registry.manifest import (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.data import POOL_FACTOR, TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.synthetic.handwriting import digit_pool

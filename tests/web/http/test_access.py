@@ -10,7 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mnist_classifier.core.errors import OpenWithoutToken
-from mnist_classifier.core.settings import Settings, TrainConfig, is_loopback
+from mnist_classifier.core.settings import Settings, is_loopback
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.http.access import Access, host_name, is_guarded
 from mnist_classifier.web.server.server import check_openness, serve

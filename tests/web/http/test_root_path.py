@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from mnist_classifier.core.errors import InvalidConfig
-from mnist_classifier.core.settings import PACKAGE_DIR, Settings, TrainConfig
+from mnist_classifier.core.settings import PACKAGE_DIR, Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.http.root_path import below
 from mnist_classifier.web.routes.fast_path import is_quick

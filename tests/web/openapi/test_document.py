@@ -17,9 +17,10 @@ from msgspec import Meta, Struct
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.records import RunStatus
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import decode_base64
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.app import add_routes
 from mnist_classifier.web.openapi.document import described_rules, make_document
 from mnist_classifier.web.openapi.schemas import Schemas
@@ -156,8 +157,8 @@ def furnished(client: FlaskClient, services: Services, monkeypatch: pytest.Monke
     monkeypatch.setattr(mnist, "load", lambda directories, split: images)
     save(services.registry, name="good")
     save(services.registry, name="other")
-    services.registry.promote(1)
-    services.registry.promote(2)
+    services.registry.aliases.move(PRODUCTION, 1)
+    services.registry.aliases.move(PRODUCTION, 2)
     run = services.runs.create(TrainConfig())
     services.runs.add_event(run.id, "message", {"text": "hello"})
     return client

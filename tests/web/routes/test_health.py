@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import DatabaseBusy
 from mnist_classifier.core.records import Verdict
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
-from mnist_classifier.registry.versions import BOX
+from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.routes.health import drift
 from mnist_classifier.web.services.services import EXTENSION, Services

@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from mnist_classifier.core import database
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist
+from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services import served_model
 from mnist_classifier.web.services.services import EXTENSION, Services
@@ -30,7 +31,7 @@ def registry(services: Services) -> Registry:
 
 def test_the_list_has_all_that_the_page_shows(client: FlaskClient, registry: Registry):
     registry.record_robustness(registry.get(1), robustness(pen=0.97))
-    registry.promote(1)
+    registry.aliases.move(PRODUCTION, 1)
     body = client.get("/api/models").get_json()
     assert [model["version"] for model in body["models"]] == [2, 1, BOX]
     assert body["aliases"] == {"production": 1}
@@ -85,7 +86,7 @@ def test_a_less_accurate_version_is_promoted_only_when_the_body_says_so(client: 
         assert_error(client.post("/api/models/2/promote", json={"confirm": wrong}), 400, "invalid_input", "confirm")
     stale = client.post("/api/models/2/promote", json={"from": 0, "confirm": True})
     assert_error(stale, 409, "alias_moved")
-    assert registry.production() == 1
+    assert registry.aliases.production() == 1
     assert client.post("/api/models/2/promote", json={"from": 1, "confirm": True}).status_code == 200
 
 
@@ -159,10 +160,8 @@ def test_images_that_two_models_read_differently(settings: Settings, mnist_dirs:
     save(services.registry)
     body = client.get("/api/models/0/disagreements/1").get_json()
     assert body == {"split": "validation", "count": 0, "right": [0, 0], "images": []}
-    answers = next(iter(services.comparisons._answers.values()))
-    other = replace(answers, digits=answers.digits.copy())
-    other.digits[:3] = (other.digits[:3] + 1) % 10
-    services.comparisons._answers_of = lambda number, split, images: other if number else answers  # type: ignore[assignment, method-assign]
+    predictions = services.explorer.answers(1, "validation").predictions
+    predictions[:3] = (predictions[:3] + 1) % 10  # version 1 reads three images differently
     body = client.get("/api/models/0/disagreements/1?limit=2").get_json()
     assert (body["count"], body["right"], len(body["images"])) == (3, [3, 0], 2)
     image = body["images"][0]
@@ -187,7 +186,7 @@ def test_a_version_is_carried_away_and_brought_in(client: FlaskClient, registry:
     assert client.get("/api/models/3").get_json()["imported_from"] == {"version": 1, "run_id": None}
     assert_error(client.post("/api/models/import", data=b"PK"), 400, "invalid_archive", "file")
     assert_error(client.post("/api/models/import", data={"name": "x"}), 400, "invalid_archive", "file")
-    assert registry.production() == BOX
+    assert registry.aliases.production() == BOX
 
 
 def test_other_sites_may_not_touch_the_models(client: FlaskClient, registry: Registry):

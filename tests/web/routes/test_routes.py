@@ -11,11 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from mnist_classifier.core.records import RunStatus
-from mnist_classifier.core.settings import PRETRAINED_DIR, Settings, TrainConfig
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_image, encode_png
+from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest
-from mnist_classifier.registry.versions import BOX
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services import served_model
 from mnist_classifier.web.services.services import EXTENSION, Services
@@ -85,7 +86,7 @@ def test_status_shows_how_robust_a_model_is_where_it_was_measured(client: FlaskC
     metrics = client.get("/model-status").get_json()["model"]["metrics"]
     assert 0.9 < metrics["robustness"]["pen_digits_mean"] <= 1
     version = services.registry.save(MANIFEST, write_files)
-    services.registry.promote(1)
+    services.registry.aliases.move(PRODUCTION, 1)
     assert "robustness" not in client.get("/model-status").get_json()["model"]["metrics"]
     table = robustness(pen=0.97)
     services.registry.record_robustness(version, table)
@@ -110,26 +111,26 @@ def test_without_any_model_the_application_says_so_and_lives(settings: Settings,
 @pytest.mark.usefixtures("impatient")
 def test_a_promoted_version_is_served_and_a_roll_back_too(client: FlaskClient, services: Services):
     services.registry.save(MANIFEST, write_files)
-    services.registry.promote(1)
+    services.registry.aliases.move(PRODUCTION, 1)
     assert client.get("/model-status").get_json()["model"]["version"] == 1
-    services.registry.promote(BOX)
+    services.registry.aliases.move(PRODUCTION, BOX)
     assert client.get("/model-status").get_json()["model"]["version"] == BOX
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_version_that_breaks_in_production_leaves_the_old_one_serving(client: FlaskClient, services: Services):
     services.registry.save(MANIFEST, write_files)
-    services.registry.promote(1)
+    services.registry.aliases.move(PRODUCTION, 1)
     assert client.get("/model-status").get_json()["model"]["version"] == 1
     services.registry.save(MANIFEST, write_files)
-    services.registry.promote(2)
+    services.registry.aliases.move(PRODUCTION, 2)
     (services.registry.folder(2) / ONNX_FILE).write_bytes(b"altered after promotion")
     assert client.get("/model-status").get_json()["model"]["version"] == 1
 
 
 def test_a_broken_version_at_start_gives_way_to_the_model_in_the_box(settings: Settings, services: Services):
     services.registry.save(MANIFEST, write_files)
-    services.registry.promote(1)
+    services.registry.aliases.move(PRODUCTION, 1)
     (services.registry.folder(1) / ONNX_FILE).unlink()
     app = create_app(settings)
     assert app.test_client().get("/model-status").get_json()["model"]["version"] == BOX

@@ -10,7 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from mnist_classifier.core.records import EpochResult, RunStatus
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services

@@ -18,8 +18,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services import served_model
 from mnist_classifier.web.services.services import EXTENSION, Services
@@ -152,16 +153,16 @@ def test_a_date_that_leaves_the_calendar_is_refused_and_nothing_is_kept(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"temperature": 10**400}, "temperature must be"),
-        ({"thresholds": {"ambiguous_below": 10**400}}, "thresholds.ambiguous_below must be"),
-        ({"onnx_parity": 10**400}, "onnx_parity must be"),
+        ({"temperature": 10**400}, "temperature is out of range"),
+        ({"thresholds": {"ambiguous_below": 10**400}}, "thresholds.ambiguous_below is out of range"),
+        ({"onnx_parity": 10**400}, "onnx_parity is out of range"),
         ({"name": "a" + " " * 100_000}, "name must be"),
-        ({"config": ["recipe"]}, "config must be object"),
+        ({"config": ["recipe"]}, "config must be a JSON object, not a list"),
         ({"config": {"recipe": 5}}, "config.recipe must be text"),
-        ({"training": {"epochs": "many"}}, "training.epochs must be int"),
-        ({"architecture": {"parameters": 1.5}}, "architecture.parameters must be int"),
-        ({"seed": "zero"}, "seed must be int"),
-        ({"run_id": {}}, "run_id must be int"),
+        ({"training": {"epochs": "many"}}, "training.epochs must be a whole number, not text"),
+        ({"architecture": {"parameters": 1.5}}, "architecture.parameters must be a whole number, not a number"),
+        ({"seed": "zero"}, "seed must be a whole number or null, not text"),
+        ({"run_id": {}}, "run_id must be a whole number or null, not a JSON object"),
     ],
 )
 def test_a_field_of_the_wrong_type_or_size_is_refused_by_its_name(
@@ -178,7 +179,7 @@ def test_a_folder_of_an_impossible_number_is_set_aside_and_the_server_starts(set
     assert assert_starts_and_answers(settings) == [BOX]
     app = create_app(settings)
     listed = app.test_client().get("/api/models").get_json()
-    assert listed["set_aside"] == [{"folder": name, "reason": "a version is numbered from 1 to 999999999"}]
+    assert listed["set_aside"] == [{"folder": name, "reason": "versions are numbered from 1 to 999999999"}]
     assert versions.save(app.extensions[EXTENSION].registry).version == 1
     app.extensions[EXTENSION].close()
 

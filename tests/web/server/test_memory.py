@@ -16,7 +16,8 @@ from typing import NamedTuple
 import pytest
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.server.connections import LARGEST_HEAD_BYTES
 from tests.web.server.test_server import serving, serving_processes

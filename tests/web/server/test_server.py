@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.server.server import PROCESS_VARIABLES, process_variables
 from tests.web.routes.test_predict import SEVEN

@@ -40,7 +40,7 @@ def test_a_number_that_is_none_is_null_and_no_text_is_escaped(client: FlaskClien
 
 
 def test_the_log_of_a_training_is_written_by_the_same_encoder(client: FlaskClient, services: Services):
-    from mnist_classifier.core.settings import TrainConfig
+    from mnist_classifier.core.train_config import TrainConfig
 
     run = services.runs.create(TrainConfig())
     services.runs.add_event(run.id, "message", {"loss": 0.000018})

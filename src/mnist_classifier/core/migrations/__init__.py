@@ -1,9 +1,9 @@
-"""The history of the database's schema, one file a step.
+"""The migrations of the database's schema, one file each.
 
-Alembic runs what a database has not seen yet, when it is opened (see core/database.py).
-A new step goes into versions/ with the next number, and its number into HEAD.
+Alembic runs the missing ones when a database is opened (core/database.py).
+Put a new one into versions/ with the next number, and set HEAD to it.
 """
 
 HEAD = "0004"
-# The first step; databases from before there were steps look like it.
+# The schema of databases that are older than the migrations.
 FIRST = "0001"

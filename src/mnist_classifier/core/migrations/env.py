@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps, on the connection and in the transaction that core/database.py hands over."""
+"""Alembic runs this file: the migrations, in the transaction of core/database.py."""
 
 from alembic import context
 

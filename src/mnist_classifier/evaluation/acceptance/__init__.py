@@ -1,1 +1,1 @@
-"""Check archives of model versions from elsewhere before they are taken in."""
+"""Export model versions, and check archives before importing them."""

@@ -1,9 +1,8 @@
-"""A model version as one file to carry away, and back in again after it was checked.
+"""Export a model version as a zip file, and import one after checking it.
 
-The archive is a plain zip of the version's files.  Nothing in it is believed:
-names, sizes, hashes, manifest, network and answers are checked before a new
-version is made of it.  Whoever made the archive could also have made the
-hashes, so they show damage, not origin.
+The archive is a plain zip of the version's files.  Import trusts nothing in
+it: names, sizes, hashes, manifest, network and answers are checked first.  A
+forger can compute hashes too, so they show damage, not origin.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import os
 import stat
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,8 @@ from typing import Any
 
 from mnist_classifier.core.errors import InvalidArchive, MnistError, ModelCorrupt
 from mnist_classifier.core.records import ModelVersion
-from mnist_classifier.data.mnist import Images
 from mnist_classifier.evaluation.acceptance import trial
-from mnist_classifier.evaluation.acceptance.claimed_figures import OwnFigures
-from mnist_classifier.evaluation.acceptance.file_check import check_manifest
+from mnist_classifier.evaluation.acceptance.claimed_figures import ClaimedFigures, LoadSplit
 from mnist_classifier.registry.manifest import (
     LARGEST_BYTES,
     MANIFEST_FILE,
@@ -37,6 +34,7 @@ from mnist_classifier.registry.manifest import (
     verified_bytes,
     verify,
 )
+from mnist_classifier.registry.manifest_types import ImportedManifest, parse
 from mnist_classifier.registry.versions import Registry
 
 LARGEST_ARCHIVE = 100 * MB
@@ -44,25 +42,25 @@ REQUIRED = frozenset({MANIFEST_FILE, ONNX_FILE, WEIGHTS_FILE})
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Bits of an entry's flags: encrypted, a patch, strongly encrypted.
 ENCRYPTED = 1 | 1 << 5 | 1 << 6
-# Begins each entry of a zip's directory.
+# The start of each entry in the directory of a zip.
 ENTRY = b"PK\1\2"
-# A zip of six files; its compressed bytes hold that sign by chance once in a thousand archives.
+# A version has six files.  Compressed bytes contain ENTRY by chance in one of a thousand archives.
 MOST_ENTRIES = 20
 CHUNK = 64 * 1024
-# Each import may take as much disk and memory as the limits allow, so they wait for each other.
+# Each import may use as much disk and memory as the limits allow, so only one runs at a time.
 _turn = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A version that came in; `remarks` says what could not be checked."""
+    """An imported version; `remarks` says what could not be checked."""
 
     version: ModelVersion
     remarks: tuple[str, ...]
 
 
 def export_version(registry: Registry, version: int) -> bytes:
-    """A zip of all files of a version.  Raises VersionMissing, ModelCorrupt."""
+    """Zip all files of a version.  Raises VersionMissing, ModelCorrupt."""
     registry.get(version)
     folder = registry.folder(version)
     manifest = registry.read(version, verify)
@@ -73,26 +71,26 @@ def export_version(registry: Registry, version: int) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            # A fixed date: the same version gives the same bytes.
+            # ZipInfo has a fixed date, so the same version gives the same bytes.
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
 def archive_name(version: ModelVersion) -> str:
-    """What to call the file of an export."""
+    """The file name of an export."""
     plain = "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in version.name
     )
     return f"mnist-model-{version.version}-{plain}.zip"
 
 
-def import_version(registry: Registry, data: bytes, load_split: Callable[[str], Images]) -> Imported:
-    """Make a new version of an archive, once all of it has been checked; no alias moves.
+def import_version(registry: Registry, data: bytes, load_split: LoadSplit) -> Imported:
+    """Check an archive and save it as a new version; no alias moves.
 
-    `load_split` gives the test images, for the answers that the report
-    records.  Raises InvalidArchive, StorageFull.
+    `load_split` returns the images of a split, to check the claimed figures with.
+    Raises InvalidArchive, StorageFull.
     """
-    with _turn, registry.shelf.new_folder() as folder:
+    with _turn, registry.folders.new_folder() as folder:
         unpack(data, folder)
         manifest, remarks = _check(folder, load_split)
         origin = {"version": manifest.get("version"), "run_id": manifest.get("run_id")}
@@ -107,14 +105,14 @@ def import_version(registry: Registry, data: bytes, load_split: Callable[[str], 
 
 
 def unpack(data: bytes, folder: Path) -> None:
-    """Write the files of an archive: known names, plain files, and no byte more than each may have.
+    """Write the files of an archive, if each has a known name, is a plain file and is not too large.
 
-    Raises InvalidArchive; OSError where the disk fails.
+    Raises InvalidArchive, and OSError if the disk fails.
     """
     if len(data) > LARGEST_ARCHIVE:
-        raise _refused(f"the archive has {len(data) / MB:.0f} MB; at most {LARGEST_ARCHIVE / MB:.0f} are taken")
+        raise InvalidArchive(f"the archive has {len(data) / MB:.0f} MB; the limit is {LARGEST_ARCHIVE / MB:.0f} MB")
     if data.count(ENTRY) > MOST_ENTRIES:
-        raise _refused("the archive has more files than a model version")
+        raise InvalidArchive("the archive has more files than a model version")
     with _clear_zip_errors(), zipfile.ZipFile(io.BytesIO(data)) as archive:
         _check_entries(archive.infolist())
         for entry in archive.infolist():
@@ -122,7 +120,7 @@ def unpack(data: bytes, folder: Path) -> None:
 
 
 def _unpack_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
-    """Write a file chunk by chunk: zipfile unpacks no more at once than it is asked for."""
+    """Write a file in chunks, because zipfile unpacks only as much as it is asked for."""
     with archive.open(entry) as packed, path.open("wb") as file:
         while chunk := packed.read(CHUNK):
             file.write(chunk)
@@ -134,44 +132,41 @@ def _clear_zip_errors() -> Iterator[None]:
         yield
     except (OSError, MnistError):
         raise
-    except Exception as error:  # zipfile and zlib have no common class for what is damaged
-        raise _refused(f"this is no zip archive that can be read: {error}") from error
+    except Exception as error:  # zipfile and zlib have no common class of errors
+        raise InvalidArchive(f"this is no zip archive, or it is damaged: {error}") from error
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename for entry in entries]
     for entry in entries:
         if entry.filename not in LARGEST_BYTES:
-            raise _refused(f"the archive has a file that is no part of a model version: {entry.filename!r}")
+            raise InvalidArchive(f"the archive has a file that is not part of a model version: {entry.filename!r}")
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if entry.is_dir() or kind not in (0, stat.S_IFREG):
-            raise _refused(f"{entry.filename} is no plain file in the archive")
+            raise InvalidArchive(f"{entry.filename} is not a plain file in the archive")
         if entry.flag_bits & ENCRYPTED:
-            raise _refused("the archive is encrypted")
+            raise InvalidArchive("the archive is encrypted")
         if entry.compress_type not in METHODS:
-            raise _refused(f"{entry.filename} is compressed by a method other than deflate")
+            raise InvalidArchive(f"{entry.filename} is compressed by a method other than deflate")
         if entry.file_size > LARGEST_BYTES[entry.filename]:
             limit = LARGEST_BYTES[entry.filename] / MB
-            raise _refused(f"{entry.filename} unpacks to {entry.file_size / MB:.0f} MB; at most {limit:g} are taken")
+            raise InvalidArchive(f"{entry.filename} unpacks to {entry.file_size / MB:.0f} MB; the limit is {limit:g}")
     if len(set(names)) < len(names):
-        raise _refused("the archive has a file twice")
+        raise InvalidArchive("the archive has the same file twice")
     places = sorted((entry.header_offset, entry.header_offset + entry.compress_size) for entry in entries)
     if any(end > start for (_, end), (start, _) in itertools.pairwise(places)):
-        raise _refused("the archive has files that overlap")
+        raise InvalidArchive("the archive has files that overlap")
     if missing := sorted(REQUIRED - set(names)):
-        raise _refused(f"the archive lacks {', '.join(missing)}")
+        raise InvalidArchive(f"the archive lacks {', '.join(missing)}")
 
 
-def _check(folder: Path, load_split: Callable[[str], Images]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Everything but the zip itself; returns the manifest and remarks.  Raises InvalidArchive."""
+def _check(folder: Path, load_split: LoadSplit) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Check the unpacked files; returns the manifest and remarks.  Raises InvalidArchive."""
     try:
-        manifest = check_manifest(read_bounded(folder / MANIFEST_FILE, LARGEST_BYTES[MANIFEST_FILE]))
+        data = read_bounded(folder / MANIFEST_FILE, LARGEST_BYTES[MANIFEST_FILE])
+        manifest = parse(data, ImportedManifest, MANIFEST_FILE)
     except ModelCorrupt as error:
-        raise _refused(error.message) from error
-    own = OwnFigures(folder, manifest, load_split)
-    own.compare(trial.run(folder, own.glyphs))
-    return manifest, own.remarks
-
-
-def _refused(message: str) -> InvalidArchive:
-    return InvalidArchive(message, field="file")
+        raise InvalidArchive(error.message) from error
+    claimed = ClaimedFigures(folder, manifest, load_split)
+    claimed.compare(trial.run(folder, claimed.glyphs))
+    return manifest, claimed.remarks

@@ -1,15 +1,15 @@
-"""What an imported version says of itself, held against what it does.
+"""Check the figures in an archive against what its network does.
 
-The gate compares these figures, so they must be true wherever the MNIST files
-are there to show it: the report's answers on test images, and the count of
-validation images that were read right.
+The promotion check compares these figures, so they must be true.  If the MNIST
+files are here, the network reads some test images, to compare its answers with
+the report, and all validation images, to compare its accuracy with the manifest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -19,12 +19,15 @@ from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import DataError, InvalidArchive, ModelCorrupt
 from mnist_classifier.data.mnist import Images
 from mnist_classifier.data.splits import TEST, VALIDATION
+from mnist_classifier.evaluation.explore.splits import Part
 from mnist_classifier.registry.manifest import LARGEST_BYTES, REPORT_FILE, read_bounded
 from mnist_classifier.registry.manifest_types import Count, parse
 
-# Of the report's images so many others are read besides those that it says were read wrong.
+LoadSplit: TypeAlias = "Callable[[str], Images | Part]"
+
+# Test images to read besides those that the report says were read wrong.
 SAMPLE = 500
-# An answer on the edge may tip with another processor's rounding.
+# Answers that may differ because another processor rounds differently.
 TIPPED = 2
 
 
@@ -41,10 +44,10 @@ class _Report(msgspec.Struct):
     test: _Test
 
 
-class OwnFigures:
-    """The images to ask about, and what the version says of them."""
+class ClaimedFigures:
+    """The figures that a version claims, and the images to check them with."""
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], load_split: Callable[[str], Images]) -> None:
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], load_split: LoadSplit) -> None:
         self._metrics = manifest["metrics"]
         self._wrong = _wrong_images(folder) if REPORT_FILE in manifest["files"] else None
         self.remarks: tuple[str, ...] = ()
@@ -52,41 +55,41 @@ class OwnFigures:
             self._splits = {split: load_split(split) for split in (TEST, VALIDATION)}
         except DataError:
             self._splits = {}
-            self.remarks = ("its figures and answers were not checked: the MNIST images are not here",)
+            self.remarks = ("its figures and answers were not checked, because the MNIST images are not here",)
         self._rows = self._choose_rows() if self._splits and self._wrong is not None else np.empty(0, int)
         if self._splits and self._wrong is None:
-            self.remarks = ("its answers were not compared: it has no report that records them",)
+            self.remarks = ("its answers were not checked, because it has no report that records them",)
 
     def _choose_rows(self) -> npt.NDArray[np.int_]:
-        """Test images: those that were read wrong, and some of the others."""
+        """The test images that were read wrong, and some of the others."""
         count = len(self._splits[TEST].labels)
         sample = np.linspace(0, count - 1, SAMPLE, dtype=int)
         return np.unique([*sample, *(row for row in self._wrong or () if row < count)])
 
     @property
     def glyphs(self) -> Bytes:
-        """The (N, 28, 28) images whose answers `compare` wants."""
+        """The (N, 28, 28) images whose answers `compare` needs."""
         if not self._splits:
             return np.empty((0, 28, 28), np.uint8)
         return np.concatenate([self._splits[TEST].images[self._rows], self._splits[VALIDATION].images])
 
     def compare(self, digits: Bytes) -> None:
-        """Refuse a version that reads the images otherwise than it says.  Raises InvalidArchive."""
+        """Raise InvalidArchive if the answers to `glyphs`, (N,), differ from what the version claims."""
         if self._wrong is not None and abs(_wrong_count(self._metrics[TEST]) - len(self._wrong)) > TIPPED:
-            raise _refused(f"the manifest and the report count different numbers of {TEST} images read wrong")
+            raise InvalidArchive(f"the manifest and the report count different numbers of {TEST} images read wrong")
         if not self._splits:
             return
         labels = self._splits[TEST].labels
         recorded = [(self._wrong or {}).get(int(row), labels[row]) for row in self._rows]
         differing = int((digits[: len(recorded)] != recorded).sum())
         if differing > TIPPED:
-            raise _refused(
-                f"the network reads {differing} of {len(recorded)} test images otherwise than its report says"
+            raise InvalidArchive(
+                f"the network reads {differing} of {len(recorded)} test images differently than its report says"
             )
         claimed, labels = self._metrics[VALIDATION], self._splits[VALIDATION].labels
         correct = int((digits[len(recorded) :] == labels).sum())
         if claimed["images"] != len(labels) or abs(claimed["correct"] - correct) > TIPPED:
-            raise _refused(
+            raise InvalidArchive(
                 f"the network reads {correct} of {len(labels)} validation images right; "
                 f"its manifest says {claimed['correct']} of {claimed['images']}"
             )
@@ -97,14 +100,10 @@ def _wrong_count(figures: Mapping[str, Any]) -> int:
 
 
 def _wrong_images(folder: Path) -> dict[int, int] | None:
-    """Index of each test image that the report says was read wrong, and as what; None without such a list."""
+    """The index of each test image that was read wrong, and the digit read, from the report; None without a list."""
     try:
         data = read_bounded(folder / REPORT_FILE, LARGEST_BYTES[REPORT_FILE])
         report = parse(data, _Report, REPORT_FILE)
     except (OSError, ModelCorrupt):
         return None
     return {each["index"]: each["prediction"] for each in report["test"]["wrong"]}
-
-
-def _refused(message: str) -> InvalidArchive:
-    return InvalidArchive(message, field="file")

@@ -1,8 +1,8 @@
-"""Read an ONNX file before anything runs it: no files outside, no strange operators, no huge tensors.
+"""Check an ONNX file before anything runs it: no external files, unknown operators or huge tensors.
 
-Reads the protocol buffer itself, in the standard library: the `onnx` package
-is there only where models are trained, and ONNX Runtime would already open
-what the file points to.  Field numbers: onnx/onnx.proto, stable since 2017.
+This decodes the protocol buffer by hand: the `onnx` package is installed only
+for training, and ONNX Runtime would already open the files that a model points
+to.  Field numbers: onnx/onnx.proto, stable since 2017.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def check_onnx(data: bytes, batch: int = 1) -> None:
-    """Refuse an ONNX file that this program would not have written, or that needs much memory for a batch of glyphs.
+    """Raise ModelCorrupt for a network that this program could not have written, or that needs too much memory.
 
-    Raises ModelCorrupt.
+    batch: the largest number of glyphs at once.
     """
     try:
         graph = _read_model(memoryview(data))
     except (IndexError, UnicodeDecodeError) as error:
-        raise ModelCorrupt("the ONNX file cannot be read: it is truncated, or no ONNX file") from error
+        raise ModelCorrupt("the ONNX file is truncated, or is no ONNX file") from error
     check_shapes(graph, batch)
 
 
@@ -45,7 +45,7 @@ def _read_model(model: memoryview) -> Graph:
         elif field == 8:
             opsets.append(dict(_fields(_message(value))))
         elif field in (20, 25):
-            raise ModelCorrupt("the ONNX file defines functions of its own")
+            raise ModelCorrupt("the ONNX file defines its own functions")
     versions = [opset.get(2) for opset in opsets if not bytes(_message(opset.get(1, memoryview(b""))))]
     if len(opsets) != 1 or len(versions) != 1 or versions[0] not in OPSETS:
         raise ModelCorrupt(f"the ONNX file must use the standard operators of one set, {OPSETS[0]} to {OPSETS[-1]}")
@@ -96,7 +96,7 @@ def _read_node(node: memoryview) -> Node:
 
 
 def _read_attribute(attribute: memoryview) -> tuple[str, tuple[int, ...]]:
-    """The name, and the whole numbers; no other kind is ever written."""
+    """The name and the whole numbers; this program writes no other kind."""
     name, numbers = "", []
     for field, value in _fields(attribute):
         if field == 1:
@@ -109,12 +109,12 @@ def _read_attribute(attribute: memoryview) -> tuple[str, tuple[int, ...]]:
         elif field in (6, 11, 22, 23):
             raise ModelCorrupt("the ONNX file has graphs or sparse tensors inside an operator")
         elif field not in (13, 20):
-            raise ModelCorrupt(f"the ONNX file has an attribute {name[:100]!r} that is no whole number")
+            raise ModelCorrupt(f"the ONNX file has an attribute {name[:100]!r} that is not a whole number")
     return name, tuple(numbers)
 
 
 def _read_tensor(tensor: memoryview) -> tuple[str, Constant]:
-    """The name and the shape; the bytes must be as many as the shape says."""
+    """The name and the shape; the number of bytes must match the shape."""
     name, kind, shape, raw = "", 0, [], memoryview(b"")
     for field, value in _fields(tensor):
         if field == 1:
@@ -130,7 +130,7 @@ def _read_tensor(tensor: memoryview) -> tuple[str, Constant]:
         elif field not in (12, 14):
             raise ModelCorrupt("the ONNX file has weights in a form that this program never writes")
     if len(shape) > 8 or min(shape, default=0) < 0 or math.prod(shape) * ITEM_BYTES.get(kind, 0) != len(raw):
-        raise ModelCorrupt(f"the ONNX file has weights {name[:100]!r} whose bytes are not those of their shape")
+        raise ModelCorrupt(f"the ONNX file has weights {name[:100]!r} whose size does not match their shape")
     is_list = kind == INT64 and len(shape) == 1 and shape[0] <= LONGEST_LIST
     return name, Constant(tuple(shape), struct.unpack(f"<{shape[0]}q", raw) if is_list else ())
 
@@ -140,7 +140,7 @@ def _text(value: int | memoryview) -> str:
 
 
 def _whole_numbers(value: int | memoryview) -> list[int]:
-    """One number, or several in a row (packed)."""
+    """One number, or several packed ones."""
     if isinstance(value, int):
         return [_signed(value)]
     numbers, position = [], 0

@@ -1,8 +1,8 @@
-"""How large each tensor of a network gets, known before anything runs.
+"""Compute the size of every tensor of a network before anything runs it.
 
-A few bytes of ONNX can ask for gigabytes: twenty times Concat, or a Conv with
-pads of 12,000.  This follows the shapes through the operators that this
-program writes (training/release/export.py) and refuses what grows beyond its limits.
+A few bytes of ONNX can ask for gigabytes: twenty Concats in a row, or a Conv
+with pads of 12,000.  This follows the shapes through the operators that this
+program writes (training/release/export.py) and refuses tensors above the limits.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from mnist_classifier.core.errors import ModelCorrupt
 
 Shape = tuple[int, ...]
 
-# Elements of a tensor for each glyph.  The widest network that the settings allow has 512 channels of 28 x 28.
+# Largest number of elements of a tensor, for each glyph.  The settings allow 512 channels of 28 x 28.
 LARGEST_TENSOR = 600_000
-# Of all tensors together.  An ensemble of ten such networks has 60 million.
+# The same for all tensors together.  An ensemble of ten such networks has 60 million.
 LARGEST_SUM = 100_000_000
 MOST_NODES = 10_000
 GLYPHS = "glyphs"
 FLOAT = 1
-# The attributes that this program writes, of each operator that it writes.
+# The operators that this program writes, and their attributes.
 ATTRIBUTES = {
     "Add": (),
     "Cast": ("to",),
@@ -43,7 +43,7 @@ ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Constant:
-    """Weights: their shape, and their values where they are few whole numbers."""
+    """Weights: their shape, and their values if they are a short list of whole numbers."""
 
     shape: Shape
     values: tuple[int, ...] = ()
@@ -68,9 +68,9 @@ class Graph:
 
 
 def check_shapes(graph: Graph, batch: int) -> None:
-    """Refuse a network of which a tensor gets too large, for one glyph or a batch.  Raises ModelCorrupt."""
+    """Raise ModelCorrupt if a tensor gets too large, for one glyph or for a batch."""
     if len(graph.nodes) > MOST_NODES:
-        raise _refused(f"it has {len(graph.nodes)} operators; at most {MOST_NODES} are taken")
+        raise _refused(f"it has {len(graph.nodes)} operators; the limit is {MOST_NODES}")
     if GLYPHS in graph.constants:
         raise _refused(f"its weights are called {GLYPHS!r}")
     for glyphs in (1, batch):
@@ -97,18 +97,18 @@ def _check_node(node: Node, graph: Graph, shapes: Mapping[str, Shape]) -> None:
     if unknown := sorted(set(node.attributes) - set(ATTRIBUTES[node.operator])):
         raise _refused(f"its {node.operator} has the attribute {unknown[0]!r}, which this program never writes")
     if len(node.outputs) != 1 or node.outputs[0] in shapes or node.outputs[0] in graph.constants:
-        raise _refused(f"its {node.operator} must have one output of a name of its own")
+        raise _refused(f"its {node.operator} must have one output with a new name")
     for name in node.inputs:
         if name not in shapes and name not in graph.constants:
-            raise _refused(f"its {node.operator} takes {name[:100]!r}, which nothing makes")
-    # Such a node would run while the file is loaded.
+            raise _refused(f"its {node.operator} takes {name[:100]!r}, which no operator makes")
+    # ONNX Runtime would run such a node while it loads the file.
     if not any(name in shapes for name in node.inputs):
         raise _refused(f"its {node.operator} does not depend on the glyphs")
 
 
 @dataclass(frozen=True)
 class _Operands:
-    """What a rule asks a node for."""
+    """The inputs and attributes of a node."""
 
     node: Node
     graph: Graph
@@ -181,7 +181,7 @@ def _conv(operands: _Operands) -> Shape:
     pads = operands.attribute("pads", (0, 0, 0, 0))
     _fits(len(pads) == 4 and min(pads) >= 0, f"pads {pads}")
     height, width = (side + pads[i] + pads[i + 2] - kernel[i] + 1 for i, side in enumerate(sides))
-    # What a convolution unrolls may be larger than its result.
+    # The unrolled input of a convolution may be larger than its result.
     unrolled = channels * math.prod(kernel) * height * width
     _fits(height > 0 and width > 0 and unrolled <= 81 * LARGEST_TENSOR, f"{height}x{width}")
     return (batch, kernels, height, width)
@@ -226,7 +226,7 @@ def _unsqueeze(operands: _Operands) -> Shape:
 
 def _reduce(operands: _Operands) -> Shape:
     shape = operands.shape()
-    # Since set 18 the axes are an input.
+    # Since operator set 18 the axes are an input.
     axes = operands.values(1) if len(operands) > 1 else operands.attribute("axes", tuple(range(len(shape))))
     gone = {_axis(axis, len(shape)) for axis in axes}
     if operands.number("keepdims", 1):
@@ -263,4 +263,4 @@ def _fits(good: bool, what: str) -> None:
 
 
 def _refused(why: str) -> ModelCorrupt:
-    return ModelCorrupt(f"the network cannot be taken: {why}")
+    return ModelCorrupt(f"the network cannot be used: {why}")

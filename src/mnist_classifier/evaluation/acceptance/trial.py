@@ -1,9 +1,8 @@
-"""Try a model version from elsewhere in a process of its own, with little memory and little time.
+"""Try an imported model version in a separate process with limited memory and time.
 
-Whatever is wrong with its files or its network is found there, before the
-server opens any of them.  `python -m mnist_classifier.evaluation.acceptance.trial FOLDER` reads
-glyphs from standard input, 784 bytes each, and prints {"digits": [...]} or
-{"error": "..."}.
+Bad files or a bad network do harm only there, before the server opens any of
+them.  `python -m mnist_classifier.evaluation.acceptance.trial FOLDER` reads glyphs from
+standard input, 784 bytes each, and prints {"digits": [...]} or {"error": "..."}.
 """
 
 from __future__ import annotations
@@ -21,33 +20,34 @@ import numpy as np
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import InvalidArchive, ModelCorrupt, ModelError
 from mnist_classifier.core.settings import import_path
-from mnist_classifier.evaluation.acceptance.file_check import check_manifest, check_robustness, check_weights
 from mnist_classifier.evaluation.acceptance.onnx_check import check_onnx
-from mnist_classifier.evaluation.gate import answers
+from mnist_classifier.evaluation.acceptance.weights_check import check_weights
+from mnist_classifier.evaluation.self_test import open_tested
 from mnist_classifier.recognition.recogniser import BATCH
 from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, WEIGHTS_FILE, verify
+from mnist_classifier.registry.manifest_types import Robustness, parse
 
-# The widest network that the settings allow takes 1.1 GB for a batch.
+# The widest network that the settings allow needs 1.1 GB for a batch.
 MOST_MEMORY_BYTES = 1_500_000_000
 MOST_TIME_S = 60
-# The slowest recipe reads a glyph in 0.5 ms; a network that takes this long is no use here.
+# The slowest recipe reads a glyph in 0.5 ms.
 SLOWEST_S = 2.0
 
 
 class Outcome(msgspec.Struct):
-    """What the process prints."""
+    """The output of the process."""
 
     digits: list[int] = []
     error: str = ""
 
 
 def run(folder: Path, glyphs: Bytes) -> Bytes:
-    """What the version in `folder` reads (N, 28, 28) glyphs as, (N,), once all of its files were checked.
+    """Check the version in `folder`, and return the digits, (N,), that it reads in (N, 28, 28) glyphs.
 
-    Raises InvalidArchive, which says what is wrong.
+    Raises InvalidArchive.
     """
     try:
-        # Its environment holds no token, and no setting of the server.
+        # The process gets no token and no setting of the server.
         ended = subprocess.run(
             [sys.executable, "-m", "mnist_classifier.evaluation.acceptance.trial", str(folder)],
             input=glyphs.tobytes(),
@@ -60,40 +60,39 @@ def run(folder: Path, glyphs: Bytes) -> Bytes:
             },
         )
     except subprocess.TimeoutExpired:
-        raise _refused(f"the network needs more than {MOST_TIME_S} s for {len(glyphs)} images") from None
+        raise InvalidArchive(f"the network needs more than {MOST_TIME_S} s for {len(glyphs)} images") from None
     try:
         outcome = msgspec.json.decode(ended.stdout, type=Outcome)
     except msgspec.MsgspecError:
         memory = f"{MOST_MEMORY_BYTES / 1e9:g} GB of memory"
-        raise _refused(f"the network cannot be run: it crashes, or needs more than {memory}") from None
+        raise InvalidArchive(f"the network cannot be run: it crashes, or needs more than {memory}") from None
     if outcome.error:
-        raise _refused(outcome.error[:500])
+        raise InvalidArchive(outcome.error[:500])
     return np.array(outcome.digits, np.uint8)
 
 
 def check(folder: Path, glyphs: Bytes) -> list[int]:
-    """The same in this process.  Raises ModelError."""
-    check_manifest((folder / MANIFEST_FILE).read_bytes())
+    """Do the same in this process, for a manifest that was checked.  Raises ModelError."""
     manifest = verify(folder)
     names = {path.name for path in folder.iterdir()}
     if unlisted := sorted(names - {MANIFEST_FILE, ROBUSTNESS_FILE} - set(manifest["files"])):
-        raise ModelCorrupt(f"the manifest does not vouch for {', '.join(unlisted)}")
+        raise ModelCorrupt(f"the manifest does not list {', '.join(unlisted)}")
     check_weights((folder / WEIGHTS_FILE).read_bytes())
     check_onnx((folder / ONNX_FILE).read_bytes(), BATCH)
     if ROBUSTNESS_FILE in names:
-        check_robustness((folder / ROBUSTNESS_FILE).read_bytes())
+        parse((folder / ROBUSTNESS_FILE).read_bytes(), Robustness, ROBUSTNESS_FILE)
     return _ask(folder, glyphs)
 
 
 def _ask(folder: Path, glyphs: Bytes) -> list[int]:
-    # Time of the processor: a busy machine makes no network slow.
+    # CPU time, because a busy machine must not make a network look slow.
     started_s = time.process_time()
-    recogniser = answers(folder)
+    recogniser = open_tested(folder)
     recogniser.check_interface()
     if time.process_time() - started_s > SLOWEST_S:
-        raise ModelCorrupt("the network takes seconds for one image")
+        raise ModelCorrupt("the network needs seconds for one image")
     try:
-        # As many at once as the server ever asks for.
+        # The largest batch that the server sends.
         recogniser.opinions(np.zeros((BATCH, 28, 28), np.uint8))
         digits: list[int] = recogniser.opinions(glyphs)[:, :10].argmax(axis=1).tolist()
     except Exception as error:  # ONNX Runtime's exceptions have no common class
@@ -102,7 +101,7 @@ def _ask(folder: Path, glyphs: Bytes) -> list[int]:
 
 
 def limit_resources() -> None:
-    """Bound what this process may take; Windows has no such limits, there only the clock stops it."""
+    """Limit the memory and time of this process; Windows has no such limits, only MOST_TIME_S of `run`."""
     try:
         import resource
     except ImportError:
@@ -116,10 +115,6 @@ def limit_resources() -> None:
         resource.setrlimit(limit, (most if ceiling == resource.RLIM_INFINITY else min(most, ceiling), ceiling))
 
 
-def _refused(message: str) -> InvalidArchive:
-    return InvalidArchive(message, field="file")
-
-
 def main() -> None:
     """Check the folder that the command line names."""
     limit_resources()
@@ -128,7 +123,7 @@ def main() -> None:
     try:
         outcome = Outcome(digits=check(folder, glyphs))
     except ModelError as error:
-        # Paths of this machine help nobody.
+        # The sender must not see paths of this machine.
         outcome = Outcome(error=error.message.replace(f"{folder}{os.sep}", "").replace(str(folder), "the archive"))
     print(json.dumps(msgspec.to_builtins(outcome)))
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.data import mnist
-from mnist_classifier.data.mnist import DISPUTED_TEST_LABELS, Images
+from mnist_classifier.data.mnist import DISPUTED_TEST_LABELS
 from mnist_classifier.data.splits import TEST, load_training_file
 from mnist_classifier.evaluation.explore.memo import Memo
 
@@ -30,25 +30,23 @@ class Part:
 
 
 class Splits:
-    """The parts of MNIST, read when they are first asked for."""
+    """The parts of MNIST, each read when it is first asked for."""
 
     def __init__(self, data_dirs: Sequence[Path]) -> None:
         self._data_dirs = data_dirs
-        self._parts: Memo[dict[str, Part]] = Memo(limit=2)
+        self._parts: Memo[Part] = Memo(limit=3)
 
     def part(self, name: str) -> Part:
         """The part called test, validation or train.  Raises DataMissing, DataCorrupt."""
-        file = mnist.TEST if name == TEST else mnist.TRAIN
-        return self._parts.get(file, lambda: self._read(file))[name]
+        return self._parts.get(name, lambda: self._read(name))
 
-    def _read(self, file: str) -> dict[str, Part]:
-        if file == mnist.TEST:
-            found = mnist.load(self._data_dirs, file)
+    def _read(self, name: str) -> Part:
+        if name == TEST:
+            found = mnist.load(self._data_dirs, mnist.TEST)
             rows = np.arange(len(found.labels))
-            return {TEST: _cut(found, rows, np.isin(rows, DISPUTED_TEST_LABELS))}
-        found, parts = load_training_file(self._data_dirs)
-        return {name: _cut(found, rows, np.zeros(len(rows), bool)) for name, rows in parts.items()}
-
-
-def _cut(images: Images, rows: npt.NDArray[np.int64], disputed: npt.NDArray[np.bool_]) -> Part:
-    return Part(images.images[rows], images.labels[rows], rows, disputed)
+            disputed = np.isin(rows, DISPUTED_TEST_LABELS)
+        else:
+            found, parts = load_training_file(self._data_dirs)
+            rows = parts[name]
+            disputed = np.zeros(len(rows), bool)
+        return Part(found.images[rows], found.labels[rows], rows, disputed)

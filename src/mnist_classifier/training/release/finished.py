@@ -19,7 +19,8 @@ import torch
 from mnist_classifier.core.errors import FolderTaken
 from mnist_classifier.core.onnx_runtime import RUNTIME_VERSION
 from mnist_classifier.core.records import EpochResult, ModelVersion
-from mnist_classifier.core.settings import Settings, TrainConfig
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.core.version import __version__
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.preprocess import mean_ink

@@ -15,7 +15,7 @@ from msgspec.json import Decoder
 from mnist_classifier.core.errors import InvalidInput, ModelCorrupt, ModelMissing, NotReady, VersionMissing
 from mnist_classifier.core.version import __version__
 from mnist_classifier.recognition.batch import read_glyphs
-from mnist_classifier.registry.versions import PRODUCTION
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.routes import health
 from mnist_classifier.web.services.services import chosen_model, services
 from mnist_classifier.web.wire import tensors

@@ -23,7 +23,7 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.data.splits import SPLITS, VALIDATION
-from mnist_classifier.evaluation import comparison, gate
+from mnist_classifier.evaluation import comparison, promotion
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire import models as views
@@ -53,10 +53,10 @@ SPLIT = choice("split", "split of MNIST", VALIDATION, SPLITS)
 def list_models() -> Response:
     """List all model versions, newest first, with aliases and unreadable versions."""
     registry = services().registry
-    aliases = registry.aliases()
+    aliases = registry.aliases.all()
     models = [views.entry(version, aliases, registry.robustness(version)) for version in registry.versions()]
     set_aside = views.set_aside(registry.set_aside(), services().settings)
-    previous = registry.before()
+    previous = registry.aliases.previous()
     return jsonify({"aliases": aliases, "roll_back_to": previous, "models": models, "set_aside": set_aside})
 
 
@@ -65,9 +65,9 @@ def list_models() -> Response:
 def get_model(version: VersionNumber) -> Response:
     """Get one version with its files, training and promotion check."""
     registry = services().registry
-    found, champion = registry.get(version), registry.production()
-    judgement = None if champion == version else gate.judge(registry, registry.get(champion), found)
-    return jsonify({**_entry(found), **views.facts(found), "gate": judgement})
+    found, champion = registry.get(version), registry.aliases.production()
+    check = None if champion == version else promotion.compare(registry, registry.get(champion), found)
+    return jsonify({**_entry(found), **views.facts(found), "gate": check})
 
 
 @blueprint.patch("/api/models/<int:version>")
@@ -99,7 +99,7 @@ def delete_model(version: VersionNumber) -> Response:
 def promote_model(version: VersionNumber) -> Response:
     """Promote a version to production; a less accurate one needs `confirm`."""
     registry = services().registry
-    gate.promote(registry, version, actor=ACTOR, **_move())
+    promotion.promote(registry, version, actor=ACTOR, **_move())
     return jsonify(_entry(registry.get(version)))
 
 
@@ -113,7 +113,7 @@ def promote_model(version: VersionNumber) -> Response:
 def roll_back() -> Response:
     """Roll production back by one promotion; a less accurate version needs `confirm`."""
     registry = services().registry
-    version = gate.rollback(registry, actor=ACTOR, **_move())
+    version = promotion.roll_back(registry, actor=ACTOR, **_move())
     return jsonify(_entry(registry.get(version)))
 
 
@@ -121,7 +121,7 @@ def roll_back() -> Response:
 @describe(views.Promotions, query=(MOVES,))
 def list_promotions() -> Response:
     """List all promotions and rollbacks, newest first."""
-    moves = services().registry.history(limit=MOVES.read())
+    moves = services().registry.aliases.history(limit=MOVES.read())
     return jsonify({"promotions": [views.promotion(move) for move in moves]})
 
 
@@ -135,7 +135,7 @@ def compare_models(first: VersionNumber, second: VersionNumber) -> Response:
         {
             "models": [_entry(one), _entry(other)],
             "confusion_difference": {split: comparison.confusion_difference(one, other, split) for split in SPLITS},
-            "gate": gate.judge(registry, one, other),
+            "gate": promotion.compare(registry, one, other),
         }
     )
 
@@ -149,15 +149,14 @@ def compare_models(first: VersionNumber, second: VersionNumber) -> Response:
 def list_disagreements(first: VersionNumber, second: VersionNumber) -> Response:
     """List the images that two versions read differently, most confident first."""
     split = SPLIT.read()
-    comparisons = services().comparisons
-    found = comparisons.disagreements(first, second, split)
+    found = comparison.disagreements(services().explorer, first, second, split)
     shown = found[: IMAGES.read()]
     return jsonify(
         {
             "split": split,
             "count": len(found),
             "right": [sum(each.digits[side] == each.label for each in found) for side in (0, 1)],
-            "images": [views.disagreement(each, comparisons.glyph(split, each.index)) for each in shown],
+            "images": [views.disagreement(each) for each in shown],
         }
     )
 
@@ -181,7 +180,7 @@ def export_model(version: VersionNumber) -> Response:
 )
 def import_model() -> Reply:
     """Import a version from a zip file, after checking it; this does not promote it."""
-    imported = archive.import_version(services().registry, _sent_file(), services().comparisons.images)
+    imported = archive.import_version(services().registry, _sent_file(), services().explorer.part)
     links = {"self": url_for("models.get_model", version=imported.version.version)}
     return jsonify({**_entry(imported.version), "remarks": imported.remarks, "links": links}), 201
 
@@ -191,18 +190,18 @@ def _sent_file() -> bytes:
         return request.get_data(cache=False)
     file = request.files.get("file")
     if file is None:
-        raise InvalidArchive("the form has no file: send the archive as the field `file`", field="file")
+        raise InvalidArchive("the form has no file: send the archive as the field `file`")
     with file.stream as stream:
         return stream.read()
 
 
 def _entry(version: ModelVersion) -> views.ModelEntry:
     registry = services().registry
-    return views.entry(version, registry.aliases(), registry.robustness(version))
+    return views.entry(version, registry.aliases.all(), registry.robustness(version))
 
 
 def _move() -> dict[str, Any]:
-    """The arguments of `gate.promote` and `gate.rollback` in a body.  Raises InvalidInput."""
+    """The arguments of `promotion.promote` and `promotion.roll_back` that a body gives.  Raises InvalidInput."""
     body = parse(request.get_data(cache=False), _mover)
     reason = _stored(reason=body.reason).get("reason", "")
     return {"reason": reason, "instead_of": body.instead_of, "is_confirmed": body.confirm is True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from mnist_classifier.core.records import LONGEST_NAME, LONGEST_NOTE
 from mnist_classifier.web.wire.operation import HTML, describe
 from mnist_classifier.web.wire.runs import training_options
 
@@ -35,7 +36,7 @@ def training() -> str:
 @describe(media=HTML)
 def models() -> str:
     """Models page."""
-    return render_template("models.html")
+    return render_template("models.html", longest_name=LONGEST_NAME, longest_note=LONGEST_NOTE)
 
 
 @blueprint.get("/explore")

@@ -17,13 +17,13 @@ from mnist_classifier.core.errors import (
     TooManyStreams,
     TrainingUnavailable,
 )
-from mnist_classifier.core.records import Run, RunEvent
+from mnist_classifier.core.records import LARGEST_ID, Run, RunEvent
 from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire import runs as views
 from mnist_classifier.web.wire.bodies import TrainSchema, train_settings
 from mnist_classifier.web.wire.fields import RunNumber
 from mnist_classifier.web.wire.operation import describe
-from mnist_classifier.web.wire.parameters import LARGEST_ID, text, whole
+from mnist_classifier.web.wire.parameters import text, whole
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 blueprint = Blueprint("runs", __name__)

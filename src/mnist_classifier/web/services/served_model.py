@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from mnist_classifier.core.errors import MnistError, ModelMissing
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.versions import BOX, Registry
+from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.registry.versions import Registry
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class ServedModel:
         if not self._lock.acquire(blocking=self._loaded is None):
             return
         try:
-            wanted = self._registry.production()
+            wanted = self._registry.aliases.production()
             if self._loaded is None or wanted not in (self._loaded.version.version, self._broken):
                 self._loaded = self._load(wanted) or self._loaded or self._load(BOX)
             elif wanted == self._loaded.version.version != BOX:

@@ -11,11 +11,11 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import InvalidInput, VersionMissing
 from mnist_classifier.core.records import ModelVersion, Reading
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.evaluation.comparison import Comparisons
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.recognition.imaging.preprocess import Prepared, mean_ink
 from mnist_classifier.recognition.recogniser import AS_FITTED
-from mnist_classifier.registry.versions import PRODUCTION, Registry
+from mnist_classifier.registry.aliases import PRODUCTION
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
@@ -40,7 +40,6 @@ class Services:
     streams: Streams
     model: ServedModel
     test_set: TestSet
-    comparisons: Comparisons
     explorer: Explorer
     observer: Observer
 

@@ -8,45 +8,22 @@ lists costs little.
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import Decoder
 
+from mnist_classifier.core.checking import in_words
 from mnist_classifier.core.errors import InvalidConfig, InvalidInput
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME, LONGEST_NOTE
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.recognition.numbers.pen_strokes import Strokes
-from mnist_classifier.web.wire.parameters import LARGEST_ID
 
 Body = TypeVar("Body")
 
 # What some editors and shells write in front of UTF-8.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Of what was sent, so much is repeated in a message.
-SHOWN_CHARACTERS = 60
-
-# The types of JSON -> words.
-KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a JSON object",
-    "null": "null",
-}
-# What msgspec says: what is wrong, then where.
-PROBLEM = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
-WRONG_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
-WRONG_VALUE = re.compile(r"Expected `(?P<kinds>[^`]+)`(?P<limit>[^,]*)(?:, got `(?P<found>[^`]+)`)?")
-LIMITS = {
-    " of length >= ": " of length at least ",
-    " of length <= ": " of length at most ",
-    " >= ": " of at least ",
-    " <= ": " of at most ",
-}
 
 
 # --- types ----------------------------------------------------------------------------------------------
@@ -84,9 +61,8 @@ ListOfImages = Annotated[
         extra_json_schema={"type": "array", "items": {"type": "string", "format": "image"}, "maxItems": 1000},
     ),
 ]
-# In characters; the pages have the same limits.
-Name = Annotated[str, Meta(max_length=100)]
-Note = Annotated[str, Meta(max_length=2000)]
+Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
+Note = Annotated[str, Meta(max_length=LONGEST_NOTE)]
 
 
 class Choices(Struct, kw_only=True, frozen=True):
@@ -216,7 +192,8 @@ def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = Invali
     try:
         return reader.decode(data.removeprefix(BYTE_ORDER_MARK) or b"{}")
     except msgspec.ValidationError as failure:
-        raise refusal(failure, error) from None
+        place, words = in_words(failure)
+        raise error(f"{place or 'the body'} {words}", field=place or None) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidInput("the body is not valid UTF-8 JSON") from None
 
@@ -229,31 +206,3 @@ def train_settings(data: bytes) -> TrainConfig:
 def given(body: Struct) -> dict[str, Any]:
     """The fields that were sent."""
     return {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
-
-
-def refusal(failure: msgspec.ValidationError, error: type[InvalidInput] = InvalidInput) -> InvalidInput:
-    """What msgspec found, in words, with the field."""
-    what, place = PROBLEM.fullmatch(str(failure)).group("what", "place")  # type: ignore[union-attr] # matches anything
-    if wrong := WRONG_FIELD.fullmatch(what):
-        name = _shortened(wrong["name"])
-        place = f"{place}.{name}" if place else name
-        words = "is missing" if wrong["what"].startswith("missing") else "is unknown"
-    else:
-        words = _wrong_value(what)
-    return error(f"{place or 'the body'} {words}", field=place or None)
-
-
-def _wrong_value(what: str) -> str:
-    """The same of a value: `Expected `int`, got `str`` -> `must be a whole number, not text`."""
-    wrong = WRONG_VALUE.fullmatch(what)
-    if wrong is None:
-        return "is out of range" if "out of range" in what else f"cannot be used: {_shortened(what)}"
-    kinds, limit = (KINDS.get(kind, kind) for kind in wrong["kinds"].split(" | ")), wrong["limit"]
-    for theirs, ours in LIMITS.items():
-        limit = limit.replace(theirs, ours)
-    found = f", not {KINDS.get(wrong['found'], wrong['found'])}" if wrong["found"] else ""
-    return f"must be {' or '.join(kinds)}{limit}{found}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."

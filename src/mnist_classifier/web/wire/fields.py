@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict
 
 from msgspec import Meta
 
-from mnist_classifier.web.wire.parameters import LARGEST_ID
+from mnist_classifier.core.records import LARGEST_ID
 
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Digit = Annotated[int, Meta(ge=0, le=9)]

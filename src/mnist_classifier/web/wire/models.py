@@ -8,13 +8,12 @@ from typing import Annotated, Any, TypedDict, cast
 
 from msgspec import Meta
 
-from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.records import ModelVersion, Promotion, rounded
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation import comparison
-from mnist_classifier.evaluation.gate import Judgement
+from mnist_classifier.evaluation.promotion import PromotionCheck
+from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.manifest_types import File, Origin, Summary, Thresholds, Training
-from mnist_classifier.registry.versions import BOX
 from mnist_classifier.web.wire import readings
 from mnist_classifier.web.wire.fields import Digit, Matrix, ModelName, Picture, Probability, Time, VersionNumber
 from mnist_classifier.web.wire.paths import hide_paths
@@ -93,7 +92,7 @@ class ModelFacts(TypedDict):
 class ModelDetails(ModelEntry, ModelFacts):
     """One version with its files, training and promotion check."""
 
-    gate: Annotated[Judgement | None, Meta(description="promotion check; null for the version in production")]
+    gate: Annotated[PromotionCheck | None, Meta(description="promotion check; null for the version in production")]
 
 
 class Deleted(TypedDict):
@@ -115,7 +114,7 @@ class Comparison(TypedDict):
     confusion_difference: Annotated[
         dict[str, Matrix | None], Meta(description="by split: images by [label][prediction], second minus first")
     ]
-    gate: Judgement
+    gate: PromotionCheck
 
 
 class Disagreement(TypedDict):
@@ -208,7 +207,7 @@ def set_aside(faults: Mapping[str, str], settings: Settings) -> list[SetAside]:
     return [{"folder": folder, "reason": hide_paths(reason, settings)} for folder, reason in faults.items()]
 
 
-def disagreement(found: comparison.Disagreement, glyph: Bytes) -> Disagreement:
+def disagreement(found: comparison.Disagreement) -> Disagreement:
     """An image that two versions read differently."""
     first, second = found.confidences
     return {
@@ -216,5 +215,5 @@ def disagreement(found: comparison.Disagreement, glyph: Bytes) -> Disagreement:
         "label": found.label,
         "predictions": found.digits,
         "confidences": (rounded(first), rounded(second)),
-        "image": readings.picture(glyph),
+        "image": readings.picture(found.image),
     }

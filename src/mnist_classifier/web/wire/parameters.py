@@ -15,8 +15,6 @@ from mnist_classifier.core.errors import InvalidInput
 Default = TypeVar("Default")
 Value = TypeVar("Value")
 
-# Every database takes a number of nine digits.
-LARGEST_ID = 999_999_999
 YES_OR_NO = {"1": True, "true": True, "0": False, "false": False}
 _fraction = msgspec.json.Decoder(Annotated[float, msgspec.Meta(ge=0, le=1)])
 

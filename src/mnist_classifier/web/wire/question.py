@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 from mnist_classifier.core.errors import InvalidImage, InvalidInput
 from mnist_classifier.recognition.imaging.decode import decode_base64
 from mnist_classifier.recognition.numbers.pen_strokes import Points, parse_strokes
-from mnist_classifier.registry.versions import PRODUCTION
+from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.wire import bodies
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, is_raw_glyph
 from mnist_classifier.web.wire.parameters import choice, fraction, text

@@ -11,7 +11,7 @@ from msgspec import Meta
 from mnist_classifier.core import records
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import EpochResult, RunStatus
-from mnist_classifier.core.settings import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.web.wire.fields import Probability, RunNumber, Time
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")

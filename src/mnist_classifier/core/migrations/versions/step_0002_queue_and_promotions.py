@@ -1,4 +1,4 @@
-"""A queue of runs, what they ran on, the history of promotions, notes on models."""
+"""The queue of runs, their environment, the history of promotions, and notes on models."""
 
 import sqlalchemy as sa
 from alembic import op

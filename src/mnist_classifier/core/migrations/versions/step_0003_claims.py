@@ -1,4 +1,4 @@
-"""A name for each claim of a run, so that a worker notices when it has lost its own."""
+"""A name for each claim of a run, so that a worker notices if it has lost the run."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add the column; runs that an earlier program claimed have no name, and their heartbeats decide."""
+    """Add a column; it is null for runs that an earlier program claimed, whose heartbeats decide."""
     op.add_column("runs", sa.Column("claim", sa.String(32)))

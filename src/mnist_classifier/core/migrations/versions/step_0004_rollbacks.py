@@ -1,4 +1,4 @@
-"""Which moves of an alias were rollbacks, so that rolling back only goes backwards."""
+"""Mark the moves of an alias that were rollbacks, so that a rollback never goes forwards."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add a column; of earlier moves the reason tells."""
+    """Add a column; for earlier moves, the reason tells."""
     op.add_column("promotions", sa.Column("is_rollback", sa.Boolean, nullable=False, server_default=sa.false()))
     op.execute(sa.text("UPDATE promotions SET is_rollback = true WHERE reason LIKE 'rolled back from %'"))

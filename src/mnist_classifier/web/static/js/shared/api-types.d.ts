@@ -64,7 +64,7 @@ export type ClassFigures = {
 export type Comparison = {
   models: [ModelEntry, ModelEntry];
   confusion_difference: Record<string, Array<Array<number>> | null>;
-  gate: Judgement;
+  gate: PromotionCheck;
 };
 
 /** State of the MNIST files and their download. */
@@ -322,16 +322,6 @@ export type InputTensor = {
   parameters?: TensorParameters;
 };
 
-/** The result of a promotion check; `left_out` says which metrics could not be compared, and why. */
-export type Judgement = {
-  champion: number;
-  challenger: number;
-  passed: boolean;
-  reason: string;
-  checks: Array<Check>;
-  left_out: Array<string>;
-};
-
 /** An MNIST test image. */
 export type LabelledImage = {
   index: number;
@@ -394,7 +384,7 @@ export type ModelDetails = {
   config: any;
   training: Training;
   files: Record<string, File>;
-  gate: Judgement | null;
+  gate: PromotionCheck | null;
 };
 
 /** A model version in the list. */
@@ -507,6 +497,16 @@ export type Promotion = {
   actor: string;
   reason: string;
   is_rollback?: boolean;
+};
+
+/** The result of a promotion check; `left_out` says which metrics could not be compared, and why. */
+export type PromotionCheck = {
+  champion: number;
+  challenger: number;
+  passed: boolean;
+  reason: string;
+  checks: Array<Check>;
+  left_out: Array<string>;
 };
 
 /** Promotions and rollbacks, newest first. */
@@ -733,7 +733,7 @@ export type Step = {
   image: string;
 };
 
-/** The robustness table in short. */
+/** Summary of the robustness table. */
 export type Summary = {
   goals: number;
   goals_reached: number;
@@ -755,7 +755,7 @@ export type TensorParameters = {
   shared_memory_region?: string | null;
 };
 
-/** Where one verdict ends and the next begins. */
+/** The thresholds between the verdicts. */
 export type Thresholds = {
   ambiguous_below: number;
   not_a_digit_above?: number;
@@ -773,7 +773,7 @@ export type Thumbnail = {
   image: string;
 };
 
-/** One training, fully described.  The defaults are the recipe `classic`. */
+/** All settings of one training.  The defaults are the recipe `classic`. */
 export type TrainConfig = {
   recipe?: "classic" | "lightning" | "fast" | "standard" | "best" | "handwriting";
   epochs?: number;
@@ -823,7 +823,7 @@ export type TrainConfig = {
   threads?: number;
 };
 
-/** How the training went. */
+/** The course of the training. */
 export type Training = {
   images?: number;
   epochs?: number;

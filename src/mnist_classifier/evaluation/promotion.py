@@ -1,0 +1,229 @@
+"""Which model version goes into production.
+
+A trained version goes into production by itself only if it is not worse than
+the version there now: on the validation split, and on the robustness suite if
+the present version was measured with it.  "Not worse" means within the present
+version's 95 % interval.  A version without a robustness table has to wait: a
+network can be good on MNIST and still misread what people write.  The test
+figures decide nothing.  A version that fails becomes `challenger`, and a person
+decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack
+from mnist_classifier.core.metrics import wilson_interval
+from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.evaluation.self_test import open_tested
+from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION, check_unmoved
+from mnist_classifier.registry.manifest import verify
+from mnist_classifier.registry.versions import Registry
+
+# Rows of the robustness table that are compared; in all of them more is better.
+ROBUSTNESS_ROWS = {
+    "pen_digits.mean": "pen digits",
+    "characters.auroc": "characters told from digits (AUROC)",
+    "corruptions.mean": "corrupted digits",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One metric of both versions, from 0 to 1, and the lowest value that passes."""
+
+    measure: str
+    champion: float
+    challenger: float
+    bound: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class PromotionCheck:
+    """The result of a promotion check; `left_out` says which metrics could not be compared, and why."""
+
+    champion: int
+    challenger: int
+    passed: bool
+    reason: str
+    checks: tuple[Check, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a version went into production, and why."""
+
+    version: int
+    promoted: bool
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """For the person who trained it."""
+        if self.promoted:
+            return f"version {self.version} is in production: {self.reason}"
+        return (
+            f"version {self.version} was not promoted: {self.reason}; "
+            f"to promote it anyway, use the Models page or `mnist models promote {self.version}`"
+        )
+
+
+def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion) -> PromotionCheck:
+    """Compare the stored figures of two versions; nothing is changed."""
+    checks, left_out, is_complete = [], [], True
+    old, new = (version.metrics.get("validation") for version in (champion, challenger))
+    if old and new:
+        low, _ = wilson_interval(old["correct"], old["images"])
+        checks.append(_check("validation", old["accuracy"], new["accuracy"], low))
+    else:
+        left_out.append("the validation accuracy of one of them is unknown")
+        is_complete = False
+    known, measured = (registry.robustness(version) for version in (champion, challenger))
+    if known is None:
+        left_out.append(f"robustness was not compared, because that of {_called(champion.version)} was not measured")
+    elif measured is None:
+        command = f"mnist evaluate --suite robust --model-version {challenger.version}"
+        left_out.append(f"its robustness was not measured; run `{command}`")
+        is_complete = False
+    else:
+        checks += _robustness_checks(known, measured)
+        left_out += [
+            f"the robustness of {_called(version.version)} comes from its archive and was not measured here"
+            for version in (champion, challenger)
+            if version.manifest.get("imported_from")
+        ]
+    failed = [check for check in checks if not check.passed]
+    reason = "; ".join([*(_in_words(check, champion.version) for check in failed or checks), *left_out])
+    passed = is_complete and not failed
+    return PromotionCheck(champion.version, challenger.version, passed, reason, tuple(checks), tuple(left_out))
+
+
+def _robustness_checks(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[Check]:
+    old, new = ({row["id"]: row for row in table["rows"]} for table in (champion, challenger))
+    return [
+        _check(title, old[row]["measured"], new[row]["measured"], old[row]["interval_95"][0])
+        for row, title in ROBUSTNESS_ROWS.items()
+        if row in old and row in new
+    ]
+
+
+def _check(measure: str, champion: float, challenger: float, bound: float) -> Check:
+    return Check(measure, champion, challenger, round(bound, 6), challenger >= bound)
+
+
+def _in_words(check: Check, champion: int) -> str:
+    needed = "" if check.passed else f", needed: {check.bound:.2%}"
+    return f"{check.measure} {check.challenger:.2%} ({_called(champion)}: {check.champion:.2%}{needed})"
+
+
+def _called(version: int) -> str:
+    return "the model in the box" if version == BOX else f"version {version}"
+
+
+def promote_unless_worse(registry: Registry, version: int, *, actor: str) -> Decision:
+    """Put a new version into production if it is not worse than the one there, else make it the challenger.
+
+    Raises VersionMissing, ModelCorrupt; no alias has moved then.
+    """
+    while True:
+        try:
+            return _decide(registry, version, actor)
+        except AliasMoved:
+            continue  # another training ended at the same moment: compare with its version
+
+
+def _decide(registry: Registry, version: int, actor: str) -> Decision:
+    champion = registry.aliases.production()
+    if champion == version:
+        return Decision(version, True, "it was in production already")
+    challenger = registry.get(version)
+    try:
+        check = compare(registry, registry.get(champion), challenger)
+    except ModelMissing:
+        passed, reason = True, "there was no other model"
+    else:
+        passed, reason = check.passed, check.reason
+    alias, instead_of = (PRODUCTION, champion) if passed else (CHALLENGER, None)
+    _move(registry, alias, version, actor=actor, reason=reason, instead_of=instead_of)
+    return Decision(version, passed, reason)
+
+
+def promote(
+    registry: Registry,
+    version: int,
+    *,
+    actor: str,
+    reason: str = "",
+    instead_of: int | None = None,
+    is_confirmed: bool = False,
+    is_rollback: bool = False,
+) -> None:
+    """Put a version into production, once its files are verified and it has read an image.
+
+    instead_of: the version that the caller expects in production.
+    is_confirmed: the caller accepts a less accurate version.  Raises
+    VersionMissing, ModelCorrupt, LessAccurate, AliasMoved; production has not moved then.
+    """
+    if not is_confirmed:
+        champion = registry.aliases.production()
+        check_unmoved(PRODUCTION, champion, instead_of)
+        _check_accuracy(registry, version, champion)
+        instead_of = champion
+    _move(registry, PRODUCTION, version, actor=actor, reason=reason, instead_of=instead_of, is_rollback=is_rollback)
+
+
+def roll_back(
+    registry: Registry,
+    *,
+    actor: str,
+    reason: str = "",
+    instead_of: int | None = None,
+    is_confirmed: bool = False,
+) -> int:
+    """Put the version that was in production before back there, and return it; repeat to go further back.
+
+    instead_of: the version that the caller expects in production, so that a
+    second click does not roll back twice.  Raises what `promote` raises, and NothingToRollBack.
+    """
+    current = registry.aliases.production()
+    check_unmoved(PRODUCTION, current, instead_of)
+    previous = registry.aliases.previous()
+    if previous is None:
+        raise NothingToRollBack(f"{_called(current)} is in production, and there is no earlier version to roll back to")
+    promote(
+        registry,
+        previous,
+        actor=actor,
+        reason=reason or f"rolled back from {_called(current)}",
+        instead_of=current,
+        is_confirmed=is_confirmed,
+        is_rollback=True,
+    )
+    return previous
+
+
+def _move(registry: Registry, alias: str, version: int, **record: Any) -> None:
+    """Let an alias name a version that is whole, loads and answers."""
+    registry.read(version, verify)
+    registry.read(version, open_tested)
+    registry.aliases.move(alias, version, **record)
+
+
+def _check_accuracy(registry: Registry, version: int, champion: int) -> None:
+    """Raise LessAccurate if both were measured and the champion reads more validation images right."""
+    try:
+        figures = [registry.get(number).metrics.get("validation", {}) for number in (version, champion)]
+    except ModelMissing:
+        return  # without a champion nothing is worse; if the version is missing, `_move` says so
+    new, known = (each.get("accuracy") for each in figures)
+    if new is not None and known is not None and new < known:
+        raise LessAccurate(
+            f"{_called(version)} is less accurate than {_called(champion)}, which is in production: "
+            f"validation accuracy {new:.2%} instead of {known:.2%}; confirm to use it anyway",
+            field="confirm",
+        )
