@@ -81,6 +81,11 @@ def fit_like_preprocessing(pixels: Tensor) -> Tensor:
     return placed / placed.amax(dim=(1, 2), keepdim=True).clamp(min=0.2)
 
 
+def as_glyphs(pixels: Tensor) -> Tensor:
+    """(N, H, W) in 0..1 -> (N, 28, 28) uint8 glyphs, placed by `fit_like_preprocessing`."""
+    return (fit_like_preprocessing(pixels) * 255).round().to(torch.uint8)
+
+
 def change_width(pixels: Tensor, amount_px: Tensor) -> Tensor:
     """Make strokes thicker (amount_px > 0) or thinner (< 0) by about that much.
 
