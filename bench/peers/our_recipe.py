@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
+from mnist_classifier.core.metrics import measure
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.settings import Settings, TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import Observer, StepProgress, train
-from mnist_classifier.training.release.evaluate import measure, predict_logits
+from mnist_classifier.training.network import predict_logits
 
 
 class Stopwatch:
@@ -63,5 +64,5 @@ def run(config: TrainConfig) -> dict[str, Any]:
         "seed": config.seed,
         "setup_s": stopwatch.setup_s,
         "epochs": stopwatch.epochs,
-        "test_accuracy": measure(logits, torch.from_numpy(test.labels).long()).accuracy,
+        "test_accuracy": measure(logits.numpy(), test.labels).accuracy,
     }

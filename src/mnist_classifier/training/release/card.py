@@ -1,4 +1,4 @@
-"""The model card: a manifest, told to a person.  Needs no PyTorch."""
+"""The model card: the manifest and the report for people.  Needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from mnist_classifier.registry.manifest import CARD_FILE, REPORT_FILE, read_robustness, verify, write_manifest
 
-# A card shows so many mistakes at most; a good network makes fewer.
+# Most errors that a card lists.
 WRONG_IMAGES = 100
 
 TEMPLATE = """\
@@ -70,9 +70,8 @@ robustness suite measures how often. Have a person check every decision that mat
 
 
 def renew_card(folder: Path) -> dict[str, Any]:
-    """Write the card in `folder` again, with the robustness table beside it; returns the manifest.
+    """Write the card of the model in the box again, with its robustness table; returns the manifest.
 
-    For the model in the box: other versions stay as they were saved.
     Raises ModelMissing, ModelCorrupt.
     """
     manifest = verify(folder)
@@ -84,7 +83,7 @@ def renew_card(folder: Path) -> dict[str, Any]:
 def render_card(
     manifest: Mapping[str, Any], report: Mapping[str, Any], robustness: Mapping[str, Any] | None = None
 ) -> str:
-    """Write MODEL_CARD.md for a manifest, the report and the robustness table beside it."""
+    """The text of MODEL_CARD.md for a manifest, its report and its robustness table."""
     architecture, training = manifest["architecture"], manifest["training"]
     return TEMPLATE.format(
         name=manifest["name"],
@@ -114,7 +113,7 @@ def render_card(
 
 
 def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, members: int = 0) -> str:
-    """The command that trains with this config; `members` of an ensemble."""
+    """The command that trains with these settings; members: size of an ensemble, 0 for a single network."""
     flags = [f"--ensemble {members}"] if members else []
     flags += [f"--{name.replace('_', '-')} {value}" for name, value in config.items() if value != defaults[name]]
     return " ".join(["python train_model.py", *flags])
@@ -170,7 +169,7 @@ def _confusion(counts: list[list[int]]) -> str:
 
 
 def _wrong(images: list[dict[str, Any]]) -> str:
-    """The surest mistakes first: they say most about the network."""
+    """The errors as a table, most confident first."""
     if not images:
         return "None."
     shown = sorted(images, key=lambda image: -image["confidence"])[:WRONG_IMAGES]
