@@ -1,10 +1,10 @@
-"""How weights are moved: by which optimiser, and at which learning rate."""
+"""The optimizers and the learning-rate schedule."""
 
 from __future__ import annotations
 
 import math
 
-# The first optimizer would import it, in nine tenths of a second.
+# The first optimizer would import this, which takes 0.9 s.
 import torch._dynamo  # noqa: F401
 from torch import nn
 from torch.optim import AdamW, Optimizer
@@ -15,7 +15,7 @@ from mnist_classifier.training.network import MNISTClassifier
 
 
 def schedule_factor(progress: float, config: TrainConfig) -> float:
-    """Learning rate at `progress` (0..1 of the run), as a part of its peak."""
+    """Learning rate at `progress` (0..1) of the training, as a share of its peak."""
     if config.schedule == "constant":
         return 1.0
     warmup = 0.0 if config.schedule == "cosine" else config.warmup_fraction
@@ -27,9 +27,9 @@ def schedule_factor(progress: float, config: TrainConfig) -> float:
 
 
 def make_optimizers(network: MNISTClassifier, config: TrainConfig) -> list[Optimizer]:
-    """AdamW for everything; or Muon for kernels and the hidden layer, and AdamW for the rest.
+    """AdamW for all weights, or Muon for kernels and the hidden layer and AdamW for the rest.
 
-    Weights decay in matrices and kernels, not in biases and BatchNorm.
+    Weight decay applies to matrices and kernels, not to biases and BatchNorm.
     """
     orthogonal = [] if config.optimizer == "adamw" else hidden_weights(network)
     rest = [p for p in network.parameters() if not any(p is other for other in orthogonal)]
@@ -49,6 +49,6 @@ def make_optimizers(network: MNISTClassifier, config: TrainConfig) -> list[Optim
 
 
 def hidden_weights(network: MNISTClassifier) -> list[nn.Parameter]:
-    """Kernels and matrices, but for those of the output."""
+    """Kernels and matrices, except the matrix of the output."""
     output = network.output.weight
     return [p for p in network.parameters() if p.ndim > 1 and p is not output]
