@@ -6,7 +6,6 @@ which epoch is best and when to stop.
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
-from mnist_classifier.training.optimisation import make_optimizers, schedule_factor
+from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
 
 # Steps between two reports of progress.
 REPORT_STEPS = 10
@@ -129,14 +128,10 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = MNISTClassifier.from_config(config).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.average = WeightAverage(self.network)
         self.augmentation = Augmentation.from_config(config)
         self.autocast_dtype = choose_precision(config.precision, self.device)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
-        states = (network.state_dict().values() for network in (self.averaged, self.network))
-        self._averaged_values, self._current_values = (
-            [value for value in state if value.is_floating_point()] for state in states
-        )
         self.optimizers = make_optimizers(self.network, config)
         self.steps_an_epoch = math.ceil(data.an_epoch / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
@@ -159,8 +154,9 @@ class Trainer:
             cancelled = True
         if not self.best_weights:
             raise KeyboardInterrupt
-        self.averaged.load_state_dict(self.best_weights)
-        network = self.averaged.to("cpu")
+        network = self.average.network
+        network.load_state_dict(self.best_weights)
+        network.to("cpu")
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         stopped_early = not cancelled and len(self.epochs) < self.config.epochs
         return TrainingResult(network, self.best_epoch, self.epochs, stopped_early, cancelled)
@@ -173,7 +169,7 @@ class Trainer:
         best_loss = self.epochs[self.best_epoch - 1].validation_loss if self.best_epoch else math.inf
         self.epochs.append(outcome)
         if outcome.validation_loss < best_loss:
-            self.best_epoch, self.best_weights = outcome.epoch, copied_state(self.averaged)
+            self.best_epoch, self.best_weights = outcome.epoch, copied_state(self.average.network)
         if self.checkpoint is not None:
             self.observer.on_checkpoint()
             self._state().save(self.checkpoint)
@@ -182,7 +178,7 @@ class Trainer:
     def _state(self) -> Checkpoint:
         tensors = {
             **prefixed("network", self.network.state_dict()),
-            **prefixed("averaged", self.averaged.state_dict()),
+            **prefixed("averaged", self.average.network.state_dict()),
             **prefixed("best", self.best_weights),
             "random": torch.get_rng_state(),  # dropout
             "generator": self.generator.get_state(),
@@ -201,7 +197,7 @@ class Trainer:
         if saved.facts["config"] != self.config.to_dict():
             raise CheckpointCorrupt(f"{self.checkpoint} belongs to a training with other settings")
         self.network.load_state_dict(saved.part("network"))
-        self.averaged.load_state_dict(saved.part("averaged"))
+        self.average.network.load_state_dict(saved.part("averaged"))
         for place, optimizer in enumerate(self.optimizers):
             restore_optimizer(optimizer, saved.part(f"optimizer{place}"))
         torch.set_rng_state(saved.tensors["random"])
@@ -233,7 +229,7 @@ class Trainer:
             if index % REPORT_STEPS == 0 or seen == len(order):
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
         if not self.config.ema_decay:
-            self._average(0.0)
+            self.average.update(0.0)
         train_s = time.perf_counter() - started
         validation_loss, validation_accuracy = self._validate(epoch)
         return EpochResult(
@@ -256,7 +252,7 @@ class Trainer:
         to be less confident.
         """
         images, labels = self.data.validation_images, self.data.validation_labels
-        logits = predict_logits(self.averaged, images, device=self.device, dtype=self.autocast_dtype)
+        logits = predict_logits(self.average.network, images, device=self.device, dtype=self.autocast_dtype)
         loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
         # Accuracy counts digits only.
         digits = labels < DIGITS
@@ -289,25 +285,14 @@ class Trainer:
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()
         opinion = self.teacher.opinion(pixels, self.generator) if self.teacher else None
-        loss = training_loss(
-            logits,
-            labels,
-            label_smoothing=self.config.label_smoothing,
-            opinion=opinion,
-            weight=self.config.teacher_weight,
-        )
+        smoothing, weight = self.config.label_smoothing, self.config.teacher_weight
+        loss = training_loss(logits, labels, label_smoothing=smoothing, opinion=opinion, weight=weight)
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
         if self.config.ema_decay:
-            # The decay starts small, so that the first weights are soon forgotten.
-            # Source: tf.train.ExponentialMovingAverage, num_updates.
-            self._average(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
+            # A small decay at first, so that the first weights are soon forgotten (tf.train.ExponentialMovingAverage).
+            self.average.update(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
         return loss.detach(), (logits.argmax(dim=1) == labels).sum()
-
-    @torch.no_grad()
-    def _average(self, decay: float) -> None:
-        """Move the averaged weights towards the current weights."""
-        torch._foreach_lerp_(self._averaged_values, self._current_values, 1 - decay)

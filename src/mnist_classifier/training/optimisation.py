@@ -1,11 +1,12 @@
-"""The optimizers and the learning-rate schedule."""
+"""The optimizers, the learning-rate schedule, and weight averaging."""
 
 from __future__ import annotations
 
+import copy
 import math
 
-# The first optimizer would import this, which takes 0.9 s.
-import torch._dynamo  # noqa: F401
+import torch
+import torch._dynamo  # otherwise the first optimizer imports it, which takes 0.9 s
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
@@ -52,3 +53,19 @@ def hidden_weights(network: MNISTClassifier) -> list[nn.Parameter]:
     """Kernels and matrices, except the matrix of the output."""
     output = network.output.weight
     return [p for p in network.parameters() if p.ndim > 1 and p is not output]
+
+
+class WeightAverage:
+    """An exponential moving average of a network's weights, as a network in evaluation mode."""
+
+    def __init__(self, network: MNISTClassifier) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._averaged, self._current = (
+            [tensor for tensor in each.state_dict().values() if tensor.is_floating_point()]
+            for each in (self.network, network)
+        )
+
+    @torch.no_grad()
+    def update(self, decay: float) -> None:
+        """Move the average towards the current weights; a decay of 0 copies them."""
+        torch._foreach_lerp_(self._averaged, self._current, 1 - decay)
