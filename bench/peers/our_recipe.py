@@ -18,10 +18,9 @@ from mnist_classifier.training.network import predict_logits
 
 
 class Stopwatch:
-    """Times an epoch's training and what follows it, from the reports of the training loop.
+    """Times training and evaluation of each epoch from the reports of the training loop.
 
-    The report of an epoch's last step ends the training; what comes after it
-    until the report of the epoch is evaluation.
+    Training ends with the report of the last step, evaluation with the report of the epoch.
     """
 
     def __init__(self, recipe: str) -> None:
@@ -32,12 +31,12 @@ class Stopwatch:
         self.trained: float | None = None
 
     def on_step(self, progress: StepProgress) -> None:
-        """Note when the last step was over; without such a report all of the epoch counts as training."""
+        """Record the end of the last step.  Without it, the whole epoch counts as training."""
         if progress.step == progress.steps:
             self.trained = time.perf_counter()
 
     def on_epoch(self, result: EpochResult) -> None:
-        """Write down the epoch and begin the next."""
+        """Record the epoch and start the next one."""
         now = time.perf_counter()
         if not self.epochs:  # elapsed_s counts from the moment when the first epoch can begin
             self.setup_s = max(0.0, now - self.began - result.elapsed_s)
