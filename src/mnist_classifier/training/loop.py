@@ -195,7 +195,9 @@ class Trainer:
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.facts["config"] != self.config.to_dict():
-            raise CheckpointCorrupt(f"{self.checkpoint} belongs to a training with other settings")
+            raise CheckpointCorrupt(
+                f"{self.checkpoint} belongs to a training with other settings; delete it to start again"
+            )
         self.network.load_state_dict(saved.part("network"))
         self.average.network.load_state_dict(saved.part("averaged"))
         for place, optimizer in enumerate(self.optimizers):

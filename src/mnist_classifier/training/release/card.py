@@ -85,6 +85,7 @@ def render_card(
 ) -> str:
     """The text of MODEL_CARD.md for a manifest, its report and its robustness table."""
     architecture, training = manifest["architecture"], manifest["training"]
+    test, undisputed = report["test"], report["test"]["without_disputed_labels"]
     return TEMPLATE.format(
         name=manifest["name"],
         architecture=architecture["class"],
@@ -100,15 +101,15 @@ def render_card(
         precision=training["precision"],
         libraries=", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()),
         rows="\n".join(_row(split, figures) for split, figures in manifest["metrics"].items()),
-        left_out=report["test"]["images"] - report["test"]["without_disputed_labels"]["images"],
-        undisputed=_share(report["test"]["without_disputed_labels"]),
+        left_out=test["images"] - undisputed["images"],
+        undisputed=f"{undisputed['correct']:,} of {undisputed['images']:,} correct, {_share(undisputed, 'accuracy')}",
         disputed_source=report["disputed_labels"]["source"],
         robustness=_robustness(robustness),
-        digits="\n".join(map(_digit, report["test"]["per_class"])),
+        digits="\n".join(map(_digit, test["per_class"])),
         temperature=manifest["temperature"],
         ambiguous=manifest["thresholds"]["ambiguous_below"],
         confusion=_confusion(manifest["metrics"]["test"]["confusion"]),
-        wrong=_wrong(report["test"]["wrong"]),
+        wrong=_wrong(test["wrong"]),
     )
 
 
@@ -122,18 +123,15 @@ def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, memb
 def _row(split: str, figures: Mapping[str, Any]) -> str:
     raw = figures["uncalibrated"]
     return (
-        f"| {split} | {figures['images']:,} | {figures['correct']:,} | {_accuracy(figures)} "
+        f"| {split} | {figures['images']:,} | {figures['correct']:,} | {_share(figures, 'accuracy')} "
         f"| {figures['nll']:.4f} | {figures['ece']:.2%} | {raw['nll']:.4f} | {raw['ece']:.2%} |"
     )
 
 
-def _share(figures: Mapping[str, Any]) -> str:
-    return f"{figures['correct']:,} of {figures['images']:,} correct, {_accuracy(figures)}"
-
-
-def _accuracy(figures: Mapping[str, Any]) -> str:
+def _share(figures: Mapping[str, Any], name: str) -> str:
+    """A share with its 95 % interval."""
     low, high = figures["interval_95"]
-    return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
+    return f"{figures[name]:.2%} ({low:.2%} to {high:.2%})"
 
 
 def _robustness(table: Mapping[str, Any] | None) -> str:
@@ -149,12 +147,8 @@ def _robustness(table: Mapping[str, Any] | None) -> str:
 
 
 def _robustness_row(row: Mapping[str, Any]) -> str:
-    low, high = row["interval_95"]
     reached = {True: "yes", False: "no", None: ""}[row["reached"]]
-    return (
-        f"| {row['title']} | {row['n']:,} | {row['measured']:.2%} ({low:.2%} to {high:.2%}) "
-        f"| {row['goal'] or ''} | {reached} |"
-    )
+    return f"| {row['title']} | {row['n']:,} | {_share(row, 'measured')} | {row['goal'] or ''} | {reached} |"
 
 
 def _digit(figures: Mapping[str, Any]) -> str:
@@ -174,11 +168,8 @@ def _wrong(images: list[dict[str, Any]]) -> str:
         return "None."
     shown = sorted(images, key=lambda image: -image["confidence"])[:WRONG_IMAGES]
     disputed = sum(image["disputed"] for image in images)
-    more = (
-        f"; the {len(shown)} most confident (report.json has all)"
-        if len(shown) < len(images)
-        else ", most confident first"
-    )
+    left_out = len(shown) < len(images)
+    more = f"; the {len(shown)} most confident (report.json has all)" if left_out else ", most confident first"
     head = (
         f"{len(images):,}{more}. Image numbers start at 0. * marks a disputed label ({disputed} images).\n\n"
         "| image | label | prediction | confidence | second | its confidence |\n|---:|---|---|---:|---|---:|\n"

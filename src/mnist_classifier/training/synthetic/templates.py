@@ -8,7 +8,7 @@ the right, y downwards:
 - `~0,0 50,100 100,0`: a smooth curve through the points.  A point that stands twice is a corner.
 - `o50,50,38,50`: an ellipse, given by its centre and half axes.
 
-The shapes are our own work.
+The format is INI because it has comments and needs no quotes.  The shapes are our own work.
 """
 
 from __future__ import annotations
