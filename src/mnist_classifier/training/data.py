@@ -83,14 +83,6 @@ class TrainingData:
             pools=(*self.pools, Pool(start, start + len(labels), an_epoch)),
         )
 
-    def with_validation_outliers(self, images: Tensor) -> TrainingData:
-        """Add outliers, (N, 28, 28) uint8, to the validation split."""
-        return replace(
-            self,
-            validation_images=torch.cat([self.validation_images, images]),
-            validation_labels=torch.cat([self.validation_labels, torch.full((len(images),), OUTLIER)]),
-        )
-
     def limited(self, count: int) -> TrainingData:
         """Keep the first `count` training images; 0 keeps all."""
         if count == 0 or count >= len(self.train_labels):
@@ -114,18 +106,21 @@ def with_generated_digits(data: TrainingData, share: float, seed: int) -> Traini
 
 
 def with_generated_outliers(data: TrainingData, share: float, seed: int) -> TrainingData:
-    """Add outliers to both splits, so that they make up `share` of an epoch."""
+    """Add outliers: `share` of an epoch, and VALIDATION_OUTLIERS to the validation split."""
     if share == 0:
         return data
     count = round(data.an_epoch * share / (1 - share))
     # Only MNIST's digits are a source of outliers.
     digits, labels = data.train_images[: data.always], data.train_labels[: data.always]
     images = outlier_pool(POOL_FACTOR * count, Generator().manual_seed(seed), digits, labels)
-    with_pool = data.with_pool(images, torch.full((len(images),), OUTLIER), count)
-    return with_pool.with_validation_outliers(validation_outliers(data))
-
-
-def validation_outliers(data: TrainingData) -> Tensor:
-    """(VALIDATION_OUTLIERS, 28, 28) uint8 outliers, made from the validation split."""
-    generator = Generator().manual_seed(VALIDATION_OUTLIER_SEED)
-    return outlier_pool(VALIDATION_OUTLIERS, generator, data.validation_images, data.validation_labels)
+    held_out = outlier_pool(
+        VALIDATION_OUTLIERS,
+        Generator().manual_seed(VALIDATION_OUTLIER_SEED),
+        data.validation_images,
+        data.validation_labels,
+    )
+    return replace(
+        data.with_pool(images, torch.full((len(images),), OUTLIER), count),
+        validation_images=torch.cat([data.validation_images, held_out]),
+        validation_labels=torch.cat([data.validation_labels, torch.full((len(held_out),), OUTLIER)]),
+    )
