@@ -94,14 +94,14 @@ def photograph_number(ink_u8: Bytes, rng: np.random.Generator, *, size_px: int =
     digit_side = max(1, round(DIGIT_TO_LINE * tall))
     width = size_px
     height = round(size_px * rng.uniform(0.4, 0.75))
-    enlarged = min(width * rng.uniform(0.5, 0.85) / wide, height * 0.7 / tall)
+    scale = min(width * rng.uniform(0.5, 0.85) / wide, height * 0.7 / tall)
     tilt = float(np.deg2rad(rng.uniform(-MAX_NUMBER_TILT_DEGREES, MAX_NUMBER_TILT_DEGREES)))
-    reach_x, reach_y = (enlarged * (side + abs(tilt) * other) / 2 + 8 for side, other in ((wide, tall), (tall, wide)))
+    reach_x, reach_y = (scale * (side + abs(tilt) * other) / 2 + 8 for side, other in ((wide, tall), (tall, wide)))
     centre = tuple(
         rng.uniform(min(reach, side / 2), max(side / 2, side - reach))
         for reach, side in ((reach_x, width), (reach_y, height))
     )
-    page = _page(height, width, (float(centre[0]), float(centre[1])), tilt, digit_side * enlarged)
+    page = _page(height, width, (float(centre[0]), float(centre[1])), tilt, digit_side * scale)
     return _picture(rng, page, ink_u8, digit_side)
 
 

@@ -1,7 +1,7 @@
 """Outliers: generated pictures that show no digit, for the eleventh class.
 
-No picture looks like a digit to a person, because reading such a picture as a digit would be no mistake.
-FAMILIES lists the kinds of pictures and their shares.
+Pictures that look like a digit are left out, because it would be no mistake to read them as one.  FAMILIES lists
+the kinds of pictures and their shares.
 """
 
 from __future__ import annotations
