@@ -1,10 +1,9 @@
-"""Measure how long the exploring page waits for its answers, through HTTP.
+"""Measure the response times of the requests of the exploration page.
 
     python bench/explore.py [--images N]
 
-Starts the real server in a process of its own.  The first questions load the
-MNIST files and let the model read the whole split; then N test images are
-explained one after the other, and pages of the list are asked for.
+Starts the real server in its own process.  The first requests load the MNIST files and let the model read the
+whole split.  Then N test images are explained one after another, and N pages of the list are requested.
 """
 
 from __future__ import annotations

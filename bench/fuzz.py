@@ -1,16 +1,14 @@
-"""Send damaged pictures and requests through all that reads, and look for crashes, hangs and growing memory.
+"""Fuzz the readers with damaged pictures and requests; report crashes, hangs and growing memory.
 
     python bench/fuzz.py                      # a million inputs on every core
-    python bench/fuzz.py --inputs 20000       # a short try
-    python bench/fuzz.py --replay 4711        # one input again, by its number, with its traceback
+    python bench/fuzz.py --inputs 20000       # a short run
+    python bench/fuzz.py --replay 4711        # repeat one input, with its traceback
     python bench/fuzz.py --engine atheris     # guided by coverage; needs pip install atheris
 
-Input N is made of the seed and N alone; every fourth is a whole request (JSON, or
-a file of glyphs), which the application answers.  Children read the inputs; this
-process watches them: one that is silent for LONGEST_S is killed and its input
-kept as a hang, one that dies is replaced and its input kept as a crash.  Only
-errors of ours may come out, and every reading must be as records.py says
-(fuzzing/target.py).  Exits with 1 where anything was found.
+Input N depends only on the seed and N.  Every fourth is a request (JSON, or a file of glyphs) to the application.
+Child processes read the inputs.  This process kills a child that is silent for LONGEST_S and keeps its input as a
+hang; it replaces a child that dies and keeps its input as a crash.  The only allowed errors are those of
+core/errors.py, and every reading must satisfy fuzzing/target.py.  The exit status is 1 if anything was found.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ from measuring import RESULTS, ROOT, machine, write_result
 
 LONGEST_S = 20.0
 SLOW_S = 2.0
-# What a process may grow by from the middle of its inputs to the end; caches are full by then.
+# Largest growth of a process in the second half of its inputs, when its caches are full.
 MOST_GROWTH_MB = 30.0
 REPORT_EVERY = 500
 NUMBERS_EVERY = 32  # reading a number takes five times as long
@@ -51,7 +49,7 @@ CORPUS = ROOT / "tests" / "corpus"
 
 @dataclass
 class Found:
-    """What the children have told so far."""
+    """The findings of the children so far."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     bugs: dict[str, tuple[int, str]] = field(default_factory=dict)  # where -> input, traceback
@@ -63,7 +61,7 @@ class Found:
 
 @dataclass
 class Child:
-    """One process, and the numbers it reads: every `step`-th from `next_number` on."""
+    """A process that reads every `step`-th input from `next_number` on."""
 
     slot: int
     process: SpawnProcess
@@ -79,13 +77,13 @@ def corpus() -> tuple[bytes, ...]:
 
 
 def make_input(seed: int, number: int) -> bytes:
-    """Input `number`: a picture, or a request."""
+    """Make input `number`: a picture, or a request."""
     chance = random.Random(f"{seed} {number}")
     return request_of(chance) if is_request(number) else input_of(chance, corpus())
 
 
 def is_request(number: int) -> bool:
-    """Whether input `number` is for the whole application."""
+    """Whether input `number` is a request to the application."""
     return number % REQUESTS_EVERY == 3
 
 
@@ -96,18 +94,18 @@ class Reader:
         self._pictures, self._application = Pictures(), Bodies(home)
 
     def check(self, data: bytes, number: int) -> str:
-        """What came of it.  Raises AssertionError and whatever should not be raised."""
+        """Read an input; returns its outcome.  Raises AssertionError, and any error that is a bug."""
         if is_request(number):
             return self._application.check_request(data)
         return self._pictures.check(data, as_number=number % NUMBERS_EVERY == 0)
 
     def close(self) -> None:
-        """Leave the database."""
+        """Close the database."""
         self._application.close()
 
 
 def read_inputs(pipe: Connection, seed: int, first: int, last: int, step: int) -> None:
-    """Read inputs and tell of each before and of all now and then; runs in a child."""
+    """Read inputs in a child process.  Announces each input, and reports outcomes from time to time."""
     with tempfile.TemporaryDirectory() as home, contextlib.closing(Reader(Path(home))) as reader:
         _read_inputs(reader, pipe, seed, range(first, last, step))
 
@@ -136,7 +134,7 @@ def _place(error: Exception) -> str:
 
 
 def resident_mb() -> float:
-    """Resident memory of this process now (Linux), else 0."""
+    """Resident memory of this process (Linux, else 0)."""
     if sys.platform != "linux":
         return 0.0
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -144,7 +142,7 @@ def resident_mb() -> float:
 
 
 class Watch:
-    """Children that read `inputs` inputs between them, watched."""
+    """Child processes that share `inputs` inputs, and their supervision."""
 
     def __init__(self, seed: int, inputs: int, workers: int) -> None:
         self.found = Found()
@@ -153,7 +151,7 @@ class Watch:
         self._children = [self._start(slot, slot) for slot in range(min(workers, inputs))]
 
     def run(self) -> Found:
-        """Until every input was read."""
+        """Run until every input was read."""
         while self._children:
             ready = wait([child.pipe for child in self._children], timeout=0.5)
             for child in list(self._children):
@@ -170,7 +168,7 @@ class Watch:
         )
         process.start()
         theirs.close()
-        # Importing takes its time as well.
+        # A child also needs time for its imports.
         return Child(slot, process, pipe, first, time.monotonic() + LONGEST_S)
 
     def _hear(self, child: Child) -> None:
@@ -199,7 +197,7 @@ class Watch:
             self._forget(child)
 
     def _replace(self, child: Child, what: str) -> None:
-        """Keep the input that it hung on or died of; the next child goes on behind it."""
+        """Keep the input that the child hung on or died of, and start another child after it."""
         child.process.kill()
         self._forget(child)
         self.found.outcomes[what] += 1
@@ -215,7 +213,7 @@ class Watch:
 
 
 def main() -> None:
-    """Fuzz, print, write JSON and what was found."""
+    """Fuzz, print, write JSON and the inputs with findings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
@@ -236,8 +234,8 @@ def main() -> None:
 
 
 def run_damage(inputs: int, seed: int, workers: int, results: Path) -> int:
-    """The children's work, told; 1 where anything was found."""
-    # As in a process that serves; with a heap for each thread memory grows by chance.
+    """Fuzz in child processes; returns 1 if anything was found."""
+    # As in the server.  With one heap for each thread, memory would grow at random.
     os.environ["MALLOC_ARENA_MAX"] = "2"
     facts, started = machine(), time.perf_counter()
     found = Watch(seed, inputs, workers).run()
@@ -265,19 +263,19 @@ def run_damage(inputs: int, seed: int, workers: int, results: Path) -> int:
 
 
 def _quarters(reports: list[float]) -> list[float]:
-    """The first, the last and three between."""
+    """The first, the last and three values in between."""
     return [round(reports[(len(reports) - 1) * quarter // 4], 1) for quarter in range(5)]
 
 
 def keep(found: Found, seed: int, folder: Path) -> None:
-    """Write the inputs that something was wrong with."""
+    """Write the inputs with findings."""
     for kind, number in found.kept:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{kind}-{seed}-{number}.bin").write_bytes(make_input(seed, number))
 
 
 def run_atheris(inputs: int, seed: int, folder: Path) -> int:
-    """LibFuzzer's own exit status; its corpus and what it found lie in `folder`."""
+    """Run libFuzzer, with its corpus and findings in `folder`; returns its exit status."""
     if importlib.util.find_spec("atheris") is None:
         print("atheris is not installed: pip install atheris==3.0.0 (Linux, Python 3.11 to 3.13)", file=sys.stderr)
         return 2

@@ -1,10 +1,9 @@
-"""Measure that the whole HTTP path reads MNIST as the arrays are read.
+"""Check that the HTTP path reads MNIST exactly as the network reads the arrays.
 
     python bench/http_accuracy.py [--images N]
 
-Starts the real server in a process of its own, posts every test image to
-/predict as a base64 PNG, as the page does, and compares each answer with the
-network's on the array.  Prints both accuracies and the latency.
+Starts the real server in its own process, posts every test image to /predict as a base64 PNG, as the page does,
+and compares each answer with that of the network for the array.  Prints both accuracies and the latency.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def main() -> None:
     test = mnist.load(Settings.from_environment().data_dirs(), mnist.TEST)
     images, labels = test.images[:count], test.labels[:count]
     recogniser = Recogniser.open(PRETRAINED_DIR)
-    # What is refused has no prediction, through HTTP as here.
+    # A refused image has no prediction, here and through HTTP.
     expected = np.array([recogniser.judge(opinion).prediction for opinion in recogniser.opinions(images)])
     answers, times_ms = [], []
     with running_server() as address, requests.Session() as session:

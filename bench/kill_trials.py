@@ -1,12 +1,10 @@
-"""Kill a process that saves, promotes and deletes model versions, again and again, and count what broke.
+"""Kill a process that saves, promotes and deletes model versions, many times, and count the damage.
 
     python bench/kill_trials.py [--trials 1000] [--seed 0]
 
-Each trial starts a child that saves a version, puts it into production and
-deletes the one before the last, round after round, with the files of the
-model in the box, and says each step that is done.  It gets SIGKILL at a random
-moment.  Then everything is looked at with fresh eyes: what was said to be done
-must be there, and nothing may be seen half.  POSIX only.
+Each trial starts a child that repeatedly saves a copy of the model in the box, promotes it and deletes an old
+version, and reports every finished step.  The child gets SIGKILL at a random moment.  Then every finished step must
+be on disk, and nothing may be half done.  POSIX only.
 """
 
 from __future__ import annotations
@@ -37,9 +35,9 @@ from mnist_classifier.registry.manifest import read_manifest, verify
 from mnist_classifier.registry.versions import Registry
 
 MANIFEST = read_manifest(PRETRAINED_DIR)
-# The last rounds stay, so that there is something to lose.
+# Versions of the last rounds are kept, so that there is something to lose.
 KEPT = 3
-# About one and a half rounds of two cores of a Xeon, so that every moment of one is hit.
+# About one and a half rounds on two cores of a Xeon, so that a kill can hit every moment of a round.
 LONGEST_LIFE_S = 0.25
 
 FAULTS = ("lost", "half_visible", "production_broken", "production_moved_back", "torn_history", "resurrected")
@@ -47,7 +45,7 @@ FAULTS = ("lost", "half_visible", "production_broken", "production_moved_back", 
 
 @dataclass
 class Known:
-    """What children said is done, and what they had begun."""
+    """The steps that children reported as finished, and those that they began."""
 
     saved: set[int] = field(default_factory=set)
     deleting: set[int] = field(default_factory=set)
@@ -56,7 +54,7 @@ class Known:
     promoting: int = BOX
 
     def hear(self, words: str) -> str:
-        """Take in the lines of one child; returns its last words."""
+        """Record the lines of one child; returns its last line."""
         last = "started"
         for line in words.splitlines():
             last, _, number = line.partition(" ")
@@ -88,8 +86,8 @@ def main() -> None:
 
 
 def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]:
-    """Kill so many children; returns what to report."""
-    # Nobody else saves here, so that what is left half done can be swept at once.
+    """Kill this many children; returns the results."""
+    # No other process saves here, so unfinished versions can be swept at once.
     folders.ABANDONED_AFTER_S = -1
     known, moments, faults, lives = Known(), Counter[str](), Counter[str](), []
     facts, started = machine(), time.perf_counter()
@@ -114,7 +112,7 @@ def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]
 
 
 def live(home: Path, life_s: float) -> str:
-    """A child from birth to SIGKILL; returns what it said.  It is forked: importing would take longer than its life."""
+    """Fork a child, kill it and return its output.  A new process would spend its whole life importing."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -137,7 +135,7 @@ def live(home: Path, life_s: float) -> str:
 
 
 def work(home: Path, say: Callable[[str], object]) -> None:
-    """Save, promote, delete, without end."""
+    """Save, promote and delete, forever."""
     store = Store(url_of(home))
     registry = Registry(home / "models", store)
     while True:
@@ -153,7 +151,7 @@ def work(home: Path, say: Callable[[str], object]) -> None:
 
 
 def look(home: Path, known: Known) -> list[str]:
-    """The faults that are found after a kill, first as the disk is, then as the next start puts it in order."""
+    """The faults after a kill: first as the disk is, then after the repair by the next start."""
     store = Store(url_of(home))
     registry = Registry(home / "models", store)
     found = ["half_visible" for number in registry.folders.numbers() if not is_whole(registry.folder(number))]
@@ -177,7 +175,7 @@ def look(home: Path, known: Known) -> list[str]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether every file is what its manifest says."""
+    """Whether every file matches its manifest."""
     try:
         verify(folder)
     except MnistError:
@@ -186,13 +184,13 @@ def is_whole(folder: Path) -> bool:
 
 
 def write_files(folder: Path) -> None:
-    """The files of the model in the box."""
+    """Copy the files of the model in the box."""
     for name in MANIFEST["files"]:
         shutil.copyfile(PRETRAINED_DIR / name, folder / name)
 
 
 def url_of(home: Path) -> str:
-    """The database of a home."""
+    """The database URL of a home."""
     return f"sqlite:///{home / 'mnist.db'}"
 
 

@@ -1,4 +1,4 @@
-"""What the measurements share: a server to measure, the machine's name, results as table and JSON."""
+"""Shared by the measurements: start a server, describe the machine, write results as a table and JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESULTS = ROOT / "bench" / "results"
 
 
 class running_server:  # noqa: N801 - used as a context manager, like a function
-    """`python app.py` in a process of its own and an empty MNIST_HOME; yields its address."""
+    """`python app.py` in its own process, with an empty MNIST_HOME; yields its address."""
 
     def __init__(self) -> None:
         self.pid = 0
@@ -51,15 +51,15 @@ class running_server:  # noqa: N801 - used as a context manager, like a function
 
 
 def data_environment() -> dict[str, str]:
-    """The variable that leads a process with another MNIST_HOME to this one's data."""
+    """The variable that lets a process with another MNIST_HOME find the MNIST files of this one."""
     for folder in Settings.from_environment().data_dirs():
         if any(folder.glob("t10k-images*")):
             return {"MNIST_DATA_DIR": str(folder)}
-    raise SystemExit("the MNIST files are not here; `mnist data` fetches them")
+    raise SystemExit("the MNIST files are missing; run `mnist data` to download them")
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on, and how busy it was."""
+    """The machine of the measurement, and its load."""
     name = platform.processor() or platform.machine()
     if sys.platform == "linux":
         found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
@@ -73,14 +73,14 @@ def machine() -> dict[str, Any]:
 
 
 def load_average() -> float | None:
-    """Processes that wanted a core, mean of the last minute; None where the system does not say."""
+    """The load average of the last minute; None if the system has none."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def peak_mb() -> float | None:
     """Largest resident memory of this process so far; None on Windows.
 
-    On Linux it begins with what the parent held, so a parent must be small.
+    On Linux it includes the memory of the parent at the fork, so the parent must be small.
     """
     if sys.platform == "win32":
         return None
@@ -91,11 +91,11 @@ def peak_mb() -> float | None:
 
 
 def process_tree(pid: int) -> list[int]:
-    """A process and all that descend from it (Linux; elsewhere the process alone)."""
+    """A process and all its descendants (elsewhere than on Linux, only the process)."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name in brackets may hold anything, so the fields are counted from its end.
+            # The name in brackets may contain anything, so the fields are counted from its end.
             parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(stat.parent.name))
     tree = [pid]
@@ -105,7 +105,7 @@ def process_tree(pid: int) -> list[int]:
 
 
 def memory_mb(pid: int) -> float | None:
-    """Memory of a process: its own pages, and its part of those that it shares (PSS); None where that is not told."""
+    """Memory of a process: its own pages and its share of shared pages (PSS); None if unknown."""
     try:
         found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     except OSError:
@@ -114,13 +114,13 @@ def memory_mb(pid: int) -> float | None:
 
 
 def tree_memory_mb(pid: int) -> float | None:
-    """Memory of a process and all that descend from it; None where that is not told."""
+    """Memory of a process and all its descendants; None if unknown."""
     known = [each for each in map(memory_mb, process_tree(pid)) if each is not None]
     return round(sum(known), 1) if known else None
 
 
 def processor_s(pid: int) -> float:
-    """Processor time that a process has used so far, 0 where that is not told (Linux)."""
+    """Processor time of a process so far (Linux, else 0)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -129,7 +129,7 @@ def processor_s(pid: int) -> float:
 
 
 def descriptors(pid: int) -> int | None:
-    """Open descriptors of a process (Linux)."""
+    """Open descriptors of a process (Linux, else None)."""
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:
@@ -137,7 +137,7 @@ def descriptors(pid: int) -> int | None:
 
 
 def write_result(name: str, result: dict[str, Any], *, table: str | None = None, folder: Path = RESULTS) -> None:
-    """Print a result, as `table` where there is one, and write it to FOLDER/NAME.json."""
+    """Print a result, as `table` if given, and write it to FOLDER/NAME.json."""
     print(table or "\n".join(f"{key:24} {value}" for key, value in result.items()))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")

@@ -1,12 +1,11 @@
-"""Compare the static site's reading, in JavaScript, with Python's, picture by picture.
+"""Compare the readings of the static site, in JavaScript, with those of Python, picture by picture.
 
     python bench/offline.py [--limit 200] [--rows mnist,pen] [--pens 18,3] [--pen-dir DIR]
 
-The model in the box is exported, and Node reads with it what Python reads:
-the MNIST test images, the same enlarged to a drawing's size, pen strokes drawn
-on the page's canvas with five pens, photographs.  Counted are glyphs that
-differ by more than one grey level anywhere, and readings with another verdict or
-digit.  The times are those of Node, preprocessing included.  Needs node.
+Exports the model in the box, and reads the same pictures with Node and with Python: MNIST test images, the same
+images enlarged, pen strokes on the page's canvas with five pens, photographs.  Counts glyphs that differ by more than
+one grey level in any pixel, and readings with another verdict or digit.  The times are those of Node, including
+preprocessing.  Needs Node.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from mnist_classifier.web.offline.export import MODEL_FILE, export_site
 Pictures = Iterable[Bytes]
 
 READER = ROOT / "bench" / "offline_reader.mjs"
-# The page's pen, the suite's two others, and two that are redrawn.
+# Widths of the page's pen, of the two other pens of the robustness suite, and of two that preprocessing redraws.
 PENS = "18,10,28,3,60"
 ENLARGED = 10
 PHOTOGRAPHS = 1000
-# Pictures in one call of Node: a batch of photographs has 500 MB.
+# Pictures in one call of Node.  A batch of photographs has 500 MB.
 BATCH = 500
-# Grey levels by which a glyph may differ: sums of float32 in another order.
+# Largest allowed difference of a glyph in grey levels: float32 sums depend on their order.
 TOLERANCE = 1
 
 
@@ -72,7 +71,7 @@ def main() -> None:
 
 
 def rows(settings: Settings, wanted: Sequence[str], pens: Sequence[str]) -> Iterator[tuple[str, Pictures]]:
-    """Title of each row, and its pictures."""
+    """The title and pictures of each row."""
     digits = pen_digits.load(settings.pen_dirs()).digits if "pen" in wanted else ()
     glyphs = mnist.load(settings.data_dirs(), mnist.TEST).images
     if "mnist" in wanted:
@@ -93,13 +92,13 @@ def drawings(digits: Sequence[pen_digits.PenCharacter], pen_px: int) -> Iterator
 
 
 def photographs(glyphs: Bytes) -> Iterator[Bytes]:
-    """Test images written on paper, as bench/photographs.py makes them."""
+    """Photographs of test images, as in bench/photographs.py."""
     for number, glyph in enumerate(glyphs):
         yield photograph(glyph, np.random.default_rng((0, number)))
 
 
 def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[Bytes]) -> dict[str, Any]:
-    """Read pictures in both ways and count what differs."""
+    """Read pictures in both ways and count the differences."""
     waiting = iter(pictures)
     differences, confidences, ms, python_ms, others = [], [], [], [], 0
     while batch := list(islice(waiting, BATCH)):
@@ -127,19 +126,19 @@ def compare(recogniser: Recogniser, folder: Path, pictures: Iterable[Bytes]) -> 
 
 
 def is_same(reading: Reading, verdict: str, prediction: int | None) -> bool:
-    """Whether verdict and digit are those."""
+    """Whether a reading has this verdict and digit."""
     return (reading.verdict.value, reading.prediction) == (verdict, prediction)
 
 
 def difference(prepared: Prepared, found: Bytes) -> int:
-    """Largest difference of two glyphs in grey levels; 255 where only one is blank."""
+    """Largest difference of two glyphs in grey levels; 255 if only one is blank."""
     if bool(found[0]) != (prepared.glyph is not None):
         return 255
     return 0 if prepared.glyph is None else int(np.abs(prepared.glyph.astype(int).ravel() - found[1:]).max())
 
 
 def read_in_node(folder: Path, pictures: Sequence[Bytes]) -> tuple[Bytes, dict[str, Any]]:
-    """(N, 785) glyphs, each behind a byte that says whether there is one, and what the reader prints."""
+    """Read pictures in Node: (N, 785) glyphs, each after a byte that is 0 for a blank picture, and its output."""
     with (folder / "pictures.bin").open("wb") as file:
         for picture in pictures:
             levels = picture if picture.ndim == 2 else np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])

@@ -1,16 +1,14 @@
-"""Measure the pages in a real browser: bytes, first paint, layout shift, from the lift of the pen to the reading.
+"""Measure the pages in a real browser: bytes, first paint, layout shift, and the time from a stroke to its reading.
 
     python bench/pages.py [--visits 5] [--strokes 120] [--results DIR]
 
-Starts the real server in a process of its own and Chromium without a window.
-Each page is visited with an empty cache.  Bytes are what came over the wire,
-headers included; layout shift is the sum of all shifts, also those that follow
-an input, from the start until some seconds after.
+Starts the real server in its own process, and Chromium without a window.  Visits each page with an empty cache.  Bytes
+are those of the network, including headers.  Layout shift is the sum of all shifts from the start until some seconds
+later, including those after an input.
 
-On the home page digits are drawn with the mouse, stroke by stroke.  Each
-stroke's clock starts at the time stamp of the `pointerup`; the reading is
-*written* when the page has put it into the document and *shown* when the frame
-with it has been made.  Needs Chromium.
+On the home page, the mouse draws digits stroke by stroke.  The clock of a stroke starts at the time stamp of the
+`pointerup`.  Its reading is *written* when it is in the document and *shown* when the browser has painted it.  Needs
+Chromium.
 """
 
 from __future__ import annotations
@@ -35,10 +33,10 @@ PAGES = {"home": "", "recogniser": "mnist", "training": "training", "models": "m
 # The budget of the home page.
 GOALS = {"bytes": 150_000, "first_paint_ms": 500.0, "layout_shift": 0.0, "shown_p95_ms": 30.0}
 SETTLE_MS = 1_500
-# Asking for the times is work for the page too: three ms of it, just when the answer is about to come.
+# Asking for the times costs the page 3 ms, so it waits until the answer has come.
 UNDISTURBED_S = 0.15
 
-# Strokes in parts of the pad's side, from the top left.
+# Strokes relative to the side of the pad, from the top left.
 DIGITS: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
     (((0.28, 0.25), (0.5, 0.24), (0.72, 0.25), (0.6, 0.5), (0.52, 0.65), (0.44, 0.82)),),
     (((0.52, 0.2), (0.5, 0.5), (0.49, 0.82)),),
@@ -108,7 +106,7 @@ def main() -> None:
 
 
 def find_browser() -> str:
-    """Path of the Chromium of this machine."""
+    """The path of Chromium.  Raises SystemExit if it is not installed."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         raise SystemExit(f"needs a browser; none of {', '.join(BROWSERS)} is installed")
@@ -150,7 +148,7 @@ def summary(visits: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def draw(browser: Browser, address: str, count: int) -> dict[str, Any]:
-    """How long readings take to show after each of `count` strokes, and which part of it is whose."""
+    """The time from each of `count` strokes to its reading, and the parts of this time."""
     context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
     page = context.new_page()
     page.add_init_script(WATCH_LAYOUT)
@@ -171,14 +169,14 @@ def draw(browser: Browser, address: str, count: int) -> dict[str, Any]:
 
 
 def strokes() -> Iterator[tuple[tuple[tuple[float, float], ...], bool]]:
-    """The strokes of one digit after another, for ever, and whether each begins a digit."""
+    """Strokes of one digit after another, forever, and whether each starts a digit."""
     for digit in cycle(DIGITS):
         for index, stroke in enumerate(digit):
             yield stroke, index == 0
 
 
 def draw_stroke(page: Page, stroke: Sequence[tuple[float, float]], rng: np.random.Generator) -> None:
-    """Draw with the mouse, each time a little elsewhere."""
+    """Draw a stroke with the mouse, each time at a slightly different place."""
     box = page.locator("#pad").bounding_box()
     assert box is not None
     dx, dy = rng.uniform(-0.03, 0.03, 2)
@@ -191,7 +189,7 @@ def draw_stroke(page: Page, stroke: Sequence[tuple[float, float]], rng: np.rando
 
 
 def parts_of(times: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Quantiles of the whole way and medians of its parts, ms."""
+    """Quantiles of the whole time and medians of its parts, ms."""
 
     def between(start: str, end: str) -> list[float]:
         return [stroke[end] - stroke[start] for stroke in times]

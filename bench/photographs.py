@@ -1,12 +1,10 @@
-"""Measure how many photographs of MNIST digits, or of numbers of them, are read right.
+"""Measure the accuracy on photographs of MNIST digits, or of numbers.
 
     python bench/photographs.py [--split validation] [--images 1000] [--seed 0] [--numbers]
 
-Photographs are generated (mnist_classifier.evaluation.robustness.photographs): paper,
-shadows, lines, inks, camera.  Image n of the split is photographed with the
-generator seeded (SEED, n).  What is tuned is tuned on the validation split.
-With --numbers so many numbers of 2 to 6 digits of the split are photographed,
-and right are those of which every digit is.
+The photographs are generated (mnist_classifier.evaluation.robustness.photographs), with the seed (SEED, n) for image
+n of the split.  Constants are tuned on the validation split only.  With --numbers, each photograph shows a number of
+2 to 6 digits of the split, and a number counts as right only if every digit is.
 """
 
 from __future__ import annotations
@@ -91,7 +89,7 @@ def _summary(arguments: argparse.Namespace, right: int) -> dict[str, Any]:
 
 
 def _digits(split: str, count: int | None) -> tuple[Bytes, Bytes]:
-    """Images and labels of the first `count` of a split, or of all."""
+    """The first `count` images of a split and their labels."""
     directories = Settings.from_environment().data_dirs()
     if split == "test":
         test = mnist.load(directories, mnist.TEST)

@@ -1,13 +1,11 @@
-"""Measure how fast the server answers, what memory it holds, and how other servers do with the same network.
+"""Measure the speed and memory of the server, and of other servers with the same network.
 
     python bench/serving.py [--repeats 3] [--seconds 5] [--peers all] [--peers-venv FOLDER]
     python bench/serving.py --quick
 
-Linux, with the load generator wrk on the same machine.  Each round starts each
-server, ours and the peers of bench/peers/serving, one after the other, checks
-its answers, measures, and stops it; the medians of the rounds are reported.
-Pictures are described in bench/load/pictures.py.  Every answer from status
-400 on and every broken connection is counted, and ends up in the table.
+Needs Linux and the load generator wrk.  Each round starts our server and the peers of bench/peers/serving one after
+another, checks their answers, measures and stops them.  The table has the medians of the rounds, and counts every
+status of 400 or more and every broken connection.  bench/load/pictures.py describes the pictures.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from load.wrk import Load, Wrk, find
 from measuring import RESULTS, load_average, machine, memory_mb, process_tree, processor_s, write_result
 from mnist_classifier.data.mnist import Images
 
-# Images in one body of a batch.
+# Images in the body of a batch.
 BATCH_IMAGES, BATCH_IMAGES_AS_LISTS = 10_000, 1_000
 BATCH_ROUTE = "/api/predict/batch"
 MANY = 16
@@ -38,7 +36,7 @@ MANY = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how often."""
+    """Length and number of the measurements."""
 
     seconds: float
     repeats: int
@@ -75,7 +73,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options, those of `--quick` filled in."""
+    """The options, with those of `--quick` filled in."""
     names = [peer.name for peer in PEERS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, help="of each measurement; 5")
@@ -100,7 +98,7 @@ def parse() -> argparse.Namespace:
 
 
 class Bench:
-    """The pictures, and what is measured with them."""
+    """The pictures, and the measurements with them."""
 
     def __init__(self, images: Images, folder: Path, plan: Plan) -> None:
         self._plan = plan
@@ -122,7 +120,7 @@ class Bench:
     def measure(
         self, contestants: list[Contestant], programs: Path | None, remarks: dict[str, str]
     ) -> dict[str, list[Figures]]:
-        """All rounds of everybody; who fails to start is left out from then on, with a remark."""
+        """Run all rounds.  A server that fails to start is left out from then on, with a remark."""
         rounds: dict[str, list[Figures]] = {each.name: [] for each in contestants}
         for number in range(self._plan.repeats):
             for contestant in contestants:
@@ -160,7 +158,7 @@ class Bench:
         return figures
 
     def _own(self, server: serving, figures: Figures, remarks: dict[str, str]) -> None:
-        """What the peers have nothing to set beside."""
+        """Measure the routes that peers do not have."""
         raw = Wrk(server.address, "/predict", self._folders["glyph"], "application/octet-stream")
         if answers(server, "/predict", self._bodies["glyph"][0], "application/octet-stream", remarks):
             figures["glyph_16_per_s"] = self._load(figures, raw, MANY).requests_per_s
@@ -177,9 +175,9 @@ class Bench:
                     figures[f"training_{connections}_p99_times"] = load.p99_ms / idle_ms
 
     def _batch(self, server: serving, body: bytes, content_type: str) -> tuple[Counter[bool], float]:
-        """Two clients that send a batch after the other; how many went well or not, and the seconds until the last.
+        """Let two clients send batches; returns successes and failures, and the seconds until the last.
 
-        wrk would not count a batch that is under way when the time is over.
+        wrk does not count a batch that is unfinished when the time is over.
         """
         started = time.perf_counter()
 
@@ -200,7 +198,7 @@ class Bench:
         return load
 
     def _right(self, server: serving, kind: str) -> int:
-        """How many of the pictures are read right."""
+        """How many pictures are read right."""
         right = 0
         for body, label in zip(self._bodies[kind], self._labels, strict=True):
             status, reply = ask(server.address, server.contestant.path, body)
@@ -211,12 +209,12 @@ class Bench:
 
 
 def total_processor_s(server: serving) -> float:
-    """Processor time of a server and its children.  Unlike requests a second it hardly depends on who else computes."""
+    """Processor time of a server and its children, which depends little on the load of the machine."""
     return sum(map(processor_s, process_tree(server.pid)))
 
 
 def answers(server: serving, path: str, body: bytes, content_type: str, remarks: dict[str, str]) -> bool:
-    """Whether a route takes such a body; a remark says why its row is missing where it does not."""
+    """Whether a route accepts such a body.  If not, a remark explains the missing row."""
     status, reply = ask(server.address, path, body, content_type)
     if status != 200:
         remarks[f"{path} {content_type}"] = f"left out: {status} {reply[:200].decode(errors='replace').strip()}"
@@ -224,7 +222,7 @@ def answers(server: serving, path: str, body: bytes, content_type: str, remarks:
 
 
 def say(text: str) -> None:
-    """Tell how far it is, beside the result."""
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 

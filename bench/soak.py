@@ -1,20 +1,17 @@
-"""Hold the server under load, with everything that goes wrong at the same time, and see what it does to good requests.
+"""Soak test: load the server, attack it and let things fail, and check that good requests still succeed.
 
     python bench/soak.py [--seconds 600] [--slow-clients 100]
     python bench/soak.py --quick
 
-Linux, with wrk.  Sixteen connections send drawings as fast as they are
-answered; two send bodies that must be refused, so that about one request in
-ten is rubbish; others send what is no HTTP, or hang up; a hundred open a
-connection and send a byte a second, or nothing; forty ask for live streams and
-exports and read nothing.  One client sends hostile pictures, strokes and
-archives (load/garbage.py), another sends without end (load/attackers.py).
+Needs Linux and wrk.  Sixteen connections send drawings as fast as possible.  Two send invalid bodies, about one
+request in ten.  Others send invalid HTTP or hang up.  A hundred connections send one byte a second, or nothing.  Forty
+request live streams and exports and never read.  One client sends hostile pictures, strokes and archives
+(load/garbage.py), another sends without end (load/attackers.py).
 
-Meanwhile a training runs that POST /retrain started, another model version is
-put into production and rolled back, a server process is killed three times,
-and one careful client checks that its drawings are read right.
+Meanwhile a training runs, a model version is promoted and rolled back, a server process is killed three times, and one
+careful client checks that its drawings are read right.
 
-Exit status 1, with the reasons, if load/verdict.py finds any.
+The exit status is 1, with the reasons, if load/verdict.py finds a fault.
 """
 
 from __future__ import annotations
@@ -49,12 +46,12 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.registry.versions import Registry
 
 DIFFERENT = 200
-# What is left when all have hung up is counted after so long at most.
+# Longest wait until open descriptors are counted after all clients have gone.
 SETTLING_S = 30
 
 
 def main() -> None:
-    """Soak, print, write JSON; exit status 1 where something was found."""
+    """Soak, print, write JSON; the exit status is 1 if a fault was found."""
     options = parse()
     find()
     facts = machine()
@@ -84,14 +81,14 @@ def parse() -> argparse.Namespace:
 
 
 def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Everything at once; returns what to report."""
+    """Run everything at once; returns the results."""
     images = test_images(DIFFERENT)
     bodies = [as_json(picture(image)) for image in images.images for picture in (grey_png, rgba_png)]
     labels = [int(label) for label in images.labels for _ in range(2)]
     attacks = list(hostile_requests(grey_png(images.images[0])))
     with serving(ours(options.workers), None, bodies[0]) as server:
         add_version(server.home)
-        # Those that are read wrong without any load say nothing about it.
+        # Drawings that are read wrong without load are left out.
         pictures = [
             (body, label) for body, label in zip(bodies, labels, strict=True) if prediction(server, body) == label
         ]
@@ -125,7 +122,7 @@ def soak(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Cast:
-    """Everybody who acts beside the load generators."""
+    """All clients beside the load generators."""
 
     def __init__(
         self, server: serving, pictures: list[tuple[bytes, int]], attacks: list[Hostile], options: argparse.Namespace
@@ -140,12 +137,12 @@ class Cast:
         )
 
     def close(self) -> None:
-        """Those who hold connections hang up."""
+        """Close all connections that are held open."""
         self.slow.close()
         self.readers.close()
 
     def figures(self) -> dict[str, Any]:
-        """What they saw."""
+        """The results of all clients."""
         careful = self.careful
         return {
             "careful": {
@@ -169,7 +166,7 @@ class Cast:
 
 @contextmanager
 def background(*actors: Any) -> Iterator[None]:
-    """All of them take their turns meanwhile."""
+    """Run all clients in the background."""
     with ExitStack() as stack:
         for actor in actors:
             thread = Background(actor.turn)
@@ -179,7 +176,7 @@ def background(*actors: Any) -> Iterator[None]:
 
 
 def happenings(server: serving, cast: Cast, seconds: float) -> dict[str, Any]:
-    """A training from a tenth of the time on, a promotion at 0.4, a rollback at 0.6, and kills between them."""
+    """Start a training after a tenth of the time, promote at 0.4, roll back at 0.6, and kill in between."""
     started = time.monotonic()
     events: dict[str, Any] = {}
 
@@ -211,20 +208,20 @@ def happenings(server: serving, cast: Cast, seconds: float) -> dict[str, Any]:
 
 
 def add_version(home: Path) -> None:
-    """Another version to promote: the network of the model in the box once more."""
+    """Save a copy of the model in the box as another version to promote."""
     store = Store(url_of(home))
     Registry(home / "models", store).save(MANIFEST, write_files)
     store.close()
 
 
 def prediction(server: serving, body: bytes) -> int | None:
-    """What the server reads."""
+    """The prediction of the server."""
     found: int | None = json.loads(ask(server.address, "/predict", body)[1])["prediction"]
     return found
 
 
 def settle(watcher: int, before: int) -> int:
-    """Descriptors that are left when all clients have gone."""
+    """Open descriptors after all clients have gone."""
 
     def count() -> int:
         return open_descriptors([watcher, *server_processes(watcher)])
@@ -276,7 +273,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _together(outcomes: dict[str, dict[str, int]]) -> dict[str, int]:
-    """The outcomes of all attacks."""
+    """The outcomes of all attacks together."""
     return dict(sum(map(Counter, outcomes.values()), Counter()))
 
 

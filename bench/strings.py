@@ -1,14 +1,13 @@
-"""Measure how many numbers of 2 to 6 digits are read right, to the last digit.
+"""Measure how many numbers of 2 to 6 digits are read without any error.
 
     python bench/strings.py [--split validation|test] [--numbers N] [--sets MNIST generated pen] [--pen-dir FOLDER]
 
-Three sets: composed from MNIST images of the split; written with strokes that
-this project generates; written with real pen strokes (digits.jsonl.gz in
---pen-dir, MNIST_PEN_DIR or ../shared/pen_digits; left out where there are
-none).  Those with strokes are read twice, with the strokes sent and without.
+There are three sets: composed of MNIST images of the split, written with generated strokes, and written with real pen
+strokes (digits.jsonl.gz in --pen-dir, MNIST_PEN_DIR or ../shared/pen_digits; left out if missing).  Numbers with
+strokes are read with and without them.
 
-`found` are numbers whose digits were all found, each where it stands, whatever
-they were read as; `ceiling` those right when each digit stands alone.
+`found` counts numbers whose digits were all found at their places, whatever they were read as.  `ceiling` counts
+numbers whose digits are all read right when each stands alone.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ Box: TypeAlias = "tuple[int, int, int, int]"
 
 SETS = ("MNIST", "generated", "pen")
 PEN_FILE = "digits.jsonl.gz"
-# Intersection over union from which a box is that of the digit that stands there.
+# Smallest intersection over union of a box and the digit that it belongs to.
 SAME_BOX = 0.5
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One number: what was written, the picture, where each digit stands, the strokes if there were any."""
+    """One number: its digits, the picture, the place of each digit, and the strokes if there are any."""
 
     number: str
     picture: Bytes
@@ -83,7 +82,7 @@ def main() -> None:
 
 
 def samples_of(name: str, options: argparse.Namespace) -> list[Sample]:
-    """The samples of a set; none where its data is not here."""
+    """The samples of a set; none if its data is missing."""
     rngs = generators(options.seed, options.numbers)
     if name == "MNIST":
         images = split_images(options.split)
@@ -99,7 +98,7 @@ def samples_of(name: str, options: argparse.Namespace) -> list[Sample]:
 
 
 def generators(seed: int, count: int) -> list[np.random.Generator]:
-    """One for each sample, so that the first hundred are the same whatever the count."""
+    """One generator for each sample, so that a larger set starts with the same samples."""
     return [np.random.default_rng((seed, index)) for index in range(count)]
 
 
@@ -114,26 +113,26 @@ def split_images(split: str) -> mnist.Images:
 
 
 def compose(images: mnist.Images, rng: np.random.Generator) -> Sample:
-    """A number of MNIST images."""
+    """A number composed of MNIST images."""
     chosen = rng.integers(len(images.labels), size=rng.integers(2, 7))
     placed = strings.arrange(images.images[chosen], rng)
     return Sample("".join(map(str, images.labels[chosen])), strings.lay(placed), placed)
 
 
 def generate(rng: np.random.Generator) -> Sample:
-    """A number in this project's own hand."""
+    """A number written with generated strokes."""
     digits = [int(digit) for digit in rng.integers(10, size=rng.integers(2, 7))]
     return written("".join(map(str, digits)), [strings.write(digit, rng) for digit in digits], rng)
 
 
 def write(pen_digits: Sequence[tuple[str, list[Points]]], rng: np.random.Generator) -> Sample:
-    """A number of digits that people wrote one at a time."""
+    """A number of digits that people wrote separately."""
     chosen = [pen_digits[index] for index in rng.integers(len(pen_digits), size=rng.integers(2, 7))]
     return written("".join(label for label, _ in chosen), [strokes for _, strokes in chosen], rng)
 
 
 def written(number: str, digits: Sequence[Sequence[Points]], rng: np.random.Generator) -> Sample:
-    """Digits given as strokes, drawn beside each other."""
+    """Draw digits, given as strokes, beside each other."""
     arranged = strings.arrange_strokes(digits, rng)
     placed = []
     for digit in arranged.digits:
@@ -145,20 +144,20 @@ def written(number: str, digits: Sequence[Sequence[Points]], rng: np.random.Gene
 
 
 def pen_file(folder: Path | None) -> Path | None:
-    """The file of real pen strokes, if it is anywhere."""
+    """The file of real pen strokes, or None."""
     folders = Settings.from_environment(pen_dir=folder).pen_dirs()
     return next((each / PEN_FILE for each in folders if (each / PEN_FILE).is_file()), None)
 
 
 def read_pen_digits(file: Path) -> list[tuple[str, list[Points]]]:
-    """Label and strokes of each digit."""
+    """The label and strokes of each digit."""
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
     return [(str(entry["label"]), [np.array(stroke, float) for stroke in entry["strokes"]]) for entry in entries]
 
 
 def score(recogniser: Recogniser, samples: Sequence[Sample], *, use_strokes: bool) -> dict[str, Any]:
-    """Read a set and count."""
+    """Read a set and count the right numbers."""
     started = time.perf_counter()
     readings = [recogniser.read_number(each.picture, each.strokes if use_strokes else None) for each in samples]
     elapsed_s = time.perf_counter() - started
@@ -186,7 +185,7 @@ def score(recogniser: Recogniser, samples: Sequence[Sample], *, use_strokes: boo
 
 
 def is_found(sample: Sample, reading: NumberReading) -> bool:
-    """Whether every digit was found where it stands, and nothing else."""
+    """Whether every digit was found at its place, and nothing else."""
     boxes = [digit.box for digit in reading.digits]
     return len(boxes) == len(sample.placed) and all(
         overlap(box, digit.box) >= SAME_BOX for box, digit in zip(boxes, sample.placed, strict=True)
@@ -202,7 +201,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def reads_alone(recogniser: Recogniser, sample: Sample) -> bool:
-    """Whether each digit is read right when it stands alone."""
+    """Whether every digit is read right when it stands alone."""
     readings = [recogniser.read(np.pad(digit.ink, 4)) for digit in sample.placed]
     return "".join(str(reading.prediction) for reading in readings) == sample.number
 

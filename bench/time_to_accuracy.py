@@ -1,16 +1,14 @@
-"""Measure how soon training reaches 99.0 %, beside the pattern that everyone copies.
+"""Measure how long training takes to reach 99.0 %, compared with PyTorch's MNIST example.
 
     python bench/time_to_accuracy.py [--recipes classic,...] [--trials N] [--quick]
 
-The contestants are peers/pytorch_example.py and our recipes.  They take turns,
-each trial in a fresh process.  The clock starts when the data is in memory and
-the imports are over; evaluation is timed apart.  Validation images alone say
-when the target is reached, at the end of an epoch; the peer stops there, a
-recipe runs to its own end.  The test set is scored once a trial, at the end.
-Figures are medians over the trials; a trial that never reached the target
-counts as infinitely long.  A ratio over 1 is in our favour.
+The contestants are peers/pytorch_example.py and our recipes.  They take turns, each trial in a new process.  The clock
+starts when the data is in memory and the imports are done; evaluation is timed separately.  The validation split
+decides, at the end of an epoch, whether the target is reached.  The peer stops there; a recipe runs to its end.  The
+test set is scored once, at the end of a trial.  Figures are medians over the trials, and a trial that never reaches the
+target counts as infinitely long.  A ratio over 1 is in our favour.
 
---quick shows that it all works: one trial, one epoch each.
+--quick tests the script with one trial of one epoch each.
 --run NAME runs one contestant in this process and prints one line of JSON.
 """
 
@@ -30,7 +28,7 @@ from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.train_config import TrainConfig
 
 PEER = "pytorch_example"
-# What a contestant is judged by: of the costs, less is better.
+# The figures of a contestant.  Lower costs are better.
 COSTS = ("epoch_s", "to_target_s", "to_target_with_evaluation_s", "peak_mb")
 FIGURES = (*COSTS, "test_accuracy")
 
@@ -55,7 +53,7 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line, checked."""
+    """Parse and check the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipes", default="classic", help="names, separated by commas")
     parser.add_argument("--trials", type=int, default=3)
@@ -81,7 +79,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def configure(recipe: str, options: argparse.Namespace) -> TrainConfig:
-    """The recipe as it is, but for the seed and what makes a trial small."""
+    """The settings of a recipe, with the seed and the options for a short trial."""
     small = {"epochs": 1} if options.quick else {}
     return TrainConfig.from_mapping(
         {"recipe": recipe, "seed": options.seed, "train_images": options.train_images, **small}
@@ -89,8 +87,8 @@ def configure(recipe: str, options: argparse.Namespace) -> TrainConfig:
 
 
 def run_contestant(options: argparse.Namespace) -> dict[str, Any]:
-    """In the child: train as the contestant does; returns its epochs, test accuracy and memory."""
-    # torch is imported here alone: the memory of a child counts from what its parent held.
+    """Train one contestant in this process; returns its epochs, test accuracy and memory."""
+    # Only children import torch, because the memory of a child includes that of its parent.
     if options.run == PEER:
         from peers import pytorch_example
 
@@ -103,11 +101,11 @@ def run_contestant(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """Let the contestants take turns; returns for each its figures, ratios to the peer and trials."""
+    """Let the contestants take turns; returns the figures, ratios to the peer and trials of each."""
     names = [PEER, *options.recipes]
     trials: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for seed in range(options.trials):
-        # There and back, so that a machine that slows down slows all of them.
+        # The order alternates, so that a machine that gets slower affects all of them.
         for name in names if seed % 2 == 0 else reversed(names):
             trials[name].append(run_child(name, seed, options))
     medians = {name: {figure: median(trials[name], figure) for figure in FIGURES} for name in names}
@@ -123,7 +121,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_child(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """One trial in a fresh process: what it printed, and the figures that follow from it."""
+    """Run one trial in a new process; returns its output and the figures computed from it."""
     command = [sys.executable, __file__, "--run", name, "--seed", str(seed), "--target", str(options.target)]
     command += ["--max-epochs", str(options.max_epochs), "--train-images", str(options.train_images)]
     command += ["--quick"] if options.quick else []
@@ -134,7 +132,7 @@ def run_child(name: str, seed: int, options: argparse.Namespace) -> dict[str, An
 
 
 def figures_of(facts: dict[str, Any], target: float) -> dict[str, float | None]:
-    """Seconds an epoch, and until the end of the first epoch that reached the target (None: none did)."""
+    """Seconds for an epoch, and until the end of the first epoch at the target (None if no epoch reached it)."""
     epochs = facts["epochs"]
     hits = [index for index, epoch in enumerate(epochs) if epoch["validation_accuracy"] >= target]
     until = epochs[: hits[0] + 1] if hits else []
@@ -148,18 +146,18 @@ def figures_of(facts: dict[str, Any], target: float) -> dict[str, float | None]:
 
 
 def median(trials: list[dict[str, Any]], figure: str) -> float | None:
-    """The median over the trials, where None is infinite; None when it is infinite itself."""
+    """The median over the trials, with None for infinity."""
     middle = statistics.median(math.inf if trial[figure] is None else trial[figure] for trial in trials)
     return middle if math.isfinite(middle) else None
 
 
 def ratio(peer: float | None, ours: float | None) -> float | None:
-    """How many times less ours is; None where one of them is not known."""
+    """The cost of the peer divided by ours; None if one is unknown."""
     return round(peer / ours, 2) if peer and ours else None
 
 
 def table(result: dict[str, Any]) -> str:
-    """The medians, one contestant a line, each with its ratio to the peer's."""
+    """The medians and their ratios to the peer, one contestant in each line."""
     headings = ["s/epoch", f"s to {result['target']:.1%}", "with evaluation", "peak MB"]
     lines = [f"{'':18}" + "".join(f"{heading:>20}" for heading in headings) + f"{'reached':>10}{'test':>10}"]
     for name, entry in result["contestants"].items():
@@ -173,13 +171,13 @@ def table(result: dict[str, Any]) -> str:
 
 
 def load_range(trials: list[dict[str, Any]]) -> str:
-    """How busy the machine was; a load above its cores means that others computed too, and the figures are void."""
+    """The load of the machine.  Above its number of cores, the figures are invalid."""
     loads = [trial[key] for trial in trials for key in ("load_before", "load_after") if trial[key] is not None]
     return f"load {min(loads)} to {max(loads)}" if loads else "load unknown"
 
 
 def cell(value: float | None, times: float | None) -> str:
-    """A figure and, in brackets, its ratio to the peer's."""
+    """A figure with its ratio to the peer in brackets."""
     shown = "-" if value is None else f"{value:.2f}"
     return f"{shown:>10}{'' if times is None else f'({times:.2f}x)':>10}"
 

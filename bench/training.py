@@ -1,12 +1,10 @@
-"""Measure how accurate the recipes are, and how long they take.
+"""Measure the accuracy and the time of the recipes.
 
     python bench/training.py [--recipes classic,...] [--seeds N] [any flag of train_model.py]
 
-Runs `python train_model.py` for each recipe with seeds 0 to N-1, each in a
-fresh process and an empty MNIST_HOME.  The test set is scored once a run, by
-the command itself.  `training` is what the manifest says: from tensors in
-memory to the last validation; `command` is the whole command, imports, export
-and the test score included.  Both are medians.
+Runs `python train_model.py` for each recipe with seeds 0 to N-1, each in a new process with an empty MNIST_HOME.  The
+command scores the test set once.  `training` is the time in the manifest, from tensors in memory to the last
+validation.  `command` is the time of the whole command, including imports, export and test score.  Both are medians.
 """
 
 from __future__ import annotations
@@ -56,7 +54,7 @@ def summary(trials: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def train(seed: int, flags: list[str]) -> dict[str, Any]:
-    """One run of the command; returns what its manifest says and how long it took."""
+    """Run the command once; returns its metrics and times."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | data_environment() | {"MNIST_HOME": home}
         load = load_average()
@@ -79,7 +77,7 @@ def train(seed: int, flags: list[str]) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One recipe a line."""
+    """The figures, one recipe in each line."""
     lines = [f"{'':10}{'training':>10}{'command':>10}  test accuracy over {result['seeds']} seed(s)"]
     for name, figures in result["recipes"].items():
         accuracy = spread([trial["test_accuracy"] for trial in figures["trials"]])

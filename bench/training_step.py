@@ -1,13 +1,11 @@
-"""Measure where the time of a training step goes, and how far it is from what the machine could do.
+"""Profile a training step, and compare its time with the limits of the machine.
 
     python bench/training_step.py [--recipes classic,...] [--steps N] [--threads N]
 
-Two floors are computed for each recipe.  Arithmetic: the multiplications of
-its convolutions and linear layers, forward and backward, at the speed of a
-large matrix product measured here.  Memory: the bytes that every layer must
-read and write if nothing stays in the caches, at the speed of a large copy
-measured here.  Beside them stands the time of a step, by kind of operation
-(torch.profiler, self time), which says what there is to remove.
+Computes two lower bounds of the time for each recipe.  Arithmetic: the multiply-accumulates of convolutions and linear
+layers, forward and backward, at the measured speed of a large matrix product.  Memory: the bytes that every layer reads
+and writes without caches, at the measured speed of a large copy.  The table also has the time of a step by kind of
+operation (self time of torch.profiler).
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from measuring import machine, write_result
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 
-# The first of these that a profiler's row contains names its kind.
+# Kinds of operations, and parts of their names in the profile.  The first match counts.
 KINDS = (
     ("convolution", ("conv",)),
     ("linear", ("addmm", "aten::mm", "linear")),
@@ -34,7 +32,7 @@ KINDS = (
     ("optimiser, averages", ("adam", "foreach", "lerp")),
     ("casts and copies", ("copy", "_to_copy", "contiguous", "clone", "index")),
 )
-STREAM_FLOATS = 32_000_000  # 128 MB: far more than the caches hold
+STREAM_FLOATS = 32_000_000  # 128 MB, far more than the caches
 MATRIX_SIDE = 2048
 
 
@@ -56,10 +54,10 @@ def main() -> None:
 
 
 def measure_machine(threads: int) -> dict[str, float]:
-    """Multiply-accumulates and bytes a second that this machine reaches."""
+    """The multiply-accumulates and bytes per second of this machine."""
     import torch
 
-    import mnist_classifier.training  # noqa: F401 - sets what torch must find when it starts
+    import mnist_classifier.training  # noqa: F401 - sets variables before torch is imported
     from mnist_classifier.training.device import choose_precision
 
     if threads:
@@ -73,7 +71,7 @@ def measure_machine(threads: int) -> dict[str, float]:
 
 
 def best_of(function: Callable[[], object], repeats: int = 15) -> float:
-    """Seconds of the quickest call."""
+    """Seconds of the fastest call."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -83,7 +81,7 @@ def best_of(function: Callable[[], object], repeats: int = 15) -> float:
 
 
 def measure(config: TrainConfig, speeds: dict[str, float], steps: int) -> dict[str, Any]:
-    """One recipe: milliseconds a step, the floors, and its kinds of operations."""
+    """Measure one recipe: milliseconds per step, both bounds, and the kinds of operations."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -105,7 +103,7 @@ def measure(config: TrainConfig, speeds: dict[str, float], steps: int) -> dict[s
         return times
 
     trainer.network.train()
-    run(10)  # kernels are compiled for their shapes
+    run(10)  # compiles the kernels
     step_s = statistics.median(run(steps))
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         run(20)
@@ -121,12 +119,11 @@ def measure(config: TrainConfig, speeds: dict[str, float], steps: int) -> dict[s
 
 
 def bytes_of_step(network: Any, batch_size: int) -> int:
-    """What one step reads and writes when every layer's values go through memory once.
+    """The bytes that one step reads and writes if the values of every layer pass through memory once.
 
-    A layer reads its input and writes its output going forward; going back it
-    reads its output's gradient and its input again, and writes its input's
-    gradient; 2 bytes a value in bfloat16.  AdamW and the moving average read
-    and write weight, gradient, both moments and the average: 10 float32 each.
+    Forward, a layer reads its input and writes its output.  Backward, it reads its input and the gradient of its
+    output, and writes the gradient of its input.  A value has 2 bytes in bfloat16.  AdamW and weight averaging read
+    and write 10 float32 for each weight.
     """
     import torch
     from torch import nn
@@ -158,7 +155,7 @@ def shares(rows: Any) -> dict[str, float]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One recipe a line, then its kinds of operations."""
+    """The figures, one recipe in each line, then its kinds of operations."""
     lines = [
         f"{result['macs_per_s'] / 1e9:.0f} G multiply-accumulates/s, {result['bytes_per_s'] / 1e9:.1f} GB/s; "
         f"{result['machine']['processor']}, load {result['machine']['load_before']}",

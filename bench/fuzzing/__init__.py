@@ -1,1 +1,1 @@
-"""Damaged pictures and bodies, and what must hold of every answer to them."""
+"""Damaged pictures and requests, and the checks of every answer."""

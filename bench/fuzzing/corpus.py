@@ -1,10 +1,9 @@
-"""Choose few inputs that reach much: the saved corpus in tests/corpus.
+"""Choose a small corpus of inputs with a large coverage, saved in tests/corpus.
 
     python -m fuzzing.corpus --inputs 20000        # in bench/
 
-Kept is an input that reaches a line of this package or of Pillow's decoders,
-or an answer, that no smaller one did.  The files are named by their hash, and
-are replayed by tests/project/test_fuzz.py.
+Keeps an input if it reaches a line of this package or of Pillow's decoders, or an answer, that no smaller input
+reaches.  The files are named by their hash.  tests/project/test_fuzz.py replays them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ MOST_BYTES = 250_000
 
 
 def reached(look: Callable[[], str]) -> frozenset[tuple[str, object]]:
-    """Lines that a call runs, as (file, line); and its result."""
+    """The lines that a call runs, as (file, line), and its result."""
     lines: set[tuple[str, object]] = set()
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
@@ -50,13 +49,13 @@ def reached(look: Callable[[], str]) -> frozenset[tuple[str, object]]:
 
 
 def choose(inputs: int, seed: int) -> list[bytes]:
-    """Of so many inputs the smallest that reach something of their own."""
+    """The smallest inputs that reach a line or an answer that no other input reaches."""
     pictures, chance = Pictures(), random.Random(seed)
     found = {data for _ in range(inputs) if len(data := input_of(chance)) <= LARGEST_BYTES}
     chosen, seen, total = [], set[tuple[str, object]](), 0
     for data in sorted(found, key=lambda data: (len(data), data)):
         new = reached(partial(pictures.check, data)) | {
-            # The same answer from another format is another way.
+            # The same answer for another format counts as another answer.
             (data[:2].hex(), pictures.check(data)),
             ("number", pictures.check(data, as_number=True)),
         }
@@ -68,7 +67,7 @@ def choose(inputs: int, seed: int) -> list[bytes]:
 
 
 def main() -> None:
-    """Choose and write."""
+    """Choose and write the corpus."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)

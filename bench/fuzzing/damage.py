@@ -1,7 +1,7 @@
-"""Ways to damage a picture file that its decoder does not see at once.
+"""Ways to damage a picture file that a decoder does not notice at once.
 
-Each takes a random source and bytes and returns bytes.  The same source gives
-the same damage, so that a number is enough to make an input again.
+Each takes a random source and bytes and returns bytes.  The same source makes the same damage, so a number is enough to
+repeat an input.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ XMP_TURNED = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orienta
 
 
 def input_of(chance: random.Random, corpus: Sequence[bytes] = ()) -> bytes:
-    """A picture, most often damaged once to four times."""
+    """A picture, usually with one to four damages."""
     if corpus and chance.random() < 0.3:
         data = chance.choice(corpus)
     else:
@@ -55,7 +55,7 @@ def input_of(chance: random.Random, corpus: Sequence[bytes] = ()) -> bytes:
 
 
 def damaged(chance: random.Random, data: bytes) -> bytes:
-    """One damage that fits the format, or one that fits anything."""
+    """Apply one damage for the format, or one for any file."""
     for start, change in BY_FORMAT.items():
         if data.startswith(start) and chance.random() < 0.75:
             try:
@@ -66,7 +66,7 @@ def damaged(chance: random.Random, data: bytes) -> bytes:
 
 
 def flip_bits(chance: random.Random, data: bytes) -> bytes:
-    """Some bits turned over."""
+    """Flip some bits."""
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 8, 64))):
         if changed:
@@ -75,25 +75,25 @@ def flip_bits(chance: random.Random, data: bytes) -> bytes:
 
 
 def truncate(chance: random.Random, data: bytes) -> bytes:
-    """The beginning alone."""
+    """Keep only the beginning."""
     return data[: chance.randrange(len(data) + 1)]
 
 
 def cut_out(chance: random.Random, data: bytes) -> bytes:
-    """Some bytes left out."""
+    """Leave out some bytes."""
     start = chance.randrange(len(data) + 1)
     return data[:start] + data[start + chance.choice((1, 2, 4, 16, 256)) :]
 
 
 def repeat(chance: random.Random, data: bytes) -> bytes:
-    """A part of it again."""
+    """Repeat a part."""
     start = chance.randrange(len(data) + 1)
     part = data[start : start + chance.choice((1, 4, 32, 512))]
     return data[:start] + part * chance.choice((2, 3, 50)) + data[start:]
 
 
 def write_number(chance: random.Random, data: bytes) -> bytes:
-    """A number at the edge of something, in either byte order, early in the file more often than late."""
+    """Write a boundary number in either byte order, usually near the beginning."""
     form = chance.choice(("<H", ">H", "<I", ">I", "B"))
     number = chance.choice(INTERESTING) & (2 ** (8 * struct.calcsize(form)) - 1)
     end = max(1, min(len(data), chance.choice((32, 64, 512, len(data) + 1))))
@@ -102,12 +102,12 @@ def write_number(chance: random.Random, data: bytes) -> bytes:
 
 
 def append(chance: random.Random, data: bytes) -> bytes:
-    """Something behind the end."""
+    """Append some bytes."""
     return data + chance.randbytes(chance.choice((1, 12, 300)))
 
 
 def splice(chance: random.Random, data: bytes) -> bytes:
-    """The beginning of this and the end of another."""
+    """Join the beginning of this file and the end of another."""
     kind = chance.choice(FORMATS)
     other = seed(kind, MODES[kind][0], chance.choice(SCENES), (40, 30))
     return data[: chance.randrange(len(data) + 1)] + other[chance.randrange(len(other)) :]
@@ -132,7 +132,7 @@ Chunk = tuple[bytes, bytes]  # name, content
 
 
 def damage_png(chance: random.Random, data: bytes) -> bytes:
-    """Chunks changed, with right checksums most often."""
+    """Change chunks, usually with correct checksums."""
     chunks = png_chunks(data)
     chance.choice((_drop, _double, _swap, _edit_header, _edit_header, _insert, _insert, _repack, _split, _spoil))(
         chance, chunks
@@ -141,7 +141,7 @@ def damage_png(chance: random.Random, data: bytes) -> bytes:
 
 
 def png_chunks(data: bytes) -> list[Chunk]:
-    """Name and content of each chunk."""
+    """The name and content of each chunk."""
     chunks, at = [], len(PNG_MAGIC)
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -153,7 +153,7 @@ def png_chunks(data: bytes) -> list[Chunk]:
 
 
 def png_of(chunks: Sequence[Chunk], *, wrong_checksum: int | None = None) -> bytes:
-    """A PNG file of chunks."""
+    """A PNG file with these chunks."""
     parts = [PNG_MAGIC]
     for number, (name, content) in enumerate(chunks):
         checksum = zlib.crc32(name + content) ^ (number == wrong_checksum)
@@ -208,7 +208,7 @@ def _insert(chance: random.Random, chunks: list[Chunk]) -> None:
 
 
 def _repack(chance: random.Random, chunks: list[Chunk]) -> None:
-    """Rows changed and packed again: wrong filters, too few bytes, too many."""
+    """Change rows and compress them again: wrong filters, too few bytes, too many."""
     packed = b"".join(content for name, content in chunks if name == b"IDAT")
     rows = bytearray(zlib.decompress(packed))
     for _ in range(chance.choice((0, 1, 5))):
@@ -223,7 +223,7 @@ def _repack(chance: random.Random, chunks: list[Chunk]) -> None:
 
 
 def _split(chance: random.Random, chunks: list[Chunk]) -> None:
-    """One chunk as many."""
+    """Split one chunk into many."""
     at = chance.randrange(len(chunks))
     name, content = chunks[at]
     size = chance.choice((1, 2, 16))
@@ -241,7 +241,7 @@ def _spoil(chance: random.Random, chunks: list[Chunk]) -> None:
 
 
 def damage_jpeg(chance: random.Random, data: bytes) -> bytes:
-    """Segments changed."""
+    """Change segments."""
     segments, scan = jpeg_segments(data)
     at = chance.randrange(len(segments))
     marker, content = segments[at]
@@ -266,7 +266,7 @@ def damage_jpeg(chance: random.Random, data: bytes) -> bytes:
 
 
 def jpeg_segments(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Marker and content of each segment before the pixels, and the rest."""
+    """The marker and content of each segment before the pixels, and the rest."""
     segments, at = [], 2
     while data[at] == 0xFF and data[at + 1] != 0xDA:
         (length,) = struct.unpack_from(">H", data, at + 2)
@@ -278,7 +278,7 @@ def jpeg_segments(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
 
 
 def jpeg_of(segments: Sequence[tuple[int, bytes]], scan: bytes) -> bytes:
-    """A JPEG file of segments."""
+    """A JPEG file with these segments."""
     parts = [
         b"\xff" + bytes([marker]) + struct.pack(">H", (len(content) + 2) & 65535) + content
         for marker, content in segments
@@ -287,7 +287,7 @@ def jpeg_of(segments: Sequence[tuple[int, bytes]], scan: bytes) -> bytes:
 
 
 def damage_gif(chance: random.Random, data: bytes) -> bytes:
-    """Sizes changed, blocks put in, a picture added."""
+    """Change sizes, insert blocks or add a picture."""
     head = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 128 else 0)
     size = struct.pack("<HH", chance.choice((0, 1, 8, 64, 65535)), chance.choice((0, 1, 8, 64, 65535)))
     block = chance.choice(
@@ -310,7 +310,7 @@ def damage_gif(chance: random.Random, data: bytes) -> bytes:
 
 
 def damage_bmp(chance: random.Random, data: bytes) -> bytes:
-    """A field of the header changed."""
+    """Change a field of the header."""
     at, form = chance.choice(
         ((10, "<I"), (14, "<I"), (18, "<i"), (22, "<i"), (26, "<H"), (28, "<H"), (30, "<I"), (46, "<I"))
     )
@@ -327,7 +327,7 @@ def damage_bmp(chance: random.Random, data: bytes) -> bytes:
 
 
 def damage_webp(chance: random.Random, data: bytes) -> bytes:
-    """Chunks of the container changed."""
+    """Change chunks of the container."""
     chunks, at = [], 12
     while at + 8 <= len(data):
         (length,) = struct.unpack_from("<I", data, at + 4)

@@ -1,10 +1,10 @@
-"""Fuzzing that follows coverage, with atheris (libFuzzer): new lines of Python reached are worth keeping.
+"""Coverage-guided fuzzing with atheris (libFuzzer), which keeps inputs that reach new lines of Python.
 
     pip install atheris==3.0.0        # Linux, Python 3.11 to 3.13
     python bench/fuzz.py --engine atheris --inputs 100000 --workers 1
 
-Started by bench/fuzz.py with libFuzzer's own options; not a command of its own.
-Damage is ours (damage.py), which knows the formats; libFuzzer chooses and keeps.
+bench/fuzz.py starts it with libFuzzer's options.  damage.py, which knows the formats, damages the inputs; libFuzzer
+chooses and keeps them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ with atheris.instrument_imports(include=["mnist_classifier", "PIL"]):
     from fuzzing import damage
     from fuzzing.target import Pictures
 
-# Asked for as a number so often: reading one takes five times as long.
+# How often an input is read as a number, which takes five times as long.
 NUMBERS_EVERY = 32
 
 
 def main() -> None:
-    """Fuzz until libFuzzer's options say enough."""
+    """Fuzz until the limit in libFuzzer's options."""
     pictures, count = Pictures(), 0
 
     def look(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Small pictures of every format and mode: what damage starts from."""
+"""Small valid pictures of every format and mode, to be damaged."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MODES = {
     "WEBP": ("RGB", "RGBA"),
     "BMP": ("1", "L", "P", "RGB", "RGBA"),
 }
-# Small ones are as easily broken as large ones, and quicker; from 64 px on a photograph is searched for lines.
+# Small pictures are faster and break as easily.  From 64 px on, photographs are searched for ruled lines.
 SIZES = (*[(28, 28)] * 6, *[(8, 8)] * 4, *[(40, 30)] * 6, *[(9, 120)] * 2, *[(300, 8)] * 2, (70, 66), (140, 140))
 SCENES = ("seven", "number", "blank", "noise", "paper", "dots")
 
 
 def scene(name: str, width: int, height: int) -> Bytes:
-    """(height, width) levels: something drawn, photographed, or of no sense."""
+    """(height, width) grey levels: a drawing, a photograph, or noise."""
     chance = np.random.default_rng(width * 1000 + height)
     if name == "noise":
         return chance.integers(0, 256, (height, width)).astype(np.uint8)
@@ -41,7 +41,7 @@ def scene(name: str, width: int, height: int) -> Bytes:
 
 
 def _draw(pen: ImageDraw.ImageDraw, width: int, height: int, digits: int) -> None:
-    """Sevens, side by side."""
+    """Draw sevens side by side."""
     step, stroke = width / digits, max(1, min(width, height) // 12)
     for digit in range(digits):
         left, right = (digit + 0.2) * step, (digit + 0.8) * step
@@ -50,7 +50,7 @@ def _draw(pen: ImageDraw.ImageDraw, width: int, height: int, digits: int) -> Non
 
 
 def encode(levels: Bytes, kind: str, mode: str) -> bytes:
-    """Levels as a file of that format and mode."""
+    """Encode grey levels as a file of this format and mode."""
     plain = Image.fromarray(levels)
     image = Image.fromarray(levels.astype(np.uint16) * 257) if mode == "I;16" else plain.convert(mode)
     if mode in ("LA", "RGBA"):
@@ -67,5 +67,5 @@ def encode(levels: Bytes, kind: str, mode: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def seed(kind: str, mode: str, scene_name: str, size: tuple[int, int]) -> bytes:
-    """One whole picture."""
+    """One valid picture."""
     return encode(scene(scene_name, *size), kind, mode)

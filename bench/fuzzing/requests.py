@@ -1,7 +1,6 @@
-"""Requests that are nearly right: JSON bodies and files of glyphs for every route that reads.
+"""Nearly valid requests: JSON bodies and files of glyphs for every route that reads.
 
-A request is bytes, so that it can be kept as a file: a line with its path and
-type of media, then the body.
+A request is bytes, so that it can be kept as a file: a line with its path and media type, then the body.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .damage import ANYWHERE, input_of
 GLYPH = [0] * 200 + [255] * 184 + [0] * 400
 ROWS = [GLYPH[start : start + 28] for start in range(0, 784, 28)]
 TENSOR = {"name": "glyphs", "datatype": "UINT8", "shape": [1, 28, 28], "data": GLYPH, "parameters": {}}
-# Path -> bodies that it takes; IMAGE stands for a picture in base64.
+# Path -> bodies that it accepts; IMAGE stands for a picture in base64.
 IMAGE = "IMAGE"
 BODIES: tuple[tuple[str, Any], ...] = (
     ("/predict", {"image": IMAGE}),
@@ -43,12 +42,12 @@ ODD: tuple[Any, ...] = (
 
 
 def request_of(chance: random.Random) -> bytes:
-    """A request, most often damaged once or twice."""
+    """A request, usually with one or two damages."""
     return glyph_file(chance) if chance.random() < 0.25 else json_body(chance)
 
 
 def json_body(chance: random.Random) -> bytes:
-    """A body with odd values in some places, and sometimes with damaged text."""
+    """A body with odd values, and sometimes with damaged text."""
     path, template = chance.choice(BODIES)
     body = _with_images(chance, copy.deepcopy(template))
     for _ in range(chance.choice((0, 1, 1, 2, 3))):
@@ -70,7 +69,7 @@ def _with_images(chance: random.Random, value: Any) -> Any:
 
 
 def _changed(chance: random.Random, value: Any) -> Any:
-    """One place somewhere inside is another value, or is gone, or is there twice."""
+    """Change, remove or repeat one value somewhere inside."""
     if isinstance(value, dict) and value and chance.random() < 0.8:
         name = chance.choice(sorted(value))
         action = chance.random()
@@ -88,7 +87,7 @@ def _changed(chance: random.Random, value: Any) -> Any:
 
 
 def glyph_file(chance: random.Random) -> bytes:
-    """A .npy or IDX file, plain or gzipped, of some shape and type."""
+    """A .npy or IDX file, plain or gzipped, of any shape and type."""
     shape = chance.choice(((3, 28, 28), (3, 784), (28, 28), (0, 28, 28), (2, 28, 28, 1), (2, 1, 28, 28), (28,), ()))
     array = np.zeros(shape, chance.choice(("u1", "u1", "u1", "f4", "i8", "?", "S3")))
     if chance.random() < 0.3:

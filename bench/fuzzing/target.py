@@ -1,7 +1,7 @@
-"""What is fuzzed: bytes -> pixels -> glyph -> reading, and what must hold of the answer.
+"""The fuzzed path, bytes -> pixels -> glyph -> reading, and the checks of its answers.
 
-Whatever comes in, only MnistError may come out, and a reading is as
-records.py says.  A violation is an AssertionError; anything else is a bug too.
+Only MnistError is an allowed error, and a reading must satisfy records.py.  A violation raises AssertionError; any
+other error is a bug too.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION
 
 MAX_PIXELS = 4_000_000
-# What a bad question may be answered with; 404 where its version is not there.
+# Allowed statuses for an invalid request; 404 for an unknown version.
 REFUSALS = (400, 404, 413)
 
 LONGEST_MESSAGE = 400
 
 
 class Pictures:
-    """Reads files as the command line does; `check` tells what came of one."""
+    """Reads files as the command line does; `check` returns the outcome of one."""
 
     def __init__(self) -> None:
         self._recogniser = Recogniser.open(PRETRAINED_DIR)
 
     def check(self, data: bytes, *, as_number: bool = False) -> str:
-        """The verdict, or the code of the error.  Raises AssertionError and whatever should not be raised."""
+        """The verdict or the error code.  Raises AssertionError, and any error that is a bug."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -61,7 +61,7 @@ class Pictures:
 
 
 def check_pixels(pixels: Bytes, scale: float) -> None:
-    """Assert what decode promises."""
+    """Check the promises of decode."""
     assert pixels.dtype == np.uint8
     assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (2, 3, 4)), pixels.shape
     assert min(pixels.shape[:2]) >= 1
@@ -70,7 +70,7 @@ def check_pixels(pixels: Bytes, scale: float) -> None:
 
 
 def check_reading(reading: Reading, prepared: Prepared | None = None) -> None:
-    """Assert what records.Reading promises."""
+    """Check the promises of records.Reading."""
     _check_probabilities(reading)
     best = int(np.argmax(reading.probabilities))
     unread = reading.verdict in (Verdict.BLANK, Verdict.NOT_A_DIGIT)
@@ -98,7 +98,7 @@ def _check_probabilities(reading: Reading) -> None:
 
 
 def check_number(number: NumberReading, pixels: Bytes) -> None:
-    """Assert what records.NumberReading promises."""
+    """Check the promises of records.NumberReading."""
     assert math.isfinite(number.confidence)
     assert 0 <= number.confidence <= 1 + 1e-9, number.confidence
     unread = number.verdict in (NumberVerdict.BLANK, NumberVerdict.NOT_A_NUMBER)
@@ -115,17 +115,17 @@ def check_number(number: NumberReading, pixels: Bytes) -> None:
 
 
 class Bodies:
-    """Asks the whole application, as a server would; `check` tells the status and what was answered."""
+    """Sends requests to the application, without a server; `check` returns the status and the answer."""
 
     def __init__(self, home: Path) -> None:
         self._app = create_app(Settings(home=home))
 
     def close(self) -> None:
-        """Leave the database."""
+        """Close the database."""
         self._app.extensions[EXTENSION].close()
 
     def check_request(self, request: bytes) -> str:
-        """Post what `requests.py` made; the route, the status and the code.  Raises AssertionError."""
+        """Post a request of `requests.py`; returns the route, the status and the code.  Raises AssertionError."""
         head, _, body = request.partition(b"\n")
         address, media = head.decode().split(" ")
         path, _, query = address.partition("?")
@@ -139,7 +139,7 @@ class Bodies:
         return f"{path} {status}" + ("" if message is error else f" {error['code']}")
 
     def check(self, body: bytes, content_type: str, query: str = "") -> str:
-        """Post a body to /predict; the status and the verdict or code.  Raises AssertionError."""
+        """Post a body to /predict; returns the status and the verdict or code.  Raises AssertionError."""
         status, reply = self._post(body, content_type, query)
         answer: dict[str, Any] = json.loads(reply)
         if status == 200:
@@ -188,5 +188,5 @@ class Bodies:
 
 
 def as_json(picture: bytes) -> bytes:
-    """A body as pages send it."""
+    """A request body of the page."""
     return json.dumps({"image": "data:image/png;base64," + base64.b64encode(picture).decode()}).encode()

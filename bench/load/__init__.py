@@ -1,1 +1,1 @@
-"""What serving.py and soak.py share: pictures to send, servers to start, load to put on them."""
+"""Shared by serving.py and soak.py: pictures to send, servers to start, load generators."""

@@ -1,4 +1,4 @@
-"""What is asked of our server beside the load: trainings, and how it stands."""
+"""Requests to our server beside the load: trainings and the status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRAINING_TIMEOUT_S = 120
 
 @contextmanager
 def training(address: str, **config: Any) -> Iterator[int]:
-    """A training as POST /retrain starts it, in full swing; it is cancelled in the end.  Yields its number."""
+    """Start a training with POST /retrain and wait until it runs; yields its number, and cancels it at the end."""
     status, reply = ask(address, "/retrain", json.dumps({"recipe": "classic", **config}).encode())
     if status != 202:
         raise SystemExit(f"no training starts: {status} {reply.decode(errors='replace')}")
@@ -36,7 +36,7 @@ def model_status(address: str) -> dict[str, Any]:
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = TRAINING_TIMEOUT_S) -> None:
-    """Ask until it is so.  Raises SystemExit when it takes too long."""
+    """Poll until a condition holds.  Raises SystemExit if it takes too long."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

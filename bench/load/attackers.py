@@ -1,4 +1,4 @@
-"""Clients that attack: hostile bodies, connections that never end, readers that do not read, and kill -9."""
+"""Attacks: hostile bodies, endless requests, readers that never read, and kill -9."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 STREAM = b"GET /api/runs/1/stream HTTP/1.1\r\nHost: soak\r\n\r\n"
 EXPORT = b"GET /api/models/1/export HTTP/1.1\r\nHost: soak\r\n\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: soak\r\n\r\n"
-# How an attack on a connection begins, and what follows without end.
+# The start of an endless request, and the bytes that repeat.
 ENDLESS = {
     "trailer": (CHUNKED + b"0\r\nX: ", b"a" * 65_536),
     "trailers": (CHUNKED + b"0\r\n", b"X: a\r\n" * 10_000),
@@ -38,15 +38,15 @@ ENDLESS = {
         b"a" * 65_536,
     ),
 }
-# More than the memory that a process may take, and what a connection sends in half a second of a busy server.
+# Most bytes and seconds of an endless request: more than a process may hold in memory.
 ENDLESS_BYTES, ENDLESS_S = 300_000_000, 2.0
-# Readers that do not read, each for as many seconds; the server closes those for whom something waits before that.
+# Connections that never read, and the seconds that each stays open.  The server closes those with unread data sooner.
 READERS = 40
 SMALLEST_BUFFER_BYTES = 2048
 
 
 class HostileClient:
-    """Sends hostile bodies one after the other, and notes what became of each."""
+    """Sends hostile bodies one after another, and records their outcomes."""
 
     def __init__(self, address: str, requests: list[Hostile]) -> None:
         self._address = address
@@ -55,7 +55,7 @@ class HostileClient:
         self.slowest_s: dict[str, float] = {}
 
     def turn(self) -> None:
-        """One of them."""
+        """Send one attack."""
         request = next(self._requests)
         started = time.monotonic()
         try:
@@ -68,7 +68,7 @@ class HostileClient:
 
 
 class EndlessClient:
-    """One connection after the other that sends without end until the server has had enough."""
+    """Opens connections one after another, each sending without end until the server closes it."""
 
     def __init__(self, address: str) -> None:
         self._where = where(address)
@@ -76,7 +76,7 @@ class EndlessClient:
         self.outcomes: dict[str, Counter[str]] = {name: Counter() for name in ENDLESS}
 
     def turn(self) -> None:
-        """One of them."""
+        """Send one attack."""
         name, (beginning, piece) = next(self._kinds)
         with suppress(OSError), socket.create_connection(self._where, timeout=0.5) as client:
             self._flood(client, beginning, piece)
@@ -94,7 +94,7 @@ class EndlessClient:
 
 
 class SlowReaders:
-    """Connections that ask for live streams and large replies and never read; each second one more, the oldest goes."""
+    """Connections that request streams and large replies and never read; every second one replaces the oldest."""
 
     def __init__(self, address: str) -> None:
         self._where = where(address)
@@ -102,7 +102,7 @@ class SlowReaders:
         self.opened = 0
 
     def turn(self) -> None:
-        """One more."""
+        """Open one more connection."""
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALLEST_BUFFER_BYTES)
         client.settimeout(5)
@@ -116,20 +116,20 @@ class SlowReaders:
         time.sleep(1)
 
     def close(self) -> None:
-        """All hang up."""
+        """Close all connections."""
         while self._clients:
             self._clients.popleft().close()
 
 
 class Killer:
-    """Kills the server process that was started last with SIGKILL, when it is told to."""
+    """Kills the youngest server process with SIGKILL on demand."""
 
     def __init__(self, watcher: int, workers: int) -> None:
         self._watcher, self._workers = watcher, workers
         self.killed: list[int] = []
 
     def kill_one(self) -> None:
-        """The oldest process lives through the whole soak: it answers meanwhile, and its memory can be judged."""
+        """Kill the youngest process.  The oldest answers meanwhile, and shows the growth of memory."""
         wait_for(lambda: len(server_processes(self._watcher)) == self._workers > 1, "all server processes run")
         victim = server_processes(self._watcher)[-1]
         os.kill(victim, signal.SIGKILL)
@@ -138,7 +138,7 @@ class Killer:
 
 
 def _status(client: socket.socket) -> str:
-    """What a server said first, if anything."""
+    """The status of the first reply, if any."""
     try:
         reply = client.recv(10_000)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""The servers that are measured: ours, and the peers in bench/peers/serving with their best documented settings."""
+"""The measured servers: ours, and the peers of bench/peers/serving with their best documented settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INSTALL_TIMEOUT_S = 1200
 
 @dataclass(frozen=True)
 class Contestant:
-    """A server: its command ({port}, {bin} and {folder}, one of its own, are filled in), and what was chosen for it."""
+    """A server: its command, with {port}, {bin} and {folder} to fill in, and its settings."""
 
     name: str
     command: tuple[str, ...]
@@ -102,7 +102,7 @@ default_workers_per_model=2
 
 
 def ours(workers: int) -> Contestant:
-    """Our own server, as a checkout starts it."""
+    """Our server, started from the checkout."""
     return Contestant(
         OURS,
         (sys.executable, str(ROOT / "app.py"), "--port", "{port}", "--workers", str(workers)),
@@ -111,7 +111,7 @@ def ours(workers: int) -> Contestant:
 
 
 def install_peers(folder: Path) -> Path:
-    """A virtual environment with what the peers need; returns its bin.  It takes minutes the first time."""
+    """Create a virtual environment for the peers; returns its bin folder.  The first time takes minutes."""
     programs = folder / "bin"
     stamp = folder / "installed.txt"
     wanted = (SERVING / "requirements.txt").read_text("utf-8")
@@ -126,9 +126,9 @@ def install_peers(folder: Path) -> Path:
 
 
 class serving:  # noqa: N801 - used as a context manager, like a function
-    """A contestant at work, in a process group and a folder of its own; says how soon it answered `body`.
+    """A running contestant in its own process group and folder; measures how soon it answered `body`.
 
-    Raises SystemExit where it does not start.
+    Raises SystemExit if it does not start.
     """
 
     def __init__(self, contestant: Contestant, programs: Path | None, body: bytes) -> None:
@@ -179,7 +179,7 @@ class serving:  # noqa: N801 - used as a context manager, like a function
             own |= {"MNIST_HOME": str(self.home), **data_environment()}
         else:
             own |= {"PYTHONPATH": str(SERVING), "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}"}
-        # A training takes the threads that it finds: a limit of whoever measures is none of a user.
+        # A training uses all threads, so a limit in the environment of the measurement must not reach it.
         inherited = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
         return inherited | own
 
@@ -209,7 +209,7 @@ class serving:  # noqa: N801 - used as a context manager, like a function
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(15)
-        # Some leave children behind.
+        # Some servers leave child processes behind.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -236,7 +236,7 @@ def ask(
 
 
 def why_not(contestant: Contestant) -> str:
-    """What is missing for it; empty where nothing is."""
+    """The reason why a contestant cannot run, or an empty text."""
     if contestant.needs and shutil.which(contestant.needs) is None:
         return f"left out: it needs {contestant.needs}"
     return ""

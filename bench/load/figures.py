@@ -1,4 +1,4 @@
-"""The figures of bench/serving.py: what is measured, medians, the table."""
+"""The figures of bench/serving.py: measures, medians and the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from load.contestants import OURS
 
-# Bodies that take turns, so that no cache helps.
+# Number of different bodies, so that no cache helps.
 DIFFERENT = 200
 
 Figures = dict[str, float]
@@ -16,7 +16,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: the measure, its unit and what is to be reached."""
+    """A row of the table: the measure, its unit and its goal."""
 
     key: str
     label: str
@@ -54,14 +54,14 @@ ROWS = (
 
 
 def median_of(rounds: list[Figures]) -> Figures:
-    """The median of each measure; of failures the sum."""
+    """The median of each measure, and the sum of failures."""
     keys = dict.fromkeys(key for figures in rounds for key in figures)
     found = {key: statistics.median(figures[key] for figures in rounds if key in figures) for key in keys}
     return found | {"failures": sum(figures["failures"] for figures in rounds)}
 
 
 def table(result: dict[str, Any]) -> str:
-    """The medians in Markdown, ready for docs/serving.md."""
+    """The medians in Markdown, for docs/serving.md."""
     medians: dict[str, Figures] = result["medians"]
     names = list(medians)
     lines = [

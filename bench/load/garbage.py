@@ -26,11 +26,11 @@ from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, REPORT_
 
 PREDICT, IMPORT = "/predict", "/api/models/import"
 JSON, ZIP = "application/json", "application/zip"
-# How much a small archive unpacks to.
+# Unpacked size of a small archive.
 BOMB_MB = 300
-# The output of one Concat after another is twice as large each time: 28 x 28 becomes 822 MB.
+# Each Concat doubles its input: 28 x 28 becomes 822 MB.
 DOUBLINGS = 20
-# A border of so many pixels makes 28 x 28 a picture of 2.3 GB.
+# A border of this many pixels turns 28 x 28 into 2.3 GB.
 BORDER_PX = 12_000
 IMPOSSIBLE_DATES = ("0001-01-01T00:00:00+14:00", "0001-01-01", "9999-12-31T23:59:59-14:00", "yesterday", 5)
 
@@ -46,7 +46,7 @@ class Hostile:
 
 
 def hostile_requests(png: bytes) -> Iterator[Hostile]:
-    """All of them.  png: a picture that can be read."""
+    """All hostile requests.  png: a valid picture."""
     for name, strokes in (("a million points", million_points()), ("millions of empty strokes", empty_strokes())):
         yield Hostile(name, PREDICT, with_strokes(png, strokes))
     for kind, make in PICTURE_BOMBS.items():
@@ -67,18 +67,18 @@ def million_points() -> str:
 
 
 def empty_strokes() -> str:
-    """As many empty strokes as fit into a body."""
+    """A body full of empty strokes."""
     return "[" + ",".join(["[]"] * 3_300_000) + "]"
 
 
 def with_strokes(png: bytes, strokes: str) -> bytes:
-    """A question about a number, with strokes."""
+    """A request to read a number, with strokes."""
     image = base64.b64encode(png).decode()
     return f'{{"image": "{image}", "mode": "number", "strokes": {strokes}}}'.encode()
 
 
 def swollen(kind: str, find: Callable[[bytes], int], size: bytes, **options: Any) -> bytes:
-    """A small picture whose header claims another size; find: where in the file the size stands."""
+    """A small picture whose header claims another size; find: finds the size in the file."""
     buffer = io.BytesIO()
     Image.new("L", (16, 16), 255).save(buffer, kind, **options)
     data = buffer.getvalue()
@@ -87,7 +87,7 @@ def swollen(kind: str, find: Callable[[bytes], int], size: bytes, **options: Any
 
 
 def png_bomb() -> bytes:
-    """A PNG of a billion pixels, all white, that is whole."""
+    """A valid PNG of a billion white pixels."""
     rows = zlib.compressobj(9)
     data = b"".join(rows.compress(b"\0" + b"\xff" * 4000) for _ in range(32_000)) + rows.flush()
     header = struct.pack(">IIBBBBB", 32_000, 32_000, 1, 0, 0, 0, 0)
@@ -98,19 +98,19 @@ def png_bomb() -> bytes:
     )
 
 
-# The others claim their size; Pillow would reserve the memory for it.
+# The others only claim their size; Pillow would reserve memory for it.
 PICTURE_BOMBS: dict[str, Callable[[], bytes]] = {
     "PNG": png_bomb,
     "JPEG": lambda: swollen("JPEG", lambda data: data.index(b"\xff\xc0") + 5, struct.pack(">HH", 32_000, 32_000)),
     "GIF": lambda: swollen("GIF", lambda data: 6, struct.pack("<HH", 32_000, 32_000)),
     "BMP": lambda: swollen("BMP", lambda data: 18, struct.pack("<ii", 32_000, 32_000)),
-    # Width and height less one, in 14 bits each.
+    # Width and height minus one, in 14 bits each.
     "WebP": lambda: swollen("WEBP", lambda data: data.index(b"VP8L") + 9, b"\xff\xff\xff\x0f", lossless=True),
 }
 
 
 def archive(changes: dict[str, bytes], **fields: Any) -> bytes:
-    """The model in the box as an archive whose hashes are right; changes: other files, fields: other entries."""
+    """The model in the box as an archive with correct hashes; changes: files to replace, fields: entries to replace."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in files_of(changes, **fields).items():
@@ -119,7 +119,7 @@ def archive(changes: dict[str, bytes], **fields: Any) -> bytes:
 
 
 def files_of(changes: dict[str, bytes], **fields: Any) -> dict[str, bytes]:
-    """Its files."""
+    """The files of the model in the box."""
     manifest = read_manifest(PRETRAINED_DIR)
     files = {name: (PRETRAINED_DIR / name).read_bytes() for name in manifest["files"] if name != REPORT_FILE} | changes
     manifest["files"] = {
@@ -145,7 +145,7 @@ def lying_archive(method: int) -> bytes:
 
 
 def concat_bomb() -> bytes:
-    """The network in the box behind nodes each of which doubles its input."""
+    """The network in the box behind nodes that each double their input."""
     model = onnx.load(PRETRAINED_DIR / ONNX_FILE)
     name = model.graph.input[0].name
     nodes = [

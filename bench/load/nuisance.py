@@ -1,4 +1,4 @@
-"""Clients that nobody wants: slow ones, and ones that send rubbish."""
+"""Clients that misbehave: slow ones, and ones that send invalid requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 from load.pictures import as_json, grey_png
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: soak\r\nContent-Type: application/json\r\nContent-Length: 20000\r\n"
-# How a slow client begins, and whether a byte a second follows.
+# The start of a slow request, and whether one byte per second follows.
 SLOW = (
     (b"", False),
     (b"GET / HTTP/1.1\r\nHost: soak\r\nX-Slow: ", True),
@@ -28,7 +28,7 @@ SLOW = (
     (b"POST /api/runs HTTP/1.1\r\nHost: soak\r\nContent-Length: 500000\r\n\r\n", True),
 )
 
-# What is no HTTP, or no whole request; each on a connection of its own.
+# Invalid or incomplete HTTP, each sent on its own connection.
 BROKEN = (
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"GET\r\n\r\n",
@@ -73,7 +73,7 @@ def bad_bodies(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> list[b
 
 
 def _spoilt(png: bytes) -> bytes:
-    """A picture whose data is not what was compressed."""
+    """A picture with damaged compressed data."""
     start = png.index(b"IDAT") + 10
     return png[:start] + bytes(byte ^ 0x55 for byte in png[start : start + 50]) + png[start + 50 :]
 
@@ -99,7 +99,7 @@ def _bomb() -> bytes:
 
 
 class Background(threading.Thread):
-    """Something that goes on until `stop`; what it raised is raised there."""
+    """A task that repeats until `stop`, which raises its exception."""
 
     def __init__(self, turn: Callable[[], object]) -> None:
         super().__init__(daemon=True)
@@ -108,7 +108,7 @@ class Background(threading.Thread):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Take a turn after the other."""
+        """Repeat the task."""
         try:
             while not self._ended.is_set():
                 self._turn()
@@ -116,7 +116,7 @@ class Background(threading.Thread):
             self._error = error
 
     def stop(self) -> None:
-        """End it, and hear how it went."""
+        """End the task.  Raises its exception."""
         self._ended.set()
         self.join(60)
         if self._error is not None:
@@ -124,7 +124,7 @@ class Background(threading.Thread):
 
 
 class SlowClients:
-    """So many connections that begin a request and never finish it; one that is closed comes again."""
+    """Connections that start a request and never finish it; a closed one is replaced."""
 
     def __init__(self, address: str, count: int) -> None:
         self._where = where(address)
@@ -134,7 +134,7 @@ class SlowClients:
             self._connect(number % len(SLOW))
 
     def turn(self) -> None:
-        """See who was turned away, for a second; then a byte from each that drips."""
+        """Replace closed connections for a second, then send one byte on each dripping one."""
         until = time.monotonic() + 1
         while (left_s := until - time.monotonic()) > 0:
             for key, _ in self._selector.select(left_s):
@@ -145,7 +145,7 @@ class SlowClients:
                     key.fileobj.send(b"a")  # type: ignore[union-attr]
 
     def close(self) -> None:
-        """All hang up."""
+        """Close all connections."""
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
         self._selector.close()
@@ -178,7 +178,7 @@ class SlowClients:
 
 
 class BrokenClients:
-    """One after the other sends what is no request, and hangs up in the middle of it."""
+    """Sends invalid requests one after another, and hangs up in the middle of them."""
 
     def __init__(self, address: str) -> None:
         self._where = where(address)
@@ -186,7 +186,7 @@ class BrokenClients:
         self.counts: Counter[str] = Counter()
 
     def turn(self) -> None:
-        """One of them."""
+        """Send one invalid request."""
         data = BROKEN[self._turns % len(BROKEN)]
         self._turns += 1
         try:
@@ -203,7 +203,7 @@ class BrokenClients:
 
 
 def where(address: str) -> tuple[str, int]:
-    """Host and port of an address."""
+    """The host and port of an address."""
     parts = urlsplit(address)
     assert parts.hostname is not None
     assert parts.port is not None

@@ -1,10 +1,8 @@
-"""Bodies of requests: MNIST test digits as a drawing of the page would send them, and in other forms.
+"""Bodies of requests: MNIST test digits as drawings of the page, and in other formats.
 
-A digit of 28x28 is enlarged ten times (bicubic), so that its 20 px box becomes
-200 px on a canvas of 280x280, black all around, and its edges are made crisp,
-as those of a pen on a canvas are: without that its PNG would be three times as
-large as that of a drawing.  It is written as a grey PNG (Pillow), and as RGBA
-with every row filtered by Up, as Chromium's canvas does.
+A digit is enlarged ten times (bicubic) to a canvas of 280x280, black around a box of 200 px.  Its edges are sharpened
+like those of a pen, because soft edges make a PNG three times as large.  It is written as a grey PNG, and as RGBA with
+filter Up in every row, as Chromium's canvas does.
 """
 
 from __future__ import annotations
@@ -28,12 +26,12 @@ from mnist_classifier.data.mnist import Images
 CANVAS_PX = 280
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FILTER_UP = 2
-# An edge that rose over some ten pixels rises over one or two.
+# Makes an edge of ten pixels one or two pixels wide.
 CRISPNESS = 8
 
 
 def test_images(count: int) -> Images:
-    """So many images of the test set, evenly spread over it."""
+    """Images spread evenly over the test set."""
     test = mnist.load(Settings.from_environment().data_dirs(), mnist.TEST)
     rows = np.linspace(0, len(test.labels) - 1, count).astype(int)
     return Images(test.images[rows], test.labels[rows])
@@ -68,7 +66,7 @@ def _png(pixels: Bytes) -> bytes:
 
 
 def rgba_png(image: Bytes) -> bytes:
-    """A canvas as a browser writes it: four channels, opaque, all rows filtered by Up."""
+    """A canvas as a browser writes it: four channels, opaque, every row with filter Up."""
     grey = canvas(image)
     rgba = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
     rows = rgba.reshape(CANVAS_PX, -1)
@@ -106,7 +104,7 @@ def as_lists(images: Bytes) -> bytes:
 
 
 def write_bodies(folder: Path, bodies: Iterable[bytes]) -> Path:
-    """Put bodies where the load generator finds them: files 1, 2, ..."""
+    """Write bodies for the load generator, as files 1, 2, ..."""
     folder.mkdir(parents=True)
     for number, body in enumerate(bodies, start=1):
         (folder / str(number)).write_bytes(body)

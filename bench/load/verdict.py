@@ -1,4 +1,4 @@
-"""What must not happen in a soak."""
+"""The faults that a soak must not have."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 GOOD_CONNECTIONS, BAD_CONNECTIONS = 16, 2
-# Memory is flat if the median of the last quarter of a process's life is at most so much above that of the second, and
-# the line through the last quarter rises by at most so much.  A second network that was loaded and dropped leaves some
-# MB in pieces; a leak of a kilobyte in each of a million requests would be a thousand.
+# Largest growth of a process, from the median of the second quarter of its life to that of the last, and largest slope
+# of the last quarter.  Loading another network leaves some MB in fragments; a leak of 1 kB per request would be 1 GB.
 MOST_GROWTH_MB, MOST_SLOPE_MB_PER_MINUTE = 30.0, 2.0
-# And it never had so much more than that median: one body may take 150 MB, and two may come at once.
+# Largest memory above that median: one body may take 150 MB, and two may come at once.
 MOST_PEAK_MB = 300.0
-# Processes that lived for less say nothing about growth, or about its slope.
+# Processes that lived for a shorter time are not judged for growth, or for its slope.
 LONG_ENOUGH_S, LONG_ENOUGH_FOR_SLOPE_S = 20, 300
 MOST_DESCRIPTORS_LEFT = 4
 
 
 def violations(result: dict[str, Any]) -> list[str]:
-    """All that must not have happened."""
+    """All faults of a soak."""
     return [*_failed(result), *_not_refused(result), *_kept(result)]
 
 
 def _failed(result: dict[str, Any]) -> Iterator[str]:
-    """Good requests that failed.  A process that is killed takes with it what its connections were waiting for."""
+    """Good requests that failed.  Requests on the connections of a killed process may fail."""
     careful, good, kills = result["careful"], result["good"], result["killed"]
     if good["refused"] or good["broken"] > kills * GOOD_CONNECTIONS:
         yield f"{good['refused']} good requests were refused, {good['broken']} broke off"
@@ -39,7 +38,7 @@ def _failed(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _not_refused(result: dict[str, Any]) -> Iterator[str]:
-    """Garbage that got anything but a status from 400 to 499."""
+    """Invalid requests with a status other than 400 to 499."""
     bad, kills = result["bad"], result["killed"]
     if bad["broken"] > kills * BAD_CONNECTIONS or not all(400 <= status < 500 for status in bad["statuses"]):
         yield f"rubbish was answered with {bad['statuses']}; {bad['broken']} connections broke"
@@ -52,13 +51,13 @@ def _not_refused(result: dict[str, Any]) -> Iterator[str]:
     if broken > kills:
         yield f"{broken} hostile requests broke off: {result['hostile']}"
     for name, outcomes in result["endless"].items():
-        # All live streams may be taken, by readers that do not read: 503.
+        # Readers that never read may occupy all live streams: 503.
         if any(outcome.startswith("5") for outcome in outcomes if outcome != "503"):
             yield f"an endless {name}: {outcomes}"
 
 
 def _kept(result: dict[str, Any]) -> Iterator[str]:
-    """Memory, descriptors and processes."""
+    """Faults of memory, descriptors and processes."""
     for pid, figures in result["processes"].items():
         if figures["seconds"] >= LONG_ENOUGH_S and figures["growth_mb"] > MOST_GROWTH_MB:
             yield f"process {pid} grew by {figures['growth_mb']} MB"

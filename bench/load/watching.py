@@ -1,4 +1,4 @@
-"""What is looked at during a soak: the processes that serve, and the answers to one careful client."""
+"""The observations of a soak: the server processes, and the answers to one careful client."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import numpy as np
 from load.contestants import ask
 from measuring import descriptors, memory_mb
 
-# What Java's HttpClient and `curl --http2` send.
+# The headers that Java's HttpClient and `curl --http2` send.
 HTTP_2_OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
 
 
 @dataclass
 class Samples:
-    """Memory of each process that serves or watches, and their descriptors together, a row a second.
+    """The memory of each process and the descriptors of all, sampled every second.
 
-    A process that is replaced keeps its rows.
+    The samples of a replaced process are kept.
     """
 
     watcher: int
@@ -34,7 +34,7 @@ class Samples:
     started: float = field(default_factory=time.monotonic)
 
     def turn(self) -> None:
-        """One row: seconds since the start and MB of each process."""
+        """Take one sample: seconds since the start, and MB of each process."""
         pids = [self.watcher, *server_processes(self.watcher)]
         for pid in pids:
             held_mb = memory_mb(pid)
@@ -64,9 +64,9 @@ class Samples:
 
 
 class CarefulClient:
-    """Sends drawings with a pause, and checks every answer; every tenth time it offers HTTP/2.
+    """Sends drawings with pauses and checks every answer; every tenth request offers HTTP/2.
 
-    What breaks off is sent once more: a server process may have been killed.
+    A request whose connection breaks is sent again, because a server process may have been killed.
     """
 
     def __init__(self, address: str, pictures: list[tuple[bytes, int]]) -> None:
@@ -80,7 +80,7 @@ class CarefulClient:
         self.resent = 0
 
     def turn(self) -> None:
-        """One drawing."""
+        """Send one drawing and check its answer."""
         body, label = self._pictures[self._turns % len(self._pictures)]
         self._turns += 1
         headers = HTTP_2_OFFER if self._turns % 10 == 0 else {}
@@ -107,7 +107,7 @@ class CarefulClient:
 
 
 def server_processes(watcher: int) -> list[int]:
-    """The processes that answer requests, the oldest first."""
+    """The processes that answer requests, oldest first."""
     found = []
     for pid in Path(f"/proc/{watcher}/task/{watcher}/children").read_text().split():
         with suppress(OSError):  # it may have ended since
@@ -117,7 +117,7 @@ def server_processes(watcher: int) -> list[int]:
 
 
 def peak_mb_of(pid: int) -> float:
-    """The most resident memory that a process has had (VmHWM); 0 where it has ended."""
+    """The peak resident memory of a process (VmHWM); 0 if it has ended."""
     with suppress(OSError):
         found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
         if found:
@@ -126,5 +126,5 @@ def peak_mb_of(pid: int) -> float:
 
 
 def open_descriptors(pids: list[int]) -> int:
-    """Those of all processes together."""
+    """The open descriptors of all processes together."""
     return sum(descriptors(pid) or 0 for pid in pids)

@@ -1,4 +1,4 @@
-"""The load generator wrk, told by a small script to send many different bodies.
+"""The load generator wrk, with a script that sends many different bodies.
 
 apt-get install wrk
 """
@@ -13,11 +13,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-# Slower than anything here should be; what takes longer counts as failed.
+# A request that takes longer counts as failed.
 TIMEOUT_S = 10
 
-# Arguments: path, content type, folder of the bodies, their number, whether statuses are counted one by one,
-# which costs the generator some time.
+# Arguments: path, content type, folder of the bodies, their number, and whether to count each status, which costs time.
 SCRIPT = """
 local requests, turn, threads = {}, 0, {}
 statuses = ""
@@ -56,7 +55,7 @@ RESULT = re.compile(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+) (\d+)")
 
 @dataclass(frozen=True)
 class Load:
-    """What came of it; `refused` are replies from status 400 on, `broken` connections that failed or timed out."""
+    """The result of a run; `refused` counts statuses from 400 on, `broken` connections that failed or timed out."""
 
     requests: int
     requests_per_s: float
@@ -68,23 +67,23 @@ class Load:
 
     @property
     def failures(self) -> int:
-        """Requests without a good answer."""
+        """How many requests failed."""
         return self.refused + self.broken
 
 
 class Wrk:
-    """One run of the generator; `start` and `wait`, or both at once with `run`."""
+    """A run of the load generator: `run`, or `start` and then `wait`."""
 
     def __init__(self, address: str, path: str, bodies: Path, content_type: str = "application/json") -> None:
         self._address = address
         self._arguments = [path, content_type, str(bodies), str(len(list(bodies.iterdir())))]
 
     def run(self, connections: int, seconds: float) -> Load:
-        """Put load on a server for so long."""
+        """Load a server for some seconds."""
         return self.start(connections, seconds).wait()
 
     def start(self, connections: int, seconds: float, *, counts_statuses: bool = False) -> Running:
-        """The same, while something else is done."""
+        """Start a load in the background."""
         program = find()
         script = tempfile.NamedTemporaryFile("w", suffix=".lua")  # noqa: SIM115 - closed when the run is over
         script.write(SCRIPT)
@@ -96,14 +95,14 @@ class Wrk:
 
 
 class Running:
-    """A run that goes on."""
+    """A run in progress."""
 
     def __init__(self, process: subprocess.Popen[str], script: tempfile._TemporaryFileWrapper[str]) -> None:
         self._process = process
         self._script = script
 
     def wait(self) -> Load:
-        """What came of it, once it is over."""
+        """Wait for the end; returns the result."""
         said, _ = self._process.communicate()
         self._script.close()
         found = RESULT.search(said)
@@ -125,7 +124,7 @@ class Running:
 
 
 def find() -> str:
-    """The program.  Raises SystemExit where it is missing."""
+    """The path of wrk.  Raises SystemExit if it is not installed."""
     found = shutil.which("wrk")
     if found is None:
         raise SystemExit("the load generator wrk is not here; on Debian and Ubuntu: apt-get install wrk")

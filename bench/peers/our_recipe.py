@@ -8,20 +8,20 @@ from typing import Any
 
 import torch
 
+from mnist_classifier.core.metrics import measure
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.loop import Observer, StepProgress, train
-from mnist_classifier.training.release.evaluate import measure, predict_logits
+from mnist_classifier.training.network import predict_logits
 
 
 class Stopwatch:
-    """Times an epoch's training and what follows it, from the reports of the training loop.
+    """Times training and evaluation of each epoch from the reports of the training loop.
 
-    The report of an epoch's last step ends the training; what comes after it
-    until the report of the epoch is evaluation.
+    Training ends with the report of the last step, evaluation with the report of the epoch.
     """
 
     def __init__(self, recipe: str) -> None:
@@ -32,12 +32,12 @@ class Stopwatch:
         self.trained: float | None = None
 
     def on_step(self, progress: StepProgress) -> None:
-        """Note when the last step was over; without such a report all of the epoch counts as training."""
+        """Record the end of the last step.  Without it, the whole epoch counts as training."""
         if progress.step == progress.steps:
             self.trained = time.perf_counter()
 
     def on_epoch(self, result: EpochResult) -> None:
-        """Write down the epoch and begin the next."""
+        """Record the epoch and start the next one."""
         now = time.perf_counter()
         if not self.epochs:  # elapsed_s counts from the moment when the first epoch can begin
             self.setup_s = max(0.0, now - self.began - result.elapsed_s)
@@ -64,5 +64,5 @@ def run(config: TrainConfig) -> dict[str, Any]:
         "seed": config.seed,
         "setup_s": stopwatch.setup_s,
         "epochs": stopwatch.epochs,
-        "test_accuracy": measure(logits, torch.from_numpy(test.labels).long()).accuracy,
+        "test_accuracy": measure(logits.numpy(), test.labels).accuracy,
     }

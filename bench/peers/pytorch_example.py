@@ -1,17 +1,14 @@
-"""The pattern that everyone copies: PyTorch's MNIST example, as the peer of our recipes.
+"""PyTorch's MNIST example, the peer of our recipes.
 
     python bench/peers/pytorch_example.py [--max-epochs 14] [--target 0.99]
 
-Written here in the shape of that script (Source: pytorch/examples, mnist/main.py):
-its network, Adadelta with lr 1.0 and StepLR with gamma 0.7, batches of 64, a
-DataLoader without workers over images that are transformed one by one.  The
-transforms do what torchvision's do, in the same steps; torchvision is not
-needed.  Three things differ: the images are shuffled (the example does so on
-a GPU only), 5,000 of them are the validation split of our protocol, and the
-test set is scored once, at the end, instead of after each epoch.
+Has the network and training of pytorch/examples, mnist/main.py: Adadelta with lr 1.0 and StepLR with gamma 0.7, batches
+of 64, and a DataLoader without workers that transforms images one by one, in the steps of torchvision.  It differs in
+three points: images are shuffled (the example does this only on a GPU), 5,000 images are our validation split, and the
+test set is scored once at the end instead of after each epoch.
 
-Stops after the first epoch whose validation accuracy reaches the target and
-prints one line of JSON.  bench/time_to_accuracy.py sets it beside our recipes.
+Stops after the first epoch with the target accuracy on the validation split, and prints one line of JSON.
+bench/time_to_accuracy.py compares it with our recipes.
 """
 
 from __future__ import annotations
@@ -27,8 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-# torch.optim imports this when the first optimizer is made, which takes a
-# second; like every import, it is to be over before the clock starts.
+# The first optimizer would import this, which takes a second.  All imports must be done before the clock starts.
 import torch._dynamo
 import torch.nn.functional as F
 from PIL import Image

@@ -9,9 +9,8 @@ import torch
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.registry.manifest import write_manifest
 from mnist_classifier.training.ensemble import Ensemble, build_network, describe_network, load_network
-from mnist_classifier.training.network import MNISTClassifier
+from mnist_classifier.training.network import MNISTClassifier, predict_logits
 from mnist_classifier.training.release import export
-from mnist_classifier.training.release.evaluate import predict_logits
 
 
 def member(seed: int, **arguments: int) -> MNISTClassifier:

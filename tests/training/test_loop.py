@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 
 from mnist_classifier.core.errors import CheckpointCorrupt, InvalidConfig, TrainingDiverged
+from mnist_classifier.core.metrics import Measurement, measure
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.ensemble import Ensemble
 from mnist_classifier.training.loop import Observer, StepProgress, train
-from mnist_classifier.training.network import OUTLIER, MNISTClassifier
+from mnist_classifier.training.network import OUTLIER, MNISTClassifier, predict_logits
 from mnist_classifier.training.objective import training_loss
 from mnist_classifier.training.optimisation import schedule_factor
-from mnist_classifier.training.release.evaluate import measure, predict_logits
 
 
 def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):
@@ -34,9 +34,13 @@ def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_
 def test_the_network_that_comes_back_is_the_one_of_the_best_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):
     result = train(tiny_config, tiny_data)
     best = result.epochs[result.best_epoch - 1]
-    logits = predict_logits(result.network, tiny_data.validation_images)
-    assert measure(logits, tiny_data.validation_labels).nll == pytest.approx(best.validation_loss, abs=1e-6)
+    assert measured(result.network, tiny_data).nll == pytest.approx(best.validation_loss, abs=1e-6)
     assert best.validation_loss == min(r.validation_loss for r in result.epochs)
+
+
+def measured(network: MNISTClassifier, data: TrainingData) -> Measurement:
+    """Figures of the validation split."""
+    return measure(predict_logits(network, data.validation_images).numpy(), data.validation_labels.numpy())
 
 
 def weights(network: MNISTClassifier) -> torch.Tensor:
@@ -65,9 +69,8 @@ def test_a_request_to_stop_keeps_the_best_weights_so_far(tiny_config: TrainConfi
     result = train(replace(tiny_config, epochs=50), tiny_data, observer)
     assert result.cancelled
     assert len(result.epochs) == 2
-    assert measure(
-        predict_logits(result.network, tiny_data.validation_images), tiny_data.validation_labels
-    ).nll == pytest.approx(min(r.validation_loss for r in finished), abs=1e-6)
+    lowest = min(r.validation_loss for r in finished)
+    assert measured(result.network, tiny_data).nll == pytest.approx(lowest, abs=1e-6)
 
 
 def test_ctrl_c_keeps_the_best_weights_so_far(tiny_config: TrainConfig, tiny_data: TrainingData):
@@ -156,8 +159,7 @@ def test_a_teacher_that_is_trusted_alone_is_followed_against_the_labels(
     wrong = replace(tiny_data, train_labels=(tiny_data.train_labels + 1) % 10)
     config = replace(tiny_config, epochs=3, teacher=7, teacher_weight=1.0, seed=5)
     student = train(config, wrong, teacher=Ensemble([teacher, teacher])).network
-    logits = predict_logits(student, tiny_data.validation_images)
-    assert measure(logits, tiny_data.validation_labels).accuracy > 0.9
+    assert measured(student, tiny_data).accuracy > 0.9
 
 
 def test_a_teacher_is_heard_on_what_is_no_digit_only_where_it_says_so():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,3 +17,9 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
+
+
+def in_batches(network: Callable[[Bytes], Floats], glyphs: Bytes, size: int) -> Floats:
+    """Run a network, (N, 28, 28) -> (N, C), over any number of glyphs but none, `size` at a time."""
+    parts = [network(glyphs[start : start + size]) for start in range(0, len(glyphs), size)]
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]

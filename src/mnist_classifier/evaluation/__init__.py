@@ -1,1 +1,1 @@
-"""Is a version good: the promotion rule, comparisons, the robustness suite."""
+"""Evaluation: the promotion check, comparisons, the acceptance of archives, the explorer and the robustness suite."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier.core.arrays import in_batches
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.core.onnx_runtime import open_session
 from mnist_classifier.core.records import DigitInNumber, NumberReading, NumberVerdict, Reading, Thresholds, Verdict
@@ -184,11 +185,7 @@ class Recogniser:
         """
         if len(glyphs) == 0:
             return np.empty((0, 11), np.float32)
-        parts = [
-            self._session.run(["logits"], {"glyphs": glyphs[start : start + BATCH]})[0]
-            for start in range(0, len(glyphs), BATCH)
-        ]
-        logits = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        logits = in_batches(lambda part: self._session.run(["logits"], {"glyphs": part})[0], glyphs, BATCH)
         opinions = np.zeros((len(logits), 11), np.float32)
         opinions[:, :10] = softmax(logits[:, :10] / np.float32(self.temperature))
         if logits.shape[1] > 10:

@@ -1,4 +1,4 @@
-"""Training: the only room that imports PyTorch.
+"""Training: the only subpackage that imports PyTorch.
 
 from mnist_classifier.training import load_model, train_recipe
 """
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from mnist_classifier.training.recipe import train_recipe as train_recipe
     from mnist_classifier.training.release.finished import FinishedTraining as FinishedTraining
 
-# GNU OpenMP's threads wait for each other by spinning, by default so long that
-# one other busy process makes a training ten times slower (0.8 -> 10 s, two
-# cores); with this count 4 times, and 5 % slower when alone.  It has to be set
-# before PyTorch is loaded.
+# GNU OpenMP's threads spin while they wait, by default so long that one other busy process makes a training ten times
+# slower (0.8 -> 10 s, two cores).  With this count it is 4 times slower, and 5 % slower alone.  It must be set before
+# PyTorch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 keep_freed_memory()
 
-# Loaded on first use, because PyTorch takes seconds to import.
+# Imported on first use, because PyTorch takes seconds to import.
 _HOMES = {"FinishedTraining": "release.finished", "load_model": "recipe", "train_recipe": "recipe"}
 __all__ = ["FinishedTraining", "load_model", "train_recipe"]  # noqa: F822
 
 
 def __getattr__(name: str) -> object:
-    """An exported name, from the module where it lives.  Raises TrainingUnavailable without PyTorch."""
+    """Import an exported name from its module.  Raises TrainingUnavailable without PyTorch."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
@@ -40,5 +39,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """All names, including those not loaded yet."""
+    """All names, including those that are not imported yet."""
     return sorted({*globals(), *__all__})

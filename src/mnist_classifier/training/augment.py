@@ -1,8 +1,7 @@
-"""Random variations of a batch of digits: turn, shift, scale, bend, erase.
+"""Augmentation: random variations of a batch of digits.
 
-Each image has parameters of its own, drawn from the generator that is given,
-and the whole batch is transformed at once.  At zero strength every function
-returns its input unchanged.
+The whole batch is transformed at once, with random parameters for each image.  At zero strength every
+function returns its input.
 """
 
 from __future__ import annotations
@@ -18,23 +17,21 @@ from torch import Generator, Tensor
 
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.network import DIGITS
-from mnist_classifier.training.synthetic import styles
+from mnist_classifier.training.synthetic.styles import add_strokes, spoil, uniform, vary_width
 
-# Part of the image that one erased rectangle covers, and its aspect ratio.
-# Source: Zhong et al. 2017, Random Erasing; the areas are halved, since a
-# 28 px digit loses its identity sooner than a photograph does.
+# Share of the image that an erased rectangle covers, and its aspect ratio.  Source: Zhong et al. 2017, Random
+# Erasing; the areas are halved, because a digit becomes unreadable sooner than a photograph.
 ERASED_AREA = (0.02, 0.15)
 ERASED_ASPECT = (0.3, 3.3)
 
-# A bend is a field of random displacements at nodes so many pixels apart,
-# smoothed by a Gaussian of the same width.  Source: Simard et al. 2003, whose
-# sigma was 4 px on 29 px images.
+# Elastic distortion: random displacements at nodes this far apart, smoothed by a Gaussian of the same width.
+# Source: Simard et al. 2003, with a sigma of 4 px on images of 29 px.
 ELASTIC_SPACING_PX = 4
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly a batch is varied; the fields are those of TrainConfig."""
+    """The strengths of augmentation; the fields are those of TrainConfig."""
 
     rotation_degrees: float = 0.0
     translation: float = 0.0
@@ -51,14 +48,14 @@ class Augmentation:
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> Augmentation:
-        """Take the strengths that a training asks for."""
+        """Take the strengths from the settings of a training."""
         return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
     def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
         """(N, 1, H, W) float in 0..1 with labels (N,) -> the same shape and range.
 
-        Labels from 10 on are no digits: they are moved, but keep their pen and
-        are not spoilt, since a spoilt digit must not be like them.
+        Outliers are moved and erased like digits, but keep their pen and are not spoilt: otherwise the network
+        could take a spoilt digit for an outlier.
         """
         return to_some(
             pixels, self.augmentation_probability, lambda p, r: self._vary(p, labels[r], generator), generator
@@ -66,20 +63,16 @@ class Augmentation:
 
     def _vary(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
         digits = labels < DIGITS
-
-        def draw_styles(chosen: Tensor, rows: Tensor) -> Tensor:
-            return styles.add_strokes(chosen[:, 0], labels[rows], generator)[:, None]
-
-        def change_pen(chosen: Tensor, rows: Tensor) -> Tensor:
-            return styles.vary_width(chosen[:, 0], generator)[:, None]
-
-        def spoil(chosen: Tensor, rows: Tensor) -> Tensor:
-            return styles.spoil(chosen[:, 0], generator)[:, None]
-
-        pixels = to_some(pixels, self.style_probability, draw_styles, generator)
-        pixels = to_some(pixels, self.width_probability * digits, change_pen, generator)
+        pixels = to_some(
+            pixels, self.style_probability, lambda p, r: add_strokes(p[:, 0], labels[r], generator)[:, None], generator
+        )
+        pixels = to_some(
+            pixels, self.width_probability * digits, lambda p, r: vary_width(p[:, 0], generator)[:, None], generator
+        )
         pixels = self._move(pixels, generator)
-        pixels = to_some(pixels, self.spoil_probability * digits, spoil, generator)
+        pixels = to_some(
+            pixels, self.spoil_probability * digits, lambda p, r: spoil(p[:, 0], generator)[:, None], generator
+        )
         return erase(pixels, self.erasing_probability, generator)
 
     def _move(self, pixels: Tensor, generator: Generator) -> Tensor:
@@ -94,18 +87,18 @@ class Augmentation:
         return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     def _matrices(self, count: int, generator: Generator) -> Tensor:
-        """(count, 2, 3): where each output pixel comes from, in -1..1 coordinates."""
-        angle = _uniform(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
-        scale = 1 / _uniform(count, self.scale_low, self.scale_high, generator)
-        # The image is 2 units wide, so a part of its side is twice that in units.
-        shift_x = 2 * _uniform(count, -self.translation, self.translation, generator)
-        shift_y = 2 * _uniform(count, -self.translation, self.translation, generator)
+        """(count, 2, 3) matrices from output to input coordinates, both in -1..1."""
+        angle = uniform(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
+        scale = 1 / uniform(count, self.scale_low, self.scale_high, generator)
+        # The image is 2 units wide, so a share of its side is twice as many units.
+        shift_x = 2 * uniform(count, -self.translation, self.translation, generator)
+        shift_y = 2 * uniform(count, -self.translation, self.translation, generator)
         cos, sin = scale * angle.cos(), scale * angle.sin()
         if self.slant_degrees == self.aspect == 0:
             return torch.stack([cos, -sin, shift_x, sin, cos, shift_y], dim=1).view(count, 2, 3)
-        slant = (_uniform(count, -self.slant_degrees, self.slant_degrees, generator) * (math.pi / 180)).tan()
-        stretch = _uniform(count, -self.aspect, self.aspect, generator).exp()
-        # First wider or narrower, then slanted, then turned; all seen from the output.
+        slant = (uniform(count, -self.slant_degrees, self.slant_degrees, generator) * (math.pi / 180)).tan()
+        stretch = uniform(count, -self.aspect, self.aspect, generator).exp()
+        # The image is stretched, then slanted, then turned.  These matrices undo it.
         across_x, down_x = cos * stretch, (cos * slant - sin) / stretch
         across_y, down_y = sin * stretch, (sin * slant + cos) / stretch
         return torch.stack([across_x, down_x, shift_x, across_y, down_y, shift_y], dim=1).view(count, 2, 3)
@@ -114,9 +107,9 @@ class Augmentation:
 def to_some(
     pixels: Tensor, probability: float | Tensor, change: Callable[[Tensor, Tensor], Tensor], generator: Generator
 ) -> Tensor:
-    """Change a random part of the images.
+    """Apply `change` to a random part of the images.
 
-    probability: of each image, or one for all; change: of (M, 1, H, W) pixels and which rows they are.
+    probability: one for all images, or (N,).  change: gets the chosen (M, 1, H, W) pixels and their (M,) rows.
     """
     if not isinstance(probability, Tensor) and probability in (0, 1):
         return change(pixels, torch.arange(len(pixels))) if probability else pixels
@@ -152,18 +145,15 @@ def _smoothing_matrix(size: int) -> Tensor:
 
 
 def erase(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Blacken one rectangle in each of a random part of the images.
-
-    pixels: (N, 1, H, W).  Rectangles lie wholly inside the image.
-    """
+    """Erase one rectangle, which lies inside the image, in a random part of (N, 1, H, W) images."""
     if probability == 0:
         return pixels
     count, _, height, width = pixels.shape
-    area = _uniform(count, *ERASED_AREA, generator) * (height * width)
+    area = uniform(count, *ERASED_AREA, generator) * (height * width)
     log_low, log_high = (math.log(ratio) for ratio in ERASED_ASPECT)
-    aspect = _uniform(count, log_low, log_high, generator).exp()
-    chosen = _uniform(count, 0.0, 1.0, generator) < probability
-    # A rectangle that is not chosen has no height, and so covers nothing.
+    aspect = uniform(count, log_low, log_high, generator).exp()
+    chosen = uniform(count, 0.0, 1.0, generator) < probability
+    # A rectangle that is not chosen has no height, so it covers nothing.
     rows = _interval((area * aspect).sqrt() * chosen, height, generator)  # (N, H)
     columns = _interval((area / aspect).sqrt(), width, generator)  # (N, W)
     kept = ~(rows[:, :, None] & columns[:, None, :])  # (N, H, W)
@@ -171,13 +161,8 @@ def erase(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
 
 
 def _interval(length: Tensor, size: int, generator: Generator) -> Tensor:
-    """(N,) lengths -> (N, size) bool, true on a random stretch of that length."""
+    """(N,) lengths -> (N, size) bool, true on a random interval of that length."""
     length = length.round().clamp(max=size)
-    start = (_uniform(len(length), 0.0, 1.0, generator) * (size - length + 1)).floor()
+    start = (uniform(len(length), 0.0, 1.0, generator) * (size - length + 1)).floor()
     position = torch.arange(size)
     return (position >= start[:, None]) & (position < (start + length)[:, None])
-
-
-def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    """(count,) float32, uniform in [low, high)."""
-    return torch.rand(count, generator=generator) * (high - low) + low

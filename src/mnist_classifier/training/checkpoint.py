@@ -1,7 +1,6 @@
-"""Everything that a training needs to go on after a kill, in one safetensors file.
+"""Checkpoints: the state of a training in one safetensors file, so that it can continue after a crash.
 
-The file is replaced as a whole after each epoch: whatever moment the process
-dies at, there is the state after some epoch, or none.
+The file is replaced atomically after each epoch, so a crash never leaves a damaged file.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ FACTS = "facts"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and plain values that JSON can hold."""
+    """Tensors by name, and plain values for JSON."""
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
 
     def save(self, path: Path) -> None:
-        """Replace the file at `path`."""
+        """Write or replace the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
         with files.replaced(path) as part:
@@ -39,7 +38,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
-        """Read a file that `save` wrote.  Raises CheckpointCorrupt."""
+        """Read a file of `save`.  Raises CheckpointCorrupt."""
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
@@ -49,7 +48,7 @@ class Checkpoint:
         return cls(tensors, facts)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `prefix.`, without it."""
+        """The tensors whose names begin with `prefix.`, without this prefix."""
         return {
             name.removeprefix(f"{prefix}."): value
             for name, value in self.tensors.items()
@@ -58,12 +57,12 @@ class Checkpoint:
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Name tensors so that `Checkpoint.part` finds them."""
+    """Add the prefix that `Checkpoint.part` looks for."""
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of an optimizer, named by the number of the parameter."""
+    """The state of an optimizer; names begin with the number of the parameter."""
     return {
         f"{number}.{name}": value
         for number, state in optimizer.state_dict()["state"].items()
@@ -72,10 +71,9 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimizer back what `optimizer_tensors` took.
+    """Restore the state of an optimizer from `optimizer_tensors`.
 
-    Moments get the memory layout of their parameter: the fused kernels walk
-    through both in the order in which they lie in memory.
+    Moments get the memory layout of their parameter, because fused kernels visit both in memory order.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
@@ -88,5 +86,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def copied_state(network: nn.Module) -> dict[str, Tensor]:
-    """A network's tensors, apart from those that training goes on changing."""
+    """A copy of a network's tensors, which training does not change."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Where to compute, and in which arithmetic."""
+"""Choose the device and the precision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mnist_classifier.core.errors import InvalidConfig
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto` into the best device; a device that is not there is an error."""
+    """The device of this name; `auto` is the best one.  Raises InvalidConfig if it does not exist."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, present in available.items() if present)
@@ -18,7 +18,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Turn `auto` into bfloat16 where the hardware computes with it, else float32."""
+    """The data type of this name; `auto` is bfloat16 if the hardware supports it, else float32."""
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
     if device.type == "cuda":

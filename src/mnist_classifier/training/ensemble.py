@@ -1,4 +1,4 @@
-"""Several networks that answer together, and networks built from what a manifest says of them."""
+"""Ensembles, and networks built from a manifest."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from mnist_classifier.training.network import MNISTClassifier, multiply_accumula
 class Ensemble(nn.Module):
     """Networks whose probabilities are averaged.
 
-    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, 10) logits: the logarithm
-    of the summed probabilities, which is that of their mean but for a constant.
+    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, C) logits: the logarithm of the sum of the probabilities.
     """
 
     def __init__(self, members: Sequence[MNISTClassifier]) -> None:
@@ -28,7 +27,7 @@ class Ensemble(nn.Module):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """How to build it again."""
+        """The arguments of `build_network`."""
         return {"members": [member.arguments for member in self.networks]}
 
     @property
@@ -37,12 +36,12 @@ class Ensemble(nn.Module):
         return [cast("MNISTClassifier", member) for member in self.members]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(N, 1, 28, 28) -> (N, 10) logits."""
+        """(N, 1, 28, 28) -> (N, C) logits."""
         opinions = torch.stack([member(pixels).float().log_softmax(dim=1) for member in self.members])
         return opinions.logsumexp(dim=0)
 
     def one_of(self, generator: Generator) -> MNISTClassifier:
-        """A member drawn at random."""
+        """A random member."""
         return self.networks[int(torch.randint(len(self.members), (), generator=generator))]
 
 
@@ -50,9 +49,9 @@ Network: TypeAlias = MNISTClassifier | Ensemble
 
 
 def build_network(architecture: Mapping[str, Any]) -> Network:
-    """Build the network, its weights still random, that a manifest's `architecture` describes.
+    """Build a network with random weights from a manifest's `architecture`.
 
-    Raises ModelCorrupt when it describes none.
+    Raises ModelCorrupt if it describes no known network.
     """
     kind, arguments = architecture.get("class"), architecture.get("arguments", {})
     try:
@@ -66,7 +65,7 @@ def build_network(architecture: Mapping[str, Any]) -> Network:
 
 
 def load_network(folder: Path) -> Network:
-    """The network of a model version, in evaluation mode, its files checked.
+    """Check the files of a model version and load its network, in evaluation mode.
 
     Raises ModelMissing, ModelCorrupt.
     """
@@ -76,12 +75,12 @@ def load_network(folder: Path) -> Network:
 
 
 def members_of(network: Network) -> list[MNISTClassifier]:
-    """The networks that answer together; one that answers alone is its only member."""
+    """The members of an ensemble, or the single network itself."""
     return network.networks if isinstance(network, Ensemble) else [network]
 
 
 def describe_network(network: Network) -> dict[str, Any]:
-    """How to build the network again, and its size: the manifest's `architecture`."""
+    """The manifest's `architecture`: how to build the network again, and its size."""
     return {
         "class": type(network).__name__,
         "arguments": network.arguments,

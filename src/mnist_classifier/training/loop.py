@@ -1,21 +1,19 @@
-"""One training, from arrays in memory to the best weights.
+"""The training loop, from arrays in memory to the best weights.
 
-The whole data set is one uint8 tensor; a batch is a slice of a permutation,
-augmented as a whole.  The validation split alone decides which epoch is best
-and when to stop.  Nothing here knows of files, runs or the test set.
+The data set is one uint8 tensor, and a batch is a slice of a permutation.  Only the validation split decides
+which epoch is best and when to stop.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mnist_classifier.core.arrays import Floats, Integers
 from mnist_classifier.core.errors import CheckpointCorrupt, TrainingDiverged
@@ -32,20 +30,19 @@ from mnist_classifier.training.checkpoint import (
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network
-from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels
+from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
-from mnist_classifier.training.optimisation import make_optimizers, schedule_factor
-from mnist_classifier.training.release.evaluate import predict_logits
+from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
 
-# How often (in steps) progress is reported.
+# Steps between two reports of progress.
 REPORT_STEPS = 10
-# So many images of a batch are shown.
+# Images of a batch that are shown.
 SHOWN_IMAGES = 32
 
 
 @dataclass(frozen=True)
 class StepProgress:
-    """Where a running epoch stands; loss and accuracy are means since its start."""
+    """Progress of an epoch; loss and accuracy are means since its start."""
 
     epoch: int
     step: int
@@ -58,7 +55,7 @@ class StepProgress:
 
 @dataclass
 class TrainingResult:
-    """The best network (on the CPU, in evaluation mode) and how it came about."""
+    """The best network, on the CPU and in evaluation mode, and the course of the training."""
 
     network: MNISTClassifier
     best_epoch: int
@@ -69,31 +66,18 @@ class TrainingResult:
 
 @dataclass
 class Observer:
-    """Whom to tell; `should_stop` is asked at every step."""
+    """Callbacks of a training."""
 
     on_step: Callable[[StepProgress], None] = lambda progress: None
     on_epoch: Callable[[EpochResult], None] = lambda result: None
-    # Some images of an epoch's first batch as the network sees them: epoch, (N, 28, 28) in 0..1, labels (N,).
+    # Images of an epoch's first batch after augmentation: epoch, (N, 28, 28) in 0..1, labels (N,).
     on_batch: Callable[[int, Floats, Integers], None] = lambda epoch, pixels, labels: None
-    # How the validation digits were read: epoch, predictions (N,), labels (N,).
+    # Answers to the validation digits: epoch, predictions (N,), labels (N,).
     on_validation: Callable[[int, Integers, Integers], None] = lambda epoch, predictions, labels: None
+    # Asked after every step.
     should_stop: Callable[[], bool] = lambda: False
-    # Called before a checkpoint is written; raising prevents that, and ends the training.
+    # Called before a checkpoint is written.  An exception prevents that and ends the training.
     on_checkpoint: Callable[[], None] = lambda: None
-
-
-class Cancelled(Exception):
-    """Internal: the run was asked to stop."""
-
-
-@dataclass
-class History:
-    """What the epochs so far gave."""
-
-    epochs: list[EpochResult] = field(default_factory=list)
-    best_epoch: int = 0
-    best_loss: float = math.inf
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 def train(
@@ -104,17 +88,15 @@ def train(
     checkpoint: Path | None = None,
     teacher: Network | None = None,
 ) -> TrainingResult:
-    """Train a network as `config` says.
+    """Train a network with these settings.
 
-    teacher: a finished network whose opinion is learned with `teacher_weight`.
-    checkpoint: a file that is replaced after every epoch; when it is there
-    already, training goes on from it, and on the CPU ends with the weights
-    that it would have had without the break.
+    checkpoint: a file that is replaced after every epoch.  If it exists, training continues from it; on the CPU it
+    ends with the same weights as without the interruption.
+    teacher: a trained network whose probabilities are learned with `teacher_weight`.
 
-    A request to stop (KeyboardInterrupt, or `should_stop`) returns the best
-    weights so far with `cancelled` set, once one epoch has been completed;
-    before that there is nothing to keep and KeyboardInterrupt is raised.
-    Raises TrainingDiverged when the loss is no finite number.
+    A request to stop (KeyboardInterrupt, or `should_stop`) returns the best weights so far with `cancelled` set, or
+    raises KeyboardInterrupt before the end of the first epoch.
+    Raises TrainingDiverged if the loss is not finite, CheckpointCorrupt.
     """
     data = data.limited(config.train_images)
     data = with_generated_digits(data, config.template_share, config.seed)
@@ -142,58 +124,52 @@ class Trainer:
         self.data = data
         self.images = data.train_images.to(self.device)
         self.labels = data.train_labels.to(self.device)
-        # Parameters of the augmentation and the order of the images come from
-        # the CPU whatever the device, so that a seed means the same everywhere.
+        # Random numbers come from the CPU on every device, so that a seed means the same everywhere.
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = MNISTClassifier.from_config(config).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.average = WeightAverage(self.network)
         self.augmentation = Augmentation.from_config(config)
         self.autocast_dtype = choose_precision(config.precision, self.device)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
-        self._averaged_values, self._current_values = averaged_pairs(self.averaged, self.network)
         self.optimizers = make_optimizers(self.network, config)
         self.steps_an_epoch = math.ceil(data.an_epoch / config.batch_size)
         self.total_steps = self.steps_an_epoch * config.epochs
         self.step = 0
-        self.history = History()
+        self.epochs: list[EpochResult] = []
+        self.best_epoch = 0
+        self.best_weights: dict[str, Tensor] = {}
         self.checkpoint = checkpoint
         self.started_at = time.perf_counter()
         if checkpoint is not None and checkpoint.exists():
             self._restore(Checkpoint.load(checkpoint))
 
     def run(self) -> TrainingResult:
-        """Epoch after epoch until the end, the patience or a request to stop."""
+        """Train until the last epoch, the end of the patience or a request to stop."""
         cancelled = False
         try:
             while not self._is_over():
-                self._remember(self._epoch(len(self.history.epochs) + 1))
-        except (KeyboardInterrupt, Cancelled):
+                self._record(self._epoch(len(self.epochs) + 1))
+        except KeyboardInterrupt:
             cancelled = True
-        if not self.history.best_weights:
+        if not self.best_weights:
             raise KeyboardInterrupt
-        self.averaged.load_state_dict(self.history.best_weights)
-        network = self.averaged.to("cpu")
+        network = self.average.network
+        network.load_state_dict(self.best_weights)
+        network.to("cpu")
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        return TrainingResult(
-            network,
-            self.history.best_epoch,
-            self.history.epochs,
-            stopped_early=not cancelled and len(self.history.epochs) < self.config.epochs,
-            cancelled=cancelled,
-        )
+        stopped_early = not cancelled and len(self.epochs) < self.config.epochs
+        return TrainingResult(network, self.best_epoch, self.epochs, stopped_early, cancelled)
 
     def _is_over(self) -> bool:
-        done = len(self.history.epochs)
-        patience = self.config.patience
-        return done == self.config.epochs or 0 < patience <= done - self.history.best_epoch
+        done = len(self.epochs)
+        return done == self.config.epochs or 0 < self.config.patience <= done - self.best_epoch
 
-    def _remember(self, outcome: EpochResult) -> None:
-        history = self.history
-        history.epochs.append(outcome)
-        if outcome.validation_loss < history.best_loss:
-            history.best_loss, history.best_epoch = outcome.validation_loss, outcome.epoch
-            history.best_weights = copied_state(self.averaged)
+    def _record(self, outcome: EpochResult) -> None:
+        best_loss = self.epochs[self.best_epoch - 1].validation_loss if self.best_epoch else math.inf
+        self.epochs.append(outcome)
+        if outcome.validation_loss < best_loss:
+            self.best_epoch, self.best_weights = outcome.epoch, copied_state(self.average.network)
         if self.checkpoint is not None:
             self.observer.on_checkpoint()
             self._state().save(self.checkpoint)
@@ -202,8 +178,8 @@ class Trainer:
     def _state(self) -> Checkpoint:
         tensors = {
             **prefixed("network", self.network.state_dict()),
-            **prefixed("averaged", self.averaged.state_dict()),
-            **prefixed("best", self.history.best_weights),
+            **prefixed("averaged", self.average.network.state_dict()),
+            **prefixed("best", self.best_weights),
             "random": torch.get_rng_state(),  # dropout
             "generator": self.generator.get_state(),
         }
@@ -212,25 +188,26 @@ class Trainer:
         facts = {
             "config": self.config.to_dict(),
             "step": self.step,
-            "best_epoch": self.history.best_epoch,
-            "epochs": [asdict(outcome) for outcome in self.history.epochs],
+            "best_epoch": self.best_epoch,
+            "epochs": [asdict(outcome) for outcome in self.epochs],
         }
         return Checkpoint(tensors, facts)
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.facts["config"] != self.config.to_dict():
-            raise CheckpointCorrupt(f"{self.checkpoint} is of a training with other settings")
+            raise CheckpointCorrupt(
+                f"{self.checkpoint} belongs to a training with other settings; delete it to start again"
+            )
         self.network.load_state_dict(saved.part("network"))
-        self.averaged.load_state_dict(saved.part("averaged"))
+        self.average.network.load_state_dict(saved.part("averaged"))
         for place, optimizer in enumerate(self.optimizers):
             restore_optimizer(optimizer, saved.part(f"optimizer{place}"))
         torch.set_rng_state(saved.tensors["random"])
         self.generator.set_state(saved.tensors["generator"])
         self.step = saved.facts["step"]
-        epochs = [EpochResult(**outcome) for outcome in saved.facts["epochs"]]
-        best_epoch = saved.facts["best_epoch"]
-        self.history = History(epochs, best_epoch, epochs[best_epoch - 1].validation_loss, saved.part("best"))
-        self.started_at -= epochs[-1].elapsed_s
+        self.epochs = [EpochResult(**outcome) for outcome in saved.facts["epochs"]]
+        self.best_epoch, self.best_weights = saved.facts["best_epoch"], saved.part("best")
+        self.started_at -= self.epochs[-1].elapsed_s
 
     def _epoch(self, epoch: int) -> EpochResult:
         self.network.train()
@@ -250,11 +227,11 @@ class Trainer:
             correct += hits
             seen += len(rows)
             if self.observer.should_stop():
-                raise Cancelled
+                raise KeyboardInterrupt
             if index % REPORT_STEPS == 0 or seen == len(order):
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
         if not self.config.ema_decay:
-            self._average(0.0)
+            self.average.update(0.0)
         train_s = time.perf_counter() - started
         validation_loss, validation_accuracy = self._validate(epoch)
         return EpochResult(
@@ -271,15 +248,15 @@ class Trainer:
         )
 
     def _validate(self, epoch: int) -> tuple[float, float]:
-        """Loss and accuracy of the averaged weights; the loss is the one that is trained on.
+        """Loss and accuracy of the averaged weights on the validation split.
 
-        Against plain labels, a network trained on smoothed ones would seem to
-        get worse while it gets better: its confidence is meant to stay low.
+        The loss has the label smoothing of training.  Without it, a network would seem to get worse while it learns
+        to be less confident.
         """
         images, labels = self.data.validation_images, self.data.validation_labels
-        logits = predict_logits(self.averaged, images, device=self.device, dtype=self.autocast_dtype)
+        logits = predict_logits(self.average.network, images, device=self.device, dtype=self.autocast_dtype)
         loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
-        # Whatever else it knows, accuracy is that of digits.
+        # Accuracy counts digits only.
         digits = labels < DIGITS
         predictions, labels = logits[digits, :DIGITS].argmax(dim=1), labels[digits]
         self.observer.on_validation(epoch, predictions.numpy(), labels.numpy())
@@ -296,12 +273,12 @@ class Trainer:
         self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed, rate))
 
     def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
-        """The images of these rows as the network is to see them, and their labels."""
+        """The images of these rows, augmented unless `plain`, and their labels."""
         pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
         return (pixels if plain else self.augmentation(pixels, labels, self.generator)), labels
 
     def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One batch -> (mean loss, number of right answers), both without gradient."""
+        """Train on one batch.  Returns the mean loss and the number of right answers, without gradients."""
         rate = self.config.learning_rate * schedule_factor(self.step / self.total_steps, self.config)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -310,34 +287,14 @@ class Trainer:
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()
         opinion = self.teacher.opinion(pixels, self.generator) if self.teacher else None
-        loss = training_loss(
-            logits,
-            labels,
-            label_smoothing=self.config.label_smoothing,
-            opinion=opinion,
-            weight=self.config.teacher_weight,
-        )
+        smoothing, weight = self.config.label_smoothing, self.config.teacher_weight
+        loss = training_loss(logits, labels, label_smoothing=smoothing, opinion=opinion, weight=weight)
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
         if self.config.ema_decay:
-            self._average(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
+            # A small decay at first, so that the first weights are soon forgotten (tf.train.ExponentialMovingAverage).
+            self.average.update(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
         return loss.detach(), (logits.argmax(dim=1) == labels).sum()
-
-    @torch.no_grad()
-    def _average(self, decay: float) -> None:
-        """Move the averaged weights towards the current ones.
-
-        The decay starts small, so that the first steps are forgotten soon
-        (Source: tf.train.ExponentialMovingAverage, num_updates).
-        """
-        torch._foreach_lerp_(self._averaged_values, self._current_values, 1 - decay)
-
-
-def averaged_pairs(averaged: nn.Module, current: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """The floating-point tensors of two equal networks, in the same order."""
-    pairs = zip(averaged.state_dict().values(), current.state_dict().values(), strict=True)
-    floating = [(a, c) for a, c in pairs if a.is_floating_point()]
-    return [a for a, _ in floating], [c for _, c in floating]

@@ -1,8 +1,7 @@
-"""The C library keeps the memory that tensors give back, instead of asking the system for it at every step.
+"""Let the C library keep freed memory, which makes training faster.
 
-glibc takes every large block from the system and gives it back when it is
-freed, and the system clears each page of it anew.  A step of training frees
-and asks for the same hundred blocks.
+By default glibc returns every large block to the system when it is freed, and the system clears each page before it
+gives it out again.  Every training step frees and allocates the same hundred blocks.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ import ctypes
 import os
 import platform
 
-# Names and numbers of mallopt(3).
+# Parameters of mallopt(3).
 TRIM_THRESHOLD = -1
 TOP_PAD = -2
 MMAP_THRESHOLD = -3
-# The largest that glibc takes.
+# The largest threshold that glibc accepts.
 LARGEST_THRESHOLD = 32 << 20
 KEPT_BYTES = 1 << 30
-# It grows by so much at a time; what is not touched costs nothing.
+# The heap grows by this much at a time; untouched pages cost nothing.
 GROWTH_BYTES = 64 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Do that, where the C library is glibc and its variables say nothing else; returns whether it was done."""
+    """Keep freed memory, unless the C library is not glibc or a MALLOC_ variable is set; returns whether it worked."""
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
     mallopt = ctypes.CDLL(None).mallopt

@@ -1,8 +1,7 @@
-"""Muon: a matrix moves along the nearest matrix whose singular values are equal.
+"""Muon: an optimizer that moves a matrix along the nearest matrix with equal singular values.
 
-Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural
-networks", and Liu et al. 2025, arXiv:2502.16982, for the length of a step.
-PyTorch's own torch.optim.Muon takes matrices alone, no convolution kernels.
+Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", and Liu et al. 2025,
+arXiv:2502.16982, for the length of a step.  Why not torch.optim.Muon: docs/experiments.md, "PyTorch's Muon".
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-# Of the polynomial that drives singular values towards 1 (Jordan et al. 2024).
+# Coefficients of the polynomial that moves singular values towards 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 class Muon(Optimizer):
-    """Moves matrices and convolution kernels, whose output is their first dimension.
+    """Muon for matrices and convolution kernels whose first dimension is the output.
 
-    lr: the root mean square by which a step moves the values of a parameter.
-    momentum: memory of the gradient, 0 to 1.  iterations: of the polynomial.
+    lr: root mean square of the change of a parameter's values in one step.
+    momentum: decay of the mean gradient, 0 to 1.  iterations: how often the polynomial is applied.
     """
 
     def __init__(
@@ -45,25 +44,25 @@ class Muon(Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         memory = state["momentum"]
         memory.lerp_(gradient, 1 - group["momentum"])
-        # As Nesterov looks ahead.
+        # Nesterov momentum.
         ahead = gradient.lerp(memory, group["momentum"])
         direction = orthogonalised(ahead.reshape(len(ahead), -1), self.iterations)
-        # Of R by C values with singular values of 1, the mean square is 1 / max(R, C).
+        # An R by C matrix with singular values of 1 has a mean square of 1 / max(R, C).
         length = group["lr"] * max(direction.shape) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(direction.reshape(parameter.shape), alpha=-length)
 
 
 def orthogonalised(matrix: Tensor, iterations: int) -> Tensor:
-    """(R, C) -> the same with singular values of about 1; a matrix of zeros stays one.
+    """(R, C) -> the same singular vectors with singular values of about 1; zeros stay zeros.
 
-    The polynomial is of X X^T alone, so only the first and the last product
-    are as long as the longer side: a third of the time of the usual way.
+    Only the first and the last product have the longer side, because the polynomial depends on X X^T alone: a third
+    of the usual time.
     """
     a, b, c = COEFFICIENTS
     x = matrix if len(matrix) <= matrix.shape[1] else matrix.T
     square = x @ x.T
-    # The trace is the sum of the squares of the singular values, so none exceeds 1 after this.
+    # The trace is the sum of the squared singular values, so none exceeds 1 after the division.
     size = square.trace().sqrt().clamp(min=1e-12)
     square = square / size.square()
     factor = torch.eye(len(x), dtype=x.dtype, device=x.device) / size

@@ -1,7 +1,7 @@
 """The network: two convolutional blocks and two fully connected layers.
 
-Fast recipes put squares of pixels into channels first, which leaves the first
-block a quarter of the positions to work on.
+Fast recipes first turn squares of 2 by 2 pixels into channels, so that the first block has a quarter of the
+positions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_classifier.core.arrays import SIDE_PX
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats, in_batches
 from mnist_classifier.core.train_config import TrainConfig
 
 # Mean and standard deviation of the 60,000 training images, in 0..1.
@@ -19,23 +19,20 @@ PIXEL_MEAN = 0.1307
 PIXEL_STD = 0.3081
 
 DIGITS = 10
-# The class of what is no digit, in networks that know it.
+# The eleventh class, "not a digit", in networks that have one.
 OUTLIER = 10
+# Images in one forward pass.  The data of larger ones does not fit into the processor's cache.
+EVALUATION_BATCH = 500
 
 
 class MNISTClassifier(nn.Module):
-    """Conv2d, MaxPool, BatchNorm, ReLU, Dropout, twice; then two linear layers.
+    """Two blocks of Conv2d, MaxPool, BatchNorm, ReLU and Dropout, then two linear layers.
 
-    A deeper block (`conv1_layers`, `conv2_layers`) has Conv2d, BatchNorm, ReLU
-    so many times less one before that.
+    A block of L layers (`conv1_layers`, `conv2_layers`) starts with L - 1 times Conv2d, BatchNorm, ReLU.
+    Pooling comes before BatchNorm and ReLU, which then work on a quarter of the values.  Max-pooling commutes with
+    every increasing function, so the network can learn the same functions as in the usual order.
 
-    Pooling stands before BatchNorm and ReLU: max-pooling commutes with every
-    rising function, so the function class is the same as in the usual order,
-    and both then work on a quarter of the values.
-
-    With 11 classes the last one means "not a digit".
-
-    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, classes) logits.
+    forward: (N, 1, 28, 28) float, ink = 1.0 -> (N, classes) logits; an eleventh class means "not a digit".
     """
 
     def __init__(
@@ -81,7 +78,7 @@ class MNISTClassifier(nn.Module):
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> MNISTClassifier:
-        """Build the network that a training asks for."""
+        """Build the network that a training's settings describe."""
         return cls(
             patch=config.patch,
             conv1_channels=config.conv1_channels,
@@ -110,8 +107,7 @@ class MNISTClassifier(nn.Module):
 class FlattenPixels(nn.Module):
     """(N, C, H, W) -> (N, H*W*C), pixel by pixel.
 
-    In channels_last, in which the blocks compute, that is the order in memory:
-    nothing is copied, and the gradient comes back in the same layout.
+    The blocks compute in channels_last, where this is the order in memory, so nothing is copied.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -120,7 +116,7 @@ class FlattenPixels(nn.Module):
 
 
 def convolutional_block(inputs: int, outputs: int, kernel: int, layers: int, dropout: float) -> nn.Sequential:
-    """(N, inputs, S, S) -> (N, outputs, S/2, S/2); the last of its convolutions is pooled."""
+    """(N, inputs, S, S) -> (N, outputs, S/2, S/2); pooling follows the last convolution."""
     modules: list[nn.Module] = []
     for layer in range(1, layers + 1):
         # BatchNorm subtracts the mean, so a bias before it would have no effect.
@@ -129,18 +125,18 @@ def convolutional_block(inputs: int, outputs: int, kernel: int, layers: int, dro
             modules.append(nn.MaxPool2d(2))
         modules += [nn.BatchNorm2d(outputs), nn.ReLU()]
         inputs = outputs
-    # Whole channels: neighbouring values are too alike for single ones to
-    # matter, and drawing one number a channel costs 1/196 of one a value.
+    # Dropping single values has little effect, because their neighbours are similar.  Whole channels also need
+    # 196 times fewer random numbers.
     return nn.Sequential(*modules, nn.Dropout2d(dropout))
 
 
 def parameter_count(network: nn.Module) -> int:
-    """How many numbers training adjusts."""
+    """The number of trained weights."""
     return sum(p.numel() for p in network.parameters())
 
 
 def multiply_accumulates(network: MNISTClassifier) -> int:
-    """Multiplications of one forward pass in convolutions and linear layers."""
+    """Multiply-accumulates of one forward pass in convolutions and linear layers."""
     side = SIDE_PX // network.arguments["patch"]
     total = 0
     for block in (network.block1, network.block2):
@@ -154,3 +150,24 @@ def multiply_accumulates(network: MNISTClassifier) -> int:
 def as_pixels(images_u8: Tensor) -> Tensor:
     """(N, 28, 28) uint8 -> (N, 1, 28, 28) float32 in 0..1."""
     return images_u8.unsqueeze(1).to(torch.float32) / 255.0
+
+
+@torch.no_grad()
+def predict_logits(
+    network: nn.Module,
+    images_u8: Tensor,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """(N, 28, 28) uint8 on the CPU -> (N, classes) float32 logits on the CPU, computed in `dtype`."""
+    network.eval()
+    device = torch.device(device)
+
+    def logits(part: Bytes) -> Floats:
+        pixels = as_pixels(torch.from_numpy(part).to(device)).contiguous(memory_format=torch.channels_last)
+        found: Floats = network(pixels).float().cpu().numpy()
+        return found
+
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        return torch.from_numpy(in_batches(logits, images_u8.numpy(), EVALUATION_BATCH))

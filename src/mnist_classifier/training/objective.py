@@ -1,4 +1,4 @@
-"""What a training makes small: the distance from the labels, and from a teacher's opinion."""
+"""The training loss: cross entropy with the labels and with a teacher's probabilities."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mnist_classifier.training.network import OUTLIER
 
 
 class Teacher:
-    """A finished network whose probabilities are learned from.
+    """A trained network whose probabilities another network learns.
 
-    Of an ensemble, one member drawn at random speaks for each batch: the mean
-    over many batches is the ensemble's opinion, at the cost of one network.
+    A random member of an ensemble answers for each batch.  The mean over many batches is the opinion of the whole
+    ensemble, at the cost of one network.
     """
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
@@ -25,7 +25,7 @@ class Teacher:
 
     @torch.no_grad()
     def opinion(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """(N, 1, 28, 28) -> (N, 10) probabilities."""
+        """(N, 1, 28, 28) -> (N, C) probabilities."""
         network = self.network.one_of(generator) if isinstance(self.network, Ensemble) else self.network
         with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
             logits: Tensor = network(pixels)
@@ -37,8 +37,8 @@ def training_loss(
 ) -> Tensor:
     """Cross entropy with the labels and, with `weight` (0..1), with a teacher's opinion.
 
-    What is no digit was made so: a teacher that takes it for a digit is not
-    heard.  logits: (N, C); labels: (N,); opinion: (N, C) probabilities.
+    logits: (N, C); labels: (N,); opinion: (N, C) probabilities.  For an outlier that the teacher takes for a digit,
+    the label replaces its opinion.
     Source: Hinton et al. 2015, Distilling the Knowledge in a Neural Network.
     """
     hard = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)

@@ -1,11 +1,12 @@
-"""How weights are moved: by which optimiser, and at which learning rate."""
+"""The optimizers, the learning-rate schedule, and weight averaging."""
 
 from __future__ import annotations
 
+import copy
 import math
 
-# The first optimizer would import it, in nine tenths of a second.
-import torch._dynamo  # noqa: F401
+import torch
+import torch._dynamo  # otherwise the first optimizer imports it, which takes 0.9 s
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
@@ -15,7 +16,7 @@ from mnist_classifier.training.network import MNISTClassifier
 
 
 def schedule_factor(progress: float, config: TrainConfig) -> float:
-    """Learning rate at `progress` (0..1 of the run), as a part of its peak."""
+    """Learning rate at `progress` (0..1) of the training, as a share of its peak."""
     if config.schedule == "constant":
         return 1.0
     warmup = 0.0 if config.schedule == "cosine" else config.warmup_fraction
@@ -27,9 +28,9 @@ def schedule_factor(progress: float, config: TrainConfig) -> float:
 
 
 def make_optimizers(network: MNISTClassifier, config: TrainConfig) -> list[Optimizer]:
-    """AdamW for everything; or Muon for kernels and the hidden layer, and AdamW for the rest.
+    """AdamW for all weights, or Muon for kernels and the hidden layer and AdamW for the rest.
 
-    Weights decay in matrices and kernels, not in biases and BatchNorm.
+    Weight decay applies to matrices and kernels, not to biases and BatchNorm.
     """
     orthogonal = [] if config.optimizer == "adamw" else hidden_weights(network)
     rest = [p for p in network.parameters() if not any(p is other for other in orthogonal)]
@@ -49,6 +50,22 @@ def make_optimizers(network: MNISTClassifier, config: TrainConfig) -> list[Optim
 
 
 def hidden_weights(network: MNISTClassifier) -> list[nn.Parameter]:
-    """Kernels and matrices, but for those of the output."""
+    """Kernels and matrices, except the matrix of the output."""
     output = network.output.weight
     return [p for p in network.parameters() if p.ndim > 1 and p is not output]
+
+
+class WeightAverage:
+    """An exponential moving average of a network's weights, as a network in evaluation mode."""
+
+    def __init__(self, network: MNISTClassifier) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._averaged, self._current = (
+            [tensor for tensor in each.state_dict().values() if tensor.is_floating_point()]
+            for each in (self.network, network)
+        )
+
+    @torch.no_grad()
+    def update(self, decay: float) -> None:
+        """Move the average towards the current weights; a decay of 0 copies them."""
+        torch._foreach_lerp_(self._averaged, self._current, 1 - decay)

@@ -5,7 +5,7 @@
     trained = train_recipe("lightning", seed=1)
     version = trained.register()
 
-docs/engineer.md has the whole story.
+See docs/engineer.md.
 """
 
 from __future__ import annotations
@@ -35,14 +35,12 @@ def train_recipe(
 ) -> FinishedTraining:
     """Train a recipe on MNIST, calibrate it on the validation split and score the test images once.
 
-    on_epoch: called after each epoch.  settings: the installation to use; by
-    default the one that the environment names (MNIST_HOME, MNIST_DATA_DIR).
-    values: any setting of docs/training.md, such as `seed=1` or `epochs=3`.
+    on_epoch: called after each epoch.  settings: the installation to use, by default that of the environment
+    (MNIST_HOME, MNIST_DATA_DIR).  values: any setting of docs/training.md, such as `seed=1` or `epochs=3`.
 
-    MNIST is downloaded if it is missing.  The result is written to disk only
-    by its `save` or `register`.  Ctrl-C ends the training early and returns
-    the best epoch so far; before the end of the first epoch it raises
-    KeyboardInterrupt.  Raises InvalidConfig, DataMissing, TrainingDiverged.
+    Downloads MNIST if it is missing.  Only `save` and `register` of the result write files.  Ctrl-C ends the training
+    and returns the best epoch so far, or raises KeyboardInterrupt before the end of the first epoch.
+    Raises InvalidConfig, DataMissing, TrainingDiverged.
     """
     config = TrainConfig.from_mapping({"recipe": recipe, **values})
     settings = settings or Settings.from_environment()
@@ -63,9 +61,9 @@ def fit(
     checkpoint: Path | None = None,
     run_id: int | None = None,
 ) -> FinishedTraining:
-    """Train as `config` says, with the teacher that it names in `registry`; the result is not measured yet.
+    """Train with these settings and the teacher that they name in `registry`; does not measure the result.
 
-    observer, checkpoint, errors: as for `loop.train`.
+    observer, checkpoint, errors: see `loop.train`.
     """
     started = time.perf_counter()
     teacher = load_network(registry.folder(config.teacher)) if config.teacher else None
@@ -77,9 +75,8 @@ def fit(
 def load_model(source: int | str | Path, *, settings: Settings | None = None) -> Network:
     """The PyTorch network of a model version, in evaluation mode, on the CPU.
 
-    source: the number of a version in this installation, or a folder that
-    `save` wrote.  The network maps (N, 1, 28, 28) float pixels, ink = 1.0, to
-    (N, 10 or 11) logits.  Raises VersionMissing, ModelMissing, ModelCorrupt.
+    source: the number of a version in this installation, or a folder that `save` wrote.  The network maps
+    (N, 1, 28, 28) float pixels, ink = 1.0, to (N, 10 or 11) logits.  Raises VersionMissing, ModelMissing, ModelCorrupt.
     """
     if not isinstance(source, int):
         return load_network(Path(source))

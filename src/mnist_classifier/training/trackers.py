@@ -1,6 +1,6 @@
-"""Other tools that may follow a run, where they are installed: TensorBoard and MLflow.
+"""Log a run to an experiment tracker (`--log-to`): TensorBoard or MLflow.
 
-Their packages are imported only when they are asked for (`--log-to`).
+Their packages are optional and imported on use.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -18,18 +18,8 @@ from mnist_classifier.core.records import EpochResult, Run
 from mnist_classifier.core.settings import TRACKERS, Settings
 
 
-class Tracker(Protocol):
-    """Somebody who is told of every epoch."""
-
-    def epoch(self, result: EpochResult) -> None:
-        """Take the figures of an epoch."""
-
-    def close(self) -> None:
-        """Write what is left."""
-
-
 class TensorBoard:
-    """Event files in the folder `tensorboard/run-N` of the logs: `tensorboard --logdir logs/tensorboard`."""
+    """Event files in `tensorboard/run-N` of the logs folder: `tensorboard --logdir logs/tensorboard`."""
 
     def __init__(self, folder: Path, run: Run) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -38,21 +28,21 @@ class TensorBoard:
         self._writer.add_text("config", "\n".join(f"- {name}: {value}" for name, value in run.config.items()))
 
     def epoch(self, result: EpochResult) -> None:
-        """Take the figures of an epoch."""
+        """Log the metrics of an epoch."""
         for name, value in figures(result).items():
             self._writer.add_scalar(name, value, result.epoch)
         self._writer.flush()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Finish the log."""
         self._writer.close()
 
 
 class MLflow:
-    """A run in MLflow's store; MLFLOW_TRACKING_URI says where, the default is the folder `mlflow` of the logs."""
+    """A run in the MLflow store at MLFLOW_TRACKING_URI, by default the file `mlflow.db` in the logs folder."""
 
     def __init__(self, folder: Path, run: Run) -> None:
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it reports its use since 3.2
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # MLflow reports its use since 3.2
         import mlflow
 
         self._client: Any = mlflow.MlflowClient()
@@ -68,23 +58,26 @@ class MLflow:
             self._client.log_param(self._run_id, name, value)
 
     def epoch(self, result: EpochResult) -> None:
-        """Take the figures of an epoch."""
+        """Log the metrics of an epoch."""
         for name, value in figures(result).items():
             self._client.log_metric(self._run_id, name, value, step=result.epoch)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Finish the log."""
         self._client.set_terminated(self._run_id)
 
 
+Tracker: TypeAlias = TensorBoard | MLflow
+
+
 def figures(result: EpochResult) -> Mapping[str, float]:
-    """The numbers of an epoch that change from one to the next."""
+    """The metrics of an epoch, without its number."""
     return {name: value for name, value in asdict(result).items() if name not in ("epoch", "epochs")}
 
 
 def open_trackers(settings: Settings, run: Run) -> list[Tracker]:
-    """The tools that the settings name.  Raises TrackerUnavailable for one that is not installed."""
-    kinds: dict[str, type[TensorBoard] | type[MLflow]] = dict(zip(TRACKERS, (TensorBoard, MLflow), strict=True))
+    """The tracker that the settings name, if any.  Raises TrackerUnavailable if it is not installed."""
+    kinds: dict[str, type[Tracker]] = dict(zip(TRACKERS, (TensorBoard, MLflow), strict=True))
     if not settings.log_to:
         return []
     try:

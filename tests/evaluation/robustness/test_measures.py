@@ -10,17 +10,10 @@ from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.data import mnist, pen_digits
 from mnist_classifier.evaluation.robustness import measures
+from mnist_classifier.evaluation.robustness.bench import Answers, Bench, accepted, digit_score, rng_of
 from mnist_classifier.evaluation.robustness.corruptions import CORRUPTIONS
-from mnist_classifier.evaluation.robustness.measures import (
-    Answers,
-    Bench,
-    Goal,
-    accepted,
-    calibration,
-    digit_score,
-    share,
-)
-from mnist_classifier.evaluation.robustness.report import Row
+from mnist_classifier.evaluation.robustness.measures import calibration, share
+from mnist_classifier.evaluation.robustness.report import Goal, Row
 from mnist_classifier.recognition.recogniser import BLANK, Recogniser
 
 
@@ -144,8 +137,8 @@ def test_a_part_is_a_part_of_the_same_pictures(bench: Bench):
     assert len(few) == 6
     assert set(few) < set(more)
     assert Bench(bench.recogniser, bench.digits).chosen(10).tolist() == list(range(10))
-    assert measures.rng_of("fog", 3).random() == measures.rng_of("fog", 3).random()
-    assert measures.rng_of("fog", 3).random() != measures.rng_of("thin", 3).random()
+    assert rng_of("fog", 3).random() == rng_of("fog", 3).random()
+    assert rng_of("fog", 3).random() != rng_of("thin", 3).random()
 
 
 def test_what_several_measures_need_is_read_once(digits: mnist.Images, pen_dir: Path):

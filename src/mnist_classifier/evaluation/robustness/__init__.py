@@ -1,5 +1,4 @@
-"""Robustness: how well a model reads what people really write, and refuses what is no digit.
+"""The robustness suite: how well a model reads real handwriting, and refuses pictures that show no digit.
 
-Pictures are made here to measure with, never to train on: training/ has
-generators of its own, so that a model is not examined on what it was taught.
+Its generators are not those of training, so that no model is tested on what it was taught.
 """

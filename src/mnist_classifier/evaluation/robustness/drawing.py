@@ -1,7 +1,6 @@
-"""Pen strokes -> the picture that the browser's canvas would send.
+"""Draw pen strokes as the page's canvas does.
 
-A stroke is (N, 2) numbers, x right and y down, in units of its own: only the
-shape counts, place and size are drawn at random.
+A stroke is (N, 2) numbers, x right and y down, in any unit.  Place and size are random.
 """
 
 from __future__ import annotations
@@ -9,25 +8,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.arrays import Bytes, Doubles, Floats
 
-Stroke: TypeAlias = "npt.NDArray[np.float64] | Sequence[Sequence[float]]"
-Line: TypeAlias = "npt.NDArray[np.float64]"
+Points: TypeAlias = Doubles  # (N, 2) x, y
+Stroke: TypeAlias = "Points | Sequence[Sequence[float]]"
+Pixels = TypeVar("Pixels", Bytes, Floats)
 
 CANVAS_SIDE_PX = 280
-# The longer side of the ink, pen included, as a part of the canvas: people
-# write small in a corner and large over the whole square.
+# Longer side of the ink, pen included, as a share of the canvas: some write small in a corner, some fill the square.
 SIZES = (0.40, 0.85)
 
-# Source: web/static/js/pad/strokes.js, MIN_STEP: the page drops nearer points.
+# The page drops points that are nearer.  Source: MIN_STEP in web/static/js/pad/strokes.js.
 MIN_STEP_PX = 0.75
-# Straight pieces for one of the page's quadratic curves, which are mostly under 10 px long.
+# Straight pieces for one of the page's quadratic curves, most of which are shorter than 10 px.
 CURVE_PIECES = 4
 SUPERSAMPLING = 4
 PAPER, INK = 255, 0
@@ -35,7 +34,7 @@ PAPER, INK = 255, 0
 
 @dataclass(frozen=True)
 class Placement:
-    """Where ink goes: longer side, left and top of its box in pixels, the pen's width included."""
+    """Where the ink goes: longer side, left and top of its box in pixels, the pen's width included."""
 
     longer_side_px: float
     left_px: float
@@ -50,11 +49,10 @@ def draw(
     placement: Placement | None = None,
     side_px: int = CANVAS_SIDE_PX,
 ) -> Bytes:
-    """Draw strokes in black on white with a round pen, anti-aliased.
+    """Draw strokes in black on white with a round pen, anti-aliased.  Returns (side_px, side_px) uint8.
 
-    The place is `placement`, or random by `rng`: the longer side between 40
-    and 85 % of the canvas, wholly inside.  Returns (side_px, side_px) uint8.
-    Raises ValueError where there is nothing to draw.
+    Without `placement`, `rng` chooses one inside the canvas; the longer side is 40 to 85 % of it.
+    Raises ValueError if there is nothing to draw.
     """
     lines = [np.asarray(stroke, np.float64).reshape(-1, 2) for stroke in strokes if len(stroke)]
     if not lines:
@@ -67,39 +65,39 @@ def draw(
 
 
 def random_placement(
-    lines: Sequence[Line], *, pen_px: float, rng: np.random.Generator, side_px: int = CANVAS_SIDE_PX
+    lines: Sequence[Points], *, pen_px: float, rng: np.random.Generator, side_px: int = CANVAS_SIDE_PX
 ) -> Placement:
-    """Choose a place and a size as a person might."""
+    """Choose a random size, and a place inside the canvas."""
     longer_side_px = rng.uniform(*SIZES) * side_px
     width, height = _extent(lines) * _scale(lines, longer_side_px, pen_px) + pen_px
     return Placement(longer_side_px, rng.uniform(0, side_px - width), rng.uniform(0, side_px - height))
 
 
-def fit_lines(lines: Sequence[Line], placement: Placement, pen_px: float) -> list[Line]:
-    """Scale and move lines to their place, in pixels."""
+def fit_lines(lines: Sequence[Points], placement: Placement, pen_px: float) -> list[Points]:
+    """Scale and move lines to their place in the canvas."""
     origin = np.concatenate(lines).min(axis=0)
     scale = _scale(lines, placement.longer_side_px, pen_px)
     corner = np.array([placement.left_px, placement.top_px]) + pen_px / 2
     return [(line - origin) * scale + corner for line in lines]
 
 
-def render(lines: Sequence[Line], *, pen_px: float, side_px: int = CANVAS_SIDE_PX) -> Bytes:
-    """Draw (N, 2) lines, in pixels, as the page does; what is outside the canvas is cut off."""
+def render(lines: Sequence[Points], *, pen_px: float, side_px: int = CANVAS_SIDE_PX) -> Bytes:
+    """Draw lines, in pixels, as the page does.  Parts outside the canvas are cut off."""
     canvas = np.full((side_px, side_px), PAPER, np.uint8)
     points = np.concatenate(lines)
-    # Only the ink's box is drawn large: a third of the canvas, a third of the time.
+    # Supersampling only the ink's box takes a third of the time.
     left, top = np.clip(np.floor(points.min(axis=0) - pen_px / 2).astype(int) - 1, 0, side_px - 1)
     right, bottom = np.clip(np.ceil(points.max(axis=0) + pen_px / 2).astype(int) + 1, 1, side_px)
     tile = Image.new("L", (int(right - left) * SUPERSAMPLING, int(bottom - top) * SUPERSAMPLING), PAPER)
     pen = ImageDraw.Draw(tile)
     for line in lines:
-        _draw_line(pen, (smooth(thin_out(line)) - (left, top)) * SUPERSAMPLING, pen_px * SUPERSAMPLING)
+        draw_line(pen, (smooth(thin_out(line)) - (left, top)) * SUPERSAMPLING, pen_px * SUPERSAMPLING, INK)
     canvas[top:bottom, left:right] = np.asarray(tile.reduce(SUPERSAMPLING))
     return canvas
 
 
-def thin_out(line: Line, min_step_px: float = MIN_STEP_PX) -> Line:
-    """Drop points that lie nearer to the one kept before than can be seen."""
+def thin_out(line: Points, min_step_px: float = MIN_STEP_PX) -> Points:
+    """Drop each point that is nearer than `min_step_px` to the last point kept."""
     first, *others = line.tolist()
     kept = [first]
     for x, y in others:
@@ -108,11 +106,11 @@ def thin_out(line: Line, min_step_px: float = MIN_STEP_PX) -> Line:
     return np.array(kept)
 
 
-def smooth(line: Line) -> Line:
-    """Lay the page's curve through the points of a stroke, as short straight pieces.
+def smooth(line: Points) -> Points:
+    """Replace a stroke by the page's curve, as short straight pieces.
 
-    Source: web/static/js/pad/strokes.js, `trace`: quadratic curves between the
-    middles of neighbouring points, with the points as their control points.
+    Quadratic curves between the middles of neighbouring points, with the points as control points.
+    Source: `trace` in web/static/js/pad/strokes.js.
     """
     if len(line) < 3:
         return line
@@ -123,22 +121,34 @@ def smooth(line: Line) -> Line:
     return np.concatenate([line[:1], curves.reshape(-1, 2), line[-1:]])
 
 
-def _extent(lines: Sequence[Line]) -> Line:
+def _extent(lines: Sequence[Points]) -> Points:
     """Width and height of the box of all points."""
     points = np.concatenate(lines)
-    extent: Line = points.max(axis=0) - points.min(axis=0)
+    extent: Points = points.max(axis=0) - points.min(axis=0)
     return extent
 
 
-def _scale(lines: Sequence[Line], longer_side_px: float, pen_px: float) -> float:
+def _scale(lines: Sequence[Points], longer_side_px: float, pen_px: float) -> float:
     longest = float(_extent(lines).max())
     return max(longer_side_px - pen_px, 0.0) / longest if longest > 0 else 0.0
 
 
-def _draw_line(pen: ImageDraw.ImageDraw, line: Line, width: float) -> None:
+def draw_line(pen: ImageDraw.ImageDraw, line: Points, width: float, level: int) -> None:
+    """Draw one line with a round pen, in pixels of the picture and with a grey level."""
     radius = width / 2
     if len(line) > 1:
-        pen.line(line.ravel().tolist(), fill=INK, width=max(1, round(width)))
-    # Pillow's lines have neither caps nor joins; discs are both.
+        pen.line(line.ravel().tolist(), fill=level, width=max(1, round(width)))
+    # Pillow's lines have neither round ends nor joints, so each point gets a disc.
     for x, y in line.tolist():
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=INK)
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=level)
+
+
+def enlarged(picture: Pixels, height: int, width: int) -> Pixels:
+    """Scale a (H, W) picture, uint8 or float32, by bicubic interpolation."""
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def to_bytes(levels: npt.NDArray[np.floating[Any]]) -> Bytes:
+    """Round grey levels to uint8, limited to 0..255."""
+    pixels: Bytes = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+    return pixels

@@ -1,4 +1,4 @@
-"""The table of robustness: rows with goals, and the plain values that are stored."""
+"""The robustness table: rows with goals, and their form in JSON."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from mnist_classifier.core.version import __version__
 
-# Rows that stand for the whole in one line: of `mnist models`, of /model-status.
+# Rows that summarise the table, in `mnist models` and /model-status.
 SUMMARY_ROWS = ("pen_digits.mean", "characters.auroc", "corruptions.mean")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound that a share is to keep: a least value, or a greatest one."""
+    """The smallest value that a share should have, or the largest."""
 
     bound: float
     at_most: bool = False
 
     def is_reached_by(self, measured: float) -> bool:
-        """Whether a figure keeps it; the figure itself counts, not its interval."""
+        """Whether a figure reaches the goal; the figure counts, not its interval."""
         return measured <= self.bound if self.at_most else measured >= self.bound
 
     def __str__(self) -> str:
@@ -61,8 +61,8 @@ class Row:
 class RobustnessReport:
     """The whole table.
 
-    split: the MNIST images, `test` or `validation`; limit: so many pictures a
-    row at most, None for all; left_out: measure -> why it was not made.
+    split: `test` or `validation` images of MNIST.  limit: most pictures in a row, None for all.
+    left_out: measure -> why it was left out.
     """
 
     split: str
@@ -73,7 +73,7 @@ class RobustnessReport:
 
     @property
     def is_final(self) -> bool:
-        """Whether it was made of all test images, so that it may stand beside a model."""
+        """Whether all test images were read, so that the table can be stored with the model."""
         return self.split == "test" and self.limit is None
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class RobustnessReport:
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, Any]:
-    """Goals reached and measured, and the figures of SUMMARY_ROWS; null for what was left out."""
+    """How many goals are reached, and the figures of SUMMARY_ROWS; null for a row that was left out."""
     measured = {row.id: round(row.measured, 6) for row in rows}
     verdicts = [row.reached for row in rows if row.goal is not None]
     return {

@@ -1,9 +1,8 @@
-"""Stroke templates of printed shapes and letters: nothing that a person takes for a digit.
+"""Stroke templates of printed shapes and letters that nobody reads as a digit.
 
-A template is a list of strokes of (x, y) in a unit square, y down.  They are
-drawn by hand here, so that a picture is the same on every system: fonts
-are not.  Left out is what can be read as a digit: circles and squares (0),
-bars (1), B D G I L O Q S T Y Z, most lower-case letters.
+A template is a list of strokes, each a list of points (x, y) in a unit square, y down.  Fonts would make
+different pictures on different systems.  Left out are shapes and letters that look like a digit: circles and
+squares (0), bars (1), B D G I L O Q S T Y Z and most lower-case letters.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def _star(points: int, inner: float) -> list[Point]:
 
 
 def _heart(pieces: int = 40) -> list[Point]:
-    # Source: the well-known curve x = 16 sin^3 t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t.
+    # The well-known curve x = 16 sin^3 t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t.
     points = []
     for i in range(pieces + 1):
         t = 2 * math.pi * i / pieces
@@ -41,8 +40,8 @@ def _heart(pieces: int = 40) -> list[Point]:
     return points
 
 
-def _polylines(text: str) -> Template:
-    """Strokes from text: points x,y in percent, strokes parted by bars."""
+def polylines(text: str) -> Template:
+    """Read a template from text: points `x,y` in percent, with ` | ` between strokes."""
     return [
         [(float(x) / 100, float(y) / 100) for x, y in (point.split(",") for point in stroke.split())]
         for stroke in text.split("|")
@@ -50,7 +49,7 @@ def _polylines(text: str) -> Template:
 
 
 def _rays(count: int, inner: float, outer: float) -> Template:
-    """Short lines around the middle."""
+    """Short lines around the centre."""
     turns = [2 * math.pi * i / count for i in range(count)]
     return [[(0.5 + r * math.cos(turn), 0.5 + r * math.sin(turn)) for r in (inner, outer)] for turn in turns]
 
@@ -58,53 +57,53 @@ def _rays(count: int, inner: float, outer: float) -> Template:
 _BOX = "0,20 100,20 100,85 0,85 0,20"
 
 SHAPES: Mapping[str, Template] = {
-    "triangle": _polylines("50,5 100,95 0,95 50,5"),
+    "triangle": polylines("50,5 100,95 0,95 50,5"),
     "star": [_star(5, 0.2)],
     "six-pointed star": [_star(6, 0.29)],
     "pentagram": [[_star(5, 0.2)[2 * (2 * i % 5)] for i in range(6)]],
     "heart": [_heart()],
-    "house": _polylines("10,100 10,45 50,0 90,45 90,100 10,100 | 42,100 42,65 62,65 62,100"),
-    "arrow": _polylines("0,50 100,50 | 65,20 100,50 65,80"),
-    "double arrow": _polylines("0,50 100,50 | 25,30 0,50 25,70 | 75,30 100,50 75,70"),
-    "plus": _polylines("50,0 50,100 | 0,50 100,50"),
-    "asterisk": _polylines("50,0 50,100 | 7,25 93,75 | 7,75 93,25"),
-    "hash": _polylines("35,0 25,100 | 75,0 65,100 | 0,33 100,33 | 0,67 100,67"),
-    "envelope": _polylines(f"{_BOX} | 0,20 50,60 100,20"),
-    "crossed box": _polylines(f"{_BOX} | 0,20 100,85 | 0,85 100,20"),
-    "window": _polylines(f"{_BOX} | 50,20 50,85 | 0,52 100,52"),
+    "house": polylines("10,100 10,45 50,0 90,45 90,100 10,100 | 42,100 42,65 62,65 62,100"),
+    "arrow": polylines("0,50 100,50 | 65,20 100,50 65,80"),
+    "double arrow": polylines("0,50 100,50 | 25,30 0,50 25,70 | 75,30 100,50 75,70"),
+    "plus": polylines("50,0 50,100 | 0,50 100,50"),
+    "asterisk": polylines("50,0 50,100 | 7,25 93,75 | 7,75 93,25"),
+    "hash": polylines("35,0 25,100 | 75,0 65,100 | 0,33 100,33 | 0,67 100,67"),
+    "envelope": polylines(f"{_BOX} | 0,20 50,60 100,20"),
+    "crossed box": polylines(f"{_BOX} | 0,20 100,85 | 0,85 100,20"),
+    "window": polylines(f"{_BOX} | 50,20 50,85 | 0,52 100,52"),
     "face": [
         _arc((0.5, 0.5), 0.5, 0, 360),
         _arc((0.5, 0.5), 0.28, 25, 155),
-        *_polylines("33,33 33,40 | 67,33 67,40"),
+        *polylines("33,33 33,40 | 67,33 67,40"),
     ],
-    "fir": _polylines("50,0 20,35 80,35 50,0 | 50,35 8,80 92,80 50,35 | 50,80 50,100"),
-    "umbrella": [_arc((0.5, 0.5), 0.5, 180, 360), *_polylines("0,50 100,50 | 50,50 50,90 42,100 33,92")],
-    "fish": _polylines("100,50 70,28 30,40 0,75 0,25 30,60 70,72 100,50 | 80,46 82,48"),
+    "fir": polylines("50,0 20,35 80,35 50,0 | 50,35 8,80 92,80 50,35 | 50,80 50,100"),
+    "umbrella": [_arc((0.5, 0.5), 0.5, 180, 360), *polylines("0,50 100,50 | 50,50 50,90 42,100 33,92")],
+    "fish": polylines("100,50 70,28 30,40 0,75 0,25 30,60 70,72 100,50 | 80,46 82,48"),
     "sun": [_arc((0.5, 0.5), 0.24, 0, 360), *_rays(8, 0.33, 0.5)],
     "wave": [[(i / 40, 0.5 + 0.15 * math.sin(i / 40 * 6 * math.pi)) for i in range(41)]],
 }
-# Closed outlines whose filled form is no digit either; their middle is inside.
+# Closed outlines that are no digit when filled either.  The centre of their box is inside.
 FILLABLE = frozenset({"triangle", "star", "six-pointed star", "heart"})
 
 LETTERS: Mapping[str, Template] = {
-    "A": _polylines("0,100 50,0 100,100 | 20,62 80,62"),
-    "E": _polylines("85,0 10,0 10,100 85,100 | 10,50 70,50"),
-    "F": _polylines("85,0 10,0 10,100 | 10,48 70,48"),
-    "H": _polylines("10,0 10,100 | 90,0 90,100 | 10,50 90,50"),
-    "K": _polylines("10,0 10,100 | 85,0 10,58 | 35,40 90,100"),
-    "M": _polylines("5,100 10,0 50,75 90,0 95,100"),
-    "N": _polylines("10,100 10,0 90,100 90,0"),
-    "R": [*_polylines("10,100 10,0 55,0 | 50,52 90,100"), [*_arc((0.55, 0.26), 0.26, -90, 90), (0.1, 0.52)]],
-    "W": _polylines("0,0 25,100 50,30 75,100 100,0"),
-    "X": _polylines("5,0 95,100 | 95,0 5,100"),
-    "k": _polylines("15,0 15,100 | 70,40 15,75 | 35,62 75,100"),
+    "A": polylines("0,100 50,0 100,100 | 20,62 80,62"),
+    "E": polylines("85,0 10,0 10,100 85,100 | 10,50 70,50"),
+    "F": polylines("85,0 10,0 10,100 | 10,48 70,48"),
+    "H": polylines("10,0 10,100 | 90,0 90,100 | 10,50 90,50"),
+    "K": polylines("10,0 10,100 | 85,0 10,58 | 35,40 90,100"),
+    "M": polylines("5,100 10,0 50,75 90,0 95,100"),
+    "N": polylines("10,100 10,0 90,100 90,0"),
+    "R": [*polylines("10,100 10,0 55,0 | 50,52 90,100"), [*_arc((0.55, 0.26), 0.26, -90, 90), (0.1, 0.52)]],
+    "W": polylines("0,0 25,100 50,30 75,100 100,0"),
+    "X": polylines("5,0 95,100 | 95,0 5,100"),
+    "k": polylines("15,0 15,100 | 70,40 15,75 | 35,62 75,100"),
     "m": [
-        *_polylines("0,100 0,45"),
+        *polylines("0,100 0,45"),
         [*_arc((0.25, 0.65), 0.25, 180, 360), (0.5, 1)],
         [*_arc((0.75, 0.65), 0.25, 180, 360), (1, 1)],
     ],
-    "w": _polylines("0,40 25,100 50,55 75,100 100,40"),
-    "x": _polylines("10,35 90,100 | 90,35 10,100"),
-    "fi": _polylines("45,10 30,0 18,12 18,100 | 0,40 42,40 | 80,40 80,100 | 80,12 80,16"),
-    "&": _polylines("95,100 30,30 28,10 45,0 60,10 55,30 10,65 10,90 35,100 65,90 90,55"),
+    "w": polylines("0,40 25,100 50,55 75,100 100,40"),
+    "x": polylines("10,35 90,100 | 90,35 10,100"),
+    "fi": polylines("45,10 30,0 18,12 18,100 | 0,40 42,40 | 80,40 80,100 | 80,12 80,16"),
+    "&": polylines("95,100 30,30 28,10 45,0 60,10 55,30 10,65 10,90 35,100 65,90 90,55"),
 }

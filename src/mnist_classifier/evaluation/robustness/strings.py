@@ -1,8 +1,7 @@
-"""Numbers of several digits: composed from MNIST glyphs, or written with pen strokes.
+"""Numbers of several digits: composed of MNIST glyphs, or written with pen strokes.
 
-What is random is drawn from the generator that is given, so a seed makes the
-same strings again.  Lengths are in parts of the digits' height, unless they
-are in pixels.
+The same generator makes the same pictures.  Lengths are relative to the digits' height, unless their name
+says pixels.
 """
 
 from __future__ import annotations
@@ -15,96 +14,75 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from mnist_classifier.core.arrays import Bytes
-from mnist_classifier.recognition.imaging.normalise import cut_out, ink_box
+from mnist_classifier.evaluation.robustness.drawing import Points, draw_line
+from mnist_classifier.evaluation.robustness.shapes import Template, polylines
+from mnist_classifier.recognition.imaging.normalise import BOX_SIDE, cut_out, ink_box
 
-Points = npt.NDArray[np.float64]  # (N, 2): x, y
-Random = np.random.Generator
-
-DIGIT_PX = 20  # longer side of the ink in an MNIST glyph
-# Of a whole picture.  The smallest digit keeps the 20 px that MNIST has; smaller ones would measure eyesight.
-ENLARGEMENT = (1.43, 4.0)
-SIZES = (0.7, 1.3)
-SLANT = 0.15  # tangent; comes on top of the slant that people wrote with
-BASELINE_WANDER = 0.06
-BASELINE_SLOPE = 0.06
+# Size of a whole picture, and of each digit.  The smallest digit is as large as in MNIST.
+ENLARGEMENT, SIZES = (1.43, 4.0), (0.7, 1.3)
+SLANT = 0.15  # tangent, added to the slant of the handwriting
+BASELINE_WANDER, BASELINE_SLOPE = 0.06, 0.06
 MARGIN = (0.1, 0.6)
 RINGING = 10  # of 255; bicubic interpolation leaves faint waves beside strokes
-VISIBLE = 25  # of 255; fainter ink is no contour that could touch another
+VISIBLE = 25  # of 255; fainter ink does not count as touching
 
-# Of a hundred gaps 5 are none (the ink meets or overlaps a little) and 7 are wide.
+# Probabilities that two digits touch, and that the gap between them is wide.
 TOUCHING, WIDE = 0.05, 0.07
-TOUCHING_GAP = (-0.08, 0.0)
-GAP = (0.06, 0.5)
-WIDE_GAP = (0.5, 1.5)
+TOUCHING_GAP, GAP, WIDE_GAP = (-0.08, 0.0), (0.06, 0.5), (0.5, 1.5)
 
 UNITS = 1000.0  # longer side of a digit that is given as strokes
-WRITTEN_PX = (100.0, 200.0)
-WRITTEN_SIZES = (0.85, 1.15)
+WRITTEN_PX, WRITTEN_SIZES = (100.0, 200.0), (0.85, 1.15)
 PEN_PX = (10.0, 28.0)
-# A broader pen would fill the loops: 28 px are for digits of 156 px and more.
+# Largest width of a pen: a broader pen would fill the loops.
 PEN_TO_DIGIT = 0.18
 SUPERSAMPLING = 2
 
-# How digits are written, as strokes through these points (x, y in parts of the height); several manners for most.
-MANNERS: dict[int, tuple[tuple[tuple[tuple[float, float], ...], ...], ...]] = {
-    0: (
-        (((0.5, 0.0), (0.1, 0.2), (0.05, 0.65), (0.35, 1.0), (0.65, 0.75), (0.65, 0.25), (0.45, 0.0)),),
-        (
-            ((0.5, 0.0), (0.1, 0.2), (0.05, 0.65), (0.35, 1.0), (0.65, 0.75), (0.65, 0.25), (0.45, 0.0)),
-            ((0.75, 0.05), (-0.05, 0.95)),
+# Ways to write each digit, as templates of `polylines`.
+HANDS: dict[int, tuple[Template, ...]] = {
+    digit: tuple(map(polylines, ways))
+    for digit, ways in {
+        0: ("50,0 10,20 5,65 35,100 65,75 65,25 45,0", "50,0 10,20 5,65 35,100 65,75 65,25 45,0 | 75,5 -5,95"),
+        1: ("20,0 15,50 10,100", "0,30 30,0 30,0 28,100", "0,25 30,0 30,0 30,100 | 0,100 60,100"),
+        2: (
+            "5,20 30,0 60,20 40,60 0,100 0,100 65,98",
+            "5,20 35,0 60,25 30,80 0,90 15,75 40,95 75,90",
         ),
-    ),
-    1: (
-        (((0.2, 0.0), (0.15, 0.5), (0.1, 1.0)),),
-        (((0.0, 0.3), (0.3, 0.0), (0.3, 0.0), (0.28, 1.0)),),
-        (((0.0, 0.25), (0.3, 0.0), (0.3, 0.0), (0.3, 1.0)), ((0.0, 1.0), (0.6, 1.0))),
-    ),
-    2: (
-        (((0.05, 0.2), (0.3, 0.0), (0.6, 0.2), (0.4, 0.6), (0.0, 1.0), (0.0, 1.0), (0.65, 0.98)),),
-        (((0.05, 0.2), (0.35, 0.0), (0.6, 0.25), (0.3, 0.8), (0.0, 0.9), (0.15, 0.75), (0.4, 0.95), (0.75, 0.9)),),
-    ),
-    3: (
-        (((0.05, 0.1), (0.35, 0.0), (0.5, 0.2), (0.2, 0.45), (0.2, 0.45), (0.6, 0.7), (0.3, 1.0), (0.0, 0.9)),),
-        (((0.0, 0.0), (0.6, 0.0), (0.6, 0.0), (0.2, 0.4), (0.2, 0.4), (0.6, 0.7), (0.3, 1.0), (0.0, 0.9)),),
-    ),
-    4: (
-        (((0.15, 0.0), (0.0, 0.55), (0.0, 0.55), (0.7, 0.5)), ((0.55, 0.1), (0.45, 1.0))),
-        (((0.1, 0.0), (0.05, 0.45), (0.45, 0.45)), ((0.6, 0.0), (0.55, 1.0))),
-        (((0.5, 1.0), (0.5, 0.0), (0.5, 0.0), (0.0, 0.65), (0.0, 0.65), (0.75, 0.65)),),
-    ),
-    5: (
-        (((0.15, 0.05), (0.1, 0.45), (0.1, 0.45), (0.5, 0.5), (0.5, 0.85), (0.0, 1.0)), ((0.15, 0.03), (0.65, 0.0))),
-        (((0.65, 0.0), (0.15, 0.0), (0.15, 0.0), (0.1, 0.45), (0.1, 0.45), (0.55, 0.55), (0.5, 0.9), (0.0, 1.0)),),
-        (((0.1, 0.1), (0.1, 0.45), (0.1, 0.45), (0.5, 0.55), (0.45, 0.9), (0.0, 1.0)), ((0.2, -0.03), (0.7, -0.05))),
-    ),
-    6: ((((0.45, 0.0), (0.1, 0.4), (0.05, 0.8), (0.35, 1.0), (0.55, 0.75), (0.3, 0.55), (0.05, 0.75)),),),
-    7: (
-        (((0.0, 0.05), (0.6, 0.0), (0.6, 0.0), (0.35, 0.45), (0.2, 1.0)),),
-        (((0.0, 0.05), (0.6, 0.0), (0.6, 0.0), (0.35, 0.45), (0.2, 1.0)), ((0.1, 0.5), (0.6, 0.45))),
-        (((0.0, 0.2), (0.0, 0.0), (0.0, 0.0), (0.6, 0.0), (0.6, 0.0), (0.3, 1.0)),),
-    ),
-    8: (
-        (
-            ((0.5, 0.1), (0.2, 0.0), (0.1, 0.25), (0.5, 0.6), (0.5, 0.9), (0.2, 1.0))
-            + ((0.05, 0.8), (0.3, 0.5), (0.55, 0.2), (0.45, 0.05)),
+        3: (
+            "5,10 35,0 50,20 20,45 20,45 60,70 30,100 0,90",
+            "0,0 60,0 60,0 20,40 20,40 60,70 30,100 0,90",
         ),
-    ),
-    9: (
-        (((0.5, 0.2), (0.2, 0.0), (0.05, 0.3), (0.3, 0.5), (0.5, 0.2), (0.5, 0.2), (0.5, 0.6), (0.4, 1.0)),),
-        (((0.5, 0.1), (0.2, 0.0), (0.05, 0.3), (0.3, 0.45), (0.5, 0.15), (0.55, 0.6), (0.4, 1.0), (0.05, 0.95)),),
-    ),
+        4: (
+            "15,0 0,55 0,55 70,50 | 55,10 45,100",
+            "10,0 5,45 45,45 | 60,0 55,100",
+            "50,100 50,0 50,0 0,65 0,65 75,65",
+        ),
+        5: (
+            "15,5 10,45 10,45 50,50 50,85 0,100 | 15,3 65,0",
+            "65,0 15,0 15,0 10,45 10,45 55,55 50,90 0,100",
+            "10,10 10,45 10,45 50,55 45,90 0,100 | 20,-3 70,-5",
+        ),
+        6: ("45,0 10,40 5,80 35,100 55,75 30,55 5,75",),
+        7: (
+            "0,5 60,0 60,0 35,45 20,100",
+            "0,5 60,0 60,0 35,45 20,100 | 10,50 60,45",
+            "0,20 0,0 0,0 60,0 60,0 30,100",
+        ),
+        8: ("50,10 20,0 10,25 50,60 50,90 20,100 5,80 30,50 55,20 45,5",),
+        9: (
+            "50,20 20,0 5,30 30,50 50,20 50,20 50,60 40,100",
+            "50,10 20,0 5,30 30,45 50,15 55,60 40,100 5,95",
+        ),
+    }.items()
 }
 TREMOR = 0.04
-# Of a hundred strokes so many are written in two: people lift the pen anywhere, and put it down near there.
-LIFTED = 0.2
-LANDING = 0.05
-LEAN = (-0.1, 0.35)
-BREADTH = (0.75, 1.3)
+# Probability that the pen is lifted within a stroke, and how far from there it comes down.
+LIFTED, LANDING = 0.2, 0.05
+LEAN, BREADTH = (-0.1, 0.35), (0.75, 1.3)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """One digit's ink, (h, w) uint8, and where its top left pixel lies."""
+    """The ink of one digit, (h, w) uint8, and the place of its top left pixel."""
 
     ink: Bytes
     top: int
@@ -117,7 +95,7 @@ class Placed:
         return self.left, self.top, width, height
 
 
-def compose(glyphs: Bytes, rng: Random) -> Bytes:
+def compose(glyphs: Bytes, rng: np.random.Generator) -> Bytes:
     """Write glyphs beside each other, bright ink on black.
 
     glyphs: (K, 28, 28) uint8, ink = 255.  Returns (H, W) uint8.
@@ -125,10 +103,10 @@ def compose(glyphs: Bytes, rng: Random) -> Bytes:
     return lay(arrange(glyphs, rng))
 
 
-def arrange(glyphs: Bytes, rng: Random) -> list[Placed]:
-    """Where each glyph comes to lie, and what it looks like there."""
+def arrange(glyphs: Bytes, rng: np.random.Generator) -> list[Placed]:
+    """Choose size, slant and place of each of (K, 28, 28) glyphs."""
     enlargement = rng.uniform(*ENLARGEMENT)
-    height = DIGIT_PX * enlargement
+    height = BOX_SIDE * enlargement
     slant, slope = rng.uniform(-SLANT, SLANT), rng.uniform(-BASELINE_SLOPE, BASELINE_SLOPE)
     placed: list[Placed] = []
     for glyph in glyphs:
@@ -144,7 +122,7 @@ def arrange(glyphs: Bytes, rng: Random) -> list[Placed]:
 
 
 def lay(placed: Sequence[Placed]) -> Bytes:
-    """Paint placed digits, the same margin around all of them; where two overlap, the brighter ink shows."""
+    """Paint placed digits with the same margin on all sides; where two overlap, the brighter ink shows."""
     margin = min(min(each.top, each.left) for each in placed)
     bottom = max(each.top + each.ink.shape[0] for each in placed)
     right = max(each.left + each.ink.shape[1] for each in placed)
@@ -156,19 +134,19 @@ def lay(placed: Sequence[Placed]) -> Bytes:
     return picture
 
 
-def draw_gap(rng: Random) -> float:
-    """The space before a digit, in parts of the digits' height; 0 and less is for ink that touches."""
+def draw_gap(rng: np.random.Generator) -> float:
+    """Choose the gap before a digit; at 0 or less, the two touch."""
     kind = rng.random()
     if kind < TOUCHING:
-        return min(0.0, rng.uniform(*TOUCHING_GAP) + 0.02)  # a quarter of them meet exactly
+        return min(0.0, rng.uniform(*TOUCHING_GAP) + 0.02)  # in a quarter of them the ink just meets
     return rng.uniform(*(WIDE_GAP if kind < TOUCHING + WIDE else GAP))
 
 
 def _reshaped(glyph: Bytes, scale: float, slant: float) -> Bytes:
-    """Enlarge (`scale` is 1 or more) and slant a glyph; returns its ink without the border."""
+    """Enlarge (`scale` is 1 or more) and slant a glyph; returns the ink, cropped."""
     side = len(glyph)
     width, height = round(side * (1 + abs(slant)) * scale), round(side * scale)
-    # Pillow asks where each new pixel comes from: x = x'/scale + slant*y'/scale - shift.
+    # Pillow wants the way back: x = x'/scale + slant*y'/scale - shift.
     shift = side * max(slant, 0.0)
     matrix = (1 / scale, slant / scale, -shift, 0.0, 1 / scale, 0.0)
     image = Image.fromarray(glyph)
@@ -178,7 +156,7 @@ def _reshaped(glyph: Bytes, scale: float, slant: float) -> Bytes:
 
 
 def _clearance(before: Placed, after: Placed) -> int:
-    """How far `after` may move left until the ink of the two meets in some row; 0 where they share none."""
+    """How far `after` can move left until the ink of the two meets in some row; 0 if they share no row."""
     top = max(before.top, after.top)
     bottom = min(before.top + len(before.ink), after.top + len(after.ink))
     if bottom <= top:
@@ -195,17 +173,16 @@ def _clearance(before: Placed, after: Placed) -> int:
 
 
 def _shifted(placed: Sequence[Placed], margin: int) -> list[Placed]:
-    """Move all, so that the topmost and the leftmost lie `margin` px from the edge."""
+    """Move all digits so that the margin above and to the left of them is `margin` px."""
     top, left = min(each.top for each in placed) - margin, min(each.left for each in placed) - margin
     return [Placed(each.ink, each.top - top, each.left - left) for each in placed]
 
 
-def compose_strokes(digits: Sequence[Sequence[npt.ArrayLike]], rng: Random) -> tuple[Bytes, list[Points]]:
+def compose_strokes(digits: Sequence[Sequence[npt.ArrayLike]], rng: np.random.Generator) -> tuple[Bytes, list[Points]]:
     """Write digits beside each other with a round pen, bright ink on black.
 
-    digits: the strokes of each digit, a stroke being (N, 2) points x, y whose
-    longer side over the whole digit is 1000 units.
-    Returns the (H, W) uint8 picture and all strokes in its pixels, digit by digit.
+    digits: the strokes of each digit, (N, 2) points x, y; the longer side of a digit is 1000 units.
+    Returns the (H, W) uint8 picture, and all strokes in its pixels.
     """
     written = arrange_strokes(digits, rng)
     strokes = [stroke for digit in written.digits for stroke in digit]
@@ -221,8 +198,8 @@ class Written:
     size: tuple[int, int]
 
 
-def arrange_strokes(digits: Sequence[Sequence[npt.ArrayLike]], rng: Random) -> Written:
-    """Where each digit comes to lie, how large, and how broad the pen is."""
+def arrange_strokes(digits: Sequence[Sequence[npt.ArrayLike]], rng: np.random.Generator) -> Written:
+    """Choose size and place of each digit, and the pen."""
     height = rng.uniform(*WRITTEN_PX)
     pen_px = rng.uniform(PEN_PX[0], min(PEN_PX[1], PEN_TO_DIGIT * height))
     slope = rng.uniform(-BASELINE_SLOPE, BASELINE_SLOPE)
@@ -243,29 +220,28 @@ def arrange_strokes(digits: Sequence[Sequence[npt.ArrayLike]], rng: Random) -> W
     return Written(moved, pen_px, (width_px, height_px))
 
 
-def write(digit: int, rng: Random) -> list[Points]:
-    """One digit in a random hand: strokes in units, longer side 1000."""
-    manners = MANNERS[digit]
-    manner = manners[rng.integers(len(manners))]
+def write(digit: int, rng: np.random.Generator) -> list[Points]:
+    """Write one digit in a random hand: strokes whose longer side is 1000 units."""
+    template = HANDS[digit][rng.integers(len(HANDS[digit]))]
     lean, breadth = rng.uniform(*LEAN), rng.uniform(*BREADTH)
     strokes = []
-    for corners in manner:
+    for corners in template:
         points = np.array(corners) + rng.normal(0, TREMOR, 2)
         points[:, 0] = points[:, 0] * breadth - lean * points[:, 1]
-        line = _rounded(points + rng.normal(0, TREMOR / 2, points.shape))
+        line = _smooth(points + rng.normal(0, TREMOR / 2, points.shape))
         strokes += _lifted(line, rng) if rng.random() < LIFTED else [line]
     low, high = _extent(strokes)
     return [(stroke - low) * (UNITS / float((high - low).max())) for stroke in strokes]
 
 
-def _lifted(line: Points, rng: Random) -> list[Points]:
-    """The line in two strokes."""
+def _lifted(line: Points, rng: np.random.Generator) -> list[Points]:
+    """Split a line into two strokes."""
     middle = int(rng.integers(1, len(line) - 1)) if len(line) > 2 else 1
     return [line[: middle + 1], line[max(0, middle - 1) :] + rng.normal(0, LANDING / 2, 2)]
 
 
-def _rounded(corners: Points, steps: int = 8) -> Points:
-    """A smooth line: quadratic curves between the middles of neighbouring corners; one given twice stays sharp."""
+def _smooth(corners: Points, steps: int = 8) -> Points:
+    """Round the corners with quadratic curves between the middles of their sides; one given twice stays sharp."""
     middles = (corners[:-1] + corners[1:]) / 2
     t = np.linspace(0, 1, steps)[:, None]
     curves = [
@@ -277,20 +253,15 @@ def _rounded(corners: Points, steps: int = 8) -> Points:
 
 
 def draw(strokes: Sequence[Points], pen_px: float, size: tuple[int, int]) -> Bytes:
-    """Draw strokes with a round pen; `size` is width and height in px.  Returns (H, W) uint8."""
-    factor = SUPERSAMPLING
-    image = Image.new("L", (size[0] * factor, size[1] * factor))
-    canvas = ImageDraw.Draw(image)
-    radius = pen_px * factor / 2
+    """Draw strokes with a round pen; `size` is width and height in px.  Returns (H, W) uint8, ink = 255."""
+    image = Image.new("L", (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING))
+    pen = ImageDraw.Draw(image)
     for stroke in strokes:
-        points = [(float(x), float(y)) for x, y in stroke * factor]
-        canvas.line(points, fill=255, width=round(2 * radius))
-        for x, y in points:
-            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-    return np.array(image.reduce(factor))
+        draw_line(pen, stroke * SUPERSAMPLING, pen_px * SUPERSAMPLING, 255)
+    return np.array(image.reduce(SUPERSAMPLING))
 
 
 def _extent(strokes: Sequence[Points]) -> tuple[Points, Points]:
-    """The least and the largest x and y."""
+    """The smallest and the largest x and y."""
     points = np.concatenate(strokes)
     return points.min(axis=0), points.max(axis=0)

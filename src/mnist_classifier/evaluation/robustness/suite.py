@@ -1,4 +1,4 @@
-"""The robustness suite: every measure on one model, as one table.
+"""The robustness suite: all measures of one model as one table.
 
 settings = Settings.from_environment()
 report = run_suite(recogniser, load_data(settings, "validation"), limit=300)
@@ -15,20 +15,21 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist, pen_digits
 from mnist_classifier.data.pen_digits import PenSets
 from mnist_classifier.data.splits import load_split
-from mnist_classifier.evaluation.robustness.measures import MEASURES, Bench
+from mnist_classifier.evaluation.robustness.bench import Bench
+from mnist_classifier.evaluation.robustness.measures import MEASURES
 from mnist_classifier.evaluation.robustness.report import RobustnessReport, Row
 from mnist_classifier.recognition.recogniser import Recogniser
 
-# Pictures a row in a quick look: seconds rather than minutes, intervals some percent wide.
+# Pictures in a row of a quick run: it takes seconds, and the intervals are some percent wide.
 QUICK_LIMIT = 500
 
-# Gets the name of the part that is being read, parts done, parts in all.
+# Called with the name of the set of pictures that is read now, the sets done, and all sets.
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class SuiteData:
-    """What is measured with: MNIST images of a split, and the pen sets where there are any."""
+    """The MNIST images of a split, and the pen sets if there are any."""
 
     split: str
     digits: mnist.Images
@@ -37,9 +38,8 @@ class SuiteData:
 
 
 def load_data(settings: Settings, split: str) -> SuiteData:
-    """Read MNIST and the pen sets.
+    """Read MNIST and the pen sets.  Missing pen sets are an error only if the settings name their folder.
 
-    Without pen sets it goes on, unless their folder was named.
     Raises DataMissing, DataCorrupt.
     """
     digits = load_split(settings.data_dirs(), split)
@@ -58,11 +58,11 @@ def run_suite(
     limit: int | None = None,
     progress: Progress = lambda name, done, total: None,
 ) -> RobustnessReport:
-    """Make every measure that the data allow; limit: so many pictures a row at most."""
+    """Run every measure that the data allow; limit: most pictures in a row of the table."""
     started = time.perf_counter()
     possible = {name: m for name, m in MEASURES.items() if data.pen is not None or not m.needs_pen}
     left_out = {name: data.pen_missing for name in MEASURES if name not in possible}
-    # The images as they are count for several measures and are read by whichever comes first.
+    # The measure of pen characters counts the unchanged MNIST images.  Without pen sets, another measure reads them.
     total = sum(m.parts for m in possible.values()) + (data.pen is None)
     done = 0
 

@@ -1,1 +1,1 @@
-"""A finished training becomes the files of a model version."""
+"""From a finished training to the files of a model version."""

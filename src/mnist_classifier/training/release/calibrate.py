@@ -1,4 +1,4 @@
-"""Make confidences honest, on the validation split alone."""
+"""Calibration: fit the temperature and the thresholds on the validation split."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from torch import Tensor
 
 from mnist_classifier.training.network import DIGITS, OUTLIER
 
-# Part of the validation images that a person is asked about (verdict
-# `ambiguous`), whether because two digits are likely or because it may be none.
+# Share of the validation images with the verdict `ambiguous`: two digits are likely, or it may be no digit.
 AMBIGUOUS_SHARE = 0.01
-
-# Part of the validation images, all of them digits, that may be called no digit.
+# Largest share of the validation images, all of them digits, that may be refused.
 REFUSED_SHARE = 0.001
-# Part of the pictures in use that are thought to be no digit.  Training shows more of them.
+# Assumed share of outliers in use.  Training has more of them.
 OUTLIERS_IN_USE = 0.05
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The divisor of the logits with the least negative log-likelihood, in 0.05..20.
+    """The divisor of the logits, in 0.05..20, with the lowest negative log-likelihood.
 
-    The likelihood has one minimum in log-temperature, which golden-section
-    search finds without a step size.  Source: Guo et al. 2017.
+    Golden-section search over the log-temperature, where the likelihood has one minimum.  Source: Guo et al. 2017.
     """
     logits = logits.double()
 
@@ -41,28 +38,27 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def fit_ambiguity_threshold(logits: Tensor, temperature: float) -> float:
-    """The probability of being a digit, and the likeliest one, that all but AMBIGUOUS_SHARE of the images reach.
+    """The probability of the most likely digit that all but AMBIGUOUS_SHARE of the images reach.
 
-    logits: (N, 10) or (N, 11) of validation digits.
+    logits: (N, 10) or (N, 11) of validation digits.  The probability includes that of being a digit.
     """
     confidences = (logits[:, :DIGITS].double() / temperature).softmax(dim=1).amax(dim=1)
     return float((confidences * (1 - outlier_probabilities(logits))).quantile(AMBIGUOUS_SHARE))
 
 
 def outlier_probabilities(logits: Tensor) -> Tensor:
-    """(N, 11) logits -> (N,) probability of being no digit; zero for networks that know digits alone."""
+    """The probability of no digit: (N, 11) logits -> (N,); zeros for (N, 10) logits."""
     if logits.shape[1] == DIGITS:
         return torch.zeros(len(logits), dtype=torch.float64)
     return logits.double().softmax(dim=1)[:, OUTLIER]
 
 
 def fit_outlier_threshold(logits: Tensor, outlier_share: float) -> float:
-    """The probability of being no digit above which an image is refused.
+    """The probability of no digit above which an image is refused.
 
-    logits: (N, 11) of validation digits; outlier_share: the part of the
-    training pictures that were no digit.  It is refused when that is likelier
-    than a digit among pictures of which OUTLIERS_IN_USE are none, unless this
-    refuses more than REFUSED_SHARE of the validation digits.
+    logits: (N, 11) of validation digits; outlier_share: share of outliers in training.  At this threshold, "no digit"
+    becomes more likely than a digit if OUTLIERS_IN_USE of the pictures are outliers.  It is higher if it would refuse
+    more than REFUSED_SHARE of the validation digits.
     Source: Saerens et al. 2002, Adjusting the outputs of a classifier to new a priori probabilities.
     """
     odds = outlier_share / (1 - outlier_share) * (1 - OUTLIERS_IN_USE) / OUTLIERS_IN_USE

@@ -1,4 +1,4 @@
-"""The model card: a manifest, told to a person.  Needs no PyTorch."""
+"""The model card: the manifest and the report for people.  Needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from mnist_classifier.registry.manifest import CARD_FILE, REPORT_FILE, read_robustness, verify, write_manifest
 
-# A card shows so many mistakes at most; a good network makes fewer.
+# Most errors that a card lists.
 WRONG_IMAGES = 100
 
 TEMPLATE = """\
@@ -70,9 +70,8 @@ robustness suite measures how often. Have a person check every decision that mat
 
 
 def renew_card(folder: Path) -> dict[str, Any]:
-    """Write the card in `folder` again, with the robustness table beside it; returns the manifest.
+    """Write the card of the model in the box again, with its robustness table; returns the manifest.
 
-    For the model in the box: other versions stay as they were saved.
     Raises ModelMissing, ModelCorrupt.
     """
     manifest = verify(folder)
@@ -84,8 +83,9 @@ def renew_card(folder: Path) -> dict[str, Any]:
 def render_card(
     manifest: Mapping[str, Any], report: Mapping[str, Any], robustness: Mapping[str, Any] | None = None
 ) -> str:
-    """Write MODEL_CARD.md for a manifest, the report and the robustness table beside it."""
+    """The text of MODEL_CARD.md for a manifest, its report and its robustness table."""
     architecture, training = manifest["architecture"], manifest["training"]
+    test, undisputed = report["test"], report["test"]["without_disputed_labels"]
     return TEMPLATE.format(
         name=manifest["name"],
         architecture=architecture["class"],
@@ -101,20 +101,20 @@ def render_card(
         precision=training["precision"],
         libraries=", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()),
         rows="\n".join(_row(split, figures) for split, figures in manifest["metrics"].items()),
-        left_out=report["test"]["images"] - report["test"]["without_disputed_labels"]["images"],
-        undisputed=_share(report["test"]["without_disputed_labels"]),
+        left_out=test["images"] - undisputed["images"],
+        undisputed=f"{undisputed['correct']:,} of {undisputed['images']:,} correct, {_share(undisputed, 'accuracy')}",
         disputed_source=report["disputed_labels"]["source"],
         robustness=_robustness(robustness),
-        digits="\n".join(map(_digit, report["test"]["per_class"])),
+        digits="\n".join(map(_digit, test["per_class"])),
         temperature=manifest["temperature"],
         ambiguous=manifest["thresholds"]["ambiguous_below"],
         confusion=_confusion(manifest["metrics"]["test"]["confusion"]),
-        wrong=_wrong(report["test"]["wrong"]),
+        wrong=_wrong(test["wrong"]),
     )
 
 
 def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, members: int = 0) -> str:
-    """The command that trains with this config; `members` of an ensemble."""
+    """The command that trains with these settings; members: size of an ensemble, 0 for a single network."""
     flags = [f"--ensemble {members}"] if members else []
     flags += [f"--{name.replace('_', '-')} {value}" for name, value in config.items() if value != defaults[name]]
     return " ".join(["python train_model.py", *flags])
@@ -123,18 +123,15 @@ def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, memb
 def _row(split: str, figures: Mapping[str, Any]) -> str:
     raw = figures["uncalibrated"]
     return (
-        f"| {split} | {figures['images']:,} | {figures['correct']:,} | {_accuracy(figures)} "
+        f"| {split} | {figures['images']:,} | {figures['correct']:,} | {_share(figures, 'accuracy')} "
         f"| {figures['nll']:.4f} | {figures['ece']:.2%} | {raw['nll']:.4f} | {raw['ece']:.2%} |"
     )
 
 
-def _share(figures: Mapping[str, Any]) -> str:
-    return f"{figures['correct']:,} of {figures['images']:,} correct, {_accuracy(figures)}"
-
-
-def _accuracy(figures: Mapping[str, Any]) -> str:
+def _share(figures: Mapping[str, Any], name: str) -> str:
+    """A share with its 95 % interval."""
     low, high = figures["interval_95"]
-    return f"{figures['accuracy']:.2%} ({low:.2%} to {high:.2%})"
+    return f"{figures[name]:.2%} ({low:.2%} to {high:.2%})"
 
 
 def _robustness(table: Mapping[str, Any] | None) -> str:
@@ -150,12 +147,8 @@ def _robustness(table: Mapping[str, Any] | None) -> str:
 
 
 def _robustness_row(row: Mapping[str, Any]) -> str:
-    low, high = row["interval_95"]
     reached = {True: "yes", False: "no", None: ""}[row["reached"]]
-    return (
-        f"| {row['title']} | {row['n']:,} | {row['measured']:.2%} ({low:.2%} to {high:.2%}) "
-        f"| {row['goal'] or ''} | {reached} |"
-    )
+    return f"| {row['title']} | {row['n']:,} | {_share(row, 'measured')} | {row['goal'] or ''} | {reached} |"
 
 
 def _digit(figures: Mapping[str, Any]) -> str:
@@ -170,16 +163,13 @@ def _confusion(counts: list[list[int]]) -> str:
 
 
 def _wrong(images: list[dict[str, Any]]) -> str:
-    """The surest mistakes first: they say most about the network."""
+    """The errors as a table, most confident first."""
     if not images:
         return "None."
     shown = sorted(images, key=lambda image: -image["confidence"])[:WRONG_IMAGES]
     disputed = sum(image["disputed"] for image in images)
-    more = (
-        f"; the {len(shown)} most confident (report.json has all)"
-        if len(shown) < len(images)
-        else ", most confident first"
-    )
+    left_out = len(shown) < len(images)
+    more = f"; the {len(shown)} most confident (report.json has all)" if left_out else ", most confident first"
     head = (
         f"{len(images):,}{more}. Image numbers start at 0. * marks a disputed label ({disputed} images).\n\n"
         "| image | label | prediction | confidence | second | its confidence |\n|---:|---|---|---:|---|---:|\n"

@@ -1,8 +1,7 @@
-"""Write a network as ONNX and safetensors, and compare the two.
+"""Export a network as ONNX and safetensors, and compare ONNX Runtime with PyTorch.
 
-The graph is built node by node rather than traced: this one small network
-needs a dozen nodes, and the result has no source paths in it, is the same to
-the byte for the same weights, and takes uint8 glyphs as they come.
+The graph is built node by node, not traced.  It takes uint8 glyphs, contains no paths of source files, and is the
+same to the byte for the same weights.
 """
 
 from __future__ import annotations
@@ -17,35 +16,39 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mnist_classifier.core.arrays import SIDE_PX
+from mnist_classifier.core.arrays import SIDE_PX, in_batches
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.core.onnx_runtime import open_session
 from mnist_classifier.training.ensemble import Ensemble, Network, members_of
-from mnist_classifier.training.network import PIXEL_MEAN, PIXEL_STD, MNISTClassifier
-from mnist_classifier.training.release.evaluate import predict_logits
+from mnist_classifier.training.network import (
+    EVALUATION_BATCH,
+    PIXEL_MEAN,
+    PIXEL_STD,
+    MNISTClassifier,
+    predict_logits,
+)
 
 OPSET = 17
 IR_VERSION = 8
 
-# float32 sums in another order; measured largest difference on 5,000 images
-# is about 2e-5 with logits up to 30.
+# Both sum float32 values, in different orders.  On 5,000 images the logits, up to 30, differ by at most 2e-5.
 PARITY_TOLERANCE = 1e-3
 
 
 class GraphBuilder:
-    """Collects nodes and constants; each `add` returns the name of its output."""
+    """The nodes and constants of a graph."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def constant(self, name: str, value: np.ndarray) -> str:
-        """Store an array under `name`."""
+        """Store an array under `name`; returns the name."""
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def add(self, operator: str, *inputs: str, output: str, **attributes: Any) -> str:
-        """Append a node with one output."""
+        """Append a node with one output; returns the output's name."""
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
@@ -63,10 +66,9 @@ def build_onnx(network: Network) -> onnx.ModelProto:
         _add_ensemble(graph, x, network)
     else:
         _add_network(graph, x, "", network)
-    batch = "images"
-    inputs = [helper.make_tensor_value_info("glyphs", TensorProto.UINT8, [batch, 28, 28])]
+    inputs = [helper.make_tensor_value_info("glyphs", TensorProto.UINT8, ["images", 28, 28])]
     classes = members_of(network)[0].arguments["classes"]
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, classes])]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["images", classes])]
     proto = helper.make_graph(graph.nodes, "MNISTClassifier", inputs, outputs, graph.constants)
     model = helper.make_model(
         proto,
@@ -125,8 +127,8 @@ def _add_block(graph: GraphBuilder, x: str, name: str, block: nn.Sequential) -> 
             x = _add_convolution(graph, x, label, layer, norm)
         elif isinstance(layer, nn.MaxPool2d):
             x = graph.add("MaxPool", x, output=f"{label}_pool", kernel_shape=[2, 2], strides=[2, 2])
-            # A negative factor does not commute with the maximum, so this
-            # BatchNorm cannot be part of the kernels as the others are.
+            # This BatchNorm follows pooling.  It cannot be merged into the kernels, because a negative factor does not
+            # commute with a maximum.
             x = _add_batch_norm(graph, x, label, cast("nn.BatchNorm2d", following))
         elif isinstance(layer, nn.ReLU):
             x = graph.add("Relu", x, output=f"{label}_relu")
@@ -162,37 +164,33 @@ def _add_linear(graph: GraphBuilder, x: str, name: str, weight: Tensor, bias: Te
 
 
 def _batch_norm_as_affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """BatchNorm in evaluation is x * factor + shift; returns both, (C,) float32."""
+    """The factor and shift, each (C,) float32, that BatchNorm applies in evaluation mode."""
     mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None  # they are tracked unless one asks otherwise
+    assert mean is not None
     assert variance is not None
     factor = norm.weight.detach() / torch.sqrt(variance + norm.eps)
     return factor, norm.bias.detach() - mean * factor
 
 
-def save_onnx(network: Network, path: Path) -> None:
-    """Write the network's ONNX graph."""
-    path.write_bytes(to_bytes(network))
-
-
 def to_bytes(network: Network) -> bytes:
-    """The network's ONNX file, the same for the same weights."""
+    """The ONNX file of a network, the same for the same weights."""
     return bytes(build_onnx(network).SerializeToString(deterministic=True))
 
 
 def save_weights(network: Network, path: Path) -> None:
-    """Write the network's tensors as safetensors."""
+    """Write the weights of a network as safetensors."""
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
 
 
 def check_parity(network: Network, images_u8: Tensor) -> float:
-    """Largest difference between the logits of torch and of ONNX Runtime on real images.
+    """Largest difference between the logits of PyTorch and of ONNX Runtime.
 
-    Raises ModelCorrupt when it exceeds PARITY_TOLERANCE or an answer differs.
+    images_u8: (N, 28, 28) real images.  Raises ModelCorrupt if the difference exceeds PARITY_TOLERANCE or a
+    prediction differs.
     """
     expected = predict_logits(network, images_u8).numpy()
     session = open_session(to_bytes(network))
-    (actual,) = session.run(["logits"], {"glyphs": images_u8.numpy()})
+    actual = in_batches(lambda part: session.run(["logits"], {"glyphs": part})[0], images_u8.numpy(), EVALUATION_BATCH)
     difference = float(np.abs(expected - actual).max())
     if difference > PARITY_TOLERANCE or (expected.argmax(1) != actual.argmax(1)).any():
         raise ModelCorrupt(

@@ -1,4 +1,4 @@
-"""A finished training -> the manifest and the files of a model version."""
+"""A finished training becomes the manifest and the files of a model version."""
 
 from __future__ import annotations
 
@@ -25,32 +25,39 @@ from mnist_classifier.core.version import __version__
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.preprocess import mean_ink
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.manifest import CARD_FILE, ONNX_FILE, REPORT_FILE, WEIGHTS_FILE, verify, write_manifest
+from mnist_classifier.registry.manifest import (
+    CARD_FILE,
+    ONNX_FILE,
+    REPORT_FILE,
+    WEIGHTS_FILE,
+    read_robustness,
+    verify,
+    write_manifest,
+)
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.training.data import TrainingData
 from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network, describe_network, load_network
 from mnist_classifier.training.loop import TrainingResult
-from mnist_classifier.training.network import DIGITS
+from mnist_classifier.training.network import DIGITS, predict_logits
 from mnist_classifier.training.release.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
-from mnist_classifier.training.release.card import render_card, renew_card
-from mnist_classifier.training.release.evaluate import predict_logits
-from mnist_classifier.training.release.export import check_parity, save_onnx, save_weights, to_bytes
+from mnist_classifier.training.release.card import render_card
+from mnist_classifier.training.release.export import check_parity, save_weights, to_bytes
 from mnist_classifier.training.release.report import Scored, build_report, metrics_of
 
 
 @dataclass
 class FinishedTraining:
-    """A trained network and how it came about.
+    """A trained network and the course of its training.
 
-    Call `measure` before the rest; `train_recipe` has done so already.
-    manifest["metrics"] has the figures of both splits; `epochs` is the curve.
+    Call `measure` first; `train_recipe` has done so.  manifest["metrics"] has the metrics of both splits, and `epochs`
+    the learning curve.
     """
 
     config: TrainConfig
     data: TrainingData
     network: Network  # on the CPU, in evaluation mode
-    facts: dict[str, Any]  # how the training went: training_facts or ensemble_facts
+    facts: dict[str, Any]  # of training_facts or ensemble_facts
     run_id: int | None
     epochs: Sequence[EpochResult] = ()
     manifest: dict[str, Any] = field(init=False, default_factory=dict)
@@ -58,11 +65,11 @@ class FinishedTraining:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the training was asked to stop before its end."""
+        """Whether the training was cancelled."""
         return bool(self.facts["cancelled"])
 
     def measure(self, test: mnist.Images) -> None:
-        """Calibrate on validation, score the test images once, and fill in `manifest` and `report`."""
+        """Calibrate on the validation split, score the test images once, and fill `manifest` and `report`."""
         network = self.network
         opinions, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
         logits = opinions[:, :DIGITS]
@@ -102,14 +109,13 @@ class FinishedTraining:
         return f"{self.config.recipe}-{f'seed-{self.config.seed}' if self.run_id is None else self.run_id}"
 
     def recogniser(self) -> Recogniser:
-        """Read pictures with this network, as the server would."""
+        """The recogniser that the server would use for this network."""
         return Recogniser(to_bytes(self.network), self.manifest)
 
     def save(self, folder: str | Path) -> Path:
-        """Write weights, ONNX graph, report, model card and manifest into a new folder; returns it.
+        """Write weights, ONNX graph, report, model card and manifest into a new folder; returns the folder.
 
-        `Recogniser.open` and `load_model` read the folder.  Raises FolderTaken
-        if it exists already.
+        `Recogniser.open` and `load_model` can read it.  Raises FolderTaken if it exists.
         """
         folder = Path(folder)
         try:
@@ -121,7 +127,7 @@ class FinishedTraining:
         return folder
 
     def register(self, settings: Settings | None = None) -> ModelVersion:
-        """Save a new version of this installation; it does not serve until somebody promotes it.
+        """Save the network as a new version of this installation, without promoting it.
 
         Raises StorageFull, DatabaseBusy.
         """
@@ -129,19 +135,18 @@ class FinishedTraining:
             return self.add_to(registry)
 
     def add_to(self, registry: Registry) -> ModelVersion:
-        """Save a new version in a registry that is open.  Raises what Registry.save raises."""
+        """Save the network as a new version in an open registry.  Raises the errors of Registry.save."""
         return registry.save(self.manifest, self._write_files)
 
     def _write_files(self, folder: Path) -> None:
-        """All files of a version but the manifest."""
+        """Write all files of a version except the manifest."""
         save_weights(self.network, folder / WEIGHTS_FILE)
-        save_onnx(self.network, folder / ONNX_FILE)
+        (folder / ONNX_FILE).write_bytes(to_bytes(self.network))
         write_report(folder, self.manifest, self.report)
 
 
 def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResult, elapsed_s: float) -> dict[str, Any]:
-    """How one training went."""
-    device = choose_device(config.device)
+    """The course of one training, for the manifest."""
     return {
         "images": len(data.limited(config.train_images).train_labels),
         "epochs": len(result.epochs),
@@ -149,13 +154,21 @@ def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResu
         "stopped_early": result.stopped_early,
         "cancelled": result.cancelled,
         "elapsed_s": round(elapsed_s, 1),
+        **hardware(config),
+    }
+
+
+def hardware(config: TrainConfig) -> dict[str, str]:
+    """The device and precision of a training.  Raises InvalidConfig if the device does not exist."""
+    device = choose_device(config.device)
+    return {
         "device": device.type,
         "precision": str(choose_precision(config.precision, device)).removeprefix("torch."),
     }
 
 
 def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
-    """How the trainings of an ensemble's members went, as one."""
+    """The trainings of an ensemble's members, combined for its manifest."""
     trainings = [member.manifest["training"] for member in members]
     return {
         **trainings[0],
@@ -168,40 +181,38 @@ def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
 
 
 def score(network: Network, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
-    """What a network says of (N, 28, 28) images, before calibration."""
+    """The logits of a network, before calibration, for (N, 28, 28) images."""
     logits = predict_logits(network, torch.from_numpy(images.copy()))[:, :DIGITS].numpy()
     return Scored(logits, labels, mean_ink(images))
 
 
-def write_report(folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any]) -> None:
+def write_report(
+    folder: Path, manifest: Mapping[str, Any], report: Mapping[str, Any], robustness: Mapping[str, Any] | None = None
+) -> None:
     """Write the report for programs and the card for people."""
     (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    (folder / CARD_FILE).write_text(render_card(manifest, report), "utf-8")
+    (folder / CARD_FILE).write_text(render_card(manifest, report, robustness), "utf-8")
 
 
 def renew_report(folder: Path, data: TrainingData, test: mnist.Images) -> dict[str, Any]:
     """Measure the weights in `folder` again and rewrite report, card and manifest; returns the manifest.
 
-    For the model in the box, when the report has got a new form.  Nothing is
-    trained, calibrated or chosen; what the manifest says of the making stays.
-    `mnist models box 0 --measure` does it.  Raises ModelMissing, ModelCorrupt.
+    `mnist models box 0 --measure` does this for the model in the box after a change of the report.  Calibration and
+    thresholds stay the same.  Raises ModelMissing, ModelCorrupt.
     """
     manifest = verify(folder)
     network = load_network(folder)
     validation = score(network, data.validation_images.numpy(), data.validation_labels.numpy())
     report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"])
     manifest["metrics"] = metrics_of(report)
-    write_report(folder, manifest, report)
-    write_manifest(folder, manifest)
-    return renew_card(folder)
+    write_report(folder, manifest, report, read_robustness(folder, manifest))
+    return write_manifest(folder, manifest)
 
 
 def environment(config: TrainConfig) -> dict[str, Any]:
-    """What a training runs on: device, libraries, data, code.  Raises InvalidConfig for a device that is not there."""
-    device = choose_device(config.device)
+    """Device, libraries, data and code of a training.  Raises InvalidConfig if the device does not exist."""
     return {
-        "device": device.type,
-        "precision": str(choose_precision(config.precision, device)).removeprefix("torch."),
+        **hardware(config),
         "threads": config.threads or torch.get_num_threads(),
         "machine": f"{platform.system()} {platform.machine()}",
         "libraries": libraries(),
@@ -211,7 +222,7 @@ def environment(config: TrainConfig) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """The commit that this package's checkout stands at; None outside of one."""
+    """The current commit of the checkout with this package; None without a checkout."""
     command = ["git", "rev-parse", "HEAD"]
     try:
         result = subprocess.run(
@@ -223,7 +234,7 @@ def git_commit() -> str | None:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of what had a part in the result."""
+    """Versions of the libraries that influence the result."""
     return {
         "mnist-classifier": __version__,
         "python": platform.python_version(),

@@ -1,8 +1,7 @@
-"""The evaluation report of a model version: report.json.
+"""The evaluation report of a model version, report.json, computed from logits.
 
-It is made from logits, so that a network, its ONNX graph and an ensemble are
-reported alike.  The manifest has its figures by split (`metrics_of`); the
-figures by digit and the images that were read wrong are here alone.
+The manifest has only the metrics of each split (`metrics_of`).  The report adds the metrics by digit and the
+images that were read wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ TOO_LONG_FOR_MANIFEST = ("per_class", "wrong")
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What a network says of a split: logits (N, 10) before calibration, labels (N,), mean ink of each image (N,)."""
+    """Logits (N, 10) of a split before calibration, its labels (N,), and the mean ink of each image (N,)."""
 
     logits: Floats
     labels: Integers
@@ -32,9 +31,9 @@ class Scored:
 def build_report(
     validation: Scored, test: Scored, temperature: float, *, disputed: Collection[int] = DISPUTED_TEST_LABELS
 ) -> dict[str, Any]:
-    """Everything that is known of a network's answers; `temperature` was fitted on `validation`.
+    """The whole report, as plain values for JSON.
 
-    `disputed` are rows of the test images.  Plain values, ready for JSON.
+    temperature: fitted on `validation`.  disputed: rows of test images with a disputed label.
     """
     return {
         "temperature": temperature,
@@ -49,7 +48,7 @@ def build_report(
 
 
 def metrics_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The part that the manifest has too: the figures of each split, without the long lists."""
+    """The part of a report that goes into the manifest: the metrics of each split without the long lists."""
     return {
         split: {name: value for name, value in report[split].items() if name not in TOO_LONG_FOR_MANIFEST}
         for split in (VALIDATION, TEST)
@@ -62,7 +61,7 @@ def _split(scored: Scored, temperature: float) -> dict[str, Any]:
     return {
         **calibrated.to_dict(),
         "uncalibrated": {"nll": round(raw.nll, 6), "ece": round(raw.ece, 6)},
-        # What a server compares with what people send (mnist_drift in /metrics).
+        # The server compares these with the pictures that people send (mnist_drift in /metrics).
         "ink": _distribution(scored.ink),
         "confidence": _distribution(np.exp(log_softmax(scored.logits, temperature)).max(axis=1)),
         "per_class": per_class(calibrated.confusion),
@@ -81,9 +80,9 @@ def _without(scored: Scored, disputed: Collection[int]) -> dict[str, Any]:
 
 
 def wrong_images(scored: Scored, temperature: float, disputed: Collection[int]) -> list[dict[str, Any]]:
-    """The images that were read wrong, in the order of the split, with calibrated confidences."""
+    """The images that were read wrong, with calibrated confidences, in the order of the split."""
     probabilities = np.exp(log_softmax(scored.logits, temperature))
-    order = np.argsort(-probabilities, axis=1, kind="stable")  # (N, 10), likeliest digit first
+    order = np.argsort(-probabilities, axis=1, kind="stable")  # (N, 10), most likely digit first
     return [
         {
             "index": int(index),

@@ -1,1 +1,1 @@
-"""Drawn digits, and drawings that are no digits, for training."""
+"""Synthetic training pictures: drawn digits, and outliers."""

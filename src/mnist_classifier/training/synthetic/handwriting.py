@@ -1,62 +1,43 @@
-"""Characters written from templates, each time differently: points shaken, bent, slanted, with another pen."""
+"""Characters written from templates, differently each time: shaken, bent and slanted, with a pen of random width."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
 from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.recognition.imaging.normalise import BOX_SIDE
-from mnist_classifier.training.synthetic.pen import draw_segments, fit_like_preprocessing
-from mnist_classifier.training.synthetic.templates import DIGITS
+from mnist_classifier.training.synthetic.pen import as_glyphs, draw_segments
+from mnist_classifier.training.synthetic.templates import DIGITS, Points, Ways, parse
 
-Points: TypeAlias = "npt.NDArray[np.float64]"  # (P, 2) x, y
-# Straight parts between two points of a curve.
+# Straight pieces between two points of a curve.
 CURVE_PARTS = 4
-ELLIPSE_POINTS = 20
-# In the glyph, pens of 10 to 28 px on a 280 px canvas are about so wide.
+# Width of the pen in the glyph.  Pens of 10 to 28 px on a canvas of 280 px are about as wide.
 PEN_PX = (0.9, 5.2)
-SHAKE = 4.0  # standard deviation of a template's point, in its units of 100
-SHAKE_RANGE = (0.2, 2.0)  # of which each character has a share of its own
-# Strokes of a character against each other: standard deviations of their size and place.
+# Standard deviation of a template's points in units, and the range of the factor that each character draws for it.
+SHAKE, SHAKE_RANGE = 4.0, (0.2, 2.0)
+# Standard deviations of size and place of a stroke, relative to the other strokes.
 STROKE_SCALE, STROKE_SHIFT = 0.06, 2.5
-# Chances that an end of a stroke goes on, has a hook, or is missing, summed up.
+# Cumulative probabilities that the end of a stroke goes on, has a hook, or is missing.
 GOES_ON, HOOKED, STOPS = 0.22, 0.3, 0.4
-# Standard deviations of the factors of a warp: of xy, y² and x² across, of xy, x² and y² down.
+# Standard deviations of the coefficients of a warp: of xy, y² and x² across, of xy, x² and y² down.
 WARP_DEVIATIONS = np.array([0.15, 0.08, 0.07, 0.08, 0.07, 0.15])
-# Width over height of written digits, in templates that are as wide as high.
+# Width over height of a written digit.  Templates are as wide as high.
 DIGIT_ASPECT = (0.45, 1.05)
-# Pictures drawn in one go: more of them leave the processor's cache.
+# Pictures drawn at once.  A larger chunk does not fit into the processor's cache.
 CHUNK = 128
 
 
 def numpy_rng(generator: Generator) -> np.random.Generator:
-    """NumPy random numbers that follow from the state of a torch generator."""
+    """A NumPy generator whose seed comes from a PyTorch generator."""
     return np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
 
 
-@lru_cache(maxsize=1024)
-def parse(template: str) -> tuple[tuple[bool, Points], ...]:
-    """A template's strokes: whether each is smooth, and its points (see `templates`)."""
-    strokes = []
-    for text in template.split(" / "):
-        points = np.array([[float(v) for v in pair.split(",")] for pair in text.lstrip("~o").split()])
-        if text.startswith("o"):
-            x, y, width, height = map(float, text[1:].split(","))
-            angles = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS)
-            points = np.stack([x + width * np.sin(angles), y - height * np.cos(angles)], axis=1)
-        strokes.append((not text[0].isdigit() and text[0] != "-", points))
-    return tuple(strokes)
-
-
 def trace(template: str, rng: np.random.Generator) -> list[Points]:
-    """A template's strokes: shaken, rounded, moved against each other, with other ends."""
+    """Write a template's strokes: shake the points, round the curves, move the strokes and change their ends."""
     shake = SHAKE * rng.uniform(*SHAKE_RANGE)
     strokes = [_trace_stroke(points, is_smooth, shake, rng) for is_smooth, points in parse(template)]
     if len(strokes) > 1:
@@ -71,7 +52,7 @@ def _moved(points: Points, rng: np.random.Generator) -> Points:
 
 
 def _with_end(points: Points, rng: np.random.Generator) -> Points:
-    """A stroke whose last end may go on, turn into a hook, or stop early."""
+    """Let the last end of a stroke go on, turn into a hook, stop early, or stay as it is."""
     kind = rng.random()
     if kind < GOES_ON:
         return _prolonged(points, rng.uniform(3, 18), rng.normal(0, 0.5))
@@ -81,7 +62,7 @@ def _with_end(points: Points, rng: np.random.Generator) -> Points:
 
 
 def _prolonged(points: Points, length: float, turn: float) -> Points:
-    """Go on for so many units, turning by so many radians in all."""
+    """Go on for `length` units, and turn by `turn` radians on the way."""
     across, down = points[-1] - points[max(len(points) - 3, 0)]
     steps = 3
     angles = np.arctan2(down, across) + turn * np.arange(1, steps + 1) / steps
@@ -90,7 +71,7 @@ def _prolonged(points: Points, length: float, turn: float) -> Points:
 
 
 def _shortened(points: Points, length: float) -> Points:
-    """Leave out about so many units at the end of a curve that is much longer."""
+    """Leave out about `length` units at the end of a curve that is much longer."""
     left = np.cumsum(np.hypot(*np.diff(points, axis=0).T)[::-1])  # from the end
     if len(points) < 2 * CURVE_PARTS or left[-1] < 5 * length:
         return points
@@ -98,16 +79,16 @@ def _shortened(points: Points, length: float) -> Points:
 
 
 def _trace_stroke(points: Points, is_smooth: bool, shake: float, rng: np.random.Generator) -> Points:
-    # Points that stand closely would make bumps.
+    # Points that stand close together would make bumps.
     moves = rng.normal(0, shake * min(1.0, 6 / len(points)), points.shape)
-    # A point that stands twice is a corner, and stays one.
+    # A point that stands twice must stay a corner.
     again = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
     moves[again] = moves[again - 1]
     return smooth(points + moves) if is_smooth else points + moves
 
 
 def smooth(points: Points) -> Points:
-    """A smooth line through the points, with corners where one stands twice.  Source: Catmull and Rom 1974."""
+    """A smooth line through (P, 2) points; a point that stands twice is a corner.  Source: Catmull and Rom 1974."""
     corners = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
     return np.concatenate([_smooth_part(part) for part in np.split(points, corners) if len(part)])
 
@@ -127,11 +108,10 @@ def _smooth_part(points: Points) -> Points:
 def distort(strokes: Sequence[Points], rng: np.random.Generator, aspect: tuple[float, float]) -> list[Points]:
     """Change proportions, taper, slant, turn and bend all strokes of a character together.
 
-    aspect: least and largest width of what is as wide as high in the template.
+    aspect: smallest and largest width over height of a square template.
     """
     width, slant, angle = rng.uniform(*aspect), rng.normal(0, 0.2), rng.normal(0, 0.07)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    matrix = turn @ np.array([[width, -slant], [0.0, 1.0]])
+    matrix = rotation(angle) @ np.array([[width, -slant], [0.0, 1.0]])
     bend, phase, frequency = rng.normal(0, 3, 2), rng.uniform(0, 2 * np.pi, 2), rng.uniform(0.02, 0.06, 2)
     factors = rng.normal(0, WARP_DEVIATIONS)
     warped = [_warped(points, factors) for points in strokes]
@@ -142,16 +122,21 @@ def distort(strokes: Sequence[Points], rng: np.random.Generator, aspect: tuple[f
 
 
 def _warped(points: Points, factors: Points) -> Points:
-    """Moved by what is quadratic in the place: tapered, bowed, the middle higher or lower."""
-    # Far outside, where a slash may end, squares would get out of hand.
+    """Move points by a quadratic function of their place: taper, bow, raise or lower the middle."""
+    # The squares would grow too large far outside, where a slash may end.
     x, y = np.clip((points - 50) / 50, -1.3, 1.3).T
     across, down = factors[:3] @ np.stack([x * y, y * y, x * x]), factors[3:] @ np.stack([x * y, x * x, y * y])
     warped: Points = points + 50 * np.stack([across, down], axis=1)
     return warped
 
 
+def rotation(angle: float) -> Points:
+    """The (2, 2) matrix that turns x, y by `angle` radians."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 def to_segments(strokes: Sequence[Points], pen_px: float) -> Points:
-    """Strokes in any units -> (S, 4) segments that, drawn with the pen, fill the 20 px box of a glyph."""
+    """Strokes in any units -> (S, 4) segments that fill the 20 px box of a glyph when drawn with this pen."""
     everything = np.concatenate(strokes)
     low, high = everything.min(axis=0), everything.max(axis=0)
     scale = max(BOX_SIDE - pen_px, 1.0) / max(float((high - low).max()), 1e-6)
@@ -160,9 +145,9 @@ def to_segments(strokes: Sequence[Points], pen_px: float) -> Points:
 
 
 def draw_all(pictures: Sequence[tuple[Points, float]]) -> Tensor:
-    """(S, 4) segments and pen widths -> (N, 28, 28) uint8 glyphs, as preprocessing leaves them."""
+    """Draw pictures, each (S, 4) segments and a pen's width in px.  Returns (N, 28, 28) uint8 glyphs."""
     result = torch.zeros(len(pictures), SIDE_PX, SIDE_PX, dtype=torch.uint8)
-    # Pictures with about as many segments are drawn together, so that little is drawn in vain.
+    # A chunk is as long as its longest picture, so pictures of about the same length are drawn together.
     order = sorted(range(len(pictures)), key=lambda i: len(pictures[i][0]))
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
@@ -171,41 +156,32 @@ def draw_all(pictures: Sequence[tuple[Points, float]]) -> Tensor:
         for place, row in enumerate(rows):
             segments[place, : len(pictures[row][0])] = pictures[row][0]
         widths = torch.tensor([pictures[row][1] for row in rows], dtype=torch.float32)
-        drawn = fit_like_preprocessing(draw_segments(torch.from_numpy(segments), widths))
-        result[rows] = (drawn * 255).round().to(torch.uint8)
+        result[rows] = as_glyphs(draw_segments(torch.from_numpy(segments), widths))
     return result
 
 
-def random_pen(rng: np.random.Generator, widths: tuple[float, float] = PEN_PX) -> float:
-    """A pen's width in px of the glyph; thin ones are as likely as thick ones, on a scale of ratios."""
-    return float(np.exp(rng.uniform(*np.log(widths))))
+def drawn_by(
+    make: Callable[[np.random.Generator], Sequence[Points]],
+    rng: np.random.Generator,
+    pens_px: tuple[float, float] = PEN_PX,
+) -> tuple[Points, float]:
+    """Choose a pen and make strokes: (S, 4) segments and the pen's width in px of the glyph.
+
+    The logarithm of the width is uniform, so that thin pens are as likely as thick ones.
+    """
+    pen_px = float(np.exp(rng.uniform(*np.log(pens_px))))
+    return to_segments(make(rng), pen_px), pen_px
 
 
 def write(
-    ways: Sequence[str],
-    rng: np.random.Generator,
-    aspect: tuple[float, float],
-    pens_px: tuple[float, float] = PEN_PX,
+    ways: Ways, rng: np.random.Generator, aspect: tuple[float, float], pens_px: tuple[float, float] = PEN_PX
 ) -> tuple[Points, float]:
-    """One of the ways of writing a character -> segments and pen width."""
-    pen_px = random_pen(rng, pens_px)
-    strokes = trace(ways[int(rng.integers(len(ways)))], rng)
-    return to_segments(distort(strokes, rng, aspect), pen_px), pen_px
+    """Write a character in one of the ways, as `drawn_by` would."""
+    return drawn_by(lambda rng: distort(trace(ways[rng.integers(len(ways))], rng), rng, aspect), rng, pens_px)
 
 
 def digit_pool(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Digits written from templates: (count, 28, 28) uint8 and (count,) int64 labels."""
+    """Write digits from templates: (count, 28, 28) uint8 and (count,) int64 labels."""
     rng = numpy_rng(generator)
     labels = rng.integers(0, len(DIGITS), count)
-    pictures = draw_all([write(DIGITS[int(label)], rng, DIGIT_ASPECT) for label in labels])
-    return pictures, torch.from_numpy(labels)
-
-
-def drawn_by(
-    maker: Callable[[np.random.Generator], Sequence[Points]],
-    rng: np.random.Generator,
-    pens_px: tuple[float, float] = PEN_PX,
-) -> tuple[Points, float]:
-    """What `maker` makes -> segments and pen width."""
-    pen_px = random_pen(rng, pens_px)
-    return to_segments(maker(rng), pen_px), pen_px
+    return draw_all([write(DIGITS[label], rng, DIGIT_ASPECT) for label in labels]), torch.from_numpy(labels)

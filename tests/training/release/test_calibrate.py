@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mnist_classifier.core.metrics import measure
 from mnist_classifier.training.release.calibrate import (
     AMBIGUOUS_SHARE,
     OUTLIERS_IN_USE,
@@ -11,13 +12,12 @@ from mnist_classifier.training.release.calibrate import (
     fit_outlier_threshold,
     fit_temperature,
 )
-from mnist_classifier.training.release.evaluate import measure
 
 
 def test_the_measured_likelihood_is_the_loss_of_pytorch():
     generator = torch.Generator().manual_seed(0)
     logits, labels = torch.randn(1000, 10, generator=generator) * 3, torch.randint(0, 10, (1000,), generator=generator)
-    result = measure(logits, labels, temperature=1.5)
+    result = measure(logits.numpy(), labels.numpy(), temperature=1.5)
     assert result.nll == pytest.approx(F.cross_entropy(logits / 1.5, labels).item(), rel=1e-5)
     assert result.accuracy == pytest.approx((logits.argmax(1) == labels).float().mean().item())
 
@@ -29,7 +29,8 @@ def test_the_temperature_that_made_the_labels_is_found(true_temperature: float):
     labels = torch.multinomial((logits / true_temperature).softmax(1), 1, generator=generator).squeeze(1)
     fitted = fit_temperature(logits, labels)
     assert fitted == pytest.approx(true_temperature, rel=0.05)
-    losses = [measure(logits, labels, temperature=fitted * factor).nll for factor in (0.95, 1.0, 1.05)]
+    arrays = logits.numpy(), labels.numpy()
+    losses = [measure(*arrays, temperature=fitted * factor).nll for factor in (0.95, 1.0, 1.05)]
     assert losses[1] == min(losses)
 
 
