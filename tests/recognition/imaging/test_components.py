@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnist_classifier.core.arrays import Mask
-from mnist_classifier.recognition.imaging.components import boxes, label, runs
+from mnist_classifier.recognition.imaging.components import find_components, label, runs
 from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
 
 
@@ -37,7 +37,9 @@ def test_components_are_those_of_a_flood(mask: Mask):
     expected = flooded(mask)
     assert count == expected.max()
     assert np.array_equal(labels, expected)
-    for number, (top, bottom, left, right) in enumerate(boxes(labels, count), 1):
+    found = find_components(mask, np.ones(mask.shape, np.float32))
+    assert found.masses.tolist() == np.bincount(expected.ravel(), minlength=1)[1:].tolist()
+    for number, (top, bottom, left, right) in enumerate(found.boxes, 1):
         rows, columns = np.nonzero(expected == number)
         assert (top, bottom, left, right) == (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1)
 
@@ -74,8 +76,9 @@ def test_two_digits_both_stay():
 def test_runs_are_found_in_reading_order():
     mask = np.zeros((3, 8), bool)
     mask[0, 1:3] = mask[0, 5:] = mask[2, :4] = True
-    rows, starts, ends = runs(mask)
-    assert (rows.tolist(), starts.tolist(), ends.tolist()) == ([0, 0, 2], [1, 5, 0], [3, 8, 4])
+    starts, ends = runs(mask)
+    # A row has two more places than pixels.
+    assert (starts.tolist(), ends.tolist()) == ([1, 5, 20], [3, 8, 24])
 
 
 def test_of_a_photographed_number_the_digits_are_kept_and_nothing_else():

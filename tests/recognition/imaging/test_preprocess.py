@@ -31,7 +31,7 @@ from mnist_classifier.recognition.imaging.normalise import (
     resampling_matrix,
     stroke_width,
 )
-from mnist_classifier.recognition.imaging.preprocess import make_glyph, make_steps, prepare
+from mnist_classifier.recognition.imaging.preprocess import make_glyph, prepare
 
 
 def drawing(side: int = 280, top: int = 60, left: int = 90, height: int = 150, width: int = 80) -> Bytes:
@@ -279,13 +279,13 @@ def test_strokes_out_of_the_common_are_told(pen_px: int, code: str):
 
 
 def test_steps_lead_to_the_glyph():
-    drawn, photographed = make_steps(drawing()), make_steps(lit(drawing()))
+    drawn, photographed = (prepare(pixels, keep_steps=True).steps for pixels in (drawing(), lit(drawing())))
     assert [step.name for step in drawn] == ["grey", "ink", "glyph"]
     assert [step.name for step in photographed] == ["grey", "background", "ink", "without_lines", "digit", "glyph"]
     for steps, pixels in ((drawn, drawing()), (photographed, lit(drawing()))):
         assert np.array_equal(steps[-1].picture, glyph_of(pixels))
         assert np.array_equal(steps[0].picture, pixels)
-    assert [step.name for step in make_steps(np.zeros((50, 50), np.uint8))] == ["grey"]
+    assert [step.name for step in prepare(np.zeros((50, 50), np.uint8), keep_steps=True).steps] == ["grey"]
 
 
 def test_a_glyph_of_ours_is_recognised_as_one():
