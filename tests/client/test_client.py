@@ -326,7 +326,7 @@ def test_a_redirect_is_not_followed_with_the_token(faulty: Faulty):
 )
 def test_what_is_no_answer_of_this_program_is_said_so(faulty: Faulty, body: str):
     faulty.answers = [(200, body, {})]
-    with Client(faulty.url) as client, pytest.raises(errors.ServerError, match="mnist-classifier|another than"):
+    with Client(faulty.url) as client, pytest.raises(errors.ServerError, match="mnist-classifier|another version"):
         client.model_status()
 
 
