@@ -121,7 +121,7 @@ def test_failure_tells_each_mirrors_reason_in_a_line_and_the_addresses_in_the_lo
     message = caught.value.message
     assert message.startswith(f"{BIG} could not be downloaded: {urlsplit(bad.url).netloc} {reason}, ")
     assert f"{urlsplit(absent_url).netloc} could not be reached" in message
-    assert f"try again: what has arrived is kept. Or put the files into {tmp_path} yourself." in message
+    assert f"try again to resume the download. Or put the files into {tmp_path} yourself." in message
     assert not re.search(r"://|\n", message)
     assert [line.split()[0] for line in caplog.messages] == [f"{bad.url}{BIG}", f"{absent_url}{BIG}"]
     assert not any((tmp_path / name).exists() for name in FILES)
@@ -240,7 +240,9 @@ def test_full_disk_is_said_so(tmp_path: Path, start: StartMirror) -> None:
     mirror = start(Mirror(FILES))
     part_path(tmp_path, mirror).symlink_to("/dev/full")
 
-    with pytest.raises(StorageFull, match="No room .* Make room for 1 MB") as caught:
+    with pytest.raises(
+        StorageFull, match="disk is full, so the download of 1 MB to .* stopped; free some space"
+    ) as caught:
         fetch(tmp_path, mirror.url)
 
     assert isinstance(caught.value.__cause__, OSError)
@@ -251,7 +253,7 @@ def test_full_disk_is_said_so(tmp_path: Path, start: StartMirror) -> None:
 def test_target_that_cannot_be_a_folder_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for target in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(DownloadFailed, match="cannot be written to: .* Choose a folder"):
+        with pytest.raises(DownloadFailed, match="stopped: .* Choose a folder"):
             fetch(target, dead_url())
 
 
