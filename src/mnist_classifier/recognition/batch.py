@@ -57,17 +57,18 @@ def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, 
     probabilities, not_a_digit = opinions[:, :10], opinions[:, 10]
     confidences = probabilities.max(axis=1)
     applied = dataclasses.replace(recogniser.thresholds, **thresholds)
-    verdicts = np.full(len(glyphs), VERDICTS.index(Verdict.DIGIT), np.uint8)
     # float64 as in `Thresholds.verdict`: float32 would round the thresholds.
     strange = not_a_digit.astype(np.float64)
     right = confidences.astype(np.float64) * (1 - strange)
-    verdicts[right < applied.ambiguous_below] = VERDICTS.index(Verdict.AMBIGUOUS)
-    verdicts[strange > applied.not_a_digit_above] = VERDICTS.index(Verdict.NOT_A_DIGIT)
     blank = are_blank(glyphs)
-    verdicts[blank] = VERDICTS.index(Verdict.BLANK)
+    # The first condition that holds decides.
+    conditions = [blank, strange > applied.not_a_digit_above, right < applied.ambiguous_below]
+    codes = [VERDICTS.index(verdict) for verdict in (Verdict.BLANK, Verdict.NOT_A_DIGIT, Verdict.AMBIGUOUS)]
+    verdicts = np.select(conditions, codes, VERDICTS.index(Verdict.DIGIT)).astype(np.uint8)
     probabilities[blank], confidences[blank], not_a_digit[blank] = BLANK.probabilities, BLANK.confidence, 0.0
-    refused = np.isin(verdicts, (VERDICTS.index(Verdict.NOT_A_DIGIT), VERDICTS.index(Verdict.BLANK)))
-    predictions = np.where(refused, REFUSED, probabilities.argmax(axis=1)).astype(np.int64, copy=False)
+    predictions = np.where(np.isin(verdicts, codes[:2]), REFUSED, probabilities.argmax(axis=1)).astype(
+        np.int64, copy=False
+    )
     return Batch(predictions, confidences, probabilities, not_a_digit, verdicts, mean_ink(glyphs))
 
 

@@ -77,10 +77,8 @@ def _named(path: str) -> Iterator[None]:
     """Add the file name to errors."""
     try:
         yield
-    except InvalidImage as error:
-        raise InvalidImage(f"{path}: {error.message}", field=error.field) from error
-    except ImageTooLarge as error:
-        raise ImageTooLarge(f"{path}: {error.message}", field=error.field) from error
+    except (InvalidImage, ImageTooLarge) as error:
+        raise type(error)(f"{path}: {error.message}", field=error.field) from error
 
 
 def _checked(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
