@@ -36,7 +36,6 @@ from mnist_classifier.recognition.imaging.sources import Picture, as_file
 # Pauses before the second, third and fourth attempt: 0, 0.4, 0.8 s, plus up to 0.1 s so that clients spread out.
 BACKOFF_S, JITTER_S = 0.2, 0.1
 CONNECT_TIMEOUT_S = 5.0
-DEFAULT_MODE = "digit"
 # First bytes of files; the server detects all other types itself.
 MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 RAW_GLYPH = "application/x-mnist-glyph"
@@ -101,8 +100,7 @@ class Client:
 
         version: by default the one in production.  The thresholds override those of the model.
         """
-        fields = _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
-        return self._predict(replies.reading, picture, fields)
+        return self._predict(replies.converter(Reading), picture, _fields(version, ambiguous_below, not_a_digit_above))
 
     def predict_glyph(
         self,
@@ -113,8 +111,8 @@ class Client:
         not_a_digit_above: float | None = None,
     ) -> Reading:
         """Read a (28, 28) uint8 glyph without preprocessing."""
-        fields = _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
-        return self._send(replies.reading, glyph.tobytes(), RAW_GLYPH, fields)
+        fields = _fields(version, ambiguous_below, not_a_digit_above)
+        return self._send(replies.converter(Reading), glyph.tobytes(), RAW_GLYPH, fields)
 
     def predict_many(
         self,
@@ -146,12 +144,12 @@ class Client:
 
         strokes: pen strokes that help to separate digits, each a list of points x, y in px of the picture.
         """
-        fields = _fields("number", version, ambiguous_below, not_a_digit_above)
+        fields = {"mode": "number", **_fields(version, ambiguous_below, not_a_digit_above)}
         return self._predict(replies.number, picture, fields, strokes)
 
     def model_status(self) -> ModelStatus:
         """Get the model in production and the progress of training."""
-        return self._ask(replies.model_status, "GET", "/model-status")
+        return self._ask(replies.converter(ModelStatus), "GET", "/model-status")
 
     def models(self) -> tuple[ModelSummary, ...]:
         """List the model versions, newest first; the one in production has the alias `production`."""
@@ -162,7 +160,7 @@ class Client:
 
         Raises RunInProgress, InvalidConfig, TrainingUnavailable.
         """
-        return self._ask(replies.started_run, "POST", "/retrain", json=settings)
+        return self._ask(replies.converter(StartedRun), "POST", "/retrain", json=settings)
 
     def ask_many(self, ask: Callable[[Question], Answer], questions: Iterable[Question]) -> Iterator[Answer]:
         """Yield `map(ask, questions)` in order, with several calls at the same time."""
@@ -258,13 +256,10 @@ def _adapter(retries: int, temporary: Sequence[int], connections: int) -> HTTPAd
     return HTTPAdapter(pool_maxsize=connections, max_retries=attempts)
 
 
-def _fields(
-    mode: str, version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None
-) -> dict[str, Any]:
-    """The options of a request that differ from the defaults; requests without options are fastest."""
+def _fields(version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None) -> dict[str, Any]:
+    """The given options; the server answers requests without options fastest."""
     fields = {"version": version, "ambiguous_below": ambiguous_below, "not_a_digit_above": not_a_digit_above}
-    given = {name: value for name, value in fields.items() if value is not None}
-    return given if mode == DEFAULT_MODE else {"mode": mode, **given}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _media_type(file: bytes) -> str:

@@ -5,14 +5,17 @@ Fields that this version does not know are ignored, because a newer server may s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
-from mnist_classifier.core.records import NumberReading, Reading
+from mnist_classifier.core.records import NumberReading
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,9 @@ class StartedRun:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-def reading(body: Mapping[str, Any]) -> Reading:
-    """Convert the body of /predict for one digit."""
-    return msgspec.convert(body, Reading)
+def converter(kind: type[Record]) -> Callable[[Any], Record]:
+    """Return the function that converts a body to a record."""
+    return partial(msgspec.convert, type=kind)
 
 
 def number(body: Mapping[str, Any]) -> NumberReading:
@@ -66,16 +69,6 @@ def number(body: Mapping[str, Any]) -> NumberReading:
     return msgspec.convert({**body, "digits": digits}, NumberReading)
 
 
-def model_status(body: Mapping[str, Any]) -> ModelStatus:
-    """Convert the body of /model-status."""
-    return msgspec.convert(body, ModelStatus)
-
-
 def models(body: Mapping[str, Any]) -> tuple[ModelSummary, ...]:
     """Convert the body of /api/models."""
     return msgspec.convert(body["models"], tuple[ModelSummary, ...])
-
-
-def started_run(body: Mapping[str, Any]) -> StartedRun:
-    """Convert the body of /retrain."""
-    return msgspec.convert(body, StartedRun)

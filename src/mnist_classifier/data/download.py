@@ -72,33 +72,22 @@ def fetch(
     with disk_errors, _exclusively(target):
         wanted = {name: size for name, size in sizes_bytes.items() if not is_here(name)}
         with requests.Session() as session:
-            fetcher = _Fetcher(target, session, source, _Tally(wanted, progress))
+            fetcher = _Fetcher(target, session, source, _total_progress(wanted, progress))
             for name in wanted:
                 fetcher.fetch(name)
 
 
-class _MirrorError(Exception):
-    """A mirror did not provide the file: a short reason, and `detail`."""
+def _total_progress(sizes_bytes: Mapping[str, int], progress: Progress | None) -> Callable[[str, int, int], None]:
+    """Add up the progress of several files: name, bytes done, size (0 if unknown)."""
+    sizes, done = dict(sizes_bytes), dict.fromkeys(sizes_bytes, 0)
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.detail = detail
+    def update(name: str, done_bytes: int, size_bytes: int) -> None:
+        done[name] = done_bytes
+        sizes[name] = max(size_bytes or sizes[name], done_bytes)
+        if progress is not None:
+            progress(sum(done.values()), sum(sizes.values()))
 
-
-class _Tally:
-    """Adds up the bytes of several files for a progress callback."""
-
-    def __init__(self, sizes_bytes: Mapping[str, int], progress: Progress | None) -> None:
-        self._sizes = dict(sizes_bytes)
-        self._done = dict.fromkeys(sizes_bytes, 0)
-        self._progress = progress
-
-    def update(self, name: str, done: int, size: int) -> None:
-        """Record `done` of `size` bytes of one file; size 0 means unknown."""
-        self._done[name] = done
-        self._sizes[name] = max(size or self._sizes[name], done)
-        if self._progress is not None:
-            self._progress(sum(self._done.values()), sum(self._sizes.values()))
+    return update
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,7 @@ class _Fetcher:
     target: Path
     session: requests.Session
     source: Source
-    tally: _Tally
+    update: Callable[[str, int, int], None]
 
     def fetch(self, name: str) -> None:
         """Download a file, verify it and move it into the target folder."""
@@ -116,9 +105,8 @@ class _Fetcher:
         for mirror in self.source.mirrors:
             try:
                 part = self._fetch_from(mirror, name)
-            except _MirrorError as failure:
-                log.info("%s%s %s: %s", mirror, name, failure, failure.detail)
-                failures[mirror] = str(failure)
+            except DownloadFailed as failure:
+                failures[mirror] = failure.message
                 continue
             files.flush(part)
             os.replace(part, self.target / name)
@@ -131,7 +119,10 @@ class _Fetcher:
         )
 
     def _fetch_from(self, mirror: str, name: str) -> Path:
-        """Download a file from one mirror, resuming while that makes progress; return the verified part file."""
+        """Download a file from one mirror, resuming while that makes progress; return the verified part file.
+
+        Raises DownloadFailed with a short reason.
+        """
         import requests
 
         # One part file for each mirror, because mirrors compress differently.
@@ -152,7 +143,8 @@ class _Fetcher:
                 reason, detail = _describe(error), str(error)
                 if _size(part) == size_before:
                     break
-        raise _MirrorError(reason, detail)
+        log.info("%s%s %s: %s", mirror, name, reason, detail)
+        raise DownloadFailed(reason)
 
     def _stream(self, url: str, part: Path, name: str) -> None:
         """Append the rest of the file at `url` to `part`.
@@ -176,7 +168,7 @@ class _Fetcher:
                     done += len(chunk)
                     if done > self.source.largest_bytes:
                         raise DataCorrupt(f"it is larger than {self.source.largest_bytes} bytes")
-                    self.tally.update(name, done, size)
+                    self.update(name, done, size)
 
 
 def _size(path: Path) -> int:
