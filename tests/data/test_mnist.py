@@ -242,7 +242,7 @@ def fetch(target: Path, *mirrors: str, progress: mnist.Progress | None = None) -
 
 
 def assert_complete(target: Path) -> None:
-    """All four files, good, and nothing else but the lock."""
+    """The folder contains all four files, and nothing else except the lock."""
     assert {path.name for path in target.iterdir()} - {".download.lock"} == set(ZIPPED)
     for split in mnist.SPLITS:
         mnist.load([target], split, checksums=CHECKSUMS)

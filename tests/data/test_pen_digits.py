@@ -23,7 +23,7 @@ def test_both_sets_are_read_with_labels_and_points(pen_dir: Path):
     assert [character.label for character in sets.non_digits] == ["X", "x"]
 
 
-def test_the_first_folder_that_has_both_files_is_taken(pen_dir: Path, tmp_path: Path):
+def test_the_first_folder_with_both_files_is_used(pen_dir: Path, tmp_path: Path):
     half = tmp_path / "half"
     half.mkdir()
     write_lines(half / DIGITS_FILE, [GOOD])
@@ -31,7 +31,7 @@ def test_the_first_folder_that_has_both_files_is_taken(pen_dir: Path, tmp_path: 
     assert pen_digits.find([half]) is None
 
 
-def test_missing_sets_say_where_was_looked_and_what_to_do(tmp_path: Path):
+def test_the_error_for_missing_sets_names_the_folders_and_the_option(tmp_path: Path):
     with pytest.raises(DataMissing, match=r"none.*--pen-dir"):
         pen_digits.load([tmp_path / "none"])
 

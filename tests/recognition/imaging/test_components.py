@@ -14,7 +14,7 @@ from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
 
 
 def flooded(mask: Mask) -> npt.NDArray[np.int32]:
-    """Components by the plainest way there is."""
+    """Label components by flood filling."""
     labels = np.zeros(mask.shape, np.int32)
     for seed in zip(*np.nonzero(mask), strict=True):
         if labels[seed]:
@@ -53,10 +53,10 @@ def test_a_spiral_is_one_component():
     assert label(mask)[1] == 1
 
 
-def test_specks_go_and_strokes_stay():
+def test_specks_are_removed_and_strokes_are_kept():
     mask = np.zeros((100, 100), bool)
     mask[20:80, 40:48] = True  # a stem
-    mask[14:18, 40:70] = True  # a bar that does not touch it, as of a 5
+    mask[14:18, 40:70] = True  # a separate bar, as of a 5
     mask[5:7, 90:92] = True  # a speck
     mask[70:80, 90:95] = True  # a blot at some distance
     kept = digit_parts(mask, mask.astype(np.float32))
@@ -66,7 +66,7 @@ def test_specks_go_and_strokes_stay():
     assert not kept[75, 92]
 
 
-def test_two_digits_both_stay():
+def test_both_of_two_digits_are_kept():
     mask = np.zeros((100, 200), bool)
     mask[20:80, 40:48] = True
     mask[20:80, 150:158] = True
@@ -77,11 +77,11 @@ def test_runs_are_found_in_reading_order():
     mask = np.zeros((3, 8), bool)
     mask[0, 1:3] = mask[0, 5:] = mask[2, :4] = True
     starts, ends = runs(mask)
-    # A row has two more places than pixels.
+    # Each row has two more indices than pixels.
     assert (starts.tolist(), ends.tolist()) == ([1, 5, 20], [3, 8, 24])
 
 
-def test_of_a_photographed_number_the_digits_are_kept_and_nothing_else():
+def test_only_the_digits_of_a_photographed_number_are_kept():
     mask = np.zeros((200, 400), bool)
     digits = [(slice(60, 140), slice(x, x + 40)) for x in (60, 130, 200)]
     flag_of_a_five = slice(50, 56), slice(270, 310)
@@ -95,7 +95,7 @@ def test_of_a_photographed_number_the_digits_are_kept_and_nothing_else():
     assert np.array_equal(number_parts(mask, mask.astype(np.float32)), expected)
 
 
-def test_a_single_part_is_the_number():
+def test_a_single_component_is_the_number():
     mask = np.zeros((20, 30), bool)
     mask[0:20, 3:9] = True
     assert np.array_equal(number_parts(mask, mask.astype(np.float32)), mask)

@@ -7,7 +7,7 @@ from mnist_classifier.recognition.numbers import cuts
 
 
 def two_bars(bridge: int = 0, lean: float = 0.0) -> np.ndarray:
-    """Two strokes, 6 px wide and 40 px tall, 20 px apart, and a bridge of so many rows between them."""
+    """Two strokes, 6 px wide and 40 px tall, 20 px apart, joined by a bridge of `bridge` rows."""
     ink = np.zeros((40, 60), np.float32)
     for row in range(40):
         shift = round(lean * (20 - row))
@@ -36,7 +36,7 @@ def test_a_cut_through_a_ring_crosses_twice():
     assert all(cut.crossing > 1 for cut in middle)
 
 
-def test_nothing_is_lost_or_doubled_by_cutting():
+def test_cutting_neither_loses_nor_duplicates_ink():
     ink = two_bars(bridge=4)
     parts = cuts.split(ink, cuts.find_cuts(ink, 6))
     assert np.array_equal(sum(parts), ink)
