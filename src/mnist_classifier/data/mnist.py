@@ -27,6 +27,7 @@ from mnist_classifier.data.download import Progress as Progress  # callers use m
 from mnist_classifier.data.download import Source, fetch
 from mnist_classifier.data.packed_files import opened
 
+# The two parts that MNIST publishes; splits.py divides the first one further.
 TRAIN = "train"
 TEST = "test"
 SPLITS = (TRAIN, TEST)
