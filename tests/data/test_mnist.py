@@ -230,10 +230,6 @@ def test_split_refuses_impossible_sizes(size: int) -> None:
         mnist.split_train_validation(np.zeros(10, np.uint8), size)
 
 
-def test_checksum_names_the_training_images() -> None:
-    assert mnist.checksum() == mnist.DATA_CHECKSUMS[TRAIN_IMAGES]
-
-
 # --- downloading --------------------------------------------------------------------------------------
 
 

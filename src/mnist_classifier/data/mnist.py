@@ -65,11 +65,6 @@ class Images:
     labels: Bytes
 
 
-def checksum(split: str = TRAIN) -> str:
-    """Return the SHA-256 of a split's images, which identifies the data in manifests."""
-    return DATA_CHECKSUMS[_IMAGES[split]]
-
-
 def find(directories: Sequence[Path], split: str) -> Path | None:
     """Return the first directory that holds both files of the split, plain or .gz."""
     names = (_IMAGES[split], _LABELS[split])
@@ -79,9 +74,9 @@ def find(directories: Sequence[Path], split: str) -> Path | None:
     return None
 
 
-def is_available(directories: Sequence[Path], splits: Sequence[str] = SPLITS) -> bool:
+def is_available(directories: Sequence[Path]) -> bool:
     """Return whether each split is in one of the directories, without checking the contents."""
-    return all(find(directories, split) for split in splits)
+    return all(find(directories, split) for split in SPLITS)
 
 
 def load(directories: Sequence[Path], split: str, *, checksums: Mapping[str, str] = DATA_CHECKSUMS) -> Images:
@@ -109,7 +104,6 @@ def ensure(
     directories: Sequence[Path],
     download_to: Path | None = None,
     *,
-    splits: Sequence[str] = SPLITS,
     mirrors: Sequence[str] = MIRRORS,
     progress: Progress | None = None,
     checksums: Mapping[str, str] = DATA_CHECKSUMS,
@@ -121,7 +115,7 @@ def ensure(
     progress: called with bytes done and bytes in total.
     Raises DownloadFailed if no mirror has a good file, StorageFull.
     """
-    missing = [split for split in splits if find(directories, split) is None]
+    missing = [split for split in SPLITS if find(directories, split) is None]
     if not missing:
         return
     target = download_to or directories[-1]
