@@ -202,7 +202,7 @@ class Recogniser:
 def _judge_number(text: str, digits: Sequence[DigitInNumber], grouped_right: float) -> NumberReading:
     """Combine readings of digits; grouped_right: the probability that the digits are separated correctly."""
     verdicts = [digit.reading.verdict for digit in digits]
-    # A single refused digit makes a number ambiguous; only half of them refuse it.
+    # Some refused digits make a number ambiguous; if half are refused, it is no number.
     if 2 * verdicts.count(Verdict.NOT_A_DIGIT) >= len(verdicts):
         return NumberReading(None, 0.0, NumberVerdict.NOT_A_NUMBER, tuple(digits))
     doubtful = set(verdicts) != {Verdict.DIGIT} or grouped_right < AMBIGUOUS_GROUPING
