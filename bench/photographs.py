@@ -19,7 +19,7 @@ from measuring import machine, write_result
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
-from mnist_classifier.data import mnist
+from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness import strings
 from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_number
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
@@ -89,14 +89,9 @@ def _summary(arguments: argparse.Namespace, right: int) -> dict[str, Any]:
 
 
 def _digits(split: str, count: int | None) -> tuple[Bytes, Bytes]:
-    """The first `count` images of a split and their labels."""
-    directories = Settings.from_environment().data_dirs()
-    if split == "test":
-        test = mnist.load(directories, mnist.TEST)
-        return test.images[:count], test.labels[:count]
-    train = mnist.load(directories, mnist.TRAIN)
-    chosen = mnist.split_train_validation(train.labels)[1][:count]
-    return train.images[chosen], train.labels[chosen]
+    """Images and labels of the first `count` of a split, or of all."""
+    found = load_split(Settings.from_environment().data_dirs(), split)
+    return found.images[:count], found.labels[:count]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import NumberReading, NumberVerdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
-from mnist_classifier.data import mnist
+from mnist_classifier.data.mnist import Images
+from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness import strings
 from mnist_classifier.recognition.imaging.normalise import cut_out, ink_box
 from mnist_classifier.recognition.recogniser import Recogniser
@@ -102,18 +103,13 @@ def generators(seed: int, count: int) -> list[np.random.Generator]:
     return [np.random.default_rng((seed, index)) for index in range(count)]
 
 
-def split_images(split: str) -> mnist.Images:
+def split_images(split: str) -> Images:
     """The images of a split."""
-    directories = Settings.from_environment().data_dirs()
-    if split == "test":
-        return mnist.load(directories, mnist.TEST)
-    train = mnist.load(directories, mnist.TRAIN)
-    _, chosen = mnist.split_train_validation(train.labels)
-    return mnist.Images(train.images[chosen], train.labels[chosen])
+    return load_split(Settings.from_environment().data_dirs(), split)
 
 
-def compose(images: mnist.Images, rng: np.random.Generator) -> Sample:
-    """A number composed of MNIST images."""
+def compose(images: Images, rng: np.random.Generator) -> Sample:
+    """A number of MNIST images."""
     chosen = rng.integers(len(images.labels), size=rng.integers(2, 7))
     placed = strings.arrange(images.images[chosen], rng)
     return Sample("".join(map(str, images.labels[chosen])), strings.lay(placed), placed)

@@ -5,7 +5,7 @@
 On numbers composed from the validation images and numbers in this project's
 own hand; real pen strokes and test images have no part in it.  Minimises
 -log(probability of the right grouping), a convex function.  Prints the two
-tables to paste into lattice.py.
+tables to paste into grouping.py.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def examples(recogniser: Recogniser, samples: Sequence[bench.Sample], *, use_str
         line = lines[0]
         candidates = segmentation.find_candidates(line)
         opinions = recogniser.opinions(segmentation.make_glyphs(line, candidates))
-        edges = grouping.edges_of(line, candidates, opinions)
+        edges = grouping.find_edges(line, candidates, opinions)
         right = right_path(line, edges, sample.placed)
         if right is not None:
             yield Example(

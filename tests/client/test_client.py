@@ -32,7 +32,7 @@ TWO_SEVENS = np.hstack([SEVEN, SEVEN])
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """The real application, as a process of its own; it has no MNIST files."""
+    """The real application in its own process, without MNIST files."""
     folder = tmp_path_factory.mktemp("application")
     with Application(folder, folder / "no-data") as running:
         yield running
@@ -69,7 +69,7 @@ def test_a_server_reads_as_the_recogniser_here(client: Client, recogniser: Recog
     assert type(there) is type(here)
 
 
-def test_all_of_a_reading_arrives(client: Client, recogniser: Recogniser):
+def test_every_field_of_a_reading_arrives(client: Client, recogniser: Recogniser):
     cut = SEVEN[50:]
     here = recogniser.read(cut, {"ambiguous_below": 1.0})
     there = client.predict(cut, ambiguous_below=1.0)
@@ -96,7 +96,7 @@ def test_strokes_are_sent_with_the_picture(client: Client, recogniser: Recognise
     assert [digit.box for digit in reading.digits] == [digit.box for digit in here.digits]
 
 
-def test_many_are_read_in_order_and_taken_as_they_are_needed(client: Client):
+def test_many_pictures_are_read_in_order_and_requested_as_needed(client: Client):
     taken = []
 
     def pictures() -> Iterator[np.ndarray]:
@@ -110,7 +110,7 @@ def test_many_are_read_in_order_and_taken_as_they_are_needed(client: Client):
     assert [reading.prediction for reading in readings] == [7 if number % 3 else None for number in range(1, 60)]
 
 
-def test_the_first_that_cannot_be_read_ends_the_many(client: Client):
+def test_the_first_unreadable_picture_ends_predict_many(client: Client):
     readings = client.predict_many([SEVEN, b"no picture", SEVEN])
     assert next(readings).prediction == 7
     with pytest.raises(errors.InvalidImage):
@@ -139,7 +139,7 @@ def test_status_and_models(client: Client):
         (lambda client: client.retrain(speed=1), errors.InvalidConfig, "speed"),
     ],
 )
-def test_what_the_server_refuses_is_raised_as_the_error_that_it_names(
+def test_an_error_of_the_server_is_raised_as_its_class(
     client: Client, ask: Callable[[Client], Any], kind: type[errors.MnistError], field: str
 ):
     with pytest.raises(errors.MnistError) as caught:
@@ -161,7 +161,7 @@ def test_an_error_without_a_class_keeps_its_code_and_status(server: Application)
 
 @dataclass
 class Faulty:
-    """Answers as it is told, once each, then with a good body; remembers what it was asked."""
+    """Sends the given replies, one each, then a good body; records the requests."""
 
     body: dict[str, Any]
     answers: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
@@ -195,7 +195,7 @@ def faulty() -> Iterator[Faulty]:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
-            with contextlib.suppress(OSError):  # nobody waits any more
+            with contextlib.suppress(OSError):  # the client has stopped waiting
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -220,7 +220,7 @@ GATEWAY = (502, "<html>Bad Gateway</html>", {})
 
 
 @pytest.mark.parametrize("answers", [[BUSY], [GATEWAY, GATEWAY], [BUSY, GATEWAY, BUSY]])
-def test_what_passes_is_tried_again(faulty: Faulty, answers: list[Any]):
+def test_temporary_failures_are_retried(faulty: Faulty, answers: list[Any]):
     faulty.answers = list(answers)
     with Client(faulty.url) as client:
         assert client.model_status().status == "no_model"
@@ -234,7 +234,7 @@ def test_after_the_last_attempt_the_error_is_raised(faulty: Faulty):
     assert len(faulty.requests) == 3
 
 
-def test_what_changes_something_is_sent_once(faulty: Faulty):
+def test_a_request_that_changes_something_is_sent_once(faulty: Faulty):
     faulty.answers = [BUSY]
     with Client(faulty.url) as client, pytest.raises(errors.DatabaseBusy):
         client.retrain(epochs=1)
@@ -249,7 +249,7 @@ def test_a_connection_that_is_cut_is_an_error_and_not_repeated(faulty: Faulty, p
     assert len(faulty.requests) == 1
 
 
-def test_a_late_answer_is_an_error_that_says_how_long_was_waited(faulty: Faulty):
+def test_a_late_reply_is_an_error_with_the_waiting_time(faulty: Faulty):
     faulty.delay_s = 0.5
     with Client(faulty.url, timeout_s=0.1) as client, pytest.raises(errors.ServerUnreachable, match=r"within 0\.1 s"):
         client.model_status()
@@ -324,13 +324,13 @@ def test_a_redirect_is_not_followed_with_the_token(faulty: Faulty):
     "body",
     ["<html>It works!</html>", "[]", "null", '{"status": "ready"}', '{"status": "ready", "model": {"version": 1}}'],
 )
-def test_what_is_no_answer_of_this_program_is_said_so(faulty: Faulty, body: str):
+def test_a_reply_of_another_program_is_reported(faulty: Faulty, body: str):
     faulty.answers = [(200, body, {})]
-    with Client(faulty.url) as client, pytest.raises(errors.ServerError, match="mnist-classifier|another than"):
+    with Client(faulty.url) as client, pytest.raises(errors.ServerError, match="mnist-classifier|another version"):
         client.model_status()
 
 
-def test_what_a_newer_server_adds_is_left_aside(faulty: Faulty):
+def test_unknown_fields_of_a_newer_server_are_ignored(faulty: Faulty):
     model = {"version": 3, "name": "n", "created_at": "2026-11-22T12:35:14+00:00", "recipe": None, "parameters": 1}
     faulty.body = {**STATUS, "model": {**model, "metrics": {}, "colour": "green"}, "weather": "fine"}
     with Client(faulty.url) as client:
@@ -339,7 +339,7 @@ def test_what_a_newer_server_adds_is_left_aside(faulty: Faulty):
     assert status.model.version == 3
 
 
-def test_a_picture_goes_as_it_is_and_options_in_the_query(faulty: Faulty):
+def test_a_picture_is_sent_unchanged_with_options_in_the_query(faulty: Faulty):
     faulty.body = {
         **{"prediction": 7, "confidence": 0.9, "probabilities": [0.1] * 10, "verdict": "digit"},
         **{"candidates": [], "not_a_digit": 0.0, "warnings": []},
@@ -354,12 +354,12 @@ def test_a_picture_goes_as_it_is_and_options_in_the_query(faulty: Faulty):
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:5000", "", "ftp://x", "http://", "localhost"])
-def test_an_address_that_is_none_is_refused_at_once(url: str):
+def test_an_invalid_address_is_refused_at_once(url: str):
     with pytest.raises(errors.InvalidConfig, match="http://127"):
         Client(url)
 
 
-def test_every_error_of_ours_is_known_by_its_code():
+def test_every_error_class_is_found_by_its_code():
     def tree(kind: type[errors.MnistError]) -> list[type[errors.MnistError]]:
         return [kind, *(sub for child in kind.__subclasses__() for sub in tree(child))]
 

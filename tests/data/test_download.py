@@ -21,7 +21,7 @@ from tests.mirror import Mirror, StartMirror, dead_url
 
 BIG, SMALL = "big.bin", "small.bin"
 FILES = {BIG: np.random.default_rng(0).bytes(300_000), SMALL: b"a few bytes"}
-OTHER_FORM = {name: contents[::-1] for name, contents in FILES.items()}  # as good, as if compressed otherwise
+OTHER_FORM = {name: contents[::-1] for name, contents in FILES.items()}  # good too, as if compressed differently
 LARGEST_BYTES = 400_000
 
 
@@ -41,13 +41,13 @@ def fetch(target: Path, *mirrors: str, progress: download.Progress | None = None
 
 
 def assert_complete(target: Path, files: dict[str, bytes] = FILES) -> None:
-    """All files, good, and nothing else but the lock."""
+    """The folder contains all files, and nothing else except the lock."""
     assert {path.name for path in target.iterdir()} - {".download.lock"} == set(files)
     assert {name: (target / name).read_bytes() for name in files} == files
 
 
 def part_path(target: Path, mirror: Mirror) -> Path:
-    """Where a download of the big file from this mirror is kept while it is not whole."""
+    """The part file of the big file from this mirror."""
     return target / f"{BIG}.{zlib.crc32(mirror.url.encode()):08x}.part"
 
 
@@ -61,7 +61,7 @@ def test_each_file_is_fetched_once(tmp_path: Path, start: StartMirror) -> None:
     assert mirror.requests == [(BIG, None), (SMALL, None)]
 
 
-def test_files_that_are_here_are_not_asked_for(tmp_path: Path, start: StartMirror) -> None:
+def test_present_files_are_not_requested(tmp_path: Path, start: StartMirror) -> None:
     mirror = start(Mirror(FILES))
     (tmp_path / BIG).write_bytes(FILES[BIG])
 
@@ -121,13 +121,13 @@ def test_failure_tells_each_mirrors_reason_in_a_line_and_the_addresses_in_the_lo
     message = caught.value.message
     assert message.startswith(f"{BIG} could not be downloaded: {urlsplit(bad.url).netloc} {reason}, ")
     assert f"{urlsplit(absent_url).netloc} could not be reached" in message
-    assert f"try again: what has arrived is kept. Or put the files into {tmp_path} yourself." in message
+    assert f"try again to resume the download. Or put the files into {tmp_path} yourself." in message
     assert not re.search(r"://|\n", message)
     assert [line.split()[0] for line in caplog.messages] == [f"{bad.url}{BIG}", f"{absent_url}{BIG}"]
     assert not any((tmp_path / name).exists() for name in FILES)
 
 
-def test_a_reason_that_all_mirrors_share_is_told_once(tmp_path: Path) -> None:
+def test_a_reason_shared_by_all_mirrors_appears_once(tmp_path: Path) -> None:
     with pytest.raises(DownloadFailed, match=r"downloaded: the mirrors could not be reached, or stopped answering\."):
         fetch(tmp_path, dead_url(), dead_url())
 
@@ -138,7 +138,7 @@ def test_silent_mirror_times_out(tmp_path: Path, start: StartMirror, monkeypatch
         fetch(tmp_path, start(Mirror(FILES, delay_s=0.5)).url)
 
 
-# --- going on where it stopped ------------------------------------------------------------------------
+# --- resuming -----------------------------------------------------------------------------------------
 
 
 def test_cut_connection_is_continued_where_it_broke(tmp_path: Path, start: StartMirror) -> None:
@@ -150,7 +150,7 @@ def test_cut_connection_is_continued_where_it_broke(tmp_path: Path, start: Start
     ranges = [wanted for name, wanted in mirror.requests if name == BIG]
     starts_at = [int(wanted.removeprefix("bytes=").removesuffix("-")) for wanted in ranges if wanted]
     assert ranges[0] is None
-    # Of what came before a cut, up to 8 KiB is lost.
+    # A cut loses up to 8 KiB.
     assert 90_000 < starts_at[0] <= 100_000
     assert starts_at == sorted(set(starts_at))
     assert len(ranges) == 4
@@ -226,7 +226,7 @@ def test_second_caller_waits_and_finds_all_there(tmp_path: Path, start: StartMir
     assert len(mirror.requests) == len(FILES)
 
 
-def test_waiting_for_another_process_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_another_process_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "_LOCK_TIMEOUT_S", 0.1)
     with (
         filelock.FileLock(tmp_path / ".download.lock"),
@@ -236,11 +236,13 @@ def test_waiting_for_another_process_has_an_end(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full")
-def test_full_disk_is_said_so(tmp_path: Path, start: StartMirror) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, start: StartMirror) -> None:
     mirror = start(Mirror(FILES))
     part_path(tmp_path, mirror).symlink_to("/dev/full")
 
-    with pytest.raises(StorageFull, match="No room .* Make room for 1 MB") as caught:
+    with pytest.raises(
+        StorageFull, match="disk is full, so the download of 1 MB to .* stopped; free some space"
+    ) as caught:
         fetch(tmp_path, mirror.url)
 
     assert isinstance(caught.value.__cause__, OSError)
@@ -248,10 +250,10 @@ def test_full_disk_is_said_so(tmp_path: Path, start: StartMirror) -> None:
     assert not any((tmp_path / name).exists() for name in FILES)
 
 
-def test_target_that_cannot_be_a_folder_is_said_so(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for target in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(DownloadFailed, match="cannot be written to: .* Choose a folder"):
+        with pytest.raises(DownloadFailed, match="stopped: .* Choose a folder"):
             fetch(target, dead_url())
 
 

@@ -78,7 +78,7 @@ def raw(data: bytes) -> Callable[[Path], object]:
         (raw(b""), "too short"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, write: Callable[[Path], object], words: str):
+def test_the_error_says_what_is_wrong_with_a_file(tmp_path: Path, write: Callable[[Path], object], words: str):
     path = tmp_path / "file"
     write(path)
     with pytest.raises(DataCorrupt, match=words) as caught:
@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, write: Callable[[Path
     assert str(path) in caught.value.message
 
 
-def test_what_was_read_before_the_damage_is_given(tmp_path: Path):
+def test_glyphs_before_the_damage_are_yielded(tmp_path: Path):
     path = tmp_path / "cut"
     path.write_bytes(idx()[: 16 + 300 * 784 + 5])
     found = []
@@ -96,7 +96,7 @@ def test_what_was_read_before_the_damage_is_given(tmp_path: Path):
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"text"])
-def test_other_files_are_not_taken_for_glyphs(tmp_path: Path, data: bytes):
+def test_other_files_are_not_files_of_glyphs(tmp_path: Path, data: bytes):
     path = tmp_path / "file"
     path.write_bytes(data)
     assert not is_glyph_file(path)
@@ -126,7 +126,7 @@ def test_an_array_in_fortran_order_takes_no_more_memory_than_it_has(tmp_path: Pa
 
 
 def test_a_long_header_is_not_read_to_its_end(tmp_path: Path):
-    """Packed, four gigabytes of header are four megabytes of file."""
+    """A header of four gigabytes fits into a packed file of four megabytes."""
     path = tmp_path / "bomb.npy.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.write(b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(50_000_000))

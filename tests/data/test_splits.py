@@ -1,4 +1,4 @@
-"""Every room reads the same splits."""
+"""All packages read the same splits."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def one_by_one(recogniser: Recogniser, glyphs: np.ndarray, thresholds: dict[str,
 
 
 @pytest.mark.parametrize("thresholds", [{}, {"ambiguous_below": 0.9}, {"not_a_digit_above": 0.01}])
-def test_a_batch_says_what_one_glyph_at_a_time_says(
+def test_a_batch_has_the_same_results_as_single_glyphs(
     recogniser: Recogniser, glyphs: np.ndarray, thresholds: dict[str, float]
 ):
     batch = read_glyphs(recogniser, glyphs, thresholds)
@@ -51,7 +51,7 @@ def test_every_verdict_occurs_in_that_comparison(recogniser: Recogniser, glyphs:
 
 
 @pytest.mark.parametrize("cores", [1, 2, 64])
-def test_the_number_of_cores_changes_no_reading(
+def test_the_number_of_cores_does_not_change_readings(
     recogniser: Recogniser, glyphs: np.ndarray, cores: int, monkeypatch: pytest.MonkeyPatch
 ):
     expected = read_glyphs(recogniser, glyphs)
@@ -86,7 +86,7 @@ def test_mean_ink_is_a_share_of_full_white():
 
 
 @pytest.mark.mnist
-def test_the_test_images_are_read_as_well_as_the_card_says(recogniser: Recogniser, mnist_dirs: list[Path]):
+def test_the_accuracy_on_the_test_images_is_that_of_the_card(recogniser: Recogniser, mnist_dirs: list[Path]):
     test = mnist.load(mnist_dirs, mnist.TEST)
     batch = read_glyphs(recogniser, test.images)
     right = int((batch.probabilities.argmax(axis=1) == test.labels).sum())

@@ -93,7 +93,7 @@ def test_many_at_once_and_one_by_one_agree(recogniser: Recogniser):
     assert np.allclose(together, alone, atol=1e-5)
 
 
-def test_a_higher_temperature_is_less_sure():
+def test_a_higher_temperature_lowers_the_confidence():
     manifest = read_manifest(PRETRAINED_DIR)
     data = (PRETRAINED_DIR / ONNX_FILE).read_bytes()
     glyph = np.random.default_rng(2).integers(0, 256, (28, 28)).astype(np.uint8)
@@ -102,7 +102,7 @@ def test_a_higher_temperature_is_less_sure():
     assert hot.prediction == cold.prediction
 
 
-def test_threads_may_share_one(recogniser: Recogniser):
+def test_threads_may_share_a_recogniser(recogniser: Recogniser):
     glyphs = np.random.default_rng(3).integers(0, 256, (50, 28, 28)).astype(np.uint8)
     expected = [recogniser.read_glyph(g) for g in glyphs]
     found: list[bool] = []
@@ -117,7 +117,7 @@ def test_threads_may_share_one(recogniser: Recogniser):
     assert found == [True] * 4
 
 
-def test_many_images_are_read_as_each_by_itself(recogniser: Recogniser):
+def test_many_images_are_read_as_single_ones_are(recogniser: Recogniser):
     rng = np.random.default_rng(0)
     images = [np.zeros((50, 60), np.uint8), *rng.integers(0, 256, (4, 40, 40), dtype=np.uint8)]
     images[2][:] = 255
@@ -153,14 +153,14 @@ def test_lines_are_read_from_top_to_bottom(recogniser: Recogniser):
     assert reading.number == "71\n71"
 
 
-def test_no_digits_make_no_number(recogniser: Recogniser):
+def test_a_picture_without_digits_is_not_a_number(recogniser: Recogniser):
     blank = recogniser.read_number(np.zeros((280, 700), np.uint8))
     assert (blank.number, blank.verdict, blank.digits) == (None, NumberVerdict.BLANK, ())
     noise = np.random.default_rng(0).integers(0, 256, (300, 900)).astype(np.uint8)
     assert recogniser.read_number(noise).verdict is not NumberVerdict.NUMBER
 
 
-def test_strokes_of_another_picture_are_left_aside(recogniser: Recogniser):
+def test_strokes_of_another_picture_are_ignored(recogniser: Recogniser):
     strokes, size = seven_and_one()
     picture = draw(strokes, 14, size)
     elsewhere = [np.array([(300.0, 20.0), (20.0, 180.0)])]
@@ -176,7 +176,7 @@ def test_boxes_grow_with_the_picture(recogniser: Recogniser):
 
 
 def written(number: str, pen_px: float, seed: int) -> np.ndarray:
-    """A number of digits that are 150 px tall, 60 px and a pen's width apart."""
+    """A number with digits of 150 px, separated by 60 px and the pen width."""
     rng, strokes, left = np.random.default_rng(seed), [], 60.0
     for digit in number:
         own = write(int(digit), rng)
@@ -195,7 +195,7 @@ def test_a_hairline_and_a_brush_write_numbers_too(recogniser: Recogniser, pen_px
 
 
 def composed(directories: list[Path], seed: int, count: int) -> Iterator[tuple[str, np.ndarray, np.random.Generator]]:
-    """Numbers of 2 to 6 validation digits: text, ink, and the generator for what else is random about each."""
+    """Numbers of 2 to 6 validation digits: text, ink, and a random generator for each."""
     train = mnist.load(directories, mnist.TRAIN)
     _, validation = mnist.split_train_validation(train.labels)
     for index in range(count):

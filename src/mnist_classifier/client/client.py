@@ -1,12 +1,12 @@
-"""A running server, asked from Python.
+"""Client of a running server.
 
     with Client("http://127.0.0.1:5000") as client:
         reading = client.predict("seven.png")
         for reading in client.predict_many(paths):
             ...
 
-Readings are the records that a Recogniser gives in this process; what the
-server refuses is raised as the same errors.  docs/python.md has examples.
+It returns the same records and raises the same errors as a Recogniser in
+this process.  docs/python.md has examples.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import base64
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import requests
@@ -31,16 +33,14 @@ from mnist_classifier.core.errors import InvalidConfig, ServerError, ServerUnrea
 from mnist_classifier.core.records import NumberReading, Reading
 from mnist_classifier.recognition.imaging.sources import Picture, as_file
 
-# Pauses before the second, third and fourth attempt: 0, 0.4, 0.8 s, and up to 0.1 s more, so that clients do not
-# come back all at once.
+# Pauses before the second, third and fourth attempt: 0, 0.4, 0.8 s, plus up to 0.1 s so that clients spread out.
 BACKOFF_S, JITTER_S = 0.2, 0.1
 CONNECT_TIMEOUT_S = 5.0
-DEFAULT_MODE = "digit"
-# How files begin; the server looks at the contents of any other.
+# First bytes of files; the server detects all other types itself.
 MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 RAW_GLYPH = "application/x-mnist-glyph"
-PASSING = (502, 503)  # a proxy whose server restarts; a server that is not ready or full
-# The bytes of an answer that says nothing else about itself.
+TEMPORARY = (502, 503)  # the server behind a proxy restarts; the server is not ready or full
+# Longest quotation from an unknown reply.
 SHOWN_CHARACTERS = 200
 
 Point = tuple[float, float]
@@ -49,18 +49,17 @@ Answer = TypeVar("Answer")
 
 
 class Client:
-    """One server.  Safe to share between threads; keeps its connections open until `close`.
+    """A connection to one server.  Thread-safe; keeps connections open until `close`.
 
-    url: where the server is, with a path where it stands behind a proxy.
+    url: address of the server, with a path if it is behind a proxy.
     token: sent as `Authorization: Bearer`.
-    timeout_s: how long to wait for an answer; a connection must come about within 5 s.
-    retries: further attempts, with pauses between them, where repeating is
-    safe: the connection was refused, or the answer was 502 or 503 to a request
-    that changes nothing.
-    connections: requests at the same time of predict_many.
+    timeout_s: longest wait for a reply; connecting takes at most 5 s.
+    retries: further attempts, with pauses, if repeating is safe: the
+    connection was refused, or a request that changes nothing got 502 or 503.
+    connections: simultaneous requests of predict_many.
 
     Every method raises ServerUnreachable, and the errors that the server
-    names: InvalidImage, RunInProgress, ...; ServerError for any other.
+    reports: InvalidImage, RunInProgress, ...; ServerError for unknown ones.
     """
 
     def __init__(
@@ -74,9 +73,9 @@ class Client:
         self._connections = connections
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "mnist-classifier"})
-        # Without this a .netrc file could put another password into the header.
+        # Otherwise a .netrc file could replace the header.
         self._session.auth = _Bearer(token)
-        self._session.mount(self.url, _adapter(retries, PASSING, connections))
+        self._session.mount(self.url, _adapter(retries, TEMPORARY, connections))
         self._session.mount(f"{self.url}/retrain", _adapter(retries, (), connections))
 
     def __enter__(self) -> Client:
@@ -97,13 +96,11 @@ class Client:
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> Reading:
-        """Read the digit in a picture: a path, the bytes of a file, uint8 pixels, or an image of Pillow.
+        """Read the digit in a picture: a path, the bytes of a file, uint8 pixels, or a Pillow image.
 
-        version: another than the one in production.  The thresholds go before the model's own.
+        version: by default the one in production.  The thresholds override those of the model.
         """
-        return self._predict(
-            replies.reading, picture, _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
-        )
+        return self._predict(replies.converter(Reading), picture, _fields(version, ambiguous_below, not_a_digit_above))
 
     def predict_glyph(
         self,
@@ -113,9 +110,9 @@ class Client:
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> Reading:
-        """Read a (28, 28) uint8 glyph as it is, where `predict` would prepare it as a picture first."""
-        fields = _fields(DEFAULT_MODE, version, ambiguous_below, not_a_digit_above)
-        return self._send(replies.reading, glyph.tobytes(), RAW_GLYPH, fields)
+        """Read a (28, 28) uint8 glyph without preprocessing."""
+        fields = _fields(version, ambiguous_below, not_a_digit_above)
+        return self._send(replies.converter(Reading), glyph.tobytes(), RAW_GLYPH, fields)
 
     def predict_many(
         self,
@@ -125,16 +122,13 @@ class Client:
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> Iterator[Reading]:
-        """Read many pictures as `predict` would, some at the same time; readings come in the order of the pictures.
+        """Read many pictures as `predict` does, several at the same time, and yield readings in order.
 
-        Pictures are taken as they are needed, so there may be any number of them.
+        Pictures are requested as needed, so the iterable may be endless.
         """
-
-        def read(picture: Picture) -> Reading:
-            return self.predict(
-                picture, version=version, ambiguous_below=ambiguous_below, not_a_digit_above=not_a_digit_above
-            )
-
+        read = partial(
+            self.predict, version=version, ambiguous_below=ambiguous_below, not_a_digit_above=not_a_digit_above
+        )
         return self.ask_many(read, pictures)
 
     def number(
@@ -146,30 +140,30 @@ class Client:
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> NumberReading:
-        """Read several digits, line by line; boxes are in px of the picture.
+        """Read several digits, line by line; bounding boxes are in px of the picture.
 
-        strokes: points x, y in px of the picture, one list a pen stroke, for telling digits apart.
+        strokes: pen strokes that help to separate digits, each a list of points x, y in px of the picture.
         """
-        fields = _fields("number", version, ambiguous_below, not_a_digit_above)
+        fields = {"mode": "number", **_fields(version, ambiguous_below, not_a_digit_above)}
         return self._predict(replies.number, picture, fields, strokes)
 
     def model_status(self) -> ModelStatus:
         """Get the model in production and the progress of training."""
-        return self._ask(replies.model_status, "GET", "/model-status")
+        return self._ask(replies.converter(ModelStatus), "GET", "/model-status")
 
     def models(self) -> tuple[ModelSummary, ...]:
-        """Every model version, newest first; the one that answers has the alias `production`."""
-        return self._ask(lambda body: tuple(map(replies.model_summary, body["models"])), "GET", "/api/models")
+        """List the model versions, newest first; the one in production has the alias `production`."""
+        return self._ask(replies.models, "GET", "/api/models")
 
     def retrain(self, **settings: Any) -> StartedRun:
-        """Start a training; `settings` are those of docs/training.md.
+        """Start a training with `settings` from docs/training.md.
 
         Raises RunInProgress, InvalidConfig, TrainingUnavailable.
         """
-        return self._ask(replies.started_run, "POST", "/retrain", json=settings)
+        return self._ask(replies.converter(StartedRun), "POST", "/retrain", json=settings)
 
     def ask_many(self, ask: Callable[[Question], Answer], questions: Iterable[Question]) -> Iterator[Answer]:
-        """`map(ask, questions)`, in order, with some of them asked at the same time."""
+        """Yield `map(ask, questions)` in order, with several calls at the same time."""
         pool = ThreadPoolExecutor(self._connections)
         waiting: deque[Future[Answer]] = deque()
         try:
@@ -179,7 +173,7 @@ class Client:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:  # whoever stops early need not wait for what has not begun
+        finally:  # if the caller stops early, drop the calls that have not started
             pool.shutdown(cancel_futures=True)
 
     def _predict(
@@ -192,16 +186,14 @@ class Client:
         file = as_file(picture)
         if strokes is None:
             return self._send(make, file, _media_type(file), fields)
-        given = {name: value for name, value in fields.items() if value is not None}
         points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
-        body = {**given, "image": base64.b64encode(file).decode("ascii"), "strokes": points}
+        body = {**fields, "image": base64.b64encode(file).decode("ascii"), "strokes": points}
         return self._ask(make, "POST", "/predict", json=body)
 
     def _send(
         self, make: Callable[[dict[str, Any]], Answer], data: bytes, media_type: str, fields: Mapping[str, Any]
     ) -> Answer:
-        given = {name: value for name, value in fields.items() if value is not None}
-        return self._ask(make, "POST", "/predict", params=given, data=data, headers={"Content-Type": media_type})
+        return self._ask(make, "POST", "/predict", params=fields, data=data, headers={"Content-Type": media_type})
 
     def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
         try:
@@ -216,13 +208,13 @@ class Client:
             raise ServerUnreachable(message) from error
         try:
             return make(self._body(reply))
-        except (LookupError, TypeError, ValueError) as error:
-            message = f"the answer of {self.url} cannot be understood; is its version another than this one's?"
+        except (LookupError, TypeError, msgspec.ValidationError) as error:
+            message = f"the reply of {self.url} cannot be understood; does it run another version?"
             raise ServerError(message, status=reply.status_code) from error
 
     def _body(self, reply: requests.Response) -> dict[str, Any]:
         if reply.is_redirect:
-            message = f"{self.url} sends to {reply.headers['Location']}; use the address of the server itself"
+            message = f"{self.url} redirects to {reply.headers['Location']}; use the address of the server itself"
             raise ServerError(message, status=reply.status_code)
         try:
             body = reply.json()
@@ -245,34 +237,29 @@ class _Bearer(AuthBase):
         return request
 
 
-def _adapter(retries: int, passing: Sequence[int], connections: int) -> HTTPAdapter:
-    """Connections that try again: always where none came about, and after the answers `passing`.
+def _adapter(retries: int, temporary: Sequence[int], connections: int) -> HTTPAdapter:
+    """Retry failed connections and replies with a status in `temporary`.
 
-    What was sent and got no answer may have been done, so it is not repeated.
+    A request without a reply may have been carried out, so it is not repeated.
     """
     attempts = Retry(
         total=retries,
         read=False,
         other=0,
-        status_forcelist=passing,
+        status_forcelist=temporary,
         allowed_methods=None,
         backoff_factor=BACKOFF_S,
         backoff_jitter=JITTER_S,
-        respect_retry_after_header=False,  # it may say an hour
+        respect_retry_after_header=False,  # it may be an hour
         raise_on_status=False,
     )
     return HTTPAdapter(pool_maxsize=connections, max_retries=attempts)
 
 
-def _fields(
-    mode: str, version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None
-) -> dict[str, Any]:
-    return {
-        "mode": None if mode == DEFAULT_MODE else mode,  # a server answers quickest what has no options
-        "version": version,
-        "ambiguous_below": ambiguous_below,
-        "not_a_digit_above": not_a_digit_above,
-    }
+def _fields(version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None) -> dict[str, Any]:
+    """The given options; the server answers requests without options fastest."""
+    fields = {"version": version, "ambiguous_below": ambiguous_below, "not_a_digit_above": not_a_digit_above}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _media_type(file: bytes) -> str:
@@ -280,7 +267,7 @@ def _media_type(file: bytes) -> str:
 
 
 def _cause(error: requests.RequestException) -> str:
-    """What lies at the bottom of it, without the wrapping of three libraries."""
+    """The original error, without the wrappers of three libraries."""
     cause: BaseException = error
     while (inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__) is not None:
         if not isinstance(inner, BaseException):
@@ -290,7 +277,7 @@ def _cause(error: requests.RequestException) -> str:
 
 
 def _foreign(url: str, reply: requests.Response) -> ServerError:
-    """Something other than our application has answered."""
+    """The error for a reply that is not from this application."""
     start = reply.text[:SHOWN_CHARACTERS].strip()
     message = f"{url} answered {reply.status_code} {reply.reason} in a form that is not mnist-classifier's: {start!r}"
     return ServerError(message, status=reply.status_code)

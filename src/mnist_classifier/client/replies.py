@@ -1,22 +1,28 @@
-"""What a server answers, as records: JSON -> readings, model versions and the state of things."""
+"""Replies of a server -> records.
+
+Fields that this version does not know are ignored, because a newer server may send more.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from mnist_classifier.core.records import Caution, DigitInNumber, NumberReading, NumberVerdict, Reading, Verdict
+import msgspec
+
+from mnist_classifier.core.records import NumberReading
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model version as a server describes it.
+    """A model version.
 
-    metrics: figures by the split they were measured on.  note, aliases and
-    bytes are told by `models` alone.
+    metrics: results by split.  Only `models` returns note, aliases and bytes.
     """
 
     version: int
@@ -32,9 +38,9 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """Which model answers, and how the training stands; docs/api.md lists what `training` and `last_run` hold.
+    """The model in production and the progress of training.
 
-    status: ready, training or no_model.
+    status: ready, training or no_model.  docs/api.md lists the fields of `training` and `last_run`.
     """
 
     status: str
@@ -52,43 +58,17 @@ class StartedRun:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-def _known(kind: type[Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """Those fields of a body that a record has; a newer server may send more."""
-    names = {spec.name for spec in dataclasses.fields(kind)}
-    return {name: value for name, value in body.items() if name in names}
-
-
-def reading(body: Mapping[str, Any]) -> Reading:
-    """A reading of one digit."""
-    return Reading(
-        prediction=body["prediction"],
-        confidence=body["confidence"],
-        probabilities=tuple(body["probabilities"]),
-        verdict=Verdict(body["verdict"]),
-        candidates=tuple(body["candidates"]),
-        not_a_digit=body["not_a_digit"],
-        warnings=tuple(Caution(**_known(Caution, warning)) for warning in body["warnings"]),
-    )
+def converter(kind: type[Record]) -> Callable[[Any], Record]:
+    """Return the function that converts a body to a record."""
+    return partial(msgspec.convert, type=kind)
 
 
 def number(body: Mapping[str, Any]) -> NumberReading:
-    """A reading of several."""
-    digits = tuple(DigitInNumber(tuple(digit["box"]), reading(digit)) for digit in body["digits"])
-    return NumberReading(body["number"], body["confidence"], NumberVerdict(body["verdict"]), digits)
+    """Convert the body of /predict for a number."""
+    digits = [{"box": digit["box"], "reading": digit} for digit in body["digits"]]
+    return msgspec.convert({**body, "digits": digits}, NumberReading)
 
 
-def model_summary(body: Mapping[str, Any]) -> ModelSummary:
-    """A version as /model-status and /api/models tell of it."""
-    changed = {"created_at": datetime.fromisoformat(body["created_at"]), "aliases": tuple(body.get("aliases", ()))}
-    return ModelSummary(**{**_known(ModelSummary, body), **changed})
-
-
-def model_status(body: Mapping[str, Any]) -> ModelStatus:
-    """The body of /model-status."""
-    model = body["model"]
-    return ModelStatus(body["status"], model and model_summary(model), body["training"], body["last_run"])
-
-
-def started_run(body: Mapping[str, Any]) -> StartedRun:
-    """The body of /retrain."""
-    return StartedRun(**_known(StartedRun, body))
+def models(body: Mapping[str, Any]) -> tuple[ModelSummary, ...]:
+    """Convert the body of /api/models."""
+    return msgspec.convert(body["models"], tuple[ModelSummary, ...])

@@ -1,16 +1,14 @@
-"""Fetch files from mirrors: verified, resumable, one process at a time.
+"""Download files from mirrors: verified, resumable, one process at a time.
 
     source = Source(mirrors=("https://example.org/files/",), verify=check, largest_bytes=20_000_000)
     fetch(folder, {"a.gz": 9_900_000}, source, is_here=lambda name: (folder / name).exists())
 
-What the files are is the caller's business.  A file appears in the folder
-under its name at once and whole; until then it is NAME.<mirror>.part beside it.
+A file appears in the folder complete; until then it is NAME.<mirror>.part.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import math
 import os
@@ -22,28 +20,28 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 from mnist_classifier.core import files
-from mnist_classifier.core.errors import DataCorrupt, DownloadFailed, StorageFull
+from mnist_classifier.core.errors import DataCorrupt, DownloadFailed
 
 if TYPE_CHECKING:
     import requests
 
 log = logging.getLogger(__name__)
 
-Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
+Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in total
 
-_TIMEOUT_S = (10.0, 30.0)  # to connect, between two bytes
+_TIMEOUT_S = (10.0, 30.0)  # for connecting, between two bytes
 _LOCK_TIMEOUT_S = 900.0
-_ATTEMPTS = 10  # at one file from one mirror, each after one that brought something
-_CHUNK_BYTES = 1 << 13  # a broken connection loses up to one chunk
+_ATTEMPTS = 10  # for a file from one mirror, as long as each attempt makes progress
+_CHUNK_BYTES = 1 << 13  # a broken connection loses at most one chunk
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where files come from, and what tells a good one.
+    """Where files come from, and how to verify them.
 
-    mirrors: addresses to put a file's name after, the best first.
-    verify(path, name): raises DataCorrupt unless `path` holds the file `name`.
-    largest_bytes: a file that is longer is refused before it fills the disk.
+    mirrors: address prefixes of the files, the best first.
+    verify(path, name): raises DataCorrupt unless `path` contains the file `name`.
+    largest_bytes: longer files are refused before they fill the disk.
     """
 
     mirrors: Sequence[str]
@@ -58,86 +56,76 @@ def fetch(
     *,
     is_here: Callable[[str], bool],
     progress: Progress | None = None,
-    unwritable_advice: str = "Choose a folder that may be written to.",
+    unwritable_advice: str = "Choose a folder that you may write to.",
 ) -> None:
-    """Bring the files that are not here yet into the folder `target`, which is made if need be.
+    """Download missing files into the folder `target`, which is created if needed.
 
-    sizes_bytes: rough size of each file, until a mirror tells the exact one.
-    is_here(name): asked once no other process is writing.  A download that was
-    cut short goes on where it stopped.  `progress` gets bytes done and bytes in
-    all.  Raises DownloadFailed when no mirror gives a file, StorageFull.
+    sizes_bytes: estimated size of each file, until a mirror reports the exact one.
+    is_here(name): whether a file is there already; called while no other process
+    writes.  An interrupted download is resumed.
+    Raises DownloadFailed if no mirror has a good file, StorageFull.
     """
     import requests
 
-    with _disk_errors_explained(target, sizes_bytes, unwritable_advice), _exclusively(target):
+    outcome = f"the download of {math.ceil(sum(sizes_bytes.values()) / 1e6)} MB to {target} stopped"
+    disk_errors = files.disk_errors(outcome, lambda message: DownloadFailed(f"{message}. {unwritable_advice}"))
+    with disk_errors, _exclusively(target):
         wanted = {name: size for name, size in sizes_bytes.items() if not is_here(name)}
         with requests.Session() as session:
-            fetcher = _Fetcher(target, session, source, _Tally(wanted, progress))
+            fetcher = _Fetcher(target, session, source, _total_progress(wanted, progress))
             for name in wanted:
                 fetcher.fetch(name)
 
 
-class _MirrorError(Exception):
-    """One mirror could not give the file; the text says why in a few words, `detail` in full."""
+def _total_progress(sizes_bytes: Mapping[str, int], progress: Progress | None) -> Callable[[str, int, int], None]:
+    """Add up the progress of several files: name, bytes done, size (0 if unknown)."""
+    sizes, done = dict(sizes_bytes), dict.fromkeys(sizes_bytes, 0)
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason)
-        self.detail = detail
+    def update(name: str, done_bytes: int, size_bytes: int) -> None:
+        done[name] = done_bytes
+        sizes[name] = max(size_bytes or sizes[name], done_bytes)
+        if progress is not None:
+            progress(sum(done.values()), sum(sizes.values()))
 
-
-class _Tally:
-    """Adds up the bytes of several files for a progress callback.
-
-    The sum of the sizes is an estimate until a mirror has told the last length.
-    """
-
-    def __init__(self, sizes_bytes: Mapping[str, int], progress: Progress | None) -> None:
-        self._sizes = dict(sizes_bytes)
-        self._done = dict.fromkeys(sizes_bytes, 0)
-        self._progress = progress
-
-    def update(self, name: str, done: int, size: int) -> None:
-        """Record `done` of `size` bytes of one file; size 0 means unknown."""
-        self._done[name] = done
-        self._sizes[name] = max(size or self._sizes[name], done)
-        if self._progress is not None:
-            self._progress(sum(self._done.values()), sum(self._sizes.values()))
+    return update
 
 
 @dataclass(frozen=True)
 class _Fetcher:
-    """Brings single files from the first mirror that gives a good one."""
+    """Downloads single files from the first mirror that has a good one."""
 
     target: Path
     session: requests.Session
     source: Source
-    tally: _Tally
+    update: Callable[[str, int, int], None]
 
     def fetch(self, name: str) -> None:
-        """Put the verified file into the target folder, at once and whole."""
+        """Download a file, verify it and move it into the target folder."""
         failures = {}
         for mirror in self.source.mirrors:
             try:
                 part = self._fetch_from(mirror, name)
-            except _MirrorError as failure:
-                log.info("%s%s %s: %s", mirror, name, failure, failure.detail)
-                failures[mirror] = str(failure)
+            except DownloadFailed as failure:
+                failures[mirror] = failure.message
                 continue
             files.flush(part)
             os.replace(part, self.target / name)
-            for leftover in self.target.glob(f"{name}.*.part"):  # of other mirrors
+            for leftover in self.target.glob(f"{name}.*.part"):  # from other mirrors
                 leftover.unlink()
             return
         raise DownloadFailed(
-            f"{name} could not be downloaded: {_why(failures)}. Check the network, and HTTPS_PROXY if there is a "
-            f"proxy, then try again: what has arrived is kept. Or put the files into {self.target} yourself."
+            f"{name} could not be downloaded: {_why(failures)}. Check the network, and HTTPS_PROXY if you use a "
+            f"proxy, then try again to resume the download. Or put the files into {self.target} yourself."
         )
 
     def _fetch_from(self, mirror: str, name: str) -> Path:
-        """Return the verified part file of one mirror, continued while that gets further."""
+        """Download a file from one mirror, resuming while that makes progress; return the verified part file.
+
+        Raises DownloadFailed with a short reason.
+        """
         import requests
 
-        # A part file for each mirror: they compress differently, one cannot continue the other's.
+        # One part file for each mirror, because mirrors compress differently.
         part = self.target / f"{name}.{zlib.crc32(mirror.encode()):08x}.part"
         reason = detail = ""
         for _ in range(_ATTEMPTS):
@@ -150,28 +138,29 @@ class _Fetcher:
                 part.unlink(missing_ok=True)
                 reason, detail = "sent a wrong file", error.message
                 if size_before == 0:
-                    break  # it came in one piece: asking again would bring the same
+                    break  # the file arrived in one piece: another request would return the same
             except requests.RequestException as error:
                 reason, detail = _describe(error), str(error)
                 if _size(part) == size_before:
                     break
-        raise _MirrorError(reason, detail)
+        log.info("%s%s %s: %s", mirror, name, reason, detail)
+        raise DownloadFailed(reason)
 
     def _stream(self, url: str, part: Path, name: str) -> None:
-        """Append what `part` lacks of the file at `url`.
+        """Append the rest of the file at `url` to `part`.
 
-        Raises requests.RequestException, and DataCorrupt when the answer cannot be the file.
+        Raises requests.RequestException, and DataCorrupt if the reply cannot be the file.
         """
         done = _size(part)
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
         with self.session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
             if response.status_code == 416 and done:
-                return  # nothing comes after the part: it is whole, or wrong
+                return  # the part is complete, or wrong
             response.raise_for_status()
             if response.status_code != 206:
                 done = 0
             elif not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
-                raise DataCorrupt(f"it continued {part.name} at another place than byte {done}")
+                raise DataCorrupt(f"it did not continue {part.name} at byte {done}")
             size = done + (response.raw.length_remaining or -done)
             with part.open("ab" if done else "wb") as file:
                 for chunk in response.iter_content(_CHUNK_BYTES):
@@ -179,7 +168,7 @@ class _Fetcher:
                     done += len(chunk)
                     if done > self.source.largest_bytes:
                         raise DataCorrupt(f"it is larger than {self.source.largest_bytes} bytes")
-                    self.tally.update(name, done, size)
+                    self.update(name, done, size)
 
 
 def _size(path: Path) -> int:
@@ -187,7 +176,7 @@ def _size(path: Path) -> int:
 
 
 def _why(failures: Mapping[str, str]) -> str:
-    """Mirror -> reason, in one clause."""
+    """Summarise the reasons of all mirrors."""
     reasons = set(failures.values())
     if len(reasons) == 1:
         return f"{'the mirror' if len(failures) == 1 else 'the mirrors'} {reasons.pop()}"
@@ -195,7 +184,7 @@ def _why(failures: Mapping[str, str]) -> str:
 
 
 def _describe(error: requests.RequestException) -> str:
-    """Say what went wrong with a request, for the person who waits for it."""
+    """Describe the failure of a request for users."""
     import requests
 
     if error.response is not None:
@@ -214,7 +203,7 @@ def _describe(error: requests.RequestException) -> str:
 
 @contextlib.contextmanager
 def _exclusively(target: Path) -> Iterator[None]:
-    """Let one process at a time write into the folder, which is made if need be."""
+    """Create the folder if needed, and lock it for one process."""
     import filelock
 
     target.mkdir(parents=True, exist_ok=True)
@@ -223,22 +212,6 @@ def _exclusively(target: Path) -> Iterator[None]:
             yield
     except filelock.Timeout:
         raise DownloadFailed(
-            f"Another process has been downloading into {target} for {_LOCK_TIMEOUT_S / 60:.0f} minutes. "
-            "Wait for it or end it, then try again."
+            f"Another process has been downloading to {target} for {_LOCK_TIMEOUT_S / 60:.0f} minutes. "
+            "Wait for it or stop it, then try again."
         ) from None
-
-
-@contextlib.contextmanager
-def _disk_errors_explained(target: Path, sizes_bytes: Mapping[str, int], unwritable_advice: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if files.is_disk_full(error):
-            needed_mb = math.ceil(sum(sizes_bytes.values()) / 1e6)
-            raise StorageFull(
-                f"No room is left for the download in {target}. Make room for {needed_mb} MB and try again: "
-                "what has arrived is kept."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise DownloadFailed(f"{target} cannot be written to: {error.strerror}. {unwritable_advice}") from error
-        raise

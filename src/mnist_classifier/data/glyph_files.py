@@ -1,23 +1,18 @@
-"""Files of many glyphs, IDX or .npy, plain or gzip: the one reader, for the command line and for HTTP.
+"""Read files of many glyphs, IDX or .npy, plain or gzip, for the command line and HTTP.
 
 for glyphs in blocks(Path("t10k-images-idx3-ubyte.gz")):
     recogniser.opinions(glyphs)
 
-Blocks come as they are read, so a file of any length fits into memory, but for
-an array in Fortran order, whose glyphs are complete only at its end.
+Blocks are yielded as they are read, so files may be larger than memory, except
+arrays in Fortran order: their glyphs are complete only at the end of the file.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import tokenize
 import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
@@ -25,23 +20,19 @@ from numpy.lib import format as npy
 from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt
 from mnist_classifier.data.mnist import parse_header
-
-if TYPE_CHECKING:
-    from io import BufferedReader
-
-File: TypeAlias = "gzip.GzipFile | BufferedReader"
+from mnist_classifier.data.packed_files import GZIP_MAGIC, File, opened
 
 GLYPHS_AT_ONCE = 256
 GLYPH_BYTES = SIDE_PX * SIDE_PX
-# No picture begins like any of these.
-GZIP_MAGIC, NPY_MAGIC, IDX_MAGIC = b"\x1f\x8b", b"\x93NUMPY", b"\0\0"
+# No picture begins with these bytes.
+NPY_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\0\0"
 IDX_DIMENSIONS = 3
-# Shapes of one glyph in an array of several; an array of (28, 28) is one glyph.
+# Shapes of one glyph in an array of many; a (28, 28) array is a single glyph.
 GLYPH_SHAPES = ((SIDE_PX, SIDE_PX), (GLYPH_BYTES,), (SIDE_PX, SIDE_PX, 1), (1, SIDE_PX, SIDE_PX))
-# These are read as a whole: 0.8 GB.
+# Arrays in Fortran order are read as a whole: 0.8 GB.
 MOST_FORTRAN_GLYPHS = 1_000_000
-LONGEST_HEADER = 10_000  # bytes; NumPy's own limit, which it checks after it has read all of the header
-# What NumPy raises on a header that is none.
+LONGEST_HEADER = 10_000  # bytes; NumPy has the same limit, but checks it after reading the header
+# Exceptions of NumPy for invalid headers.
 HEADER_FAILURES = (
     ValueError,
     TypeError,
@@ -53,18 +44,18 @@ HEADER_FAILURES = (
     MemoryError,
     tokenize.TokenError,
 )
-# A file must not write into the log: NumPy and Python's parser warn of odd headers.
+# NumPy and Python's parser warn of odd headers; a file must not write to the log.
 warnings.filterwarnings("ignore", message=r"Reading `\.npy`")
 warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
 def is_glyphs(start: bytes) -> bool:
-    """Whether contents that begin so are a file of glyphs, or would be if it were whole."""
+    """Whether the first bytes of a file are those of a file of glyphs."""
     return start.startswith((NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC))
 
 
 def is_glyph_file(path: Path) -> bool:
-    """Whether the file begins as one does, whatever its name; False for one that cannot be read."""
+    """Whether a file begins as a file of glyphs does, whatever its name; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return is_glyphs(file.read(len(NPY_MAGIC)))
@@ -73,9 +64,9 @@ def is_glyph_file(path: Path) -> bool:
 
 
 def read(data: bytes, name: str, *, limit: int) -> Bytes:
-    """The contents of a file -> (N, 28, 28) uint8.
+    """Convert the contents of a file to (N, 28, 28) uint8 glyphs.
 
-    name: what messages call it.  limit: bytes of glyphs once unpacked.
+    name: its name in messages.  limit: most bytes of unpacked glyphs.
     Raises DataCorrupt.
     """
     found = list(blocks(data, name, limit=limit))
@@ -83,13 +74,13 @@ def read(data: bytes, name: str, *, limit: int) -> Bytes:
 
 
 def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) -> Iterator[Bytes]:
-    """(N, 28, 28) uint8 pieces of a file or of its contents, in order, N at most GLYPHS_AT_ONCE.
+    """Yield the glyphs of a file, or of its contents, in (N, 28, 28) uint8 blocks of at most GLYPHS_AT_ONCE.
 
-    Damage at the end of a file shows when the rest has been given.
+    If a file is damaged, the glyphs before the damage are yielded first.
     name, limit: as for `read`.  Raises DataCorrupt.
     """
     name = name or str(source)
-    with _clear_failures(name), _opened(source) as file:
+    with opened(source, name) as file:
         is_npy = file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC)
         shape, is_fortran = _npy_layout(name, file) if is_npy else (_idx_shape(name, file), False)
         count = shape[0]
@@ -102,22 +93,11 @@ def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) ->
             yield glyphs
         _check_count(name, count, found)
         if file.read(1):
-            raise DataCorrupt(f"{name} is too long: there is more behind its {count} glyphs")
-
-
-@contextmanager
-def _opened(source: Path | bytes) -> Iterator[File]:
-    raw: Any = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
-    with io.BufferedReader(raw) as file:
-        if file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                yield unpacked
-        else:
-            yield file
+            raise DataCorrupt(f"{name} is too long: there is more data after its {count} glyphs")
 
 
 def _pieces(file: File, count: int) -> Iterator[Bytes]:
-    """Whole glyphs as they follow each other; fewer than `count` where the file ends."""
+    """Yield whole glyphs; fewer than `count` if the file ends."""
     for first in range(0, count, GLYPHS_AT_ONCE):
         wanted = min(GLYPHS_AT_ONCE, count - first)
         data = file.read(wanted * GLYPH_BYTES)
@@ -129,12 +109,12 @@ def _pieces(file: File, count: int) -> Iterator[Bytes]:
 
 
 def _reordered(name: str, file: File, shape: tuple[int, ...]) -> Iterator[Bytes]:
-    """The glyphs of an array in Fortran order, which is read as a whole."""
+    """Yield the glyphs of an array in Fortran order, which is read as a whole."""
     if shape[0] > MOST_FORTRAN_GLYPHS:
         raise DataCorrupt(
             f"{name} holds more than {MOST_FORTRAN_GLYPHS:,} glyphs in Fortran order; save np.ascontiguousarray(...)"
         )
-    # Read in pieces, so that memory is taken for what is there, not for what the header promises.
+    # Read in pieces, to allocate memory for the actual data, not for the header's count.
     parts = list(_pieces(file, shape[0]))
     _check_count(name, shape[0], sum(map(len, parts)))
     if parts:
@@ -171,27 +151,13 @@ def _npy_layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
 
 
 class _Head:
-    """The beginning of a file, for NumPy: no more of it is read at once than a header has."""
+    """A file for NumPy's header reader that limits the size of each read."""
 
     def __init__(self, file: File) -> None:
         self._file = file
 
     def read(self, size: int = -1, /) -> bytes:
-        """As a file does.  Raises ValueError."""
+        """Read like a file.  Raises ValueError."""
         if not 0 <= size <= LONGEST_HEADER:
             raise ValueError("too long")
         return self._file.read(size)
-
-
-@contextmanager
-def _clear_failures(name: str) -> Iterator[None]:
-    try:
-        yield
-    except EOFError:
-        raise DataCorrupt(f"{name} is cut short: the gzip data stops before its end") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataCorrupt(f"{name} is damaged: {error}") from None
-    except OSError as error:
-        raise DataCorrupt(f"{name} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a null byte in the name
-        raise DataCorrupt(f"{name} cannot be read: {error}") from None

@@ -1,40 +1,39 @@
-"""MNIST: find the four IDX files, fetch them, read them, split them.
+"""MNIST: find, download, read and split the four IDX files.
 
-    dataset.ensure(settings.data_dirs())
-    train = dataset.load(settings.data_dirs(), dataset.TRAIN)
-    train_indices, validation_indices = dataset.split_train_validation(train.labels)
+    mnist.ensure(settings.data_dirs())
+    train = mnist.load(settings.data_dirs(), mnist.TRAIN)
+    train_rows, validation_rows = mnist.split_train_validation(train.labels)
 
-Files are read plain or gzipped.  What counts is the SHA-256 of the
-uncompressed contents: mirrors compress differently.
+Files may be plain or packed with gzip.  Mirrors compress differently, so the
+SHA-256 of the uncompressed contents identifies a file.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import math
 import os
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
-from mnist_classifier.data.download import Progress as Progress  # callers name it dataset.Progress
+from mnist_classifier.data.download import Progress as Progress  # callers use mnist.Progress
 from mnist_classifier.data.download import Source, fetch
+from mnist_classifier.data.packed_files import opened
 
+# The two parts that MNIST publishes; splits.py divides the first one further.
 TRAIN = "train"
 TEST = "test"
 SPLITS = (TRAIN, TEST)
-SPLIT_SEED = 1998  # the year of the paper; changing it changes every validation figure
+SPLIT_SEED = 1998  # the year of the MNIST paper; another seed would change every validation result
 
-# The old site of the data answers 403 or 404; these two are public copies.
+# Public copies; the original site replies 403 or 404.
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -46,30 +45,24 @@ DATA_CHECKSUMS = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-# Test images, counted from 0, whose label people dispute.
+# Rows of test images with disputed labels.
 DISPUTED_TEST_LABELS = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 DISPUTED_SOURCE = "cleanlab/label-errors, mturk/mnist_mturk.json: fewer than three of five raters back the label"
 _IMAGES = {TRAIN: "train-images-idx3-ubyte", TEST: "t10k-images-idx3-ubyte"}
 _LABELS = {TRAIN: "train-labels-idx1-ubyte", TEST: "t10k-labels-idx1-ubyte"}
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST_CONTENTS = 16 + 60_000 * SIDE_PX * SIDE_PX  # bytes, the training images
 _LARGEST_DOWNLOAD = 16_000_000  # bytes; the training images have 9.9 million
-# Roughly what each .gz has, until a mirror tells the exact length.
+# Estimated bytes of each .gz, until a mirror reports the exact length.
 _TYPICAL_DOWNLOAD = dict(zip(DATA_CHECKSUMS, (9_912_422, 28_881, 1_648_877, 4_542), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A split: images (N, 28, 28) uint8, ink = 255; labels (N,) uint8, 0 to 9."""
+    """Images (N, 28, 28) uint8, ink = 255; labels (N,) uint8, 0 to 9."""
 
     images: Bytes
     labels: Bytes
-
-
-def checksum(split: str = TRAIN) -> str:
-    """Return the SHA-256 that names the data in manifests: that of the split's images."""
-    return DATA_CHECKSUMS[_IMAGES[split]]
 
 
 def find(directories: Sequence[Path], split: str) -> Path | None:
@@ -81,17 +74,13 @@ def find(directories: Sequence[Path], split: str) -> Path | None:
     return None
 
 
-def is_available(directories: Sequence[Path], splits: Sequence[str] = SPLITS) -> bool:
-    """Tell whether every split is in one of the directories; the contents are not looked at."""
-    return all(find(directories, split) for split in splits)
+def is_available(directories: Sequence[Path]) -> bool:
+    """Return whether each split is in one of the directories, without checking the contents."""
+    return all(find(directories, split) for split in SPLITS)
 
 
 def load(directories: Sequence[Path], split: str, *, checksums: Mapping[str, str] = DATA_CHECKSUMS) -> Images:
-    """Read and verify one split.
-
-    Raises DataMissing when no directory has it, DataCorrupt when a file is not
-    what its checksum says.
-    """
+    """Read one split and verify its checksums.  Raises DataMissing, DataCorrupt."""
     directory = find(directories, split)
     if directory is None:
         raise DataMissing(
@@ -104,7 +93,7 @@ def load(directories: Sequence[Path], split: str, *, checksums: Mapping[str, str
         labels = _read(directory, _LABELS[split], checksums)[8:]
     except DataCorrupt as error:
         raise DataCorrupt(
-            f"{error.message}. Delete this file and run `mnist data`, which fetches a good one."
+            f"{error.message}. Delete this file and run `mnist data`, which downloads a good one."
         ) from None
     if len(images) != len(labels):
         raise DataCorrupt(f"{directory} holds {len(images)} {split} images but {len(labels)} labels.")
@@ -115,53 +104,40 @@ def ensure(
     directories: Sequence[Path],
     download_to: Path | None = None,
     *,
-    splits: Sequence[str] = SPLITS,
     mirrors: Sequence[str] = MIRRORS,
     progress: Progress | None = None,
     checksums: Mapping[str, str] = DATA_CHECKSUMS,
 ) -> None:
-    """Download the splits that no directory has, into the last directory unless told otherwise."""
-    missing = [split for split in splits if find(directories, split) is None]
-    if missing:
-        target = download_to or directories[-1]
-        download(target, splits=missing, mirrors=mirrors, progress=progress, checksums=checksums)
+    """Download the splits that no directory has, by default into the last directory.
 
-
-def download(
-    target: Path,
-    *,
-    splits: Sequence[str] = SPLITS,
-    mirrors: Sequence[str] = MIRRORS,
-    progress: Progress | None = None,
-    checksums: Mapping[str, str] = DATA_CHECKSUMS,
-) -> Path:
-    """Fetch the .gz files of the splits into `target` and return it.
-
-    Good files that are there already stay, corrupt ones are replaced.  A
-    download that was cut short goes on where it stopped.  Of two processes,
-    the second waits for the first.  `progress` gets bytes done and bytes in all.
-    Raises DownloadFailed when no mirror gives a file, StorageFull.
+    Good files that are already there stay, corrupt ones are replaced.  An
+    interrupted download is resumed.  A second process waits for the first.
+    progress: called with bytes done and bytes in total.
+    Raises DownloadFailed if no mirror has a good file, StorageFull.
     """
-    names = {f"{files[split]}.gz": files[split] for split in splits for files in (_IMAGES, _LABELS)}
+    missing = [split for split in SPLITS if find(directories, split) is None]
+    if not missing:
+        return
+    target = download_to or directories[-1]
+    names = {f"{files[split]}.gz": files[split] for split in missing for files in (_IMAGES, _LABELS)}
     fetch(
         target,
-        {zipped: _TYPICAL_DOWNLOAD[name] for zipped, name in names.items()},
-        Source(mirrors, lambda path, zipped: _contents(path, names[zipped], checksums), _LARGEST_DOWNLOAD),
-        is_here=lambda zipped: _is_good(target, names[zipped], checksums),
+        {packed: _TYPICAL_DOWNLOAD[name] for packed, name in names.items()},
+        Source(mirrors, lambda path, packed: _contents(path, names[packed], checksums), _LARGEST_DOWNLOAD),
+        is_here=lambda packed: _is_good(target, names[packed], checksums),
         progress=progress,
-        unwritable_advice="Set MNIST_DATA_DIR to a folder that may be written to.",
+        unwritable_advice="Set MNIST_DATA_DIR to a folder that you may write to.",
     )
-    return target
 
 
 def split_train_validation(
     labels: Bytes, validation_size: int = 5000, seed: int = SPLIT_SEED
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Divide the training images: sorted indices of those to train on and those to validate on.
+    """Split the training images: sorted indices for training and for validation.
 
-    Every class gets its exact share of the validation images (largest
-    remainder).  The same labels, size and seed give the same split for ever:
-    NumPy promises the raw stream of PCG64, not that of its distributions.
+    Every class has its exact share of the validation images (largest
+    remainder).  The same labels, size and seed always give the same split:
+    NumPy guarantees the raw stream of PCG64, but not its distributions.
     """
     if not 0 <= validation_size <= len(labels):
         raise ValueError(f"validation_size must lie between 0 and {len(labels)}, not {validation_size}")
@@ -173,7 +149,7 @@ def split_train_validation(
 
 
 def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """Share out `size` in proportion to `counts`, in whole numbers (largest remainder)."""
+    """Divide `size` in proportion to `counts`, in whole numbers (largest remainder)."""
     quotas, remainders = np.divmod(counts * size, max(int(counts.sum()), 1))
     largest_first = np.argsort(-remainders, kind="stable")
     quotas[largest_first[: size - int(quotas.sum())]] += 1
@@ -184,38 +160,33 @@ def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
 
 
 def _locate(directory: Path, name: str) -> Path | None:
-    """Return the file in either spelling; .gz first, because that is what `download` replaces."""
+    """Return the file in either spelling; .gz first, because `ensure` replaces that one."""
     for spelling in (name, name.replace("-idx", ".idx")):
         for path in (directory / f"{spelling}.gz", directory / spelling):
-            if os.path.isfile(path):  # unlike Path.is_file, False where the folder may not be read
+            if os.path.isfile(path):  # False if the folder may not be read; Path.is_file would raise
                 return path
     return None
 
 
 def _read(directory: Path, name: str, checksums: Mapping[str, str]) -> Bytes:
     path = _locate(directory, name)
-    if path is None:  # removed since find() saw it
-        raise DataCorrupt(f"{directory / name} has just vanished")
+    if path is None:
+        raise DataCorrupt(f"{directory / name} is missing")
     return np.frombuffer(_contents(path, name, checksums), dtype=np.uint8).copy()  # writable
 
 
 def _is_good(directory: Path, name: str, checksums: Mapping[str, str]) -> bool:
-    path = _locate(directory, name)
-    if path is None:
-        return False
     try:
-        _contents(path, name, checksums)
+        _read(directory, name, checksums)
     except DataCorrupt:
         return False
     return True
 
 
 def _contents(path: Path, name: str, checksums: Mapping[str, str]) -> bytes:
-    """Return the uncompressed contents of the file `path`, verified to be those of `name`.
-
-    Raises DataCorrupt with the path, what was expected and what was found.
-    """
-    contents = _unpack(path)
+    """Return the uncompressed contents of `path`, verified as those of `name`.  Raises DataCorrupt."""
+    with opened(path, str(path)) as file:
+        contents = file.read(_LARGEST_CONTENTS + 1)
     _check_structure(path, contents, dimensions=3 if "idx3" in name else 1)
     found, expected = hashlib.sha256(contents).hexdigest(), checksums[name]
     if found != expected:
@@ -223,43 +194,8 @@ def _contents(path: Path, name: str, checksums: Mapping[str, str]) -> bytes:
     return contents
 
 
-def _unpack(path: Path) -> bytes:
-    zipped = ".gz" in path.suffixes  # a download that goes on is called NAME.gz.<mirror>.part
-    try:
-        with path.open("rb") as file:
-            return _contents_of(file, str(path), _LARGEST_CONTENTS, zipped=zipped)
-    except OSError as error:
-        raise DataCorrupt(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _contents_of(file: BinaryIO, name: str, limit: int, *, zipped: bool) -> bytes:
-    """Return what the file holds once it is unpacked, cut off one byte after `limit`.
-
-    `name` is what messages call it.  Raises DataCorrupt.
-    """
-    if not zipped:
-        return file.read(limit + 1)
-    try:
-        with gzip.open(file) as unpacked:
-            return unpacked.read(limit + 1)
-    except EOFError:
-        raise DataCorrupt(f"{name} is cut short: the gzip data stops before its end") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        file.seek(0)
-        start = file.read(16)
-        if start.startswith(_GZIP_MAGIC):
-            raise DataCorrupt(f"{name} is damaged: {error}") from None
-        raise DataCorrupt(
-            f"{name} is not gzip data: expected it to begin with {_GZIP_MAGIC!r}, found {start!r}"
-        ) from None
-
-
 def _check_structure(path: Path | str, contents: bytes, dimensions: int) -> None:
-    """Check the IDX header against the contents.
-
-    Source: LeCun, the MNIST page (magic number 0x08 for bytes, then the number
-    of dimensions; each dimension as a big-endian 32 bit integer).
-    """
+    """Check the length of the contents against the IDX header."""
     shape = parse_header(path, contents, dimensions)
     expected, found = math.prod(shape), len(contents) - 4 - 4 * dimensions
     if found != expected:
@@ -271,9 +207,10 @@ def _check_structure(path: Path | str, contents: bytes, dimensions: int) -> None
 
 
 def parse_header(path: Path | str, contents: bytes, dimensions: int) -> list[int]:
-    """The shape of an IDX file of bytes: [images, 28, 28] or [labels]; the header is 4 + 4 * dimensions bytes.
+    """Parse the header of an IDX file, 4 + 4 * dimensions bytes: [images, 28, 28] or [labels].
 
-    Raises DataCorrupt.
+    Source: LeCun, the MNIST page (0x08 for bytes and the number of dimensions,
+    then each dimension as a big-endian 32 bit integer).  Raises DataCorrupt.
     """
     header_bytes = 4 + 4 * dimensions
     if len(contents) < header_bytes:

@@ -1,36 +1,54 @@
-"""Digits and other characters as pen strokes of real people, to measure with.
+"""Digits and other characters as pen strokes of real people, for measurements.
 
-The sets are not part of the project: they are looked for in `--pen-dir`,
-`MNIST_PEN_DIR`, or `../shared/pen_digits` beside the checkout.
+The sets are not part of the project: `--pen-dir` or `MNIST_PEN_DIR` names their
+folder; the default is `../shared/pen_digits` beside the checkout.
 Source: UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0, doi 10.5281/zenodo.1195803.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, TypeAlias
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
+from msgspec import Meta
 
+from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
+from mnist_classifier.data.packed_files import opened
 
-Strokes: TypeAlias = "tuple[npt.NDArray[np.float64], ...]"
+Strokes: TypeAlias = tuple[Doubles, ...]
 
 DIGITS_FILE = "digits.jsonl.gz"
 CHARACTERS_FILE = "characters.jsonl.gz"
-# Unpacked, the larger file has 4.2 MB; more than this is something else.
+# The larger file has 4.2 MB.
 LARGEST_CONTENTS = 200_000_000
+
+
+class _Row(msgspec.Struct):
+    writer: str
+    strokes: Annotated[list[Annotated[list[tuple[float, float]], Meta(min_length=1)]], Meta(min_length=1)]
+
+
+class _Digit(_Row):
+    label: Annotated[int, Meta(ge=0, le=9)]
+    lookalike: bool = False
+
+
+class _Character(_Row):
+    label: str
+    lookalike: bool
 
 
 @dataclass(frozen=True, eq=False)
 class PenCharacter:
-    """One character: strokes of (N, 2) points, x right, y down, longer side 1000 units."""
+    """One character: strokes of (N, 2) points, x right, y down, longer side 1000 units.
+
+    lookalike: a person could take it for a digit.
+    """
 
     label: str
     writer: str
@@ -40,14 +58,14 @@ class PenCharacter:
 
 @dataclass(frozen=True, eq=False)
 class PenSets:
-    """Both sets: digits, whose label is 0 to 9, and other characters."""
+    """Both sets: digits, with labels 0 to 9, and other characters."""
 
     digits: tuple[PenCharacter, ...]
     characters: tuple[PenCharacter, ...]
 
     @property
     def non_digits(self) -> tuple[PenCharacter, ...]:
-        """The characters that nobody takes for a digit."""
+        """The characters that do not look like a digit."""
         return tuple(character for character in self.characters if not character.lookalike)
 
 
@@ -60,72 +78,37 @@ def find(directories: Sequence[Path]) -> Path | None:
 
 
 def load(directories: Sequence[Path]) -> PenSets:
-    """Read both sets.
+    """Read both sets from the first directory that has them.
 
-    Raises DataMissing when no directory has them, DataCorrupt, naming file
-    and line, when one is damaged.
+    Raises DataMissing, and DataCorrupt with the file and line.
     """
     directory = find(directories)
     if directory is None:
         looked_in = ", ".join(map(str, directories)) or "any folder"
         raise DataMissing(
-            f"there is no {DIGITS_FILE} with {CHARACTERS_FILE} in {looked_in}; "
-            "--pen-dir or MNIST_PEN_DIR names the folder that has them"
+            f"{DIGITS_FILE} and {CHARACTERS_FILE} are not in {looked_in}; "
+            "set --pen-dir or MNIST_PEN_DIR to the folder that has them"
         )
-    return PenSets(
-        tuple(read(directory / DIGITS_FILE, _digit)),
-        tuple(read(directory / CHARACTERS_FILE, _character)),
-    )
-
-
-def read(path: Path, parse: Callable[[dict[str, Any]], PenCharacter]) -> Iterator[PenCharacter]:
-    """Read one file, a JSON object a line.  Raises DataCorrupt."""
-    lines = _unpack(path).splitlines()
-    if not lines:
-        raise DataCorrupt(f"{path} is empty")
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield parse(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataCorrupt(f"{path}, line {number}: {_reason(error)}; restore the file from a copy") from None
-
-
-def _reason(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
-
-
-def _unpack(path: Path) -> bytes:
     try:
-        with gzip.open(path) as file:
-            contents = file.read(LARGEST_CONTENTS + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataCorrupt(f"{path} is damaged: {error}; restore it from a copy") from None
+        return PenSets(
+            tuple(_read(directory / DIGITS_FILE, _Digit)), tuple(_read(directory / CHARACTERS_FILE, _Character))
+        )
+    except DataCorrupt as error:
+        raise DataCorrupt(f"{error.message}; restore the file from a copy") from None
+
+
+def _read(path: Path, kind: type[_Digit] | type[_Character]) -> Iterator[PenCharacter]:
+    """Read one file with a JSON object in each line.  Raises DataCorrupt."""
+    with opened(path, str(path)) as file:
+        contents = file.read(LARGEST_CONTENTS + 1)
     if len(contents) > LARGEST_CONTENTS:
-        raise DataCorrupt(f"{path} holds more than {LARGEST_CONTENTS:,} bytes: this is no set of pen strokes")
-    return contents
-
-
-def _digit(row: dict[str, Any]) -> PenCharacter:
-    label = row["label"]
-    if type(label) is not int or not 0 <= label <= 9:
-        raise ValueError(f"the label must be a digit, not {label!r}")
-    return PenCharacter(str(label), str(row["writer"]), _strokes(row["strokes"]))
-
-
-def _character(row: dict[str, Any]) -> PenCharacter:
-    if type(row["lookalike"]) is not bool:
-        raise ValueError(f"lookalike must be true or false, not {row['lookalike']!r}")
-    return PenCharacter(str(row["label"]), str(row["writer"]), _strokes(row["strokes"]), row["lookalike"])
-
-
-def _strokes(value: Any) -> Strokes:
-    """Check that there are strokes, and that each is a list of points."""
-    if not isinstance(value, list) or not value:
-        raise ValueError("there are no strokes")
-    strokes = []
-    for stroke in value:
-        points = np.asarray(stroke, np.float64)  # ragged lists are a ValueError
-        if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-            raise ValueError("a stroke must be a list of points [x, y]")
-        strokes.append(points)
-    return tuple(strokes)
+        raise DataCorrupt(f"{path} holds more than {LARGEST_CONTENTS:,} bytes, far more than a set of pen strokes")
+    if not contents:
+        raise DataCorrupt(f"{path} is empty")
+    for number, line in enumerate(contents.splitlines(), start=1):
+        try:
+            row = msgspec.json.decode(line, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DataCorrupt(f"{path}, line {number}: {error}") from None
+        strokes = tuple(np.array(stroke, np.float64) for stroke in row.strokes)
+        yield PenCharacter(str(row.label), row.writer, strokes, row.lookalike)

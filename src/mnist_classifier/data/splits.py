@@ -1,4 +1,4 @@
-"""The three splits of the protocol, by name: 55,000 and 5,000 of the training file, and the test file."""
+"""The three splits by name: 55,000 and 5,000 images of the training file, and the test file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import Images
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-# What models are measured on.
+# The splits that models are measured on.
 SPLITS = (TEST, VALIDATION)
 
 
 def load_split(directories: Sequence[Path], split: str) -> Images:
-    """The images of a split, by the numbers that reports use.  Raises DataMissing, DataCorrupt."""
+    """Read the images of a split, in the order of its file.  Raises DataMissing, DataCorrupt."""
     if split == TEST:
         return mnist.load(directories, mnist.TEST)
     file, rows = load_training_file(directories)
@@ -25,7 +25,7 @@ def load_split(directories: Sequence[Path], split: str) -> Images:
 
 
 def load_training_file(directories: Sequence[Path]) -> tuple[Images, dict[str, npt.NDArray[np.int64]]]:
-    """The training file, and which of its rows are TRAIN and VALIDATION.  Raises DataMissing, DataCorrupt."""
+    """Read the training file, and its rows of TRAIN and VALIDATION.  Raises DataMissing, DataCorrupt."""
     file = mnist.load(directories, mnist.TRAIN)
     train, validation = mnist.split_train_validation(file.labels)
     return file, {TRAIN: train, VALIDATION: validation}

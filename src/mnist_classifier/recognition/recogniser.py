@@ -1,4 +1,4 @@
-"""Pixels -> Reading: ONNX Runtime, preprocessing and calibration together."""
+"""Picture -> reading: preprocessing, the network in ONNX Runtime, and calibration."""
 
 from __future__ import annotations
 
@@ -26,31 +26,30 @@ from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verifie
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
 
 BLANK_NUMBER = NumberReading(number=None, confidence=0.0, verdict=NumberVerdict.BLANK)
-# Digits that were told apart with less certainty than this are flagged.  Of 800 numbers of validation digits these
-# are 4 % of those that were told apart rightly, 39 % of the 18 others.
+# A segmentation with a lower probability is flagged.  Of 800 numbers of validation digits, this flags 4 % of the
+# right segmentations and 39 % of the 18 wrong ones.
 AMBIGUOUS_GROUPING = 0.95
 
-# A request may bring thresholds of its own; this one leaves all to the model.
+# A request may set thresholds; by default those of the model apply.
 AS_FITTED: Mapping[str, float] = MappingProxyType({})
 
-# Glyphs in one call to the network when many are read: larger ones leave the
-# processor's cache.
+# Glyphs in one call to the network: the data of larger calls does not fit into the processor's cache.
 BATCH = 256
 
 
 class Recogniser:
-    """Reads digits with one model version.  Safe to share between threads."""
+    """Reads digits with one model version.  Thread-safe."""
 
     def __init__(self, onnx_bytes: bytes, manifest: Mapping[str, Any]) -> None:
         self.manifest = dict(manifest)
         self.temperature = float(manifest["temperature"])
-        # A model that knows digits alone never refuses.
+        # A model without an eleventh class never refuses.
         self.thresholds = Thresholds(**{"not_a_digit_above": 1.0, **manifest["thresholds"]})
         self._session = open_session(onnx_bytes)
 
     @classmethod
     def open(cls, folder: Path) -> Recogniser:
-        """Load the model version in `folder`, its files checked against the manifest.
+        """Load the model version in `folder` and check its files against the manifest.
 
         Raises ModelMissing, ModelCorrupt.
         """
@@ -59,25 +58,24 @@ class Recogniser:
         try:
             return cls(onnx_bytes, manifest)
         except Exception as error:
-            # ONNX Runtime's exceptions have no common class; whatever it says,
-            # this file is no network that it can run.
+            # The exceptions of ONNX Runtime have no common base class.
             raise ModelCorrupt(f"{folder / ONNX_FILE} cannot be loaded: {error}") from error
 
     @classmethod
     def load(cls, version: int | None = None, settings: Settings | None = None) -> Recogniser:
-        """Load a model version of this installation (MNIST_HOME); by default the one in production.
+        """Load a model version of this installation (MNIST_HOME), by default the one in production.
 
-        Where nothing was ever promoted that is 0, the model in the box.
+        If nothing was promoted, that is version 0, the model in the box.
         Raises ModelMissing, ModelCorrupt.
         """
-        # Whoever opens a folder needs no database.
+        # Imported here, because `open` needs no database.
         from mnist_classifier.registry.versions import opened_registry
 
         with opened_registry(settings or Settings.from_environment()) as registry:
             return cls.open(registry.folder(registry.aliases.production() if version is None else version))
 
     def check_interface(self) -> None:
-        """Refuse a network that does not map glyphs to logits as this program's do.  Raises ModelCorrupt."""
+        """Check that the network maps glyphs to logits.  Raises ModelCorrupt."""
         inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
         outputs = [(node.name, node.type, len(node.shape)) for node in self._session.get_outputs()]
         classes = self._session.get_outputs()[0].shape[-1]
@@ -87,28 +85,28 @@ class Recogniser:
             raise ModelCorrupt(f"the network gives {outputs}; it must give 10 or 11 logits alone")
 
     def read(self, picture: Picture, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Read the digit in a picture: a path, the bytes of a file, uint8 pixels, or an image of Pillow.
+        """Read the digit in a picture: a path, the bytes of a file, uint8 pixels, or a Pillow image.
 
-        thresholds: fields of Thresholds that are to differ from the model's own.
+        thresholds: fields of Thresholds that override those of the model.
         Raises InvalidImage, ImageTooLarge.
         """
         return self.read_prepared(prepare(as_pixels(picture)[0]), thresholds)
 
     def read_prepared(self, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Read an image that is made ready; the reading has its warnings."""
+        """Read a preprocessed image; the reading includes its warnings."""
         if prepared.glyph is None:
             return BLANK
         reading = self.read_glyph(prepared.glyph, thresholds)
         return dataclasses.replace(reading, warnings=prepared.warnings) if prepared.warnings else reading
 
     def read_many(self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED) -> list[Reading]:
-        """Read many pictures as `read` would, in large batches; they may be made while they are read."""
+        """Read many pictures as `read` does, but in large batches; accepts a generator."""
         return self.read_many_prepared([prepare(as_pixels(picture)[0]) for picture in pictures], thresholds)
 
     def read_many_prepared(
         self, prepared: Sequence[Prepared], thresholds: Mapping[str, float] = AS_FITTED
     ) -> list[Reading]:
-        """Read many images that are made ready."""
+        """Read many preprocessed images."""
         drawn = [each.glyph for each in prepared if each.glyph is not None]
         opinions = iter(self.opinions(np.stack(drawn)) if drawn else ())
         return [
@@ -128,12 +126,12 @@ class Recogniser:
         strokes: Sequence[npt.NDArray[np.float64]] | None = None,
         thresholds: Mapping[str, float] = AS_FITTED,
     ) -> NumberReading:
-        """Read several digits, line by line; their boxes are in px of the picture.
+        """Read several digits, line by line; bounding boxes are in px of the picture.
 
-        strokes: (N, 2) points x, y in px of that picture, one array a stroke,
-        for telling digits apart; strokes that do not fit the ink are left
-        aside.  With strokes, digits are told apart in both ways, and the surer
-        reading is given.  Raises InvalidImage, ImageTooLarge.
+        strokes: pen strokes that help to separate digits, each (N, 2) points
+        x, y in px of the picture; ignored if they do not fit the ink.  With
+        strokes, digits are separated in both ways, and the more confident
+        reading is returned.  Raises InvalidImage, ImageTooLarge.
         """
         pixels, scale = as_pixels(picture)
         inked = segmentation.read_ink(pixels)
@@ -151,7 +149,7 @@ class Recogniser:
     ) -> NumberReading:
         candidates = [segmentation.find_candidates(line) for line in lines]
         glyphs = [segmentation.make_glyphs(line, each) for line, each in zip(lines, candidates, strict=True)]
-        # One call for all of them: a call costs as much as several glyphs.
+        # One call for all candidates, because each call takes as long as several glyphs.
         opinions = self.opinions(np.concatenate(glyphs))
         texts, digits, confidence = [], [], 1.0
         for line, each in zip(lines, candidates, strict=True):
@@ -161,27 +159,13 @@ class Recogniser:
             texts.append("".join(str(np.argmax(digit.reading.probabilities)) for digit in found))
             digits += found
             confidence *= grouped.probability
-        return self._judge_number("\n".join(filter(None, texts)), digits, confidence)
-
-    def _judge_number(self, text: str, digits: Sequence[DigitInNumber], grouped_right: float) -> NumberReading:
-        """`grouped_right` is the probability that these are the digits that were written."""
-        verdicts = [digit.reading.verdict for digit in digits]
-        # One strange digit among others makes a number doubtful, not nothing.
-        if 2 * verdicts.count(Verdict.NOT_A_DIGIT) >= len(verdicts):
-            return NumberReading(None, 0.0, NumberVerdict.NOT_A_NUMBER, tuple(digits))
-        doubtful = set(verdicts) != {Verdict.DIGIT} or grouped_right < AMBIGUOUS_GROUPING
-        return NumberReading(
-            number=text,
-            confidence=grouped_right * math.prod(digit.reading.confidence for digit in digits),
-            verdict=NumberVerdict.AMBIGUOUS if doubtful else NumberVerdict.NUMBER,
-            digits=tuple(digits),
-        )
+        return _judge_number("\n".join(filter(None, texts)), digits, confidence)
 
     def opinions(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(N, 28, 28) uint8 glyphs -> (N, 11): ten calibrated probabilities, and that of being no digit.
+        """(N, 28, 28) uint8 glyphs -> (N, 11): ten calibrated probabilities, and the probability of no digit.
 
-        The ten are those of the digits if it is one, so they sum to 1 by
-        themselves.  The last is 0 with a model that knows digits alone.
+        The ten are conditional on the glyph being a digit, so they sum to 1.
+        The last is 0 for a model without an eleventh class.
         """
         if len(glyphs) == 0:
             return np.empty((0, 11), np.float32)
@@ -193,14 +177,14 @@ class Recogniser:
         return opinions
 
     def judge(self, opinion: npt.NDArray[np.float32], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """One row of `opinions` -> Reading; `thresholds` that are given go before those of the manifest."""
+        """Turn one row of `opinions` into a reading; `thresholds` override those of the model."""
         applied = dataclasses.replace(self.thresholds, **thresholds) if thresholds else self.thresholds
         *probabilities, not_a_digit = opinion.tolist()
         second, best = sorted(range(10), key=probabilities.__getitem__)[-2:]
         verdict = applied.verdict(probabilities[best], not_a_digit)
         candidates: tuple[int, ...] = ()
         if verdict is Verdict.AMBIGUOUS:
-            # The ten are those of the digits in case it is one.
+            # The ten probabilities are conditional on the glyph being a digit.
             candidates = (best, second) if probabilities[second] * (1 - not_a_digit) >= not_a_digit else (best,)
         return Reading(
             prediction=None if verdict is Verdict.NOT_A_DIGIT else best,
@@ -210,6 +194,21 @@ class Recogniser:
             candidates=candidates,
             not_a_digit=not_a_digit,
         )
+
+
+def _judge_number(text: str, digits: Sequence[DigitInNumber], grouped_right: float) -> NumberReading:
+    """Combine readings of digits; grouped_right: the probability that the digits are separated correctly."""
+    verdicts = [digit.reading.verdict for digit in digits]
+    # Some refused digits make a number ambiguous; if half are refused, it is no number.
+    if 2 * verdicts.count(Verdict.NOT_A_DIGIT) >= len(verdicts):
+        return NumberReading(None, 0.0, NumberVerdict.NOT_A_NUMBER, tuple(digits))
+    doubtful = set(verdicts) != {Verdict.DIGIT} or grouped_right < AMBIGUOUS_GROUPING
+    return NumberReading(
+        number=text,
+        confidence=grouped_right * math.prod(digit.reading.confidence for digit in digits),
+        verdict=NumberVerdict.AMBIGUOUS if doubtful else NumberVerdict.NUMBER,
+        digits=tuple(digits),
+    )
 
 
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:

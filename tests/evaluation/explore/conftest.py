@@ -14,7 +14,7 @@ IMAGES = 6000  # enough for a validation split
 
 @pytest.fixture(scope="session")
 def drawn() -> mnist.Images:
-    """The twelve glyphs that are made here, over and over."""
+    """Twelve glyphs, repeated."""
     few = glyphs(12)
     rows = [row % 12 for row in range(IMAGES)]
     return mnist.Images(few.images[rows], few.labels[rows])
@@ -22,7 +22,7 @@ def drawn() -> mnist.Images:
 
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch, drawn: mnist.Images) -> list[str]:
-    """Both MNIST files hold those glyphs; returns which of them were read, in order."""
+    """Both MNIST files contain those glyphs; returns the files that were read, in order."""
     read = []
 
     def load(directories: object, split: str) -> mnist.Images:
@@ -35,5 +35,5 @@ def files(monkeypatch: pytest.MonkeyPatch, drawn: mnist.Images) -> list[str]:
 
 @pytest.fixture
 def explorer(settings: Settings, store: Store) -> Explorer:
-    """Looks into an empty installation: the model in the box, no MNIST files."""
+    """Explores an empty installation: the model in the box, no MNIST files."""
     return Explorer(settings, Registry(settings.models_dir, store))

@@ -31,7 +31,7 @@ def test_a_name_of_any_length_can_be_appended():
     assert long[1:3] == bytes([306 & 0x7F | 0x80, 306 >> 7])
 
 
-def test_the_maps_are_what_lies_before_the_next_layer():
+def test_the_maps_are_the_input_of_the_next_layer():
     first, second = FeatureMaps(ONNX).look(glyphs(1).images[0])
     assert (first.name, second.name) == ("block1", "block2")
     assert (first.maps.shape, second.maps.shape) == ((16, 14, 14), (48, 7, 7))
@@ -39,6 +39,6 @@ def test_the_maps_are_what_lies_before_the_next_layer():
 
 
 @pytest.mark.parametrize("content", [b"", b"no ONNX", ONNX[:1000], b"\x3a\xff", b"\xff" * 20])
-def test_what_is_no_network_is_refused(content: bytes):
+def test_other_files_than_networks_are_refused(content: bytes):
     with pytest.raises(ModelCorrupt):
         FeatureMaps(content)

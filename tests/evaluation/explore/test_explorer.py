@@ -19,7 +19,7 @@ from tests.evaluation.explore.conftest import IMAGES
 
 @pytest.fixture
 def questions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many glyphs each call to the network had."""
+    """The number of glyphs in each call to the network."""
     sizes: list[int] = []
     opinions = Recogniser.opinions
 
@@ -48,7 +48,7 @@ def test_validation_images_are_never_among_the_neighbours(explorer: Explorer, fi
     assert {each.label for each in found} == {int(drawn.labels[0])}
 
 
-def test_without_the_files_a_drawing_is_explained_all_the_same(explorer: Explorer, drawn: mnist.Images):
+def test_a_drawing_is_explained_without_the_mnist_files(explorer: Explorer, drawn: mnist.Images):
     with pytest.raises(DataMissing, match="mnist data"):
         explorer.answers(BOX, TEST)
     explanation = explorer.explain(BOX, drawn.images[0])

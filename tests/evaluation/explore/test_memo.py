@@ -7,7 +7,7 @@ import pytest
 from mnist_classifier.evaluation.explore.memo import Memo
 
 
-def test_a_value_is_made_once_and_the_least_asked_for_goes_first():
+def test_a_value_is_computed_once_and_the_least_recently_used_is_dropped():
     made: list[str] = []
     memo: Memo[str] = Memo(limit=2)
 
@@ -20,7 +20,7 @@ def test_a_value_is_made_once_and_the_least_asked_for_goes_first():
 
     assert [get(key) for key in "abab"] == ["A", "B", "A", "B"]
     get("a")
-    get("c")  # b goes
+    get("c")  # b is dropped
     assert len(memo) == 2
     get("a")
     assert made == ["a", "b", "c"]
@@ -28,7 +28,7 @@ def test_a_value_is_made_once_and_the_least_asked_for_goes_first():
     assert made == ["a", "b", "c", "b"]
 
 
-def test_many_who_ask_at_once_wait_for_one_maker_and_others_do_not_wait():
+def test_threads_wait_for_the_same_value_and_not_for_others():
     memo: Memo[int] = Memo(limit=4)
     started, go_on = threading.Event(), threading.Event()
     made: list[int] = []
@@ -50,7 +50,7 @@ def test_many_who_ask_at_once_wait_for_one_maker_and_others_do_not_wait():
     assert made == [1]
 
 
-def test_a_failure_is_raised_and_the_next_one_tries_anew():
+def test_a_failure_is_raised_and_the_next_call_tries_again():
     memo: Memo[int] = Memo(limit=1)
     with pytest.raises(ZeroDivisionError):
         memo.get("x", lambda: 1 // 0)

@@ -16,7 +16,7 @@ def part() -> Part:
     return Part(images, (np.arange(250) % 10).astype(np.uint8), np.arange(250) + 1000, np.zeros(250, bool))
 
 
-def test_neighbours_are_those_of_comparing_blurred_pictures_one_by_one(part: Part, monkeypatch: pytest.MonkeyPatch):
+def test_neighbours_equal_those_of_a_direct_comparison_of_blurred_images(part: Part, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(neighbours, "CHUNK", 32)
     glyph = np.random.default_rng(6).integers(0, 256, (28, 28)).astype(np.uint8)
     blur = blur_matrix().astype(np.float64)
@@ -38,7 +38,7 @@ def test_an_image_is_its_own_nearest_neighbour(part: Part):
     assert found.similarity == pytest.approx(1, abs=1e-4)
 
 
-def test_nothing_is_like_an_empty_glyph(part: Part):
+def test_an_empty_glyph_has_no_neighbours(part: Part):
     assert Neighbours(part).nearest(np.zeros((28, 28), np.uint8), 3) == []
 
 

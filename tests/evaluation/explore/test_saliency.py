@@ -10,7 +10,7 @@ from tests.handwriting import glyphs
 
 
 class InkIn:
-    """A network that reads a 3 where there is ink in a box, and is less sure the more there is elsewhere."""
+    """A network that reads a 3 if there is ink in a box, with less confidence the more ink is elsewhere."""
 
     def __init__(self, rows: slice, columns: slice) -> None:
         self.box = (slice(None), rows, columns)
@@ -25,19 +25,19 @@ class InkIn:
         return opinions
 
 
-def test_ink_and_gaps_that_count_are_found():
+def test_decisive_ink_and_gaps_are_found():
     glyph = np.zeros((28, 28), np.uint8)
     glyph[4:24, 12:16] = 255
     found = saliency.explain(InkIn(slice(4, 14), slice(12, 16)), glyph)  # type: ignore[arg-type]
     assert found.digit == 3
     assert found.ink.shape == found.gaps.shape == (28, 28)
-    assert found.ink[6:12, 13:15].min() > 0.5  # its ink speaks for the digit
-    assert found.ink[18:22, 13:15].max() < -0.5  # this speaks against it
-    assert found.ink[:, :8].max() == 0  # where there is none, there is none to lose
-    assert found.gaps[:, :8].min() > 0.5  # ink here would speak against it
+    assert found.ink[6:12, 13:15].min() > 0.5  # evidence for the digit
+    assert found.ink[18:22, 13:15].max() < -0.5  # evidence against it
+    assert found.ink[:, :8].max() == 0  # no ink to lose
+    assert found.gaps[:, :8].min() > 0.5  # ink here would be evidence against it
 
 
-def test_evidence_can_be_asked_for_another_digit():
+def test_evidence_for_another_digit_can_be_requested():
     glyph = np.zeros((28, 28), np.uint8)
     glyph[4:24, 12:16] = 255
     network = InkIn(slice(4, 14), slice(12, 16))
@@ -54,7 +54,7 @@ def test_evidence_of_a_certain_reading_is_finite():
 
 
 @pytest.mark.parametrize("fill", [0, 255])
-def test_an_empty_or_full_glyph_is_no_obstacle(fill: int):
+def test_an_empty_or_full_glyph_can_be_explained(fill: int):
     found = saliency.explain(Recogniser.open(PRETRAINED_DIR), np.full((28, 28), fill, np.uint8))
     assert np.isfinite(found.ink).all()
     assert np.isfinite(found.gaps).all()

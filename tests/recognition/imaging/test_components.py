@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnist_classifier.core.arrays import Mask
-from mnist_classifier.recognition.imaging.components import boxes, label, runs
+from mnist_classifier.recognition.imaging.components import find_components, label, runs
 from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
 
 
 def flooded(mask: Mask) -> npt.NDArray[np.int32]:
-    """Components by the plainest way there is."""
+    """Label components by flood filling."""
     labels = np.zeros(mask.shape, np.int32)
     for seed in zip(*np.nonzero(mask), strict=True):
         if labels[seed]:
@@ -37,7 +37,9 @@ def test_components_are_those_of_a_flood(mask: Mask):
     expected = flooded(mask)
     assert count == expected.max()
     assert np.array_equal(labels, expected)
-    for number, (top, bottom, left, right) in enumerate(boxes(labels, count), 1):
+    found = find_components(mask, np.ones(mask.shape, np.float32))
+    assert found.masses.tolist() == np.bincount(expected.ravel(), minlength=1)[1:].tolist()
+    for number, (top, bottom, left, right) in enumerate(found.boxes, 1):
         rows, columns = np.nonzero(expected == number)
         assert (top, bottom, left, right) == (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1)
 
@@ -51,10 +53,10 @@ def test_a_spiral_is_one_component():
     assert label(mask)[1] == 1
 
 
-def test_specks_go_and_strokes_stay():
+def test_specks_are_removed_and_strokes_are_kept():
     mask = np.zeros((100, 100), bool)
     mask[20:80, 40:48] = True  # a stem
-    mask[14:18, 40:70] = True  # a bar that does not touch it, as of a 5
+    mask[14:18, 40:70] = True  # a separate bar, as of a 5
     mask[5:7, 90:92] = True  # a speck
     mask[70:80, 90:95] = True  # a blot at some distance
     kept = digit_parts(mask, mask.astype(np.float32))
@@ -64,7 +66,7 @@ def test_specks_go_and_strokes_stay():
     assert not kept[75, 92]
 
 
-def test_two_digits_both_stay():
+def test_both_of_two_digits_are_kept():
     mask = np.zeros((100, 200), bool)
     mask[20:80, 40:48] = True
     mask[20:80, 150:158] = True
@@ -74,11 +76,12 @@ def test_two_digits_both_stay():
 def test_runs_are_found_in_reading_order():
     mask = np.zeros((3, 8), bool)
     mask[0, 1:3] = mask[0, 5:] = mask[2, :4] = True
-    rows, starts, ends = runs(mask)
-    assert (rows.tolist(), starts.tolist(), ends.tolist()) == ([0, 0, 2], [1, 5, 0], [3, 8, 4])
+    starts, ends = runs(mask)
+    # Each row has two more indices than pixels.
+    assert (starts.tolist(), ends.tolist()) == ([1, 5, 20], [3, 8, 24])
 
 
-def test_of_a_photographed_number_the_digits_are_kept_and_nothing_else():
+def test_only_the_digits_of_a_photographed_number_are_kept():
     mask = np.zeros((200, 400), bool)
     digits = [(slice(60, 140), slice(x, x + 40)) for x in (60, 130, 200)]
     flag_of_a_five = slice(50, 56), slice(270, 310)
@@ -92,7 +95,7 @@ def test_of_a_photographed_number_the_digits_are_kept_and_nothing_else():
     assert np.array_equal(number_parts(mask, mask.astype(np.float32)), expected)
 
 
-def test_a_single_part_is_the_number():
+def test_a_single_component_is_the_number():
     mask = np.zeros((20, 30), bool)
     mask[0:20, 3:9] = True
     assert np.array_equal(number_parts(mask, mask.astype(np.float32)), mask)

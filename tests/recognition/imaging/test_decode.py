@@ -80,7 +80,7 @@ def test_a_palette_with_a_transparent_colour_has_alpha():
 
 def test_a_photograph_stands_upright_as_its_exif_says():
     exif = Image.Exif()
-    exif[0x0112] = 6  # taken with the camera turned
+    exif[0x0112] = 6  # the camera was rotated
     data = saved(seven().rotate(90, expand=True), "PNG", exif=exif)
     assert np.array_equal(decode_image(data, max_pixels=LIMIT), np.asarray(seven()))
 
@@ -94,7 +94,7 @@ def test_a_large_picture_is_averaged_down():
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG that promises far more pixels than it has bytes."""
+    """A PNG whose header claims far more pixels than it contains."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         body = name + content
@@ -149,19 +149,19 @@ def test_base64_with_and_without_a_prefix_or_line_breaks():
 @pytest.mark.parametrize(
     "text", ["", "data:", "data:image/png,abc", "data:image/png;base64,", "@@@@", "ä", "====", "a"]
 )
-def test_what_is_not_base64_is_refused(text: str):
+def test_invalid_base64_is_refused(text: str):
     with pytest.raises(InvalidImage):
         decode_base64(text)
 
 
-def test_png_and_data_url_lead_back():
+def test_png_and_data_url_round_trip():
     pixels = np.asarray(seven())
     assert np.array_equal(decode_image(decode_base64(to_data_url(encode_png(pixels))), max_pixels=LIMIT), pixels)
 
 
 @pytest.mark.parametrize(("size", "scale"), [((300, 200), 1), ((2048, 600), 2), ((500, 3000), 3)])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_the_scale_leads_back_to_the_picture_that_was_sent(size: tuple[int, int], scale: float, kind: str):
+def test_the_scale_maps_back_to_the_original_picture(size: tuple[int, int], scale: float, kind: str):
     pixels, found = decode_with_scale(saved(Image.new("L", size), kind), max_pixels=10 * LIMIT)
     assert found == pytest.approx(scale, rel=0.01)
     assert np.allclose(np.array(pixels.shape[::-1]) * found, size, atol=scale + 1)

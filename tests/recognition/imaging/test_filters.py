@@ -35,14 +35,14 @@ def test_closing_keeps_the_edge_of_a_shadow_and_fills_a_stroke():
     light = np.where(x + 2 * y > 120, 100.0, 200.0)
     written = light.copy()
     written[30:34, 20:60] = 20
-    # But for a few pixels where the edge leaves the picture.
+    # Except for a few pixels where the edge leaves the picture.
     assert (close_gaps(light, 11) != light).mean() < 0.005
     assert (close_gaps(written, 11) != light).mean() < 0.02
     assert (close_gaps(written, 11) >= 100).all()
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))
-def test_means_of_a_plain_picture_are_plain(height: int, width: int, level: int):
+def test_the_running_mean_of_a_plain_picture_is_plain(height: int, width: int, level: int):
     plain = np.full((height, width), level, np.uint8)
     for filtered in (shrink(plain, 16), smooth(plain.astype(np.float32)), running_mean(plain.astype(np.float32), 5)):
         assert np.allclose(filtered, level, atol=1e-3)

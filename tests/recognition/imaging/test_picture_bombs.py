@@ -1,4 +1,4 @@
-"""Small files that promise or unpack to much, in every accepted format: refused, or read within bounds.
+"""Small files that claim or unpack to many pixels, in every accepted format: refused, or read within limits.
 
 They are decoded in a process of their own, whose memory is that of these files alone.
 """
@@ -23,9 +23,9 @@ from mnist_classifier.recognition.imaging.decode import FORMATS, decode_image
 
 LIMIT = 40_000_000
 SIDE = 6300  # 39.7 million pixels
-# Of the processor: 1.0 s at worst on a Xeon with other load.
+# CPU time: at most 1.0 s on a Xeon with other load.
 MOST_CPU_S = 3.0
-# What a file may take that only promises; and what 40 million pixels may, at 12 bytes each (measured: 458 MB).
+# Memory for a file with a false size, and for 40 million pixels of 12 bytes each (measured: 458 MB).
 LYING_MB, LARGE_MB = 60, 600
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
@@ -49,7 +49,7 @@ def png(width: int, height: int, *more: bytes, unpacked: int = 0, depth: int = 8
 
 
 def jpeg(first: tuple[int, int], *others: tuple[int, int]) -> bytes:
-    """With a frame header for each size; the data are those of 28 by 28 pixels."""
+    """A JPEG with a false size in its frame headers; the data have 28 by 28 pixels."""
     small = saved(Image.new("L", (28, 28)), "JPEG")
     at = small.index(b"\xff\xc0")
     length = 2 + int.from_bytes(small[at + 2 : at + 4], "big")
@@ -70,7 +70,7 @@ def bmp(width: int, height: int) -> bytes:
 
 
 def webp(side: int) -> bytes:
-    """A plain colour, lossless, 34 bytes at any size; the size stands in 14 bits each behind the signature."""
+    """A plain colour, lossless, 34 bytes at any size; the sides have 14 bits each after the signature."""
     small = saved(Image.new("RGBA", (28, 28)), "WEBP", lossless=True)
     at = small.index(b"VP8L") + 9
     rest = int.from_bytes(small[at : at + 4], "little") >> 28 << 28
@@ -110,7 +110,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
 
 
 def decode_all(files: dict[str, bytes], pipe: multiprocessing.connection.Connection) -> None:
-    """What came of each, how long it took, and by how much the process has grown at most."""
+    """The outcome of each file, its CPU time, and the largest growth of the process."""
     decode_image(png(28, 28), max_pixels=LIMIT)
     before = peak_mb()
     for name, data in files.items():
@@ -130,7 +130,7 @@ def peak_mb() -> float:
 
 
 def outcomes(makers: dict[str, Callable[[], bytes]], most_mb: float) -> dict[str, str]:
-    """Decode in a child; its time and memory are checked here."""
+    """Decode in a child process, and check its time and memory."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     files = {name: make() for name, make in makers.items()}
@@ -153,7 +153,7 @@ def test_a_picture_that_promises_much_costs_little():
     assert {name.split()[0].strip(",") for name in LYING} == set(FORMATS)
     found = outcomes(LYING, LYING_MB)
     read = {name: outcome for name, outcome in found.items() if outcome.startswith("(")}
-    # The pixels are whole; nothing that is not needed is unpacked.
+    # The pixels are complete, and only what is needed is unpacked.
     assert read == {
         "PNG whose data unpack to 500 MB": "(28, 28)",
         "PNG with a profile of 100 MB": "(28, 28)",

@@ -31,7 +31,7 @@ from mnist_classifier.recognition.imaging.normalise import (
     resampling_matrix,
     stroke_width,
 )
-from mnist_classifier.recognition.imaging.preprocess import make_glyph, make_steps, prepare
+from mnist_classifier.recognition.imaging.preprocess import make_glyph, prepare
 
 
 def drawing(side: int = 280, top: int = 60, left: int = 90, height: int = 150, width: int = 80) -> Bytes:
@@ -65,7 +65,7 @@ def test_an_inverted_or_enlarged_mnist_image_keeps_its_glyph(mnist_dirs: list[Pa
         enlarged = np.kron(image, np.ones((10, 10), np.uint8))
         differences.append(np.abs(glyph_of(enlarged).astype(int) - image).mean())
     assert np.mean(differences) < 0.5  # grey levels of 255
-    assert np.quantile(differences, 0.95) < 1  # a few move by a pixel, their centre of mass being between two
+    assert np.quantile(differences, 0.95) < 1  # a few move by a pixel, because their centre of mass lies between two
 
 
 def test_the_longer_side_fills_the_box_and_the_mass_the_centre():
@@ -129,7 +129,7 @@ SHAPES = st.one_of(
 def test_no_picture_of_any_shape_fails(shape: tuple[int, int], channels: tuple[int, ...], seed: int, blur: int):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (*shape, *channels)).astype(np.uint8)
-    if blur:  # patches, so that there is something to find
+    if blur:  # patches that can be found
         pixels = np.repeat(np.repeat(pixels, blur, axis=0), blur, axis=1)[: shape[0], : shape[1]]
     prepared = prepare(pixels, keep_steps=True)
     assert all(step.picture.ndim == 2 and step.picture.dtype == np.uint8 for step in prepared.steps)
@@ -143,7 +143,7 @@ def test_one_colour_is_blank(shape: tuple[int, ...], level: int):
 
 
 def lit(ink: Bytes, *, light_at: float = 0.35) -> Bytes:
-    """Dark ink on paper that is lit from one side, half of it in a hard shadow, with a camera's noise."""
+    """Dark ink on paper with light from one side, a hard shadow over half of it, and noise."""
     height, width = ink.shape
     light = np.linspace(light_at, 1, width) * np.where(np.arange(height) > height / 2, 0.6, 1)[:, None]
     noise = np.random.default_rng(0).normal(0, 2, ink.shape)
@@ -169,13 +169,13 @@ def test_printed_lines_and_specks_do_not_matter():
     assert np.array_equal(glyph_of(speckled), glyph_of(drawing()))
 
 
-def test_the_skirt_of_a_speck_does_not_eat_the_digit_beside_it():
+def test_removing_a_speck_keeps_the_digit_beside_it():
     tiny = np.zeros((20, 20), np.uint8)
     tiny[5, 5], tiny[7, 5] = 255, 30
     assert glyph_of(tiny).max() == 255
 
 
-def test_a_part_of_a_digit_is_no_speck():
+def test_a_part_of_a_digit_is_not_removed_as_a_speck():
     five = np.zeros((280, 280), np.uint8)
     five[60:75, 100:190] = 255
     five[85:220, 100:115] = 255  # does not touch the bar
@@ -204,15 +204,15 @@ def test_ink_of_any_colour_is_seen(ink: tuple[int, int, int], paper: tuple[int, 
     assert np.abs(glyph_of(opaque) - expected).max() <= 1
 
 
-def test_a_drawing_on_a_plain_background_goes_the_short_way():
+def test_a_drawing_on_a_plain_background_is_not_flattened():
     for pixels in (drawing(), 255 - drawing(), drawing(top=0, left=0)):
         assert not needs_flattening(pixels, extent_of(find_ink(pixels)))
     assert needs_flattening(lit(drawing()), extent_of(find_ink(lit(drawing()))))
 
 
 @pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick, shift], ids=lambda spoil: spoil.__name__)
-def test_a_thumbnail_of_a_blurred_bold_or_moved_digit_goes_the_short_way(spoil: Corruption):
-    """Flattened, a blurred stroke would fall to pieces: what is less dark than the rest is taken for paper."""
+def test_a_thumbnail_of_a_blurred_bold_or_shifted_digit_is_not_flattened(spoil: Corruption):
+    """Flattening would break a blurred stroke: its lighter parts would become background."""
     for seed in range(10):
         pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
         for picture in (pixels, 255 - pixels):
@@ -220,7 +220,7 @@ def test_a_thumbnail_of_a_blurred_bold_or_moved_digit_goes_the_short_way(spoil: 
 
 
 @pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick], ids=lambda spoil: spoil.__name__)
-def test_so_does_a_larger_picture_of_one(spoil: Corruption):
+def test_a_larger_picture_of_one_is_not_flattened(spoil: Corruption):
     for seed in range(10):
         pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
         large = np.asarray(Image.fromarray(pixels).resize((140, 140), Image.Resampling.BICUBIC))
@@ -228,14 +228,14 @@ def test_so_does_a_larger_picture_of_one(spoil: Corruption):
 
 
 @pytest.mark.parametrize("spoil", [shot_noise, stripes, fog], ids=lambda spoil: spoil.__name__)
-def test_a_thumbnail_with_lines_fog_or_grain_goes_the_way_of_photographs(spoil: Corruption):
+def test_a_thumbnail_with_lines_fog_or_grain_is_flattened(spoil: Corruption):
     for seed in range(10):
         pixels = spoil(glyph_of(drawing()), np.random.default_rng(seed))
         assert needs_flattening(pixels, extent_of(find_ink(pixels)))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5)])
-def test_the_border_is_gone_around_once(shape: tuple[int, int]):
+def test_the_border_contains_each_edge_pixel_once(shape: tuple[int, int]):
     grey = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
     border = border_of(grey).tolist()
     at_edge = {int(grey[y, x]) for y, x in np.ndindex(shape) if y in (0, shape[0] - 1) or x in (0, shape[1] - 1)}
@@ -266,12 +266,12 @@ def test_very_thin_and_thick_strokes_are_redrawn(pen_px: int, low: float, high: 
     ],
     ids=["good", "top edge", "bottom edge", "small", "faint"],
 )
-def test_what_may_spoil_a_reading_is_said(pixels: Bytes, codes: list[str]):
+def test_warnings_tell_what_may_spoil_a_reading(pixels: Bytes, codes: list[str]):
     assert [warning.code for warning in prepare(pixels).warnings] == codes
 
 
 @pytest.mark.parametrize(("pen_px", "code"), [(1, "very_thin"), (110, "very_thick")])
-def test_strokes_out_of_the_common_are_told(pen_px: int, code: str):
+def test_unusual_stroke_widths_cause_warnings(pen_px: int, code: str):
     pixels = np.zeros((280, 280), np.uint8)
     pixels[20:260, 90 : 90 + pen_px] = 255
     pixels[20 : 20 + pen_px, 90:230] = 255
@@ -279,16 +279,16 @@ def test_strokes_out_of_the_common_are_told(pen_px: int, code: str):
 
 
 def test_steps_lead_to_the_glyph():
-    drawn, photographed = make_steps(drawing()), make_steps(lit(drawing()))
+    drawn, photographed = (prepare(pixels, keep_steps=True).steps for pixels in (drawing(), lit(drawing())))
     assert [step.name for step in drawn] == ["grey", "ink", "glyph"]
     assert [step.name for step in photographed] == ["grey", "background", "ink", "without_lines", "digit", "glyph"]
     for steps, pixels in ((drawn, drawing()), (photographed, lit(drawing()))):
         assert np.array_equal(steps[-1].picture, glyph_of(pixels))
         assert np.array_equal(steps[0].picture, pixels)
-    assert [step.name for step in make_steps(np.zeros((50, 50), np.uint8))] == ["grey"]
+    assert [step.name for step in prepare(np.zeros((50, 50), np.uint8), keep_steps=True).steps] == ["grey"]
 
 
-def test_a_glyph_of_ours_is_recognised_as_one():
+def test_a_glyph_made_here_passes_is_glyph():
     glyph = glyph_of(drawing())
     assert is_glyph(glyph)
     assert np.array_equal(glyph_of(glyph), glyph)

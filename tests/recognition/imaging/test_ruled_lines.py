@@ -23,7 +23,7 @@ def page(*, tilt_degrees: float, squared: bool, darkness: float = 0.3) -> tuple[
 
 @pytest.mark.parametrize("tilt_degrees", [-9.5, -3.2, 0.0, 5.7, 10.0])
 @pytest.mark.parametrize("squared", [False, True])
-def test_lines_go_and_the_stroke_that_crosses_them_stays(tilt_degrees: float, squared: bool):
+def test_lines_are_removed_and_the_stroke_that_crosses_them_is_kept(tilt_degrees: float, squared: bool):
     written, alone = page(tilt_degrees=tilt_degrees, squared=squared)
     cleaned = remove_lines(written, 0.05)
     assert (written[alone == 0] > 0.15).mean() > 0.04
@@ -38,7 +38,7 @@ def test_lines_as_dark_as_the_pen_leave_no_gap_in_it():
     assert (cleaned[alone == 1] > 0.5).mean() > 0.9
 
 
-def test_the_bar_of_a_digit_is_no_line():
+def test_the_bar_of_a_digit_is_not_removed_as_a_line():
     density = np.zeros((SIDE, SIDE), np.float32)
     density[80:86, 80:220] = 1
     density[80:220, 214:220] = 1

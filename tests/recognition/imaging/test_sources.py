@@ -29,7 +29,7 @@ def test_every_kind_of_picture_has_the_same_pixels(tmp_path: Path):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16"])
-def test_images_of_every_mode_are_taken_and_stay_as_they_are(mode: str):
+def test_images_of_every_mode_are_accepted_and_not_changed(mode: str):
     image = Image.fromarray(PIXELS)
     image = Image.new("I;16", (80, 60), 40_000) if mode == "I;16" else image.convert(mode)
     before = image.tobytes()
@@ -38,13 +38,13 @@ def test_images_of_every_mode_are_taken_and_stay_as_they_are(mode: str):
     assert (image.mode, image.size, image.tobytes()) == (mode, (80, 60), before)
 
 
-def test_a_large_image_is_reduced_and_the_scale_is_told():
+def test_a_large_image_is_reduced_and_the_scale_is_returned():
     pixels, scale = as_pixels(Image.new("L", (2600, 1300)))
     assert max(pixels.shape) <= 1024
     assert scale == pytest.approx(2600 / pixels.shape[1])
 
 
-def test_a_jpeg_that_is_open_is_not_shrunk_in_the_hands_of_its_owner():
+def test_an_open_jpeg_of_the_caller_is_not_reduced():
     buffer = io.BytesIO()
     Image.new("L", (3000, 2000), 200).save(buffer, "JPEG")
     with Image.open(io.BytesIO(buffer.getvalue())) as image:
@@ -69,7 +69,7 @@ def test_a_jpeg_that_is_open_is_not_shrunk_in_the_hands_of_its_owner():
     ],
     ids=lambda value: str(value)[:20] if isinstance(value, str) else "",
 )
-def test_what_is_no_picture_is_refused_in_words(picture: object, words: str):
+def test_other_values_than_pictures_are_refused_with_a_reason(picture: object, words: str):
     with pytest.raises(InvalidImage, match=words):
         as_pixels(picture)
 

@@ -18,7 +18,7 @@ def opinions(*readings: tuple[int, float]) -> np.ndarray:
     for row, (digit, sure) in zip(rows, readings, strict=True):
         row[:] = (1 - sure) / 9
         row[digit] = sure
-    # None of them is called no digit.
+    # The probability of no digit is 0.
     return np.pad(rows, ((0, 0), (0, 1))).astype(np.float32)
 
 
@@ -35,27 +35,27 @@ TWO_PIECES = Line((piece(0, part=1), piece(30, part=2)), height=100)
 SPANS = ((0, 1), (0, 2), (1, 2))
 
 
-def test_what_reads_well_apart_is_taken_apart():
+def test_pieces_that_read_well_separately_are_separated():
     candidates = boxed(TWO_PIECES, *SPANS)
     found = grouping.group(TWO_PIECES, candidates, opinions((1, SURE), (4, 0.6), (1, SURE)), grouping.PIXEL_WEIGHTS)
     assert found.candidates == (0, 2)
     assert found.probability > 0.99
 
 
-def test_strokes_that_read_well_only_together_are_taken_together():
+def test_strokes_that_read_well_only_together_are_joined():
     line = Line((piece(0, 60, 60, part=1), piece(40, 15, 100, part=2)), height=100)
     reads = opinions((6, 0.5), (4, SURE), (1, 0.9))
     found = grouping.group(line, boxed(line, *SPANS), reads, grouping.STROKE_WEIGHTS)
     assert found.candidates == (1,)
 
 
-def test_what_could_be_either_is_less_than_certain():
+def test_two_equally_good_readings_halve_the_probability():
     weights = dict.fromkeys(grouping.FEATURES, 0.0)
     found = grouping.group(TWO_PIECES, boxed(TWO_PIECES, *SPANS), opinions((1, 0.9), (4, 0.9), (1, 0.9)), weights)
     assert found.probability == pytest.approx(0.5)
 
 
-def test_ways_that_spell_the_same_count_together():
+def test_paths_with_the_same_digits_add_up():
     line = Line((piece(0, part=1), piece(25, 8, 8, part=2)), height=100)
     # A one, with the dot as part of it or left out.
     weights = dict.fromkeys(grouping.FEATURES, 0.0)

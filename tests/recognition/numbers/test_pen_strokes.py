@@ -37,7 +37,7 @@ def test_each_stroke_is_a_piece_even_where_strokes_cross():
     assert stem.ink.shape[0] == pytest.approx(122, abs=3)
 
 
-def test_strokes_that_left_other_ink_are_refused():
+def test_strokes_that_do_not_fit_the_ink_are_refused():
     assert pen_strokes.find_lines(ink_of([ONE], 12), FOUR) is None
     assert pen_strokes.find_lines(ink_of([*FOUR, ONE], 12), [ONE]) is None
 
@@ -69,7 +69,7 @@ def test_good_strokes_pass_the_check():
     ],
     ids=lambda value: str(value)[:24],
 )
-def test_bad_strokes_are_refused_in_words(value: object):
+def test_bad_strokes_are_refused_with_a_reason(value: object):
     with pytest.raises(InvalidInput) as caught:
         pen_strokes.parse_strokes(json.dumps(value).encode())
     assert caught.value.field == "strokes"

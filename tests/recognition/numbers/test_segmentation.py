@@ -40,7 +40,7 @@ def test_pieces_go_from_left_to_right():
     assert len({piece.part for piece in lines_of(picture(SEVEN, ONE))[0].pieces}) == 2
 
 
-def test_a_flag_above_its_digit_is_no_line_of_its_own():
+def test_the_separate_bar_of_a_5_is_not_a_line_of_its_own():
     body = [(100.0, 70.0), (95.0, 100.0), (140.0, 120.0), (95.0, 160.0)]
     flag = [(105.0, 50.0), (160.0, 48.0)]
     assert len(lines_of(picture(ONE, body, flag))) == 1
@@ -53,14 +53,14 @@ def test_rows_of_digits_are_lines():
     assert [min(piece.top for piece in line.pieces) < 200 for line in lines] == [True, False]
 
 
-def test_specks_are_left_out():
+def test_specks_are_not_pieces():
     pixels = picture(ONE, SEVEN)
     pixels[10:12, 300:302] = 255
     parts = {piece.part for piece in lines_of(pixels)[0].pieces}
     assert len(parts) == 2
 
 
-def test_a_glyph_holds_the_ink_of_its_own_pieces_alone():
+def test_a_glyph_contains_only_the_ink_of_its_own_pieces():
     leaning = [(60.0, 160.0), (110.0, 40.0)]
     neighbour = [(100.0, 160.0), (150.0, 40.0)]
     (line,) = lines_of(picture(leaning, neighbour))
@@ -85,7 +85,7 @@ def test_noise_stays_within_the_limits():
     )
 
 
-def test_a_number_that_is_cut_off_on_both_sides_is_a_drawing_and_a_line_across_is_not():
+def test_a_number_cut_off_on_both_sides_is_a_drawing_and_a_line_across_is_not():
     cut_off = picture(SEVEN, [(300.0, 45.0), (380.0, 40.0), (330.0, 160.0)], pen_px=8)[:, 150:340]
     assert cut_off[:, 0].max() == cut_off[:, -1].max() == 255
     inked = segmentation.read_ink(cut_off)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
 
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.evaluation.acceptance.onnx_shapes import ATTRIBUTES, Constant, Graph, Node, check_shapes
+from mnist_classifier.evaluation.protobuf import fields, read_varint
 
 OPSETS = range(13, 22)
 # Bytes of an element, by the type's number: float32, uint8, int64.
@@ -20,9 +20,6 @@ ITEM_BYTES = {1: 4, 2: 1, 7: 8}
 INT64 = 7
 # Whole numbers that a shape or a list of axes may have.
 LONGEST_LIST = 16
-
-# Wire types of protocol buffers.
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def check_onnx(data: bytes, batch: int = 1) -> None:
@@ -39,11 +36,11 @@ def check_onnx(data: bytes, batch: int = 1) -> None:
 
 def _read_model(model: memoryview) -> Graph:
     graphs, opsets = [], []
-    for field, value in _fields(model):
+    for field, value in fields(model):
         if field == 7:
             graphs.append(_message(value))
         elif field == 8:
-            opsets.append(dict(_fields(_message(value))))
+            opsets.append(dict(fields(_message(value))))
         elif field in (20, 25):
             raise ModelCorrupt("the ONNX file defines its own functions")
     versions = [opset.get(2) for opset in opsets if not bytes(_message(opset.get(1, memoryview(b""))))]
@@ -56,7 +53,7 @@ def _read_model(model: memoryview) -> Graph:
 
 def _read_graph(graph: memoryview) -> Graph:
     nodes, constants = [], {}
-    for field, value in _fields(graph):
+    for field, value in fields(graph):
         if field == 1:
             nodes.append(_read_node(_message(value)))
         elif field == 5:
@@ -72,7 +69,7 @@ def _read_graph(graph: memoryview) -> Graph:
 def _read_node(node: memoryview) -> Node:
     inputs, outputs, operators = [], [], []
     attributes: dict[str, tuple[int, ...]] = {}
-    for field, value in _fields(node):
+    for field, value in fields(node):
         if field == 1:
             inputs.append(_text(value))
         elif field == 2:
@@ -98,7 +95,7 @@ def _read_node(node: memoryview) -> Node:
 def _read_attribute(attribute: memoryview) -> tuple[str, tuple[int, ...]]:
     """The name and the whole numbers; this program writes no other kind."""
     name, numbers = "", []
-    for field, value in _fields(attribute):
+    for field, value in fields(attribute):
         if field == 1:
             name = _text(value)
         elif field in (3, 8):
@@ -116,7 +113,7 @@ def _read_attribute(attribute: memoryview) -> tuple[str, tuple[int, ...]]:
 def _read_tensor(tensor: memoryview) -> tuple[str, Constant]:
     """The name and the shape; the number of bytes must match the shape."""
     name, kind, shape, raw = "", 0, [], memoryview(b"")
-    for field, value in _fields(tensor):
+    for field, value in fields(tensor):
         if field == 1:
             shape += _whole_numbers(value)
         elif field == 2:
@@ -145,7 +142,7 @@ def _whole_numbers(value: int | memoryview) -> list[int]:
         return [_signed(value)]
     numbers, position = [], 0
     while position < len(value):
-        number, position = _varint(value, position)
+        number, position = read_varint(value, position)
         numbers.append(_signed(number))
     return numbers
 
@@ -159,38 +156,3 @@ def _message(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
         raise IndexError
     return value
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Field number and value of each field; raises IndexError where the bytes end too soon."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        kind = key & 7
-        if kind == _VARINT:
-            value, position = _varint(message, position)
-            yield key >> 3, value
-            continue
-        if kind == _BYTES:
-            length, position = _varint(message, position)
-        elif kind in (_FIXED32, _FIXED64):
-            length = 4 if kind == _FIXED32 else 8
-        else:
-            raise IndexError
-        if position + length > len(message):
-            raise IndexError
-        yield key >> 3, message[position : position + length]
-        position += length
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while True:
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise IndexError

@@ -1,4 +1,4 @@
-"""What one model version says of all images of a split."""
+"""The answers of a model version for all images of a split."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from mnist_classifier.recognition.recogniser import Recogniser
 
 
 class Show(str, enum.Enum):
-    """Which images to look at, and in what order."""
+    """Which images to show, and in what order."""
 
-    ALL = "all"  # as they stand in the file
-    ERRORS = "errors"  # the likeliest digit is not the label, as they stand in the file
+    ALL = "all"  # in the order of the file
+    ERRORS = "errors"  # the likeliest digit is not the label, in the order of the file
     UNCERTAIN = "uncertain"  # least confident first
     CONFIDENT = "confident"  # the errors, most confident first
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Opinions of a split.
+    """Answers for a split.
 
     opinions: (N, 11) float32, see Recogniser.opinions.  predictions: (N,) the
-    likeliest digit, whatever the verdict, which is what accuracy counts by.
+    likeliest digit regardless of the verdict, as for accuracy.
     """
 
     part: Part
@@ -42,7 +42,7 @@ class Answers:
 
     @classmethod
     def ask(cls, recogniser: Recogniser, part: Part) -> Answers:
-        """Let a network read every image of a part."""
+        """Read every image of a part."""
         opinions = recogniser.opinions(part.images)
         confidences = opinions[:, :10].max(axis=1)
         verdicts = tuple(
@@ -52,7 +52,7 @@ class Answers:
         return cls(part, opinions, opinions[:, :10].argmax(axis=1), confidences, verdicts)
 
     def summary(self) -> dict[str, Any]:
-        """Figures of the whole split: plain values."""
+        """Summarise the whole split in plain values."""
         measured = measure_probabilities(self.opinions[:, :10], self.part.labels)
         counts = Counter(self.verdicts)
         wrong = self.predictions != self.part.labels
@@ -69,7 +69,7 @@ class Answers:
         }
 
     def select(self, show: Show, label: int | None = None, prediction: int | None = None) -> Integers:
-        """Positions of the images to show, of one label or prediction if that is given."""
+        """Return the positions of the images to show, optionally of one label or prediction."""
         wrong = self.predictions != self.part.labels
         chosen = wrong if show in (Show.ERRORS, Show.CONFIDENT) else np.ones(len(wrong), bool)
         if label is not None:

@@ -1,4 +1,4 @@
-"""One place to ask: answers over a split, and what stands behind a single reading."""
+"""Answers for a split, and explanations of a single reading."""
 
 from __future__ import annotations
 
@@ -23,23 +23,20 @@ from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verifie
 from mnist_classifier.registry.versions import Registry
 
 NEIGHBOURS = 8
-# Answers of 10,000 images take half a MB; a network some MB.
+# Cache sizes.  Answers for 10,000 images take half a MB, a network some MB.
 ANSWERS_KEPT, NETWORKS_KEPT = 4, 2
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why a glyph is read as it is.
-
-    neighbours: None where the MNIST files are not there.
-    """
+    """Why a glyph is read as it is.  neighbours: None without the MNIST files."""
 
     saliency: Saliency
     neighbours: list[Neighbour] | None
 
 
 class Explorer:
-    """Looks into the model versions of one MNIST_HOME.  Safe to share between threads."""
+    """Explores the model versions of one MNIST_HOME.  Thread-safe."""
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._registry = registry
@@ -50,15 +47,15 @@ class Explorer:
         self._neighbours: Memo[Neighbours] = Memo(1)
 
     def recogniser(self, version: int) -> Recogniser:
-        """The network of a version.  Raises ModelMissing, ModelCorrupt."""
+        """Open the network of a version.  Raises ModelMissing, ModelCorrupt."""
         return self._networks.get(version, lambda: self._registry.read(version, Recogniser.open))
 
     def part(self, split: str) -> Part:
-        """The images of a split.  Raises DataMissing, DataCorrupt."""
+        """Read the images of a split.  Raises DataMissing, DataCorrupt."""
         return self._splits.part(split)
 
     def answers(self, version: int, split: str) -> Answers:
-        """What a version says of a split; the first time, a second or more.
+        """Return the answers of a version for a split; the first call takes a second or more.
 
         Raises DataMissing, DataCorrupt, ModelMissing, ModelCorrupt.
         """
@@ -67,11 +64,11 @@ class Explorer:
         )
 
     def explain(self, version: int, glyph: npt.NDArray[np.uint8], digit: int | None = None) -> Explanation:
-        """Why a (28, 28) glyph is read as it is, or what would speak for another digit."""
+        """Explain the reading of a (28, 28) glyph, or find the evidence for another digit."""
         return Explanation(saliency.explain(self.recogniser(version), glyph, digit), self._nearest(glyph))
 
     def look_inside(self, version: int, glyph: npt.NDArray[np.uint8]) -> list[Block]:
-        """What the convolutional blocks of a version make of a (28, 28) glyph.
+        """Return the feature maps of a version for a (28, 28) glyph.
 
         Raises ModelMissing, ModelCorrupt.
         """

@@ -1,4 +1,4 @@
-"""The few latest of some costly values, each made once however many ask for it."""
+"""A thread-safe cache that computes each value once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class _Entry(Generic[Value]):
-    """A value and the lock that its first maker holds."""
+    """A value, and a lock that is held while it is computed."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -19,11 +19,10 @@ class _Entry(Generic[Value]):
 
 
 class Memo(Generic[Value]):
-    """At most `limit` values; the one that was not asked for longest goes first.
+    """Caches at most `limit` values; the least recently used one is dropped first.
 
-    Whoever asks for a value that is being made waits for it; whoever asks for
-    another does not.  A failure is raised to the one who met it and the next
-    one tries anew.
+    Threads that need a value under computation wait for it; others do not.
+    If the computation fails, its thread gets the error and the next one tries again.
     """
 
     def __init__(self, limit: int) -> None:
@@ -32,7 +31,7 @@ class Memo(Generic[Value]):
         self._entries: OrderedDict[Hashable, _Entry[Value]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of `key`, made if it is not at hand."""
+        """Return the value of `key`, computed by `make` if it is not cached."""
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
             self._entries.move_to_end(key)

@@ -1,9 +1,8 @@
-"""The training images that look most like a glyph.
+"""The training images that are most similar to a glyph.
 
-Alike is the cosine between blurred pictures: the blur forgives strokes that
-lie a pixel apart.  Blurring is symmetric, so blurring the glyph twice is as
-good as blurring both; of 55,000 images only the length of their blurred
-picture is kept, not the picture.
+Similarity is the cosine between blurred images; the blur tolerates strokes
+that are a pixel apart.  The blur is symmetric, so blurring the glyph twice
+equals blurring both, and only the norms of 55,000 blurred images are stored.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats
 from mnist_classifier.evaluation.explore.splits import Part
 
 BLUR_PX = 1.0
-# Images in one product: 3 MB as float32 stays in the processor's cache.  55,000
-# images, two vCPU with other load: 1,000 at a time 33 ms, 5,000 at a time 121 ms.
+# Images in one product: 3 MB as float32 fit into the processor's cache.  For 55,000 images, chunks of 1,000 took 33 ms
+# and chunks of 5,000 took 121 ms (two vCPU with other load).
 CHUNK = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbour:
-    """A training image: its number in the training file; similarity is 1 for the same picture."""
+    """A training image; row: its number in the training file, similarity: 1 for the same image."""
 
     row: int
     label: int
@@ -33,7 +32,7 @@ class Neighbour:
 
 
 class Neighbours:
-    """Finds them.  Safe to share between threads."""
+    """Finds the most similar images of a part.  Thread-safe."""
 
     def __init__(self, part: Part) -> None:
         self._part = part
@@ -42,7 +41,7 @@ class Neighbours:
         self._lengths = np.concatenate([self._blurred_lengths(chunk) for chunk in self._chunks()])
 
     def nearest(self, glyph: Bytes, count: int) -> list[Neighbour]:
-        """The `count` most similar images, most similar first; none for an empty glyph."""
+        """Return the `count` most similar images, most similar first; none for an empty glyph."""
         once = self._blur @ glyph.astype(np.float32) @ self._blur
         length = float(np.linalg.norm(once))
         if length == 0:
@@ -68,14 +67,13 @@ class Neighbours:
             yield self._flat[start : start + CHUNK].astype(np.float32)
 
     def _blurred_lengths(self, chunk: Floats) -> Floats:
-        pictures = chunk.reshape(-1, SIDE_PX, SIDE_PX)
-        blurred = self._blur @ pictures @ self._blur
+        blurred = self._blur @ chunk.reshape(-1, SIDE_PX, SIDE_PX) @ self._blur
         lengths: Floats = np.linalg.norm(blurred.reshape(len(chunk), -1), axis=1).astype(np.float32)
         return lengths
 
 
 def blur_matrix(sigma_px: float = BLUR_PX) -> Floats:
-    """(28, 28) symmetric weights: rows @ picture @ rows is a Gaussian blur on black."""
+    """Return a symmetric (28, 28) matrix: matrix @ image @ matrix is a Gaussian blur on black."""
     offsets = np.arange(SIDE_PX)[:, None] - np.arange(SIDE_PX)
     weights = np.exp(-0.5 * (offsets / sigma_px) ** 2)
     matrix: Floats = (weights / weights[SIDE_PX // 2].sum()).astype(np.float32)

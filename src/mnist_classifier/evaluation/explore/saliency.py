@@ -1,9 +1,9 @@
-"""Which parts of a glyph a reading hangs on, found by changing them and asking again.
+"""Which pixels of a glyph decided the answer: occlusion maps.
 
-No gradients: the network may be any ONNX graph.  A small patch is blacked out,
-or filled with ink, and the evidence for a digit is measured anew.  (Source:
-Zeiler & Fergus 2014, occlusion; log-odds rather than probabilities, since
-those of a sure reading hardly move.)
+A small patch is erased, or filled with ink, and the network reads the glyph
+again.  This needs no gradients, so it works for any ONNX graph.  Evidence is
+in log-odds, because the probabilities of a confident reading hardly change.
+Source: Zeiler & Fergus 2014.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats
 from mnist_classifier.recognition.recogniser import Recogniser
 
-# Wider than MNIST's strokes (median 2.4 px), so that a patch can cut one.  Half
-# a patch from one to the next: 169 of them, each pixel under up to four.
+# Wider than MNIST's strokes (median 2.4 px), so that a patch can cut one.  Patches overlap by half: there are 169, and
+# up to four cover a pixel.
 PATCH_PX, STEP_PX = 4, 2
-# A patch that changes its pixels by less than this on average says nothing.
+# A patch that changes its pixels by less than this on average is skipped.
 LEAST_CHANGE = 8
-# Evidence beyond this, in nats, is no more than rounding of the network's output.
+# More evidence than this, in nats, is a rounding error of the network's output.
 MOST_EVIDENCE = 40.0
 
 
 @dataclass(frozen=True, eq=False)
 class Saliency:
-    """What speaks for `digit`, in nats of log-odds.
+    """The evidence for `digit`, in nats of log-odds.
 
-    ink: (28, 28), how much evidence is lost where ink is taken away.
-    gaps: (28, 28), how much is lost where ink is put in.  Negative where the
-    change would make the digit likelier.
+    ink: (28, 28), the evidence lost by erasing ink.  gaps: (28, 28), the
+    evidence lost by adding ink.  Negative if the digit becomes likelier.
     """
 
     digit: int
@@ -40,12 +39,12 @@ class Saliency:
 
 
 def explain(recogniser: Recogniser, glyph: Bytes, digit: int | None = None) -> Saliency:
-    """Find what speaks for `digit`, by default for the likeliest one, in a (28, 28) glyph."""
+    """Find the evidence for `digit`, by default the likeliest one, in a (28, 28) glyph."""
     masks = _patches()
     emptied = np.where(masks, np.uint8(0), glyph)
     filled = np.where(masks, np.uint8(255), glyph)
     asked = [_changed(glyph, each) for each in (emptied, filled)]
-    # One call for both: the glyph itself, then those with a patch that changes something.
+    # One call for all: the glyph itself, then the changed glyphs.
     glyphs = np.concatenate([glyph[None], emptied[asked[0]], filled[asked[1]]])
     opinions = recogniser.opinions(glyphs)
     if digit is None:
@@ -57,8 +56,8 @@ def explain(recogniser: Recogniser, glyph: Bytes, digit: int | None = None) -> S
 
 
 def log_odds(opinions: Floats, digit: int) -> Floats:
-    """Evidence for a digit against the nine others, in nats: (N, 11) opinions -> (N,)."""
-    # Not 1 - p: next to 1 that has no digits left.
+    """Log-odds of a digit against the nine others, in nats: (N, 11) opinions -> (N,)."""
+    # Not 1 - p, which has no precision for p close to 1.
     others = np.delete(opinions[:, :10], digit, axis=1).sum(axis=1)
     tiny = np.finfo(np.float32).tiny
     odds = np.log(np.maximum(opinions[:, digit], tiny)) - np.log(np.maximum(others, tiny))
@@ -67,7 +66,7 @@ def log_odds(opinions: Floats, digit: int) -> Floats:
 
 
 def _patches() -> npt.NDArray[np.bool_]:
-    """(169, 28, 28), one patch each."""
+    """(169, 28, 28) masks, one patch each."""
     starts = range(0, SIDE_PX - PATCH_PX + 1, STEP_PX)
     masks = np.zeros((len(starts) ** 2, SIDE_PX, SIDE_PX), bool)
     for number, (top, left) in enumerate((top, left) for top in starts for left in starts):
@@ -76,14 +75,14 @@ def _patches() -> npt.NDArray[np.bool_]:
 
 
 def _changed(glyph: Bytes, altered: Bytes) -> npt.NDArray[np.bool_]:
-    """Which of the altered glyphs differ enough to be asked about."""
+    """(N,) whether each altered glyph differs enough to be read."""
     change = np.abs(altered.astype(np.int16) - glyph).sum(axis=(1, 2))
     differs: npt.NDArray[np.bool_] = change >= LEAST_CHANGE * PATCH_PX**2
     return differs
 
 
 def _spread(masks: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_], lost: Floats) -> Floats:
-    """Give each pixel the mean of the patches over it; those that were not asked about lost nothing."""
+    """Give each pixel the mean of the patches over it; skipped patches count as 0."""
     values = np.zeros(len(masks), np.float32)
     values[asked] = lost
     total = np.tensordot(values, masks.astype(np.float32), axes=1)

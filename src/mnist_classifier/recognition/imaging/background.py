@@ -1,4 +1,4 @@
-"""What lies behind the ink: one plain level, or a photograph's paper, light and lines."""
+"""The background of a picture: one plain level, or the paper, light and lines of a photograph."""
 
 from __future__ import annotations
 
@@ -10,44 +10,43 @@ from mnist_classifier.core.arrays import Bytes, Mask
 from mnist_classifier.recognition.imaging.filters import border_of
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 
-# A pixel this far from the background (of 255, before stretching) is no noise.
+# A pixel that differs from the background by less (of 255, before stretching) is noise.
 MIN_CONTRAST = 40
-# A drawing's background is plain: within so many levels of the border's
-# median over half of the picture, and within twice as many over most of the
-# border.  Screens and scans of drawings are; a camera's noise alone is wider.
+# The background of a drawing is plain: half of the picture is within PLAIN_LEVELS of the border's median, and most
+# of the border within twice as many.  Screens and scans are like that; the noise of a camera alone is stronger.
 PLAIN_LEVELS = 3
 PLAIN_SHARE, PLAIN_EDGE_SHARE = 0.5, 0.9
-# A blurred or bold digit leaves less than that; it meets the border in few places,
-# where noise, lines and fog do in many.  In a thumbnail more of it may be cut off.
+# A blurred or bold digit covers more, but it touches the border in few places; noise, lines and fog touch it in many.
+# In a thumbnail, more of the border may be ink.
 LEAST_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
-# Smaller pictures are too small for lines that a digit could be told from.
+# In smaller pictures, lines cannot be told from a digit.
 MIN_PHOTOGRAPH_PX = 64
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The strongest ink of each row and of each column: all that a clean drawing has to be asked."""
+    """The strongest ink of each row and of each column."""
 
     rows: Bytes
     columns: Bytes
 
 
 def extent_of(ink: Bytes) -> Extent:
-    """Look at every pixel, twice; a mask and its sums would be four looks."""
+    """Find the strongest ink of each row and column of (H, W) ink."""
+    # Two passes over the pixels; a mask and its sums would take four.
     return Extent(ink.max(axis=1), ink.max(axis=0))
 
 
 def find_ink(grey: Bytes) -> Bytes | None:
-    """Distance from the background, in the direction of the ink.
+    """Subtract the background: (H, W) uint8 -> (H, W) uint8 with bright ink on 0, or None without ink.
 
-    (H, W) uint8 -> the same, ink bright on 0; None where nothing stands out.
     The background is the median of the border.
     """
     background = median_of(border_of(grey))
     darkest, lightest = int(grey.min()), int(grey.max())
     if max(background - darkest, lightest - background) < MIN_CONTRAST:
         return None
-    # Most drawings have ink on one side only, which spares them two sums.
+    # Most drawings are darker or lighter than the background, not both, and need no sums.
     if darkest == background:
         return grey - np.uint8(background) if background else grey
     if lightest == background:
@@ -59,24 +58,24 @@ def find_ink(grey: Bytes) -> Bytes | None:
 
 
 def median_of(levels: Bytes) -> int:
-    """The median, rounded down; of one and the same level, as a canvas has it, at once."""
+    """The median, rounded down; quick if all levels are equal, as on the border of a canvas."""
     first = int(levels[0])
     return first if (levels == first).all() else int(np.median(levels))
 
 
 def needs_flattening(grey: Bytes, extent: Extent | None) -> bool:
-    """Whether a picture is no drawing on a plain background, but paper, shadows, lines; `extent` is that of its ink."""
+    """Whether the background has shadows or lines; `extent` is that of the picture's ink."""
     if not has_plain_background(grey):
         return True
     if min(grey.shape) < MIN_PHOTOGRAPH_PX:
-        return False  # too small for lines that a digit could be told from
+        return False
     return (
         not _near(_sample(grey), median_of(border_of(grey)), PLAIN_LEVELS).all() if extent is None else crosses(extent)
     )
 
 
 def has_plain_background(grey: Bytes) -> bool:
-    """Whether what is drawn has one and the same level around it."""
+    """Whether the background has the same level everywhere."""
     border, sample = border_of(grey), _sample(grey)
     background = median_of(border)
     is_plain, is_plain_edge = _near(sample, background, PLAIN_LEVELS), _near(border, background, 2 * PLAIN_LEVELS)
@@ -94,13 +93,13 @@ def _sample(grey: Bytes) -> Bytes:
 
 
 def _near(levels: Bytes, level: int, distance: int) -> Mask:
-    """Which are within so many levels of one."""
+    """Which levels differ from `level` by at most `distance`."""
     low, high = max(level - distance, 0), min(level + distance, 255)
-    return levels - np.uint8(low) <= np.uint8(high - low)  # what lies below wraps around to the top
+    return levels - np.uint8(low) <= np.uint8(high - low)  # lower levels wrap around to the top
 
 
 def crosses(extent: Extent) -> bool:
-    """Whether ink goes from one edge to the opposite one at some place."""
+    """Whether ink touches opposite edges."""
     faintest = extent.rows.max() * BOX_LEVEL
     top, bottom = extent.rows[0] >= faintest, extent.rows[-1] >= faintest
     left, right = extent.columns[0] >= faintest, extent.columns[-1] >= faintest

@@ -1,4 +1,4 @@
-"""What may spoil a reading: strokes too thin or thick, ink cut off, small or faint."""
+"""Warnings about a picture: strokes too thin or thick, ink cut off, small or faint."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from mnist_classifier.recognition.imaging.normalise import BOX_SIDE, Box
 # Contrast below these is low: levels of a drawing, density of a photograph.
 LOW_CONTRAST = 80
 LOW_DENSITY = 0.4
-# Strokes outside of these are warned of, px in the glyph.
+# Stroke widths outside this range cause a warning, in px of the glyph.
 VERY_THIN_PX, VERY_THICK_PX = 1.1, 4.5
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Ink alone, float32, 0 to 255, cut out along its box in a picture of `shape`; a contrast under 1 is low."""
+    """The ink of a digit, cropped to its bounding box.
+
+    ink: (h, w) float32, 0 to 255.  box: where it lies in the picture, whose
+    shape is `shape`.  contrast: in units of the lowest contrast without a warning.
+    """
 
     ink: Floats
     box: Box
@@ -26,7 +30,7 @@ class Drawn:
 
 
 def picture_warnings(drawn: Drawn) -> tuple[Caution, ...]:
-    """What is to be said of how ink lies in its picture."""
+    """Warn of ink that is cut off, small or faint."""
     top, bottom, left, right = drawn.box
     height, width = drawn.shape
     found = []
@@ -40,7 +44,7 @@ def picture_warnings(drawn: Drawn) -> tuple[Caution, ...]:
 
 
 def stroke_warnings(width: float) -> tuple[Caution, ...]:
-    """What is to be said of strokes of a mean width, px in the glyph."""
+    """Warn of strokes with an extreme mean width, in px of the glyph."""
     if width < VERY_THIN_PX:
         return (Caution("very_thin", "the strokes are very thin for the size of the digit"),)
     if width > VERY_THICK_PX:

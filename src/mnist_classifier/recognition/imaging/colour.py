@@ -1,4 +1,4 @@
-"""Colour and transparency -> one grey channel, in which the ink shows."""
+"""Colour and transparency -> the grey channel that shows the ink best."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.recognition.imaging.background import MIN_CONTRAST
 from mnist_classifier.recognition.imaging.filters import border_of
 
-# Another channel replaces luminance only if it shows so much more ink.
+# Another channel replaces luminance only if it shows this many times as much ink.
 CHANNEL_GAIN = 1.5
 
 
 def composite(pixels: Bytes) -> Bytes:
-    """Lay transparent pixels on a plain background; (H, W, 2) -> (H, W), (H, W, 4) -> (H, W, 3).
+    """Composite transparent pixels over a plain background; (H, W, 2) -> (H, W), (H, W, 4) -> (H, W, 3).
 
     The background is white for dark ink and black for light ink.
     """
@@ -29,7 +29,7 @@ def composite(pixels: Bytes) -> Bytes:
 
 
 def luminance(pixels: Bytes) -> Bytes:
-    """(H, W, 3) -> (H, W); grey stays as it is.  Source: ITU-R 601-2, in the integers that Pillow uses."""
+    """(H, W, 3) RGB -> (H, W); grey is unchanged.  Source: ITU-R 601-2, in the integers that Pillow uses."""
     if pixels.ndim == 2:
         return pixels
     red, green, blue = np.moveaxis(pixels.astype(np.uint32), 2, 0)
@@ -38,9 +38,9 @@ def luminance(pixels: Bytes) -> Bytes:
 
 
 def pick_channel(pixels: Bytes) -> Bytes:
-    """(H, W, 3) -> (H, W): luminance, unless the ink shows clearly more in red, green or blue.
+    """(H, W, 3) RGB -> (H, W): luminance, unless red, green or blue shows clearly more ink.
 
-    Yellow on white is hardly darker, but has no blue.
+    Yellow is hardly darker than white, but contains no blue.
     """
     if pixels.ndim == 2:
         return pixels
@@ -52,6 +52,6 @@ def pick_channel(pixels: Bytes) -> Bytes:
 
 
 def _amount_of_ink(grey: Bytes) -> float:
-    """Sum of what is far from the background."""
+    """Sum of the differences from the background, without noise."""
     away = np.abs(grey.astype(np.float32) - np.float32(np.median(border_of(grey))))
     return float(away[away >= MIN_CONTRAST].sum())

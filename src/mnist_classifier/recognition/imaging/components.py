@@ -1,38 +1,89 @@
-"""Connected components of a mask, by runs of pixels."""
+"""Connected components of a mask, found from runs of pixels."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.core.arrays import Indices
+from mnist_classifier.core.arrays import Doubles, Floats, Indices, Integers, Mask
 
 
-def label(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], int]:
-    """Number the 8-connected components of a mask.
+@dataclass(frozen=True, eq=False)
+class Components:
+    """The components of a mask.
 
-    mask: (H, W) bool.  Returns (H, W) int32 numbers from 1, in the order of
-    their first pixels, 0 where the mask is false; and how many there are.
+    labels: (H, W) int32, as `label` returns them.  masses: (N,) the sum of the weights over each component.
     """
-    height, width = mask.shape
-    stride = width + 2
-    # A false pixel on either side of each row: no run goes on in the next.
-    padded = np.zeros((height, stride), np.int8)
-    padded[:, 1:-1] = mask
-    edges = np.diff(padded.ravel())
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    roots = _merge(len(starts), *_touching(starts, ends, stride))
+
+    labels: npt.NDArray[np.int32]
+    masses: Doubles
+
+    @cached_property
+    def boxes(self) -> Integers:
+        """(N, 4) bounding boxes: top, bottom, left, right; bottom and right are exclusive."""
+        rows, columns = np.nonzero(self.labels)
+        numbers = self.labels[rows, columns] - 1
+        found = np.empty((len(self.masses), 4), np.int64)
+        found[:, [0, 2]] = max(self.labels.shape)
+        found[:, [1, 3]] = 0
+        for side, positions in ((0, rows), (2, columns)):
+            np.minimum.at(found[:, side], numbers, positions)
+            np.maximum.at(found[:, side + 1], numbers, positions + 1)
+        return found
+
+    @property
+    def at_edge(self) -> Mask:
+        """(N,) whether a component touches the edge of the picture."""
+        starts, ends = self.boxes[:, [0, 2]], self.boxes[:, [1, 3]]
+        return np.asarray((starts == 0).any(axis=1) | (ends == self.labels.shape).any(axis=1))
+
+    def select(self, kept: Mask) -> Mask:
+        """(N,) components to keep -> (H, W) their pixels."""
+        return np.asarray(np.append(False, kept)[self.labels])
+
+
+def find_components(mask: Mask, weights: Floats) -> Components:
+    """Label the components of a (H, W) mask and add up the (H, W) weights of each."""
+    labels, count = label(mask)
+    masses = np.asarray(np.bincount(labels.ravel(), weights.ravel(), count + 1)[1:], np.float64)
+    return Components(labels, masses)
+
+
+def label(mask: Mask) -> tuple[npt.NDArray[np.int32], int]:
+    """Number the 8-connected components of a (H, W) mask.
+
+    Returns (H, W) int32 and the number of components.  Numbers start at 1, in
+    the order of the components' first pixels; 0 is the background.
+    """
+    starts, ends = runs(mask)
+    roots = _merge(len(starts), *_touching(starts, ends, mask.shape[1] + 2))
     first, numbers = np.unique(roots, return_inverse=True)
-    labels = np.zeros((height, width), np.int32)
+    labels = np.zeros(mask.shape, np.int32)
     labels[mask] = np.repeat(numbers.astype(np.int32) + 1, ends - starts)
     return labels, len(first)
 
 
-def _touching(starts: Indices, ends: Indices, stride: int) -> tuple[Indices, Indices]:
-    """Pairs of runs [start, end) of which the second touches the first from the row below.
+def runs(mask: Mask) -> tuple[Indices, Indices]:
+    """Start and end (exclusive) of every horizontal run of true pixels, in reading order.
 
-    Moved down by a row, a run touches those that end where it starts or later
-    and start where it ends or earlier.  Runs are sorted: these are a range.
+    Pixel (row, column) has the index row * (W + 2) + column.
+    """
+    height, width = mask.shape
+    # A false pixel on either side of each row keeps runs from continuing in the next row.
+    padded = np.zeros((height, width + 2), np.int8)
+    padded[:, 1:-1] = mask
+    steps = np.diff(padded.ravel())
+    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+
+
+def _touching(starts: Indices, ends: Indices, stride: int) -> tuple[Indices, Indices]:
+    """Pairs of touching runs: the upper one, and one in the row below it.
+
+    A run moved down by a row touches runs that end at its start or later and
+    start at its end or earlier.  Runs are sorted, so these are consecutive.
     """
     first = np.searchsorted(ends, starts + stride, side="left")
     last = np.searchsorted(starts, ends + stride, side="right")
@@ -43,12 +94,12 @@ def _touching(starts: Indices, ends: Indices, stride: int) -> tuple[Indices, Ind
 
 
 def _merge(count: int, first: Indices, second: Indices) -> Indices:
-    """The smallest member of each item's class, when the items of a pair are of one class."""
+    """Union-find: the smallest member of each item's class, given pairs of the same class."""
     roots = np.arange(count)
     while True:
         merged = roots.copy()
         smaller = np.minimum(roots[first], roots[second])
-        # Roots are hooked, not items: a round joins whole trees, so few are needed.
+        # Linking roots instead of items joins whole trees in each round, so few rounds are needed.
         np.minimum.at(merged, roots[first], smaller)
         np.minimum.at(merged, roots[second], smaller)
         while not np.array_equal(shorter := merged[merged], merged):
@@ -56,26 +107,3 @@ def _merge(count: int, first: Indices, second: Indices) -> Indices:
         if np.array_equal(merged, roots):
             return roots
         roots = merged
-
-
-def boxes(labels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int64]:
-    """(count, 4) boxes (top, bottom, left, right) of numbered components; bottom and right are exclusive."""
-    rows, columns = np.nonzero(labels)
-    numbers = labels[rows, columns] - 1
-    found = np.empty((count, 4), np.int64)
-    found[:, [0, 2]] = max(labels.shape)
-    found[:, [1, 3]] = 0
-    for side, values, pick in ((0, rows, np.minimum), (1, rows + 1, np.maximum)):
-        pick.at(found[:, side], numbers, values)
-    for side, values, pick in ((2, columns, np.minimum), (3, columns + 1, np.maximum)):
-        pick.at(found[:, side], numbers, values)
-    return found
-
-
-def runs(mask: npt.NDArray[np.bool_]) -> tuple[Indices, Indices, Indices]:
-    """Row, start and end (exclusive) of every run of true pixels, in reading order."""
-    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
-    padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(steps == 1)
-    return rows, starts, np.nonzero(steps == -1)[1]

@@ -1,8 +1,7 @@
 """Bytes of a picture -> pixels.
 
-Everything that a stranger's file can do to an image decoder is dealt with
-here: unknown formats, truncated files, decompression bombs, animations, files
-of a thousand million tiny parts.  bench/fuzz.py looks for what was forgotten.
+Handles hostile files: unknown formats, truncated files, decompression bombs,
+animations, files of a billion tiny parts.  bench/fuzz.py looks for more.
 """
 
 from __future__ import annotations
@@ -28,38 +27,36 @@ from PIL import Image
 from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
 from mnist_classifier.recognition.imaging.normalise import ink_box
 
-# Pillow warns of damage that it can live with, in words that a file chooses: a log that strangers write, and every
-# text is kept for good.
+# Pillow's warnings of harmless damage quote the file: strangers could write to the log, and Python keeps every text.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MIN_SIDE_PX = 8
 
-# No digit needs more detail than this; larger pictures are averaged down, so
-# that a 12-megapixel photograph costs little more than a drawing.
+# Larger pictures are reduced to this side: a digit needs no more detail, and a 12-megapixel photograph takes little
+# more time than a drawing.
 WORKING_SIDE_PX = 1024
 
-# How a PNG begins: 8 bits a channel, grey, RGB or RGBA, not interlaced; and
-# chunks that change what the pixels mean.
+# The header of a PNG.  Plain ones have 8 bits a channel, no interlacing, and no chunks that change the pixels.
 PNG_HEAD = struct.Struct(">16sIIBBBBB")
 PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 PLAIN_PNG = {(8, 0, 0, 0, 0): "mono", (8, 2, 0, 0, 0): "rgb", (8, 6, 0, 0, 0): "rgba"}
 PNG_EXTRAS = (b"tRNS", b"acTL", b"eXIf", b"tEXt", b"zTXt", b"iTXt")
 
-# Pillow takes files apart in Python, part by part (PNG chunks, JPEG markers, GIF blocks, runs of a BMP), so that
-# 10 MB of empty parts kept it busy for 5 to 7 s.  A photograph of 10 MB takes some thousand reads, a GIF 80,000.
+# Pillow reads PNG chunks, JPEG markers, GIF blocks and BMP runs in Python: 10 MB of empty ones took 5 to 7 s.  A
+# photograph of 10 MB takes some thousand reads, a GIF 80,000.
 MAX_READS = 100_000
-# Each scan of a progressive JPEG costs as much as all pixels, but may take 60 bytes: 40 million pixels 24 ms each.
-# Encoders make about ten; previews and second pictures in the same file have scans of their own.
+# A scan of a progressive JPEG may have 60 bytes, but decoding it takes 24 ms for 40 million pixels.  Encoders write
+# about ten scans; previews and second pictures in the same file have their own.
 MAX_JPEG_SCANS = 100
 JPEG_SCAN = b"\xff\xda"
-# Pillow unpacks these in Python, 10 million pixels a second at best.
+# Pillow decodes these in Python, at most 10 million pixels a second.
 BMP_RUN_LENGTHS = (1, 2)
-# Larger pictures take up to 20 bytes a pixel while they are unpacked, so they wait for each other.
+# Decoding takes up to 20 bytes a pixel, so pictures larger than this are decoded one at a time.
 LARGE_PIXELS = 4_000_000
-_unpacking_a_large_one = threading.Lock()
+_large_picture_lock = threading.Lock()
 
-# EXIF orientation -> what makes the picture stand upright.
+# EXIF orientation -> the operation that turns the picture upright.
 ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -71,7 +68,7 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# What Pillow's decoders are known to raise on damaged files.
+# Exceptions of Pillow's decoders for damaged files.
 DECODER_FAILURES = (
     OSError,  # UnidentifiedImageError is one
     SyntaxError,
@@ -87,10 +84,7 @@ DECODER_FAILURES = (
 
 
 def decode_base64(text: str) -> bytes:
-    """Unpack base64, with or without a `data:...;base64,` prefix.
-
-    Raises InvalidImage when it is no base64.
-    """
+    """Decode base64, with or without a `data:...;base64,` prefix.  Raises InvalidImage."""
     if text.startswith("data:"):
         header, comma, text = text.partition(",")
         if not comma or not header.endswith(";base64"):
@@ -98,7 +92,7 @@ def decode_base64(text: str) -> bytes:
     try:
         data = pybase64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        # Line breaks and missing padding are common and harmless; anything else is not base64.
+        # Line breaks and missing padding are common and harmless.
         data = _decode_untidy(text)
     if not data:
         raise InvalidImage("the image is empty (0 bytes)", field="image")
@@ -117,15 +111,15 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     """Decode one still picture.
 
     data: a PNG, JPEG, WebP, GIF or BMP file.
-    Returns (H, W) luminance or, where there is colour, (H, W, 3) RGB; each with
-    alpha as one more channel where something is transparent; uint8.
+    Returns uint8: (H, W) luminance, or (H, W, 3) RGB if there is colour; with
+    alpha as an additional channel if there is transparency.
     Raises InvalidImage, ImageTooLarge.
     """
     return decode_with_scale(data, max_pixels=max_pixels)[0]
 
 
 def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
-    """Decode one still picture, and say how many pixels as sent are one as returned (1 unless it was large)."""
+    """Decode one still picture; also return the px of the original for each px (1 unless it was large)."""
     if not data:
         raise InvalidImage("the image is empty (0 bytes)", field="image")
     plain = _decode_plain_png(data, max_pixels)
@@ -135,21 +129,21 @@ def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.u
         _check_size(image, max_pixels)
         _check_scans(image, data)
         sent_side_px = max(image.size)
-        with _unpacking_a_large_one if _is_large(image) else contextlib.nullcontext():
-            # JPEG alone: decode at a half, quarter or eighth right away.
+        with _large_picture_lock if _is_large(image) else contextlib.nullcontext():
+            # For JPEG only: decode at a half, quarter or eighth of the size.
             image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
             return _scaled(_channels(_upright(image)), sent_side_px)
 
 
 def unpack_image(image: Image.Image, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
-    """The same for an image of Pillow's, which stays as it is."""
+    """Do the same for a Pillow image, without changing it."""
     with _clear_failures(max_pixels):
         _check_size(image, max_pixels)
         return _scaled(_channels(_upright(image)), max(image.size))
 
 
 def _scaled(pixels: npt.NDArray[np.uint8], sent_side_px: int) -> tuple[npt.NDArray[np.uint8], float]:
-    # Whatever the picture was turned by, its longer side stayed the longer one.
+    # Rotation does not change the length of the longer side.
     return pixels, sent_side_px / max(pixels.shape[:2])
 
 
@@ -165,14 +159,14 @@ def _clear_failures(max_pixels: int) -> Iterator[None]:
 
 
 class _Parts(io.BytesIO):
-    """A file that fails when it is read in far more parts than any picture has."""
+    """A file that limits the number of reads."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As a file does."""
+        """Read like a file.  Raises OSError."""
         self._reads += 1
         if self._reads > MAX_READS:
             raise OSError("too many parts")
@@ -180,7 +174,7 @@ class _Parts(io.BytesIO):
 
 
 def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | None:
-    """What a canvas makes, in a quarter of Pillow's time; None for what needs Pillow, to decode or to refuse."""
+    """Decode a PNG of a canvas in a fraction of Pillow's time; None if it needs Pillow, which may refuse it."""
     if len(data) < PNG_HEAD.size:
         return None
     start, width, height, *kind = PNG_HEAD.unpack_from(data)
@@ -191,24 +185,25 @@ def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | N
         return None
     try:
         pixels: npt.NDArray[np.uint8] = png.decode_image_png_u8(data, (height, width), mode)
-    except Exception:  # it has no class of its own
+    except Exception:  # kornia-rs raises no specific class
         return None
     return pixels[..., 0] if mode == "mono" else _fewest_channels(pixels)
 
 
 def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(H, W, 3 or 4) -> without alpha that is opaque everywhere, and without colour where there is none."""
+    """(H, W, 3 or 4) -> without alpha if all pixels are opaque, and in one channel if all are grey."""
     drawing = _grey_drawing(pixels) if pixels.shape[2] == 4 else None
     if drawing is not None:
         return drawing
     has_alpha = pixels.shape[2] == 4 and pixels[..., 3].min() < 255
-    if _has_colour(pixels):
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    if not (np.array_equal(red, green) and np.array_equal(green, blue)):
         return pixels if has_alpha else pixels[..., :3]
     return pixels[..., [0, 3]] if has_alpha else np.ascontiguousarray(pixels[..., 0])
 
 
 def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
-    """(H, W, 4) -> (H, W) where all is grey and opaque, as on most canvases; the background costs one look."""
+    """(H, W, 4) -> (H, W) if all pixels are grey and opaque, as on most canvases; one pass over the background."""
     whole = pixels.view("<u4")[..., 0]
     red, green, blue, alpha = pixels[0, 0].tolist()
     if not (red == green == blue and alpha == 255):
@@ -235,7 +230,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
     if image.info.get("compression") in BMP_RUN_LENGTHS and width * height > LARGE_PIXELS:
         raise InvalidImage("the BMP file is large and run-length encoded; save it plain or as PNG", field="image")
-    # Phones put a second picture or a brightness map behind the photograph (MPO): the first is the one to read.
+    # Phones store a second picture or a brightness map after the photograph (MPO); the first one is read.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise InvalidImage("the image is animated; send one still picture", field="image")
 
@@ -246,14 +241,14 @@ def _check_scans(image: Image.Image, data: bytes) -> None:
 
 
 def _is_large(image: Image.Image) -> bool:
-    """Whether unpacking takes much memory; a JPEG is made smaller on the way, unless it is progressive."""
+    """Whether decoding takes much memory; a JPEG is reduced while decoding, unless it is progressive."""
     is_plain_jpeg = image.format in ("JPEG", "MPO") and "progressive" not in image.info
     return image.width * image.height > LARGE_PIXELS and not is_plain_jpeg
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF data says; ImageOps.exif_transpose would also write that data anew."""
-    image.load()  # in a PNG it may stand behind the pixels
+    """Rotate a picture by its EXIF orientation; ImageOps.exif_transpose would also encode the EXIF data again."""
+    image.load()  # a PNG may have its EXIF data after the pixels
     method = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
     return image if method is None else image.transpose(method)
 
@@ -265,7 +260,7 @@ def _too_large(max_pixels: int) -> ImageTooLarge:
 
 
 def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Any mode -> (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), at most WORKING_SIDE_PX on the longer side."""
+    """Convert any mode to (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), with sides of at most WORKING_SIDE_PX."""
     if image.mode.startswith("I"):  # 16 bits a pixel
         image = Image.fromarray(_upper_bytes(np.asarray(image)))
     has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
@@ -285,25 +280,19 @@ def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 def _upper_bytes(wide: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Levels of 16 bits -> of 8."""
-    if wide.dtype.itemsize > 2:  # signed, and more bits than the file has
+    """Convert levels of 16 bits to 8 bits."""
+    if wide.dtype.itemsize > 2:  # Pillow uses signed 32 bits for some files
         wide = wide.clip(0, 65535)
     return (wide >> 8).astype(np.uint8)
 
 
-def _has_colour(pixels: npt.NDArray[np.uint8]) -> bool:
-    """Whether red, green and blue differ anywhere."""
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    return not (np.array_equal(red, green) and np.array_equal(green, blue))
-
-
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """(H, W) uint8 -> a grey PNG file."""
+    """Encode (H, W) uint8 as a grey PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
 def to_data_url(data: bytes) -> str:
-    """PNG bytes -> `data:image/png;base64,...`."""
+    """Encode a PNG file as `data:image/png;base64,...`."""
     return "data:image/png;base64," + pybase64.b64encode(data).decode("ascii")

@@ -1,6 +1,6 @@
-"""Filters of pictures: block means, running extremes, binomial smoothing.
+"""Image filters: block means, running extremes, binomial smoothing.
 
-Plain loops over shifted arrays, exact and the same in any language.
+Plain loops over shifted arrays: the results are exact and the same in any language.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def shrink(grey: Bytes, side_px: int) -> Floats:
 
 
 def smooth(values: Floats) -> Floats:
-    """Mean of each pixel's neighbourhood with the weights 1 2 1 along both axes; the edge is repeated."""
+    """Binomial filter: weights 1 2 1 along both axes; edge pixels are repeated."""
     for _ in range(2):
         padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")
         values = ((padded[:-2] + padded[2:]) * np.float32(0.25) + padded[1:-1] * np.float32(0.5)).T
@@ -35,23 +35,23 @@ def smooth(values: Floats) -> Floats:
 
 
 def dilate(values: npt.NDArray[Any], window: int) -> npt.NDArray[Any]:
-    """Largest value in the square of `window` pixels (odd) around each pixel."""
+    """Maximum over the square of `window` pixels (odd) around each pixel."""
     return _extreme(_extreme(values, window, np.maximum).T, window, np.maximum).T
 
 
 def erode(values: npt.NDArray[Any], window: int) -> npt.NDArray[Any]:
-    """Smallest value in the square of `window` pixels (odd) around each pixel."""
+    """Minimum over the square of `window` pixels (odd) around each pixel."""
     return _extreme(_extreme(values, window, np.minimum).T, window, np.minimum).T
 
 
 def dilate_round(values: Floats, radius: int) -> Floats:
-    """Largest value within `radius` pixels; outside the picture there is nothing."""
+    """Maximum over a disc of `radius` pixels; pixels outside the picture are 0."""
     height, width = values.shape
     padded = np.pad(values, radius)
     result = values
     for down in range(-radius, radius + 1):
         for right in range(-radius, radius + 1):
-            # A little over the radius: a disc of one pixel's radius is no cross.
+            # 0.3 more than the radius makes small discs rounder.
             if down * down + right * right <= (radius + 0.3) ** 2:
                 shifted = padded[radius + down : radius + down + height, radius + right : radius + right + width]
                 result = np.maximum(result, shifted)
@@ -59,17 +59,17 @@ def dilate_round(values: Floats, radius: int) -> Floats:
 
 
 def close_gaps(values: npt.NDArray[Any], window: int) -> npt.NDArray[Any]:
-    """Fill what is darker and narrower than the window: morphological closing."""
+    """Morphological closing: fill what is darker and narrower than the window."""
     return erode(dilate(values, window), window)
 
 
 def open_columns(values: npt.NDArray[Any], window: int) -> npt.NDArray[Any]:
-    """Take away what is brighter and, down the columns, shorter than the window: opening by a vertical line."""
+    """Morphological opening along the columns: remove what is brighter and shorter than the window."""
     return _extreme(_extreme(values, window, np.minimum), window, np.maximum)
 
 
 def _extreme(values: npt.NDArray[Any], window: int, pick: np.ufunc) -> npt.NDArray[Any]:
-    """Running maximum or minimum down the columns, by windows that double; the edge is repeated."""
+    """Running maximum or minimum along the columns, with doubling windows; edge pixels are repeated."""
     window = min(window, 2 * values.shape[0] - 1)
     result = np.pad(values, ((window // 2, window // 2), (0, 0)), mode="edge")
     span = 1
@@ -81,12 +81,12 @@ def _extreme(values: npt.NDArray[Any], window: int, pick: np.ufunc) -> npt.NDArr
 
 
 def border_of(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """The pixels at the edge of a picture, once around it; those of a single row or column come twice."""
+    """The edge pixels of a picture, in order around it; those of a single row or column appear twice."""
     return np.concatenate([values[0], values[1:, -1], values[-1, -2::-1], values[-2:0:-1, 0]])
 
 
 def running_mean(values: Floats, window: int) -> Floats:
-    """Mean of the square of `window` pixels (odd) around each pixel; the edge is repeated."""
+    """Mean over the square of `window` pixels (odd) around each pixel; edge pixels are repeated."""
     half = window // 2
     for _ in range(2):
         sums = np.cumsum(np.pad(values, ((half + 1, half), (0, 0)), mode="edge"), axis=0, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Ink -> glyph: the geometry of MNIST's images.
 
-The ink box is scaled into 20x20 px, aspect kept, and placed by its centre of
-mass in 28x28.  Source: LeCun, the MNIST page.
+The bounding box of the ink is scaled to 20x20 px, aspect kept, and its centre
+of mass is placed in the middle of 28x28.  Source: LeCun, the MNIST page.
 """
 
 from __future__ import annotations
@@ -19,32 +19,25 @@ Box = tuple[int, int, int, int]
 Level = TypeVar("Level", bound=np.generic)
 
 BOX_SIDE = 20
-# Where the ink box ends: fainter pixels are the skirt of a soft pen or JPEG
-# noise.  Part of the strongest ink.
+# Pixels below this share of the strongest ink do not count for the bounding box: soft edges of strokes, JPEG noise.
 BOX_LEVEL = 0.1
-# All 70,000 MNIST images have a box of 19 or 20 px and their centre of mass
-# within 13.48..14.50 (in pixel indices), measured over both files.
+# All 70,000 MNIST images have a bounding box of 19 or 20 px and a centre of mass between 13.48 and 14.50.
 MNIST_LONGER_SIDES = (19, 20)
 MNIST_CENTRE = 14.0
 MNIST_CENTRE_TOLERANCE = 0.55
 
-# Thinner or thicker strokes are made as wide as PEN_PX says.  MNIST's median
-# is 2.4; 98 % have 1.4 to 4.3.  400 validation images redrawn along their
-# skeletons, right before and after, pens in px of the 20 px box:
-#   0.3 97.3 98.8 | 0.5 97.5 98.8 | 0.7 97.8 98.3 | 1 98.5 98.8
-#   4 99.0 99.0 | 5 97.0 98.5 | 6 93.5 97.3 | 7 82.8 96.8
-# Thin pens made 2 or 2.5 px wide gave less.
+# Thinner strokes are redrawn with the first pen, thicker ones with the second, in px of the 20 px box.
+# Measurements: docs/experiments.md, "Thin and thick strokes are redrawn".
 THIN_PX, THICK_PX = 1.4, 4.0
 PEN_PX = (1.5, 3.0)
-# Resampling matrices of at most so many entries are kept: 2,048 of them are 82 MB at most.
+# Larger resampling matrices are not cached: 2,048 of this size take 82 MB.
 KEPT_ENTRIES = 10_000
-# Strokes are redrawn in a box of this size: fine enough for their width, small
-# enough to take no time.
+# Strokes are redrawn in a box of this size: fine enough for their width, small enough to be fast.
 REDRAWING_SIDE = 4 * BOX_SIDE
 
 
 def is_glyph(ink: Bytes) -> bool:
-    """Whether an image is centred and scaled as MNIST's are already."""
+    """Whether an image is already centred and scaled as MNIST images are."""
     if ink.shape != (SIDE_PX, SIDE_PX):
         return False
     top, bottom, left, right = ink_box(ink > 0)
@@ -60,7 +53,7 @@ def ink_box(mask: Mask) -> Box:
 
 
 def cut_out(ink: npt.NDArray[Level], box: Box) -> npt.NDArray[Level]:
-    """The part of a picture that lies in a box."""
+    """Crop a picture to a box."""
     top, bottom, left, right = box
     return ink[top:bottom, left:right]
 
@@ -92,9 +85,9 @@ def place(ink: Floats) -> Bytes:
 
 
 def centre(ink: Floats) -> tuple[Bytes, float]:
-    """Ink cut out along its box, 0 to 255 -> its (28, 28) glyph, and how wide its strokes are there.
+    """Make the (28, 28) glyph of ink cropped to its bounding box (0 to 255); also return its stroke width.
 
-    Very thin and very thick strokes are redrawn; the width is the one before.
+    Very thin and very thick strokes are redrawn; the stroke width is the one before.
     """
     glyph = place(fit(ink))
     width = stroke_width(glyph)
@@ -102,7 +95,7 @@ def centre(ink: Floats) -> tuple[Bytes, float]:
 
 
 def redraw(ink: Floats) -> Floats:
-    """Draw very thin or thick strokes as wide as PEN_PX says; returns ink to fit, about 80 px wide."""
+    """Give very thin or thick strokes the width of PEN_PX.  The result is about 80 px large."""
     scale = REDRAWING_SIDE / BOX_SIDE
     fine = fit(ink, REDRAWING_SIDE)
     fine *= np.float32(255 / fine.max())
@@ -126,10 +119,10 @@ def centre_of_mass(ink: Bytes) -> tuple[float, float]:
 def resampling_matrix(source: int, target: int) -> Floats:
     """(target, source) weights, each row summing to 1.
 
-    Shrinking, a target pixel is the mean of the area that it covers, which is
-    what anti-aliasing of ink is; enlarging, it is interpolated linearly.
+    When shrinking, a target pixel is the mean of the area that it covers; when
+    enlarging, it is interpolated linearly.
     """
-    # There are a million pairs of sizes, some of 4 MB: only small ones are kept.
+    # There are a million pairs of sizes, and some matrices take 4 MB: only small ones are cached.
     return _kept_matrix(source, target) if source * target <= KEPT_ENTRIES else _matrix(source, target)
 
 
@@ -150,13 +143,12 @@ _kept_matrix = lru_cache(maxsize=2048)(_matrix)
 
 
 def stroke_width(glyph: Bytes | Floats) -> float:
-    """Mean width of the strokes of a drawing, px.
+    """Mean width of the strokes in a drawing, in px: twice the area divided by the length of the outline.
 
-    Twice the area over the outline; of a soft edge, the outline is the integral
-    of the slope.
+    The outline is the integral of the gradient, so it is defined for soft edges too.
     """
     height, width = glyph.shape
-    ink = np.zeros((height + 2, width + 2), np.float32)  # np.pad takes ten times as long
+    ink = np.zeros((height + 2, width + 2), np.float32)  # np.pad is ten times slower
     ink[1:-1, 1:-1] = glyph
     down, right = ink[1:, :-1] - ink[:-1, :-1], ink[:-1, 1:] - ink[:-1, :-1]
     outline = float(np.hypot(down, right).sum())

@@ -3,68 +3,60 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_classifier.recognition.imaging.components import boxes, label
+from mnist_classifier.core.arrays import Floats, Mask
+from mnist_classifier.recognition.imaging.components import find_components
 
-# Parts of the main component's ink: less is a speck wherever it lies; a part
-# farther away than STROKE_GAP of its size must be more to be left in.
+# Shares of the main component's ink.  A component with less than SPECK_SHARE is a speck.  One that is farther
+# away than STROKE_GAP of the main component's size needs STROKE_SHARE to be kept.
 SPECK_SHARE = 0.02
 STROKE_SHARE, STROKE_GAP = 0.15, 0.3
-# What lies at the edge of a photograph is the digit only if it is so much more than the rest.
+# Components at the edge of a photograph compete for the main component with this share of their ink.
 EDGE_WEIGHT = 0.3
-# Of a number, in heights of the main component: what is flatter and longer is the rest of a line,
-# and what a photograph's edge cuts off is a digit only if it is about as large.
+# For numbers, in heights of the main component: a flatter and longer component is left over from a printed line.
 FLAT, LONG = 0.25, 1.0
+# A component at the edge of the picture is a digit only if its size is similar.
 LEAST_AT_EDGE, LONGEST_AT_EDGE = 0.5, 2.5
 
 
-def digit_parts(
-    mask: npt.NDArray[np.bool_], weights: npt.NDArray[np.float32], *, drop_edges: bool = False
-) -> npt.NDArray[np.bool_]:
-    """The part of a mask that belongs to the digit: its main component and what may be a stroke of it.
+def digit_parts(mask: Mask, weights: Floats, *, drop_edges: bool = False) -> Mask:
+    """Keep the main component of a mask and the components that may be strokes of the same digit.
 
-    Left out are specks and, farther away, what is too little to be a digit
-    itself.  drop_edges: also what touches the edge of the picture, as the
-    rims of shadows and of other writing do.  `mask` must not be empty.
+    Drops specks, and distant components that are too small for a digit.
+    drop_edges: also drop components at the edge of the picture, such as rims
+    of shadows and other writing.  `mask` must not be empty.
     """
-    labels, count = label(mask)
-    if count == 1:
+    found = find_components(mask, weights)
+    if len(found.masses) == 1:
         return mask
-    masses = np.bincount(labels.ravel(), weights.ravel(), count + 1)[1:]
-    found = boxes(labels, count)
-    height, width = mask.shape
-    at_edge = (found[:, 0] == 0) | (found[:, 2] == 0) | (found[:, 1] == height) | (found[:, 3] == width)
-    eligible = masses * np.where(at_edge & drop_edges, EDGE_WEIGHT, 1)
+    eligible = found.masses * np.where(found.at_edge & drop_edges, EDGE_WEIGHT, 1)
     main = int(eligible.argmax())
-    top, bottom, left, right = found[main]
+    top, bottom, left, right = found.boxes[main]
     size = max(bottom - top, right - left)
-    gaps = np.maximum.reduce([found[:, 0] - bottom, top - found[:, 1], found[:, 2] - right, left - found[:, 3]])
+    tops, bottoms, lefts, rights = found.boxes.T
+    gaps = np.maximum.reduce([tops - bottom, top - bottoms, lefts - right, left - rights])
     shares = eligible / eligible[main]
     kept = (shares >= SPECK_SHARE) & ((gaps < STROKE_GAP * size) | (shares >= STROKE_SHARE))
     if drop_edges:
-        kept &= ~at_edge
+        kept &= ~found.at_edge
     kept[main] = True
-    picked: npt.NDArray[np.bool_] = np.append(False, kept)[labels]
-    return picked
+    return found.select(kept)
 
 
-def number_parts(mask: npt.NDArray[np.bool_], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """The part of a photograph's mask that may be digits of a number, however many there are.
+def number_parts(mask: Mask, weights: Floats) -> Mask:
+    """Keep the components of a photograph's mask that may be digits of a number.
 
-    Left out are specks, long flat rests of lines, and at the edge of the
-    picture what is not about as tall as the main component: rims of shadows,
-    halves of other writing.  `mask` must not be empty.
+    Drops specks and long flat remains of lines.  At the edge of the picture
+    it drops what is not about as tall as the main component: rims of shadows
+    and cut off writing.  `mask` must not be empty.
     """
-    labels, count = label(mask)
-    masses = np.bincount(labels.ravel(), weights.ravel(), count + 1)[1:]
-    found = boxes(labels, count)
-    at_edge = (found[:, [0, 2]] == 0).any(axis=1) | (found[:, [1, 3]] == mask.shape).any(axis=1)
-    heights, widths = found[:, 1] - found[:, 0], found[:, 3] - found[:, 2]
-    main = int((masses * np.where(at_edge, EDGE_WEIGHT, 1)).argmax())
-    sizes = heights / heights[main], widths / heights[main]
-    kept = (masses >= SPECK_SHARE * masses[main]) & ((sizes[0] > FLAT) | (sizes[1] < LONG))
-    kept &= ~at_edge | ((sizes[0] > LEAST_AT_EDGE) & (sizes[0] < 1 / LEAST_AT_EDGE) & (sizes[1] < LONGEST_AT_EDGE))
+    found = find_components(mask, weights)
+    tops, bottoms, lefts, rights = found.boxes.T
+    main = int((found.masses * np.where(found.at_edge, EDGE_WEIGHT, 1)).argmax())
+    unit = bottoms[main] - tops[main]
+    heights, widths = (bottoms - tops) / unit, (rights - lefts) / unit
+    kept = (found.masses >= SPECK_SHARE * found.masses[main]) & ((heights > FLAT) | (widths < LONG))
+    is_like_main = (heights > LEAST_AT_EDGE) & (heights < 1 / LEAST_AT_EDGE) & (widths < LONGEST_AT_EDGE)
+    kept &= ~found.at_edge | is_like_main
     kept[main] = True
-    picked: npt.NDArray[np.bool_] = np.append(False, kept)[labels]
-    return picked
+    return found.select(kept)

@@ -1,7 +1,7 @@
-"""Pixels -> glyph: the only home of what happens before the network.
+"""Pixels -> glyph: all preprocessing before the network.
 
-Canvas, upload, API, files and the browser all follow these rules, which are
-those MNIST was made by, so that the network sees what it was trained on.
+Canvas, upload, API, files and the browser follow these rules.  MNIST was made
+by the same ones, so the network sees what it was trained on.
 Source: LeCun, the MNIST page (20x20 box, aspect kept, centre of mass).
 """
 
@@ -26,16 +26,17 @@ from mnist_classifier.recognition.imaging.cautions import (
     stroke_warnings,
 )
 from mnist_classifier.recognition.imaging.filters import dilate
-from mnist_classifier.recognition.imaging.ink import ENLARGED_PX, Found, look, written_ink
-from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box, is_glyph, stroke_width
+from mnist_classifier.recognition.imaging.ink import separate_ink
+from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box, stroke_width
 from mnist_classifier.recognition.imaging.parts import digit_parts
+from mnist_classifier.recognition.imaging.photograph import Photograph
 
 Show = Callable[[str, Callable[[], npt.NDArray[Any]]], None]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of the way, as a picture: (H, W) uint8."""
+    """One step of preprocessing, as a picture: (H, W) uint8."""
 
     name: str
     picture: Bytes
@@ -43,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image made ready: its glyph, None for a blank; what may spoil the reading; the way there, if asked for."""
+    """A preprocessed image: its glyph (None for a blank), warnings, and the steps if they were kept."""
 
     glyph: Bytes | None
     warnings: tuple[Caution, ...] = ()
@@ -55,104 +56,99 @@ def make_glyph(pixels: Bytes) -> Bytes | None:
 
     pixels: (H, W) luminance, (H, W, 2) luminance and alpha, (H, W, 3) RGB or
     (H, W, 4) RGBA, uint8; dark ink on light or light ink on dark.  Returns
-    (28, 28) uint8, ink = 255, or None where nothing is drawn.  An MNIST image
+    (28, 28) uint8, ink = 255, or None if nothing is drawn.  An MNIST image
     comes out unchanged.
     """
     return prepare(pixels).glyph
 
 
-def make_steps(pixels: Bytes) -> tuple[Step, ...]:
-    """The stages of `make_glyph`, in their order; the last is the glyph, unless nothing is drawn."""
-    return prepare(pixels, keep_steps=True).steps
-
-
 def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
-    """Do what `make_glyph` does, and say what was noticed on the way."""
+    """Make a glyph as `make_glyph` does, with warnings; keep_steps: also keep each step as a picture."""
     steps: list[Step] = []
 
     def show(name: str, picture: Callable[[], npt.NDArray[Any]]) -> None:
         if keep_steps:
             steps.append(Step(name, np.clip(np.rint(picture()), 0, 255).astype(np.uint8)))
 
-    found = look(pixels)
+    found = separate_ink(pixels)
     show("grey", lambda: found.grey)
-    ink = found.ink
-    if ink is not None and is_glyph(ink):
+    if found.photograph is not None:
+        _show_photograph(found.photograph, show)
+    ink = found.levels
+    if ink is None:
+        return Prepared(None, (), tuple(steps))
+    if found.is_glyph:
         show("glyph", lambda: ink)
         return Prepared(ink, stroke_warnings(stroke_width(ink)), tuple(steps))
-    if found.is_photograph:
-        drawn = _photographed(found, show)
+    if found.photograph is not None:
+        drawn = _photographed(ink, found.photograph, show)
     else:
-        drawn = None if ink is None or found.extent is None else _drawn(ink, found.extent, show)
-    if drawn is None:
-        return Prepared(None, (), tuple(steps))
+        assert found.extent is not None
+        drawn = _drawn(ink, found.extent, show)
     glyph, width = centre(drawn.ink)
     show("glyph", lambda: glyph)
     return Prepared(glyph, (*picture_warnings(drawn), *stroke_warnings(width)), tuple(steps))
 
 
 def _drawn(ink: Bytes, extent: Extent, show: Show) -> Drawn:
-    """Ink on a plain background."""
+    """Crop the ink of a drawing on a plain background."""
     strongest = int(extent.rows.max())
-    stretch, faintest = np.float32(255 / strongest), faintest_in_box(strongest)
+    stretch, faintest = np.float32(255 / strongest), _faintest_in_box(strongest)
     show("ink", lambda: ink * stretch)
     rows, columns = np.flatnonzero(extent.rows >= faintest), np.flatnonzero(extent.columns >= faintest)
     box = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    # A speck that moves the ink box leaves empty rows or columns between itself and the digit.
+    # A speck that enlarges the bounding box leaves empty rows or columns between itself and the digit.
     has_gap = len(rows) < box[1] - box[0] or len(columns) < box[3] - box[2]
-    kept = without_specks(ink >= faintest, ink) if has_gap else None
+    kept = _without_specks(ink >= faintest, ink) if has_gap else None
     if kept is None:
-        # Whatever costs time is done to the ink alone, not to the whole picture.
-        cut = cut_out(ink, box) * stretch
+        # Stretching the cropped ink alone saves time.
+        cropped = cut_out(ink, box) * stretch
     else:
         cleaned = np.where(kept, ink * stretch, np.float32(0))
         show("digit", lambda: cleaned)
         box = ink_box(cleaned >= BOX_LEVEL * 255)
-        cut = cut_out(cleaned, box)
-    return Drawn(cut, box, ink.shape, strongest / LOW_CONTRAST)
+        cropped = cut_out(cleaned, box)
+    return Drawn(cropped, box, ink.shape, strongest / LOW_CONTRAST)
 
 
 @lru_cache(maxsize=256)
-def faintest_in_box(strongest: int) -> int:
-    """The least level that reaches BOX_LEVEL once the strongest is stretched to 255."""
+def _faintest_in_box(strongest: int) -> int:
+    """The lowest level that reaches BOX_LEVEL once the strongest is stretched to 255."""
     return int(np.searchsorted(np.arange(256, dtype=np.float32) * np.float32(255 / strongest), BOX_LEVEL * 255))
 
 
-def _photographed(found: Found, show: Show) -> Drawn | None:
-    """Ink on paper, in uneven light."""
-    # Larger pictures are of pages more often, with shadows that are as wide as a bold digit's strokes.
-    photograph = found.flatten(may_be_cropped=min(found.grey.shape) < ENLARGED_PX)
-    if photograph is None:
-        return None
+def _show_photograph(photograph: Photograph, show: Show) -> None:
+    scale = 255 / photograph.typical
     show("background", lambda: photograph.background)
-    show("ink", lambda: photograph.with_lines * (255 / photograph.typical))
-    show("without_lines", lambda: photograph.density * (255 / photograph.typical))
-    ink = written_ink(photograph, digit_parts(photograph.mask, photograph.density, drop_edges=True))
-    if ink is None:
-        return None
+    show("ink", lambda: photograph.with_lines * scale)
+    show("without_lines", lambda: photograph.density * scale)
+
+
+def _photographed(ink: Floats, photograph: Photograph, show: Show) -> Drawn:
+    """Crop the ink of a photograph."""
     show("digit", lambda: ink)
     box = ink_box(ink >= BOX_LEVEL * 255)
     return Drawn(cut_out(ink, box), box, ink.shape, photograph.typical / LOW_DENSITY)
 
 
-def without_specks(mask: Mask, ink: Bytes) -> Mask | None:
-    """Where a picture is not a speck far from its ink; None where there are none."""
+def _without_specks(mask: Mask, ink: Bytes) -> Mask | None:
+    """Mask out specks far from the digit; None if there are none."""
     digit = digit_parts(mask, ink.astype(np.float32))
     specks = mask & ~digit
     return digit | ~dilate(specks, 5) if specks.any() else None
 
 
 def prepared_glyph(glyph: Bytes) -> Prepared:
-    """A (28, 28) glyph as if an image had become it; one without ink is a blank."""
+    """Treat a (28, 28) uint8 glyph as a preprocessed image; without ink it is a blank."""
     return Prepared(None) if are_blank(glyph)[0] else Prepared(glyph, stroke_warnings(stroke_width(glyph)))
 
 
 def are_blank(glyphs: Bytes) -> npt.NDArray[np.bool_]:
-    """Which of (N, 28, 28) glyphs hold no ink."""
+    """(N, 28, 28) uint8 glyphs -> (N,) whether each is without ink."""
     return np.asarray(glyphs.reshape(-1, PIXELS).max(axis=1) < MIN_CONTRAST)
 
 
 def mean_ink(glyphs: Bytes) -> Floats:
-    """(N, 28, 28) uint8 -> (N,) mean pixel of each, 0 to 1."""
+    """(N, 28, 28) uint8 glyphs -> (N,) mean pixel of each, 0 to 1."""
     sums = glyphs.reshape(-1, PIXELS).sum(axis=1, dtype=np.uint32)
     return np.asarray(sums / np.float32(255 * PIXELS), np.float32)

@@ -1,7 +1,7 @@
-"""Ruled and squared paper: long straight thin lines are found and taken away.
+"""Remove the long straight thin lines of ruled and squared paper.
 
-Works on densities (see photograph.py): a line adds its own to the pen's, so that
-taking away the line's profile leaves what crosses it.
+Works on densities (see photograph.py): the densities of a line and of the pen
+add up, so subtracting the profile of the line keeps the strokes that cross it.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import Floats
 from mnist_classifier.recognition.imaging.filters import open_columns
 
-# Photographs of a page are turned by some degrees; 12 leaves a margin over the 10 that are promised.
+# The documentation promises 10 degrees; 12 leaves a margin.
 MAX_TILT_DEGREES = 12.0
 COARSE_DEGREES, FINE_DEGREES = 0.5, 0.125
-# A line is there in so much of its way through the picture.  The bar of a 7 or
-# the foot of a 2 would have to cross more than half of the picture.
+# A line is visible along this share of its way through the picture; the bar of a 7 or the foot of a 2 rarely is.
 MIN_SHARE = 0.55
-# ... and in as much of this part of its way at one of its ends.
+# It is visible along the same share of this part of its way at one end.
 END_SHARE = 0.1
-# Columns are looked at in strips; at 12 degrees a line rises by 1.7 px in one.
+# Columns are examined in strips of this width; at 12 degrees a line rises by 1.7 px in one.
 STRIP_PX = 8
 MIN_SIDE_PX = 64
-# What is left of the part of a profile under this is noise of the paper.
+# Values of a profile below this share of its maximum are noise.
 PROFILE_SKIRT = 0.15
 
 
 def remove_lines(density: Floats, floor: float) -> Floats:
-    """Take away the lines that run across and down the picture, turned by up to 12 degrees.
+    """Remove horizontal and vertical lines, rotated by up to 12 degrees.
 
-    density: (H, W), ink > 0 on 0.  floor: what is denser than its surroundings by less is no line.
+    density: (H, W), ink > 0 on 0.  floor: a line is denser than its surroundings by more than this.
     """
     if min(density.shape) < MIN_SIDE_PX:
         return density
@@ -39,14 +38,14 @@ def remove_lines(density: Floats, floor: float) -> Floats:
 
 
 def _remove_rows(density: Floats, floor: float) -> Floats:
-    """Take away lines that run along the rows."""
+    """Remove horizontal lines."""
     height, width = density.shape
-    # Whatever is thicker than 1/24 of the picture is no printed line.
+    # A printed line is at most 1/24 of the picture thick.
     thickest = max(7, min(height, width) // 24) | 1
     shares = _thin_shares(density - open_columns(density, thickest) > floor)
-    slope = _steepness(shares)
+    slope = _find_slope(shares)
     profile = _share_by_row(shares, slope)
-    # Printed lines come from outside of the picture; a long stem does not.
+    # Printed lines start outside the picture; a long stem does not.
     end = max(1, round(shares.shape[1] * END_SHARE))
     ends = [_share_by_row(shares, slope, strips) for strips in (slice(0, end), slice(-end, None))]
     profile[np.maximum(*ends) < MIN_SHARE] = 0
@@ -62,7 +61,7 @@ def _remove_rows(density: Floats, floor: float) -> Floats:
 
 
 def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
-    """(H, W) mask -> (H, W // STRIP_PX): how much of each strip's row, or of the rows beside it, is true."""
+    """(H, W) mask -> (H, W // STRIP_PX): the share of true pixels in a row of a strip, or in an adjacent row."""
     height, width = thin.shape
     strips = width // STRIP_PX
     shares = thin[:, : strips * STRIP_PX].reshape(height, strips, STRIP_PX).mean(axis=2, dtype=np.float32)
@@ -71,26 +70,23 @@ def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _share_by_row(shares: Floats, slope: float, part: slice = slice(None)) -> Floats:
-    """For lines of this slope, named by their row in the middle column: how much of their way they are there.
-
-    part: strips of that way that are looked at.
-    """
+    """(H,) the visible share of each line of this slope, by its row in the middle column; part: strips to examine."""
     height, strips = shares.shape
     rises = np.rint(slope * ((np.arange(strips) + 0.5) - strips / 2) * STRIP_PX).astype(np.intp)[part]
     shares, strips = shares[:, part], len(rises)
     reach = int(np.abs(rises).max())
-    # One strip after another, moved by its rise; outside the picture nothing is known.
+    # Add up the strips, each shifted by its rise; outside the picture the line is unknown.
     sums, known = np.zeros(height + 2 * reach, np.float32), np.zeros(height + 2 * reach, np.float32)
     for strip, rise in enumerate(rises.tolist()):
         sums[reach - rise : reach - rise + height] += shares[:, strip]
         known[reach - rise : reach - rise + height] += 1
     middle = slice(reach, reach + height)
-    # Less than half of a way in the picture is too little to judge by.
+    # If less than half of its way is in the picture, the share is reduced.
     return np.asarray(sums[middle] / np.maximum(known[middle], strips / 2), np.float32)
 
 
-def _steepness(shares: Floats) -> float:
-    """The slope at which the rows' shares stand out most."""
+def _find_slope(shares: Floats) -> float:
+    """Find the slope for which the rows' shares differ most."""
 
     def sharpness(slope: float) -> float:
         return float((np.maximum(_share_by_row(shares, slope) - MIN_SHARE / 2, 0) ** 2).sum())
@@ -102,7 +98,7 @@ def _steepness(shares: Floats) -> float:
 
 
 def _remove_line(density: Floats, centres: npt.NDArray[np.intp], half: int) -> None:
-    """Take one line away, in place.  centres: its row in each column; half: of the band to look at, px."""
+    """Remove one line in place.  centres: its row in each column; half: half the height of the band around it, px."""
     height, width = density.shape
     rows = centres + np.arange(-half, half + 1)[:, None]
     inside = (rows >= 0) & (rows < height)
@@ -113,7 +109,7 @@ def _remove_line(density: Floats, centres: npt.NDArray[np.intp], half: int) -> N
     if len(printed) == 0:
         return
     cleaned = np.maximum(band - profile[:, None], 0)
-    # A dark line hides how dense the pen was that crosses it: what is ink on both sides is ink between.
+    # A dark line hides the density of a stroke that crosses it: ink on both sides continues in between.
     first, last = int(printed[0]), int(printed[-1])
     bridge = np.minimum(band[max(0, first - 1)], band[min(len(band) - 1, last + 1)])
     cleaned[first : last + 1] = np.maximum(cleaned[first : last + 1], bridge)
@@ -121,12 +117,11 @@ def _remove_line(density: Floats, centres: npt.NDArray[np.intp], half: int) -> N
 
 
 def _profile(band: Floats) -> Floats:
-    """(B, W) densities along a line -> (B,) cross section of the line itself."""
-    # 70 % of the columns have less: more than the mean, since a line that is
-    # not printed evenly must go as well, and less than the pen that crosses it.
+    """(B, W) densities along a line -> (B,) cross section of the line."""
+    # The 70 % quantile: above the mean, to remove unevenly printed lines, and below the density of crossing strokes.
     section = np.quantile(band, 0.7, axis=1).astype(np.float32)
     section -= section.min()
-    # Rows are whole pixels and the line is not: it may lie a pixel higher or lower.
+    # Rows are whole pixels, so the line may be a pixel higher or lower.
     beside = np.pad(section, 1)
     section = np.maximum(section, np.maximum(beside[:-2], beside[2:]))
     return np.where(section < PROFILE_SKIRT * section.max(), np.float32(0), section)

@@ -1,4 +1,4 @@
-"""What a caller may hand over as a picture -> pixels, or the bytes of a file."""
+"""Pictures as callers pass them -> pixels, or the bytes of a file."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.recognition.imaging.decode import WORKING_SIDE_PX, decode_with_scale, unpack_image
 
-# A path; the bytes of a file; uint8 pixels, (H, W) or (H, W, channels); an image of Pillow.
+# A path; the bytes of a file; uint8 pixels, (H, W) or (H, W, channels); a Pillow image.
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image"
 
 MAX_PIXELS: int = Settings.max_image_pixels
-# What a PNG file can hold as it is.
+# Modes of Pillow that a PNG file can store unchanged.
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[np.uint8], float]:
-    """Pixels as preprocessing takes them, and how many pixels as given are one of these.
+    """Convert a picture to pixels for preprocessing; large pictures are reduced.
 
-    Large ones are reduced.
+    Also returns the scale: px of the original for each px of the result.
     Raises InvalidImage, ImageTooLarge.
     """
     if isinstance(picture, np.ndarray):
         pixels = _checked(picture)
-        # As a server does, which gets it as a file.
+        # A server, which gets the picture as a file, reduces it too.
         is_large = max(pixels.shape[:2]) > WORKING_SIDE_PX
         return unpack_image(Image.fromarray(pixels), max_pixels=max_pixels) if is_large else (pixels, 1.0)
     if isinstance(picture, Image.Image):
@@ -45,7 +45,7 @@ def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.ND
 
 
 def as_file(picture: Picture) -> bytes:
-    """The bytes of a file that a server can decode: files as they are, anything else as PNG.  Raises InvalidImage."""
+    """Convert a picture to a file for a server: files stay as they are, the rest becomes PNG.  Raises InvalidImage."""
     if isinstance(picture, bytes):
         return picture
     if not isinstance(picture, np.ndarray | Image.Image):
@@ -58,7 +58,7 @@ def as_file(picture: Picture) -> bytes:
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The contents of a file.  Raises InvalidImage with the reason, but without the name."""
+    """Read a file.  Raises InvalidImage with the reason, without the file name."""
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
@@ -74,13 +74,11 @@ def _path(picture: object) -> str:
 
 @contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Let an error say which file it is about."""
+    """Add the file name to errors."""
     try:
         yield
-    except InvalidImage as error:
-        raise InvalidImage(f"{path}: {error.message}", field=error.field) from error
-    except ImageTooLarge as error:
-        raise ImageTooLarge(f"{path}: {error.message}", field=error.field) from error
+    except (InvalidImage, ImageTooLarge) as error:
+        raise type(error)(f"{path}: {error.message}", field=error.field) from error
 
 
 def _checked(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

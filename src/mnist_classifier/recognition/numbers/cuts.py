@@ -1,8 +1,8 @@
-"""Where touching digits may be cut: paths from top to bottom that cross little ink.
+"""Cuts between touching digits: paths from top to bottom that cross little ink.
 
-The classical over-segmentation: many slanted lines across a connected part,
-each free to bend a little around the ink, and of these the cheapest that are
-not each other's neighbours.
+Classical over-segmentation: try many slanted lines through a connected
+component, let each bend a little around the ink, and choose the cheapest
+paths that have some ink between them.
 """
 
 from __future__ import annotations
@@ -16,71 +16,73 @@ from mnist_classifier.core.arrays import Floats, Integers
 
 SLANTS = (-0.3, 0.0, 0.3, 0.6)  # tangents; handwriting leans to the right
 STARTS_PER_HEIGHT = 16
-BEND = 0.12  # how far a path may leave its line, in parts of the height
-BEND_COST = 0.1  # for each px sideways, in px of ink
-# More than two strokes and a half (a zero's top and bottom are two) are no border between digits.
+BEND = 0.12  # how far a path may leave its line, as a share of the height
+BEND_COST = 0.1  # px of ink for each px sideways
+# The most ink that a cut may cross, in stroke widths.  A cut through a zero crosses two strokes.
 MAX_CROSSING = 2.5
-# Between neighbouring cuts lies at least the ink of an upright stroke of this height, in parts of the whole:
-# the soft edge of a stroke, enlarged, would look like a one.
+# There is at least the ink of an upright stroke of this height, as a share of the whole, between neighbouring cuts.
+# Otherwise the soft edge of a stroke, enlarged, would look like a one.
 MIN_STROKE_HEIGHT = 0.35
-MAX_SEAMS = 24
+MAX_CUTS = 24
 
 
 @dataclass(frozen=True)
-class Seam:
-    """A cut: for each row the first column on its right, and the ink that it crosses in stroke widths."""
+class Cut:
+    """A path from top to bottom.
+
+    columns: (H,) the first column to the right of the cut in each row.
+    crossing: the ink that it crosses, in stroke widths.  runs: in how many places.
+    """
 
     columns: Integers
     crossing: float
     runs: int
 
 
-def find(ink: Floats, stroke_px: float) -> list[Seam]:
-    """Cuts through one connected part, from left to right.
+def find_cuts(ink: Floats, stroke_px: float) -> list[Cut]:
+    """Find cuts through one connected component, from left to right.
 
-    ink: (H, W) float32, 0 to 1.  Neighbouring cuts have some ink between them.
+    ink: (H, W) float32, 0 to 1.
     """
-    lines, costs = _cheapest_paths(ink)
+    paths, costs = _cheapest_paths(ink)
     least_ink = MIN_STROKE_HEIGHT * len(ink) * stroke_px
     before = np.concatenate([np.zeros((len(ink), 1)), np.cumsum(ink, axis=1, dtype=np.float64)], axis=1)
     rows, total = np.arange(len(ink)), float(ink.sum())
-    chosen: list[Integers] = []
     left_ink: list[float] = [0.0, total]
-    seams: list[tuple[float, Seam]] = []
+    cuts: list[tuple[float, Cut]] = []
     for index in np.argsort(costs, kind="stable"):
-        columns = lines[index]
+        columns = paths[index]
         crossed = np.take_along_axis(ink, np.clip(columns, 0, ink.shape[1] - 1)[:, None], axis=1)[:, 0]
         crossed = np.where((columns >= 0) & (columns < ink.shape[1]), crossed, 0)
-        # A path that crosses a stroke at a slant is longer than its rows.
+        # A slanted path is longer than its number of rows.
         crossed = crossed * np.hypot(1, _slope(columns))
         crossing = float(crossed.sum()) / stroke_px
-        if crossing > MAX_CROSSING or len(seams) == MAX_SEAMS:
+        if crossing > MAX_CROSSING or len(cuts) == MAX_CUTS:
             break
         left = float(before[rows, np.clip(columns, 0, ink.shape[1])].sum())
         if min(abs(left - other) for other in left_ink) < least_ink:
             continue
         left_ink.append(left)
-        chosen.append(columns)
         solid = np.concatenate([[False], crossed > 0.3])
-        seams.append((left, Seam(columns, crossing, int((solid[1:] & ~solid[:-1]).sum()))))
-    return [seam for _, seam in sorted(seams, key=lambda each: each[0])]
+        cuts.append((left, Cut(columns, crossing, int((solid[1:] & ~solid[:-1]).sum()))))
+    return [cut for _, cut in sorted(cuts, key=lambda each: each[0])]
 
 
 def _slope(columns: Integers) -> npt.NDArray[np.float64]:
-    """Columns that a path moves by in each row; one row alone has no direction."""
+    """Columns that a path moves by in each row; 0 for a single row."""
     return np.gradient(columns) if len(columns) > 1 else np.zeros(len(columns))
 
 
-def split(ink: Floats, seams: list[Seam]) -> list[Floats]:
-    """The ink between neighbouring seams, len(seams) + 1 pictures of the same shape."""
-    # Where two paths cross, each row keeps its own order.
-    columns = np.sort(np.stack([seam.columns for seam in seams]), axis=0)
+def split(ink: Floats, cuts: list[Cut]) -> list[Floats]:
+    """Divide (H, W) ink at the cuts: len(cuts) + 1 pictures of the same shape."""
+    # Paths may cross, so the columns are sorted row by row.
+    columns = np.sort(np.stack([cut.columns for cut in cuts]), axis=0)
     part = (np.arange(ink.shape[1])[None, None] >= columns[:, :, None]).sum(axis=0)
-    return [np.where(part == number, ink, np.float32(0)) for number in range(len(seams) + 1)]
+    return [np.where(part == number, ink, np.float32(0)) for number in range(len(cuts) + 1)]
 
 
 def _cheapest_paths(ink: Floats) -> tuple[Integers, Floats]:
-    """(N, H) columns of the cheapest path near each line, and the (N,) ink crossed with bends counted."""
+    """Dynamic programming: (N, H) columns of the cheapest path near each line, and their (N,) costs."""
     height, width = ink.shape
     reach = max(1, round(BEND * height))
     starts = np.arange(0, width, max(1, round(height / STARTS_PER_HEIGHT)))
@@ -109,7 +111,7 @@ def _cheapest_paths(ink: Floats) -> tuple[Integers, Floats]:
 
 
 def _best_step(total: Floats) -> tuple[Floats, npt.NDArray[np.int8]]:
-    """For each place the cheapest of the three above it, and which: -1, 0, 1."""
+    """For each position, the cheapest of the three above it, and which one: -1, 0 or 1."""
     far = np.full((len(total), 1), np.inf, np.float32)
     choices = np.stack(
         [
@@ -118,7 +120,7 @@ def _best_step(total: Floats) -> tuple[Floats, npt.NDArray[np.int8]]:
             np.concatenate([total[:, 1:], far], axis=1) + np.float32(BEND_COST),
         ]
     )
-    # Straight on wins a tie.
+    # Going straight wins a tie.
     order = np.array([1, 0, 2])
     step = order[choices[order].argmin(axis=0)]
     return np.take_along_axis(choices, step[None], axis=0)[0], (step - 1).astype(np.int8)

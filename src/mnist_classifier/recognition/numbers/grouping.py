@@ -1,16 +1,17 @@
-"""Which pieces of a line form digits: the best path through all ways to group them.
+"""Which pieces of a line form digits: the best path through the segmentation graph.
 
-Each candidate and each border between two digits has a few features; a path's
-score is their weighted sum, and the weights make it the logarithm of a
-probability (a semi-Markov conditional random field); bench/fitting/grouping.py
-fitted them.  Source of the method: Sarawagi & Cohen 2004; over-segmentation
-with a recogniser: Fujisawa, Nakano & Kurino 1992.
+An edge of the graph groups neighbouring pieces into one digit.  Edges have
+features, and the score of a path is their weighted sum.  The weights make it
+the logarithm of a probability (a semi-Markov conditional random field);
+bench/fitting/grouping.py fits them.  Sources: Sarawagi & Cohen 2004;
+over-segmentation with a recogniser: Fujisawa, Nakano & Kurino 1992.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,61 +19,64 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.recognition.numbers.segmentation import Candidate, Line, Piece
 
-# log(width / height) of the ink of each digit: mean and deviation over MNIST's 60,000 training images.
+# log(width / height) of each digit's ink: mean and standard deviation over MNIST's 60,000 training images.
 LOG_ASPECT = np.array([-0.10, -0.88, -0.06, -0.21, -0.22, -0.07, -0.30, -0.24, -0.26, -0.37])
 LOG_ASPECT_SD = np.array([0.18, 0.44, 0.20, 0.20, 0.20, 0.24, 0.21, 0.20, 0.21, 0.20])
-# One odd figure must not outweigh all the others.
+# Upper bounds of features, so that one extreme value does not outweigh all others.
 MOST_SURPRISE = 8.0
 MOST_WIDE = 16.0
 CERTAIN = 20.0
-# Where soft edges meet, a cut goes through less ink than this, in stroke widths.
+# A cut through touching soft edges crosses less ink than this, in stroke widths.
 SOFT_EDGE = 0.4
-# Digits of one hand: 0.7 of the usual height is nothing special.
+# Heights vary within a handwriting: this share of the line's height is still usual.
 USUAL_HEIGHT = 0.7
 TALL_PART = 0.55
 MOST_SHARED = 2.0
-# A piece smaller than this, in heights, may be no part of a digit: a speck, a point, a dash.
+# A piece smaller than this, in line heights, may be a mark and no part of a digit: a speck, a point, a dash.
 MARK_HEIGHT, MARK_WIDTH = 0.35, 0.6
 KEPT_READINGS = 8
 
 FEATURES = (
     "unread",  # -log of the recogniser's probability
-    "doubt",  # its log odds against everything else, counted down from CERTAIN
-    "wide",  # how much wider than usual for that digit, in halved squared deviations
-    "thin",  # how much thinner than a stroke: a sliver of one
-    "short",
-    "parts",  # connected parts, beyond the first, that are joined to one digit
-    "tall_parts",  # ... of these the tall ones, which may be digits themselves
-    "gap",  # blank columns between parts of one digit, in heights
-    "joins",  # parts of one digit that do not lie above each other
-    "digits",
-    "cuts",  # borders within one connected part ...
-    "skirt",  # ... the ink they go through, in stroke widths, as far as soft edges explain it
-    "crossing",  # ... and what is more
-    "runs",  # ... in how many places beyond the first
-    "overlap",  # columns that parts of different digits share, of the narrower's, squared
-    "shared",  # ink that pen strokes of different digits share, in squares of the pen's width
-    "slivers",  # ones that were cut off something: a piece of any upright stroke looks like one
+    "doubt",  # CERTAIN minus the recogniser's log odds
+    "wide",  # excess width for that digit, as a squared deviation / 2
+    "thin",  # log of how much thinner than a stroke the ink is
+    "short",  # log of how much shorter than USUAL_HEIGHT it is
+    "parts",  # additional connected components of the digit
+    "tall_parts",  # ... those tall enough to be digits
+    "gap",  # blank columns between the components of a digit, in line heights
+    "joins",  # ... the number of such gaps
+    "digits",  # 1 for each digit
+    "cuts",  # borders within one connected component
+    "soft_ink",  # ... ink that they cross, in stroke widths, up to SOFT_EDGE
+    "crossing",  # ... ink beyond SOFT_EDGE
+    "runs",  # ... places beyond the first where they cross ink
+    "overlap",  # columns shared by components of different digits, as a squared share of the narrower one
+    "shared",  # ink shared by pen strokes of different digits, in squares of the stroke width
+    "slivers",  # cuts beside a 1: a piece of any upright stroke looks like a 1
     "marks",  # pieces left out
-    "marked",  # ... their size, in heights
+    "marked",  # ... their size, in line heights
 )
 CUTS, SLIVERS = FEATURES.index("cuts"), FEATURES.index("slivers")
 Weights = Mapping[str, float]
 PIXEL_WEIGHTS: Weights = dict(
     unread=-2.70, doubt=-0.28, wide=-1.53, thin=0.00, short=-1.79, parts=-0.06, tall_parts=-1.09, gap=-0.48,
-    joins=-1.36, digits=2.18, cuts=-0.94, skirt=-1.92, crossing=-2.40, runs=-0.08, overlap=-1.54, shared=0.00,
+    joins=-1.36, digits=2.18, cuts=-0.94, soft_ink=-1.92, crossing=-2.40, runs=-0.08, overlap=-1.54, shared=0.00,
     slivers=0.00, marks=-4.89, marked=-0.98,
 )  # fmt: skip
 STROKE_WEIGHTS: Weights = dict(
     unread=-2.28, doubt=-0.36, wide=-1.01, thin=0.00, short=-0.11, parts=0.00, tall_parts=-0.93, gap=-0.08,
-    joins=-0.74, digits=0.72, cuts=-1.41, skirt=-0.58, crossing=-1.00, runs=-0.01, overlap=-1.93, shared=-1.91,
+    joins=-0.74, digits=0.72, cuts=-1.41, soft_ink=-0.58, crossing=-1.00, runs=-0.01, overlap=-1.93, shared=-1.91,
     slivers=-0.01, marks=-2.61, marked=-1.09,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One step of a path over pieces `start` to `end`: a digit (its candidate's index), or a mark left out (None)."""
+    """An edge of the segmentation graph: pieces `start` to `end` (exclusive) are a digit, or a mark to leave out.
+
+    candidate, digit: the index of the candidate and its likeliest digit; None for a mark.
+    """
 
     start: int
     end: int
@@ -81,12 +85,16 @@ class Edge:
     features: Doubles  # (len(FEATURES),)
 
 
+# The paths that spell one text: log of their summed probability, log of the best one's, the best one.
+Paths: TypeAlias = tuple[float, float, tuple[Edge, ...]]
+
+
 @dataclass(frozen=True)
 class Grouping:
-    """The most likely way to read a line.
+    """The most likely reading of a line.
 
-    `candidates` indexes those that are digits, from left to right, `marks` the
-    pieces left out; `probability` is that of the digits among all ways.
+    candidates: indices of the digits, from left to right.  marks: indices of
+    the pieces left out.  probability: that of this string of digits.
     """
 
     candidates: tuple[int, ...]
@@ -95,11 +103,11 @@ class Grouping:
 
 
 def digit_log_odds(opinions: npt.NDArray[np.float32]) -> Doubles:
-    """How digit-like each candidate looks: log odds of its likeliest digit against everything else.
+    """Log odds of each candidate's likeliest digit against everything else.
 
-    (N, 11) opinions of the recogniser -> (N,), at most CERTAIN either way.
-    Log odds rather than log probabilities, since a network calls two digits
-    together a digit with 99 %, one digit with 99.9999 %.
+    (N, 11) opinions of the recogniser -> (N,), from -CERTAIN to CERTAIN.
+    Log odds tell 99 % (two digits together) from 99.9999 % (one digit); log
+    probabilities hardly do.
     """
     exact = opinions.astype(np.float64)
     exact[:, :10] *= 1 - exact[:, 10:]
@@ -113,17 +121,17 @@ def digit_log_odds(opinions: npt.NDArray[np.float32]) -> Doubles:
 
 
 def group(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[np.float32], weights: Weights) -> Grouping:
-    """The best path through a line."""
-    return best(edges_of(line, candidates, opinions), len(line.pieces), as_vector(weights))
+    """Find the most likely reading of a line."""
+    return best_path(find_edges(line, candidates, opinions), len(line.pieces), as_vector(weights))
 
 
 def as_vector(weights: Weights) -> Doubles:
-    """Weights in the order of FEATURES."""
+    """Put weights into the order of FEATURES."""
     return np.array([weights[name] for name in FEATURES])
 
 
-def edges_of(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[np.float32]) -> list[Edge]:
-    """All steps that a path may take, with their features."""
+def find_edges(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[np.float32]) -> list[Edge]:
+    """List all edges of the segmentation graph with their features, sorted by their ends."""
     digits = opinions[:, :10].argmax(axis=1).tolist()
     odds = digit_log_odds(opinions).tolist()
     borders = [_border(line, index) for index in range(1, len(line.pieces))]
@@ -142,10 +150,10 @@ def edges_of(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[
     return sorted(edges, key=lambda edge: edge.end)
 
 
-def best(edges: Sequence[Edge], length: int, weights: Doubles) -> Grouping:
-    """The most likely string of digits, summed over the paths that spell it, and its best path."""
-    # For each place: text -> (log of the sum of its paths, log of its best path, that path).
-    kept: list[dict[str, tuple[float, float, tuple[Edge, ...]]]] = [{} for _ in range(length + 1)]
+def best_path(edges: Sequence[Edge], length: int, weights: Doubles) -> Grouping:
+    """Find the most likely string of digits, summed over the paths that spell it, and its best path."""
+    # For each node of the graph: text -> its paths.
+    kept: list[dict[str, Paths]] = [{} for _ in range(length + 1)]
     kept[0][""] = (0.0, 0.0, ())
     for edge in edges:
         score = float(edge.features @ weights)
@@ -163,11 +171,8 @@ def best(edges: Sequence[Edge], length: int, weights: Doubles) -> Grouping:
     )
 
 
-def _likeliest(
-    entries: dict[str, tuple[float, float, tuple[Edge, ...]]],
-) -> list[tuple[str, tuple[float, float, tuple[Edge, ...]]]]:
-    # A list, since an edge may add to the entries that it starts from only through a later place.
-    return sorted(entries.items(), key=lambda item: -item[1][0])[:KEPT_READINGS]
+def _likeliest(paths: dict[str, Paths]) -> list[tuple[str, Paths]]:
+    return sorted(paths.items(), key=lambda item: -item[1][0])[:KEPT_READINGS]
 
 
 def _vector(**values: float) -> Doubles:
@@ -175,10 +180,10 @@ def _vector(**values: float) -> Doubles:
 
 
 def _digit(line: Line, candidate: Candidate, digit: int, log_odds: float) -> Doubles:
-    """Features of taking a candidate as a digit."""
+    """Features of reading a candidate as a digit."""
     _, _, width, height = candidate.box
     deviation = float((np.log(width / height) - LOG_ASPECT[digit]) / LOG_ASPECT_SD[digit])
-    # The longer side: a flat zero is as large as the ones beside it are tall.
+    # The longer side, because a flat zero may be as wide as its neighbours are tall.
     ratio = max(height, width) / line.height
     pieces = line.pieces[candidate.start : candidate.end]
     heights: dict[int, int] = {}
@@ -205,7 +210,7 @@ def _digit(line: Line, candidate: Candidate, digit: int, log_odds: float) -> Dou
 
 
 def _border(line: Line, index: int) -> Doubles:
-    """Features of a border between digits before piece `index`."""
+    """Features of a border between two digits before piece `index`."""
     crossings, runs, overlap, shared = [], 0, 0.0, 0.0
     near = range(max(0, index - 3), index), range(index, min(len(line.pieces), index + 3))
     for before in near[0]:
@@ -214,12 +219,12 @@ def _border(line: Line, index: int) -> Doubles:
             if left.part != right.part:
                 overlap = max(overlap, _overlap(left, right) ** 2)
                 shared = max(shared, _shared_ink(left, right))
-            elif left.seam is not None and all(line.pieces[i].part != left.part for i in range(before + 1, after)):
-                crossings.append(left.seam.crossing)
-                runs += max(0, left.seam.runs - 1)
+            elif left.cut is not None and all(line.pieces[i].part != left.part for i in range(before + 1, after)):
+                crossings.append(left.cut.crossing)
+                runs += max(0, left.cut.runs - 1)
     return _vector(
         cuts=len(crossings),
-        skirt=sum(min(crossing, SOFT_EDGE) for crossing in crossings),
+        soft_ink=sum(min(crossing, SOFT_EDGE) for crossing in crossings),
         crossing=sum(max(0.0, crossing - SOFT_EDGE) for crossing in crossings),
         runs=runs,
         overlap=overlap,
@@ -228,22 +233,24 @@ def _border(line: Line, index: int) -> Doubles:
 
 
 def _overlap(one: Piece, other: Piece) -> float:
-    """Columns that two pieces share, in parts of the narrower."""
+    """Columns that two pieces share, as a share of the narrower one."""
     across = min(one.right, other.right) - max(one.left, other.left)
     return float(max(0.0, across / min(one.ink.shape[1], other.ink.shape[1])))
 
 
 def _shared_ink(one: Piece, other: Piece) -> float:
-    """Ink that both have, in squares of the stroke width, at most MOST_SHARED; only pen strokes that cross have any."""
+    """Ink that two pen strokes share where they cross, in squares of the stroke width, at most MOST_SHARED."""
     top, left = max(one.top, other.top), max(one.left, other.left)
     bottom, right = min(one.bottom, other.bottom), min(one.right, other.right)
     if bottom <= top or right <= left:
         return 0.0
-    first = one.ink[top - one.top : bottom - one.top, left - one.left : right - one.left]
-    second = other.ink[top - other.top : bottom - other.top, left - other.left : right - other.left]
+    first, second = (
+        piece.ink[top - piece.top : bottom - piece.top, left - piece.left : right - piece.left]
+        for piece in (one, other)
+    )
     return min(MOST_SHARED, float(np.minimum(first, second).sum()) / one.stroke_px**2)
 
 
 def _thickness(pieces: Sequence[Piece]) -> float:
-    """How tall an upright stroke all the ink would make, in px."""
+    """Height in px of an upright stroke with the same amount of ink."""
     return sum(float(piece.ink.sum()) / piece.stroke_px for piece in pieces)

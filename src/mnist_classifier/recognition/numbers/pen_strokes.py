@@ -1,7 +1,7 @@
-"""Pen strokes that come with a picture: which ink each of them left.
+"""Pen strokes sent with a picture: which ink belongs to each stroke.
 
-A stroke belongs to one digit unless it is too wide to, so the strokes are
-the pieces that numbers are put together from (segmentation.py, grouping.py).
+A stroke belongs to one digit, unless it is very wide.  So strokes are the
+pieces that form the digits of a number (segmentation.py, grouping.py).
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from mnist_classifier.recognition.numbers.segmentation import Line, Piece, arran
 
 Points = npt.NDArray[np.float64]  # (N, 2): x, y in px of the picture
 
-# Pens that are tried, in parts of the picture's longer side; the best covers the ink and nothing else.
+# Pen widths to try, as shares of the picture's longer side.
 PENS = (0.004, 0.006, 0.009, 0.013, 0.019, 0.027, 0.038, 0.054, 0.075)
-# Less of ink and strokes in common than this (intersection over union), and the strokes are of another picture.
+# With a smaller intersection over union of ink and strokes, the strokes belong to another picture.
 MIN_AGREEMENT = 0.6
-# Pages smooth what they draw, so ink may lie a little beside the straight lines between points.
+# Pages smooth strokes, so ink may be a little beside the straight lines between points.
 SLACK_PX = 1.5
-# A single stroke that is wider than this, in heights, may have written two digits.
+# A stroke that is wider than this, in line heights, may be two digits.
 CUT_WIDER_THAN = 1.1
-# What a page may send: far more than anybody writes, little enough to be drawn at once.
+# Limits of a request: far more than anybody writes, and still quick to draw.
 MAX_STROKES, MAX_POINTS, MAX_COORDINATE = 500, 20_000, 100_000
-# The pen is fitted to so many points at most, spread over all strokes.
+# The pen width is fitted to at most this many points, spread over all strokes.
 FITTED_POINTS = 5000
-# Strokes may lie over each other without end, and each costs as much as the rectangle around it.  Three lines of
-# digits that fill a picture of 1024x1024 px take 14 million in groups.  16 million are half a second.
+# Strokes may overlap, and the time for each grows with its bounding box: 16 million pixels take half a second.
+# Three lines of digits that fill a picture of 1024x1024 px have candidates of 14 million pixels.
 MOST_PIXELS = 16_000_000
-MASK_SIDE_PX = 256  # strokes are compared with the ink in a picture of this size
+MASK_SIDE_PX = 256  # strokes and ink are compared at this size
 
 
 Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Stroke = Annotated[list[tuple[Coordinate, Coordinate]], Meta(min_length=1)]
 Strokes = Annotated[list[Stroke], Meta(max_length=MAX_STROKES)]
 _reader = msgspec.json.Decoder(Strokes)
-# Every list has a bracket, so they can be counted before any list is made.
+# Counting brackets limits the number of lists before they are created.
 MOST_BRACKETS = 1 + MAX_STROKES + MAX_POINTS
 
 
 def parse_strokes(data: bytes) -> list[Points]:
-    """JSON `[[[x, y], ...], ...]`, in px of the picture, as arrays; `null` is no strokes.
+    """Parse JSON strokes `[[[x, y], ...], ...]`, in px of the picture; `null` means none.
 
-    Raises InvalidInput, naming the field `strokes`.
+    Raises InvalidInput with the field `strokes`.
     """
     if data == b"null":
         return []
@@ -71,7 +71,7 @@ def parse_strokes(data: bytes) -> list[Points]:
 
 
 def _what_is_wrong(failure: str) -> str:
-    """Msgspec names the place as `$[stroke][point][coordinate]`."""
+    """Explain an error of msgspec, which gives the position as `$[stroke][point][coordinate]`."""
     place = re.findall(r"\[(\d+)\]", failure)
     if len(place) > 1:
         return f"stroke {place[0]} holds a point that is not [x, y] in pixels of the picture"
@@ -85,12 +85,12 @@ def _bad_strokes(why: str) -> InvalidInput:
 
 
 def find_lines(ink: Floats, strokes: Sequence[Points]) -> list[Line] | None:
-    """Pieces of a picture by the strokes that drew it, line by line.
+    """Divide ink into lines of pieces, one piece for each stroke.
 
-    ink: (H, W) float32, 0 to 1.  None where the strokes do not fit the ink.
+    ink: (H, W) float32, 0 to 1.  Returns None if the strokes do not fit the ink.
     """
     side = max(ink.shape)
-    # A pen that left the picture far behind left no ink there, but long lines take long to draw.
+    # Points far outside the picture leave no ink, but long lines take long to draw.
     strokes = [stroke.clip(-side, 2 * side) for stroke in strokes]
     pen_px = fit_pen(ink, strokes)
     if pen_px is None:
@@ -109,7 +109,7 @@ def find_lines(ink: Floats, strokes: Sequence[Points]) -> list[Line] | None:
 
 
 def fit_pen(ink: Floats, strokes: Sequence[Points]) -> float | None:
-    """The width in px of the round pen that, led along the strokes, leaves this ink; None where none does."""
+    """Find the width in px of the round pen that draws this ink along the strokes; None if no pen does."""
     factor = MASK_SIDE_PX / max(ink.shape)
     size = max(1, round(ink.shape[1] * factor)), max(1, round(ink.shape[0] * factor))
     wanted = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX)) >= 0.5
@@ -126,7 +126,7 @@ def fit_pen(ink: Floats, strokes: Sequence[Points]) -> float | None:
 
 
 def mark(strokes: Sequence[Points], pen_px: float, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Pixels that a round pen covers; `size` is width and height.  Returns (H, W)."""
+    """Draw strokes with a round pen; `size` is (W, H).  Returns a (H, W) mask."""
     image = Image.new("1", size)
     canvas = ImageDraw.Draw(image)
     radius = pen_px / 2
@@ -139,7 +139,7 @@ def mark(strokes: Sequence[Points], pen_px: float, size: tuple[int, int]) -> npt
 
 
 def _box(stroke: Points, pen_px: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what the pen covers of a picture; all 0 where it covers nothing."""
+    """Left, top, right and bottom of the pixels that the pen covers in a picture; all 0 if there are none."""
     reach = pen_px / 2 + SLACK_PX
     height, width = shape
     left, top = np.maximum(np.floor(stroke.min(axis=0) - reach), 0).astype(int).tolist()
@@ -148,7 +148,7 @@ def _box(stroke: Points, pen_px: float, shape: tuple[int, ...]) -> tuple[int, in
 
 
 def _inked(ink: Floats, stroke: Points, box: tuple[int, int, int, int], pen_px: float, number: int) -> Piece | None:
-    """The ink under one stroke, without blank borders; where strokes cross, each has the ink of the crossing."""
+    """Crop the ink under one stroke; where strokes cross, the ink belongs to both."""
     left, top, right, bottom = box
     if right == 0:
         return None

@@ -1,9 +1,9 @@
 """A picture of several digits -> pieces of ink in reading order, and the digits that they may form.
 
-Over-segmentation: connected parts, cut wherever digits might touch.  Which
-neighbouring pieces belong together is decided in grouping.py, with the
-recogniser's opinion of every candidate; so two-stroke digits and broken ones
-stay whole, and touching ones part.
+Over-segmentation: connected components are cut wherever digits might touch.
+Then grouping.py decides which neighbouring pieces belong together, using the
+recogniser's opinion of every candidate.  So digits of two strokes and broken
+digits stay whole, and touching digits are separated.
 """
 
 from __future__ import annotations
@@ -12,34 +12,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats, Integers, Mask
 from mnist_classifier.recognition.imaging import components
-from mnist_classifier.recognition.imaging.background import has_plain_background
-from mnist_classifier.recognition.imaging.ink import Found, look, written_ink
+from mnist_classifier.recognition.imaging.ink import separate_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box
-from mnist_classifier.recognition.imaging.parts import number_parts
-from mnist_classifier.recognition.numbers import cuts
+from mnist_classifier.recognition.numbers.cuts import Cut, find_cuts, split
 
-# Whoever sends a picture of noise waits no longer than who sends a number.
+# These bound the time for a picture of noise.
 MAX_PARTS = 96
 MAX_PIECES = 200
 MAX_PIECES_IN_DIGIT = 6
-# In parts of the line's height, as everything below.
+# This and everything below: shares of the line's height.
 MAX_DIGIT_WIDTH = 1.8
 MAX_GAP_IN_DIGIT = 0.2
 SPECK = 0.07
-# Narrower than this, a part is one digit: two ones that touch measure more.
+# A narrower component is one digit: two touching ones are wider.
 MIN_CUT_WIDTH = 0.35
-# Rows without ink part two lines when what they part is as tall as lines are.
+# Lines are separated by a gap of this height, and are at least this tall relative to the tallest.
 MIN_LINE_GAP = 0.1
 MIN_LINE_HEIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class Inked:
-    """What is drawn in a picture: (H, W) float32 ink, 0 to 1, and how many of the picture's pixels one of it is."""
+    """The ink of a picture: (H, W) float32, 0 to 1.  scale: px of the picture for each px of the ink."""
 
     ink: Floats
     scale: float
@@ -47,11 +44,11 @@ class Inked:
 
 @dataclass(frozen=True)
 class Piece:
-    """Ink that is never divided further.
+    """Ink that is not divided further.
 
-    ink: (h, w) float32, 0 to 1, nothing else's pixels; `part` numbers the
-    connected part (or pen stroke) that it was cut from, `stroke_px` is how
-    broad the strokes of that part are, `seam` the cut on its right within it.
+    ink: (h, w) float32, 0 to 1, without other pieces.  part: number of the
+    connected component (or pen stroke) that it was cut from.  stroke_px:
+    stroke width of that part.  cut: the cut on its right within that part.
     """
 
     ink: Floats
@@ -59,27 +56,27 @@ class Piece:
     left: int
     part: int
     stroke_px: float
-    seam: cuts.Seam | None = None
+    cut: Cut | None = None
 
     @property
     def bottom(self) -> int:
-        """Row below it."""
+        """The row below the piece."""
         return self.top + len(self.ink)
 
     @property
     def right(self) -> int:
-        """Column right of it."""
+        """The column to the right of the piece."""
         return int(self.left + self.ink.shape[1])
 
     @property
     def centre(self) -> float:
-        """Column of its middle."""
+        """The column of its middle."""
         return float(self.left + self.ink.shape[1] / 2)
 
 
 @dataclass(frozen=True)
 class Line:
-    """Pieces from left to right; `height` is how tall its digits are, in px."""
+    """Pieces from left to right; `height` is the typical height of its digits, in px."""
 
     pieces: tuple[Piece, ...]
     height: float
@@ -87,7 +84,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Pieces `start` to `end` (exclusive) of a line, taken as one digit; the box is x, y, width, height."""
+    """Pieces `start` to `end` (exclusive) of a line, read as one digit; the box is x, y, width, height."""
 
     start: int
     end: int
@@ -95,65 +92,34 @@ class Candidate:
 
 
 def read_ink(pixels: Bytes) -> Inked | None:
-    """A picture as decode gives it -> its ink; None where nothing is drawn."""
-    found = look(pixels)
-    if found.is_photograph and not _is_cut_off(found.grey, found.ink):
-        return _photographed(found)
-    ink = found.ink
-    return None if ink is None else Inked(np.asarray(ink / np.float32(ink.max()), np.float32), 1.0)
-
-
-def _is_cut_off(grey: Bytes, ink: Bytes | None) -> bool:
-    """Whether opposite edges are met by different digits of a drawing, not by a line from one to the other."""
-    if ink is None or not has_plain_background(grey):
-        return False
-    strongest = int(ink.max())
-    labels, _ = components.label(ink >= strongest * BOX_LEVEL)
-    sides = ((np.s_[0], np.s_[-1]), (np.s_[:, 0], np.s_[:, -1]))
-    for one, other in sides:
-        levels = min(int(ink[one].max()), int(ink[other].max()))
-        # A faint line may be in pieces; digits are as dark as the rest.
-        if levels >= strongest * BOX_LEVEL and levels < strongest / 2:
-            return False
-        if set(labels[one].tolist()) & set(labels[other].tolist()) - {0}:
-            return False
-    return True
-
-
-def _photographed(found: Found) -> Inked | None:
-    """Ink on paper, in uneven light."""
-    photograph = found.flatten(may_be_cropped=False)
-    if photograph is None:
+    """Find the ink of a number; None if nothing is drawn.  pixels: as `decode_image` returns them."""
+    found = separate_ink(pixels, is_number=True)
+    if found.levels is None:
         return None
-    ink = written_ink(photograph, number_parts(photograph.mask, photograph.density))
-    if ink is None:
-        return None
-    scale = min(side / own for side, own in zip(found.grey.shape, ink.shape, strict=True))
-    return Inked(ink / np.float32(255), scale)
+    scale = min(side / own for side, own in zip(found.grey.shape, found.levels.shape, strict=True))
+    return Inked(np.asarray(found.levels / np.float32(found.levels.max()), np.float32), scale)
 
 
 def find_lines(ink: Floats) -> list[Line]:
-    """Pieces of a picture, line by line."""
+    """Divide (H, W) ink, 0 to 1, into lines of pieces."""
     return arrange(connected_pieces(ink))
 
 
 def connected_pieces(ink: Floats) -> list[Piece]:
-    """One piece for each connected part of the ink, the largest MAX_PARTS of them."""
-    labels, count = components.label(ink >= BOX_LEVEL)
-    masses = np.bincount(labels.ravel(), ink.ravel(), count + 1)[1:]
-    boxes = components.boxes(labels, count)
+    """One piece for each connected component of the ink, the largest MAX_PARTS of them."""
+    found = components.find_components(ink >= BOX_LEVEL, ink)
     pieces = []
-    # A picture of noise has a hundred thousand parts: the largest are picked before anything is made of them.
-    for index in np.argsort(-masses, kind="stable")[:MAX_PARTS].tolist():
-        top, bottom, left, right = boxes[index].tolist()
+    # A picture of noise has a hundred thousand components, so the largest are selected first.
+    for index in np.argsort(-found.masses, kind="stable")[:MAX_PARTS].tolist():
+        top, bottom, left, right = found.boxes[index].tolist()
         window = slice(top, bottom), slice(left, right)
-        own = np.where(labels[window] == index + 1, ink[window], np.float32(0))
+        own = np.where(found.labels[window] == index + 1, ink[window], np.float32(0))
         pieces.append(Piece(own, top, left, index + 1, stroke_width(own >= BOX_LEVEL)))
     return pieces
 
 
 def arrange(parts: Sequence[Piece], *, cut_wider_than: float = MIN_CUT_WIDTH) -> list[Line]:
-    """Put whole parts into lines, top to bottom, and cut them there, left to right."""
+    """Sort parts into lines, top to bottom, and cut them into pieces, left to right."""
     lines = []
     for members in _rows_of(parts):
         height = typical_height(members)
@@ -167,28 +133,28 @@ def arrange(parts: Sequence[Piece], *, cut_wider_than: float = MIN_CUT_WIDTH) ->
 
 
 def typical_height(parts: Sequence[Piece]) -> float:
-    """The height that half of the ink's parts, by weight, do not exceed: specks and bars weigh little."""
+    """The median height of the parts, weighted by ink: specks and bars weigh little."""
     by_height = sorted(parts, key=lambda piece: piece.ink.shape[0])
     weights = np.cumsum([float(piece.ink.sum()) for piece in by_height])
     return float(by_height[int(np.searchsorted(weights, weights[-1] / 2))].ink.shape[0])
 
 
-def stroke_width(mask: npt.NDArray[np.bool_]) -> float:
-    """How broad strokes are: the median over the ink of the shorter of a pixel's row and column run, in px."""
+def stroke_width(mask: Mask) -> float:
+    """Stroke width in px: the median over all ink pixels of the shorter of their row run and column run."""
     across, down = _run_lengths(mask), _run_lengths(mask.T).T
     return max(1.0, float(np.median(np.minimum(across, down)[mask])))
 
 
-def _run_lengths(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """For each true pixel the length of its run in its row."""
-    _, starts, ends = components.runs(mask)
+def _run_lengths(mask: Mask) -> Integers:
+    """(H, W) the length of each true pixel's run in its row."""
+    starts, ends = components.runs(mask)
     lengths = np.zeros(mask.shape, np.int64)
     lengths[mask] = np.repeat(ends - starts, ends - starts)
     return lengths
 
 
 def _rows_of(parts: Sequence[Piece]) -> list[list[Piece]]:
-    """Parts of each line, from the top: bands of rows with ink, and blank rows between them."""
+    """Group parts by line, from the top: bands of rows with ink, separated by blank rows."""
     bands: list[list[Piece]] = []
     reach = -1
     for piece in sorted(parts, key=lambda piece: piece.top):
@@ -201,7 +167,7 @@ def _rows_of(parts: Sequence[Piece]) -> list[list[Piece]]:
 
 
 def _without_fragments(bands: list[list[Piece]]) -> list[list[Piece]]:
-    """Give bands that are no line of their own (a five's flag, a dot) to the nearest that is."""
+    """Merge bands that are too flat for a line (the bar of a 5, a dot) into a neighbouring line."""
     extents = [(min(p.top for p in band), max(p.bottom for p in band)) for band in bands]
     tallest = max(bottom - top for top, bottom in extents)
     lines: list[list[Piece]] = []
@@ -221,27 +187,27 @@ def _without_fragments(bands: list[list[Piece]]) -> list[list[Piece]]:
 
 
 def _cut(piece: Piece, height: float, wider_than: float) -> list[Piece]:
-    """A part as pieces, wherever two digits might touch."""
+    """Cut a part into pieces wherever two digits might touch."""
     if piece.ink.shape[1] < wider_than * height or piece.ink.shape[0] < MIN_LINE_HEIGHT * height:
         return [piece]
-    found = cuts.find(piece.ink, piece.stroke_px)
+    found = find_cuts(piece.ink, piece.stroke_px)
     if not found:
         return [piece]
-    parts = cuts.split(piece.ink, found)
-    pieces = [_trimmed(part, piece, seam) for part, seam in zip(parts, [*found, None], strict=True)]
+    parts = split(piece.ink, found)
+    pieces = [_trimmed(part, piece, cut) for part, cut in zip(parts, [*found, None], strict=True)]
     return [part for part in pieces if part is not None]
 
 
-def _trimmed(ink: Floats, whole: Piece, seam: cuts.Seam | None) -> Piece | None:
-    """What `ink`, a picture of the size of `whole`, holds, without blank borders."""
+def _trimmed(ink: Floats, whole: Piece, cut: Cut | None) -> Piece | None:
+    """Crop `ink`, a picture of the size of `whole`, to its bounding box; None without ink."""
     if not ink.any():
         return None
     box = ink_box(ink != 0)
-    return Piece(cut_out(ink, box), whole.top + box[0], whole.left + box[2], whole.part, whole.stroke_px, seam)
+    return Piece(cut_out(ink, box), whole.top + box[0], whole.left + box[2], whole.part, whole.stroke_px, cut)
 
 
 def find_candidates(line: Line) -> list[Candidate]:
-    """Every group of neighbouring pieces that may be one digit."""
+    """List every group of neighbouring pieces that may be one digit."""
     found = []
     for start, first in enumerate(line.pieces):
         left, top, right, bottom = first.left, first.top, first.right, first.bottom
@@ -258,7 +224,7 @@ def find_candidates(line: Line) -> list[Candidate]:
 
 
 def make_glyphs(line: Line, candidates: Sequence[Candidate]) -> Bytes:
-    """(N, 28, 28) uint8: each candidate's own ink, as preprocess centres a digit."""
+    """Make the (28, 28) uint8 glyph of each candidate from its own ink, as for a single digit."""
     glyphs = np.empty((len(candidates), SIDE_PX, SIDE_PX), np.uint8)
     for number, candidate in enumerate(candidates):
         left, top, width, height = candidate.box

@@ -1,0 +1,41 @@
+"""Read files that may be packed with gzip."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mnist_classifier.core.errors import DataCorrupt
+
+File: TypeAlias = "gzip.GzipFile | io.BufferedReader"
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@contextmanager
+def opened(source: Path | bytes, name: str) -> Iterator[File]:
+    """Open a file, or its contents, and unpack it if it begins as gzip does, whatever its name.
+
+    Raises DataCorrupt, naming the file `name`, if it cannot be read here or in the block.
+    """
+    try:
+        raw: Any = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
+        with io.BufferedReader(raw) as file:
+            if file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    yield unpacked
+            else:
+                yield file
+    except EOFError:
+        raise DataCorrupt(f"{name} is cut short: the gzip data stops before its end") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataCorrupt(f"{name} is damaged: {error}") from None
+    except OSError as error:
+        raise DataCorrupt(f"{name} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a null byte in the name
+        raise DataCorrupt(f"{name} cannot be read: {error}") from None
