@@ -1,4 +1,4 @@
-"""The web application: pages and API over one recogniser."""
+"""The web application: pages and HTTP API."""
 
 from __future__ import annotations
 
@@ -39,24 +39,23 @@ if TYPE_CHECKING:
 
 
 def add_routes(app: Flask) -> None:
-    """Every route, without what it works with: enough to describe them."""
+    """Add every route, but not the services that they need; enough for the OpenAPI document."""
     app.url_map.converters["int"] = RowNumber
-    for room in (pages, predict, batch, inference, health, runs_api, models, explore, documents):
-        app.register_blueprint(room.blueprint)
+    for module in (pages, predict, batch, inference, health, runs_api, models, explore, documents):
+        app.register_blueprint(module.blueprint)
 
 
 class RowNumber(IntegerConverter):
-    """A number in a path that every database takes; a longer one is not found."""
+    """A number in a path, small enough for every database; a longer one is not found."""
 
-    # A bound (`max`) would do, but makes werkzeug answer 405 where another method has the same path.
+    # With `max`, werkzeug would answer 405 where another method has the same path.
     regex = rf"\d{{1,{len(str(LARGEST_ID))}}}"
 
 
 def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
-    """Build the application for one MNIST_HOME.
+    """Build the application for one MNIST_HOME, after cleaning up versions and runs that a crash left behind.
 
-    is_stopping: tells that the server wants to end, for what would keep it.
-    Versions and runs that a crash left behind are put in order first.
+    is_stopping: returns True when the server is about to stop, so that event streams end.
     """
     store = Store(settings.resolved_database_url)
     registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
@@ -82,7 +81,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         registry=registry,
         runs=runs,
         jobs=jobs,
-        # A stream holds a thread: the other half is for everything else.
+        # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
         test_set=test_set,
@@ -101,13 +100,13 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
 
 def _layers(app: Flask, settings: Settings) -> WSGIApplication:
-    """What stands in front of Flask, the innermost first."""
+    """The application in its WSGI middleware, the innermost first."""
     layers: WSGIApplication = Express(app)
     limiter = limits.limiter_of(settings)
     if limiter is not None:
         layers = limits.RateLimited(layers, limiter)
     if settings.allowed_origins:
         layers = Cors(layers, settings.allowed_origins)
-    # Around all that answers, so that every request has its id.
+    # Outside of everything that answers, so that every request has an id.
     layers = RequestLog(layers, writes=settings.access_log == "on")
     return RootPath(layers, settings.root_path) if settings.root_path else layers

@@ -1,4 +1,4 @@
-"""The MNIST test images that the page shows, and fetching them."""
+"""The MNIST test images that the pages show, and their download."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Download:
-    """How a fetch in the background stands."""
+    """Progress of a download in the background."""
 
     status: str = "downloading"
     done_bytes: int = 0
@@ -27,7 +27,7 @@ class Download:
 
 
 class TestSet:
-    """The 10,000 test images, read when they are first asked for."""
+    """The 10,000 test images, read at first use."""
 
     __test__ = False  # pytest: not a class of tests
 
@@ -38,30 +38,30 @@ class TestSet:
         self._download: Download | None = None
 
     def images(self) -> mnist.Images:
-        """All of them.  Raises DataMissing, DataCorrupt."""
+        """All test images.  Raises DataMissing, DataCorrupt."""
         with self._lock:
             if self._images is None:
                 self._images = mnist.load(self._settings.data_dirs(), mnist.TEST)
             return self._images
 
     def random_index(self) -> int:
-        """The number of one test image."""
+        """The number of a random test image."""
         return random.randrange(len(self.images().labels))
 
     def status(self) -> dict[str, Any]:
-        """Whether the files are there, and how a download stands."""
+        """Whether the files are present, and the progress of a download."""
         download = self._download
         if download is not None and download.status == "downloading":
             fraction = download.done_bytes / download.total_bytes if download.total_bytes else None
             return {"status": "downloading", "fraction": fraction, "message": "downloading MNIST"}
         if mnist.is_available(self._settings.data_dirs()):
-            return {"status": "ready", "fraction": 1.0, "message": "MNIST is here"}
+            return {"status": "ready", "fraction": 1.0, "message": "the MNIST files are present"}
         if download is not None:
             return {"status": "failed", "fraction": None, "message": download.message}
         return {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
 
     def start_download(self) -> None:
-        """Fetch what is missing in the background; does nothing while a fetch is under way."""
+        """Download missing files in the background, unless a download is running."""
         with self._lock:
             if self._download is not None and self._download.status == "downloading":
                 return
@@ -76,14 +76,13 @@ class TestSet:
             mnist.ensure(self._settings.data_dirs(), self._settings.download_to, progress=progress)
             download.status = "ready"
         except MnistError as error:
-            log.error("the download of MNIST failed: %s", error.message)
-            download.message = hide_paths(error.message, self._settings)
-            download.status = "failed"
-        except OSError as error:
-            log.exception("the download of MNIST failed")
-            download.message = f"the files could not be written: {error.strerror}"
-            download.status = "failed"
-        finally:
-            if download.status == "downloading":  # an error that nobody thought of; the log has it
-                download.message = "the download failed unexpectedly; the server log has the reason"
-                download.status = "failed"
+            log.error("could not download MNIST: %s", error.message)
+            self._fail(download, error.message)
+        except Exception as error:
+            log.exception("could not download MNIST")
+            reason = error.strerror if isinstance(error, OSError) else "the server log has the reason"
+            self._fail(download, f"could not save the MNIST files: {reason}")
+
+    def _fail(self, download: Download, message: str) -> None:
+        download.message = hide_paths(message, self._settings)
+        download.status = "failed"
