@@ -1,4 +1,4 @@
-"""`mnist train`: train a network in this process, and show how it goes."""
+"""`mnist train`: train a network in this process and show its progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_classifier.cli.command import COMMAND_LINE, Command, Function, data_dir_option, opened_store
+from mnist_classifier.cli.command import COMMAND_LINE, Command, data_dir_option, opened_store, setting_options
 from mnist_classifier.cli.display import TrainingDisplay, summary
 from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
@@ -25,22 +25,8 @@ if TYPE_CHECKING:
     from mnist_classifier.runs.worker import Outcome
 
 
-def config_options(function: Function) -> Function:
-    """Add one flag for each field of TrainConfig."""
-    for spec in reversed(dataclasses.fields(TrainConfig)):
-        meta = spec.metadata
-        unit = f" [{meta['unit']}]" if meta["unit"] else ""
-        function = click.option(
-            f"--{spec.name.replace('_', '-')}",
-            type=click.Choice(meta["choices"]) if meta["choices"] else type(spec.default),
-            default=None,
-            help=f"{meta['help']}{unit}; default {spec.default}",
-        )(function)
-    return function
-
-
 def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
-    """Print the presets and leave."""
+    """Print the recipes and exit."""
     if not asked:
         return
     for name, recipe in RECIPES.items():
@@ -50,7 +36,7 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
 
 
 @click.command(cls=Command)
-@config_options
+@setting_options(TrainConfig, note="default: {default}")
 @data_dir_option
 @click.option(
     "--list-recipes",
@@ -93,21 +79,21 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
-    """Print mean and spread over the seeds."""
+    """Print the mean accuracy over the seeds and its spread."""
     for split in ("validation", "test"):
         accuracies = [version.metrics[split]["accuracy"] for version in versions]
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
 
 
 def _admit(settings: Settings, version: ModelVersion) -> str:
-    """Let the gate decide; returns what it says."""
+    """Apply the promotion rule; returns its message."""
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
         return gate.admit(registry, version.version, actor=COMMAND_LINE).message
 
 
 def training_worker() -> ModuleType:
-    """The worker; asked for before a run is queued, so that none is left behind without PyTorch."""
+    """The module that trains.  Call this before queueing a run, so that none is left behind without PyTorch."""
     try:
         from mnist_classifier.runs import worker
     except ModuleNotFoundError as error:
@@ -116,7 +102,7 @@ def training_worker() -> ModuleType:
 
 
 def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
-    """Do the work of a queued run in this process, and show it."""
+    """Train a queued run in this process and show its progress."""
     display = TrainingDisplay(TrainConfig.from_mapping(run.config))
     try:
         outcome: Outcome = worker.execute(
@@ -131,5 +117,5 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
         display.close()
     click.echo(summary(outcome.version, settings, outcome.message))
     if outcome.cancelled:
-        raise click.exceptions.Exit(0)  # Ctrl-C ends the seeds to come as well
+        raise click.exceptions.Exit(0)  # Ctrl-C also skips the remaining seeds
     return outcome.version

@@ -183,14 +183,11 @@ def _announce(settings: Settings, port: int, stopping: EventType) -> None:
 
 
 def _is_ready(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(PROBES.get(host, host), port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    probe = http.client.HTTPConnection(PROBES.get(host, host), port, timeout=5)
+    with contextlib.closing(probe), contextlib.suppress(OSError, http.client.HTTPException):
+        probe.request("GET", "/healthz")
+        return probe.getresponse().status == 200
+    return False
 
 
 def _report_training(settings: Settings) -> None:
@@ -250,11 +247,9 @@ def _answers(host: str, port: int) -> bool:
     Binding does not tell: macOS lets a program bind 127.0.0.1 while AirPlay
     has the same port on all addresses.
     """
-    try:
-        socket.create_connection((PROBES.get(host, host), port), timeout=0.3).close()
-    except OSError:
-        return False
-    return True
+    with contextlib.suppress(OSError), socket.create_connection((PROBES.get(host, host), port), timeout=0.3):
+        return True
+    return False
 
 
 def _banner(settings: Settings, port: int) -> str:
