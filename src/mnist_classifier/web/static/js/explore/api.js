@@ -15,7 +15,7 @@
  * @typedef {{
  *   index: number, row: number, label: number, disputed: boolean, prediction: number, confidence: number,
  *   verdict: string, image: string
- * }} Thumbnail  prediction: the most likely digit, whatever the verdict
+ * }} Thumbnail  prediction: the most likely digit, for every verdict
  * @typedef {{total: number, offset: number, images: Thumbnail[]}} Page
  * @typedef {number[][]} Map28  28 rows of 28, in nats
  * @typedef {{digit: number, ink: Map28, gaps: Map28}} Saliency
@@ -29,7 +29,7 @@
 import { request } from "../shared/api.js";
 import { PAGE_SIZE } from "./state.js";
 
-// The first question about a version lets it read the whole split.
+// The first request for a version makes it read the whole split.
 const TIMEOUT_MS = 60_000;
 
 /** @returns {Promise<Choices>} */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Putting strokes, pictures and frames on a canvas.
+ * Paints strokes, pictures and boxes on a canvas.
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
@@ -10,7 +10,7 @@
 import { frames, placement } from "./number.js";
 import { SIDE, trace } from "./strokes.js";
 
-/** Pictures up to this size are enlarged pixel by pixel. */
+/** Pictures up to this size are enlarged without smoothing. */
 const PIXELATED_UP_TO_PX = 64;
 
 /** @param {HTMLCanvasElement} canvas */

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The events of a run as they happen: a stream, taken up again where it broke
- * off; where the server has no place for one, questions now and then.
+ * The events of a run as they happen: from a stream, which the browser resumes
+ * after an interruption, or by polling if the server has no stream left.
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
@@ -12,7 +12,7 @@ import { at } from "../shared/paths.js";
 
 const KINDS = ["status", "step", "epoch", "evaluation", "batch", "message"];
 const POLL_MS = 1_500;
-// A stream that tells much at once is drawn in one go.
+// Events that arrive together are drawn together.
 const GATHER_MS = 60;
 
 /**
@@ -20,7 +20,7 @@ const GATHER_MS = 60;
  * @param {{
  *   onEvents: (events: RunEvent[]) => void, onEnd: (run: Run) => void, onConnection: (works: boolean) => void
  * }} listener
- * @returns {() => void}  stops it
+ * @returns {() => void}  stops following
  */
 export function followRun(runId, { onEvents, onEnd, onConnection }) {
   let last = 0;
@@ -75,7 +75,7 @@ export function followRun(runId, { onEvents, onEnd, onConnection }) {
   source.addEventListener("error", () => {
     if (stopped) return;
     tell();
-    // While it is CONNECTING the browser comes back by itself; CLOSED means that it was refused.
+    // CONNECTING: the browser reconnects by itself. CLOSED: the server refused the stream.
     if (source.readyState === EventSource.CLOSED) poll();
     else onConnection(false);
   });
