@@ -54,9 +54,10 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
 )
 @click.option("--log-to", type=click.Choice(TRACKERS), help="Also log to this experiment tracker.  [env: MNIST_LOG_TO]")
 def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to: str | None, **flags: Any) -> None:
-    """Train a network on MNIST, and promote it if it passes the promotion check.
+    """Train a network on MNIST.
 
-    Ctrl-C stops the training and saves its best weights as a version, without promoting it.
+    The new version is promoted if it passes the promotion check. Ctrl-C stops
+    the training and saves its best weights as a version, without promoting it.
     """
     if seeds and ensemble:
         raise click.UsageError("--ensemble already sets the number of seeds; leave out --seeds")

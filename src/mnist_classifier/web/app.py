@@ -57,30 +57,41 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
     is_stopping: returns True when the server is about to stop, so that event streams end.
     """
-    store = Store(settings.resolved_database_url)
-    registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
-    registry.adopt()
-    runs.mark_interrupted()
-    test_set = TestSet(settings)
-
-    def load(split: str) -> Images:
-        return test_set.images() if split == TEST else load_split(settings.data_dirs(), split)
-
+    services = _services(settings, is_stopping)
+    services.registry.adopt()
+    services.runs.mark_interrupted()
+    services.jobs.dispatch()
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # A form field may be as large as the body: a base64 image is one.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json = Json(app)
-    jobs = Jobs(settings, runs)
-    jobs.dispatch()
-    access = Access(settings)
-    app.extensions[EXTENSION] = Services(
+    app.extensions[EXTENSION] = services
+    add_routes(app)
+    errors.register(app)
+    health.register(app)
+    app.before_request(services.access.check)
+    security.register(app)
+    compression.register(app)
+    app.wsgi_app = _layers(app, settings)  # type: ignore[assignment, method-assign]
+    return app
+
+
+def _services(settings: Settings, is_stopping: Callable[[], bool]) -> Services:
+    store = Store(settings.resolved_database_url)
+    registry, runs = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
+    test_set = TestSet(settings)
+
+    def load(split: str) -> Images:
+        return test_set.images() if split == TEST else load_split(settings.data_dirs(), split)
+
+    return Services(
         settings=settings,
-        access=access,
+        access=Access(settings),
         store=store,
         registry=registry,
         runs=runs,
-        jobs=jobs,
+        jobs=Jobs(settings, runs),
         # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(runs, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
@@ -89,14 +100,6 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         explorer=Explorer(settings, registry),
         observer=Observer(),
     )
-    add_routes(app)
-    errors.register(app)
-    health.register(app)
-    app.before_request(access.check)
-    security.register(app)
-    compression.register(app)
-    app.wsgi_app = _layers(app, settings)  # type: ignore[assignment, method-assign]
-    return app
 
 
 def _layers(app: Flask, settings: Settings) -> WSGIApplication:

@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
 from typing import TYPE_CHECKING
@@ -69,32 +69,37 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             # A single process shares the parent's socket, so connections that wait survive its restart.
             has_own = settings.workers > 1 and EACH_LISTENS
             listener = None if has_own else stack.enter_context(_listening(settings.host, port))
-            config = Config(
-                partial(_load, settings, stopping, failed, variables),
-                factory=True,
-                host=settings.host,
-                port=port,
-                workers=settings.workers,
-                loop="mnist_classifier.web.server.connections:new_loop" if has_own else "auto",
-                http="mnist_classifier.web.server.connections:Connection",
-                ws="none",
-                lifespan="on",
-                interface="asgi3",
-                log_config=None,
-                log_level="error",  # uvicorn's warnings are about malformed requests
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=GRACE_S,
-                timeout_worker_healthcheck=HUNG_S,
-            )
-            Watcher(config, listener, stopping, forget_process).run()
+            load = partial(_load, settings, stopping, failed, variables)
+            Watcher(_config(settings, port, load, has_own), listener, stopping, forget_process).run()
     finally:
         _report_training(settings)
     if failed.is_set():
         sys.exit(1)
+
+
+def _config(settings: Settings, port: int, load: Callable[[], Gateway], has_own: bool) -> Config:
+    """Settings of uvicorn.  has_own: each process opens its own socket."""
+    return Config(
+        load,
+        factory=True,
+        host=settings.host,
+        port=port,
+        workers=settings.workers,
+        loop="mnist_classifier.web.server.connections:new_loop" if has_own else "auto",
+        http="mnist_classifier.web.server.connections:Connection",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",  # uvicorn's warnings are about malformed requests
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=HUNG_S,
+    )
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 from mnist_classifier.core.errors import MnistError
@@ -16,14 +15,10 @@ from mnist_classifier.web.wire.paths import hide_paths
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Download:
-    """Progress of a download in the background."""
-
-    status: str = "downloading"
-    done_bytes: int = 0
-    total_bytes: int = 0
-    message: str = ""
+# What `status` returns.
+DOWNLOADING: dict[str, Any] = {"status": "downloading", "fraction": None, "message": "downloading MNIST"}
+READY: dict[str, Any] = {"status": "ready", "fraction": 1.0, "message": "the MNIST files are present"}
+MISSING: dict[str, Any] = {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
 
 
 class TestSet:
@@ -35,7 +30,8 @@ class TestSet:
         self._settings = settings
         self._lock = threading.Lock()
         self._images: mnist.Images | None = None
-        self._download: Download | None = None
+        # The state of the last download; None if there was none, or if it succeeded.
+        self._download: dict[str, Any] | None = None
 
     def images(self) -> mnist.Images:
         """All test images.  Raises DataMissing, DataCorrupt."""
@@ -51,38 +47,34 @@ class TestSet:
     def status(self) -> dict[str, Any]:
         """Whether the files are present, and the progress of a download."""
         download = self._download
-        if download is not None and download.status == "downloading":
-            fraction = download.done_bytes / download.total_bytes if download.total_bytes else None
-            return {"status": "downloading", "fraction": fraction, "message": "downloading MNIST"}
-        if mnist.is_available(self._settings.data_dirs()):
-            return {"status": "ready", "fraction": 1.0, "message": "the MNIST files are present"}
-        if download is not None:
-            return {"status": "failed", "fraction": None, "message": download.message}
-        return {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
+        if download is not None and download["status"] == "downloading":
+            return download
+        return READY if mnist.is_available(self._settings.data_dirs()) else download or MISSING
 
     def start_download(self) -> None:
         """Download missing files in the background, unless a download is running."""
         with self._lock:
-            if self._download is not None and self._download.status == "downloading":
+            if self._download is not None and self._download["status"] == "downloading":
                 return
-            self._download = Download()
-            threading.Thread(target=self._fetch, args=(self._download,), name="mnist-download", daemon=True).start()
+            self._download = DOWNLOADING
+            threading.Thread(target=self._fetch, name="mnist-download", daemon=True).start()
 
-    def _fetch(self, download: Download) -> None:
+    def _fetch(self) -> None:
         def progress(done_bytes: int, total_bytes: int) -> None:
-            download.done_bytes, download.total_bytes = done_bytes, total_bytes
+            self._download = {**DOWNLOADING, "fraction": done_bytes / total_bytes if total_bytes else None}
 
+        failure = None
         try:
             mnist.ensure(self._settings.data_dirs(), self._settings.download_to, progress=progress)
-            download.status = "ready"
         except MnistError as error:
             log.error("could not download MNIST: %s", error.message)
-            self._fail(download, error.message)
+            failure = error.message
         except Exception as error:
             log.exception("could not download MNIST")
             reason = error.strerror if isinstance(error, OSError) else "the server log has the reason"
-            self._fail(download, f"could not save the MNIST files: {reason}")
-
-    def _fail(self, download: Download, message: str) -> None:
-        download.message = hide_paths(message, self._settings)
-        download.status = "failed"
+            failure = f"could not save the MNIST files: {reason}"
+        if failure is None:
+            self._download = None
+        else:
+            message = hide_paths(failure, self._settings)
+            self._download = {"status": "failed", "fraction": None, "message": message}
