@@ -70,12 +70,9 @@ def epoch_line(result: EpochResult) -> str:
 
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:
     """The result of a training.  message: whether the version was promoted."""
-    test, validation = version.metrics["test"], version.metrics["validation"]
-    low, high = test["interval_95"]
     return (
-        f"validation accuracy  {validation['accuracy']:.2%}  ({validation['images']:,} images)\n"
-        f"test accuracy        {test['accuracy']:.2%}  ({test['images']:,} images, 95 % interval "
-        f"{low:.2%} to {high:.2%})\n"
+        f"validation accuracy  {_score(version.metrics['validation'])}\n"
+        f"test accuracy        {_score(version.metrics['test'])}\n"
         f"ONNX vs PyTorch      largest logit difference {version.manifest['onnx_parity']:.1e}\n"
         f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
         f"saved as version {version.version} in {settings.models_dir / str(version.version)}\n{message}"
