@@ -6,10 +6,10 @@ import contextlib
 import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
@@ -28,6 +28,7 @@ from mnist_classifier.core.errors import (
     ServerError,
     ServerUnreachable,
 )
+from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.recognition.imaging.decode import decode_with_scale, encode_png
 from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare, prepared_glyph
@@ -36,6 +37,7 @@ from mnist_classifier.recognition.recogniser import Recogniser
 # Pictures that the network reads together, and how long to wait for them.
 BATCH, BATCH_S = 256, 0.5
 DIGIT, NUMBER = MODES = ("digit", "number")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,11 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
     if files_from is None:
         yield ()
         return
-    try:
+    with disk_errors(f"could not read {files_from}", click.ClickException):
         # A file name may have bytes that are not UTF-8.
-        with click.open_file(files_from, encoding="utf-8", errors="surrogateescape") as lines:
-            yield lines
-    except OSError as error:
-        raise click.ClickException(f"could not read {files_from}: {error.strerror or error}") from error
+        lines = click.open_file(files_from, encoding="utf-8", errors="surrogateescape")
+    with lines:
+        yield lines
 
 
 # --- in this process --------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ class _Reader:
         batch: list[tuple[Item, Prepared | MnistError]] = []
         started = time.monotonic()
         for item in items:
-            ready = self._ready(item)
+            ready = _attempt(self._prepare, item)
             # Only the prepared picture is still needed.
             batch.append((dataclasses.replace(item, content=b""), ready))
             if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
@@ -207,16 +208,10 @@ class _Reader:
         for item, ready in batch:
             yield Outcome(item, next(readings) if isinstance(ready, Prepared) else ready)
 
-    def _ready(self, item: Item) -> Prepared | MnistError:
-        content = item.content
-        if isinstance(content, MnistError):
-            return content
-        if isinstance(content, np.ndarray):
-            return prepared_glyph(content)
-        try:
-            pixels, _ = decode_with_scale(content, max_pixels=self.max_pixels)
-        except (InvalidImage, ImageTooLarge) as error:
-            return error
+    def _prepare(self, item: Item) -> Prepared:
+        if isinstance(item.content, np.ndarray):
+            return prepared_glyph(item.content)
+        pixels, _ = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
         prepared = prepare(pixels, keep_steps=self.steps_dir is not None)
         if self.steps_dir is not None:
             _write_steps(self.steps_dir, f"{item.file_number}-{Path(item.name).stem}", prepared)
@@ -225,22 +220,27 @@ class _Reader:
     def numbers(self, items: Iterable[Item]) -> Iterator[Outcome]:
         """Read several digits per item."""
         for item in items:
-            try:
-                pixels, scale = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
-            except (InvalidImage, ImageTooLarge, DataError) as error:
-                yield Outcome(item, error)
-            else:
-                yield Outcome(item, self.recogniser.read_number(pixels, thresholds=self.thresholds).scaled(scale))
+            yield Outcome(item, _attempt(self._number, item))
+
+    def _number(self, item: Item) -> Answer:
+        pixels, scale = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
+        return self.recogniser.read_number(pixels, thresholds=self.thresholds).scaled(scale)
+
+
+def _attempt(read: Callable[[Item], Result], item: Item) -> Result | MnistError:
+    """The result of `read`, or the error if the item is no readable picture."""
+    try:
+        return read(item)
+    except (InvalidImage, ImageTooLarge, DataError) as error:
+        return error
 
 
 def _write_steps(folder: Path, prefix: str, prepared: Prepared) -> None:
     """Write the preprocessing steps as PREFIX-1-grey.png and so on."""
-    try:
+    with disk_errors(f"the steps were not written to {folder}", click.ClickException):
         folder.mkdir(parents=True, exist_ok=True)
         for number, step in enumerate(prepared.steps, 1):
             (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
-    except OSError as error:
-        raise click.ClickException(f"could not write the steps to {folder}: {error.strerror}") from error
 
 
 def _whole_picture(item: Item) -> bytes:
@@ -263,9 +263,7 @@ def _ask_server(client: Client, items: Iterable[Item], mode: str, options: Mappi
 
     def outcome(item: Item) -> Outcome:
         try:
-            return Outcome(item, ask(item))
-        except (InvalidImage, ImageTooLarge, DataError) as error:
-            return Outcome(item, error)
+            return Outcome(item, _attempt(ask, item))
         except ServerError as error:
             # 413 (too large) and 500 (a failure) concern this picture; any other error would meet all pictures.
             if isinstance(error, ServerUnreachable) or error.status not in (413, 500):
