@@ -185,9 +185,8 @@ function picture({ index, label, predictions, confidences, image }, versions) {
   shown.width = shown.height = 56;
   const words = make("p", { text: `label ${label}` });
   predictions.forEach((digit, side) => {
-    const reading = make("span", { text: `v${versions[side]}: ${digit}, ${percent(confidences[side])}` });
-    reading.dataset.right = String(digit === label);
-    words.append(reading);
+    const text = `v${versions[side]}: ${digit}, ${percent(confidences[side])}`;
+    words.append(make("span", { text, data: { right: String(digit === label) } }));
   });
   return make("li", {}, shown, words);
 }

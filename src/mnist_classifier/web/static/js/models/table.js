@@ -92,7 +92,5 @@ function noteOf({ note }) {
 
 /** @param {string} alias */
 function badge(alias) {
-  const made = make("span", { className: "badge", text: alias });
-  made.dataset.alias = alias;
-  return made;
+  return make("span", { className: "badge", text: alias, data: { alias } });
 }

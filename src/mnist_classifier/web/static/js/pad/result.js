@@ -160,9 +160,8 @@ export class ResultView {
 /** @param {DigitInNumber} digit */
 function itemOfDigit(digit) {
   const { text, sure } = describeDigit(digit);
-  const item = make("li", {}, make("span", { className: "number-digit", text }), make("span", { className: "number-sure", text: sure }));
-  item.dataset.verdict = digit.verdict;
-  return item;
+  const parts = [make("span", { className: "number-digit", text }), make("span", { className: "number-sure", text: sure })];
+  return make("li", { data: { verdict: digit.verdict } }, ...parts);
 }
 
 /** The parts of a list of ten bars. @param {HTMLElement} list */

@@ -18,14 +18,15 @@ export function element(id, type) {
  * Make an element with children.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {{className?: string, text?: string}} [how]
+ * @param {{className?: string, text?: string, data?: Record<string, string>}} [how]  data: for `dataset`
  * @param {(Node | string)[]} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
-export function make(tag, { className = "", text = "" } = {}, ...children) {
+export function make(tag, { className = "", text = "", data = {} } = {}, ...children) {
   const made = document.createElement(tag);
   if (className !== "") made.className = className;
   if (text !== "") made.textContent = text;
+  Object.assign(made.dataset, data);
   made.append(...children);
   return made;
 }

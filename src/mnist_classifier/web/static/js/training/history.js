@@ -165,8 +165,7 @@ export class RunHistory {
 
   /** @param {Run} run */
   #build(run) {
-    const row = make("tr");
-    row.dataset.run = String(run.run_id);
+    const row = make("tr", { data: { run: String(run.run_id) } });
     const open = button(String(run.run_id), "link", () => this.#onOpen(run.run_id));
     open.setAttribute("aria-label", `Open run ${run.run_id}`);
     const number = make("th", { className: "figure" }, open);
@@ -226,9 +225,7 @@ function keepFocus(body, change) {
 
 /** @param {string} status */
 function chip(status) {
-  const made = make("span", { className: "chip", text: status });
-  made.dataset.status = status;
-  return made;
+  return make("span", { className: "chip", text: status, data: { status } });
 }
 
 /** The run's message; style.css cuts it after some lines. @param {string} message */
@@ -242,8 +239,5 @@ function outcome(message) {
 /** @param {string} id  of its column @param {string | HTMLElement} content */
 function cell(id, content) {
   const { title, isFigure = false } = COLUMNS.find((column) => column.id === id) ?? { title: "" };
-  const made = make("td", { className: isFigure ? "figure" : "" }, content);
-  made.dataset.column = id;
-  made.dataset.title = title;
-  return made;
+  return make("td", { className: isFigure ? "figure" : "", data: { column: id, title } }, content);
 }
