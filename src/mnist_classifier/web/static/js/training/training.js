@@ -11,7 +11,7 @@
 import * as api from "../shared/api.js";
 import { element } from "../shared/dom.js";
 import { Charts } from "./charts.js";
-import { followRun } from "./feed.js";
+import { RunFeed } from "./feed.js";
 import { RunForm } from "./form.js";
 import { RunHistory } from "./history.js";
 import { emptyState, withEvent } from "./state.js";
@@ -37,7 +37,8 @@ let run = null;
 let state = emptyState();
 /** Other runs in the charts. @type {Map<number, RunState>} */
 const others = new Map();
-let stopFollowing = () => {};
+/** @type {RunFeed | null} */
+let feed = null;
 /** Counts opened runs, to ignore late answers about an earlier one. */
 let newest = 0;
 
@@ -49,7 +50,7 @@ let newest = 0;
  */
 async function open(id, beside, isNew = true) {
   const opened = ++newest;
-  stopFollowing();
+  feed?.stop();
   others.clear();
   state = emptyState();
   view.clear();
@@ -69,7 +70,7 @@ async function open(id, beside, isNew = true) {
     settle();
     return view.showNothing(messageOf(error));
   }
-  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
+  feed = new RunFeed(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
   overlayRuns(beside, false);
 }
 
