@@ -234,7 +234,7 @@ def test_results_keep_coming_and_pictures_do_not_pile_up(monkeypatch: pytest.Mon
             taken += 1
             yield predict.Item("x", drawn(46))
 
-    here = predict._Here(Recogniser.open(PRETRAINED_DIR), {}, 10**6, None)
+    here = predict._Reader(Recogniser.open(PRETRAINED_DIR), {}, 10**6, None)
     outcomes = here.digits(items())
     next(outcomes)
     assert taken <= predict.BATCH

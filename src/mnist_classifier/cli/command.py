@@ -1,8 +1,9 @@
-"""What the commands have in common: errors as one line, shared options, the database opened and closed."""
+"""What the commands share: errors as one line, options, the database and the registry."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from mnist_classifier.core.database import Store
     from mnist_classifier.registry.versions import Registry
 
-# Who moved an alias, in its history.
+# The actor in the history of an alias.
 COMMAND_LINE = "command line"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(click.Command):
-    """A command whose known errors are one clear line, not a traceback."""
+    """A command that prints a known error as one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -34,9 +35,32 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of such commands."""
+    """A group of commands of that class."""
 
     command_class = Command
+
+
+def setting_options(owner: type, *names: str, note: str) -> Callable[[Function], Function]:
+    """Add an option for each of these fields of a settings class, or for all of them.
+
+    note: what to say about the default, with the placeholders {name} and {default}.
+    """
+    specs = [spec for spec in dataclasses.fields(owner) if not names or spec.name in names]
+
+    def add(function: Function) -> Function:
+        for spec in reversed(specs):
+            meta = spec.metadata
+            unit = f" ({meta['unit']})" if meta["unit"] else ""
+            remark = note.format(name=spec.name.upper(), default=spec.default)
+            function = click.option(
+                f"--{spec.name.replace('_', '-')}",
+                type=click.Choice(meta["choices"]) if meta["choices"] else type(spec.default),
+                default=None,
+                help=f"{meta['help'][0].upper()}{meta['help'][1:]}{unit}.  [{remark}]",
+            )(function)
+        return function
+
+    return add
 
 
 def data_dir_option(function: Function) -> Function:
@@ -44,25 +68,22 @@ def data_dir_option(function: Function) -> Function:
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path, resolve_path=True),
-        help="Folder with the four MNIST files.  [env: MNIST_DATA_DIR]",
+        help="Folder of the four MNIST files.  [env: MNIST_DATA_DIR]",
     )(function)
 
 
 @contextlib.contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
-    """The database of an installation, closed afterwards."""
+    """Open the database, and close it afterwards."""
     from mnist_classifier.core.database import Store
 
-    store = Store(settings.resolved_database_url)
-    try:
+    with contextlib.closing(Store(settings.resolved_database_url)) as store:
         yield store
-    finally:
-        store.close()
 
 
 @contextlib.contextmanager
 def opened_registry() -> Iterator[Registry]:
-    """The registry of this installation, crash leftovers adopted."""
+    """Open the registry, and adopt versions that a crash left behind."""
     from mnist_classifier.registry.versions import Registry
 
     settings = Settings.from_environment()

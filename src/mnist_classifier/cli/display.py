@@ -1,4 +1,4 @@
-"""What the command line shows: trainings as they go, robustness, summaries."""
+"""Text for the terminal: progress of trainings, model versions, robustness tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mnist_classifier.registry.aliases import PRODUCTION
 
 
 class TrainingDisplay:
-    """A progress bar for each epoch and one line when it ends."""
+    """Shows a training: a progress bar, and a line for each epoch."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.epochs = config.epochs
@@ -35,11 +35,11 @@ class TrainingDisplay:
         )
 
     def on_epoch(self, result: EpochResult) -> None:
-        """Print the epoch."""
+        """Print a line for the epoch."""
         tqdm.write(epoch_line(result))
 
     def on_message(self, text: str) -> None:
-        """Print a remark."""
+        """Print a message."""
         self.close()
         click.echo(f"{text} ...")
 
@@ -53,14 +53,14 @@ class TrainingDisplay:
             self.close()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
 
 def epoch_line(result: EpochResult) -> str:
-    """What an epoch gave, in one line."""
+    """An epoch in one line."""
     return (
         f"epoch {result.epoch:2}/{result.epochs}  "
         f"loss {result.train_loss:.4f}  accuracy {result.train_accuracy:.2%}  "
@@ -70,13 +70,10 @@ def epoch_line(result: EpochResult) -> str:
 
 
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:
-    """What a finished training gave, for people; `message` says what became of it."""
-    test, validation = version.metrics["test"], version.metrics["validation"]
-    low, high = test["interval_95"]
+    """The result of a training.  message: whether the version was promoted."""
     return (
-        f"validation accuracy  {validation['accuracy']:.2%}  ({validation['images']:,} images)\n"
-        f"test accuracy        {test['accuracy']:.2%}  ({test['images']:,} images, 95 % interval "
-        f"{low:.2%} to {high:.2%})\n"
+        f"validation accuracy  {_score(version.metrics['validation'])}\n"
+        f"test accuracy        {_score(version.metrics['test'])}\n"
         f"ONNX vs PyTorch      largest logit difference {version.manifest['onnx_parity']:.1e}\n"
         f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
         f"saved as version {version.version} in {settings.models_dir / str(version.version)}\n{message}"
@@ -84,7 +81,7 @@ def summary(version: ModelVersion, settings: Settings, message: str) -> str:
 
 
 def model_line(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> str:
-    """A model version in one line; * is in production."""
+    """A model version in one line; * marks production."""
     test, validation = version.metrics.get("test", {}), version.metrics.get("validation", {})
     named = "".join(
         f"  [{alias}]" for alias, number in aliases.items() if number == version.version and alias != PRODUCTION
@@ -98,7 +95,7 @@ def model_line(version: ModelVersion, aliases: Mapping[str, int], robustness: Ma
 
 
 def model_as_text(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> str:
-    """A model version on some lines."""
+    """A model version in several lines."""
     manifest = version.manifest
     named = [alias for alias, number in aliases.items() if number == version.version]
     lines = {
@@ -125,7 +122,7 @@ def _score(figures: Mapping[str, Any] | None) -> str:
 def side_by_side(
     first: ModelVersion, second: ModelVersion, split: str, difference: Sequence[Sequence[int]] | None
 ) -> str:
-    """Two model versions in columns, and what the second confuses more or less often."""
+    """Two model versions in columns, and the errors that the second makes more or less often."""
     lines = [f"{'version':13}  {first.version:>12}  {second.version:>12}"]
     for name in ("accuracy", "correct", "nll", "ece"):
         figures = [version.metrics.get(split, {}).get(name) for version in (first, second)]
@@ -145,7 +142,7 @@ def side_by_side(
 
 
 def robustness_as_text(table: Mapping[str, Any]) -> str:
-    """The whole robustness table, a line a row, then what was left out."""
+    """The robustness table, then what was skipped, then a summary."""
     lines = [_robustness_row(row) for row in table["rows"]]
     lines += [f"skipped: {name} ({reason})" for name, reason in table["left_out"].items()]
     short = table["summary"]
@@ -164,7 +161,7 @@ def _robustness_row(row: Mapping[str, Any]) -> str:
 
 
 def robustness_in_short(table: Mapping[str, Any] | None) -> str:
-    """A model's robustness in half a line, behind two spaces; empty where it was not measured."""
+    """A short summary of a robustness table, indented by two spaces; empty if there is none."""
     if table is None:
         return ""
     short = table["summary"]

@@ -1,4 +1,4 @@
-"""`mnist evaluate`: a model on MNIST, and what else people send (--suite robust)."""
+"""`mnist evaluate`: measure a model on MNIST or with the robustness suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mnist_classifier.cli.command import Command, data_dir_option, opened_store
 from mnist_classifier.cli.display import robustness_as_text
-from mnist_classifier.core.metrics import measure_probabilities, wilson_interval
+from mnist_classifier.core.metrics import measure_probabilities
 from mnist_classifier.core.records import ModelVersion, Verdict
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data.splits import SPLITS, TEST, load_split
@@ -73,26 +73,20 @@ def evaluate(
 
 
 def _score(recogniser: Recogniser, settings: Settings, split: str) -> dict[str, Any]:
-    """Read every image by itself, as requests are, and count."""
+    """Read the images one by one, as requests do; returns the metrics."""
     digits = load_split(settings.data_dirs(), split)
     started = time.perf_counter()
     readings = [recogniser.read(image) for image in digits.images]
     elapsed_s = time.perf_counter() - started
-    count = len(readings)
-    figures = measure_probabilities(np.array([r.probabilities for r in readings]), digits.labels)
-    # Of the likeliest digits, as for the model card; how many were not given is said beside it.
-    right = figures.correct
+    # Counts the most likely digit even if the verdict is not_a_digit, as the model card does.
+    found = measure_probabilities(np.array([r.probabilities for r in readings]), digits.labels)
     return {
         "split": split,
-        "images": count,
-        "correct": right,
-        "accuracy": right / count,
-        "interval_95": wilson_interval(right, count),
-        "nll": figures.nll,
-        "ece": figures.ece,
+        **{name: getattr(found, name) for name in ("images", "correct", "accuracy", "nll", "ece")},
+        "interval_95": found.interval,
         "ambiguous": sum(r.verdict is Verdict.AMBIGUOUS for r in readings),
         "refused": sum(r.prediction is None for r in readings),
-        "ms_an_image": elapsed_s / count * 1000,
+        "ms_an_image": elapsed_s / found.images * 1000,
     }
 
 
@@ -112,7 +106,7 @@ def _evaluate_robustness(
     registry: Registry, version: ModelVersion, recogniser: Recogniser, settings: Settings, split: str, quick: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Print the table; store it where it is whole."""
+    """Print the robustness table, and save it if the suite ran completely."""
     data = load_data(settings, split)
     with tqdm(leave=False, disable=None, file=sys.stderr) as bar:
 

@@ -1,4 +1,4 @@
-"""`mnist export-web`: the recogniser as a static site."""
+"""`mnist export-web`: export the recogniser as a static site."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from mnist_classifier.web.offline.export import MODEL_FILE, export_site
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, resolve_path=True))
 @click.option("--model-version", type=int, help="Model version to export.  [default: production]")
 def export_web(folder: Path, model_version: int | None) -> None:
-    """Export a static site to DIR that reads digits in the browser, without a server.
+    """Export a static site that reads digits without a server.
 
-    DIR must be new, empty or an earlier export, which is then replaced.
+    The network runs in the browser. DIR must be new, empty or an earlier
+    export, which is replaced.
     """
     with opened_registry() as registry:
         version = registry.aliases.production() if model_version is None else model_version

@@ -1,4 +1,4 @@
-"""What the arguments of `mnist predict` name: files, folders, patterns, lists of paths, standard input."""
+"""The input of `mnist predict`: files, folders, patterns, lists of paths and standard input."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mnist_classifier.data import glyph_files
 from mnist_classifier.recognition.imaging.sources import read_file
 
 STDIN = "-"
-# In folders; a file that is named is read whatever it is called.
+# Endings of the files to read in a folder; a file named by the user may have any.
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 GLYPHS = (".npy", "idx3-ubyte", ".npy.gz", "idx3-ubyte.gz")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to read, or what is wrong with a name that leads to none."""
+    """A file to read, or the reason why there is none."""
 
     name: str
     problem: str = ""
@@ -30,10 +30,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All files that arguments and a list name, in their order; folders are walked by name.
+    """The files that the arguments and a list name, in that order; those of a folder sorted by name.
 
-    Nothing is kept, so there may be any number.  The list, unlike the
-    arguments, has no patterns, and can be walked once if it comes from a pipe.
+    Names are not kept in memory, so there may be any number. Only arguments may
+    be patterns. A list from a pipe can be iterated only once.
     """
 
     arguments: Sequence[str]
@@ -41,7 +41,7 @@ class Inputs:
 
     def __iter__(self) -> Iterator[Found]:
         for argument in self.arguments:
-            # Windows shells leave patterns to the program.
+            # Shells of Windows do not expand patterns.
             is_pattern = argument != STDIN and glob.has_magic(argument) and not os.path.lexists(argument)
             yield from _matches(argument) if is_pattern else _files(argument)
         for line in self.listed:
@@ -49,12 +49,12 @@ class Inputs:
                 yield from _files(name)
 
     def count(self) -> int:
-        """How many there are; walks all of them."""
+        """The number of files; walks all folders."""
         return sum(1 for _ in self)
 
 
 def _matches(pattern: str) -> Iterator[Found]:
-    """`**` takes the files of all folders below, so those folders are not walked as well."""
+    """The files of a pattern.  `**` matches the files in subfolders, so the subfolders themselves are skipped."""
     names = sorted(glob.glob(pattern, recursive=True))
     if "**" in pattern:
         names = [name for name in names if not os.path.isdir(name)]
@@ -81,29 +81,31 @@ def _walk(folder: str) -> Iterator[Found]:
     for parent, folders, files in os.walk(folder, onerror=problems.append):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for file in sorted(files):
-            # Names with a dot are not for people: macOS leaves `._seven.png` beside seven.png.
+            # Skip hidden files: macOS writes `._seven.png` beside seven.png.
             if not file.startswith(".") and file.lower().endswith(PICTURES + GLYPHS):
                 yield Found(str(Path(parent, file)))
     for problem in problems:
         yield Found(str(problem.filename), f"cannot be opened: {problem.strerror}")
 
 
-# --- what is in them ---------------------------------------------------------------------------------
+# --- contents ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Item:
-    """A picture (the bytes of its file), a glyph, or the reason why there is neither."""
+    """A picture (the bytes of its file), a glyph, or an error.
+
+    index: counts the glyphs of a file from 0; file_number: counts the files from 1.
+    """
 
     name: str
     content: bytes | Bytes | MnistError
     index: int | None = None
-    # Counts the files from 1.
     file_number: int = 0
 
 
 def items_of(inputs: Inputs) -> Iterator[Item]:
-    """What the files hold, glyph by glyph where they are of many."""
+    """The pictures and glyphs in the files; a file may hold many glyphs."""
     for number, found in enumerate(inputs, 1):
         if found.problem:
             yield Item(found.name, InvalidImage(found.problem), file_number=number)

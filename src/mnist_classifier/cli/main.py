@@ -1,4 +1,4 @@
-"""The command line: `mnist train | predict | evaluate | serve | export-web | models | openapi | runs | data`."""
+"""The command `mnist` and its subcommands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.core.version import __version__
 
-# Loaded when they are called for: each brings its own half of the program.
+# Imported on use, because each command needs other parts of the program.
 COMMANDS = {
     "train": "train:train",
     "predict": "predict:predict",
@@ -26,14 +26,14 @@ COMMANDS = {
 
 
 class Commands(Group):
-    """A group whose commands live in modules of their own."""
+    """A group that imports a command only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
+        """Names of all commands."""
         return sorted([*COMMANDS, *self.commands])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """One of them; None where there is none of that name."""
+        """The command of that name; None if there is none."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, name = COMMANDS[cmd_name].split(":")

@@ -1,4 +1,4 @@
-"""The command `mnist openapi`: the description of the HTTP API, for generators of clients and the like."""
+"""`mnist openapi`: print the OpenAPI document, for example to generate a client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from mnist_classifier.core.settings import Settings
 
 @click.command(cls=Command)
 def openapi() -> None:
-    """Print the OpenAPI document; a running server has it at /openapi.json."""
+    """Print the OpenAPI document of the HTTP API.
+
+    A running server has it at /openapi.json.
+    """
     from flask import Flask
 
     from mnist_classifier.web.app import add_routes

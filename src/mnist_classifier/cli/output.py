@@ -1,4 +1,4 @@
-"""Readings of many pictures as a table, as JSON Lines or as CSV, on standard output or in a file."""
+"""Readings as a table, JSON Lines or CSV, on standard output or in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mnist_classifier.core.records import NumberReading, Reading, rounded
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
-# Where a file is written and no format is named, its name tells.
+# Formats of output files by their suffix; any other suffix means JSON Lines.
 SUFFIXES = {".csv": CSV, ".txt": TABLE}
 
 Answer = Reading | NumberReading
@@ -35,7 +35,7 @@ NUMBER_COLUMNS = ("file", "index", "number", "confidence", "verdict", "digits")
 
 @dataclass(frozen=True)
 class Row:
-    """One picture and what it was read as; `index` counts from 0 in a file of many glyphs."""
+    """One picture and its reading.  index: counts the glyphs of a file from 0."""
 
     file: str
     answer: Answer
@@ -43,30 +43,30 @@ class Row:
 
 
 def header(format: str, *, numbers: bool) -> str:
-    """The first line; JSON Lines have none."""
+    """The first line; empty for JSON Lines."""
     if format == TABLE:
         return _table_line("NUMBER" if numbers else "DIGIT", "SURE", "VERDICT", "FILE")
     return csv_line(NUMBER_COLUMNS if numbers else DIGIT_COLUMNS) if format == CSV else ""
 
 
 def line(format: str, row: Row) -> str:
-    """A row of the listing."""
+    """A reading as one line."""
     lines: dict[str, Callable[[Row], str]] = {TABLE: _as_table, JSON_LINES: _as_json, CSV: _as_csv}
     return lines[format](row)
 
 
 def shown(name: str) -> str:
-    """A file's name with nothing in it that a terminal or a reader of UTF-8 would stumble over."""
+    """A file name that is safe to print: valid UTF-8 without control characters."""
     name = click.format_filename(name)
     return name if name.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
 
 
 @contextlib.contextmanager
 def opened(file: Path | None) -> Iterator[Write]:
-    """Writes lines in UTF-8: to standard output, or to a file that appears, whole, when all has gone well.
+    """Write lines in UTF-8 to standard output or to a file.
 
-    What stood in the file before stays until then.  Raises StorageFull,
-    ClickException.
+    The file is replaced only when everything has been written.  Raises
+    StorageFull, ClickException.
     """
     if file is None:
         stream = sys.stdout.buffer
@@ -75,7 +75,7 @@ def opened(file: Path | None) -> Iterator[Write]:
         return
     with files.disk_errors(f"{file} was not written", click.ClickException):
         target = Path(os.path.realpath(file))
-        if target.exists() and not target.is_file():  # a pipe or a device is no file to replace
+        if target.exists() and not target.is_file():  # a pipe or a device
             with target.open("wb") as stream:
                 yield lambda text: _write(stream, text)
             return
@@ -99,7 +99,7 @@ def _as_table(row: Row) -> str:
     read = _prediction(answer) or "-"
     place = shown(row.file) + ("" if row.index is None else f"[{row.index}]")
     notes = "; ".join(_notes(answer))
-    # No reading is certain, and rounding must not make it so.
+    # Rounding must not show certainty.
     sure = f"{min(answer.confidence, 0.9999):.2%}"
     return _table_line(read.replace("\n", " "), sure, answer.verdict.value, f"{place}  ({notes})" if notes else place)
 
@@ -122,7 +122,7 @@ def _notes(answer: Answer) -> Iterator[str]:
 
 def _as_json(row: Row) -> str:
     answer = row.answer
-    # msgspec writes no name that is not text; json writes it so that a reader gets it back.
+    # json can encode a file name with bytes that are not UTF-8; msgspec cannot.
     place = {"file": msgspec.Raw(json.dumps(row.file).encode()), "index": row.index}
     if isinstance(answer, Reading):
         return _encoded({**place, **_fields(answer)})
@@ -132,7 +132,7 @@ def _as_json(row: Row) -> str:
 
 
 def _encoded(value: object) -> str:
-    """JSON as a server writes it."""
+    """JSON in the server's form."""
     return msgspec.json.encode(value).decode()
 
 

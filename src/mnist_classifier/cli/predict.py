@@ -1,4 +1,4 @@
-"""`mnist predict`: read pictures and glyphs, from anywhere, here or at a server."""
+"""`mnist predict`: read pictures and glyphs, in this process or with a server."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
@@ -28,19 +28,21 @@ from mnist_classifier.core.errors import (
     ServerError,
     ServerUnreachable,
 )
+from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.recognition.imaging.decode import decode_with_scale, encode_png
 from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.recognition.recogniser import Recogniser
 
-# Pictures that go through the network together; fewer where they are slow to prepare, so that answers keep coming.
+# Pictures that the network reads together, and how long to wait for them.
 BATCH, BATCH_S = 256, 0.5
 DIGIT, NUMBER = MODES = ("digit", "number")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item."""
+    """An item with its reading, or the reason why it was not read."""
 
     item: Item
     answer: Answer | MnistError
@@ -62,18 +64,18 @@ class Outcome:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file; it is replaced once all files are read.",
+    help="Write to this file, once all pictures are read.",
 )
 @click.option("--model-version", type=click.IntRange(0), help="Model version to use.  [default: production]")
 @click.option(
     "--ambiguous-below",
     type=click.FloatRange(0, 1),
-    help="Call a digit ambiguous if its confidence is lower than this.",
+    help="Answer `ambiguous` if the confidence is lower than this.",
 )
 @click.option(
     "--not-a-digit-above",
     type=click.FloatRange(0, 1),
-    help="Call it not a digit if that probability is higher than this.",
+    help="Answer `not_a_digit` if the probability of no digit is higher than this.",
 )
 @click.option("--url", help="Send the pictures to this server, such as http://127.0.0.1:5000.")
 @click.option(
@@ -111,15 +113,15 @@ def predict(
     chosen = {name: value for name, value in thresholds.items() if value is not None}
     with contextlib.ExitStack() as stack:
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
-        display = stack.enter_context(contextlib.closing(_Display(inputs, output, counts=files_from is None)))
-        items = display.watched(items_of(inputs))
+        bar = stack.enter_context(_progress_bar(inputs, output, counts=files_from is None))
+        items = _watched(items_of(inputs), bar)
         settings = Settings.from_environment()
         if url is not None:
             client = stack.enter_context(Client(url, token=settings.token or None))
-            outcomes = _ask(client, items, mode, {"version": model_version, **chosen})
+            outcomes = _ask_server(client, items, mode, {"version": model_version, **chosen})
         else:
-            here = _Here(Recogniser.load(model_version, settings), chosen, settings.max_image_pixels, steps_dir)
-            outcomes = here.numbers(items) if mode == NUMBER else here.digits(items)
+            reader = _Reader(Recogniser.load(model_version, settings), chosen, settings.max_image_pixels, steps_dir)
+            outcomes = reader.numbers(items) if mode == NUMBER else reader.digits(items)
         failures = _write(outcomes, format or _format(output), output, numbers=mode == NUMBER)
     if failures:
         files = "file" if failures == 1 else "files"
@@ -133,7 +135,7 @@ def _format(output: Path | None) -> str:
 
 
 def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, *, numbers: bool) -> int:
-    """Write what was read; what was not goes to standard error, and its number is returned."""
+    """Write the readings, and errors to standard error; returns the number of errors."""
     failures = 0
     with listing.opened(output) as write:
         if first := listing.header(format, numbers=numbers):
@@ -149,23 +151,18 @@ def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, *, num
     return failures
 
 
-class _Display:
-    """A progress bar, unless the readings themselves go to the same terminal."""
+def _progress_bar(inputs: Inputs, output: Path | None, *, counts: bool) -> tqdm[Any]:
+    """A bar of files, hidden if the readings go to the same terminal."""
+    shows = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
+    total = inputs.count() if shows and counts else None
+    return tqdm(total=total, unit=" files", leave=False, disable=not shows, file=sys.stderr)
 
-    def __init__(self, inputs: Inputs, output: Path | None, *, counts: bool) -> None:
-        shows = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
-        total = inputs.count() if shows and counts else None
-        self._bar: tqdm[Any] = tqdm(total=total, unit=" files", leave=False, disable=not shows, file=sys.stderr)
 
-    def watched(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, as they are taken."""
-        for item in items:
-            self._bar.update(item.file_number - self._bar.n)
-            yield item
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._bar.close()
+def _watched(items: Iterable[Item], bar: tqdm[Any]) -> Iterator[Item]:
+    """The items; each moves the bar."""
+    for item in items:
+        bar.update(item.file_number - bar.n)
+        yield item
 
 
 @contextlib.contextmanager
@@ -173,20 +170,19 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
     if files_from is None:
         yield ()
         return
-    try:
-        # File names need not be text: what is none comes through as it is.
-        with click.open_file(files_from, encoding="utf-8", errors="surrogateescape") as lines:
-            yield lines
-    except OSError as error:
-        raise click.ClickException(f"could not read {files_from}: {error.strerror or error}") from error
+    with disk_errors(f"could not read {files_from}", click.ClickException):
+        # A file name may have bytes that are not UTF-8.
+        lines = click.open_file(files_from, encoding="utf-8", errors="surrogateescape")
+    with lines:
+        yield lines
 
 
-# --- here -------------------------------------------------------------------------------------------
+# --- in this process --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Here:
-    """Reads in this process."""
+class _Reader:
+    """Reads items in this process."""
 
     recogniser: Recogniser
     thresholds: Mapping[str, float]
@@ -194,12 +190,12 @@ class _Here:
     steps_dir: Path | None
 
     def digits(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        """Read one digit in each, in batches."""
+        """Read one digit per item, in batches."""
         batch: list[tuple[Item, Prepared | MnistError]] = []
         started = time.monotonic()
         for item in items:
-            ready = self._ready(item)
-            # The picture itself is not needed any more.
+            ready = _attempt(self._prepare, item)
+            # Only the prepared picture is still needed.
             batch.append((dataclasses.replace(item, content=b""), ready))
             if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
                 yield from self._batch(batch)
@@ -212,53 +208,52 @@ class _Here:
         for item, ready in batch:
             yield Outcome(item, next(readings) if isinstance(ready, Prepared) else ready)
 
-    def _ready(self, item: Item) -> Prepared | MnistError:
-        content = item.content
-        if isinstance(content, MnistError):
-            return content
-        if isinstance(content, np.ndarray):
-            return prepared_glyph(content)
-        try:
-            pixels, _ = decode_with_scale(content, max_pixels=self.max_pixels)
-        except (InvalidImage, ImageTooLarge) as error:
-            return error
+    def _prepare(self, item: Item) -> Prepared:
+        if isinstance(item.content, np.ndarray):
+            return prepared_glyph(item.content)
+        pixels, _ = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
         prepared = prepare(pixels, keep_steps=self.steps_dir is not None)
         if self.steps_dir is not None:
             _write_steps(self.steps_dir, f"{item.file_number}-{Path(item.name).stem}", prepared)
         return dataclasses.replace(prepared, steps=())
 
     def numbers(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        """Read several digits in each."""
+        """Read several digits per item."""
         for item in items:
-            try:
-                pixels, scale = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
-            except (InvalidImage, ImageTooLarge, DataError) as error:
-                yield Outcome(item, error)
-            else:
-                yield Outcome(item, self.recogniser.read_number(pixels, thresholds=self.thresholds).scaled(scale))
+            yield Outcome(item, _attempt(self._number, item))
+
+    def _number(self, item: Item) -> Answer:
+        pixels, scale = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
+        return self.recogniser.read_number(pixels, thresholds=self.thresholds).scaled(scale)
+
+
+def _attempt(read: Callable[[Item], Result], item: Item) -> Result | MnistError:
+    """The result of `read`, or the error if the item is no readable picture."""
+    try:
+        return read(item)
+    except (InvalidImage, ImageTooLarge, DataError) as error:
+        return error
 
 
 def _write_steps(folder: Path, prefix: str, prepared: Prepared) -> None:
-    """Write the stages as PREFIX-1-grey.png and so on."""
-    try:
+    """Write the preprocessing steps as PREFIX-1-grey.png and so on."""
+    with disk_errors(f"the steps were not written to {folder}", click.ClickException):
         folder.mkdir(parents=True, exist_ok=True)
         for number, step in enumerate(prepared.steps, 1):
             (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
-    except OSError as error:
-        raise click.ClickException(f"could not write the steps to {folder}: {error.strerror}") from error
 
 
 def _whole_picture(item: Item) -> bytes:
-    """The bytes of a file; a glyph as one.  Raises what was wrong with it."""
+    """The bytes of the picture; a glyph becomes a PNG.  Raises the error of the item, if it has one."""
     if isinstance(item.content, MnistError):
         raise item.content
     return item.content if isinstance(item.content, bytes) else encode_png(item.content)
 
 
-# --- at a server ------------------------------------------------------------------------------------
+# --- with a server ----------------------------------------------------------------------------------
 
 
-def _ask(client: Client, items: Iterable[Item], mode: str, options: Mapping[str, Any]) -> Iterator[Outcome]:
+def _ask_server(client: Client, items: Iterable[Item], mode: str, options: Mapping[str, Any]) -> Iterator[Outcome]:
     def ask(item: Item) -> Answer:
         if mode == NUMBER:
             return client.number(_whole_picture(item), **options)
@@ -268,12 +263,9 @@ def _ask(client: Client, items: Iterable[Item], mode: str, options: Mapping[str,
 
     def outcome(item: Item) -> Outcome:
         try:
-            return Outcome(item, ask(item))
-        except (InvalidImage, ImageTooLarge, DataError) as error:
-            return Outcome(item, error)
+            return Outcome(item, _attempt(ask, item))
         except ServerError as error:
-            # 413: larger than the server takes; 500: something in this picture.  Anything else would be the same
-            # for all the others.
+            # 413 (too large) and 500 (a failure) concern this picture; any other error would meet all pictures.
             if isinstance(error, ServerUnreachable) or error.status not in (413, 500):
                 raise
             return Outcome(item, error)

@@ -1,4 +1,4 @@
-"""`mnist train`: train a network in this process, and show how it goes."""
+"""`mnist train`: train a network in this process and show its progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_classifier.cli.command import COMMAND_LINE, Command, Function, data_dir_option, opened_store
+from mnist_classifier.cli.command import COMMAND_LINE, Command, data_dir_option, opened_store, setting_options
 from mnist_classifier.cli.display import TrainingDisplay, summary
 from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
@@ -26,22 +26,8 @@ if TYPE_CHECKING:
     from mnist_classifier.runs.worker import Outcome
 
 
-def config_options(function: Function) -> Function:
-    """Add one flag for each field of TrainConfig."""
-    for spec in reversed(dataclasses.fields(TrainConfig)):
-        meta = spec.metadata
-        unit = f" [{meta['unit']}]" if meta["unit"] else ""
-        function = click.option(
-            f"--{spec.name.replace('_', '-')}",
-            type=click.Choice(meta["choices"]) if meta["choices"] else type(spec.default),
-            default=None,
-            help=f"{meta['help']}{unit}; default {spec.default}",
-        )(function)
-    return function
-
-
 def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
-    """Print the presets and leave."""
+    """Print the recipes and exit."""
     if not asked:
         return
     for name, recipe in RECIPES.items():
@@ -51,7 +37,7 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
 
 
 @click.command(cls=Command)
-@config_options
+@setting_options(TrainConfig, note="default: {default}")
 @data_dir_option
 @click.option(
     "--list-recipes",
@@ -69,9 +55,10 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
 )
 @click.option("--log-to", type=click.Choice(TRACKERS), help="Also log to this experiment tracker.  [env: MNIST_LOG_TO]")
 def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to: str | None, **flags: Any) -> None:
-    """Train a network on MNIST, and promote it if it passes the promotion check.
+    """Train a network on MNIST.
 
-    Ctrl-C stops the training and saves its best weights as a version, without promoting it.
+    The new version is promoted if it passes the promotion check. Ctrl-C stops
+    the training and saves its best weights as a version, without promoting it.
     """
     if seeds and ensemble:
         raise click.UsageError("--ensemble already sets the number of seeds; leave out --seeds")
@@ -94,7 +81,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
-    """Print mean and spread over the seeds."""
+    """Print the mean accuracy over the seeds and its spread."""
     for split in ("validation", "test"):
         accuracies = [version.metrics[split]["accuracy"] for version in versions]
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
@@ -108,7 +95,7 @@ def _admit(settings: Settings, version: ModelVersion) -> str:
 
 
 def training_worker() -> ModuleType:
-    """The worker; asked for before a run is queued, so that none is left behind without PyTorch."""
+    """The module that trains.  Call this before queueing a run, so that none is left behind without PyTorch."""
     try:
         from mnist_classifier.runs import worker
     except ModuleNotFoundError as error:
@@ -117,7 +104,7 @@ def training_worker() -> ModuleType:
 
 
 def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
-    """Do the work of a queued run in this process, and show it."""
+    """Train a queued run in this process and show its progress."""
     display = TrainingDisplay(TrainConfig.from_mapping(run.config))
     try:
         outcome: Outcome = worker.execute(
@@ -132,5 +119,5 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
         display.close()
     click.echo(summary(outcome.version, settings, outcome.message))
     if outcome.cancelled:
-        raise click.exceptions.Exit(0)  # Ctrl-C ends the seeds to come as well
+        raise click.exceptions.Exit(0)  # Ctrl-C also skips the remaining seeds
     return outcome.version

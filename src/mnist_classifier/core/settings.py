@@ -54,7 +54,7 @@ class Settings:
     data_dir: Path | None = None
     pen_dir: Path | None = None
     host: str = setting("127.0.0.1", "address to listen on")
-    port: int = setting(5000, "port to listen on; if it is taken, the next free one", low=1, high=65535)
+    port: int = setting(5000, "port to listen on; if 5000 is taken, the next free one", low=1, high=65535)
     workers: int = setting(1, "server processes", low=1, high=256)
     server_threads: int = setting(16, "requests that a process serves in parallel", low=1, high=256)
     max_body_bytes: int = setting(10_000_000, "largest request body", low=1000, high=1_000_000_000, unit="bytes")

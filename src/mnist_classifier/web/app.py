@@ -1,4 +1,4 @@
-"""The web application: pages and API over one recogniser."""
+"""The web application: pages and HTTP API."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def add_routes(app: Flask) -> None:
-    """Add every route.  To answer, a route also needs the services of `create_app`; to be described, it does not."""
+    """Add every route, but not the services that they need; enough for the OpenAPI document."""
     app.url_map.converters["int"] = RowNumber
     modules = (pages, predict, status, data, batch, inference, health, runs, models, explore, documents)
     # predict, status and data share a blueprint.
@@ -56,37 +56,47 @@ def add_routes(app: Flask) -> None:
 
 
 class RowNumber(IntegerConverter):
-    """A number in a path that every database can store; a longer one is not found."""
+    """A number in a path, small enough for every database; a longer one is not found."""
 
-    # With a bound (`max`) instead, werkzeug would answer 405 if another method has the same path.
+    # With `max`, werkzeug would answer 405 where another method has the same path.
     regex = rf"\d{{1,{len(str(LARGEST_ID))}}}"
 
 
 def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
-    """Build the application for one MNIST_HOME.
+    """Build the application for one MNIST_HOME, after cleaning up versions and runs that a crash left behind.
 
-    is_stopping: whether the server is shutting down, so that streams end.
-    Versions and runs that a crash left behind are repaired first.
+    is_stopping: returns True when the server is about to stop, so that event streams end.
     """
-    store = Store(settings.resolved_database_url)
-    registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
-    registry.adopt()
-    run_log.mark_interrupted()
+    services = _services(settings, is_stopping)
+    services.registry.adopt()
+    services.runs.mark_interrupted()
+    services.jobs.dispatch()
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # A base64 image in a form field can be as large as the body.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json = Json(app)
-    jobs = Jobs(settings, run_log)
-    jobs.dispatch()
-    access = Access(settings)
-    app.extensions[EXTENSION] = Services(
+    app.extensions[EXTENSION] = services
+    add_routes(app)
+    errors.register(app)
+    health.register(app)
+    app.before_request(services.access.check)
+    security.register(app)
+    compression.register(app)
+    app.wsgi_app = _layers(app, settings)  # type: ignore[assignment, method-assign]
+    return app
+
+
+def _services(settings: Settings, is_stopping: Callable[[], bool]) -> Services:
+    store = Store(settings.resolved_database_url)
+    registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
+    return Services(
         settings=settings,
-        access=access,
+        access=Access(settings),
         store=store,
         registry=registry,
         runs=run_log,
-        jobs=jobs,
+        jobs=Jobs(settings, run_log),
         # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
@@ -94,24 +104,16 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
         explorer=Explorer(settings, registry),
         observer=Observer(),
     )
-    add_routes(app)
-    errors.register(app)
-    health.register(app)
-    app.before_request(access.check)
-    security.register(app)
-    compression.register(app)
-    app.wsgi_app = _layers(app, settings)  # type: ignore[assignment, method-assign]
-    return app
 
 
 def _layers(app: Flask, settings: Settings) -> WSGIApplication:
-    """Wrap Flask in WSGI middleware, the innermost first."""
+    """The application in its WSGI middleware, the innermost first."""
     layers: WSGIApplication = FastPath(app)
     limiter = limits.limiter_of(settings)
     if limiter is not None:
         layers = limits.RateLimited(layers, limiter)
     if settings.allowed_origins:
         layers = Cors(layers, settings.allowed_origins)
-    # The outermost layer that answers, so that every request gets an id.
+    # Outside of everything that answers, so that every request has an id.
     layers = RequestLog(layers, writes=settings.access_log == "on")
     return RootPath(layers, settings.root_path) if settings.root_path else layers

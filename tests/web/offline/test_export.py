@@ -171,9 +171,9 @@ def test_site_holds_no_python(site: Path) -> None:
 
 def test_python_that_has_been_compiled_does_not_stop_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shell = tmp_path / "offline"
-    shutil.copytree(export.SHELL_DIR, shell)
+    shutil.copytree(export.OFFLINE_DIR, shell)
     (shell / "__pycache__").mkdir(exist_ok=True)
-    monkeypatch.setattr(export, "SHELL_DIR", shell)
+    monkeypatch.setattr(export, "OFFLINE_DIR", shell)
     assert "index.html" in export_site(PRETRAINED_DIR, 0, tmp_path / "site")
 
 

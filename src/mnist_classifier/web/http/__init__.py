@@ -1,1 +1,1 @@
-"""Guards around every request: limits, access, headers, compression, the log."""
+"""Checks and headers for every request: rate limit, access, CORS, compression, access log."""

@@ -1,4 +1,4 @@
-"""Who may change something here: the token, and the names that this server answers to."""
+"""Access checks: token, host name, and requests from pages of other sites."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ from mnist_classifier.core.errors import (
 from mnist_classifier.core.settings import Settings, is_loopback
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Are asked with POST because they take an image, but change nothing: whoever may read may ask them.
+# Use POST because they take an image, but change nothing, so they need no token.
 READING_ENDPOINTS = frozenset(
     {
         *("api.predict", "batch_api.predict_batch", "explore.explain", "explore.activations"),
         *("inference_api.infer", "inference_api.infer_version", "inference_api.repository_index"),
     }
 )
-# Those of them that pages of other sites may ask too; the others take longer.
+# Pages of other sites may call these too; the others take longer.
 OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
-# Hand out more than a reading: a whole network.
+# Reveal a whole network, so they need the token.
 CONFIDENTIAL_ENDPOINTS = frozenset({"models.export_model"})
-# Answer under any name: readings, which other sites may ask for anyway; probes, which know an address alone;
-# static files, which are the same everywhere.
+# Answer under any host name: readings, which are open to other sites anyway; health probes, which know only an
+# address; static files, which are public.
 UNNAMED_ENDPOINTS = (OPEN_ENDPOINTS - {"inference_api.repository_index"}) | {
     *("api.healthz", "health.readyz", "static"),
     *("inference_api.live", "inference_api.ready", "inference_api.model_ready", "inference_api.version_ready"),
 }
-# They stand for every address of this computer, so they are no name of it.
+# Listening on these means every address of this computer, so they are not host names.
 ANY_ADDRESS = ("", "0.0.0.0", "::")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def changes_something(method: str, endpoint: str) -> bool:
-    """Whether a request could leave anything different from what it was."""
+    """Whether a request can change anything on the server."""
     return method not in SAFE_METHODS and endpoint not in READING_ENDPOINTS
 
 
 def is_same_site(method: str, endpoint: str) -> bool:
-    """Whether a browser may send such a request from our own pages alone."""
+    """Whether browsers may send such a request only from our own pages."""
     return method not in SAFE_METHODS and endpoint not in OPEN_ENDPOINTS
 
 
 def is_guarded(method: str, endpoint: str) -> bool:
-    """Whether a request needs the token, where one is set."""
+    """Whether a request needs the token, if one is set."""
     return changes_something(method, endpoint) or endpoint in CONFIDENTIAL_ENDPOINTS
 
 
 def needs_own_name(endpoint: str) -> bool:
-    """Whether a server on loopback answers such a request under its own names alone."""
+    """Whether a server on loopback answers such a request only under its own names."""
     return endpoint not in UNNAMED_ENDPOINTS
 
 
 class Access:
-    """The rules of one server.
+    """The access rules of one server.
 
-    The token is asked for wherever one is set: a proxy may make a server on
-    loopback reachable.  There pages of foreign sites reach the server by a
-    name that they let point here (DNS rebinding), so nearly every route checks
-    the name.  Elsewhere everybody may look, and names are checked where they
-    were given and a request is guarded.
+    A token that is set is always required, on loopback too, because a proxy
+    may make that reachable. On loopback nearly every route also checks the host
+    name: a foreign site could point a name of its own here (DNS rebinding).
+    Elsewhere everybody may read; only guarded requests check the host name, and
+    only if MNIST_ALLOWED_HOSTS is set.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -76,18 +76,18 @@ class Access:
         self._hosts = (LOOPBACK_NAMES | given | {settings.host.lower()}) - set(ANY_ADDRESS)
 
     def is_trusted(self, authorization: str) -> bool:
-        """Whether an Authorization header brings the token; anybody is trusted where there is none."""
+        """Whether an Authorization header has the token; always True if no token is set."""
         if not self._token:
             return True
         scheme, _, token = authorization.partition(" ")
-        # In a time that does not tell how much of it was right.
+        # Takes the same time however many characters are right.
         return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token)
 
     def check(self) -> None:
-        """Let this request pass, or raise HostNotAllowed, CrossSiteRequest, TokenMissing or TokenWrong."""
+        """Raise HostNotAllowed, CrossSiteRequest, TokenMissing or TokenWrong if this request is not allowed."""
         endpoint = request.endpoint
         if endpoint is None:
-            return  # there is no such route
+            return  # no such route
         guarded = is_guarded(request.method, endpoint)
         if is_same_site(request.method, endpoint):
             refuse_cross_site()
@@ -114,7 +114,7 @@ class Access:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port, brackets and capitals."""
+    """The name in a Host header, in lower case, without port and brackets."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -122,9 +122,9 @@ def host_name(host: str) -> str:
 
 
 def refuse_cross_site() -> None:
-    """Let browsers change something only from our own pages.
+    """Raise CrossSiteRequest if a browser sends this request from a page of another site.
 
-    Programs that are no browser send neither header and pass.
+    Other programs send neither header and pass.
     """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")

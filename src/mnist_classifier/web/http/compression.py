@@ -1,6 +1,6 @@
-"""Pages, scripts and style sheet go out packed; they are all of what a first visit loads.
+"""Gzip for pages, scripts and style sheets, which make up a first visit.
 
-JSON is not: a reading is short, and each millisecond of it counts.
+JSON stays uncompressed: a reading is short, and every millisecond counts.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from functools import lru_cache
 from flask import Flask, Response, request
 
 TYPES = ("text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml")
-# Below this the headers are most of it.
+# Shorter replies gain nothing, since most of them is headers.
 MIN_BYTES = 1_000
 
 
 def register(app: Flask) -> None:
-    """Pack the replies of an application."""
-    app.after_request(pack)
+    """Compress the replies of an application."""
+    app.after_request(compress)
 
 
-def pack(response: Response) -> Response:
-    """Pack a reply with gzip where it is worth it and the client takes it."""
+def compress(response: Response) -> Response:
+    """Compress a reply with gzip if it is large enough and the client accepts gzip."""
     if response.mimetype not in TYPES:
         return response
     response.vary.add("Accept-Encoding")
@@ -32,15 +32,15 @@ def pack(response: Response) -> Response:
     content = response.get_data()
     if len(content) < MIN_BYTES:
         return response
-    response.set_data(_packed(content))
+    response.set_data(_compressed(content))
     response.headers["Content-Encoding"] = "gzip"
     tag, _ = response.get_etag()
     if tag is not None:
-        # The same text, but not the same bytes.
+        # The same content in other bytes.
         response.set_etag(tag, weak=True)
     return response
 
 
 @lru_cache(maxsize=256)
-def _packed(content: bytes) -> bytes:
+def _compressed(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)

@@ -1,7 +1,7 @@
-"""Readings for pages of other sites (CORS), where MNIST_CORS_ORIGINS names them.
+"""CORS: lets the pages of the sites in MNIST_CORS_ORIGINS read digits.
 
-A WSGI layer, since not all readings go through Flask.  It never allows
-credentials: a reading needs none, and everything else stays closed.
+WSGI middleware, because not all readings go through Flask. It never allows
+credentials, since a reading needs none, and it opens no other route.
 Source: the Fetch standard, section 3.2.
 """
 
@@ -17,7 +17,7 @@ from mnist_classifier.web.http.security import HEADERS
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Path -> the method that other sites may use.
+# Path and the method that other sites may use there.
 _VERSION = r"(?:/versions/[^/]+)?"
 ROUTES = (
     (re.compile(rf"/predict|/api/predict/[a-z]+|/v2/models/[^/]+{_VERSION}/infer"), "POST"),
@@ -25,21 +25,21 @@ ROUTES = (
 )
 REQUEST_HEADERS = "Content-Type, Inference-Header-Content-Length, X-Request-ID"
 REPLY_HEADERS = "Inference-Header-Content-Length, Retry-After, X-Request-ID"
-# How long a browser may remember a preflight; Chromium allows no more.
+# How long a browser may cache a preflight; Chromium's maximum.
 MAX_AGE_S = 7200
 
 Headers = list[tuple[str, str]]
 
 
 class Cors:
-    """A WSGI application whose readings pages of some sites may use."""
+    """A WSGI application whose readings are open to pages of the given origins."""
 
     def __init__(self, application: WSGIApplication, origins: frozenset[str]) -> None:
         self._application = application
         self._origins = origins
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a preflight, or add to the reply that the page may see it."""
+        """Answer a preflight, or add the CORS headers to the reply."""
         method = _method_of(environ["PATH_INFO"])
         if method is None:
             return self._application(environ, start_response)
@@ -55,10 +55,10 @@ class Cors:
         return self._application(environ, start)
 
     def _allowed(self, origin: str) -> Headers:
-        """What tells a browser that a page of `origin` may see the reply."""
+        """The headers that let a page of `origin` see the reply."""
         if ANY_ORIGIN in self._origins:
             return [("Access-Control-Allow-Origin", "*")]
-        # Also for others, so that no cache gives them a reply that was allowed to one.
+        # For every origin, so that caches keep their replies apart.
         vary = [("Vary", "Origin")]
         return [("Access-Control-Allow-Origin", origin), *vary] if origin in self._origins else vary
 

@@ -1,12 +1,13 @@
-"""A limit of requests from one address, so that one client cannot take the server from the others.
+"""A limit on the requests from one address, so that one client cannot take the server from the others.
 
-Token buckets: `rate` requests a second on average, `burst` at once.  The
-memory is bounded: with more addresses than `most_clients` the one that has
-been silent for longest is forgotten, which gives it a full bucket again.
+Token buckets: `rate` requests a second on average, `burst` at once. Memory is
+bounded: beyond `most_clients` addresses, the limiter forgets the one that has
+been silent longest.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import threading
 import time
@@ -14,34 +15,32 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from mnist_classifier.core.settings import Settings, is_loopback
-from mnist_classifier.web.http.security import HEADERS
+from mnist_classifier.web.http.refusal import refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# A page brings some forty files; four seconds' worth is a few pages at once.
+# A page loads about forty files, so four seconds' worth is a few pages at once.
 BURST_S = 4
 MOST_CLIENTS = 10_000
-# What MNIST_RATE_LIMIT=-1 means where others reach the server: enough for a class that draws behind one address
-# (each stroke is a request or two), and well below what a process answers.
+# MNIST_RATE_LIMIT=-1 where others reach the server: enough for a class that draws behind one address (a stroke is a
+# request or two), and well below what a process can answer.
 DEFAULT_RATE = 200
 TOO_MANY = "too_many_requests"
 
 
 class RateLimiter:
-    """Buckets of many addresses; safe in threads.  `take` costs about a microsecond."""
+    """A bucket for each address; safe in threads.  `take` costs about a microsecond."""
 
     def __init__(self, rate: float, burst: float, most_clients: int = MOST_CLIENTS) -> None:
         self._rate, self._burst, self._most = rate, burst, most_clients
         self._lock = threading.Lock()
-        # Address -> the moment at which its bucket is full again.
+        # Address -> the time at which its bucket is full again.
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, address: str, now: float | None = None) -> float:
-        """Count a request; returns 0.0, or the seconds to wait before one is let through."""
+        """Count a request.  Returns 0.0, or the seconds to wait if the bucket is empty."""
         now = time.monotonic() if now is None else now
         with self._lock:
             full_at = max(self._full_at.get(address, now), now)
@@ -59,18 +58,15 @@ class RateLimiter:
 
 
 def client_of(address: str) -> str:
-    """Who counts as one client: an IPv4 address, or the first 64 bits of an IPv6 address, of which anybody has many."""
+    """Who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, since a client may own one."""
     if ":" not in address:
         return address
-    if address.startswith("::ffff:"):
-        return address[7:]
-    head, gap, _ = address.partition("::")
-    groups = head.split(":") if head else []
-    return ":".join((groups + ["0"] * (4 if gap else 0))[:4])
+    network = ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False)
+    return str(ipaddress.IPv6Address(address).ipv4_mapped or network)
 
 
 def limiter_of(settings: Settings) -> RateLimiter | None:
-    """The limiter that an installation wants; None for no limit."""
+    """The limiter that the settings ask for; None for no limit."""
     rate = settings.rate_limit
     if rate < 0:
         rate = 0 if is_loopback(settings.host) else DEFAULT_RATE
@@ -78,7 +74,7 @@ def limiter_of(settings: Settings) -> RateLimiter | None:
 
 
 class RateLimited:
-    """A WSGI application behind a limiter; it refuses before anything else has cost."""
+    """A WSGI application behind a limiter, which refuses before anything else runs."""
 
     def __init__(self, application: WSGIApplication, limiter: RateLimiter) -> None:
         self._application = application
@@ -89,19 +85,8 @@ class RateLimited:
         wait_s = self._limiter.take(client_of(environ.get("REMOTE_ADDR") or ""))
         if not wait_s:
             return self._application(environ, start_response)
-        return too_many(wait_s, start_response)
-
-
-def too_many(wait_s: float, start_response: StartResponse) -> Iterable[bytes]:
-    """The reply to a request that came too soon."""
-    seconds = max(1, math.ceil(wait_s))
-    message = f"too many requests from your address; try again in {seconds} s"
-    body = msgspec.json.encode({"error": {"code": TOO_MANY, "message": message, "field": None}})
-    headers = {
-        **HEADERS,
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "Retry-After": str(seconds),
-    }
-    start_response("429 Too Many Requests", list(headers.items()))
-    return [body]
+        seconds = max(1, math.ceil(wait_s))
+        message = f"too many requests from your address; try again in {seconds} s"
+        headers, body = refusal(TOO_MANY, message, ("Retry-After", str(seconds)))
+        start_response("429 Too Many Requests", headers)
+        return [body]

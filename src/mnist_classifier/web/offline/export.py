@@ -1,8 +1,8 @@
-"""Export the recogniser as a static site, which reads digits without a server.
+"""Exports the recogniser as a static site, which reads digits without a server.
 
-The JavaScript modules come from web/static/.  The HTML, the service worker and
-the icons, which only this site has, are in web/offline/.  All addresses are
-relative, so the site works under any path.
+The site shares modules with web/static/ and parts of its page with
+web/templates/. Its own page, service worker and icons are in web/offline/. All
+addresses are relative, so that the site works under any path.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from jinja2 import Environment, FileSystemLoader
+
 from mnist_classifier.core.errors import FolderTaken, MnistError
 from mnist_classifier.core.settings import PACKAGE_DIR
 from mnist_classifier.web.offline.pack import pack
 
 STATIC_DIR = PACKAGE_DIR / "web" / "static"
-SHELL_DIR = PACKAGE_DIR / "web" / "offline"
+TEMPLATE_DIR = PACKAGE_DIR / "web" / "templates"
+OFFLINE_DIR = PACKAGE_DIR / "web" / "offline"
 
-# The folder also has the Python modules that make the site.
-SHELL_SUFFIXES = {".html", ".js", ".png", ".webmanifest"}
+# Files of OFFLINE_DIR to copy; its other files are Python modules and the template of the page.
+COPIED_SUFFIXES = {".js", ".png", ".webmanifest"}
 
+PAGE_FILE = "index.html"
 MODEL_FILE = "model.bin"
 WORKER_FILE = "service-worker.js"
-# Lists the files of an export, so that the next export knows which it may replace.
+# Lists the exported files, so that the next export knows what it may replace.
 CONTENTS_FILE = "contents.json"
 FIRST_MODULE = PurePosixPath("js/offline/page.js")
 IMPORT = re.compile(
@@ -36,9 +40,10 @@ IMPORT = re.compile(
 
 
 def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]:
-    """Write the site with the model version in `version_dir` to `folder`; returns the size of each file in bytes.
+    """Export a site with the model version in `version_dir` to `folder`; returns the size of each file in bytes.
 
-    Replaces an earlier export completely.  Raises FolderTaken if `folder` has other files; ModelError.
+    Replaces an earlier export as a whole.  Raises FolderTaken if the folder has
+    other files, ModelError.
     """
     _check_replaceable(folder)
     files = dict(_files(version_dir, version))
@@ -54,15 +59,18 @@ def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]
 
 def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
     yield MODEL_FILE, pack(version_dir, version)
-    for path in sorted(SHELL_DIR.iterdir()):
-        if path.suffix in SHELL_SUFFIXES:
+    # The first folder has an index.html of its own.
+    pages = Environment(loader=FileSystemLoader([OFFLINE_DIR, TEMPLATE_DIR]), autoescape=True)
+    yield PAGE_FILE, pages.get_template(PAGE_FILE).render().encode()
+    for path in sorted(OFFLINE_DIR.iterdir()):
+        if path.suffix in COPIED_SUFFIXES:
             yield path.name, path.read_bytes()
     for name in ("style.css", "favicon.svg", *modules(FIRST_MODULE)):
         yield name, (STATIC_DIR / name).read_bytes()
 
 
 def modules(first: PurePosixPath) -> list[str]:
-    """A module of web/static/ and all modules that it imports, relative to that folder."""
+    """A module of web/static/ and all modules that it imports, as paths relative to that folder."""
     found, waiting = set(), [first]
     while waiting:
         module = waiting.pop()
@@ -76,9 +84,9 @@ def modules(first: PurePosixPath) -> list[str]:
 
 
 def _with_list(worker: bytes, files: dict[str, bytes]) -> bytes:
-    """The service worker with the list of files.
+    """The service worker, with a list of all files in front.
 
-    The release changes if any file changes, so that browsers fetch all files again.
+    RELEASE changes with any file, so that browsers then fetch all of them again.
     """
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
@@ -89,7 +97,7 @@ def _with_list(worker: bytes, files: dict[str, bytes]) -> bytes:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raise FolderTaken unless `folder` is new, empty, or an earlier export."""
+    """Raise FolderTaken unless `folder` is new, empty or an earlier export."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -104,7 +112,7 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Write all files to a new folder beside `folder`, then put it in its place."""
+    """Write the files to a folder beside `folder`, which then replaces it: all of them or none."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site-", dir=folder.parent) as name:
         new = Path(name) / "site"

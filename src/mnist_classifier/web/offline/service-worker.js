@@ -1,11 +1,11 @@
-// The site without a network.  `mnist export-web` puts RELEASE and FILES in front of this.
+// Serves the site without a network.  `mnist export-web` adds RELEASE and FILES in front.
 
-// Sites of one host share its caches: each keeps to its own scope.
+// All sites of a host share its caches, so each uses names of its own.
 const OWN = `mnist-classifier ${self.registration.scope} `;
 const CACHE = OWN + RELEASE;
 
 self.addEventListener("install", (event) => {
-  // "no-cache" asks the host whether a file is still the same: what the page has fetched already is not sent again.
+  // "no-cache" lets the host answer that a file is unchanged instead of sending it again.
   const requests = FILES.map((file) => new Request(file, { cache: "no-cache" }));
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
 });
@@ -24,7 +24,7 @@ self.addEventListener("fetch", (event) => {
   if (method === "GET" && url.startsWith(self.registration.scope)) event.respondWith(answer(event.request));
 });
 
-/** From the cache, whole releases only; from the network what is not in it. */
+/** Answer from the cache, which holds one complete release, or else from the network. */
 async function answer(request) {
   const cache = await caches.open(CACHE);
   return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);

@@ -1,8 +1,8 @@
-"""A connection to a client: uvicorn's, with limits on the time and the memory that one client can take.
+"""uvicorn's connection, with limits on the time and memory that one client can take.
 
-uvicorn's protocol parses everything as soon as it arrives and waits for ever.
-Here a connection parses one request at a time, counts every byte that is not
-part of a body, and closes when a client stalls.
+uvicorn parses everything as soon as it arrives and waits forever. A connection
+here parses one request at a time, limits all bytes outside bodies, and closes
+when the client stalls.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from mnist_classifier.web.http.security import HEADERS
+from mnist_classifier.web.http.refusal import refusal
 from mnist_classifier.web.server.transport import Transport
 
-# Connections of one process; more are told to come again.
+# Connections of one process. Further clients are asked to try again.
 MAX_CONNECTIONS = 1024
-# How long a connection may take for the head of its next request, and how long a client may read nothing of a reply.
+# Time limit for the head of the next request, and for a client that reads nothing of its reply.
 HEAD_TIMEOUT_S = 15.0
 LARGEST_HEAD_BYTES = 65_536
-# Python's http.client and Apache allow as many; a browser sends about 20.
+# The same limit as Python's http.client and Apache; a browser sends about 20.
 MOST_HEADERS = 100
-# Chunk sizes, chunk extensions and trailers: so many bytes, and one more for each 16 of the body.
-# Pieces of 100 bytes need 7 each.
+# Limit for chunk sizes, chunk extensions and trailers, plus a byte for each 16 of the body.
+# A chunk of 100 bytes needs 7.
 FRAMING_BYTES, BODY_BYTES_PER_FRAMING_BYTE = 65_536, 16
 
+CLOSES = ("Connection", "close")
 END_OF_HEAD = b"\r\n\r\n"
-# Chunks are parsed in pieces of at least this size, so that a body made of ends of heads costs no more than others.
+# Shortest piece of a chunked body to parse, so that a body full of END_OF_HEAD costs no more than others.
 SHORTEST_PIECE_BYTES = 1024
-# Headers, and options of the header Connection, that offer another protocol.
+# Headers, and options of the header Connection, with which a client offers another protocol.
 UPGRADE_NAMES = {b"upgrade", b"http2-settings"}
 
 HEAD_TOO_LARGE = (
@@ -53,24 +53,24 @@ class Connection(HttpToolsProtocol):
     most_connections = MAX_CONNECTIONS
 
     transport: Transport  # type: ignore[assignment]
-    # Loop time until which a head is awaited; None while a request is in progress.
+    # Deadline of the next head, in loop time; None while a request is in progress.
     _head_until: float | None = None
-    # What has arrived and is not parsed yet.
+    # Bytes that have arrived but are not parsed yet.
     _unparsed = b""
-    # Whether the next byte belongs to a head; else to the rest of a request.
+    # Whether the next byte belongs to a head.
     _in_head = True
-    # What is still to come of a body whose length was declared.
+    # Bytes still to come of a body with a declared length.
     _left_bytes = 0
-    # Bytes of the current body, and those of the head or the framing, whichever is being parsed.
+    # Bytes parsed of the current body, and of the current head or framing.
     _body_bytes = 0
     _other_bytes = 0
     _fault = INVALID
-    # What had been sent when the connection was last checked; None if nothing was left to send.
+    # Bytes sent at the last check; None if nothing was left to send.
     _sent_bytes: int | None = None
     _alarm: asyncio.TimerHandle
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Begin to wait for a request, or refuse one connection too many."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's signature
+        """Wait for a request, or refuse the connection if there are too many."""
         super().connection_made(transport)
         self.transport, self.flow = Transport(transport, self), _Flow(transport, self)
         self._wait_for_head()
@@ -86,14 +86,14 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the next bytes, or keep them until the request before them is answered."""
+        """Parse the new bytes, or keep them until the request before them is answered."""
         self._unset_keepalive_if_required()
         if not self.transport.is_closing():
             self._unparsed += data
             self._parse()
 
     def _parse(self) -> None:
-        """Parse one request at a time: those that wait in a queue would take a hundred times their size."""
+        """Parse one request at a time: a parsed request takes a hundred times its size."""
         while self._unparsed and not self.transport.is_closing():
             if self.has_pending_request:
                 self.flow.pause_reading()
@@ -106,25 +106,25 @@ class Connection(HttpToolsProtocol):
 
     @property
     def has_pending_request(self) -> bool:
-        """Whether more has arrived behind a request that is not answered yet."""
+        """Whether more bytes have arrived after a request that is not answered yet."""
         is_answered = self.cycle is None or self.cycle.response_complete
         return bool(self._unparsed) and (bool(self.pipeline) or (self._in_head and not is_answered))
 
     def _end_of_piece(self) -> int:
-        """How many bytes to parse at once: never beyond the end of a request, 0 if none.
+        """How many bytes to parse next: never more than one request, 0 to wait for more bytes.
 
-        The parser does not say where a request ended, so each piece ends where one may end.
+        The parser does not report where a request ended, so each piece ends where one may end.
         """
         if self._left_bytes:
             return self._left_bytes
         found = self._unparsed.find(END_OF_HEAD, 0 if self._in_head else SHORTEST_PIECE_BYTES)
         if found >= 0:
             return found + len(END_OF_HEAD)
-        kept = len(END_OF_HEAD) - 1 if self._in_head else 0  # they may begin the end
+        kept = len(END_OF_HEAD) - 1 if self._in_head else 0  # the start of END_OF_HEAD, perhaps
         return max(0, len(self._unparsed) - kept)
 
     def _feed(self, piece: bytes) -> None:
-        """Parse a piece, and refuse a request with more bytes than its budget, whatever they are."""
+        """Parse a piece; refuse the request if its head or framing exceeds the limit."""
         self._other_bytes += len(piece)
         if self._in_head and self._other_bytes > LARGEST_HEAD_BYTES:
             self._refuse(*HEAD_TOO_LARGE)
@@ -140,7 +140,7 @@ class Connection(HttpToolsProtocol):
                 self._refuse(*FRAMING_TOO_LARGE)
 
     def _ignore_upgrade(self) -> None:
-        """Go on as if the client had offered no other protocol; the parser skips the body of such a request."""
+        """Parse the head again without the offer of another protocol; the parser would skip the body."""
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(*INVALID)
@@ -153,16 +153,16 @@ class Connection(HttpToolsProtocol):
         self._feed(b"\r\n".join(lines) + END_OF_HEAD)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are counted and dropped."""
+        """Add a header; drop trailers."""
         if not self._in_head:
             return
         if len(self.headers) >= MOST_HEADERS:
             self._fault = HEAD_TOO_LARGE
-            raise ValueError("too many headers")  # the parser stops
+            raise ValueError("too many headers")  # stops the parser
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin a request."""
+        """Start answering the request."""
         if self.parser.should_upgrade():
             return
         self._head_until = None
@@ -172,14 +172,14 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Add a part of the body."""
         self._body_bytes += len(body)
         self._other_bytes -= len(body)
         self._left_bytes = max(0, self._left_bytes - len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """Expect the next head."""
         if self.parser.should_upgrade():
             return
         self._in_head = True
@@ -187,24 +187,24 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, which may have arrived already."""
+        """Wait for the next request, or parse it if it has arrived already."""
         super().on_response_complete()
         if self.cycle.response_complete:
             self._wait_for_head()
         self._parse()
 
     def shutdown(self) -> None:
-        """Close when the current request is answered; the server ends."""
+        """Close as soon as the current request is answered."""
         super().shutdown()
         self.transport.stop_draining()
 
     @property
     def expects_more(self) -> bool:
-        """Whether the client is still sending something."""
+        """Whether the client is still sending a request."""
         return not self._in_head or self._other_bytes > 0 or bool(self._unparsed)
 
     def ignore_the_rest(self) -> None:
-        """Throw away what the client still sends, for a limited time."""
+        """Discard whatever the client still sends, for a limited time."""
         self._unparsed = b""
         self._wait_for_head()
         self.flow.resume_reading()
@@ -213,7 +213,7 @@ class Connection(HttpToolsProtocol):
         self._head_until = self.loop.time() + self.head_timeout_s
 
     def _check_progress(self) -> None:
-        """Close a connection that has waited too long; one timer for each connection costs a request nothing."""
+        """Close the connection if it has waited too long.  One timer per connection costs requests nothing."""
         sent_bytes = self.transport.sent_bytes if self.transport.get_write_buffer_size() else None
         is_stuck = sent_bytes is not None and sent_bytes == self._sent_bytes
         self._sent_bytes = sent_bytes
@@ -226,41 +226,34 @@ class Connection(HttpToolsProtocol):
         self._alarm = self.loop.call_later(left_s, self._check_progress)
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Send an error and close; a request in progress is given up."""
+        """Send an error and close; give up the request in progress."""
         if self.cycle and not self.cycle.response_complete:
             if self.cycle.response_started:
                 self.transport.abort()
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        headers, body = last_words(code, message)
-        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
+        headers, body = refusal(code, message, CLOSES)
+        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + head.encode("latin-1") + b"\r\n" + body)
         self.transport.drain()
 
 
 class _Flow(FlowControl):
-    """Reads no more of a client whose next request is here already."""
+    """Stops reading from a client whose next request has arrived already."""
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
         super().__init__(transport)
         self._connection = connection
 
     def resume_reading(self) -> None:
-        """Read on; uvicorn asks for it whenever the application asks for a body, or whether the client is there."""
+        """Read on.  uvicorn calls this whenever the application waits for the client."""
         if not self._connection.has_pending_request:
             super().resume_reading()
 
 
-def last_words(code: str, message: str) -> tuple[dict[str, str], bytes]:
-    """Headers and body of an error after which the connection ends; it never reached the application."""
-    body = msgspec.json.encode({"error": {"code": code, "message": message, "field": None}})
-    length = str(len(body))
-    return {"Content-Type": "application/json", "Content-Length": length, "Connection": "close", **HEADERS}, body
-
-
 def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """Headers without offers of another protocol."""
+    """The headers without offers of another protocol."""
     for name, value in headers:
         if name == b"connection":
             options = (option.strip() for option in value.split(b","))
@@ -270,7 +263,7 @@ def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop whose servers share their port with those of other processes; not for Windows."""
+    """An event loop whose servers share a port with other processes (SO_REUSEPORT); not on Windows."""
     import uvloop
 
     class Loop(uvloop.Loop):

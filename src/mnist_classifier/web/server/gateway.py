@@ -1,27 +1,27 @@
-"""Between the server and the application: takes whole requests in, hands them on as WSGI.
+"""Receive whole requests, call the WSGI application and send its replies.
 
-A WSGI application reads the body from the connection, and that read holds a
-thread for as long as the client likes: sixteen that send nothing more stop
-sixteen threads for ever.  Here bodies come in an event loop, where a client
-that waits costs some kilobytes and no thread, and where waiting has an end.
+A WSGI application reads the body from the connection and holds a thread while
+it waits: sixteen clients that stop sending would block sixteen threads forever.
+The gateway receives bodies in the event loop. There a waiting client costs a
+few kilobytes and no thread, and has a time limit.
 
-What takes a millisecond is answered in the event loop itself, since the way to
-a thread and back costs a quarter as much again; the rest, in threads.
-Source: the ASGI specification 3.0; PEP 3333.
+The event loop itself answers requests that take about a millisecond: handing
+one to a thread and back would cost a quarter of its time. Threads answer the
+others. Source: the ASGI specification 3.0; PEP 3333.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mnist_classifier.web.server.connections import last_words
+from mnist_classifier.web.http.refusal import refusal
+from mnist_classifier.web.server.environ import environment
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -30,24 +30,25 @@ Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-# What has come of a body earns it more time, a second for so much: 400 kbit/s, a weak mobile network.
+# Each second of its time limit, a body may take one more for so many bytes received: 400 kbit/s, a weak mobile network.
 SLOWEST_BYTES_PER_S = 50_000
-# Bodies up to this size are taken whatever else goes on; of the larger ones a process
-# holds at most so many times the largest at a time, so that slow clients cannot fill the memory.
+# Bodies up to this size are always accepted. Larger ones together may hold LARGE_BODIES times the largest body,
+# so that slow clients cannot fill the memory.
 SMALL_BODY_BYTES = 65_536
 LARGE_BODIES = 16
 
+CLOSES = ("Connection", "close")
 TOO_SLOW = (408, "request_timeout", "the request arrived too slowly; send it again")
 BUSY = (503, "server_busy", "too many large requests at the same time; try again in a moment")
 
 
 class Gateway:
-    """An ASGI application around a WSGI one, for one process and one event loop.
+    """An ASGI application that wraps a WSGI application, for one process and one event loop.
 
-    is_quick: whether a request, given as its environment and its body, is
-    answered so soon that others can wait for it.  timeout_s: how long a body
-    may take; a large one longer, at SLOWEST_BYTES_PER_S.  close: called when
-    the server has ended.
+    is_quick: takes the environment and the body; True if the event loop may
+    answer the request itself.
+    timeout_s: time limit for a body, plus a second for SLOWEST_BYTES_PER_S bytes.
+    close: called when the server has stopped.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Gateway:
         self._application = application
         self._is_quick = is_quick
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        # A stream waits most of the time: in threads of its own it is in nobody's way.
+        # Streams wait most of the time, so they get threads of their own.
         self._streaming = ThreadPoolExecutor(streams + 1, thread_name_prefix="stream")
         self._max_body_bytes = max_body_bytes
         self._timeout_s = timeout_s
@@ -72,13 +73,13 @@ class Gateway:
         self._held_bytes = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request, or accompany the server from its start to its end."""
+        """Answer one request, or follow the server from start to shutdown."""
         if scope["type"] == "lifespan":
-            await self._accompany(receive, send)
+            await self._lifespan(receive, send)
         elif scope["type"] == "http":
             await self._exchange(scope, receive, send)
 
-    async def _accompany(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -93,30 +94,31 @@ class Gateway:
         try:
             body = await self._receive(environ, receive, received)
             if body:
-                environ["CONTENT_LENGTH"] = str(len(body))  # a body that came in pieces has its length here
+                environ["CONTENT_LENGTH"] = str(len(body))  # a chunked body did not declare it
             environ["wsgi.input"] = io.BytesIO(body)
             await self._answer(environ, body, received, receive, send)
         except _Refused as refused:
-            await _send(send, _refusal(refused))
-        except _Gone:
+            await _send(send, refused.reply)
+        except _ClientGone:
             pass
         finally:
             self._held_bytes -= received.held_bytes
 
     async def _receive(self, environ: WSGIEnvironment, receive: Receive, received: _Received) -> bytes:
-        """Wait for the body, and take one byte more than allowed at most by a piece.
+        """Receive the body, but stop at the first piece that exceeds the limit.
 
-        One that is declared too large stays where it is; the application refuses it.
+        Returns nothing if the declared length exceeds the limit. The
+        application sees the length in either case and refuses the request.
         """
         if int(environ.get("CONTENT_LENGTH") or 0) > self._max_body_bytes:
             return b""
         loop = asyncio.get_running_loop()
         started, pieces = loop.time(), []
         while not received.is_whole and received.held_bytes <= self._max_body_bytes:
-            spent_s, earned_s = loop.time() - started, received.held_bytes / SLOWEST_BYTES_PER_S
-            message = await _within(self._timeout_s + earned_s - spent_s, receive)
+            spent_s, extra_s = loop.time() - started, received.held_bytes / SLOWEST_BYTES_PER_S
+            message = await _receive_within(self._timeout_s + extra_s - spent_s, receive)
             if message["type"] != "http.request":
-                raise _Gone
+                raise _ClientGone
             piece, received.is_whole = message["body"], not message["more_body"]
             pieces.append(piece)
             received.held_bytes += len(piece)
@@ -132,7 +134,7 @@ class Gateway:
         if self._is_quick(environ, body):
             reply = self._ask(environ, received)
         else:
-            # One context from the first byte to the last: what the application notes there (a request's id) stays.
+            # All threads that work on a request share one context, so that its request id stays set.
             context = copy_context()
             reply = await _in_thread(self._threads, context, self._ask, environ, received)
             if reply.stream is not None:
@@ -141,7 +143,7 @@ class Gateway:
         await _send(send, reply)
 
     def _ask(self, environ: WSGIEnvironment, received: _Received) -> _Reply:
-        """Ask the application.  A reply that says how long it is, is taken as a whole."""
+        """Call the application; a reply is streamed only if it declares no length."""
         reply = _Reply(closes=not received.is_whole)
         pieces = self._application(environ, reply.start)
         if isinstance(pieces, list):
@@ -163,10 +165,10 @@ class Gateway:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Send a reply as it comes, until it ends or nobody listens."""
+        """Send pieces as the application makes them, until they end or the client disconnects."""
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            await send(reply.beginning)
+            await send(reply.head)
             iterator: Iterator[bytes] = iter(pieces)
             while (piece := await _in_thread(self._streaming, context, next, iterator, None)) is not None:
                 if gone.done():
@@ -178,24 +180,20 @@ class Gateway:
             _close(pieces)
 
 
-class _Refused(Exception):
-    """A request that never reaches the application.  Takes status, code, message."""
-
-
-class _Gone(Exception):
-    """Whoever asked has gone."""
+class _ClientGone(Exception):
+    """The client has disconnected."""
 
 
 @dataclass
 class _Received:
-    """How many bytes of a body have come, which count against the limit of the process, and whether that is all."""
+    """How much of a body has arrived. `held_bytes` count against the limit of the process."""
 
     held_bytes: int = 0
     is_whole: bool = False
 
 
 class _Reply:
-    """What the application answers.  closes: the connection ends, since a body that was not read may follow."""
+    """A reply. closes: close the connection afterwards, because unread bytes of the body may follow."""
 
     def __init__(self, *, closes: bool = False) -> None:
         self._closes = closes
@@ -205,69 +203,36 @@ class _Reply:
         self.stream: Iterable[bytes] | None = None
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-        """WSGI's start_response.  Its result, for applications older than WSGI's iterables, is not provided."""
+        """WSGI's start_response. The `write` that it returns always raises NotImplementedError."""
         self.status, self.headers = int(status[:3]), headers
         return _no_writing
 
     @property
     def has_length(self) -> bool:
-        """Whether the reply says how long it is."""
+        """Whether the reply declares its length."""
         return any(name.lower() == "content-length" for name, _ in self.headers)
 
     @property
-    def beginning(self) -> Message:
-        """Status and headers as ASGI has them."""
+    def head(self) -> Message:
+        """Status and headers in ASGI's form."""
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         if self._closes:
             headers.append((b"connection", b"close"))
         return {"type": "http.response.start", "status": self.status, "headers": headers, "trailers": False}
 
 
-def environment(scope: Mapping[str, Any]) -> WSGIEnvironment:
-    """A request as PEP 3333 has it, without its body."""
-    client, client_port = scope["client"] or ("", 0)
-    server, server_port = scope["server"] or ("", 0)
-    environ: WSGIEnvironment = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": _as_latin(scope["path"]),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": server,
-        "SERVER_PORT": str(server_port),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": client,
-        "REMOTE_PORT": str(client_port),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        _add_header(environ, name.decode("latin-1"), value.decode("latin-1"))
-    return environ
+class _Refused(Exception):
+    """A request that is answered without the application."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.reply = _Reply()
+        self.reply.status = status
+        self.reply.headers, self.reply.body = refusal(code, message, CLOSES)
 
 
-def _add_header(environ: WSGIEnvironment, name: str, value: str) -> None:
-    # A name with `_` would become the same key as one with `-`, which a proxy may have checked.
-    if "_" in name or name == "transfer-encoding":
-        return
-    if name in ("content-type", "content-length"):
-        environ[name.upper().replace("-", "_")] = value
-        return
-    key = "HTTP_" + name.upper().replace("-", "_")
-    separator = "; " if name == "cookie" else ","
-    environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
-
-
-def _as_latin(text: str) -> str:
-    """Bytes of UTF-8 as WSGI wants them."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("latin-1")
-
-
-async def _within(limit_s: float, receive: Receive) -> Mapping[str, Any]:
-    """What comes next from the client.  Raises _Refused when it takes too long."""
+async def _receive_within(limit_s: float, receive: Receive) -> Mapping[str, Any]:
+    """The next message from the client.  Raises _Refused after `limit_s`."""
+    # asyncio.timeout needs Python 3.11, and wait_for makes a task for each message.
     task, is_late = asyncio.current_task(), False
 
     def give_up() -> None:
@@ -288,14 +253,14 @@ async def _within(limit_s: float, receive: Receive) -> Mapping[str, Any]:
 
 
 async def _until_gone(receive: Receive) -> None:
-    """Wait until the client has left."""
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _send(send: Send, reply: _Reply) -> None:
-    """Send a reply that is there as a whole."""
-    await send(reply.beginning)
+    """Send a complete reply."""
+    await send(reply.head)
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
@@ -303,15 +268,6 @@ def _in_thread(
     threads: ThreadPoolExecutor, context: Context, function: Callable[..., Any], *arguments: Any
 ) -> asyncio.Future[Any]:
     return asyncio.get_running_loop().run_in_executor(threads, context.run, function, *arguments)
-
-
-def _refusal(refused: _Refused) -> _Reply:
-    status, code, message = refused.args
-    reply = _Reply()
-    reply.status = status
-    headers, reply.body = last_words(code, message)
-    reply.headers = list(headers.items())
-    return reply
 
 
 def _close(pieces: Iterable[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Serve the application: find a port, say where, run until told to stop."""
+"""Serve the application: find a port, start the server processes, run until told to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
 from typing import TYPE_CHECKING
@@ -25,37 +25,34 @@ from mnist_classifier.web.server.watcher import GRACE_S, HUNG_S, Watcher, end_wi
 
 if TYPE_CHECKING:
     from mnist_classifier.web.server.gateway import Gateway
-    from mnist_classifier.web.services.served_model import ServedModel
 
 log = logging.getLogger(__name__)
 
 PORTS_TO_TRY = 50
-# Where to knock at an address that stands for all of a machine's.
+# Addresses that mean every address of this computer, and one at which to reach it.
 PROBES = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
-# prometheus-client looks at it when it is imported.
+# prometheus-client reads it when it is imported.
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# What a process that serves is to find when it starts.
+# Environment variables of server processes.
 PROCESS_VARIABLES = {
-    # Our matrices are so small that OpenBLAS's other threads do nothing but spin: they took more than half of the
-    # processor time of a request.
+    # With matrices as small as ours, OpenBLAS's other threads only spin, for more than half of a request's CPU time.
     "OPENBLAS_NUM_THREADS": "1",
-    # glibc gives each of many threads a heap of its own, and each keeps what its largest request has needed.
+    # Otherwise glibc gives each thread a heap, and each heap keeps the memory of its largest request.
     "MALLOC_ARENA_MAX": "2",
 }
-# How long a connection may stay open with nothing to do.
+# How long an idle connection stays open.
 KEEP_ALIVE_S = 15
-# Connections that wait until a process takes them.
+# Connections that wait to be accepted.
 BACKLOG = 1024
-# Processes that accept from one socket do not share fairly: whoever wakes first takes all that wait, and one of two
-# answered everybody.  Linux deals connections out among sockets with SO_REUSEPORT (source: socket(7)); elsewhere the
-# option means something else, or is not there.
+# With one socket for all, the process that wakes first takes every waiting connection. Linux spreads connections over
+# sockets with SO_REUSEPORT (source: socket(7)). Elsewhere the option is missing or means something else.
 EACH_LISTENS = sys.platform == "linux"
 
 
 def serve(settings: Settings, *, strict_port: bool) -> None:
-    """Serve until Ctrl-C or SIGTERM; requests in flight are answered first.
+    """Serve until Ctrl-C or SIGTERM, then finish the requests in progress.
 
-    strict_port: fail when the port is taken, rather than take the next free
+    strict_port: fail if the port is taken, instead of taking the next free
     one.  Raises PortTaken, OpenWithoutToken.
     """
     check_openness(settings)
@@ -69,81 +66,108 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             variables = stack.enter_context(process_variables())
             if settings.workers > 1:
                 stack.enter_context(shared_metrics())
-            # Alone, a process that is started anew finds the connections that wait for it.
+            # A single process shares the parent's socket, so connections that wait survive its restart.
             has_own = settings.workers > 1 and EACH_LISTENS
             listener = None if has_own else stack.enter_context(_listening(settings.host, port))
-            config = Config(
-                partial(_load, settings, stopping, failed, variables),
-                factory=True,
-                host=settings.host,
-                port=port,
-                workers=settings.workers,
-                loop="mnist_classifier.web.server.connections:new_loop" if has_own else "auto",
-                http="mnist_classifier.web.server.connections:Connection",
-                ws="none",
-                lifespan="on",
-                interface="asgi3",
-                log_config=None,
-                log_level="error",  # warnings are about what strangers send
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=GRACE_S,
-                timeout_worker_healthcheck=HUNG_S,
-            )
-            Watcher(config, listener, stopping, forget_process).run()
+            load = partial(_load, settings, stopping, failed, variables)
+            Watcher(_config(settings, port, load, has_own), listener, stopping, forget_process).run()
     finally:
-        _mention_training(settings)
+        _report_training(settings)
     if failed.is_set():
         sys.exit(1)
 
 
+def _config(settings: Settings, port: int, load: Callable[[], Gateway], has_own: bool) -> Config:
+    """Settings of uvicorn.  has_own: each process opens its own socket."""
+    return Config(
+        load,
+        factory=True,
+        host=settings.host,
+        port=port,
+        workers=settings.workers,
+        loop="mnist_classifier.web.server.connections:new_loop" if has_own else "auto",
+        http="mnist_classifier.web.server.connections:Connection",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",  # uvicorn's warnings are about malformed requests
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=HUNG_S,
+    )
+
+
 @contextlib.contextmanager
 def process_variables() -> Iterator[tuple[str, ...]]:
-    """Give PROCESS_VARIABLES to processes that are started inside; yields the names of those that were not set."""
-    added = tuple(name for name in PROCESS_VARIABLES if name not in os.environ)
-    os.environ.update({name: PROCESS_VARIABLES[name] for name in added})
+    """Set those of PROCESS_VARIABLES that are not set yet, for child processes; yields their names."""
+    missing = {name: value for name, value in PROCESS_VARIABLES.items() if name not in os.environ}
+    with _environment(missing):
+        yield tuple(missing)
+
+
+@contextlib.contextmanager
+def shared_metrics() -> Iterator[None]:
+    """Let child processes count together (see web/services/observer.py).
+
+    If PROMETHEUS_MULTIPROC_DIR names a folder already, use and keep it.
+    """
+    if os.environ.get(METRICS_VARIABLE):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mnist-metrics-") as folder, _environment({METRICS_VARIABLE: folder}):
+        yield
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and remove them afterwards."""
+    os.environ.update(variables)
     try:
-        yield added
+        yield
     finally:
-        for name in added:
+        for name in variables:
             os.environ.pop(name, None)
 
 
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that processes take connections from."""
+    """A listening socket.  Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
-        listener.set_inheritable(True)
         yield listener
 
 
 def _load(settings: Settings, stopping: EventType, failed: EventType, variables: tuple[str, ...]) -> Gateway:
-    """The application, in a worker process; variables: what `process_variables` added."""
-    # Here, and not above: the process that watches over this one stays small without the application.
+    """The application of a server process.  variables: what `process_variables` yielded."""
+    # Imported here, so that the supervising process stays small.
     from mnist_classifier.web.app import create_app
     from mnist_classifier.web.routes.fast_path import is_quick
     from mnist_classifier.web.server.gateway import Gateway
     from mnist_classifier.web.services.services import EXTENSION
 
     for name in variables:
-        del os.environ[name]  # it was read when this process started; a training is to have all threads
+        del os.environ[name]  # already in effect here; a training that this process starts may use all threads
     logs.configure(settings)
     end_with_watcher()
     try:
         app = create_app(settings, stopping.is_set)
     except MnistError as error:
-        if not failed.is_set():  # several processes say it once
+        if not failed.is_set():  # only one process reports it
             failed.set()
             print(f"Error: {error.message}", file=sys.stderr, flush=True)
         sys.exit(STARTUP_FAILURE)
     services = app.extensions[EXTENSION]
     services.store.keep_open()
     services.jobs.watch()
-    _load_model(services.model)
+    try:
+        services.model.current()  # before the first request
+    except ModelMissing as error:  # the page can train one
+        log.warning(error.message)
     return Gateway(
         app,
         partial(is_quick, model=services.model, root_path=settings.root_path),
@@ -155,16 +179,8 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, variables:
     )
 
 
-def _load_model(model: ServedModel) -> None:
-    """Load before the first request; the page can train one where there is none."""
-    try:
-        model.current()
-    except ModelMissing as error:
-        log.warning(error.message)
-
-
 def _announce(settings: Settings, port: int, stopping: EventType) -> None:
-    """Say where the application is, once it answers there."""
+    """Print the address as soon as the application answers there."""
     while not stopping.wait(0.02):
         if _is_ready(settings.host, port):
             print(_banner(settings, port), flush=True)
@@ -172,18 +188,15 @@ def _announce(settings: Settings, port: int, stopping: EventType) -> None:
 
 
 def _is_ready(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(PROBES.get(host, host), port, timeout=5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    probe = http.client.HTTPConnection(PROBES.get(host, host), port, timeout=5)
+    with contextlib.closing(probe), contextlib.suppress(OSError, http.client.HTTPException):
+        probe.request("GET", "/healthz")
+        return probe.getresponse().status == 200
+    return False
 
 
-def _mention_training(settings: Settings) -> None:
-    """A training is a process of its own: it does not end with the server."""
+def _report_training(settings: Settings) -> None:
+    """Tell the user if a training goes on; it is a process of its own."""
     from mnist_classifier.core.database import Store
     from mnist_classifier.runs.run_log import Runs
 
@@ -194,7 +207,7 @@ def _mention_training(settings: Settings) -> None:
 
 
 def check_openness(settings: Settings) -> None:
-    """Raise OpenWithoutToken where anybody on the network could change something."""
+    """Raise OpenWithoutToken if anybody on the network could change something."""
     if is_loopback(settings.host) or settings.token or settings.insecure:
         return
     raise OpenWithoutToken(
@@ -205,25 +218,8 @@ def check_openness(settings: Settings) -> None:
     )
 
 
-@contextlib.contextmanager
-def shared_metrics() -> Iterator[None]:
-    """Let processes that are started inside count together (see web/services/observer.py).
-
-    A folder that PROMETHEUS_MULTIPROC_DIR names already is used and left.
-    """
-    if os.environ.get(METRICS_VARIABLE):
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="mnist-metrics-") as folder:
-        os.environ[METRICS_VARIABLE] = folder
-        try:
-            yield
-        finally:
-            del os.environ[METRICS_VARIABLE]
-
-
 def forget_process(pid: int) -> None:
-    """Leave what a process that has ended read out of the window; its counts stay."""
+    """Drop the gauges of a dead process from the shared metrics; its counters stay."""
     if not os.environ.get(METRICS_VARIABLE):
         return
     from prometheus_client import multiprocess
@@ -234,7 +230,7 @@ def forget_process(pid: int) -> None:
 def free_port(host: str, port: int, *, strict: bool) -> int:
     """The port, or the next free one after it.
 
-    Raises PortTaken when there is none, or `strict` and the port is taken.
+    Raises PortTaken if there is none, or if `strict` and the port is taken.
     """
     last = port if strict else min(port + PORTS_TO_TRY, 65535)
     for candidate in range(port, last + 1):
@@ -242,33 +238,23 @@ def free_port(host: str, port: int, *, strict: bool) -> int:
             reason = "another program uses this port"
             continue
         try:
-            _try_to_bind(host, candidate)
+            with _listening(host, candidate):
+                return candidate
         except OSError as error:
-            reason = error.strerror or str(error)
-        else:
-            return candidate
+            # create_server appends the address, which the message has already.
+            reason = (error.strerror or str(error)).partition(" (while attempting")[0]
     raise PortTaken(f"cannot listen on {host}:{port}: {reason}; choose another port with --port")
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether somebody listens already.
+    """Whether a program listens there.
 
-    Binding alone does not tell: macOS lets a second program bind 127.0.0.1
-    while AirPlay has the same port on all addresses.
+    Binding does not tell: macOS lets a program bind 127.0.0.1 while AirPlay
+    has the same port on all addresses.
     """
-    try:
-        socket.create_connection((PROBES.get(host, host), port), timeout=0.3).close()
-    except OSError:
-        return False
-    return True
-
-
-def _try_to_bind(host: str, port: int) -> None:
-    """Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+    with contextlib.suppress(OSError), socket.create_connection((PROBES.get(host, host), port), timeout=0.3):
+        return True
+    return False
 
 
 def _banner(settings: Settings, port: int) -> str:

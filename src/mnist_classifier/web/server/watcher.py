@@ -1,4 +1,4 @@
-"""The process that watches over those that serve: it starts them, and replaces one that died or hangs."""
+"""The parent process: starts the server processes and replaces one that died or hangs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from uvicorn.supervisors.multiprocess import Process
 
 log = logging.getLogger(__name__)
 
-# A server process that has not answered for so long hangs; one that is busy, or waits for a processor, answers sooner.
+# A server process hangs if it has not answered for so long. A busy one, or one that waits for a CPU, answers sooner.
 HUNG_S = 30
-# How much of the time between two checks counts: while this process itself was stopped, nobody could answer it.
+# Longest time between two checks that counts: while the parent itself was stopped, nobody could answer it.
 LONGEST_CHECK_S = 0.5
-# How long requests in flight may still take when the server is told to stop, and how much later a process is killed.
+# After a signal to stop: time limit for the requests in progress, and when to kill a process that has not ended.
 GRACE_S, KILL_AFTER_S = 10, 15
 
 
 class Watcher(Multiprocess):
-    """Starts the server processes, and another for one that died or hangs; one that cannot start ends them all.
+    """Starts the server processes and replaces one that died or hangs.  If one cannot start, all end.
 
-    uvicorn asks each process in turn and waits for its answer, at most 5 s;
-    one that hangs would hold up the others, and one that is busy be killed.
-    listener: the socket to accept from; without one each process makes its own.
-    stopping: set when the end is near.  forget: called with the id of a process that was replaced.
+    uvicorn's supervisor asks the processes in turn and waits up to 5 s for each
+    answer: a hung process would delay the check of the others, and a busy one
+    would be killed.
+
+    listener: the socket to accept from; None if each process opens its own.
+    stopping: set when the server is told to stop.
+    forget: called with the id of each process that was replaced.
     """
 
     def __init__(
@@ -78,12 +81,12 @@ class Watcher(Multiprocess):
         self.processes[index].start()
 
     def terminate_all(self) -> None:
-        """Tell the processes that the end is near, then to end."""
+        """Set `stopping`, then tell the processes to end."""
         self._stopping.set()
         super().terminate_all()
 
     def join_all(self) -> None:
-        """Wait until they have ended; kill what does not."""
+        """Wait until all processes have ended; kill those that take too long."""
         deadline = time.monotonic() + KILL_AFTER_S
         for process in self.processes:
             process.process.join(max(0.0, deadline - time.monotonic()))
@@ -94,14 +97,14 @@ class Watcher(Multiprocess):
 
 
 class _Pulse:
-    """For how long a process has not answered."""
+    """Measures how long a process has not answered."""
 
     def __init__(self) -> None:
         self._silent_s = 0.0
         self._is_asked = False
 
     def silent_s(self, process: Process, elapsed_s: float) -> float:
-        """Ask again if it has answered; elapsed_s: seconds since the last call."""
+        """Seconds without an answer.  Asks again after each answer.  elapsed_s: seconds since the last call."""
         self._silent_s += elapsed_s
         try:
             while process.parent_conn.poll():
@@ -110,16 +113,13 @@ class _Pulse:
             if not self._is_asked:
                 process.parent_conn.send(b"ping")
                 self._is_asked = True
-        except (OSError, EOFError):  # it has just died; the next check sees that
+        except (OSError, EOFError):  # it has just died; the next check replaces it
             pass
         return self._silent_s
 
 
 def end_with_watcher() -> None:
-    """Let this server process end, as at SIGTERM, when the process that watches over it dies.
-
-    Nobody could stop it any more, and it would keep the port.
-    """
+    """End this server process, as SIGTERM does, when its parent dies: nobody else would free the port."""
     watcher = multiprocessing.parent_process()
     if watcher is not None:
         threading.Thread(target=_end_after, args=(watcher.join,), daemon=True).start()
@@ -127,5 +127,5 @@ def end_with_watcher() -> None:
 
 def _end_after(wait: Callable[[], None]) -> None:
     wait()
-    log.error("the process that watched over this one died; ending")
+    log.error("the parent process died; server process %s is stopping", os.getpid())
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""The objects that routes work with."""
+"""Objects that the routes share."""

@@ -1,13 +1,12 @@
-"""What the server counts while it works, for `/metrics`.
+"""Counts requests and readings for `/metrics`.
 
-An Observer knows nothing of Flask and may be called from any thread, and at
-any place that answers requests:
+An Observer does not use Flask and may be called from any thread:
 
     observer.observe_request("/predict", 200, seconds)
     observer.observe_reading(Verdict.DIGIT, confidence=0.998, ink=0.13, version=3)
 
-Several worker processes share what they count through files, which is
-prometheus-client's own way: `server.shared_metrics` around the whole server.
+Several server processes share their counts through the files of
+prometheus-client (see `shared_metrics` in web/server/server.py).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from prometheus_client import (
@@ -33,30 +33,25 @@ from prometheus_client.metrics_core import Metric
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.recognition.batch import VERDICTS, Batch
 
-# Seconds.  A reading takes under a millisecond, a number of several digits tens of them.
+# Seconds.  Reading a digit takes under a millisecond, reading a number tens of milliseconds.
 DURATIONS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-# Most readings are above 0.99; the model in the box calls them ambiguous from about 0.7 down.
+# Most confidences are above 0.99; below about 0.7 the model in the box answers `ambiguous`.
 CONFIDENCES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 1.0)
-# The readings that drift is worked out of: the standard error of their mean is
-# 3 % of the standard deviation of one.
+# Readings from which drift is computed: the standard error of their mean is 3 % of their standard deviation.
 RECENT = 1000
-# How old another process may find the window.  Gauges in a shared file are
-# half of what an observation costs.
+# How often the gauges of the window are written; writing them to a shared file costs half of an observation.
 SHOW_INTERVAL_S = 0.1
 
-# When each series began is not worth a line for each.
+# A line for each series with the time when it began would only be noise.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 READINGS = "mnist_recent_readings"
-# Prometheus keeps names that end in _sum for histograms and summaries.
+# Prometheus reserves names that end in _sum for histograms and summaries.
 INK_SUM, CONFIDENCE_SUM = "mnist_recent_summed_ink", "mnist_recent_summed_confidence"
 
 
 class Observer:
-    """Counts requests and readings.
-
-    Each application has one.  An observation takes some microseconds.
-    """
+    """Counts requests and readings.  An observation takes a few microseconds."""
 
     def __init__(self) -> None:
         self.is_shared = bool(values.ValueClass._multiprocess)
@@ -91,10 +86,7 @@ class Observer:
         self._lock = threading.Lock()
 
     def observe_request(self, route: str, status: int, seconds: float) -> None:
-        """One answered request.
-
-        route: the template, such as /api/runs/<id>, never the path itself.
-        """
+        """Count a request.  route: the template, such as /api/runs/<id>, never the path itself."""
         kind = status // 100
         series = self._request_series.get((route, kind))
         if series is None:
@@ -102,10 +94,10 @@ class Observer:
         series.observe(seconds)
 
     def observe_reading(self, verdict: Verdict, confidence: float, ink: float | None, version: int) -> None:
-        """One reading by a model version.
+        """Count a reading by a model version.
 
-        ink: the mean of the glyph's pixels, 0 to 1; None where it is not
-        known, such as in a number, which leaves the reading out of the window.
+        ink: the mean of the glyph's pixels, 0 to 1; None leaves the reading
+        out of the window, as for a number.
         """
         series = self._version_series.get(version) or self._add_version(version)
         series.verdicts[verdict].inc()
@@ -113,10 +105,10 @@ class Observer:
             return
         series.confidence.observe(confidence)
         if ink is not None:
-            series.window.add(confidence, ink)
+            series.window.extend([(confidence, ink)])
 
     def observe_batch(self, batch: Batch, version: int) -> None:
-        """Many readings at once."""
+        """Count many readings at once."""
         series = self._version_series.get(version) or self._add_version(version)
         counts = np.bincount(batch.verdicts, minlength=len(VERDICTS))
         for verdict, count in zip(VERDICTS, counts, strict=True):
@@ -125,7 +117,7 @@ class Observer:
         confidences, ink = batch.confidences[drawn].astype(np.float64), batch.ink[drawn]
         buckets = np.bincount(np.searchsorted(CONFIDENCES, confidences))
         series.confidence.add(buckets.tolist(), float(confidences.sum()))
-        series.window.extend(confidences[-RECENT:].tolist(), ink[-RECENT:].tolist())
+        series.window.extend(zip(confidences[-RECENT:].tolist(), ink[-RECENT:].tolist(), strict=True))
 
     def _add_version(self, version: int) -> _Version:
         label = str(version)
@@ -139,7 +131,7 @@ class Observer:
             return self._version_series[version]
 
     def collect(self) -> list[Metric]:
-        """Everything that was counted, by all processes that share it."""
+        """Every metric, over all server processes."""
         for series in list(self._version_series.values()):
             series.window.show()
         registry = self._registry
@@ -150,10 +142,10 @@ class Observer:
 
 
 class CountedHistogram(Histogram):
-    """A histogram that takes many observations at once."""
+    """A histogram that accepts many observations at once."""
 
     def add(self, counts: Sequence[int], total: float) -> None:
-        """Observations by bucket, from the first on, and their sum."""
+        """Add observations.  counts: how many in each bucket, from the first on; total: their sum."""
         for bucket, count in zip(self._buckets, counts, strict=False):
             bucket.inc(count)
         self._sum.inc(total)
@@ -162,63 +154,35 @@ class CountedHistogram(Histogram):
 class Window:
     """The last RECENT readings, as gauges of their number and sums.
 
-    Sums can be added up over processes; means could not.
+    Sums can be added over processes; means could not.
     """
 
     def __init__(self, readings: Gauge, ink_sum: Gauge, confidence_sum: Gauge) -> None:
         self._gauges = readings, ink_sum, confidence_sum
         self._readings: deque[tuple[float, float]] = deque(maxlen=RECENT)
-        self._sums = [0.0, 0.0]  # confidence, ink
-        self._until_exact = RECENT
         self._shown_at = float("-inf")
         self._lock = threading.Lock()
 
-    def add(self, confidence: float, ink: float) -> None:
-        """One reading more; the oldest goes."""
+    def extend(self, readings: Iterable[tuple[float, float]]) -> None:
+        """Add readings: (confidence, ink) of each."""
         with self._lock:
-            readings, sums = self._readings, self._sums
-            if len(readings) == RECENT:
-                old_confidence, old_ink = readings[0]
-                sums[0] -= old_confidence
-                sums[1] -= old_ink
-            readings.append((confidence, ink))
-            sums[0] += confidence
-            sums[1] += ink
-            self._until_exact -= 1
-            if self._until_exact == 0:  # rounding errors must not add up for ever
-                self._add_up()
-            now = time.monotonic()
-            if now - self._shown_at > SHOW_INTERVAL_S:
-                self._shown_at = now
-                self._show()
-
-    def extend(self, confidences: Iterable[float], ink: Iterable[float]) -> None:
-        """Several readings more."""
-        with self._lock:
-            self._readings.extend(zip(confidences, ink, strict=True))
-            self._add_up()
-            self._show()
+            self._readings.extend(readings)
+        if time.monotonic() - self._shown_at > SHOW_INTERVAL_S:
+            self.show()
 
     def show(self) -> None:
-        """Bring the gauges up to date."""
+        """Update the gauges."""
         with self._lock:
-            self._show()
-
-    def _add_up(self) -> None:
-        self._sums = [math.fsum(column) for column in zip(*self._readings, strict=True)] or [0.0, 0.0]
-        self._until_exact = RECENT
-
-    def _show(self) -> None:
-        readings, ink_sum, confidence_sum = self._gauges
-        readings.set(len(self._readings))
-        ink_sum.set(self._sums[1])
-        confidence_sum.set(self._sums[0])
+            self._shown_at = time.monotonic()
+            confidences, ink = zip(*self._readings, strict=True) if self._readings else ((), ())
+            values = len(self._readings), math.fsum(ink), math.fsum(confidences)
+            for gauge, value in zip(self._gauges, values, strict=True):
+                gauge.set(value)
 
 
-class _Version:
+class _Version(NamedTuple):
     """The series of one model version, looked up once."""
 
-    def __init__(self, verdicts: dict[Verdict, Counter], confidence: CountedHistogram, window: Window) -> None:
-        self.verdicts = verdicts
-        self.confidence = confidence
-        self.window = window
+    verdicts: dict[Verdict, Counter]
+    confidence: CountedHistogram
+    window: Window

@@ -1,4 +1,4 @@
-"""The model that answers, replaced without dropping a request."""
+"""The model in production, replaced without dropping a request."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mnist_classifier.registry.versions import Registry
 
 log = logging.getLogger(__name__)
 
-# How long a promotion may go unnoticed.
+# How often to look for a promotion.
 CHECK_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A version and the recogniser that was loaded from it."""
+    """A model version and its recogniser."""
 
     version: ModelVersion
     recogniser: Recogniser
@@ -30,10 +30,10 @@ class Loaded:
 class ServedModel:
     """Follows the alias `production`.
 
-    A new version is loaded beside the old one and then takes its place in one
-    assignment; requests in flight finish on the old one.  A version that
-    cannot be loaded is reported and the one before goes on answering; when
-    there is none yet, the model in the box does.
+    A new version loads beside the old one and replaces it in one assignment;
+    requests in progress finish on the old one. If a version cannot be loaded,
+    the log says why and the previous one keeps answering, or the model in the
+    box if there is none.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -44,7 +44,7 @@ class ServedModel:
         self._checked_at = float("-inf")
 
     def current(self) -> Loaded:
-        """The model to answer with.  Raises ModelMissing when there is none at all."""
+        """The model to answer with.  Raises ModelMissing if there is none."""
         if self.is_due:
             self._refresh()
         if self._loaded is None:
@@ -53,12 +53,11 @@ class ServedModel:
 
     @property
     def is_due(self) -> bool:
-        """Whether the next question will look for another version first, in the database and on the disk."""
+        """Whether the next call of `current` checks the database and the disk for a promotion."""
         return time.monotonic() - self._checked_at >= CHECK_INTERVAL_S
 
     def _refresh(self) -> None:
-        # Whoever finds the lock taken answers with the model at hand; only
-        # the very first requests have to wait for one.
+        # While one thread checks, the others use the present model. Only the first requests wait for one.
         if not self._lock.acquire(blocking=self._loaded is None):
             return
         try:
@@ -66,19 +65,19 @@ class ServedModel:
             if self._loaded is None or wanted not in (self._loaded.version.version, self._broken):
                 self._loaded = self._load(wanted) or self._loaded or self._load(BOX)
             elif wanted == self._loaded.version.version != BOX:
-                self._loaded = replace(self._loaded, version=self._registry.get(wanted))  # its name may be another
+                self._loaded = replace(self._loaded, version=self._registry.get(wanted))  # it may have been renamed
         except MnistError as error:
-            log.error("the alias of the served model cannot be read: %s", error.message)
+            log.error("could not read which version is in production: %s", error.message)
             self._loaded = self._loaded or self._load(BOX)
         finally:
-            self._checked_at = time.monotonic()  # after a failure too: not every request is to try, and log it
+            self._checked_at = time.monotonic()  # after a failure too, so that not every request tries and logs it
             self._lock.release()
 
     def _load(self, version: int) -> Loaded | None:
         try:
             loaded = Loaded(self._registry.get(version), Recogniser.open(self._registry.folder(version)))
         except MnistError as error:
-            log.error("model version %s cannot be served: %s", version, error.message)
+            log.error("could not load model version %s: %s", version, error.message)
             self._broken = version
             return None
         log.info("serving model version %s (%s)", version, loaded.version.name)

@@ -1,4 +1,4 @@
-"""What the routes work with, built once by the application factory."""
+"""The objects that the routes share; the application factory builds them once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXTENSION = "mnist-classifier"
 
 @dataclass(frozen=True)
 class Services:
-    """Everything behind the routes of one application."""
+    """The shared objects of one application."""
 
     settings: Settings
     access: Access
@@ -44,48 +44,46 @@ class Services:
     observer: Observer
 
     def read(self, loaded: Loaded, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Read an image that is made ready, and count what was read."""
+        """Read a prepared image and count the reading."""
         reading = loaded.recogniser.read_prepared(prepared, thresholds)
         ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
         self.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
         return reading
 
     def close(self) -> None:
-        """End what goes on in threads, and leave the database."""
+        """End streams and background threads, and close the database."""
         self.streams.close()
         self.jobs.close()
         self.store.close()
 
 
 def services() -> Services:
-    """The services of the application that handles this request."""
+    """The shared objects of the current application."""
     found: Services = current_app.extensions[EXTENSION]
     return found
 
 
 def chosen_version(wanted: str) -> ModelVersion:
-    """The version of that number, or with `production` the one that answers /predict.
+    """A model version by its number or by the alias `production`.
 
-    Raises InvalidInput for what is no version, VersionMissing, and ModelMissing
-    where there is none at all.
+    Raises InvalidInput if `wanted` is neither, VersionMissing, and ModelMissing
+    if there is no model at all.
     """
-    room = services()
     if wanted == PRODUCTION:
-        return room.model.current().version
+        return services().model.current().version
     if not (wanted.isascii() and wanted.isdecimal()) or len(wanted) > 9:
         message = f"version must be {PRODUCTION!r} or a whole number from 0, not {wanted[:40]!r}"
         raise InvalidInput(message, field="version")
     try:
-        return room.registry.get(int(wanted))
+        return services().registry.get(int(wanted))
     except VersionMissing as error:
         raise VersionMissing(error.message, field="version") from None
 
 
 def chosen_model(wanted: str) -> Loaded:
-    """The same with its network.  Of versions that are not in production the two latest stay loaded."""
-    room = services()
-    current = room.model.current()
+    """The same version with its recogniser.  The last two that were not in production stay loaded."""
+    current = services().model.current()
     if wanted in (PRODUCTION, str(current.version.version)):
         return current
     version = chosen_version(wanted)
-    return Loaded(version, room.explorer.recogniser(version.version))
+    return Loaded(version, services().explorer.recogniser(version.version))

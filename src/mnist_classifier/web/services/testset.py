@@ -1,11 +1,10 @@
-"""The MNIST test images that the page shows, and fetching them."""
+"""The MNIST test images that the pages show, and their download."""
 
 from __future__ import annotations
 
 import logging
 import random
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 from mnist_classifier.core.errors import MnistError
@@ -16,18 +15,14 @@ from mnist_classifier.web.wire.paths import hide_paths
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Download:
-    """How a fetch in the background stands."""
-
-    status: str = "downloading"
-    done_bytes: int = 0
-    total_bytes: int = 0
-    message: str = ""
+# What `status` returns.
+DOWNLOADING: dict[str, Any] = {"status": "downloading", "fraction": None, "message": "downloading MNIST"}
+READY: dict[str, Any] = {"status": "ready", "fraction": 1.0, "message": "the MNIST files are present"}
+MISSING: dict[str, Any] = {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
 
 
 class TestSet:
-    """The 10,000 test images, read when they are first asked for."""
+    """The 10,000 test images, read at first use."""
 
     __test__ = False  # pytest: not a class of tests
 
@@ -35,55 +30,51 @@ class TestSet:
         self._settings = settings
         self._lock = threading.Lock()
         self._images: mnist.Images | None = None
-        self._download: Download | None = None
+        # The state of the last download; None if there was none, or if it succeeded.
+        self._download: dict[str, Any] | None = None
 
     def images(self) -> mnist.Images:
-        """All of them.  Raises DataMissing, DataCorrupt."""
+        """All test images.  Raises DataMissing, DataCorrupt."""
         with self._lock:
             if self._images is None:
                 self._images = mnist.load(self._settings.data_dirs(), mnist.TEST)
             return self._images
 
     def random_index(self) -> int:
-        """The number of one test image."""
+        """The number of a random test image."""
         return random.randrange(len(self.images().labels))
 
     def status(self) -> dict[str, Any]:
-        """Whether the files are there, and how a download stands."""
+        """Whether the files are present, and the progress of a download."""
         download = self._download
-        if download is not None and download.status == "downloading":
-            fraction = download.done_bytes / download.total_bytes if download.total_bytes else None
-            return {"status": "downloading", "fraction": fraction, "message": "downloading MNIST"}
-        if mnist.is_available(self._settings.data_dirs()):
-            return {"status": "ready", "fraction": 1.0, "message": "MNIST is here"}
-        if download is not None:
-            return {"status": "failed", "fraction": None, "message": download.message}
-        return {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
+        if download is not None and download["status"] == "downloading":
+            return download
+        return READY if mnist.is_available(self._settings.data_dirs()) else download or MISSING
 
     def start_download(self) -> None:
-        """Fetch what is missing in the background; does nothing while a fetch is under way."""
+        """Download missing files in the background, unless a download is running."""
         with self._lock:
-            if self._download is not None and self._download.status == "downloading":
+            if self._download is not None and self._download["status"] == "downloading":
                 return
-            self._download = Download()
-            threading.Thread(target=self._fetch, args=(self._download,), name="mnist-download", daemon=True).start()
+            self._download = DOWNLOADING
+            threading.Thread(target=self._fetch, name="mnist-download", daemon=True).start()
 
-    def _fetch(self, download: Download) -> None:
+    def _fetch(self) -> None:
         def progress(done_bytes: int, total_bytes: int) -> None:
-            download.done_bytes, download.total_bytes = done_bytes, total_bytes
+            self._download = {**DOWNLOADING, "fraction": done_bytes / total_bytes if total_bytes else None}
 
+        failure = None
         try:
             mnist.ensure(self._settings.data_dirs(), self._settings.download_to, progress=progress)
-            download.status = "ready"
         except MnistError as error:
-            log.error("the download of MNIST failed: %s", error.message)
-            download.message = hide_paths(error.message, self._settings)
-            download.status = "failed"
-        except OSError as error:
-            log.exception("the download of MNIST failed")
-            download.message = f"the files could not be written: {error.strerror}"
-            download.status = "failed"
-        finally:
-            if download.status == "downloading":  # an error that nobody thought of; the log has it
-                download.message = "the download failed unexpectedly; the server log has the reason"
-                download.status = "failed"
+            log.error("could not download MNIST: %s", error.message)
+            failure = error.message
+        except Exception as error:
+            log.exception("could not download MNIST")
+            reason = error.strerror if isinstance(error, OSError) else "the server log has the reason"
+            failure = f"could not save the MNIST files: {reason}"
+        if failure is None:
+            self._download = None
+        else:
+            message = hide_paths(failure, self._settings)
+            self._download = {"status": "failed", "fraction": None, "message": message}

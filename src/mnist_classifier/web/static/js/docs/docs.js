@@ -1,5 +1,5 @@
 // @ts-check
-/** The page of the HTTP API: opens what a link leads to, and tries /predict. */
+/** The page of the HTTP API: opens the section of the address, and tries /predict. */
 
 import { request } from "../shared/api.js";
 import { element } from "../shared/dom.js";
@@ -7,7 +7,7 @@ import { messageOf } from "../shared/toast.js";
 
 const UPLOAD_TIMEOUT_MS = 60_000;
 
-/** A route or type that the address names stands open. */
+/** Open the route or type that the address names. */
 function openTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!(target instanceof HTMLDetailsElement)) return;

@@ -16,7 +16,7 @@
 import { request } from "../shared/api.js";
 import { PAGE_SIZE } from "./state.js";
 
-// The first question about a version lets it read the whole split.
+// The first request for a version makes it read the whole split.
 const TIMEOUT_MS = 60_000;
 
 /** @returns {Promise<import("../shared/api-types.js").ExploreChoices>} */

@@ -1,19 +1,20 @@
 // @ts-check
 /**
- * The confusion matrix: a table whose numbers lead to the images behind them.
+ * The confusion matrix: a table whose numbers link to their images.
  *
  * @typedef {import("./state.js").View} View
  */
 
+import { make } from "../shared/dom.js";
 import { count } from "../shared/format.js";
-import { make, viewLink } from "./parts.js";
+import { viewLink } from "./parts.js";
 import { step } from "./state.js";
 
 const DIGITS = [...Array(10).keys()];
 
 /**
- * How strongly a cell is coloured, 0 to 1.  Right answers by their share of the
- * row; mistakes beside the most frequent one, by the root, so that one shows.
+ * How strongly to colour a cell, 0 to 1: correct readings by their share of the
+ * row, errors by the square root of their share of the most frequent error.
  * @param {number[][]} confusion @param {number} label @param {number} prediction
  */
 export function heatOf(confusion, label, prediction) {
@@ -24,14 +25,14 @@ export function heatOf(confusion, label, prediction) {
   return Math.sqrt(images / Math.max(...wrong));
 }
 
-/** What a cell says to who cannot see where it stands. @param {number} images @param {number} label @param {number} prediction */
+/** Describes a cell to screen readers. @param {number} images @param {number} label @param {number} prediction */
 export function describeCell(images, label, prediction) {
   const what = `${count(images)} ${images === 1 ? "image" : "images"} of ${label}`;
   return label === prediction ? `${what} read correctly` : `${what} read as ${prediction}`;
 }
 
 /**
- * The place that an arrow key leads to: the next cell in that direction that has images.
+ * The target of an arrow key: the next cell with images in that direction.
  * @param {number[][]} confusion
  * @param {[number, number]} from  label and prediction
  * @param {string} key
@@ -76,7 +77,7 @@ export class ConfusionMatrix {
     this.mark(view);
   }
 
-  /** Mark the cell whose images are shown; it, or the first one, is where Tab leads. @param {View} view */
+  /** Mark the cell whose images are shown.  Tab leads to it, or to the first cell. @param {View} view */
   mark({ show, label, prediction }) {
     const links = [...this.#root.querySelectorAll("td a")];
     const current = show === "all" ? this.#link(label, prediction) : null;

@@ -1,17 +1,18 @@
 // @ts-check
 /**
- * What a reading hangs on, as parts of a page: heat maps and similar images.
+ * Which pixels decided the answer: heat maps, and similar training images.
  *
  * @typedef {import("./api.js").Map28} Map28
  * @typedef {import("./api.js").Saliency} Saliency
  * @typedef {import("./api.js").Neighbour} Neighbour
  */
 
+import { make } from "../shared/dom.js";
 import { percent } from "../shared/format.js";
 import { drawHeat, placeOf, scaleOf } from "./heat.js";
-import { make, picture } from "./parts.js";
+import { picture } from "./parts.js";
 
-/** Both maps with their words. @param {Saliency} saliency @param {string} glyph  data URL */
+/** Both heat maps with their explanation. @param {Saliency} saliency @param {string} glyph  data URL */
 export function heatMaps({ digit, ink, gaps }, glyph) {
   const scale = scaleOf(ink, gaps);
   const inkWords = `Ink that supports ${digit}, mostly ${placeOf(ink)}`;
@@ -42,7 +43,7 @@ function heatFigure(glyph, map, scale, title, words) {
   return make("figure", {}, canvas, make("figcaption", { text: title }));
 }
 
-/** @param {Neighbour[] | null} neighbours  null where the training images are not here */
+/** @param {Neighbour[] | null} neighbours  null if the training images are missing */
 export function neighbourList(neighbours) {
   if (neighbours === null) return [];
   const items = neighbours.map(({ row, label, similarity, image }) => {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What a model gets wrong, and why.  The address is the truth of what is
- * shown: every link changes it, and Back works.
+ * The explore page: errors of a model and their reasons.  The address holds
+ * what is shown: every link changes it, and the Back button works.
  *
  * @typedef {import("./state.js").View} View
  */
@@ -27,10 +27,10 @@ const matrix = new ConfusionMatrix(element("matrix", HTMLElement));
 const gallery = new Gallery();
 const inspector = new Inspector();
 const loads = { summary: new Latest(), images: new Latest(), image: new Latest() };
-/** What each part shows, as the part of the address that it depends on. @type {Record<string, string>} */
+/** The view that each part shows, as JSON. @type {Record<string, string>} */
 let shown = {};
 let view = parse(window.location.search);
-/** Whether the page before this one in the history is the list that the detail was opened from. */
+/** Whether the previous history entry is the list from which the image was opened. */
 let openedHere = false;
 
 /** @param {View} next @param {{replace?: boolean}} [how] */
@@ -43,7 +43,7 @@ function go(next, { replace = false } = {}) {
   render();
 }
 
-/** Back where the detail was opened from; an address that began with it loses it. */
+/** Return to the list from which the image was opened, or remove the image from the address. */
 function leaveImage() {
   if (openedHere) history.back();
   else go(step(view, { image: null }), { replace: true });
@@ -59,7 +59,7 @@ function render() {
   else load("image", { version: view.version, split: view.split, image: view.image, digit: view.digit }, showImage);
 }
 
-/** Load a part anew where the address asks for another. @param {keyof typeof loads} part @param {object} key @param {() => Promise<void>} task */
+/** Load a part if the address asks for another view of it. @param {keyof typeof loads} part @param {object} key @param {() => Promise<void>} task */
 async function load(part, key, task) {
   const wanted = JSON.stringify(key);
   if (shown[part] === wanted) return;
@@ -138,7 +138,7 @@ function reload() {
   render();
 }
 
-/** The version that is asked for is shown even where there is no such version. */
+/** Show the version of the address, even if it does not exist. */
 function showVersion() {
   version.value = view.version;
   if (version.value === view.version) return;

@@ -1,18 +1,19 @@
 // @ts-check
 /**
- * The figures of a split as a whole and of each digit.
+ * The metrics of a split and of each digit.
  *
  * @typedef {import("./api.js").Summary} Summary
  * @typedef {import("./api.js").ClassFigures} ClassFigures
  * @typedef {import("./state.js").View} View
  */
 
+import { make } from "../shared/dom.js";
 import { count, percent } from "../shared/format.js";
 import { SortHead } from "../shared/sorting.js";
-import { make, viewLink } from "./parts.js";
+import { viewLink } from "./parts.js";
 import { step } from "./state.js";
 
-/** Name and value of each figure of the whole split. @param {Summary} summary @returns {[string, string][]} */
+/** Name and value of each metric of the split. @param {Summary} summary @returns {[string, string][]} */
 export function figuresOf({ images, correct, accuracy, interval_95, ece, verdicts, disputed }) {
   const wrong = images - correct;
   const onDisputed = disputed.images > 0 ? `, ${disputed.wrong} with a disputed label` : "";
@@ -40,7 +41,7 @@ const COLUMNS = [
   { id: "f1", title: "F1", value: ({ f1 }) => f1, isFigure: true },
 ];
 
-/** How the digits are sorted: as somebody chose, whatever version or split comes next. */
+/** The order of the digits, which stays for other versions and splits. */
 let order = { column: "digit", isDescending: false };
 
 /** @param {HTMLElement} root @param {Summary} summary @param {View} view */

@@ -1,20 +1,20 @@
 // @ts-check
 /**
- * The list of images: what it is called, its thumbnails, its pages.
+ * The list of images: heading, thumbnails, pages.
  *
  * @typedef {import("./api.js").Page} Page
  * @typedef {import("./api.js").Thumbnail} Thumbnail
  * @typedef {import("./state.js").View} View
  */
 
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { percent } from "../shared/format.js";
-import { make, picture, viewLink } from "./parts.js";
+import { picture, viewLink } from "./parts.js";
 import { pagesOf, rangeOf, SHOWS, step, titleOf } from "./state.js";
 
 const TABS = { errors: "Errors", confident: "Most confident errors", uncertain: "Least confident", all: "All" };
 
-/** What a thumbnail shows, in words. @param {Thumbnail} image */
+/** Describes a thumbnail to screen readers. @param {Thumbnail} image */
 export function describeImage({ index, label, prediction, confidence, disputed, verdict }) {
   const read = label === prediction ? "read correctly" : `read as ${prediction}`;
   const remarks = [disputed ? "label disputed" : "", verdict === "digit" ? "" : verdict.replaceAll("_", " ")].filter((text) => text !== "");
@@ -39,7 +39,7 @@ export class Gallery {
     this.#showTabs(view);
   }
 
-  /** What was shown is not what was asked for. */
+  /** Remove the images, because the requested ones could not be loaded. */
   showFailed() {
     this.#root.removeAttribute("aria-busy");
     this.images = [];
@@ -57,13 +57,13 @@ export class Gallery {
     this.#showPages(total, view);
   }
 
-  /** Bring the list into view, for who followed a link to it from above. */
+  /** Scroll to the list. */
   reveal() {
     this.#heading.focus({ preventScroll: true });
     this.#root.scrollIntoView({ block: "start" });
   }
 
-  /** The place of an image in the list, for the links to those beside it. @param {number} index */
+  /** The images before and after an image of the list. @param {number} index */
   around(index) {
     const at = this.images.findIndex((image) => image.index === index);
     if (at < 0) return { before: null, after: null };

@@ -1,22 +1,22 @@
 // @ts-check
 /**
- * Maps of evidence as colours over a glyph.
+ * Heat maps: evidence as colours over a glyph.
  *
  * @typedef {import("./api.js").Map28} Map28
  */
 
 const SIDE_PX = 28;
 const SHOWN_PX = 280;
-/** What speaks for the digit, and what against it; told apart in every kind of colour vision. */
+/** Colours for and against the digit, which colour-blind people can tell apart. */
 const FOR_RGB = [255, 149, 20];
 const AGAINST_RGB = [60, 150, 255];
 const STRONGEST_ALPHA = 0.85;
-/** White ink would outshine the colours. */
+/** The glyph is dimmed, so that white ink does not hide the colours. */
 const INK_ALPHA = 0.55;
-/** Evidence below this, in nats, is shown faint, however little there is elsewhere. */
+/** Evidence below this, in nats, stays faint even if there is no stronger evidence. */
 const LEAST_SCALE = 1;
 
-/** The evidence that is shown in full colour. @param {Map28[]} maps */
+/** The amount of evidence to show in full colour. @param {Map28[]} maps */
 export function scaleOf(...maps) {
   return Math.max(LEAST_SCALE, ...maps.flat(2).map(Math.abs));
 }
@@ -52,7 +52,7 @@ export function placeOf(map) {
 }
 
 /**
- * Draw a glyph with a map over it.
+ * Draw a glyph with a heat map over it.
  * @param {HTMLCanvasElement} canvas
  * @param {string} glyph  data URL
  * @param {Map28} map

@@ -1,19 +1,19 @@
 // @ts-check
 /**
- * One image in detail: what was read, what that hangs on, what it was learned from.
+ * The dialog of one image: reading, deciding pixels, similar training images, preprocessing.
  *
  * @typedef {import("./api.js").Explained} Explained
  * @typedef {import("./state.js").View} View
  */
 
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
 import { heatMaps, neighbourList } from "./evidence.js";
-import { make, picture, viewLink } from "./parts.js";
+import { picture, viewLink } from "./parts.js";
 import { step } from "./state.js";
 
 export class Inspector {
-  /** Called when the reader closes it. */
+  /** Called when the user closes the dialog. */
   onClose = () => {};
   /** Called with "before" or "after" for the arrow keys. @type {(where: "before" | "after") => void} */
   onMove = () => {};
@@ -35,7 +35,7 @@ export class Inspector {
     });
   }
 
-  /** Open for an image that is still to come; one that is shown stays meanwhile. @param {View} view */
+  /** Open the dialog while the image loads; the previous image stays until then. @param {View} view */
   showBusy(view) {
     write(this.#heading, `${view.split === "test" ? "Test" : "Validation"} image ${view.image}`);
     this.#dialog.setAttribute("aria-busy", "true");
@@ -49,7 +49,7 @@ export class Inspector {
       image === null ? [] : [viewLink(step(view, { image }), { text, label })];
     const focused = this.#pages.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
     this.#pages.replaceChildren(...link(before, "‹", "Previous image"), ...link(after, "›", "Next image"));
-    // A link that is replaced takes the focus with it.
+    // Replacing a link loses the focus.
     if (focused === null) return;
     const again = this.#pages.querySelector(`[aria-label="${focused}"]`) ?? this.#close;
     if (again instanceof HTMLElement) again.focus();

@@ -1,30 +1,16 @@
 // @ts-check
 /**
- * Small parts of the page.
+ * Links and pictures of the page.
  *
  * @typedef {import("./state.js").View} View
  */
 
+import { make } from "../shared/dom.js";
 import { format } from "./state.js";
 
 /**
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {{className?: string, text?: string}} [how]
- * @param {Node[]} children
- * @returns {HTMLElementTagNameMap[Tag]}
- */
-export function make(tag, { className = "", text = "" } = {}, ...children) {
-  const made = document.createElement(tag);
-  if (className !== "") made.className = className;
-  if (text !== "") made.textContent = text;
-  made.append(...children);
-  return made;
-}
-
-/**
- * A link to another view of this page: it can be opened in a tab of its own,
- * and a plain click goes there without loading the page anew.
+ * A link to another view of this page. It can be opened in a new tab; a plain
+ * click shows the view without loading the page again.
  * @param {View} view
  * @param {{className?: string, text?: string, label?: string, current?: boolean}} how
  * @param {Node[]} children

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * What the page shows, as its address says it.  Pure.
+ * The view of the explore page, as its address describes it.  Pure.
  *
  * @typedef {"errors" | "confident" | "uncertain" | "all"} Show
  * @typedef {{
  *   version: string, split: string, show: Show, label: number | null, prediction: number | null,
  *   page: number, image: number | null, digit: number | null
- * }} View  version: a number or "production"; page: from 1; image: open in detail; digit: the one that is explained
+ * }} View  version: a number or "production"; page: from 1; image: shown in the dialog; digit: the one to explain
  */
 
 export const PAGE_SIZE = 24;
@@ -27,7 +27,7 @@ export const DEFAULTS = Object.freeze({
 });
 
 /**
- * The view of an address; what it does not say, or says wrongly, is as by default.
+ * The view of an address; missing and invalid values get their defaults.
  * @param {string} search
  * @returns {View}
  */
@@ -53,7 +53,7 @@ function whole(text, most) {
   return value <= most ? value : null;
 }
 
-/** The address of a view: "" or "?…", with only what is not as by default. @param {View} view */
+/** The address of a view: "" or "?…", without defaults. @param {View} view */
 export function format(view) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(view)) {
@@ -65,8 +65,8 @@ export function format(view) {
 }
 
 /**
- * The view after a step.  A list starts at its first page, and what belonged
- * to the old list or image does not stay.
+ * The view after some changes.  A new list starts at page 1; values of the old
+ * list or image are dropped.
  * @param {View} view
  * @param {Partial<View>} changes
  * @returns {View}
@@ -82,7 +82,7 @@ export function step(view, changes) {
   return next;
 }
 
-/** What a list of images is called. @param {View} view */
+/** The heading of the list of images. @param {View} view */
 export function titleOf({ show, label, prediction }) {
   const of = label === null ? [] : [`label ${label}`];
   const as = prediction === null ? [] : [`read as ${prediction}`];

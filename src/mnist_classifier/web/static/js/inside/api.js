@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What is asked about a drawing beyond its reading.
+ * Routes that explain a reading.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
@@ -13,10 +13,10 @@
 
 import { request } from "../shared/api.js";
 
-// The first explanation reads the images to train on.
+// The first explanation loads the training images.
 const TIMEOUT_MS = 60_000;
 
-/** @param {Source} source @param {AbortSignal} signal @param {number | null} digit  what is explained; null for the likeliest @returns {Promise<Explanation>} */
+/** @param {Source} source @param {AbortSignal} signal @param {number | null} digit  the digit to explain; null for the most likely one @returns {Promise<Explanation>} */
 export function explain(source, signal, digit = null) {
   return post(`/api/explore/explain${digit === null ? "" : `?digit=${digit}`}`, source, {}, signal);
 }
@@ -26,7 +26,7 @@ export function activations(source, signal) {
   return post("/api/explore/activations", source, {}, signal);
 }
 
-/** Ask a certain version. @param {number} version @param {Source} source @param {Mode} mode @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */
+/** Read with a given version. @param {number} version @param {Source} source @param {Mode} mode @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */
 export function predictWith(version, source, mode, signal) {
   return post("/predict", source, { version: String(version), mode }, signal);
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Two versions, one drawing.
+ * The readings of one drawing by two versions.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
@@ -31,7 +31,7 @@ export class Comparison {
     for (const select of this.#selects) select.addEventListener("change", () => this.#ask());
   }
 
-  /** The versions that there are; at first the one in production beside the newest other. */
+  /** List the versions; at first choose the one in production and the newest other. */
   async refresh() {
     try {
       const { versions, production } = await choices();

@@ -1,36 +1,36 @@
 // @ts-check
 /**
- * Recent drawings, kept by the browser.  A browser that keeps nothing (private
- * windows, storage that is full or forbidden) still shows those of this visit.
+ * Recent drawings, stored in the browser.  If it stores nothing (a private
+ * window, full or blocked storage), the drawings last for this visit.
  *
  * @typedef {import("../pad/strokes.js").Stroke} Stroke
  * @typedef {import("../pad/workbench.js").Mode} Mode
- * @typedef {{id: string, mode: Mode, strokes: Stroke[], text: string, words: string}} Drawing  text, words: what was read
+ * @typedef {{id: string, mode: Mode, strokes: Stroke[], text: string, words: string}} Drawing  text, words: the reading
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Keeper
  */
 
 const KEY = "mnist-classifier.drawings";
 const FORMAT = 1;
 export const MAX_DRAWINGS = 24;
-/** A drawing of more points than this is a scribble that would fill the storage. */
+/** A drawing with more points is not stored: it would fill the storage. */
 const MAX_POINTS = 4_000;
 
 export class History {
   #open;
-  /** What the browser did not take. @type {Drawing[] | null} */
+  /** Drawings that the browser did not store. @type {Drawing[] | null} */
   #unkept = null;
 
-  /** @param {() => Keeper} open  asking a browser for its storage may throw already */
+  /** @param {() => Keeper} open  may throw */
   constructor(open) {
     this.#open = open;
   }
 
-  /** Whether the drawings outlast this visit, as far as is known. */
+  /** Whether the browser stores the drawings, as far as is known. */
   get isKept() {
     return this.#unkept === null;
   }
 
-  /** Newest first. @returns {Drawing[]} */
+  /** The drawings, newest first. @returns {Drawing[]} */
   list() {
     if (this.#unkept !== null) return this.#unkept;
     try {
@@ -40,7 +40,7 @@ export class History {
     }
   }
 
-  /** Keep a drawing; one of the same id gives way. @param {Drawing} drawing */
+  /** Store a drawing; replaces one of the same id. @param {Drawing} drawing */
   save(drawing) {
     const points = drawing.strokes.reduce((sum, stroke) => sum + stroke.points.length, 0);
     if (points === 0 || points > MAX_POINTS) return;
@@ -57,7 +57,7 @@ export class History {
     }
   }
 
-  /** When the storage is full the oldest go, down to half; then all is kept for this visit only. @param {Drawing[]} drawings */
+  /** If the storage is full, drop the oldest, down to half; then keep all for this visit only. @param {Drawing[]} drawings */
   #keep(drawings) {
     for (let count = drawings.length; this.#unkept === null && count > drawings.length / 2; count -= 1) {
       try {
@@ -90,7 +90,7 @@ function tenths(value) {
   return Math.round(value * 10) / 10;
 }
 
-/** What `format` made; what is not understood is left out. @param {string | null} text @returns {Drawing[]} */
+/** The drawings from the text of `format`, without invalid ones. @param {string | null} text @returns {Drawing[]} */
 export function parse(text) {
   /** @type {any} */
   let found;

@@ -1,5 +1,5 @@
 // @ts-check
-/** The full recogniser: the home page's pad, and what stands behind a reading. */
+/** The recogniser page: the pad, and panels that explain the reading. */
 
 import { ModelCard } from "../shared/model.js";
 import { Comparison } from "./compare.js";
@@ -9,7 +9,7 @@ import { watchStatus } from "../shared/status.js";
 import { messageOf } from "../shared/toast.js";
 import { Workbench } from "../pad/workbench.js";
 
-/** The panels wait until the pen rests: they ask more of the server than a reading does. */
+/** How long the pen must rest before the panels load, which costs the server more than a reading. */
 const REST_MS = 350;
 
 const bench = new Workbench();

@@ -1,23 +1,23 @@
 // @ts-check
 /**
- * Why a digit is read so, and what the network makes of it on the way.
+ * Why the network chose a digit, and the output of its blocks.
  *
  * @typedef {import("../pad/workbench.js").Subject} Subject
  * @typedef {import("./api.js").Explanation} Explanation
  * @typedef {import("./api.js").Block} Block
  */
 
-import { button, element, write } from "../shared/dom.js";
+import { button, element, make, write } from "../shared/dom.js";
 import { heatMaps, neighbourList } from "../explore/evidence.js";
-import { make, picture } from "../explore/parts.js";
+import { picture } from "../explore/parts.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { messageOf } from "../shared/toast.js";
 import * as api from "./api.js";
 
 const BLOCKS = /** @type {Record<string, string>} */ ({ block1: "First block", block2: "Second block" });
 
-/** One panel that asks about the drawing; what was shown stays until the answer comes. */
-export class Panel {
+/** A panel about the drawing.  Its content stays until the next answer comes. */
+class Panel {
   #root;
   #note;
   #body;
@@ -100,7 +100,7 @@ export class Looking {
   }
 }
 
-/** "Why 4?", and "Why not 9?" of the two that are likeliest after it. @param {{probabilities: number[]}} reading */
+/** "Why 4?", and "Why not 9?" for the next two most likely digits. @param {{probabilities: number[]}} reading */
 export function questions({ probabilities }) {
   const order = probabilities.map((_, digit) => digit).sort((a, b) => probabilities[b] - probabilities[a]);
   return order.slice(0, 3).map((of, rank) => ({ of, text: rank === 0 ? `Why ${of}?` : `Why not ${of}?` }));

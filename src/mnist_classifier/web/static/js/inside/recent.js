@@ -8,8 +8,7 @@
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
  */
 
-import { element, write } from "../shared/dom.js";
-import { make } from "../explore/parts.js";
+import { element, make, write } from "../shared/dom.js";
 import { describe } from "../shared/format.js";
 import { describeNumber } from "../pad/number.js";
 import { context2d, paint } from "../pad/paint.js";
@@ -19,7 +18,7 @@ import { History } from "./history.js";
 const SHOWN_SIDE_PX = 112;
 
 export class Recent {
-  /** Called with a drawing that is to be taken up again. @type {(drawing: Drawing) => void} */
+  /** Called with the drawing to open again. @type {(drawing: Drawing) => void} */
   onChosen = () => {};
 
   #history = new History(() => window.localStorage);
@@ -27,7 +26,7 @@ export class Recent {
   #note = element("recent-note", HTMLElement);
   #plainNote = this.#note.textContent ?? "";
   #forget = element("recent-clear", HTMLButtonElement);
-  /** Drawings that grow on the pad: where they begin -> id.  Undo may go back to an earlier one. @type {Map<string, string>} */
+  /** Ids of the drawings by their start.  Undo may return to an earlier drawing. @type {Map<string, string>} */
   #ids = new Map();
 
   constructor() {
@@ -36,12 +35,12 @@ export class Recent {
       this.#ids.clear();
       this.#show();
     });
-    // Another tab draws too.
+    // Another tab may change the list.
     window.addEventListener("storage", () => this.#show());
     this.#show();
   }
 
-  /** Keep what was read; a drawing that grew takes the place of what it was. @param {Reading | NumberReading} reading @param {Subject} subject */
+  /** Store a drawing with its reading; replaces an earlier state of it. @param {Reading | NumberReading} reading @param {Subject} subject */
   note(reading, { mode, strokes }) {
     if (strokes.length === 0) return;
     const start = startOf(strokes);

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Two versions side by side: figures, confusion, images that they read differently.
+ * Two versions side by side: metrics, errors, images that they read differently.
  *
  * @typedef {import("./api.js").Version} Version
  * @typedef {import("./api.js").Comparison} Comparison
@@ -10,7 +10,7 @@
 
 import { ApiError } from "../shared/api.js";
 import { DatasetNotice } from "../shared/dataset.js";
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { count, fileSize, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { Latest, STALE } from "../shared/latest.js";
 import * as api from "./api.js";
@@ -58,7 +58,7 @@ export class ComparePanel {
     this.#dataset.onReady = () => this.#compare();
   }
 
-  /** Offer these versions; what was chosen stays. @param {Version[]} versions @param {number} production */
+  /** Offer these versions, and keep the chosen ones. @param {Version[]} versions @param {number} production */
   offer(versions, production) {
     const newest = versions.find(({ version }) => version !== production)?.version ?? production;
     for (const [index, select] of this.#selects.entries()) {
@@ -90,7 +90,7 @@ export class ComparePanel {
     }
   }
 
-  /** Figures at once, images when both networks have read them. @param {number} first @param {number} second @param {AbortSignal} signal */
+  /** Show the metrics at once, and the images when both networks have read them. @param {number} first @param {number} second @param {AbortSignal} signal */
   async #ask(first, second, signal) {
     const split = this.#split.value;
     const comparison = await api.compareModels(first, second, signal);
@@ -144,20 +144,17 @@ function outcome({ passed, checks, champion, challenger }) {
   return checks.every((check) => check.passed) ? `${inWords(challenger)} is not measured enough` : `${inWords(champion)} is better`;
 }
 
-/** @param {number[][] | null} difference  [true digit][digit read], of the other less of the one */
+/** @param {number[][] | null} difference  [true digit][prediction], second version minus first */
 function showConfusion(difference) {
   const table = element("confusion", HTMLTableElement);
   const note = element("confusion-note", HTMLElement);
   table.replaceChildren();
   if (difference === null) return write(note, "One of the versions has no confusion matrix.");
   write(note, "Rows are true digits and columns are predictions. + means that the second version makes this error more often.");
-  const head = document.createElement("tr");
-  head.append(document.createElement("td"), ...difference.map((_, digit) => cell("th", String(digit), "col")));
-  const rows = difference.map((counts, label) => {
-    const row = document.createElement("tr");
-    row.append(cell("th", String(label), "row"), ...counts.map((value, read) => confusionCell(value, label, read)));
-    return row;
-  });
+  const head = make("tr", {}, make("td"), ...difference.map((_, digit) => cell("th", String(digit), "col")));
+  const rows = difference.map((counts, label) =>
+    make("tr", {}, cell("th", String(label), "row"), ...counts.map((value, read) => confusionCell(value, label, read))),
+  );
   table.append(head, ...rows);
 }
 
@@ -171,34 +168,26 @@ function confusionCell(value, label, read) {
 
 /** @param {string} title @param {string[]} texts */
 function line(title, texts) {
-  const row = document.createElement("tr");
-  row.append(cell("th", title, "row"), ...texts.map((text) => cell("td", text)));
-  return row;
+  return make("tr", {}, cell("th", title, "row"), ...texts.map((text) => cell("td", text)));
 }
 
 /** @param {"td" | "th"} kind @param {string} text @param {string} [scope] */
 function cell(kind, text, scope) {
-  const made = document.createElement(kind);
-  made.textContent = text;
+  const made = make(kind, { text });
   if (scope !== undefined) made.setAttribute("scope", scope);
   return made;
 }
 
 /** @param {Disagreement} found @param {number[]} versions */
 function picture({ index, label, predictions, confidences, image }, versions) {
-  const item = document.createElement("li");
-  const shown = document.createElement("img");
+  const shown = make("img");
   shown.src = image;
   shown.alt = `image ${index}, a ${label}`;
   shown.width = shown.height = 56;
-  const words = document.createElement("p");
-  words.append(`label ${label}`);
+  const words = make("p", { text: `label ${label}` });
   predictions.forEach((digit, side) => {
-    const reading = document.createElement("span");
-    reading.dataset.right = String(digit === label);
-    reading.textContent = `v${versions[side]}: ${digit}, ${percent(confidences[side])}`;
-    words.append(reading);
+    const text = `v${versions[side]}: ${digit}, ${percent(confidences[side])}`;
+    words.append(make("span", { text, data: { right: String(digit === label) } }));
   });
-  item.append(shown, words);
-  return item;
+  return make("li", {}, shown, words);
 }

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * One version: what the gate says, promote, name, annotate, export, delete.
+ * The dialog of one version: promotion check, promote, rename, note, export, delete.
  *
  * @typedef {import("./api.js").Version} Version
  * @typedef {import("./api.js").Details} Details
  */
 
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { count, day, duration, fileSize, score, sentence, UNKNOWN } from "../shared/format.js";
 import * as api from "./api.js";
 import { promote } from "./moves.js";
@@ -52,12 +52,12 @@ export class ModelDialog {
     });
   }
 
-  /** Fetched rather than followed as a link: the server may ask for its token. */
+  /** Fetch the archive instead of following the link, because the server may ask for its token. */
   async #saveArchive() {
     if (this.#version === null) return;
     try {
       const { name, content } = await api.exportArchive(this.#version.version);
-      const link = document.createElement("a");
+      const link = make("a");
       link.href = URL.createObjectURL(content);
       link.download = name;
       link.click();
@@ -158,7 +158,7 @@ export class ModelDialog {
 
   /**
    * @param {(version: Version) => Promise<unknown>} act  false leaves the dialog open
-   * @param {((version: Version) => string) | null} [said]  null where `act` says it
+   * @param {((version: Version) => string) | null} [said]  the message on success; null if `act` shows one
    */
   async #do(act, said = null) {
     const version = this.#version;
@@ -177,7 +177,7 @@ export class ModelDialog {
     }
   }
 
-  /** Toasts lie below an open dialog, so the words stand in it. @param {unknown} error */
+  /** Show the error in the dialog, which would cover a toast. @param {unknown} error */
   #fail(error) {
     write(this.#error, messageOf(error));
     this.#error.scrollIntoView({ block: "nearest" });
@@ -186,10 +186,5 @@ export class ModelDialog {
 
 /** @param {string} title @param {string} text */
 function fact(title, text) {
-  const row = document.createElement("div");
-  const [term, description] = [document.createElement("dt"), document.createElement("dd")];
-  term.textContent = title;
-  description.textContent = text;
-  row.append(term, description);
-  return row;
+  return make("div", {}, make("dt", { text: title }), make("dd", { text }));
 }

@@ -1,7 +1,7 @@
 // @ts-check
-/** The page of model versions: list, compare, bring one in, what answered when. */
+/** The page of model versions: list, compare, import, history. */
 
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { fileSize, moment } from "../shared/format.js";
 import * as api from "./api.js";
 import { ComparePanel } from "./compare.js";
@@ -55,9 +55,7 @@ async function showModels() {
 
 /** @param {{folder: string, reason: string}} unreadable */
 function fault({ folder, reason }) {
-  const item = document.createElement("li");
-  item.textContent = `Version ${folder} cannot be read: ${reason}. Restore its folder from a backup, or delete it.`;
-  return item;
+  return make("li", { text: `Version ${folder} cannot be read: ${reason}. Restore its folder from a backup, or delete it.` });
 }
 
 /** @param {number} found @param {Record<string, number>} aliases */
@@ -82,18 +80,12 @@ async function showHistory() {
 
 /** @param {import("../shared/api-types.js").Promotion} promotion */
 function move({ alias, version, previous, at, actor, reason, is_rollback: isRollback }) {
-  const item = document.createElement("li");
-  const time = document.createElement("time");
+  const time = make("time", { text: moment(at) });
   time.dateTime = at;
-  time.textContent = moment(at);
-  const what = document.createElement("strong");
   const moved = alias === "production" ? (isRollback ? "Rolled back to" : "Promoted") : "Challenger:";
-  what.textContent = `${moved} ${inWords(version)}`;
-  const why = document.createElement("p");
   const before = alias === "production" ? `Replaced ${inWords(previous)}, by ` : "By ";
-  why.textContent = `${before}${actor || "someone"}${reason ? `: ${reason}` : ""}`;
-  item.append(time, what, why);
-  return item;
+  const why = `${before}${actor || "someone"}${reason ? `: ${reason}` : ""}`;
+  return make("li", {}, time, make("strong", { text: `${moved} ${inWords(version)}` }), make("p", { text: why }));
 }
 
 rollBack.addEventListener("click", async () => {

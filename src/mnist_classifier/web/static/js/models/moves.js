@@ -1,12 +1,13 @@
 // @ts-check
-/** Promote and roll back: ask before a less accurate version takes over, and offer to undo it. */
+/** Promote and roll back: ask before production becomes less accurate, and offer to undo. */
 
 import { ApiError } from "../shared/api.js";
-import { button } from "../shared/dom.js";
+import { askInDialog } from "../shared/ask.js";
+import { button, make } from "../shared/dom.js";
 import * as api from "./api.js";
 import { messageOf, showToast } from "../shared/toast.js";
 
-/** @typedef {{production: number, onChange: () => void}} Page  the version that the page shows as in production */
+/** @typedef {{production: number, onChange: () => void}} Page  production: the version that the page shows as such */
 
 /** @param {number} version */
 export function inWords(version) {
@@ -14,9 +15,9 @@ export function inWords(version) {
 }
 
 /**
- * Put a version into production.  Throws ApiError.
+ * Promote a version to production.  Throws ApiError.
  * @param {number} version @param {string} reason @param {Page} page
- * @returns {Promise<boolean>}  false where the person decided against it
+ * @returns {Promise<boolean>}  false if the user cancelled
  */
 export async function promote(version, reason, { production, onChange }) {
   const moved = await confirmed((confirm) => api.promote(version, { reason, from: production, confirm }));
@@ -27,7 +28,7 @@ export async function promote(version, reason, { production, onChange }) {
 }
 
 /**
- * Go back to the version that was in production before.  Throws ApiError.
+ * Roll back to the version that was in production before.  Throws ApiError.
  * @param {Page} page
  */
 export async function rollBack({ production, onChange }) {
@@ -60,9 +61,9 @@ function say(words, undo = null) {
 }
 
 /**
- * Move; where the server says that the version is less accurate, ask the person and move again.
+ * Call `move`; if the version is less accurate, ask the user and call it again.
  * @param {(confirm: boolean) => Promise<import("./api.js").Version>} move
- * @returns {Promise<import("./api.js").Version | null>}  null where the person decided against it
+ * @returns {Promise<import("./api.js").Version | null>}  null if the user cancelled
  */
 async function confirmed(move) {
   try {
@@ -74,29 +75,11 @@ async function confirmed(move) {
 }
 
 /** @param {string} why @returns {Promise<boolean>} */
-function ask(why) {
-  const dialog = document.createElement("dialog");
-  dialog.className = "model-dialog confirm-dialog";
-  dialog.setAttribute("aria-labelledby", "confirm-heading");
-  dialog.setAttribute("aria-describedby", "confirm-text");
-  const heading = document.createElement("h2");
-  heading.id = "confirm-heading";
-  heading.textContent = "Use a less accurate version?";
-  const text = document.createElement("p");
-  text.id = "confirm-text";
-  text.textContent = why;
-  const actions = document.createElement("div");
-  actions.className = "dialog-actions";
-  const cancel = button("Cancel", "", () => dialog.close());
-  cancel.autofocus = true;
-  actions.append(cancel, button("Use it anyway", "danger", () => dialog.close("yes")));
-  dialog.append(heading, text, actions);
-  document.body.append(dialog);
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-    dialog.showModal();
+async function ask(why) {
+  const answer = await askInDialog("confirm", "Use a less accurate version?", why, (close) => {
+    const cancel = button("Cancel", "", () => close(""));
+    cancel.autofocus = true;
+    return [make("div", { className: "dialog-actions" }, cancel, button("Use it anyway", "danger", () => close("yes")))];
   });
+  return answer === "yes";
 }

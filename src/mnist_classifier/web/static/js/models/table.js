@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The table of model versions: what stands in each column, and what it is sorted by.  Pure but for `ModelsTable`.
+ * The table of model versions and its columns.  Pure, except for `ModelsTable`.
  *
  * @typedef {import("./api.js").Version} Version
  * @typedef {import("../shared/sorting.js").SortColumn<Version> & {text: (version: Version) => string}} Column
  */
 
-import { element } from "../shared/dom.js";
+import { button, element, make } from "../shared/dom.js";
 import { count, fileSize, percent, UNKNOWN } from "../shared/format.js";
 import { SortHead } from "../shared/sorting.js";
 
@@ -59,7 +59,7 @@ export class ModelsTable {
 
   /** @param {Version} version */
   #row(version) {
-    const row = document.createElement("tr");
+    const row = make("tr");
     row.dataset.version = String(version.version);
     if (version.aliases.includes("production")) row.dataset.serving = "true";
     for (const { id, title, text, isFigure = false } of COLUMNS) {
@@ -79,30 +79,18 @@ export class ModelsTable {
 
   /** @param {Version} version */
   #open(version) {
-    const open = document.createElement("button");
-    open.type = "button";
-    open.className = "open";
-    open.textContent = called(version);
+    const open = button(called(version), "open", () => this.onOpen(version));
     open.setAttribute("aria-haspopup", "dialog");
-    open.addEventListener("click", () => this.onOpen(version));
     return open;
   }
 }
 
 /** @param {Version} version */
 function noteOf({ note }) {
-  if (note === "") return [];
-  const made = document.createElement("p");
-  made.className = "note";
-  made.textContent = note;
-  return [made];
+  return note === "" ? [] : [make("p", { className: "note", text: note })];
 }
 
 /** @param {string} alias */
 function badge(alias) {
-  const made = document.createElement("span");
-  made.className = "badge";
-  made.dataset.alias = alias;
-  made.textContent = alias;
-  return made;
+  return make("span", { className: "badge", text: alias, data: { alias } });
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Connected components of a mask, and which of them are the digit.
+ * Connected components of a mask, and the choice of those that form the digit.
  *
  * @typedef {import("./planes.js").Bytes} Bytes
  * @typedef {import("./planes.js").Plane} Plane
@@ -10,14 +10,14 @@
 
 import { bytes } from "./planes.js";
 
-/** Parts of the main component's ink; these and the next three are those of parts.py. */
+/** As fractions of the main component's ink; these and the next three are the constants of parts.py. */
 const SPECK_SHARE = 0.02;
 const STROKE_SHARE = 0.15;
 const STROKE_GAP = 0.3;
 const EDGE_WEIGHT = 0.3;
 
 /**
- * Number the 8-connected components from 1, in the order of their first pixels; 0 where the mask is false.
+ * Number the 8-connected components from 1, in the order of their first pixels; 0 is the background.
  * @param {Bytes} mask
  * @returns {{labels: Int32Array, count: number}}
  */
@@ -71,10 +71,10 @@ export function partsOf(labels, count, { width, height, data }) {
 }
 
 /**
- * The part of a mask that belongs to the digit: its main component and what may be a stroke of it.
+ * The part of a mask that belongs to the digit: its main component and likely strokes.
  * @param {Bytes} mask  not empty
  * @param {Plane} weights
- * @param {{dropEdges?: boolean}} [options]  leave out what touches the edge of the picture
+ * @param {{dropEdges?: boolean}} [options]  dropEdges: leave out components at the edge of the picture
  * @returns {Bytes}
  */
 export function digitParts(mask, weights, { dropEdges = false } = {}) {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Photograph of writing on paper -> how dense the ink is at each pixel.  Follows photograph.py, which gives the reasons.
+ * Ink density at each pixel of a photograph of writing on paper.  Follows photograph.py, which gives the reasons.
  *
  * @typedef {import("./planes.js").Floats} Floats
  * @typedef {import("./planes.js").Bytes} Bytes
@@ -29,7 +29,7 @@ const CANDIDATES = 4;
 const WIDEST_IN_CROP = 1 / 3;
 const WIDEST = 1 / 4;
 
-/** Find the ink in a photograph, whatever the light; null where there is none. @param {Bytes} grey @param {boolean} mayBeCropped @returns {Photograph | null} */
+/** Find the ink in a photograph with uneven light; null if there is none. @param {Bytes} grey @param {boolean} mayBeCropped @returns {Photograph | null} */
 export function readPhotograph(grey, mayBeCropped) {
   let levels = smooth(shrink(grey, WORKING_SIDE_PX));
   if (inkIsLight(levels)) {
@@ -48,7 +48,7 @@ export function readPhotograph(grey, mayBeCropped) {
   return any(mask) && median(density.data.filter((_, i) => mask.data[i] === 1)) >= MIN_DENSITY ? photograph : null;
 }
 
-/** Ink is the lesser part, and far from its surroundings: the third moment has its sign. @param {Floats} levels */
+/** Ink is the smaller part and differs from its surroundings, so the third moment has its sign. @param {Floats} levels */
 function inkIsLight(levels) {
   if (median(levels.data) >= MAX_BOARD_LEVEL) return false;
   const around = runningMean(levels, Math.max(3, Math.min(levels.width, levels.height) >> 2) | 1);
@@ -66,8 +66,8 @@ function inkIsLight(levels) {
 const mean = (values) => Array.from(values).reduce((total, value) => total + value, 0) / values.length;
 
 /**
- * What a picture would be without strokes that are narrower than the window.  A page goes on beyond its picture:
- * continued by what its border is without the strokes that meet it or run along it.
+ * The background: the picture without strokes narrower than the window.  Beyond its edge the picture continues
+ * with the border's background, without strokes that meet it or run along it.
  * @param {Floats} logs
  * @param {number} window
  */
@@ -102,7 +102,7 @@ function withoutMargin(plane, margin, like) {
   return result;
 }
 
-/** Those whose median is that of paper: all, or what is no ink where half of the picture may be ink. @param {Floats} raw */
+/** The values whose median is that of paper: all, or those without ink if ink may cover half of the picture. @param {Floats} raw */
 function bareOf(raw) {
   const typical = typicalOf(raw);
   const bare = raw.data.filter((value) => value <= Math.fround(INK_LEVEL * typical));
@@ -127,7 +127,7 @@ function flatten(logs, window, mayBeCropped) {
   return { density, background, withLines, typical, mask };
 }
 
-/** Mean density, each pixel weighing by its density squared: that of the ink. @param {Floats} density */
+/** Typical density of the ink: the mean, weighted by the squared density. @param {Floats} density */
 function typicalOf({ data }) {
   let total = 0;
   let weighed = 0;
@@ -138,7 +138,7 @@ function typicalOf({ data }) {
   return total > 0 ? weighed / total : 0;
 }
 
-/** Side of a square that is wider than the pen's strokes and where they meet, px, odd. @param {Photograph} photograph @param {number} widest */
+/** Side of a square, in px and odd, that is wider than the strokes and their crossings. @param {Photograph} photograph @param {number} widest */
 function windowOf({ mask, density }, widest) {
   const { labels, count } = label(mask);
   const parts = partsOf(labels, count, density).map((part, index) => ({ ...part, number: index + 1 }));
@@ -156,7 +156,7 @@ function windowOf({ mask, density }, widest) {
   return Math.max(9, Math.floor(widest / 3)) | 1;
 }
 
-/** Side of a square that does not fit into a mask but for 1 % of its area, px. @param {Bytes} mask */
+/** Side of the smallest square, in px, that fits into at most 1 % of a mask. @param {Bytes} mask */
 function thicknessOf(mask) {
   const area = sum(mask);
   const around = padded(mask, 1);
@@ -164,7 +164,7 @@ function thicknessOf(mask) {
   return found ?? 2 * THICKNESSES_PX[THICKNESSES_PX.length - 1];
 }
 
-/** Ink of a page as a clean drawing has it, 0 to 255. @param {Photograph} photograph @param {Bytes} kept  the ink of the digit @returns {Floats} */
+/** Ink of a photograph as in a clean drawing, 0 to 255. @param {Photograph} photograph @param {Bytes} kept  the ink of the digit @returns {Floats} */
 export function toInk({ density }, kept) {
   const level = quantile(density.data.filter((_, i) => kept.data[i] === 1), 0.3);
   const faint = 0.15 * level;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Filters of pictures: block means, running extremes, binomial smoothing.  Those of filters.py.
+ * Image filters: block means, running extremes, binomial smoothing.  Follows filters.py.
  *
  * @typedef {import("./planes.js").Plane} Plane
  * @typedef {import("./planes.js").Floats} Floats
@@ -8,7 +8,7 @@
 
 import { floats, transposed } from "./planes.js";
 
-/** Average whole blocks of pixels, so that the longer side is at most so long. @param {Plane} grey @param {number} side */
+/** Scale down by averaging whole blocks, until the longer side is at most so long. @param {Plane} grey @param {number} side */
 export function shrink({ width, height, data }, side) {
   const factor = Math.ceil(Math.max(width, height) / side);
   const small = floats(Math.ceil(width / factor), Math.ceil(height / factor));
@@ -24,7 +24,7 @@ export function shrink({ width, height, data }, side) {
   return small;
 }
 
-/** Mean of the neighbourhood with the weights 1 2 1 along both axes; the edge is repeated. @param {Floats} values */
+/** Smooth with the weights 1 2 1 along both axes; edge pixels are repeated. @param {Floats} values */
 export function smooth(values) {
   return transposed(smoothDown(transposed(smoothDown(values))));
 }
@@ -42,28 +42,28 @@ function smoothDown({ width, height, data }) {
   return result;
 }
 
-/** Largest value in the square of so many pixels (odd) around each. @template {Plane} P @param {P} values @param {number} window @returns {P} */
+/** Dilation: largest value in a square of so many pixels (odd) around each pixel. @template {Plane} P @param {P} values @param {number} window @returns {P} */
 export function dilate(values, window) {
   return transposed(extremeDown(transposed(extremeDown(values, window, true)), window, true));
 }
 
-/** Smallest value in that square. @template {Plane} P @param {P} values @param {number} window @returns {P} */
+/** Erosion: smallest value in that square. @template {Plane} P @param {P} values @param {number} window @returns {P} */
 export function erode(values, window) {
   return transposed(extremeDown(transposed(extremeDown(values, window, false)), window, false));
 }
 
-/** Fill what is darker and narrower than the window. @param {Floats} values @param {number} window */
+/** Closing: fill dark parts that are narrower than the window. @param {Floats} values @param {number} window */
 export function closeGaps(values, window) {
   return erode(dilate(values, window), window);
 }
 
-/** Take away what is brighter and, down the columns, shorter than the window. @param {Floats} values @param {number} window */
+/** Opening along columns: remove bright parts that are shorter than the window. @param {Floats} values @param {number} window */
 export function openColumns(values, window) {
   return extremeDown(extremeDown(values, window, false), window, true);
 }
 
 /**
- * Running extreme down the columns, by windows that double; the edge is repeated.
+ * Running extreme along columns, with windows that double; edge pixels are repeated.
  * @template {Plane} P
  * @param {P} values @param {number} window @param {boolean} isLargest  else the smallest
  * @returns {P}
@@ -88,12 +88,12 @@ function extremeDown({ width, height, data }, window, isLargest) {
   return /** @type {P} */ ({ width, height, data: work.slice(0, width * height) });
 }
 
-/** Largest value within a radius; outside the picture there is nothing. @param {Floats} values  none under 0 @param {number} radius @returns {Floats} */
+/** Largest value within a radius; zero outside the picture. @param {Floats} values  none under 0 @param {number} radius @returns {Floats} */
 export function dilateRound(values, radius) {
   const columns = transposed(values);
   const result = { ...values, data: values.data.slice() };
   for (let down = 0; down <= radius; down += 1) {
-    // A little over the radius: a disc of one pixel's radius is no cross.
+    // A little more than the radius, so that a disc of radius 1 is not a cross.
     const reach = Math.floor(Math.sqrt((radius + 0.3) ** 2 - down ** 2));
     const wide = transposed(extremeDown(columns, 2 * reach + 1, true)).data;
     const ahead = down * values.width;
@@ -105,7 +105,7 @@ export function dilateRound(values, radius) {
   return result;
 }
 
-/** Mean of the square of so many pixels (odd) around each; the edge is repeated. @param {Floats} values @param {number} window */
+/** Mean of a square of so many pixels (odd) around each pixel; edge pixels are repeated. @param {Floats} values @param {number} window */
 export function runningMean(values, window) {
   return transposed(meanDown(transposed(meanDown(values, window)), window));
 }

@@ -2,8 +2,8 @@
 /**
  * The network's forward pass, read from model.bin (web/offline/pack.py writes it and describes the format).
  *
- * Values lie pixel by pixel, channels last, so that the pixels of a kernel's row are one stretch
- * of memory.  Sums are of doubles: V8 would convert each float otherwise.
+ * Channels are stored last, so that the pixels of a kernel row are contiguous in memory.
+ * Sums use doubles, because V8 would convert each float.
  *
  * @typedef {{rows: number, columns: number, weights: number, scales: number, bias: number | null}} Matrix  offsets in bytes
  * @typedef {{op: string, patch?: number, kernel?: number, matrix?: Matrix, scale?: number, offset?: number, count?: number}} Layer
@@ -18,7 +18,7 @@
 
 const MAGIC = 0x54534e4d; // "MNST"
 const SIDE = 28;
-/** Outputs that are summed side by side: each value that is loaded serves them all. */
+/** Outputs that are computed together, so that each loaded value serves all of them. */
 const LANES = 8;
 
 export class Network {
@@ -58,7 +58,7 @@ function stepOf(layer, buffer, start) {
 }
 
 /**
- * Whole numbers times the scale of their row -> LANES rows side by side: (rows / LANES, columns, LANES).
+ * Multiply integer weights by the scale of their row, and store LANES rows side by side: (rows / LANES, columns, LANES).
  * @param {Matrix} matrix @param {ArrayBuffer} buffer @param {number} start
  */
 function pack({ rows, columns, weights, scales, bias }, buffer, start) {
@@ -93,7 +93,7 @@ function convolution({ rows, columns, weights, bias }, kernel) {
           const from = corner + line * stride;
           for (let i = from; i < from + reach; i += 1, weight += LANES) {
             const value = padded[i];
-            // Behind a ReLU most values are 0, and so is the edge.
+            // After a ReLU most values are 0, as is the margin.
             if (value === 0) continue;
             a += value * weights[weight];
             b += value * weights[weight + 1];
@@ -112,7 +112,7 @@ function convolution({ rows, columns, weights, bias }, kernel) {
   };
 }
 
-/** @param {Float64Array} result @param {number} at @param {number} lanes  of which the last may be none @param {...number} sums */
+/** @param {Float64Array} result @param {number} at @param {number} lanes  how many of the sums to store @param {...number} sums */
 function store(result, at, lanes, ...sums) {
   for (let lane = 0; lane < sums.length && lane < lanes; lane += 1) result[at + lane] = sums[lane];
 }
@@ -128,7 +128,7 @@ function pad(data, side, channels, margin) {
   return padded;
 }
 
-/** All values of all pixels -> one pixel: a kernel that covers everything. @param {ReturnType<typeof pack>} matrix @returns {Step} */
+/** A fully connected layer: a kernel that covers all pixels. @param {ReturnType<typeof pack>} matrix @returns {Step} */
 function dense(matrix) {
   const whole = convolution(matrix, 1);
   return ({ data }) => whole({ side: 1, channels: data.length, data });
@@ -139,7 +139,7 @@ function relu({ side, channels, data }) {
   return { side, channels, data: data.map((value) => (value > 0 ? value : 0)) };
 }
 
-/** The largest of each square of 2 x 2; an odd row or column at the end is left out. @param {Features} features @returns {Features} */
+/** Max pooling of 2 x 2; drops an odd last row or column. @param {Features} features @returns {Features} */
 function pool({ side, channels, data }) {
   const half = side >> 1;
   const result = new Float64Array(half * half * channels);
@@ -156,13 +156,13 @@ function pool({ side, channels, data }) {
   return { side: half, channels, data: result };
 }
 
-/** @param {Float32Array} scale @param {Float32Array} offset  one a channel @returns {Step} */
+/** @param {Float32Array} scale @param {Float32Array} offset  one per channel @returns {Step} */
 function affine(scale, offset) {
   const channels = scale.length;
   return ({ side, data }) => ({ side, channels, data: data.map((value, i) => value * scale[i % channels] + offset[i % channels]) });
 }
 
-/** Squares of pixels become channels. @param {Features} features  of one channel @param {number} patch @returns {Features} */
+/** Turn patches of pixels into channels. @param {Features} features  of one channel @param {number} patch @returns {Features} */
 function patches({ side, data }, patch) {
   const small = side / patch;
   const result = new Float64Array(data.length);

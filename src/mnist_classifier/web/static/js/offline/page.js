@@ -1,5 +1,5 @@
 // @ts-check
-/** The page that reads digits by itself: pad, files and result, with no server behind them. */
+/** The offline page: reads drawings and files in the browser, without a server. */
 
 import { element, write } from "../shared/dom.js";
 import { percent } from "../shared/format.js";
@@ -12,7 +12,7 @@ import { pixelsOf, toDataUrl } from "./pictures.js";
 import { Recogniser } from "./read-digit.js";
 import { GLYPH_SIDE } from "./scaling.js";
 
-/** Long enough to lift the pen between two strokes of a 4, short enough to feel immediate. */
+/** Long enough to lift the pen between the strokes of a 4, short enough to feel immediate. */
 const AUTO_READ_MS = 120;
 const WARM_UP_ROUNDS = 5;
 
@@ -20,9 +20,9 @@ const pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTML
 const result = new ResultView();
 const caption = element("caption", HTMLElement);
 const plainCaption = caption.textContent ?? "";
-/** The picture that lies on the pad in the drawing's place. @type {string | null} */
+/** The picture in place of the drawing. @type {string | null} */
 let picture = null;
-/** Counts questions: only the newest gets its answer. */
+/** Counts the readings; only the newest is shown. */
 let newest = 0;
 /** @type {number | undefined} */
 let timer;
@@ -30,7 +30,7 @@ let timer;
 /** @type {Promise<Recogniser> | null} */
 let loading = null;
 
-/** The network, fetched once; after a failure, again. */
+/** The network, loaded once, or again after a failure. */
 function recogniser() {
   loading ??= load().catch((error) => {
     loading = null;
@@ -43,7 +43,7 @@ async function load() {
   const response = await fetch(new URL("../../model.bin", import.meta.url));
   if (!response.ok) throw new Error(`the network could not be loaded (HTTP ${response.status})`);
   const made = new Recogniser(await response.arrayBuffer());
-  // Browsers compile what runs often: the first drawing need not be what they learn from.
+  // Browsers compile code that runs often, so warm up before the first drawing.
   for (let round = 0; round < WARM_UP_ROUNDS; round += 1) made.readGlyph(new Uint8Array(GLYPH_SIDE ** 2));
   return made;
 }
@@ -54,7 +54,7 @@ function showModel({ model }) {
   write(element("model-line", HTMLElement), `Read in this browser by version ${model.version}${accuracy}.`);
 }
 
-/** Read what lies on the pad now. */
+/** Read the drawing or picture on the pad. */
 async function read() {
   window.clearTimeout(timer);
   pad.finish();
@@ -103,7 +103,7 @@ function dropPicture() {
   write(caption, plainCaption);
 }
 
-/** Lay a file on the pad and read it. @param {File} file */
+/** Show a file on the pad and read it. @param {File} file */
 async function showFile(file) {
   newest += 1;
   const question = newest;
@@ -124,7 +124,7 @@ async function showFile(file) {
   await read();
 }
 
-/** Keep the site for when there is no network; only once the page has all it needs, so that nothing is fetched twice. */
+/** Store the site for offline use, once the page has loaded everything, so that nothing is loaded twice. */
 async function keep() {
   if (!("serviceWorker" in navigator)) return;
   await recogniser();
@@ -142,5 +142,5 @@ listenToKeys({ ...actions, redo: () => pad.redo() });
 listenForFiles(showFile);
 result.showEmpty();
 recogniser().then(showModel, (error) => write(element("model-line", HTMLElement), messageOf(error)));
-// Private windows and hosts without https have no service worker: the page works, but only with a network.
+// Private windows and hosts without https have no service worker: there the page needs a network.
 keep().catch((error) => console.warn(`This page was not kept for later: ${messageOf(error)}`));

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pictures as the browser has them, and as the recogniser does.
+ * Converts pictures between the browser's form and the recogniser's.
  *
  * @typedef {import("./planes.js").Plane} Plane
  * @typedef {import("./pixels.js").Picture} Picture
@@ -8,10 +8,10 @@
 
 import { reduced } from "./pixels.js";
 
-/** Larger pictures are averaged down to this before anything else, as on the server. */
+/** Larger pictures are scaled down to this first, as on the server. */
 const WORKING_SIDE_PX = 1024;
 
-/** The pixels behind an address. @param {string} url @returns {Promise<Picture>} */
+/** The pixels of a picture. @param {string} url @returns {Promise<Picture>} */
 export async function pixelsOf(url) {
   const image = new Image();
   image.src = url;
@@ -24,7 +24,7 @@ export async function pixelsOf(url) {
   return factor > 1 ? reduced(picture, factor) : picture;
 }
 
-/** A plane of 0 to 255 as a grey picture. @param {Plane} plane */
+/** A plane of values from 0 to 255 as a grey picture. @param {Plane} plane */
 export function toDataUrl({ width, height, data }) {
   const context = contextOf(width, height);
   const image = context.createImageData(width, height);

@@ -8,13 +8,13 @@
 
 import { borderPlaces, bytes, largest, median, round } from "./planes.js";
 
-/** A pixel this far from the background (of 255, before stretching) is no noise. */
-export const MIN_CONTRAST = 40;
-/** A colour must show so much more ink than luminance does to be looked at instead. */
+/** A difference of so many levels (of 255, before stretching) from the background is not noise. */
+const MIN_CONTRAST = 40;
+/** A colour channel replaces luminance if it shows so many times more ink. */
 const CHANNEL_GAIN = 1.5;
 
 /**
- * Lay transparent pixels on white, for dark ink, or on black.  Returns luminance and, where there is colour, red, green and blue.
+ * Put transparent pixels on white, or on black if the ink is light.  Returns luminance and, for colour pictures, red, green and blue.
  * @param {Picture} picture
  * @returns {Bytes[]}
  */
@@ -38,7 +38,7 @@ export function channelsOf({ width, height, data }) {
   return isColoured ? [grey, red, green, blue] : [grey];
 }
 
-/** A picture without colour and alpha, as drawings are; null for any other. @param {Picture} picture @returns {Bytes | null} */
+/** The grey levels of a picture without colour and alpha, such as a drawing; null for others. @param {Picture} picture @returns {Bytes | null} */
 function opaqueGrey({ width, height, data }) {
   const grey = bytes(width, height);
   for (let pixel = 0, i = 0; i < data.length; pixel += 1, i += 4) {
@@ -71,7 +71,7 @@ function luminance(red, green, blue) {
   return (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16;
 }
 
-/** Luminance, unless the ink shows clearly more in red, green or blue. @param {readonly Bytes[]} channels */
+/** Luminance, or the colour channel in which the ink is much clearer. @param {readonly Bytes[]} channels */
 export function pickChannel(channels) {
   if (channels.length === 1) return channels[0];
   const amounts = channels.map(amountOfInk);
@@ -79,7 +79,7 @@ export function pickChannel(channels) {
   return amounts[best] > CHANNEL_GAIN * amounts[0] ? channels[best] : channels[0];
 }
 
-/** Sum of what is far from the background. @param {Bytes} grey */
+/** The amount of ink: sum of the differences from the background. @param {Bytes} grey */
 function amountOfInk(grey) {
   const background = median(borderOf(grey));
   let amount = 0;
@@ -90,13 +90,13 @@ function amountOfInk(grey) {
   return amount;
 }
 
-/** The pixels at the edge of a picture, once around it. @param {Bytes} grey */
+/** The pixels along the edge of a picture. @param {Bytes} grey */
 export function borderOf(grey) {
   return Uint8Array.from(borderPlaces(grey), (place) => grey.data[place]);
 }
 
 /**
- * Distance from the background, in the direction of the ink; null where nothing stands out.
+ * Difference from the background in the direction of the ink; null if nothing stands out.
  * @param {Bytes} grey
  * @returns {Bytes | null}
  */
@@ -116,7 +116,7 @@ export function findInk(grey) {
 }
 
 /**
- * Blocks of pixels averaged, each weighing by its alpha, as Pillow does: larger pictures have nothing more to say.
+ * Scale a picture down by averaging blocks of pixels, weighted by alpha as in Pillow.
  * @param {Picture} picture @param {number} factor
  * @returns {Picture}
  */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pictures of one number a pixel, row by row, and the arithmetic that NumPy does with them.
+ * Pictures with one number per pixel, row by row, and NumPy's arithmetic on them.
  *
  * @typedef {Uint8Array | Uint8ClampedArray | Float32Array | Float64Array | Int32Array} Numbers
  * @typedef {{width: number, height: number, data: Numbers}} Plane
@@ -9,7 +9,7 @@
  * @typedef {{top: number, bottom: number, left: number, right: number}} Box  bottom and right are exclusive
  */
 
-/** To the nearest whole number, halves to the even one, as Python and NumPy round. @param {number} value */
+/** Round to the nearest integer, halves to the even one, as Python and NumPy do. @param {number} value */
 export function round(value) {
   const below = Math.floor(value);
   const rest = value - below;
@@ -27,14 +27,14 @@ export function bytes(width, height) {
   return { width, height, data: new Uint8Array(width * height) };
 }
 
-/** A plane of the same size, each value made from the one there. @param {Plane} plane @param {(value: number) => number} change */
+/** Apply a function to each value of a plane. @param {Plane} plane @param {(value: number) => number} change */
 export function mapped(plane, change) {
   const result = floats(plane.width, plane.height);
   for (let i = 0; i < plane.data.length; i += 1) result.data[i] = change(plane.data[i]);
   return result;
 }
 
-/** Where values are so large at least. @param {Plane} plane @param {number} least */
+/** A mask of the values that are at least so large. @param {Plane} plane @param {number} least */
 export function maskOf({ width, height, data }, least) {
   const mask = bytes(width, height);
   for (let i = 0; i < data.length; i += 1) if (data[i] >= least) mask.data[i] = 1;
@@ -55,7 +55,7 @@ export function sum({ data }) {
   return total;
 }
 
-/** The middle of values; of an even number, the mean of the two in the middle. @param {Numbers} values */
+/** The median. @param {Numbers} values */
 export function median(values) {
   const work = values.slice();
   const middle = work.length >> 1;
@@ -66,7 +66,7 @@ export function median(values) {
   return (lower + upper) / 2;
 }
 
-/** What sorting would put at a place, which then has nothing larger before it; much quicker.  Source: Hoare, 1961. @param {Numbers} values @param {number} place */
+/** The value at a place of the sorted values, without sorting all (quickselect).  Source: Hoare, 1961. @param {Numbers} values @param {number} place */
 function select(values, place) {
   let low = 0;
   let high = values.length - 1;
@@ -91,7 +91,7 @@ function select(values, place) {
   return values[place];
 }
 
-/** Interpolated between neighbours, as NumPy does. @param {Float32Array} values @param {number} share */
+/** A quantile, interpolated as in NumPy. @param {Float32Array} values @param {number} share */
 export function quantile(values, share) {
   const sorted = values.slice().sort();
   const place = (sorted.length - 1) * share;
@@ -100,12 +100,12 @@ export function quantile(values, share) {
   return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
 }
 
-/** Whether anything of a mask is there. @param {Bytes} mask */
+/** Whether a mask has a pixel. @param {Bytes} mask */
 export function any({ data }) {
   return data.includes(1);
 }
 
-/** The box of what is not 0, of which there must be something. @param {Plane} plane @returns {Box} */
+/** The bounding box of the non-zero values, of which there must be one. @param {Plane} plane @returns {Box} */
 export function inkBox({ width, height, data }) {
   const box = { top: height, bottom: 0, left: width, right: 0 };
   for (let y = 0, i = 0; y < height; y += 1) {
@@ -120,7 +120,7 @@ export function inkBox({ width, height, data }) {
   return box;
 }
 
-/** The part of a plane in a box. @param {Plane} plane @param {Box} box */
+/** Crop a plane to a box. @param {Plane} plane @param {Box} box */
 export function cutOut({ width, data }, { top, bottom, left, right }) {
   const part = floats(right - left, bottom - top);
   for (let y = top; y < bottom; y += 1) {
@@ -129,7 +129,7 @@ export function cutOut({ width, data }, { top, bottom, left, right }) {
   return part;
 }
 
-/** With so many pixels of 0 around it. @param {Plane} plane @param {number} margin */
+/** Add a margin of zeros. @param {Plane} plane @param {number} margin */
 export function padded({ width, height, data }, margin) {
   const result = floats(width + 2 * margin, height + 2 * margin);
   for (let y = 0; y < height; y += 1) {
@@ -138,7 +138,7 @@ export function padded({ width, height, data }, margin) {
   return result;
 }
 
-/** Where the pixels at the edge of a picture are, once around it. @param {{width: number, height: number}} plane */
+/** Indices of the pixels along the edge of a picture. @param {{width: number, height: number}} plane */
 export function borderPlaces({ width, height }) {
   const places = Array.from({ length: width }, (_, x) => x);
   for (let y = 1; y < height; y += 1) places.push(y * width + width - 1);
@@ -147,7 +147,7 @@ export function borderPlaces({ width, height }) {
   return places;
 }
 
-/** Rows become columns. @template {Plane} P @param {P} plane @returns {P} */
+/** Transpose a plane. @template {Plane} P @param {P} plane @returns {P} */
 export function transposed({ width, height, data }) {
   const turned = data.slice();
   for (let y = 0, i = 0; y < height; y += 1) {

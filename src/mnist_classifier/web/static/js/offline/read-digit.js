@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pixels -> reading, in this browser: what recogniser.py does on the server.
+ * Reads a picture in the browser, as recogniser.py does on the server.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api-types.js").Verdict} Verdict

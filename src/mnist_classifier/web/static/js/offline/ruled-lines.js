@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Ruled and squared paper: long straight thin lines are found and taken away.  Follows ruled_lines.py, which gives the reasons.
+ * Removes the long, straight, thin lines of ruled paper.  Follows ruled_lines.py, which gives the reasons.
  *
  * @typedef {import("./planes.js").Floats} Floats
  */
@@ -18,9 +18,9 @@ const MIN_SIDE_PX = 64;
 const PROFILE_SKIRT = 0.15;
 
 /**
- * Take away the lines that run across and down the picture, turned by up to 12 degrees.
- * @param {Floats} density  ink > 0 on 0
- * @param {number} floor  what is denser than its surroundings by less is no line
+ * Remove horizontal and vertical lines, rotated by up to 12 degrees.
+ * @param {Floats} density  ink is above 0
+ * @param {number} floor  a line is denser than its surroundings by at least this
  * @returns {Floats}
  */
 export function removeLines(density, floor) {
@@ -34,7 +34,7 @@ function removeRows(density, floor) {
   const thickest = Math.max(7, Math.floor(Math.min(width, height) / 24)) | 1;
   const shares = thinShares(density, openColumns(density, thickest), Math.fround(floor));
   const slope = steepness(shares);
-  // Printed lines come from outside of the picture; a long stem does not.
+  // Printed lines reach the edge of the picture; the stem of a digit does not.
   const end = Math.max(1, round(shares.width * END_SHARE));
   const ends = [shareByRow(shares, slope, 0, end), shareByRow(shares, slope, shares.width - end)];
   const isLine = (/** @type {number} */ row) => ends.some((each) => each[row] >= Math.fround(MIN_SHARE));
@@ -50,7 +50,7 @@ function removeRows(density, floor) {
   }
 }
 
-/** How much of each strip's row, or of the rows beside it, is thin. @param {Floats} density @param {Floats} opened @param {number} floor */
+/** The share of thin ink in each row of a strip and in the rows beside it. @param {Floats} density @param {Floats} opened @param {number} floor */
 function thinShares({ width, height, data }, opened, floor) {
   const strips = Math.floor(width / STRIP_PX);
   const own = floats(strips, height);
@@ -68,7 +68,7 @@ function thinShares({ width, height, data }, opened, floor) {
 }
 
 /**
- * For lines of this slope, named by their row in the middle column: how much of their way, from one strip to another, they are there.
+ * For lines of this slope, by their row in the middle column: the share of their length that has ink.
  * @param {Floats} shares
  * @param {number} slope
  */
@@ -86,7 +86,7 @@ function shareByRow({ width: strips, height, data }, slope, from = 0, to = strip
   return sums.map((sum, row) => sum / Math.max(known[row], (to - from) / 2));
 }
 
-/** The slope at which the rows' shares stand out most. @param {Floats} shares */
+/** The slope at which the shares of the rows differ most. @param {Floats} shares */
 function steepness(shares) {
   const slopeOf = (/** @type {number} */ degrees) => Math.tan((degrees * Math.PI) / 180);
   const sharpness = (/** @type {number} */ slope) =>
@@ -101,13 +101,13 @@ function steps(first, last, step) {
   return Array.from({ length: Math.round((last - first) / step) + 1 }, (_, i) => first + i * step);
 }
 
-/** The first that scores most. @param {number[]} values @param {(value: number) => number} score */
+/** The first value with the highest score. @param {number[]} values @param {(value: number) => number} score */
 function sharpest(values, score) {
   const scores = values.map(score);
   return values[scores.indexOf(Math.max(...scores))];
 }
 
-/** Take one line away, in place. @param {Floats} density @param {number[]} centres  its row in each column @param {number} half  of the band, px */
+/** Remove one line, in place. @param {Floats} density @param {number[]} centres  its row in each column @param {number} half  of the band, px */
 function removeLine({ width, height, data }, centres, half) {
   const side = 2 * half + 1;
   const at = (/** @type {number} */ row, /** @type {number} */ x) =>
@@ -122,7 +122,7 @@ function removeLine({ width, height, data }, centres, half) {
       const y = centres[x] + row - half;
       if (y < 0 || y >= height) continue;
       let value = Math.max(band[row][x] - profile[row], 0);
-      // What is ink on both sides of a dark line is ink between.
+      // Ink on both sides of a dark line continues across it.
       const bridge = Math.min(band[Math.max(0, first - 1)][x], band[Math.min(side - 1, last + 1)][x]);
       if (row >= first && row <= last) value = Math.max(value, bridge);
       data[y * width + x] = Math.min(value, band[row][x]);
@@ -130,7 +130,7 @@ function removeLine({ width, height, data }, centres, half) {
   }
 }
 
-/** Densities along a line, row by row -> the cross section of the line itself. @param {Float32Array[]} band */
+/** The cross section of a line, from the densities along it, row by row. @param {Float32Array[]} band */
 function profileOf(band) {
   const section = Float32Array.from(band, (row) => quantile(row, 0.7));
   const least = Math.min(...section);

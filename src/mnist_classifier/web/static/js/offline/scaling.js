@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * Ink -> its place in the glyph: scaled into the 20 px box, redrawn where it is very thin or
- * thick, set by its centre of mass.  Follows normalise.py.
+ * Makes a glyph from ink: scales it into the 20 px box, redraws very thin or thick strokes
+ * and centres it by its centre of mass.  Follows normalise.py.
  *
  * @typedef {import("./planes.js").Plane} Plane
  * @typedef {import("./planes.js").Floats} Floats
  * @typedef {import("./planes.js").Bytes} Bytes
- * @typedef {{start: number, weights: Float32Array}} Share  what a target pixel takes from its source
+ * @typedef {{start: number, weights: Float32Array}} Share  source pixels of a target pixel, and their weights
  */
 
 import { dilateRound } from "./image-filters.js";
@@ -14,19 +14,19 @@ import { any, bytes, cutOut, floats, inkBox, largest, mapped, maskOf, padded, ro
 
 export const GLYPH_SIDE = 28;
 export const BOX_SIDE = 20;
-/** Where the ink box ends, as a part of the strongest ink. */
+/** The ink box ends at this fraction of the strongest ink. */
 export const BOX_LEVEL = 0.1;
 export const INK_LEVEL = BOX_LEVEL * 255;
 const MNIST_LONGER_SIDES = [19, 20];
 const MNIST_CENTRE = 14;
 const MNIST_CENTRE_TOLERANCE = 0.55;
-/** Pens in px of the 20 px box: what is redrawn, and how wide. */
+/** Stroke widths in px of the 20 px box: the limits beyond which strokes are redrawn, and their new widths. */
 export const THIN_PX = 1.4;
 export const THICK_PX = 4;
 const PEN_PX = [1.5, 3];
 const REDRAWING_SIDE = 4 * BOX_SIDE;
 
-/** Whether an image is centred and scaled as MNIST's are already. @param {Bytes} ink */
+/** Whether an image is already centred and scaled as in MNIST. @param {Bytes} ink */
 export function isGlyph(ink) {
   if (ink.width !== GLYPH_SIDE || ink.height !== GLYPH_SIDE) return false;
   const { top, bottom, left, right } = inkBox(ink);
@@ -34,7 +34,7 @@ export function isGlyph(ink) {
   return centreOfMass(ink).every((centre) => Math.abs(centre - MNIST_CENTRE) <= MNIST_CENTRE_TOLERANCE);
 }
 
-/** Row and column of the mean ink. @param {Bytes} ink @returns {[number, number]} */
+/** Row and column of the centre of mass. @param {Bytes} ink @returns {[number, number]} */
 function centreOfMass({ width, height, data }) {
   let total = 0;
   let row = 0;
@@ -49,7 +49,7 @@ function centreOfMass({ width, height, data }) {
   return [row / total, column / total];
 }
 
-/** Scale so that the longer side is `side` px, aspect kept, anti-aliased. @param {Floats} ink @param {number} [side] */
+/** Scale so that the longer side has `side` px; keeps the aspect ratio, anti-aliased. @param {Floats} ink @param {number} [side] */
 export function fit(ink, side = BOX_SIDE) {
   const scale = side / Math.max(ink.width, ink.height);
   return resample(ink, Math.max(1, round(ink.width * scale)), Math.max(1, round(ink.height * scale)));
@@ -77,7 +77,7 @@ export function resample(ink, width, height) {
 }
 
 /**
- * Shrinking, a target pixel is the mean of the area that it covers; enlarging, it is interpolated.
+ * When shrinking, a target pixel is the mean of the area that it covers; when enlarging, it is interpolated.
  * @param {number} source @param {number} target
  * @returns {Share[]}
  */
@@ -97,7 +97,7 @@ function shares(source, target) {
   });
 }
 
-/** Put the centre of mass of a 20 px box on pixel (14, 14) of a glyph; the box stays inside. @param {Floats} ink */
+/** Put the centre of mass at pixel (14, 14) of a glyph, but keep the box inside. @param {Floats} ink */
 export function place(ink) {
   const factor = Math.fround(255 / largest(ink));
   const levels = bytes(ink.width, ink.height);
@@ -113,7 +113,7 @@ export function place(ink) {
   return glyph;
 }
 
-/** Mean width of the strokes of a drawing, px: twice the area over the outline. @param {Plane} drawing */
+/** Mean stroke width of a drawing in px: twice the area divided by the outline. @param {Plane} drawing */
 export function strokeWidth(drawing) {
   const { width, height, data } = padded(drawing, 1);
   let area = 0;
@@ -130,7 +130,7 @@ export function strokeWidth(drawing) {
   return outline === 0 ? 0 : (2 * area) / outline;
 }
 
-/** Draw very thin or thick strokes as wide as PEN_PX says; returns ink to fit. @param {Floats} ink @returns {Floats} */
+/** Redraw very thin or thick strokes with a width from PEN_PX; the result still needs scaling. @param {Floats} ink @returns {Floats} */
 export function redraw(ink) {
   const scale = REDRAWING_SIDE / BOX_SIDE;
   const coarse = fit(ink, REDRAWING_SIDE);

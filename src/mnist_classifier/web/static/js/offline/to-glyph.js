@@ -36,7 +36,7 @@ const LOW_DENSITY = 0.4;
 const VERY_THIN_PX = 1.1;
 const VERY_THICK_PX = 4.5;
 
-/** Centre a drawn or photographed digit as MNIST does; no glyph where nothing is drawn. @param {Picture} picture @returns {Prepared} */
+/** Centre a drawn or photographed digit as MNIST does; the glyph is null if nothing is drawn. @param {Picture} picture @returns {Prepared} */
 export function prepare(picture) {
   const channels = channelsOf(picture);
   const grey = pickChannel(channels);
@@ -89,7 +89,7 @@ function photographed(grey, steps) {
   return { ink, box: boxOf(ink), contrast: photograph.typical / LOW_DENSITY };
 }
 
-/** Ink without specks far from it; null where there are none. @param {Floats} ink @param {Box} box @returns {Floats | null} */
+/** The ink without distant specks; null if there are none. @param {Floats} ink @param {Box} box @returns {Floats | null} */
 function withoutSpecks(ink, box) {
   const mask = maskOf(ink, INK_LEVEL);
   if (isFilled(mask, box)) return null;
@@ -103,7 +103,7 @@ function withoutSpecks(ink, box) {
   return cleaned;
 }
 
-/** Whether every row and column of a box has something: a speck that moves the box leaves one empty. @param {Bytes} mask @param {Box} box */
+/** Whether every row and column of a box has ink; a distant speck would leave some empty. @param {Bytes} mask @param {Box} box */
 function isFilled({ width, data }, { top, bottom, left, right }) {
   const rows = new Uint8Array(bottom - top);
   const columns = new Uint8Array(right - left);
@@ -117,7 +117,7 @@ function isFilled({ width, data }, { top, bottom, left, right }) {
   return !rows.includes(0) && !columns.includes(0);
 }
 
-/** Whether a picture is no drawing on a plain background, but paper, shadows, lines. @param {Bytes} grey @param {Bytes | null} ink */
+/** Whether a picture is a photograph, with shadows or lines, rather than a drawing on a plain background. @param {Bytes} grey @param {Bytes | null} ink */
 function needsFlattening(grey, ink) {
   const { width, height, data } = grey;
   const border = borderOf(grey);
@@ -145,7 +145,7 @@ function needsFlattening(grey, ink) {
   return crosses(maskOf(ink, largest(ink) * BOX_LEVEL));
 }
 
-/** Whether ink goes from one edge to the opposite one at some place. @param {Bytes} mask */
+/** Whether ink meets two opposite edges. @param {Bytes} mask */
 function crosses({ width, height, data }) {
   const has = (/** @type {number} */ start, /** @type {number} */ step, /** @type {number} */ count) =>
     Array.from({ length: count }, (_, i) => data[start + i * step]).includes(1);
@@ -153,7 +153,7 @@ function crosses({ width, height, data }) {
   return across || (has(0, 1, width) && has((height - 1) * width, 1, width));
 }
 
-/** A small picture interpolated so that it is larger, unless it would be huge. @param {Bytes} grey @returns {Bytes} */
+/** Enlarge a small picture by interpolation, unless it would become huge. @param {Bytes} grey @returns {Bytes} */
 function enlarge(grey) {
   const { width, height } = grey;
   const least = Math.min(width, height);
@@ -171,7 +171,7 @@ function strokeWarnings(glyph) {
   return [];
 }
 
-/** Warnings about the place of the ink in its picture. @param {Drawn} drawn */
+/** Warnings about the position and contrast of the ink. @param {Drawn} drawn */
 function pictureWarnings({ ink, box: { top, bottom, left, right }, contrast }) {
   /** @type {Caution[]} */
   const found = [];

@@ -6,12 +6,12 @@
  * @typedef {["M" | "L", number, number] | ["Q", number, number, number, number]} PathCommand
  */
 
-/** How close the points of a flattened line lie, in units. */
+/** Largest distance between the points of a flattened line, in units. */
 const STEP = 1.5;
 
 /**
- * The smooth line through a stroke: quadratic curves between the middles of
- * neighbouring points, with the points as their control points.
+ * The smooth line through a stroke: quadratic curves between the midpoints of
+ * neighbouring points, with the points as control points.
  *
  * @param {readonly Point[]} points
  * @returns {PathCommand[]}
@@ -31,7 +31,7 @@ export function trace(points) {
 }
 
 /**
- * The curve that is drawn through points, as points that lie close together.
+ * The smooth line as points that lie close together.
  * @param {readonly Point[]} points
  * @returns {Point[]}
  */
@@ -50,7 +50,7 @@ export function flatten(points) {
     const steps = Math.max(1, Math.ceil(length / STEP));
     for (let step = 1; step <= steps; step += 1) line.push(bend(start, control, end, step / steps));
   }
-  // A tap is one point, which trace ends with a line of no length.
+  // For a tap, trace returns the same point twice.
   return points.length === 1 ? line.slice(0, 1) : line;
 }
 

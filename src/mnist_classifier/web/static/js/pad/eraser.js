@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Rubbing out parts of strokes: what remains are strokes again.  Pure.
+ * Erases parts of strokes; the rest become strokes again.  Pure.
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
@@ -8,26 +8,26 @@
 
 import { flatten } from "./curve.js";
 
-/** Of the line through the middle of a stroke; about the width of a finger on a phone. */
+/** Distance from a stroke's centre line, in units; about the width of a finger on a phone. */
 export const ERASER_RADIUS = 16;
 
-/** What is left of a stroke and shorter than this would be a dot that nobody drew. */
+/** Shorter pieces are removed: they would be dots that nobody drew. */
 const LEAST_REST = 4;
 
 /**
- * The strokes without what lies within `radius` of the line from `from` to `to`.
- * Strokes that it does not touch come back as they are.
+ * The strokes without the parts within `radius` of the line from `from` to `to`.
+ * Other strokes stay the same objects.
  *
  * @param {readonly Stroke[]} strokes
  * @param {Point} from
  * @param {Point} to
  * @param {number} radius
- * @returns {readonly Stroke[]}  the same array when nothing is touched
+ * @returns {readonly Stroke[]}  the same array if nothing was erased
  */
 export function eraseAlong(strokes, from, to, radius) {
   let touched = false;
   const left = strokes.flatMap((stroke) => {
-    // The curve lies within the hull of its points, so most strokes need no closer look.
+    // The curve lies within the bounding box of its points, so most strokes need no further check.
     if (isFar(stroke.points, from, to, radius)) return [stroke];
     const line = flatten(stroke.points);
     const keeps = line.map((point) => distance(point, from, to) > radius);
@@ -50,7 +50,7 @@ function isFar(points, from, to, radius) {
   );
 }
 
-/** Runs of points that are kept. @param {Point[]} line @param {boolean[]} keeps @returns {Point[][]} */
+/** Runs of kept points that are long enough. @param {Point[]} line @param {boolean[]} keeps @returns {Point[][]} */
 function pieces(line, keeps) {
   /** @type {Point[][]} */
   const runs = [[]];
@@ -66,7 +66,7 @@ function lengthOf(line) {
   return line.slice(1).reduce((sum, { x, y }, index) => sum + Math.hypot(x - line[index].x, y - line[index].y), 0);
 }
 
-/** From a point to a line of finite length. @param {Point} point @param {Point} from @param {Point} to */
+/** The distance from a point to a line segment. @param {Point} point @param {Point} from @param {Point} to */
 function distance(point, from, to) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const squared = dx * dx + dy * dy;

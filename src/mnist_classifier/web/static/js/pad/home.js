@@ -1,5 +1,5 @@
 // @ts-check
-/** The home page: draw, and be read. */
+/** The home page: the pad and the reading. */
 
 import { modelStatus } from "../shared/api.js";
 import { element, write } from "../shared/dom.js";

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Numbers of several digits: what is said of them, and where their frames stand.  Pure.
+ * Numbers: their description and the boxes around their digits.  Pure.
  *
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
  * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
- * @typedef {{x: number, y: number, scale: number}} Placement  where a picture's corner lies on the pad, and how large it is
+ * @typedef {{x: number, y: number, scale: number}} Placement  top left corner of a picture on the pad, and its scale
  * @typedef {{x: number, y: number, width: number, height: number, text: string, sure: boolean}} Frame
  */
 
@@ -13,7 +13,7 @@ import { percent } from "../shared/format.js";
 const FRAME_MARGIN = 4;
 
 /**
- * As large as fits, in the middle.
+ * Place a picture in the middle of the pad, as large as possible.
  * @param {number} width @param {number} height  of the picture
  * @param {number} padWidth @param {number} padHeight
  * @returns {Placement}
@@ -24,7 +24,7 @@ export function placement(width, height, padWidth, padHeight) {
 }
 
 /**
- * Frames around digits, in units of the pad.
+ * The boxes around the digits, in units of the pad.
  * @param {readonly DigitInNumber[]} digits
  * @param {Placement} placed
  * @returns {Frame[]}
@@ -41,7 +41,7 @@ export function frames(digits, { x: left, y: top, scale }) {
 }
 
 /**
- * What the reading of a number says, in words.
+ * The reading of a number in words.
  * @param {NumberReading} reading
  * @returns {{digit: string, words: string, sure: string}}
  */
@@ -53,7 +53,7 @@ export function describeNumber({ number, confidence, verdict, digits }) {
   return { digit: number, words: verdict === "ambiguous" ? `${count}, perhaps` : count, sure };
 }
 
-/** What one digit of a number was read as. @param {DigitInNumber} digit */
+/** The reading of one digit of a number in words. @param {DigitInNumber} digit */
 export function describeDigit({ prediction, confidence, verdict, candidates = [] }) {
   const text = prediction === null ? "?" : String(prediction);
   const other = candidates.find((each) => each !== prediction) ?? "not a digit";

@@ -1,11 +1,11 @@
 // @ts-check
 /**
  * The drawing pad: strokes from mouse, finger, pen or keys, shown on a canvas.
- * A picture (a test image, an upload) can lie in its place until someone draws.
+ * A picture (a test image or a file) can take the place of the drawing.
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
- * @typedef {{picture: HTMLImageElement, about: any}} Laid  a picture and what its owner wants to know about it
+ * @typedef {{picture: HTMLImageElement, about: any}} Laid  a picture, and data of the caller
  * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
  */
 
@@ -28,18 +28,18 @@ const ARROWS = {
 export class Pad {
   /** Called when a stroke begins. */
   onBegin = () => {};
-  /** Called when the drawing is another one: a stroke ended, Undo, Redo, Clear. */
+  /** Called after the drawing has changed: a stroke ended, undo, redo, clear. */
   onChange = () => {};
 
   strokes = new Strokes();
-  /** What the next strokes are drawn with, in units. */
+  /** Width of the next strokes, in units. */
   penWidth = PEN_WIDTH;
-  /** Whether the pointer rubs out instead. */
+  /** Whether the pointer erases. */
   isErasing = false;
   #canvas;
   #context;
   #frame;
-  /** Digits that were found, framed on the pad. @type {readonly DigitInNumber[]} */
+  /** Digits with a box on the pad. @type {readonly DigitInNumber[]} */
   #found = [];
   /** In units; the height is always SIDE. */
   #width = SIDE;
@@ -66,27 +66,27 @@ export class Pad {
     return this.laid === null && this.strokes.isEmpty;
   }
 
-  /** The picture that lies in the drawing's place. @returns {Laid | null} */
+  /** The picture that takes the place of the drawing. @returns {Laid | null} */
   get laid() {
     return /** @type {Laid | null} */ (this.strokes.backdrop);
   }
 
-  /** The sheet's width in units; its height is SIDE. */
+  /** Width of the pad in units; its height is SIDE. */
   get width() {
     return this.#width;
   }
 
-  /** The drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like. */
+  /** The drawing as an opaque PNG, SIDE pixels high, white on black. */
   toDataUrl() {
     return bitmapOf(this.strokes.export(), this.#width);
   }
 
-  /** The strokes in pixels of that PNG. */
+  /** The strokes, in pixels of that PNG. */
   toPaths() {
     return toPaths(this.strokes.export());
   }
 
-  /** Take a sheet of another width. @param {number} width  in units @param {Strokes} [strokes]  what is on it already */
+  /** Start a drawing of another width. @param {number} width  in units @param {Strokes} [strokes]  its strokes */
   startSheet(width, strokes = new Strokes()) {
     this.#width = width;
     this.strokes = strokes;
@@ -96,16 +96,16 @@ export class Pad {
     this.#update();
   }
 
-  /** Frame digits that were read, until the drawing changes. @param {readonly DigitInNumber[]} digits */
+  /** Show boxes around digits until the drawing changes. @param {readonly DigitInNumber[]} digits */
   showFound(digits) {
     this.#found = digits;
     this.#update();
   }
 
   /**
-   * Lay a picture in the drawing's place; Undo brings the drawing back.
+   * Show a picture in place of the drawing; undo brings the drawing back.
    * @param {HTMLImageElement} picture
-   * @param {any} [about]  comes back with it as `laid`
+   * @param {any} [about]  stored in `laid`
    */
   showPicture(picture, about = null) {
     this.strokes.lay({ picture, about });
@@ -113,17 +113,17 @@ export class Pad {
     this.#update();
   }
 
-  /** Take up another drawing; Undo brings this one back. @param {readonly Stroke[]} strokes */
+  /** Show another drawing; undo brings this one back. @param {readonly Stroke[]} strokes */
   showStrokes(strokes) {
     this.strokes.replace(strokes);
     this.#changed();
   }
 
-  /** End the open stroke, or lift the eraser. */
+  /** End the current stroke, or lift the eraser. */
   finish() {
     if (!this.strokes.finish()) return;
     this.#found = [];
-    if (this.#cursorShown) this.#update(); // what was drawn is painted already
+    if (this.#cursorShown) this.#update(); // the stroke itself is painted already
     this.onChange();
   }
 
@@ -141,7 +141,7 @@ export class Pad {
 
   /** @param {Point} point */
   #begin(point) {
-    // There is nothing to rub out of a picture.
+    // A picture cannot be erased.
     if (this.isErasing && this.laid !== null) return;
     this.#found = [];
     if (this.isErasing) this.strokes.startErasing(point);
@@ -166,7 +166,7 @@ export class Pad {
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   }
 
-  /** One pointer draws at a time; only a pen takes over, from the palm that touched first. @param {PointerEvent} event */
+  /** One pointer draws at a time. Only a pen takes over, because a palm may have touched first. @param {PointerEvent} event */
   #pointerDown(event) {
     if (event.button !== 0) return;
     if (this.#pointer !== null) {
@@ -208,7 +208,7 @@ export class Pad {
     return { x: ((event.clientX - box.left) / box.width) * this.#width, y: ((event.clientY - box.top) / box.height) * SIDE };
   }
 
-  /** Arrow keys move a pen, Space puts it down and lifts it. */
+  /** Arrow keys move the pen; Space puts it down and lifts it. */
   #listenToKeys() {
     this.#canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -257,8 +257,8 @@ export class Pad {
   }
 
   /**
-   * Paint at once. Browsers hand over one move a frame, so nothing is gained by waiting for the next; and while a
-   * page waits for a frame, Chromium keeps from it what came from the network after the pen was lifted.
+   * Paint at once. Browsers send one move per frame, so waiting gains nothing; and Chromium delays replies from the
+   * network while a page waits for a frame.
    */
   #update() {
     mark(this.#frame, "data-empty", String(this.isEmpty));

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Putting strokes, pictures and frames on a canvas.
+ * Paints strokes, pictures and boxes on a canvas.
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
@@ -10,7 +10,7 @@
 import { frames, placement } from "./number.js";
 import { SIDE, trace } from "./strokes.js";
 
-/** Pictures up to this size are enlarged pixel by pixel. */
+/** Pictures up to this size are enlarged without smoothing. */
 const PIXELATED_UP_TO_PX = 64;
 
 /** @param {HTMLCanvasElement} canvas */
@@ -42,7 +42,7 @@ export function paint(context, strokes, ink) {
 }
 
 /**
- * As large as fits, in the middle.
+ * Paint a picture in the middle of the pad, as large as possible.
  * @param {CanvasRenderingContext2D} context
  * @param {HTMLImageElement} picture
  * @param {number} padWidth
@@ -55,10 +55,10 @@ export function paintPicture(context, picture, padWidth) {
 }
 
 /**
- * A frame around each digit that was read, and what it was read as.
+ * Paint a box around each digit, with its reading.
  * @param {CanvasRenderingContext2D} context
  * @param {readonly DigitInNumber[]} digits
- * @param {HTMLImageElement | null} picture  whose pixels the boxes are in; null for the drawing's own
+ * @param {HTMLImageElement | null} picture  the picture that the boxes refer to; null for the drawing
  * @param {number} padWidth
  */
 export function paintFrames(context, digits, picture, padWidth) {
@@ -82,7 +82,7 @@ export function paintCursor(context, point, radius, isDown) {
   context.stroke();
 }
 
-/** The canvases that are sent, by their width: making one takes as long as filling it. @type {Map<number, CanvasRenderingContext2D>} */
+/** Canvases for the PNG by width, kept because making one takes as long as filling it. @type {Map<number, CanvasRenderingContext2D>} */
 const bitmaps = new Map();
 
 /** @param {number} width */
@@ -92,8 +92,8 @@ function bitmapContext(width) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = SIDE;
-  // Kept where the processor reads it: from a graphics card it would have to be fetched at every stroke. Without
-  // alpha the PNG is quicker to make and to decode.
+  // Keep the pixels in main memory, because reading them from a graphics card at each stroke is slow. Without alpha,
+  // the PNG is quicker to make and to decode.
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (context === null) throw new Error("this browser gives no 2d canvas");
   bitmaps.set(width, context);
@@ -101,7 +101,7 @@ function bitmapContext(width) {
 }
 
 /**
- * A drawing as a PNG: SIDE high, opaque, white on black, whatever the screen is like.
+ * A drawing as an opaque PNG, SIDE pixels high, white on black.
  * @param {readonly Stroke[]} strokes
  * @param {number} width
  */

@@ -1,41 +1,40 @@
 // @ts-check
 /**
- * Files from a chooser, camera or clipboard, made ready to be sent: what only
- * this browser can open is redrawn, and what is larger than any reading needs
- * is reduced.
+ * Prepares picture files for the server: converts formats that only the browser
+ * can open, and scales down pictures that are larger than a reading needs.
  *
- * @typedef {{file: File, picture: HTMLImageElement | null}} Ready  the picture is what is sent; null where this browser cannot show it
+ * @typedef {{file: File, picture: HTMLImageElement | null}} Ready  picture: the file as an image; null if this browser cannot show it
  */
 
 import { fileSize } from "../shared/format.js";
 
-/** The server looks at 1,024 px; twice that loses nothing. */
-export const MAX_SIDE_PX = 2048;
-/** Below what the server takes (10 MB), and quick to send. */
-export const MAX_BYTES = 4_000_000;
-/** What the server takes, unless its owner decided otherwise. */
-export const SERVER_BYTES = 10_000_000;
-/** What the server opens by itself. */
+/** The server scales pictures down to 1,024 px, so twice that loses nothing. */
+const MAX_SIDE_PX = 2048;
+/** Less than the server accepts (10 MB), and quick to send. */
+const MAX_BYTES = 4_000_000;
+/** The largest file that the server accepts by default. */
+const SERVER_BYTES = 10_000_000;
+/** Formats that the server can read. */
 const SERVER_TYPES = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp"];
 const JPEG_QUALITY = 0.92;
 
-/** A file that cannot be sent; its message can be shown as it is. */
-export class PictureError extends Error {
+/** A file that cannot be sent; the message is for the user. */
+class PictureError extends Error {
   name = "PictureError";
 }
 
-/** Photographs of iPhones, as they come. @param {{name: string, type: string}} file */
+/** Whether a file is HEIC, the format of iPhones. @param {{name: string, type: string}} file */
 export function isHeic({ name, type }) {
   return /^image\/hei[cf]/.test(type) || /\.(heic|heif)$/i.test(name);
 }
 
-/** Whether the server could not take the file as it is, or not soon. @param {{type: string, size: number}} file @param {number} side_px */
+/** Whether to convert or scale down a file. @param {{type: string, size: number}} file @param {number} side_px */
 export function needsRedrawing({ type, size }, side_px) {
   return !SERVER_TYPES.includes(type) || size > MAX_BYTES || side_px > MAX_SIDE_PX;
 }
 
 /**
- * Why a file that this browser cannot open is not sent; null where the server may know better.
+ * Why a file that this browser cannot open is not sent; null to let the server decide.
  * @param {{name: string, type: string, size: number}} file
  */
 export function refusal(file) {
@@ -70,7 +69,7 @@ async function redraw(picture, file) {
   canvas.height = Math.max(1, Math.round(height * scale));
   const context = canvas.getContext("2d");
   if (context === null) throw new PictureError("The picture is too large for this browser. Choose a smaller one.");
-  // JPEG knows no transparency; ink on nothing is ink on paper.
+  // JPEG has no transparency, so draw on white.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
@@ -81,7 +80,7 @@ async function redraw(picture, file) {
   return new File([blob], file.name, { type: blob.type });
 }
 
-/** The file as a picture, or null where this browser cannot show it. @param {File} file */
+/** The file as an image; null if this browser cannot show it. @param {File} file */
 async function open(file) {
   const url = URL.createObjectURL(file);
   try {

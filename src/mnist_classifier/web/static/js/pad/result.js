@@ -8,12 +8,12 @@
  * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
  */
 
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
 import { describeDigit, describeNumber } from "./number.js";
 
 export class ResultView {
-  /** Called when the stages are wanted that the reading on the page lacks. */
+  /** Called when the user opens the preprocessing steps and the reading has none. */
   onStepsWanted = () => {};
 
   #root = element("result", HTMLElement);
@@ -35,7 +35,7 @@ export class ResultView {
     });
   }
 
-  /** Whether the stages of the preprocessing are to be shown. */
+  /** Whether the preprocessing steps are shown. */
   get wantsSteps() {
     return this.#steps.open;
   }
@@ -46,12 +46,12 @@ export class ResultView {
     this.#clearFigures();
   }
 
-  /** What was read before stays until the answer comes, dimmed when that takes long. */
+  /** Keep the previous reading until the answer comes; it is dimmed if that takes long. */
   showBusy() {
     this.#root.setAttribute("aria-busy", "true");
   }
 
-  /** The question was taken back; what is shown stays. */
+  /** Stop waiting; the reading on the page stays. */
   showIdle() {
     this.#root.removeAttribute("aria-busy");
   }
@@ -63,7 +63,7 @@ export class ResultView {
     this.#clearFigures();
   }
 
-  /** @param {Reading} reading @param {number | null} label  the true answer, where it is known */
+  /** @param {Reading} reading @param {number | null} label  the true digit, if it is known */
   showReading(reading, label = null) {
     this.#state(reading.verdict);
     const { digit, words, sure } = describe(reading);
@@ -132,19 +132,17 @@ export class ResultView {
     const lines = warnings.map(advice);
     // A live region must not repeat itself.
     if (lines.join() === [...this.#warnings.children].map((line) => line.textContent).join()) return;
-    this.#warnings.replaceChildren(...lines.map(listItem));
+    this.#warnings.replaceChildren(...lines.map((text) => make("li", { text })));
   }
 
   /** @param {Reading} reading */
   #showSteps({ steps = [] }) {
     this.#stepList.replaceChildren(
       ...steps.map(({ name, image }) => {
-        const item = listItem(stage(name));
         const picture = new Image();
         picture.src = image;
         picture.alt = "";
-        item.prepend(picture);
-        return item;
+        return make("li", {}, picture, stage(name));
       }),
     );
   }
@@ -159,25 +157,11 @@ export class ResultView {
   }
 }
 
-/** @param {string} text */
-function listItem(text) {
-  const item = document.createElement("li");
-  item.textContent = text;
-  return item;
-}
-
 /** @param {DigitInNumber} digit */
 function itemOfDigit(digit) {
   const { text, sure } = describeDigit(digit);
-  const item = document.createElement("li");
-  item.dataset.verdict = digit.verdict;
-  for (const [className, content] of [["number-digit", text], ["number-sure", sure]]) {
-    const part = document.createElement("span");
-    part.className = className;
-    part.textContent = content;
-    item.append(part);
-  }
-  return item;
+  const parts = [make("span", { className: "number-digit", text }), make("span", { className: "number-sure", text: sure })];
+  return make("li", { data: { verdict: digit.verdict } }, ...parts);
 }
 
 /** The parts of a list of ten bars. @param {HTMLElement} list */

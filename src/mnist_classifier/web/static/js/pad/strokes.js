@@ -1,30 +1,30 @@
 // @ts-check
 /**
- * A drawing as strokes in SIDE units, or WIDE_SIDE x SIDE for a number.  Knows no
- * DOM: the canvas is a view of this, and so is the bitmap that is sent.
+ * A drawing as strokes, SIDE units wide and high, or WIDE_SIDE units wide for a
+ * number.  Does not use the DOM: canvas and PNG are drawn from it.
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{width: number, points: Point[]}} Stroke
- * @typedef {{strokes: readonly Stroke[], backdrop: unknown}} Sheet  with a backdrop there are no strokes
+ * @typedef {{strokes: readonly Stroke[], backdrop: unknown}} Sheet  has no strokes if it has a backdrop
  */
 
 import { ERASER_RADIUS, eraseAlong } from "./eraser.js";
 
 export { trace } from "./curve.js";
 
-/** Side of the drawing square, and of the bitmap that is sent, in pixels. */
+/** Side of the pad in units, and of the PNG in pixels. */
 export const SIDE = 280;
 
-/** The pad's width where several digits are written: room for six. */
+/** Width of the pad for numbers: enough for six digits. */
 export const WIDE_SIDE = 700;
 
-/** About 2 px of a 20 px tall digit, as in MNIST, when a digit fills two thirds of the square. */
+/** About 2 px of a digit 20 px tall, as in MNIST, if the digit fills two thirds of the pad. */
 export const PEN_WIDTH = 18;
 
-/** What the brushes make; the model was tried with the middle one. */
+/** Widths of the pens; the model was tested with the middle one. */
 export const PEN_WIDTHS = Object.freeze({ thin: 10, normal: PEN_WIDTH, thick: 28 });
 
-/** Points closer than this add nothing that can be seen. */
+/** Smallest distance between two points; closer ones would not be visible. */
 const MIN_STEP = 0.75;
 
 const MAX_UNDO = 200;
@@ -34,14 +34,14 @@ export class Strokes {
   #sheet = { strokes: [], backdrop: null };
   /** @type {Stroke | null} */
   #open = null;
-  /** What the sheet was before the eraser came down, and where the eraser is. @type {{before: Sheet, at: Point, radius: number} | null} */
+  /** The sheet before erasing began, and the position of the eraser. @type {{before: Sheet, at: Point, radius: number} | null} */
   #erasing = null;
-  /** Earlier sheets, so that Clear can be undone too. @type {Sheet[]} */
+  /** Earlier sheets, for undo. @type {Sheet[]} */
   #past = [];
-  /** Sheets that were undone. @type {Sheet[]} */
+  /** Undone sheets, for redo. @type {Sheet[]} */
   #future = [];
 
-  /** No strokes; a backdrop may lie there. */
+  /** Whether there are no strokes; there may be a backdrop. */
   get isEmpty() {
     return this.#sheet.strokes.length === 0 && this.#open === null;
   }
@@ -59,13 +59,13 @@ export class Strokes {
     return !this.isOpen && this.#future.length > 0;
   }
 
-  /** What lies in the drawing's place, if something does: it gives way to the first stroke. @returns {unknown} */
+  /** The picture in place of the drawing, if there is one; the first stroke removes it. @returns {unknown} */
   get backdrop() {
     return this.#open === null ? this.#sheet.backdrop : null;
   }
 
   /**
-   * Start a stroke; one that was still open is finished first.
+   * Start a stroke; finishes an open one first.
    * @param {Point} point
    * @param {number} width
    */
@@ -82,7 +82,7 @@ export class Strokes {
   }
 
   /**
-   * Lengthen the open stroke, or lead the eraser on; without either, nothing happens.
+   * Extend the open stroke or move the eraser; does nothing without either.
    * @param {Iterable<Point>} points
    */
   extend(points) {
@@ -115,7 +115,7 @@ export class Strokes {
     return true;
   }
 
-  /** Throw the open stroke away, or take back what the eraser took.  Returns whether there was one. */
+  /** Discard the open stroke or erasure.  Returns whether there was one. */
   abandon() {
     const wasOpen = this.isOpen;
     if (this.#erasing !== null) this.#sheet = this.#erasing.before;
@@ -123,7 +123,7 @@ export class Strokes {
     return wasOpen;
   }
 
-  /** Take back the newest stroke, erasure, Clear or backdrop.  Returns whether anything changed. */
+  /** Undo the last stroke, erasure, clearing or backdrop.  Returns whether anything changed. */
   undo() {
     if (this.abandon()) return true;
     const before = this.#past.pop();
@@ -133,7 +133,7 @@ export class Strokes {
     return true;
   }
 
-  /** Do again what was undone last.  Returns whether anything changed. */
+  /** Redo what was undone last.  Returns whether anything changed. */
   redo() {
     if (this.isOpen) return false;
     const after = this.#future.pop();
@@ -151,13 +151,13 @@ export class Strokes {
     return true;
   }
 
-  /** Lay something in the drawing's place; undo takes it away again. @param {unknown} backdrop */
+  /** Put a backdrop in place of the drawing; undo removes it. @param {unknown} backdrop */
   lay(backdrop) {
     this.abandon();
     this.#become({ strokes: [], backdrop });
   }
 
-  /** Take up another drawing; undo brings this one back. @param {readonly Stroke[]} strokes */
+  /** Replace the drawing; undo brings it back. @param {readonly Stroke[]} strokes */
   replace(strokes) {
     this.abandon();
     this.#become({ strokes: copy(strokes), backdrop: null });
@@ -184,7 +184,7 @@ function copy(strokes) {
 }
 
 /**
- * Strokes as /predict takes them: [x, y] in pixels of the bitmap, to a tenth of one.
+ * Strokes in the form of /predict: [x, y] in pixels of the PNG, rounded to tenths.
  * @param {readonly Stroke[]} strokes
  * @returns {[number, number][][]}
  */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the pointer does on the pad: one of three pens, or the eraser.
+ * The tools of the pad: three pens and an eraser.
  *
  * @typedef {import("./pad.js").Pad} Pad
  * @typedef {"thin" | "normal" | "thick"} Pen
@@ -10,9 +10,9 @@ import { element } from "../shared/dom.js";
 import { PEN_WIDTHS } from "./strokes.js";
 
 /** @type {readonly Pen[]} */
-export const PENS = ["thin", "normal", "thick"];
+const PENS = ["thin", "normal", "thick"];
 
-/** The pen that is a step thinner or thicker, if there is one. @param {Pen} pen @param {-1 | 1} step @returns {Pen} */
+/** The next thinner or thicker pen, or the same if there is none. @param {Pen} pen @param {-1 | 1} step @returns {Pen} */
 export function penBeside(pen, step) {
   return PENS[Math.min(PENS.length - 1, Math.max(0, PENS.indexOf(pen) + step))];
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Pad, tools and result together: what both pages do.  The subject is what is
- * read: the drawing, or a picture that lies in its place.
+ * Pad, tools and result, as the home page and the recogniser page have them.
+ * The subject is the drawing, or the picture in its place, that is read.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
@@ -27,11 +27,11 @@ import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { Tools } from "./tools.js";
 import { listenForFiles } from "./upload.js";
 
-/** Work that takes longer than this is shown; most answers are there sooner. */
+/** Show that work is in progress after this time; most answers arrive sooner. */
 const BUSY_MS = 100;
-/** An answer that takes longer than this is announced. */
+/** Tell the user that the server is slow after this time. */
 const SLOW_MS = 3_000;
-/** How often a server that is gone is looked for. */
+/** How often to try a server that does not answer. */
 const RETRY_MS = 2_000;
 
 /** @type {readonly Mode[]} */
@@ -40,7 +40,7 @@ const MODES = ["digit", "number"];
 export class Workbench {
   /** Called with every reading that is shown. @type {(reading: Reading | NumberReading, subject: Subject) => void} */
   onReading = () => {};
-  /** Called when nothing lies on the pad any more. */
+  /** Called when the pad has become empty. */
   onEmpty = () => {};
 
   #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
@@ -49,14 +49,14 @@ export class Workbench {
   #notice = new DatasetNotice();
   #latest = new Latest();
   #caption = element("caption", HTMLElement);
-  /** Whether the result on the page belongs to what lies on the pad. */
+  /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
   /** @type {Mode} */
   #mode = "digit";
-  /** The drawings, with all that can be undone of them. @type {Record<Mode, Strokes>} */
+  /** The drawing of each mode, with its history. @type {Record<Mode, Strokes>} */
   #sheets = { digit: this.#pad.strokes, number: new Strokes() };
   #isLookingForServer = false;
-  /** What the page is called in either mode, where that differs. */
+  /** The heading, which may depend on the mode. */
   #heading = element("heading", HTMLElement);
 
   constructor() {
@@ -75,12 +75,12 @@ export class Workbench {
     this.#showEmpty();
   }
 
-  /** Ask again about what was read, as when another model answers now. */
+  /** Read the subject again, for example with another model. */
   reread() {
     if (this.#isRead) this.predict();
   }
 
-  /** Read one digit or several; each mode has its own sheet. @param {Mode} mode */
+  /** Read one digit or a number; each mode has its own drawing. @param {Mode} mode */
   setMode(mode) {
     if (mode === this.#mode) return;
     this.#pad.finish();
@@ -96,16 +96,16 @@ export class Workbench {
     this.predict();
   }
 
-  /** Take up a drawing of earlier. @param {Mode} mode @param {readonly Stroke[]} strokes */
+  /** Show an earlier drawing again. @param {Mode} mode @param {readonly Stroke[]} strokes */
   restore(mode, strokes) {
     this.setMode(mode);
     this.#pad.showStrokes(strokes);
     element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
   }
 
-  /** Read what lies on the pad now. */
+  /** Read the subject on the pad. */
   async predict() {
-    // A stroke that ends is read because the drawing changes.
+    // Ending the stroke changes the drawing, which is then read.
     if (this.#pad.strokes.isOpen) return this.#pad.finish();
     this.#latest.cancel();
     if (this.#pad.isEmpty) return this.#showEmpty();
@@ -125,7 +125,7 @@ export class Workbench {
     });
   }
 
-  /** Show a file and read it; one that cannot be read changes nothing. @param {File} file */
+  /** Show a file and read it; nothing changes if it cannot be read. @param {File} file */
   async showFile(file) {
     await this.#ask("predict", async (signal) => {
       const { file: ready, picture } = await makeReady(file);
@@ -140,7 +140,7 @@ export class Workbench {
       } catch (error) {
         failure = error;
       }
-      // What the server refuses leaves the drawing as it is; when there is no server, the picture waits for it.
+      // If the server refuses the file, the drawing stays. If no server answers, the picture waits for it.
       if (failure !== null && (picture === null || isRefusal(failure))) throw failure;
       const shown = picture ?? (reading && "glyph" in reading && reading.glyph ? await load(reading.glyph) : null);
       if (shown !== null) this.#lay(shown, subject, signal);
@@ -195,8 +195,8 @@ export class Workbench {
   }
 
   /**
-   * Ask; the newest question wins.  A failure is told and leaves the pad as it is.
-   * @param {"predict" | "random"} buttonId  the button that shows that work goes on
+   * Run a task and show errors; a newer task replaces it.
+   * @param {"predict" | "random"} buttonId  the button that shows the progress
    * @param {(signal: AbortSignal) => Promise<void>} task
    */
   async #ask(buttonId, task) {
@@ -230,7 +230,7 @@ export class Workbench {
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
   }
 
-  /** Once a server that was gone is back, what waits on the pad is read. */
+  /** Try the server until it answers, then read the subject that waits. */
   async #lookForServer() {
     if (this.#isLookingForServer) return;
     this.#isLookingForServer = true;
@@ -268,18 +268,18 @@ export class Workbench {
     this.#changed();
   }
 
-  /** Something else lies on the pad than what was read. */
+  /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
     this.#isRead = false;
     write(this.#caption, this.#pad.laid?.about.caption ?? "");
     const { canUndo, canRedo } = this.#pad.strokes;
-    // Not `disabled`, which would take the focus from whoever uses the keyboard.
+    // `disabled` would take the keyboard focus away.
     mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));
     mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
   }
 }
 
-/** The server looked at the request and will say the same again. @param {unknown} error */
+/** Whether the server refused the request, so that trying again is useless. @param {unknown} error */
 function isRefusal(error) {
   return error instanceof api.ApiError && error.status >= 400 && error.status < 500;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The notice for when the MNIST images are not there, with the button that fetches them. */
+/** The notice that the MNIST images are missing, with a button that downloads them. */
 
 import * as api from "./api.js";
 import { element, write } from "./dom.js";
@@ -62,7 +62,7 @@ export class DatasetNotice {
 
   /**
    * @param {string} text
-   * @param {{offer?: string, fraction?: number | null, isError?: boolean}} how  without `fraction`, no bar
+   * @param {{offer?: string, fraction?: number | null, isError?: boolean}} how  without `fraction` there is no progress bar
    */
   #show(text, { offer, fraction, isError = false }) {
     this.#root.hidden = false;

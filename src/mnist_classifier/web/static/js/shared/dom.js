@@ -1,7 +1,8 @@
 // @ts-check
-/** Finding elements, so that a page that lacks one says so at once. */
+/** Find, make and change elements. */
 
 /**
+ * The element of that id.  Throws if the page has none of that type.
  * @template {HTMLElement} T
  * @param {string} id
  * @param {new () => T} type
@@ -14,7 +15,24 @@ export function element(id, type) {
 }
 
 /**
- * Write text only where it differs: a live region must not repeat itself.
+ * Make an element with children.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {{className?: string, text?: string, data?: Record<string, string>}} [how]  data: for `dataset`
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, { className = "", text = "", data = {} } = {}, ...children) {
+  const made = document.createElement(tag);
+  if (className !== "") made.className = className;
+  if (text !== "") made.textContent = text;
+  Object.assign(made.dataset, data);
+  made.append(...children);
+  return made;
+}
+
+/**
+ * Write text only if it differs: a live region must not repeat itself.
  * @param {HTMLElement} target
  * @param {string} text
  */
@@ -23,7 +41,7 @@ export function write(target, text) {
 }
 
 /**
- * Set an attribute only where it differs: the page is drawn anew for any that is set.
+ * Set an attribute only if it differs: setting one makes the browser draw the page again.
  * @param {HTMLElement} target
  * @param {string} name
  * @param {string} value
@@ -33,15 +51,14 @@ export function mark(target, name, value) {
 }
 
 /**
+ * Make a button.
  * @param {string} text
  * @param {string} className
  * @param {() => void} onClick
  */
 export function button(text, className, onClick) {
-  const made = document.createElement("button");
+  const made = make("button", { className, text });
   made.type = "button";
-  made.className = className;
-  made.textContent = text;
   made.addEventListener("click", onClick);
   return made;
 }

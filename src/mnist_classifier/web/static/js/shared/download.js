@@ -1,5 +1,5 @@
 // @ts-check
-/** Keeping what lies on the pad as a PNG file: the very picture that is read. */
+/** Saves the drawing or picture on the pad as the PNG file that the network reads. */
 
 import { context2d } from "../pad/paint.js";
 import { showToast } from "./toast.js";
@@ -13,7 +13,7 @@ export function saveDrawing(pad) {
   link.click();
 }
 
-/** "drawing-20261122-190500.png", by the clock of the reader. @param {Date} now */
+/** A name such as "drawing-20261122-190500.png", in local time. @param {Date} now */
 export function fileName(now) {
   const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;

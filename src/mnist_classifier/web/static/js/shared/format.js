@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Figures and readings as people read them.  Pure.
+ * Numbers and readings as text.  Pure.
  *
  * @typedef {import("./api.js").Reading} Reading
  * @typedef {import("./api-types.js").SplitMetrics} Score
@@ -29,7 +29,7 @@ const STAGES = {
   glyph: "Scaled and centred",
 };
 
-/** Shown where a figure is not known. */
+/** Stands for an unknown value. */
 export const UNKNOWN = "–";
 
 /** @param {unknown} value @returns {value is number} */
@@ -38,7 +38,7 @@ function isFigure(value) {
 }
 
 /**
- * A fraction in per cent.  What is not quite 1 never shows as 100 %.
+ * A fraction in per cent.  A fraction below 1 never shows as 100 %.
  * @param {number | null | undefined} fraction
  * @param {number} decimals
  */
@@ -91,7 +91,7 @@ export function moment(iso) {
   return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** An accuracy with what it was measured on. @param {Score | null | undefined} score */
+/** An accuracy with the number of images. @param {Score | null | undefined} score */
 export function score(score) {
   if (!isFigure(score?.accuracy)) return "not measured";
   const images = isFigure(score.images) ? ` of ${count(score.images)}` : "";
@@ -99,7 +99,7 @@ export function score(score) {
 }
 
 /**
- * What a reading says, in words.
+ * A reading in words.
  * @param {Reading} reading
  * @returns {{digit: string, words: string, sure: string}}
  */
@@ -117,18 +117,18 @@ export function describe({ prediction, confidence, probabilities, verdict, candi
   return { digit: String(best), words: NAMES[best], sure: `${sure} sure` };
 }
 
-/** What is wrong with a picture, and what to do. @param {Warning} warning */
+/** What is wrong with the picture, and what to do. @param {Warning} warning */
 export function advice({ code, message }) {
   return ADVICE[code] ?? sentence(message);
 }
 
-/** What a stage of the preprocessing is called. @param {string} name */
+/** The name of a preprocessing step. @param {string} name */
 export function stage(name) {
   return STAGES[name] ?? sentence(name.replaceAll("_", " ")).replace(/\.$/, "");
 }
 
 /**
- * A reading held against the true label.
+ * A reading compared with the true label.
  * @param {Reading} reading
  * @param {number} label
  * @returns {{agrees: boolean, words: string}}
@@ -138,7 +138,7 @@ export function compare({ prediction }, label) {
   return { agrees: false, words: `Label ${label}: ${prediction === null ? "not read" : "wrong"}` };
 }
 
-/** The server's words as a sentence: a capital in front and, where they are one line, a full stop behind. @param {string} text */
+/** The server's message as a sentence: starts with a capital and, if it is one line, ends with a full stop. @param {string} text */
 export function sentence(text) {
   if (text === "") return "";
   const capital = text[0].toUpperCase() + text.slice(1);

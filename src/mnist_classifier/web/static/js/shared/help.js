@@ -1,9 +1,9 @@
 // @ts-check
-/** The dialog that names every key. */
+/** The help dialog, which lists the keys. */
 
 import { element } from "./dom.js";
 
-/** Returns what opens it. */
+/** Returns a function that opens the dialog. */
 export function listenForHelp() {
   const dialog = element("help", HTMLDialogElement);
   const open = () => {

@@ -1,7 +1,7 @@
 // @ts-check
-/** Of several questions asked one after another, only the newest gets its answer. */
+/** Runs tasks of which only the newest gets its result. */
 
-/** What `run` gives back when a newer question overtook this one. */
+/** The result of a task that a newer task replaced. */
 export const STALE = Symbol("stale");
 
 export class Latest {
@@ -13,8 +13,8 @@ export class Latest {
   }
 
   /**
-   * Run `task` and abort the one before.  Resolves to STALE, and never rejects,
-   * once a newer task or `cancel` has taken its place.
+   * Abort the previous task and run `task`.  If a newer task or `cancel` replaces
+   * it, this resolves to STALE and never rejects.
    *
    * @template T
    * @param {(signal: AbortSignal) => Promise<T>} task

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Which model answers: one line on the home page, a card on the recogniser.
+ * The model in production: a line on the home page, a card on the recogniser page.
  *
  * @typedef {import("./api-types.js").Model} Model
  * @typedef {import("./api-types.js").State} Status
@@ -42,7 +42,7 @@ export class ModelCard {
     this.#fact("test", score(model.metrics?.test));
   }
 
-  /** What was known stays on the card. @param {string} message */
+  /** Show an error; the details of the model stay on the card. @param {string} message */
   showError(message) {
     if (this.#root.dataset.state !== "ready") this.#root.dataset.state = "error";
     write(this.#note, message);

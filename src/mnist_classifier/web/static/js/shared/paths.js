@@ -1,9 +1,9 @@
 // @ts-check
-/** Addresses of the server: it may lie below a path of its name, such as /digits. */
+/** Addresses on the server, which a proxy may serve under a path such as /digits. */
 
 const ROOT = globalThis.document?.documentElement.dataset.root ?? "";
 
-/** @param {string} path  from the server's own root, such as /api/models */
+/** The address of a route. @param {string} path  such as /api/models */
 export function at(path) {
   return ROOT + path;
 }

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Keys for the whole page.  A key that means something to the element in focus
- * (typing in a field, Enter on a button) is left to it.
+ * Keyboard shortcuts of the page.  A key that the focused element uses itself
+ * (typing in a field, Enter on a button) does nothing else.
  *
  * @typedef {"predict" | "clear" | "undo" | "redo" | "random" | "eraser" | "thinner" | "thicker" | "mode" | "upload" | "download" | "help"} Action
- * @typedef {Partial<Record<Action, () => void>>} Actions  what the page can do
+ * @typedef {Partial<Record<Action, () => void>>} Actions  functions to call
  * @typedef {{key: string, ctrlKey?: boolean, metaKey?: boolean, altKey?: boolean, shiftKey?: boolean}} Key
  */
 
@@ -29,6 +29,7 @@ const KEYS = Object.freeze({
 });
 
 /**
+ * The action of a key; null if it has none.
  * @param {Key} key
  * @returns {Action | null}
  */
@@ -39,7 +40,7 @@ export function actionFor({ key, ctrlKey = false, metaKey = false, altKey = fals
     if (letter === "z") return shiftKey ? "redo" : "undo";
     return letter === "y" ? "redo" : null;
   }
-  // Keyboards that have brackets on a third level send Alt with them.
+  // Some keyboards need Alt (AltGr) for brackets.
   if (altKey && !"[]?".includes(key)) return null;
   return Object.hasOwn(KEYS, letter) ? KEYS[letter] : null;
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Tables that sort: a button in each heading, aria-sort on the column that counts.
+ * Sortable tables: a button in each heading, aria-sort on the sorted column.
  *
  * @typedef {{column: string, isDescending: boolean}} Order
  */
@@ -10,12 +10,12 @@
  * @typedef {object} SortColumn
  * @property {string} id
  * @property {string} title
- * @property {(row: T) => number | string | null | undefined} [value]  what it is sorted by, null where that is not known; without it the column does not sort
- * @property {boolean} [isFigure]  set to the right, and the largest first
+ * @property {(row: T) => number | string | null | undefined} [value]  the value to sort by, null if unknown; without it the column does not sort
+ * @property {boolean} [isFigure]  aligned right, largest value first
  */
 
 /**
- * A sorted copy.  What is not known stands last, whichever way; among equals the order that was given stays.
+ * A sorted copy.  Unknown values always come last; equal values keep their order.
  * @template T
  * @param {readonly T[]} rows
  * @param {(row: T) => number | string | null | undefined} value
@@ -32,17 +32,17 @@ export function sortedBy(rows, value, isDescending) {
   });
 }
 
-/** The headings of a table. @template T */
+/** The headings of a sortable table. @template T */
 export class SortHead {
   #row;
   #columns;
   #order;
 
   /**
-   * @param {HTMLTableRowElement} row  to put the headings into
+   * @param {HTMLTableRowElement} row  gets the headings
    * @param {readonly SortColumn<T>[]} columns
-   * @param {Order} order  at first
-   * @param {() => void} onSort  called when another order was chosen
+   * @param {Order} order  the initial order
+   * @param {() => void} onSort  called when the user chooses another order
    */
   constructor(row, columns, order, onSort) {
     this.#row = row;

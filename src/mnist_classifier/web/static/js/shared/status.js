@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Watching /model-status: each second while a network trains, calmly otherwise,
- * not at all while the page is hidden.
+ * Polls /model-status: every second during a training, less often otherwise,
+ * and not while the page is hidden.
  *
  * @typedef {import("./api-types.js").State} Status
  */
@@ -13,7 +13,7 @@ const IDLE_MS = 5_000;
 
 /**
  * @param {{onStatus: (status: Status) => void, onError: (error: unknown) => void}} listener
- * @returns {() => void}  asks at once
+ * @returns {() => void}  polls at once
  */
 export function watchStatus({ onStatus, onError }) {
   /** @type {number | undefined} */

@@ -1,11 +1,11 @@
 // @ts-check
-/** Short messages at the edge of the page.  One per topic: a newer one replaces it. */
+/** Short messages at the edge of the page.  A newer message replaces the one on the same topic. */
 
-import { button, element } from "./dom.js";
+import { button, element, make } from "./dom.js";
 import { sentence } from "./format.js";
 
 const INFO_MS = 6_000;
-// Long enough to read it, think, and reach the button.
+// Long enough to read, think and reach the button.
 const ACTION_MS = 20_000;
 
 /** @type {Map<string, HTMLElement>} */
@@ -21,15 +21,12 @@ export function showToast(topic, message, kind = "error", action = null) {
   const before = shown.get(topic);
   if (before?.dataset.kind === kind && before.querySelector("p")?.textContent === message) return;
   hideToast(topic);
-  const toast = document.createElement("div");
-  toast.className = "toast";
-  toast.dataset.kind = kind;
-  toast.setAttribute("role", kind === "error" ? "alert" : "status");
-  const text = document.createElement("p");
-  text.textContent = message;
   const close = button("×", "toast-close", () => hideToast(topic));
   close.setAttribute("aria-label", "Close this message");
-  toast.append(text, ...(action === null ? [] : [actionButton(topic, action)]), close);
+  const toast = make("div", { className: "toast" }, make("p", { text: message }));
+  toast.append(...(action === null ? [] : [actionButton(topic, action)]), close);
+  toast.dataset.kind = kind;
+  toast.setAttribute("role", kind === "error" ? "alert" : "status");
   element("toasts", HTMLElement).append(toast);
   shown.set(topic, toast);
   const lasts_ms = action === null ? INFO_MS : ACTION_MS;

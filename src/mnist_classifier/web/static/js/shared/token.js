@@ -1,28 +1,27 @@
 // @ts-check
-/**
- * The server's token, where it has one: asked for when a request is refused,
- * kept until the tab is closed.
- */
+/** The server's token: the page asks for it when a request is refused, and keeps it until the tab is closed. */
 
-import { button } from "./dom.js";
+import { askInDialog } from "./ask.js";
+import { button, make } from "./dom.js";
+import { sentence } from "./format.js";
 
 const KEY = "mnist-token";
 
-/** Where the browser keeps nothing, the token lasts for the page. */
+/** Keeps the token for this page if the browser stores nothing. */
 let token = "";
 /** @type {Promise<boolean> | null} */
 let asking = null;
 
-/** The header that brings the token, if it is known. @returns {Record<string, string>} */
+/** The header with the token, if there is one. @returns {Record<string, string>} */
 export function authorization() {
   const known = token || stored();
   return known === "" ? {} : { Authorization: `Bearer ${known}` };
 }
 
 /**
- * Ask the person; requests that are refused at the same time ask once.
- * @param {string} why  what the server said
- * @returns {Promise<boolean>}  whether there is a token to try
+ * Ask the user for the token; requests that are refused at the same time ask once.
+ * @param {string} why  the server's message
+ * @returns {Promise<boolean>}  whether the user entered one
  */
 export function askForToken(why) {
   asking ??= show(why).finally(() => (asking = null));
@@ -43,50 +42,27 @@ function keep(value) {
   try {
     sessionStorage.setItem(KEY, value);
   } catch {
-    // Blocked or full: it lasts for this page.
+    // Storage is blocked or full.
   }
 }
 
 /** @param {string} why @returns {Promise<boolean>} */
-function show(why) {
-  const dialog = document.createElement("dialog");
-  dialog.className = "model-dialog token-dialog";
-  dialog.setAttribute("aria-labelledby", "token-heading");
-  const heading = document.createElement("h2");
-  heading.id = "token-heading";
-  heading.textContent = "This server needs a token";
-  const text = document.createElement("p");
-  text.textContent = `${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
-  const form = document.createElement("form");
-  form.className = "dialog-form";
-  const label = document.createElement("label");
-  label.textContent = "Token (kept until you close this tab)";
-  const input = document.createElement("input");
+async function show(why) {
+  const input = make("input");
   input.type = "password";
   input.required = true;
   input.autocomplete = "off";
-  label.append(input);
-  const send = document.createElement("button");
-  send.className = "primary";
-  send.textContent = "Continue";
-  const actions = document.createElement("div");
-  actions.className = "dialog-actions";
-  actions.append(send, button("Cancel", "", () => dialog.close()));
-  form.append(label, actions);
-  dialog.append(heading, text, form);
-  document.body.append(dialog);
-  return new Promise((resolve) => {
-    let given = false;
+  const answer = await askInDialog("token", "This server needs a token", sentence(why), (close) => {
+    const label = make("label", {}, "Token (kept until you close this tab)", input);
+    const send = make("button", { className: "primary", text: "Continue" });
+    const actions = make("div", { className: "dialog-actions" }, send, button("Cancel", "", () => close("")));
+    const form = make("form", { className: "dialog-form" }, label, actions);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      given = true;
       keep(input.value.trim());
-      dialog.close();
+      close("given");
     });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(given);
-    });
-    dialog.showModal();
+    return [form];
   });
+  return answer === "given";
 }

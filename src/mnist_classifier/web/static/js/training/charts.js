@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The curves of one run, or of several over each other.
+ * The charts of one run, or of several runs together.
  *
  * @typedef {import("./state.js").RunState} RunState
  * @typedef {{id: number, state: RunState}} Shown
@@ -11,7 +11,7 @@ import { course, curves, overlay } from "./state.js";
 
 const HEIGHT_PX = 220;
 const SMALL_HEIGHT_PX = 120;
-// Colours of runs that lie over each other; the first is the page's accent.
+// Colours of several runs in one chart.
 const COLOURS = ["--accent", "--warn", "--good", "--bad", "--muted", "--ink"];
 
 /** @param {string} name */
@@ -19,7 +19,7 @@ function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** One chart that is made anew when its curves are others, else only given new numbers. */
+/** A chart. Other curves need a new plot; other numbers do not. */
 class Chart {
   #box;
   #height_px;
@@ -78,7 +78,7 @@ class Chart {
     };
   }
 
-  /** Few points are marked: a curve of one point would not be seen. */
+  /** Mark the points of short curves: a curve of one point would be invisible. */
   #isShort() {
     return (/** @type {any} */ plot) => plot.data[0].length < 40;
   }
@@ -93,14 +93,14 @@ export class Charts {
   #shown = [];
 
   constructor() {
-    // The curves' colours follow the theme.
+    // The colours follow the theme.
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       for (const chart of [this.#loss, this.#accuracy, this.#rate, this.#speed]) chart.forget();
       this.draw(this.#shown);
     });
   }
 
-  /** @param {Shown[]} shown  the run itself first */
+  /** @param {Shown[]} shown  the opened run first */
   draw(shown) {
     this.#shown = shown;
     if (shown.length === 0) return;

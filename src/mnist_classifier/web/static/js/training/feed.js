@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The events of a run as they happen: a stream, taken up again where it broke
- * off; where the server has no place for one, questions now and then.
+ * The events of a run as they happen: from a stream, which the browser resumes
+ * after an interruption, or by polling if the server has no stream left.
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
@@ -12,81 +12,89 @@ import { at } from "../shared/paths.js";
 
 const KINDS = ["status", "step", "epoch", "evaluation", "batch", "message"];
 const POLL_MS = 1_500;
-// A stream that tells much at once is drawn in one go.
+// Events that arrive together are drawn together.
 const GATHER_MS = 60;
 
-/**
- * @param {number} runId
- * @param {{
- *   onEvents: (events: RunEvent[]) => void, onEnd: (run: Run) => void, onConnection: (works: boolean) => void
- * }} listener
- * @returns {() => void}  stops it
- */
-export function followRun(runId, { onEvents, onEnd, onConnection }) {
-  let last = 0;
-  let stopped = false;
+export class RunFeed {
+  #runId;
+  #listener;
+  #source;
+  /** Id of the last event. */
+  #last = 0;
+  #isStopped = false;
   /** @type {number | undefined} */
-  let timer;
+  #polling;
   /** @type {RunEvent[]} */
-  let gathered = [];
+  #gathered = [];
   /** @type {number | undefined} */
-  let gathering;
-  const source = new EventSource(at(`/api/runs/${runId}/stream`));
+  #gathering;
 
-  function tell() {
-    window.clearTimeout(gathering);
-    gathering = undefined;
-    const events = gathered;
-    gathered = [];
-    if (events.length > 0 && !stopped) onEvents(events);
+  /**
+   * @param {number} runId
+   * @param {{
+   *   onEvents: (events: RunEvent[]) => void, onEnd: (run: Run) => void, onConnection: (works: boolean) => void
+   * }} listener
+   */
+  constructor(runId, listener) {
+    this.#runId = runId;
+    this.#listener = listener;
+    this.#source = new EventSource(at(`/api/runs/${runId}/stream`));
+    this.#source.addEventListener("open", () => listener.onConnection(true));
+    this.#source.addEventListener("error", () => this.#fail());
+    for (const kind of KINDS) this.#source.addEventListener(kind, (message) => this.#gather(JSON.parse(message.data)));
+    this.#source.addEventListener("end", (message) => this.#end(JSON.parse(message.data)));
   }
 
-  function stop() {
-    stopped = true;
-    source.close();
-    window.clearTimeout(timer);
-    window.clearTimeout(gathering);
+  stop() {
+    this.#isStopped = true;
+    this.#source.close();
+    window.clearTimeout(this.#polling);
+    window.clearTimeout(this.#gathering);
+  }
+
+  /** @param {RunEvent} event */
+  #gather(event) {
+    this.#last = event.id;
+    this.#gathered.push(event);
+    this.#gathering ??= window.setTimeout(() => this.#tell(), GATHER_MS);
+  }
+
+  #tell() {
+    window.clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    const events = this.#gathered;
+    this.#gathered = [];
+    if (events.length > 0 && !this.#isStopped) this.#listener.onEvents(events);
+  }
+
+  #fail() {
+    if (this.#isStopped) return;
+    this.#tell();
+    // CONNECTING: the browser reconnects by itself. CLOSED: the server refused the stream.
+    if (this.#source.readyState === EventSource.CLOSED) this.#poll();
+    else this.#listener.onConnection(false);
   }
 
   /** @param {Run} run */
-  function end(run) {
-    tell();
-    if (stopped) return;
-    stop();
-    onEnd(run);
+  #end(run) {
+    this.#tell();
+    if (this.#isStopped) return;
+    this.stop();
+    this.#listener.onEnd(run);
   }
 
-  async function poll() {
+  async #poll() {
     try {
-      const { run, events } = await runEvents(runId, last);
-      if (stopped) return;
-      onConnection(true);
-      last = events.at(-1)?.id ?? last;
-      if (events.length > 0) onEvents(events);
-      else if (!["queued", "running"].includes(run.status)) return end(run);
+      const { run, events } = await runEvents(this.#runId, this.#last);
+      if (this.#isStopped) return;
+      this.#listener.onConnection(true);
+      this.#last = events.at(-1)?.id ?? this.#last;
+      if (events.length > 0) this.#listener.onEvents(events);
+      else if (!["queued", "running"].includes(run.status)) return this.#end(run);
     } catch {
-      if (stopped) return;
-      onConnection(false);
+      if (this.#isStopped) return;
+      this.#listener.onConnection(false);
     }
-    timer = window.setTimeout(poll, POLL_MS);
+    this.#polling = window.setTimeout(() => this.#poll(), POLL_MS);
   }
-
-  source.addEventListener("open", () => onConnection(true));
-  source.addEventListener("error", () => {
-    if (stopped) return;
-    tell();
-    // While it is CONNECTING the browser comes back by itself; CLOSED means that it was refused.
-    if (source.readyState === EventSource.CLOSED) poll();
-    else onConnection(false);
-  });
-  for (const kind of KINDS) {
-    source.addEventListener(kind, (message) => {
-      const event = JSON.parse(message.data);
-      last = event.id;
-      gathered.push(event);
-      gathering ??= window.setTimeout(tell, GATHER_MS);
-    });
-  }
-  source.addEventListener("end", (message) => end(JSON.parse(message.data)));
-  return stop;
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The form that starts a training.  An empty field takes the recipe's value.
+ * The form that starts a training.  An empty field means the recipe's value.
  *
  * @typedef {import("../shared/api-types.js").Recipe} Recipe
  */
@@ -31,7 +31,7 @@ export class RunForm {
     this.#showRecipe();
   }
 
-  /** @param {boolean} busy  whether a training is under way already */
+  /** @param {boolean} busy  whether a training is running */
   showBusy(busy) {
     write(this.#start, busy ? "Queue training" : "Start training");
     write(element("run-hint", HTMLElement), busy ? "Another training is running. This one starts after it." : "");
@@ -73,7 +73,7 @@ export class RunForm {
     }
   }
 
-  /** Only what was filled in: the recipe knows the rest. */
+  /** The values of the filled fields; the recipe has the others. */
   #config() {
     /** @type {Record<string, number | string>} */
     const config = {};

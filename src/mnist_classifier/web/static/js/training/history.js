@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The table of all runs, with search, and ticks for those whose curves are shown.
+ * The table of all trainings, with a search and a check box to show the curves of each.
  *
  * @typedef {import("../shared/api.js").Run} Run
  */
 
 import * as api from "../shared/api.js";
-import { button, element, write } from "../shared/dom.js";
+import { button, element, make, write } from "../shared/dom.js";
 import { duration, moment, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { SortHead } from "../shared/sorting.js";
 import { messageOf } from "../shared/toast.js";
@@ -40,16 +40,16 @@ export class RunHistory {
   #head = new SortHead(element("history-columns", HTMLTableRowElement), COLUMNS, { column: "run", isDescending: true }, () => this.#sort());
   #onOpen;
   #onTick;
-  /** Those that are shown, and what they were found with. @type {Map<number, Run>} */
+  /** The runs in the table, and the search that found them. @type {Map<number, Run>} */
   #runs = new Map();
   #found = "";
-  /** The row of each, and what it shows. @type {Map<number, {row: HTMLTableRowElement, shown: string}>} */
+  /** The row of each run, and the run as JSON. @type {Map<number, {row: HTMLTableRowElement, shown: string}>} */
   #rows = new Map();
   /** @type {Set<number>} */
   #ticked = new Set();
   /** @type {number | null} */
   #current = null;
-  /** Where older runs are to be had. @type {string | null} */
+  /** The address of older runs. @type {string | null} */
   #next = null;
   #round = 0;
 
@@ -73,7 +73,7 @@ export class RunHistory {
     for (const row of this.#body.rows) this.#markRow(row);
   }
 
-  /** Ask for the newest runs; older ones that are shown already stay. @returns {Promise<Run[]>} */
+  /** Load the newest runs; older ones stay in the table. @returns {Promise<Run[]>} */
   async load() {
     this.#round += 1;
     const round = this.#round;
@@ -104,13 +104,13 @@ export class RunHistory {
     }
   }
 
-  /** The order in which the server gives them. */
+  /** Whether the table has the order in which the server lists the runs. */
   get #isNewestFirst() {
     const { column, isDescending } = this.#head.order;
     return column === "run" && isDescending;
   }
 
-  /** Any other order needs all of them. @param {number} round */
+  /** Load all runs if the table has another order. @param {number} round */
   async #complete(round) {
     while (this.#next !== null && !this.#isNewestFirst) {
       const { runs, next } = await api.follow(this.#next);
@@ -143,7 +143,7 @@ export class RunHistory {
   #show() {
     const runs = [...this.#runs.values()].sort((one, other) => other.run_id - one.run_id);
     const rows = this.#head.sorted(runs).map((run) => this.#row(run));
-    // Rows that are the same are left alone, and with them the keyboard's focus.
+    // Unchanged rows stay, so that the keyboard focus stays too.
     const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
     if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows));
     const none = this.#found ? "No trainings match your search." : "No trainings yet. Start one above.";
@@ -165,14 +165,11 @@ export class RunHistory {
 
   /** @param {Run} run */
   #build(run) {
-    const row = document.createElement("tr");
-    row.dataset.run = String(run.run_id);
+    const row = make("tr", { data: { run: String(run.run_id) } });
     const open = button(String(run.run_id), "link", () => this.#onOpen(run.run_id));
     open.setAttribute("aria-label", `Open run ${run.run_id}`);
-    const number = document.createElement("th");
+    const number = make("th", { className: "figure" }, open);
     number.scope = "row";
-    number.className = "figure";
-    number.append(open);
     const texts = {
       recipe: run.recipe ?? UNKNOWN,
       status: chip(run.status),
@@ -188,7 +185,7 @@ export class RunHistory {
 
   /** @param {number} id */
   #tick(id) {
-    const tick = document.createElement("input");
+    const tick = make("input");
     tick.type = "checkbox";
     tick.setAttribute("aria-label", `Show the curves of run ${id}`);
     tick.addEventListener("change", () => {
@@ -196,10 +193,7 @@ export class RunHistory {
       else this.#ticked.delete(id);
       this.#onTick([...this.#ticked]);
     });
-    const label = document.createElement("label");
-    label.className = "tick";
-    label.append(tick);
-    return label;
+    return make("label", { className: "tick" }, tick);
   }
 
   /** @param {HTMLTableRowElement} row */
@@ -214,7 +208,7 @@ export class RunHistory {
 }
 
 /**
- * Put the focus back to the same control of the same row after a change of the rows.
+ * Change the rows and put the focus back on the same control of the same row.
  * @param {HTMLTableSectionElement} body
  * @param {() => void} change
  */
@@ -231,29 +225,19 @@ function keepFocus(body, change) {
 
 /** @param {string} status */
 function chip(status) {
-  const made = document.createElement("span");
-  made.className = "chip";
-  made.dataset.status = status;
-  made.textContent = status;
-  return made;
+  return make("span", { className: "chip", text: status, data: { status } });
 }
 
-/** The first lines; the run's own panel has all of it. @param {string} message */
+/** The run's message; style.css cuts it after some lines. @param {string} message */
 function outcome(message) {
-  const made = document.createElement("p");
-  made.className = "outcome";
-  made.textContent = message ? sentence(message) : "";
-  made.title = made.textContent;
+  const text = message ? sentence(message) : "";
+  const made = make("p", { className: "outcome", text });
+  made.title = text;
   return made;
 }
 
 /** @param {string} id  of its column @param {string | HTMLElement} content */
 function cell(id, content) {
   const { title, isFigure = false } = COLUMNS.find((column) => column.id === id) ?? { title: "" };
-  const made = document.createElement("td");
-  if (isFigure) made.className = "figure";
-  made.dataset.column = id;
-  made.dataset.title = title;
-  made.append(content);
-  return made;
+  return make("td", { className: isFigure ? "figure" : "", data: { column: id, title } }, content);
 }

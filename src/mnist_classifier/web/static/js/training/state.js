@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The state of a run, computed from its events.
+ * The state of a run, computed from its events.  Pure: each event gives a new state.
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
@@ -19,7 +19,7 @@ export function emptyState() {
 }
 
 /**
- * Add an event.  One that is known already changes nothing.
+ * Add an event; a known event changes nothing.
  * @param {RunState} state
  * @param {RunEvent} event
  * @returns {RunState}
@@ -29,7 +29,7 @@ export function withEvent(state, { id, kind, at, data }) {
   const next = { ...state, last: id };
   if (kind === "step") next.steps = withStep(state.steps, data);
   if (kind === "epoch") {
-    // A resumed run can repeat an epoch; its later figures replace the first.
+    // A resumed run may repeat an epoch; the later values count.
     next.epochs = [...state.epochs.filter(({ epoch }) => epoch < data.epoch), data];
     next.log = [...state.log, { at, text: `Epoch ${data.epoch} of ${data.epochs} done` }];
   }
@@ -48,7 +48,7 @@ function withStep(steps, { epoch, step, steps: total, loss, accuracy, images_per
 }
 
 /**
- * How far a run is, 0 to 1.
+ * The finished fraction of a run, 0 to 1.
  * @param {RunState} state
  * @param {number} epochs
  */
@@ -58,7 +58,7 @@ export function fractionDone(state, epochs) {
 }
 
 /**
- * Seconds until the last epoch ends, if the rest goes as fast as what is done; null when that cannot be told.
+ * Seconds until the last epoch ends, at the present speed; null if unknown.
  * @param {RunState} state
  * @param {Run} run
  */
@@ -67,13 +67,13 @@ export function timeLeft(state, run) {
   const epoch = state.epochs.at(-1);
   if (!speed || run.planned_epochs === null) return null;
   const rest = run.planned_epochs * (1 - fractionDone(state, run.planned_epochs));
-  // After a whole epoch its length is known; before, 55,000 images are a fair guess.
+  // Before the first epoch has ended, assume 55,000 images.
   const epoch_s = epoch ? epoch.elapsed_s / epoch.epoch : 55_000 / speed;
   return rest * epoch_s;
 }
 
 /**
- * The columns of a chart: where on the epochs' axis, and one list a curve, null where it has no point.
+ * The columns of a chart: positions on the epoch axis, then a list for each curve, null where it has no point.
  * @param {RunState} state
  * @param {"loss" | "accuracy"} figure
  * @returns {[number[], (number | null)[], (number | null)[]]}
@@ -88,21 +88,21 @@ export function curves(state, figure) {
 }
 
 /**
- * A figure that steps and epochs both have, as one curve.
+ * A metric that steps and epochs both have, as one curve.
  * @param {RunState} state
  * @param {"learning_rate" | "images_per_s"} figure
  * @returns {[number[], (number | null)[]]}
  */
 export function course(state, figure) {
   const steps = state.steps.map((step) => [step.at, step[figure]]);
-  // Whole epochs fill in where a run was too quick for steps to be written down.
+  // Use epochs where the run was too fast to record steps.
   const epochs = state.epochs.map((epoch) => [epoch.epoch, epoch[figure]]);
   const points = [...new Map([...epochs, ...steps].map(([x, y]) => [x, y]))].sort(([a], [b]) => a - b);
   return [points.map(([x]) => x), points.map(([, y]) => y ?? null)];
 }
 
 /**
- * One figure of the epochs of several runs, on a common axis.
+ * One metric of the epochs of several runs, on a common axis.
  * @param {RunState[]} states
  * @param {keyof Epoch} figure
  * @returns {[number[], ...(number | null)[][]]}

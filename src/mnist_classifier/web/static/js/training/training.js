@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The page of trainings: one run live, others over it, the history, the form.
- * What is shown stands in the address: ?run=7&with=5,6
+ * The training page: one run live, other runs to compare, history, form.
+ * The address holds what is shown: ?run=7&with=5,6
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
@@ -11,14 +11,14 @@
 import * as api from "../shared/api.js";
 import { element } from "../shared/dom.js";
 import { Charts } from "./charts.js";
-import { followRun } from "./feed.js";
+import { RunFeed } from "./feed.js";
 import { RunForm } from "./form.js";
 import { RunHistory } from "./history.js";
 import { emptyState, withEvent } from "./state.js";
 import { isOver, RunView } from "./view.js";
 import { messageOf, showToast } from "../shared/toast.js";
 
-// A cancelled run learns a little later which version has its best weights, on a busy machine much later.
+// A cancelled run saves its best weights a little later, on a busy machine much later.
 const AFTERTHOUGHT_MS = 4_000;
 const AFTERTHOUGHTS = 30;
 const HISTORY_MS = 10_000;
@@ -35,21 +35,22 @@ const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
 /** @type {Run | null} */
 let run = null;
 let state = emptyState();
-/** Runs whose curves lie under that of the run. @type {Map<number, RunState>} */
+/** Other runs in the charts. @type {Map<number, RunState>} */
 const others = new Map();
-let stopFollowing = () => {};
-/** Counts what was opened: an answer about one before is too late. */
+/** @type {RunFeed | null} */
+let feed = null;
+/** Counts opened runs, to ignore late answers about an earlier one. */
 let newest = 0;
 
 /**
  * Show a run.
  * @param {number} id
- * @param {number[]} beside
- * @param {boolean} [isNew]  whether the address is to say so
+ * @param {number[]} beside  runs to compare
+ * @param {boolean} [isNew]  whether to change the address
  */
 async function open(id, beside, isNew = true) {
   const opened = ++newest;
-  stopFollowing();
+  feed?.stop();
   others.clear();
   state = emptyState();
   view.clear();
@@ -69,11 +70,11 @@ async function open(id, beside, isNew = true) {
     settle();
     return view.showNothing(messageOf(error));
   }
-  stopFollowing = followRun(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
+  feed = new RunFeed(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
   overlayRuns(beside, false);
 }
 
-/** The run's panel has its size, or there is none: what stands below it is shown. */
+/** The panel of the run has its final size, so show what is below it. */
 function settle() {
   page.dataset.settled = "true";
 }
@@ -106,7 +107,7 @@ function takeEnd(ended) {
   lookForVersion(ended.run_id);
 }
 
-/** @param {number} id  of a run that ended */
+/** Wait for the version of a cancelled run. @param {number} id */
 async function lookForVersion(id) {
   for (let left = AFTERTHOUGHTS; left > 0; left -= 1) {
     if (run?.run_id !== id || run.status !== "cancelled" || run.model_version !== null) return;

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The panel that shows one run: figures, curves, confusion, batch, log.
+ * The panel of one run: metrics, confusion matrix, training images, log.
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("./state.js").RunState} RunState
  */
 
-import { element, write } from "../shared/dom.js";
+import { element, make, write } from "../shared/dom.js";
 import { count, duration, loss, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { at } from "../shared/paths.js";
 import { fractionDone, timeLeft } from "./state.js";
@@ -74,13 +74,8 @@ export class RunView {
   showFacts(config, environment) {
     const facts = { ...config, ...(environment ?? {}), data_sha256: undefined };
     const rows = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => {
-      const row = document.createElement("div");
-      const term = document.createElement("dt");
-      const text = document.createElement("dd");
-      term.textContent = name.replaceAll("_", " ");
-      text.textContent = typeof value === "object" ? Object.entries(value ?? {}).map((pair) => pair.join(" ")).join(", ") : String(value);
-      row.append(term, text);
-      return row;
+      const text = typeof value === "object" ? Object.entries(value ?? {}).map((pair) => pair.join(" ")).join(", ") : String(value);
+      return make("div", {}, make("dt", { text: name.replaceAll("_", " ") }), make("dd", { text }));
     });
     element("run-facts", HTMLElement).replaceChildren(...rows);
   }
@@ -125,16 +120,13 @@ export class RunView {
     const list = element("run-log", HTMLElement);
     if (log.length < list.children.length) list.replaceChildren();
     for (const { at, text } of log.slice(list.children.length)) {
-      const item = document.createElement("li");
-      const time = document.createElement("time");
+      const time = make("time", { text: new Date(at).toLocaleTimeString("en-GB") });
       time.dateTime = at;
-      time.textContent = new Date(at).toLocaleTimeString("en-GB");
-      item.append(time, " ", text);
-      list.append(item);
+      list.append(make("li", {}, time, " ", text));
     }
   }
 
-  /** A run of its own begins: nothing of the one before may stay. */
+  /** Remove everything of the previous run. */
   clear() {
     element("run-log", HTMLElement).replaceChildren();
     element("run-facts", HTMLElement).replaceChildren();
@@ -151,9 +143,7 @@ function waiting({ status }) {
 function buildConfusion(table) {
   const digits = [...Array(10).keys()];
   const head = table.createTHead().insertRow();
-  const corner = document.createElement("th");
-  corner.textContent = "label / read";
-  head.append(corner, ...digits.map((digit) => heading(digit, "col")));
+  head.append(make("th", { text: "label / read" }), ...digits.map((digit) => heading(digit, "col")));
   const body = table.createTBody();
   return digits.map((label) => {
     const row = body.insertRow();
@@ -168,8 +158,7 @@ function buildConfusion(table) {
 
 /** @param {number} digit @param {string} scope */
 function heading(digit, scope) {
-  const cell = document.createElement("th");
+  const cell = make("th", { text: String(digit) });
   cell.scope = scope;
-  cell.textContent = String(digit);
   return cell;
 }
