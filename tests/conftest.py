@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,15 +36,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contract-examples", type=int, default=12, help="random requests to each operation of the API")
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database without rows: to copy it is quicker than to run every migration again."""
+    path = tmp_path_factory.mktemp("empty") / "mnist.db"
+    Store(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An installation of its own, with empty folders; it and its child processes see no MNIST files."""
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Settings:
+    """An installation of its own, with empty folders and database; it and its child processes see no MNIST files."""
     settings = Settings(home=tmp_path / "home")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(config, "_shared_dirs", lambda name: [tmp_path / "shared" / name])
     monkeypatch.setenv("MNIST_DATA_DIR", str(settings.home / "data" / "mnist"))  # for child processes
     for folder in (settings.home / "data" / "mnist", settings.models_dir, settings.logs_dir):
         folder.mkdir(parents=True)
+    shutil.copyfile(empty_database, settings.home / "mnist.db")
     return settings
 
 
