@@ -21,6 +21,9 @@ from tests.handwriting import glyphs, write_pen_sets
 from tests.mirror import StartMirror, running_mirrors
 from tests.processes import let_children_heed_ctrl_c
 
+# PyTorch's threads would wait for each other, busily, where two processes of tests share two cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples every time, however slow the machine: a test that fails now and then shows nothing.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
