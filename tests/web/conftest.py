@@ -4,7 +4,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -15,6 +16,8 @@ from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.checkout import ROOT
 from tests.web.conformance import ConformingClient
+
+MakeClient = Callable[..., FlaskClient]
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,17 @@ def client(app: Flask) -> FlaskClient:
 def services(app: Flask) -> Services:
     found: Services = app.extensions[EXTENSION]
     return found
+
+
+@pytest.fixture
+def make_client(settings: Settings) -> Iterator[MakeClient]:
+    """Clients of servers with other settings."""
+    apps: list[Flask] = []
+
+    def make(**changes: object) -> FlaskClient:
+        apps.append(create_app(replace(settings, **changes)))
+        return apps[-1].test_client()
+
+    yield make
+    for app in apps:
+        app.extensions[EXTENSION].close()
