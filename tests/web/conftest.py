@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -15,6 +13,7 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.checkout import ROOT
+from tests.processes import free_port, wait_for_port
 from tests.web.conformance import ConformingClient
 
 MakeClient = Callable[..., FlaskClient]
@@ -23,19 +22,11 @@ MakeClient = Callable[..., FlaskClient]
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
     """Where the echo answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.web.server.echo", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for_port(port, process)
         yield "127.0.0.1", port
     finally:
         process.terminate()
