@@ -113,6 +113,7 @@ def nothing_leaks() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=1.0)  # one that is about to end may end
-        assert thread.daemon or not thread.is_alive(), f"the test left {thread} running"
+        if not thread.daemon:
+            thread.join(timeout=20)  # one that is about to end may end, on a busy machine too
+            assert not thread.is_alive(), f"the test left {thread} running"
     assert not multiprocessing.active_children(), "the test left child processes running"
