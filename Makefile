@@ -5,6 +5,9 @@
 PYTHON ?= python3
 SEEDS ?= 10
 TEST_PROCESSES ?= 2
+# A file of tests stays in one process, so that it starts its server once; the order is that of the folders.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+UNIT_TESTS := $(addprefix tests/,core data registry recognition training evaluation runs cli client web/wire)
 ARGS ?=
 
 PIP_AUDIT := pip-audit==2.10.1
@@ -19,7 +22,7 @@ DOCUMENTATION := $(VENV)/.docs-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test contract bench bench-training bench-serving bench-soak fuzz check audit types format screenshots docs clean
+.PHONY: help run train test test-unit contract bench bench-training bench-serving bench-soak fuzz check audit types format screenshots docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -31,7 +34,7 @@ train: $(APPLICATION) ## train a model on MNIST
 	@$(BIN)/python train_model.py $(ARGS)
 
 test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 	@files=$$(find tests/js -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null); \
 	if [ -z "$$files" ]; then \
 		echo "No JavaScript tests in tests/js."; \
@@ -41,6 +44,9 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 		echo "The JavaScript tests were not run: they need node (18 or newer)."; \
 		[ "$$CI" != true ]; \
 	fi
+
+test-unit: $(DEVELOPMENT) ## run the quick tests of the rooms below the web application
+	$(PYTEST) -m "not slow" $(ARGS) $(UNIT_TESTS)
 
 contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tests do
 	$(BIN)/python -m pytest tests/web/openapi/test_contract.py --contract-examples 300 -s $(ARGS)

@@ -1,6 +1,6 @@
 """Measure the pages in a real browser: bytes, first paint, layout shift, and the time from a stroke to its reading.
 
-    python bench/pages.py [--visits 5] [--strokes 120] [--results DIR]
+    python bench/pages.py [--pages home,models] [--visits 5] [--strokes 120] [--results DIR]
 
 Starts the real server in its own process, and Chromium without a window.  Visits each page with an empty cache.  Bytes
 are those of the network, including headers.  Layout shift is the sum of all shifts from the start until some seconds
@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from measuring import RESULTS, load_average, machine, running_server, write_result
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 VIEWPORT = {"width": 1280, "height": 800}
 PAGES = {"home": "", "recogniser": "mnist", "training": "training", "models": "models", "explore": "explore"}
@@ -87,6 +87,7 @@ REQUEST = """() => {
 def main() -> None:
     """Measure, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pages", default=",".join(PAGES), help="which to visit; default: all")
     parser.add_argument("--visits", type=int, default=5, help="times that each page is visited")
     parser.add_argument("--strokes", type=int, default=120)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for pages.json")
@@ -96,8 +97,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_ARGUMENTS)
         result["browser"] = browser.version
         result["pages"] = {
-            name: summary([visit(browser, address + path) for _ in range(arguments.visits)])
-            for name, path in PAGES.items()
+            name: summary([visit(browser, address + PAGES[name]) for _ in range(arguments.visits)])
+            for name in arguments.pages.split(",")
         }
         result["pen"] = draw(browser, address, arguments.strokes)
         browser.close()

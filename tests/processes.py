@@ -1,11 +1,13 @@
-"""Child processes of the tests."""
+"""Child processes of the tests, and the ports that they listen on."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 
@@ -27,3 +29,24 @@ def python(*arguments: str, stderr: int = subprocess.STDOUT) -> Iterator[subproc
             yield process
         finally:
             process.kill()
+
+
+def free_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
+    """Wait until a process listens on a port; fail if it ends before that."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, f"nothing listens on port {port}"
+            time.sleep(0.05)
+        else:
+            return

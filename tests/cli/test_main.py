@@ -25,6 +25,7 @@ from mnist_classifier.registry.manifest import read_manifest
 from mnist_classifier.web.server.server import free_port
 from tests.checkout import ROOT
 from tests.mirror import dead_url
+from tests.processes import free_port as unused_port
 from tests.processes import python
 
 QUICK = [
@@ -223,8 +224,7 @@ def running(*arguments: str) -> Iterator[str]:
 
 def test_the_application_answers_at_the_address_that_it_prints(home: Path):
     before = os.times()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = unused_port()
     with running("--port", str(port)) as said:
         address = re.search(r"http://\S+/", said)
         assert address is not None

@@ -121,6 +121,7 @@ def test_head_is_the_last_step():
     assert steps[-1].name.startswith(f"step_{migrations.HEAD}_")
 
 
+@pytest.mark.slow
 def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path):
     code = f"from mnist_classifier.core.database import Store; Store({url_of(tmp_path / 'new.db')!r})"
     children = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
@@ -133,6 +134,7 @@ def open_new(folder: Path, together: Barrier) -> None:
         Store(f"sqlite:///{folder / str(number) / 'new.db'}").close()
 
 
+@pytest.mark.slow
 def test_several_processes_may_open_a_new_database_at_once(tmp_path: Path):
     """The two of one server do."""
     context = multiprocessing.get_context("spawn")
@@ -155,6 +157,7 @@ def test_the_database_lies_in_the_home_folder_whatever_that_is_called(tmp_path: 
     assert (settings.home / "mnist.db").is_file()
 
 
+@pytest.mark.slow
 def test_the_program_may_lie_in_a_folder_with_signs_in_its_name(tmp_path: Path):
     copy = tmp_path / "100% #1?"
     shutil.copytree(PACKAGE_DIR, copy / PACKAGE_DIR.name, ignore=shutil.ignore_patterns("__pycache__"))

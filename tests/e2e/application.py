@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.checkout import ROOT
+from tests.processes import free_port
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 15
@@ -25,7 +25,7 @@ class Application:
         self.environment = environment
         self.folder = folder
         self.data_dir = data_dir
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
 
     def __enter__(self) -> Application:
         home = self.folder / "home"
@@ -97,10 +97,3 @@ class Application:
             time.sleep(0.1)
         output = (self.folder / "output.txt").read_text()
         raise AssertionError(f"the application did not answer on {self.url}:\n{output}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

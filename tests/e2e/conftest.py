@@ -16,7 +16,7 @@ from visitor import Visitor
 
 from mnist_classifier.data import mnist
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     """Chromium of this machine; without one the test is skipped, under CI=true it fails."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        reason = f"needs a browser; none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)"
+        reason = f"needs a browser: {BROWSERS[0]} (Debian: apt-get install {BROWSERS[0]}), or one of {BROWSERS[1:]}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)

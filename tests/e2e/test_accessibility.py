@@ -22,9 +22,10 @@ RULES = {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore", "/docs"])
 def test_axe_finds_nothing(lived_in: Application, visit: Visit, path: str, theme: str):
+    visitor = visit(path, at=lived_in, color_scheme=theme)
+    visitor.page.wait_for_load_state("networkidle")
+    expect(visitor.page.locator("[data-state=loading]")).to_have_count(0)
     for viewport in (DESKTOP, PHONE):
-        visitor = visit(path, at=lived_in, viewport=viewport, color_scheme=theme)
-        visitor.page.wait_for_load_state("networkidle")
-        expect(visitor.page.locator("[data-state=loading]")).to_have_count(0)
+        visitor.page.set_viewport_size(viewport)  # type: ignore[arg-type]
         found = Axe().run(visitor.page, options=RULES)
         assert found.violations_count == 0, found.generate_report()

@@ -8,7 +8,7 @@ import pytest
 from application import Application
 from pictures import keep
 from playwright.sync_api import Locator, expect
-from test_layout import SCREENS
+from test_layout import SCREENS, schemes
 from test_test_images import answer
 from visitor import FAILED_REQUEST, Visitor
 
@@ -30,23 +30,23 @@ def inspected(visitor: Visitor) -> Locator:
 
 
 @pytest.mark.mnist
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_page_and_detail_fit_their_screen(
-    visit: Visit, application_with_data: Application, screen: str, scheme: str
-) -> None:
-    visitor = ready(visit("/explore", at=application_with_data, color_scheme=scheme, **SCREENS[screen]))
-    room = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
-    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= room
-    keep(visitor, f"explore-{screen}-{scheme}")
-    for thumbnail in visitor.find("thumbnails").locator("a").all():
-        assert thumbnail.evaluate("element => element.scrollWidth <= element.clientWidth"), thumbnail.inner_text()
+def test_page_and_detail_fit_their_screen(visit: Visit, application_with_data: Application, screen: str) -> None:
+    visitor = ready(visit("/explore", at=application_with_data, **SCREENS[screen]))
+    width = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    for scheme in schemes(visitor):
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        keep(visitor, f"explore-{screen}-{scheme}")
+        for thumbnail in visitor.find("thumbnails").locator("a").all():
+            assert thumbnail.evaluate("element => element.scrollWidth <= element.clientWidth"), thumbnail.inner_text()
     visitor.find("thumbnails").locator("a").first.click()
     dialog = inspected(visitor)
-    assert dialog.evaluate("element => element.scrollWidth <= element.clientWidth")
-    keep(visitor, f"explore-image-{screen}-{scheme}", full_page=False)
-    dialog.evaluate("element => element.scrollTo(0, element.scrollHeight)")
-    keep(visitor, f"explore-image-end-{screen}-{scheme}", full_page=False)
+    for scheme in schemes(visitor):
+        dialog.evaluate("element => element.scrollTo(0, 0)")
+        assert dialog.evaluate("element => element.scrollWidth <= element.clientWidth")
+        keep(visitor, f"explore-image-{screen}-{scheme}", full_page=False)
+        dialog.evaluate("element => element.scrollTo(0, element.scrollHeight)")
+        keep(visitor, f"explore-image-end-{screen}-{scheme}", full_page=False)
 
 
 @pytest.mark.mnist

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from pictures import keep
 from playwright.sync_api import expect
@@ -20,18 +22,24 @@ SCREENS = {
 PAGES = {"home": "/", "recogniser": "/mnist"}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def schemes(visitor: Visitor) -> Iterator[str]:
+    """Show the page in light colours, then in dark ones; it is loaded once."""
+    for scheme in ("light", "dark"):
+        visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        yield scheme
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_fits_its_screen(visit: Visit, name: str, screen: str, scheme: str) -> None:
-    visitor = visit(PAGES[name], color_scheme=scheme, **SCREENS[screen])
+def test_page_fits_its_screen(visit: Visit, name: str, screen: str) -> None:
+    visitor = visit(PAGES[name], **SCREENS[screen])
     visitor.draw(SEVEN)
     expect(visitor.find("digit")).to_have_text("7")
 
-    width = visitor.page.evaluate("document.documentElement.scrollWidth")
-
-    assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
-    keep(visitor, f"{name}-{screen}-{scheme}")
+    for scheme in schemes(visitor):
+        width = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+        keep(visitor, f"{name}-{screen}-{scheme}")
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)

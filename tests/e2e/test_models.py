@@ -12,7 +12,7 @@ from application import Application
 from belongings import add_versions
 from pictures import keep
 from playwright.sync_api import Browser, Locator, expect
-from test_layout import SCREENS
+from test_layout import SCREENS, schemes
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
@@ -25,6 +25,15 @@ def with_versions(tmp_path: Path, browser: Browser) -> Iterator[Application]:
     """The application with two versions and without MNIST."""
     with Application(tmp_path, data_dir=tmp_path / "no-data") as running:
         add_versions(tmp_path / "home")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Application]:
+    """The same for the tests that only look at it."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    with Application(folder, data_dir=folder / "no-data") as running:
+        add_versions(folder / "home")
         yield running
 
 
@@ -148,8 +157,8 @@ def test_the_question_and_undo_fit_the_screen(visit: Visit, with_versions: Appli
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
 
 
-def test_columns_sort(visit: Visit, with_versions: Application) -> None:
-    visitor = visit("/models", at=with_versions)
+def test_columns_sort(visit: Visit, unchanged: Application) -> None:
+    visitor = visit("/models", at=unchanged)
     numbers = visitor.page.locator("tbody#models-rows tr")
     expect(numbers.first).to_have_attribute("data-version", "2")
     visitor.page.get_by_role("button", name="Validation", exact=True).click()
@@ -232,8 +241,8 @@ def test_two_versions_are_compared_with_the_images_that_they_read_differently(
         )
 
 
-def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, with_versions: Application) -> None:
-    visitor = visit("/models", at=with_versions)
+def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, unchanged: Application) -> None:
+    visitor = visit("/models", at=unchanged)
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
     expect(visitor.find("compare-verdict")).not_to_be_empty()
@@ -257,22 +266,21 @@ def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
     expect(row(visitor, 2)).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_the_page_and_its_dialog_fit_the_screen(
-    visit: Visit, with_versions: Application, screen: str, scheme: str
-) -> None:
-    visitor = visit("/models", at=with_versions, color_scheme=scheme, **SCREENS[screen])
+def test_the_page_and_its_dialog_fit_the_screen(visit: Visit, unchanged: Application, screen: str) -> None:
+    visitor = visit("/models", at=unchanged, **SCREENS[screen])
     visitor.expected_errors = (FAILED_REQUEST,)
+    width = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
     visitor.find("compare-start").click()
     expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
-    keep(visitor, f"models-{screen}-{scheme}")
-    for control in visitor.page.locator("main button:visible, main select:visible").all():
-        box = control.bounding_box()
-        assert box is not None
-        assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
+    for scheme in schemes(visitor):
+        keep(visitor, f"models-{screen}-{scheme}")
+        for control in visitor.page.locator("main button:visible, main select:visible").all():
+            box = control.bounding_box()
+            assert box is not None
+            assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
     open_version(visitor, 2)
     expect(visitor.find("dialog-gate")).to_contain_text("It does not pass the promotion check")
-    keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
-    width = visitor.page.evaluate("document.documentElement.scrollWidth")
-    assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    for scheme in schemes(visitor):
+        keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width

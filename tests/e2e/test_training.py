@@ -20,8 +20,8 @@ from conftest import Visit
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TRAINING_TIMEOUT_MS = 120_000
-QUICK = {"epochs": "3", "train_images": "3000"}
-LONG = {"epochs": "900", "train_images": "3000", "patience": "0"}
+QUICK = {"epochs": "3", "train_images": "1000"}
+LONG = {"epochs": "900", "train_images": "1000", "patience": "0"}
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_a_second_training_waits_and_curves_lie_over_each_other(running: Applica
     assert "with=1" in visitor.page.url
 
 
-def test_a_value_out_of_its_range_is_refused_at_its_field(running: Application, visit: Visit):
-    visitor = visit("/training", at=running)
+def test_a_value_out_of_its_range_is_refused_at_its_field(application_with_data: Application, visit: Visit):
+    visitor = visit("/training", at=application_with_data)
     start(visitor, "classic", {"epochs": "0"})
     expect(visitor.find("run-error")).to_contain_text("epochs")
     expect(visitor.find("config-epochs")).to_be_focused()
@@ -139,17 +139,8 @@ def test_without_a_place_for_streams_the_page_asks_now_and_then(
         expect(visitor.find("run-epoch")).to_have_text("3 of 3")
 
 
-@pytest.fixture
-def with_history(tmp_path: Path, browser: Browser) -> Iterator[Application]:
-    """The application with more trainings than its page shows at first, and without MNIST."""
-    (tmp_path / "home").mkdir()
-    add_runs(tmp_path / "home", 40)
-    with Application(tmp_path, data_dir=tmp_path / "no-data") as application:
-        yield application
-
-
-def test_the_history_sorts_all_runs_with_the_keyboard(with_history: Application, visit: Visit):
-    visitor = visit("/training", at=with_history)
+def test_the_history_sorts_all_runs_with_the_keyboard(lived_in: Application, visit: Visit):
+    visitor = visit("/training", at=lived_in)
     rows = visitor.find("history").locator("tr")
     expect(rows).to_have_count(25)
     expect(visitor.page.locator("th[data-column=run]")).to_have_attribute("aria-sort", "descending")
@@ -157,16 +148,25 @@ def test_the_history_sorts_all_runs_with_the_keyboard(with_history: Application,
     visitor.page.get_by_role("button", name="Validation", exact=True).focus()
     visitor.page.keyboard.press("Enter")
 
-    expect(rows).to_have_count(40)
+    expect(rows).to_have_count(30)
     expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "descending")
     expect(visitor.page.locator("th[aria-sort]")).to_have_count(1)
-    expect(rows.first).to_have_attribute("data-run", "20")
+    expect(rows.first).to_have_attribute("data-run", "15")
     expect(rows.last).to_have_attribute("data-run", "1")
     visitor.page.keyboard.press("Space")
     expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "ascending")
-    expect(rows.first).to_have_attribute("data-run", "40")
+    expect(rows.first).to_have_attribute("data-run", "30")
     expect(rows.last).to_have_attribute("data-run", "1")  # what has no figure stays last
     expect(visitor.page.get_by_role("button", name="Validation", exact=True)).to_be_focused()
+
+
+@pytest.fixture
+def with_history(tmp_path: Path, browser: Browser) -> Iterator[Application]:
+    """The application with more trainings than its page shows at first, and without MNIST."""
+    (tmp_path / "home").mkdir()
+    add_runs(tmp_path / "home", 40)
+    with Application(tmp_path, data_dir=tmp_path / "no-data") as application:
+        yield application
 
 
 def test_older_runs_and_the_focus_stay_when_the_history_is_asked_for_again(with_history: Application, visit: Visit):
@@ -190,7 +190,7 @@ def test_older_runs_and_the_focus_stay_when_the_history_is_asked_for_again(with_
     expect(visitor.page.get_by_role("button", name="Open run 3", exact=True)).to_be_focused()
 
 
-def test_without_trainings_there_is_no_empty_table(running: Application, visit: Visit):
-    visitor = visit("/training", at=running)
+def test_without_trainings_there_is_no_empty_table(application: Application, visit: Visit):
+    visitor = visit("/training", at=application)
     expect(visitor.find("history-note")).to_have_text("No trainings yet. Start one above.")
     expect(visitor.find("history-scroll")).to_be_hidden()

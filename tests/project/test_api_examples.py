@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from mnist_classifier.registry.aliases import CHALLENGER
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests.checkout import ROOT
+from tests.processes import free_port
 from tests.versions import save
 
 # Document -> how many of its examples show a reply, at least.
@@ -150,8 +150,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, mnist_dirs: list[Path]) ->
     home = tmp_path_factory.mktemp("home")
     furnish(home)
     data = next(folder for folder in mnist_dirs if mnist.is_available([folder]))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_")}
     environment |= {"MNIST_HOME": str(home), "MNIST_DATA_DIR": str(data)}
     with (home / "output.txt").open("w") as output:

@@ -107,6 +107,7 @@ def test_what_a_soak_calls_rubbish_is_rubbish(load: Any, seven: np.ndarray):
         assert pixels.shape == decode_image(decode_base64(json.loads(good)["image"]), max_pixels=10**6).shape
 
 
+@pytest.mark.slow
 def test_hostile_requests_are_what_they_claim(load: Any, seven: np.ndarray):
     pytest.importorskip("onnx")
     garbage = load("load.garbage")

@@ -31,7 +31,7 @@ from tests.checkout import ROOT
 
 CORPUS = sorted((ROOT / "tests" / "corpus").glob("*.bin"))
 LARGEST_CORPUS_BYTES = 300_000
-# Each picture is small; a slow machine that does other things reads one in less.
+# Of the processor, for a small picture.
 LONGEST_S = 5.0
 
 # Pillow warns of damage that it can live with; decode.py has that ignored, pytest would make errors of it.
@@ -67,9 +67,9 @@ def test_the_corpus_is_small_and_has_something_of_everything() -> None:
 def test_the_corpus_gives_readings_or_errors_of_ours(reader: target.Pictures) -> None:
     outcomes = Counter[str]()
     for path, as_number in itertools.product(CORPUS, (False, True)):
-        started = time.perf_counter()
+        started = time.process_time()
         outcomes[reader.check(path.read_bytes(), as_number=as_number)] += 1
-        assert time.perf_counter() - started < LONGEST_S, path.name
+        assert time.process_time() - started < LONGEST_S, path.name
     assert {"digit", "blank", "not_a_digit", "invalid_image", "image_too_large", "number: number"} <= set(outcomes)
 
 
@@ -103,7 +103,7 @@ def test_noise_behind_the_first_bytes_of_a_format_is_refused_in_words(
     assert reader.check(start + data) in ("invalid_image", "image_too_large")
 
 
-@repeatable
+@settings(repeatable, max_examples=40)  # each is read by the network many times if it is noise that may be a number
 @given(
     shape=st.tuples(st.integers(8, 90), st.integers(8, 90)) | st.sampled_from([(8, 1024), (1024, 8), (1, 1), (8, 7)]),
     mode=st.sampled_from(["L", "LA", "RGB", "RGBA"]),
@@ -198,13 +198,13 @@ def test_undamaged_requests_are_answered(asked: target.Bodies) -> None:
 
 
 def ended_within(seconds: float, data: bytes) -> str:
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         decode.decode_image(data, max_pixels=40_000_000)
         outcome = "read"
     except MnistError as error:
         outcome = error.code
-    assert time.perf_counter() - started < seconds
+    assert time.process_time() - started < seconds
     return outcome
 
 
@@ -274,9 +274,9 @@ def test_a_picture_of_dots_is_no_number_at_once(reader: target.Pictures, spacing
     """262,144 parts took 35 s, and lines of one row were a failure."""
     dots = np.zeros((1024, 1024), np.uint8)
     dots[1:-1:spacing, 1:-1:spacing] = 255
-    started = time.perf_counter()
+    started = time.process_time()
     assert reader.check(decode.encode_png(dots), as_number=True) == "number: not_a_number"
-    assert time.perf_counter() - started < LONGEST_S
+    assert time.process_time() - started < LONGEST_S
 
 
 def test_a_million_sizes_of_pictures_do_not_fill_the_memory() -> None:

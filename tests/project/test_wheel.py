@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +20,7 @@ import pytest
 
 from mnist_classifier.recognition.imaging.decode import encode_png
 from tests.checkout import ROOT
+from tests.processes import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -92,8 +92,7 @@ def seven(installed: Installation) -> Path:
 
 @contextmanager
 def serving(installed: Installation) -> Iterator[http.client.HTTPConnection]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [str(installed.scripts / "mnist"), "serve", "--port", str(port)],
         cwd=installed.elsewhere,

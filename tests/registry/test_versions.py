@@ -254,9 +254,9 @@ def test_five_hundred_versions_are_listed_at_once_and_one_is_found_by_one_query(
     ]
     with registry.store.writing() as connection:
         connection.execute(model_versions.insert(), rows)
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(registry.versions()) == 501
-    assert time.perf_counter() - started < 2  # 0.05 s on an idle core
+    assert time.process_time() - started < 2  # 0.05 s
     monkeypatch.setattr(Registry, "versions", lambda self: pytest.fail("all rows were read"))
     assert registry.get(250).name == "v250"
 

@@ -64,16 +64,16 @@ def test_runs_and_promotions_at_two_servers_at_once_wait_for_each_other(
         ]
 
     def train(server: int) -> list[int]:
-        return [post(servers[server][1], "/api/runs", QUICK.to_dict())[0] for _ in range(2)]
+        return [post(servers[server][1], "/api/runs", QUICK.to_dict())[0] for _ in range(2 - server)]
 
     with ThreadPoolExecutor(4) as pool:
         promoting, training = pool.map(promote, range(2)), pool.map(train, range(2))
         assert [list(statuses) for statuses in promoting] == [[200] * 10] * 2
-        assert [list(statuses) for statuses in training] == [[202] * 2] * 2
-    ended = [wait_for(runs, number, RunStatus.SUCCEEDED) for number in range(1, 5)]
+        assert list(training) == [[202, 202], [202]]
+    ended = [wait_for(runs, number, RunStatus.SUCCEEDED) for number in (1, 2, 3)]
     times = sorted((run.started_at, run.finished_at) for run in ended)  # type: ignore[type-var]
     assert all(before[1] <= after[0] for before, after in zip(times, times[1:], strict=False)), times
-    assert sorted(run.model_version or 0 for run in ended) == [3, 4, 5, 6]
+    assert sorted(run.model_version or 0 for run in ended) == [3, 4, 5]
     moves = list(reversed(registry.aliases.history(alias=PRODUCTION)))
     assert [move.previous for move in moves] == [0, *(move.version for move in moves[:-1])]
     assert registry.aliases.production() == moves[-1].version

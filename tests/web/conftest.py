@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -14,25 +13,20 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.checkout import ROOT
+from tests.processes import free_port, wait_for_port
 from tests.web.conformance import ConformingClient
+
+MakeClient = Callable[..., FlaskClient]
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
     """Where the echo answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.web.server.echo", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for_port(port, process)
         yield "127.0.0.1", port
     finally:
         process.terminate()
@@ -58,3 +52,17 @@ def client(app: Flask) -> FlaskClient:
 def services(app: Flask) -> Services:
     found: Services = app.extensions[EXTENSION]
     return found
+
+
+@pytest.fixture
+def make_client(settings: Settings) -> Iterator[MakeClient]:
+    """Clients of servers with other settings."""
+    apps: list[Flask] = []
+
+    def make(**changes: object) -> FlaskClient:
+        apps.append(create_app(replace(settings, **changes)))
+        return apps[-1].test_client()
+
+    yield make
+    for app in apps:
+        app.extensions[EXTENSION].close()

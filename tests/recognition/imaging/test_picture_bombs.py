@@ -28,7 +28,10 @@ MOST_CPU_S = 3.0
 # Memory for a file with a false size, and for 40 million pixels of 12 bytes each (measured: 458 MB).
 LYING_MB, LARGE_MB = 60, 600
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc"),
+]
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -161,7 +164,6 @@ def test_a_picture_that_promises_much_costs_little():
     assert set(found.values()) - set(read.values()) == {"invalid_image", "image_too_large"}
 
 
-@pytest.mark.slow
 def test_a_picture_of_forty_million_pixels_is_read_within_bounds():
     assert {name.split()[0] for name in LARGE} == set(FORMATS)
     assert all(outcome.startswith("(") for outcome in outcomes(LARGE, LARGE_MB).values())

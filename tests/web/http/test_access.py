@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,33 +11,17 @@ from flask.testing import FlaskClient
 from mnist_classifier.core.errors import OpenWithoutToken
 from mnist_classifier.core.settings import Settings, is_loopback
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.web.app import create_app
 from mnist_classifier.web.http.access import Access, host_name, is_guarded
 from mnist_classifier.web.server.server import check_openness, serve
 from mnist_classifier.web.services.services import EXTENSION
 from tests.versions import save
 from tests.web.asserts import assert_error
+from tests.web.conftest import MakeClient
 
 TOKEN = "correct-horse-battery-staple"
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 # One of each kind: what changes something, and what hands out a whole network.
 GUARDED = [("POST", "/retrain"), ("POST", "/api/dataset"), ("DELETE", "/api/models/1"), ("GET", "/api/models/0/export")]
-
-MakeClient = Callable[..., FlaskClient]
-
-
-@pytest.fixture
-def make_client(settings: Settings) -> Iterator[MakeClient]:
-    """Clients of servers with other settings."""
-    apps: list[Flask] = []
-
-    def make(**changes: object) -> FlaskClient:
-        apps.append(create_app(replace(settings, **changes)))
-        return apps[-1].test_client()
-
-    yield make
-    for app in apps:
-        app.extensions[EXTENSION].close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "localhost", "::1"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,29 +10,12 @@ from flask.testing import FlaskClient
 
 from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.web.app import create_app
-from mnist_classifier.web.services.services import EXTENSION
+from tests.web.conftest import MakeClient
 from tests.web.routes.test_predict import png
 
 SITE, OTHER = "https://app.example", "https://other.example"
 READINGS = ("/predict", "/api/predict/batch", "/v2/models/mnist/infer", "/v2/models/mnist/versions/0/infer")
 ALLOWED = "Access-Control-Allow-Origin"
-
-MakeClient = Callable[..., FlaskClient]
-
-
-@pytest.fixture
-def make_client(settings: Settings) -> Iterator[MakeClient]:
-    """Clients of servers with other settings."""
-    apps: list[Flask] = []
-
-    def make(**changes: object) -> FlaskClient:
-        apps.append(create_app(replace(settings, **changes)))
-        return apps[-1].test_client()
-
-    yield make
-    for app in apps:
-        app.extensions[EXTENSION].close()
 
 
 def preflight(client: FlaskClient, path: str, origin: str = SITE, method: str = "POST"):

@@ -7,14 +7,17 @@ import json
 import os
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
 import numpy as np
 import pytest
 from flask import Flask
 
+from mnist_classifier.core.settings import Settings
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.web.app import create_app
+from mnist_classifier.web.services.services import EXTENSION
 
 LARGEST = 10_000_000
 # Of the processor, so that it does not matter what else the machine does.
@@ -40,6 +43,15 @@ def no_picture() -> bytes:
 
 def spaced_base64() -> bytes:
     return filled(b'{"image":"', b"QUJD", b'"}', rb"\n")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One application for all bodies: none of them changes anything."""
+    app = create_app(Settings(home=tmp_path_factory.mktemp("home")))
+    app.testing = False  # errors must be answered, not raised
+    yield app
+    app.extensions[EXTENSION].close()
 
 
 TENSOR = b'{"inputs":[{"name":"glyphs","datatype":"UINT8","shape":[1,28,28],"data":['

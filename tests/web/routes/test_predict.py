@@ -233,16 +233,17 @@ def test_every_error_of_ours_has_a_status():
 
 @pytest.mark.mnist
 @pytest.mark.slow
-def test_all_test_images_through_http_are_read_as_from_the_arrays(client: FlaskClient, mnist_dirs: list[Path]):
+def test_test_images_through_http_are_read_as_from_the_arrays(client: FlaskClient, mnist_dirs: list[Path]):
     test = mnist.load(mnist_dirs, mnist.TEST)
+    images, labels = test.images[::5], test.labels[::5]
     recogniser = Recogniser.open(PRETRAINED_DIR)
-    expected = [recogniser.judge(opinion).prediction for opinion in recogniser.opinions(test.images)]
+    expected = [recogniser.judge(opinion).prediction for opinion in recogniser.opinions(images)]
     found = [
         client.post("/predict", data=encode_png(image), content_type="image/png").get_json()["prediction"]
-        for image in test.images
+        for image in images
     ]
     assert np.array_equal(found, expected)
-    assert int((np.array(found) == test.labels).sum()) >= 9950
+    assert np.mean(np.array(found) == labels) >= 0.995
 
 
 def test_thresholds_can_be_chosen_for_a_request_in_every_kind_of_body(client: FlaskClient):

@@ -110,7 +110,7 @@ def assert_starts_and_answers(settings: Settings) -> list[int]:
 
 
 @pytest.mark.slow
-@hypothesis_settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(manifest=mutated())
 def test_any_manifest_is_refused_or_leaves_a_server_that_starts_again_and_answers(settings: Settings, manifest: bytes):
     data = zipped({**box_files(), MANIFEST_FILE: manifest})
@@ -127,7 +127,7 @@ def test_any_manifest_is_refused_or_leaves_a_server_that_starts_again_and_answer
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-@hypothesis_settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(manifest=mutated())
 def test_any_manifest_on_the_disk_leaves_a_server_that_starts_and_answers(settings: Settings, manifest: bytes):
     folder = settings.models_dir / "1"

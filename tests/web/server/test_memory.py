@@ -22,7 +22,10 @@ from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.server.connections import LARGEST_HEAD_BYTES
 from tests.web.server.test_server import serving, serving_processes
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads memory from /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads memory from /proc"),
+]
 
 MOST_GROWTH_MB = 50
 ATTACK_BYTES = 60_000_000

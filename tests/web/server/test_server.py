@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -24,9 +25,11 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.server.server import PROCESS_VARIABLES, process_variables
+from mnist_classifier.web.server.watcher import GRACE_S
+from tests.processes import free_port
 from tests.web.routes.test_predict import SEVEN
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="stops servers with POSIX signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="stops servers with POSIX signals")]
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 
 
@@ -38,11 +41,6 @@ if __name__ == "__main__":
     watcher.HUNG_S = 3
     cli.main()
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @contextmanager
@@ -112,23 +110,22 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(tmp_path: Path, 
                 reply.begin()
                 assert reply.status == 200
                 assert json.loads(reply.read())["prediction"] == 7
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
 
 
 def test_clients_that_send_nothing_more_hold_nobody_up(tmp_path: Path):
     body = json.dumps({"image": SEVEN}).encode()
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    with serving(tmp_path, MNIST_SERVER_THREADS="2", MNIST_BODY_TIMEOUT_S="3") as (_, address), ExitStack() as stack:
+    with serving(tmp_path, MNIST_SERVER_THREADS="2", MNIST_BODY_TIMEOUT_S="6") as (_, address), ExitStack() as stack:
         host, port = address.split(":")
         slow = [stack.enter_context(socket.create_connection((host, int(port)), timeout=20)) for _ in range(50)]
         for client in slow:
             client.sendall(head.encode() + body[:1000])
-        started = time.monotonic()
         assert status_of(address, "/model-status") == 200
         with closing(http.client.HTTPConnection(address, timeout=20)) as connection:
             connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
             assert json.loads(connection.getresponse().read())["prediction"] == 7
-        assert time.monotonic() - started < 2
+        assert select.select(slow, [], [], 0)[0] == []  # all of them are still waited for
         assert slow[0].recv(10_000).startswith(b"HTTP/1.1 408")
 
 
@@ -138,7 +135,7 @@ def test_streams_do_not_keep_the_server_from_ending(tmp_path: Path, run_id: int)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < GRACE_S  # for so long it would wait for a reply that does not end
 
 
 def test_a_stream_that_nobody_reads_any_more_gives_its_place_back(tmp_path: Path, run_id: int):
@@ -147,7 +144,7 @@ def test_a_stream_that_nobody_reads_any_more_gives_its_place_back(tmp_path: Path
         with asked(address, path) as stream:
             assert stream.readline().startswith(b"retry:")
             assert status_of(address, path) == 503
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while (status := status_of(address, path)) != 200 and time.monotonic() < deadline:
             time.sleep(0.2)
         assert status == 200
@@ -174,7 +171,7 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path, workers: str):
         before = serving_processes(process.pid)
         assert len(before) == int(workers)
         os.kill(before[0], signal.SIGKILL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while set(serving_processes(process.pid)) & {before[0]} or len(serving_processes(process.pid)) < int(workers):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -206,7 +203,6 @@ def test_only_a_process_that_hangs_is_replaced(tmp_path: Path):
 
 
 @on_linux
-@pytest.mark.slow
 def test_a_process_that_is_busy_for_eight_seconds_is_left_alone(tmp_path: Path):
     with serving(tmp_path) as (process, address):
         before = serving_processes(process.pid)
@@ -237,7 +233,7 @@ def test_nobody_serves_on_when_the_watcher_is_killed(tmp_path: Path):
     with serving(tmp_path, port=port, MNIST_WORKERS="2") as (process, _):
         orphans = serving_processes(process.pid)
         process.kill()
-        process.wait(10)
+        process.wait(30)
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))
     with serving(tmp_path, port=port) as (_, address):
         assert status_of(address, "/healthz") == 200
@@ -249,7 +245,7 @@ def test_a_process_that_does_not_end_is_killed_when_the_server_is_told_to_stop(t
     with serving(tmp_path, program=("-c", program)) as (process, _):
         os.kill(serving_processes(process.pid)[0], signal.SIGSTOP)
         process.terminate()
-        said, _ = process.communicate(timeout=10)
+        said, _ = process.communicate(timeout=30)
         assert process.returncode == 0
     assert "did not end within 1 s; killing it" in said
 
@@ -316,7 +312,7 @@ def outcome_of(address: str, body: bytes) -> int | str:
             return "cut off"
 
 
-def wait_until(is_so: Callable[[], bool], timeout_s: float = 20) -> None:
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < deadline
