@@ -47,6 +47,7 @@ def run(*arguments: str) -> tuple[str, str]:
     return result.stdout, result.stderr
 
 
+@pytest.mark.slow
 def test_the_table_is_printed_and_stored_and_shown_with_the_models(made_up_digits: Path, pen_dir: Path):
     out, said = run("--suite", "robust", "--pen-dir", str(pen_dir))
     for title in (
@@ -69,7 +70,7 @@ def test_the_table_is_printed_and_stored_and_shown_with_the_models(made_up_digit
     assert "not saved: version 1 has the same table, or one with more rows" in said
 
 
-@pytest.mark.parametrize("flags", [["--quick"], ["--split", "validation"]])
+@pytest.mark.parametrize("flags", [["--quick"], pytest.param(["--split", "validation"], marks=pytest.mark.slow)])
 def test_what_is_no_full_run_on_the_test_images_is_not_stored(
     made_up_digits: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
 ):

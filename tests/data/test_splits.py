@@ -11,6 +11,7 @@ from mnist_classifier.data import mnist
 from mnist_classifier.data.splits import TEST, TRAIN, VALIDATION, load_split, load_training_file
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_the_validation_split_is_the_one_that_training_holds_back(mnist_dirs: list[Path]):
     file, rows = load_training_file(mnist_dirs)

@@ -187,6 +187,7 @@ def written(number: str, pen_px: float, seed: int) -> np.ndarray:
     return draw(strokes, pen_px, (round(left), 270))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pen_px", [1, 60])
 def test_a_hairline_and_a_brush_write_numbers_too(recogniser: Recogniser, pen_px: float):
     numbers = [str(n) for n in np.random.default_rng(6).integers(1000, 10_000, 12)]
@@ -204,12 +205,14 @@ def composed(directories: list[Path], seed: int, count: int) -> Iterator[tuple[s
         yield "".join(map(str, train.labels[chosen])), compose(train.images[chosen], rng), rng
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_numbers_of_mnist_digits_are_read(recogniser: Recogniser, mnist_dirs: list[Path]):
     right = sum(recogniser.read_number(ink).number == number for number, ink, _ in composed(mnist_dirs, 7, 60))
     assert right >= 54
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_photographs_of_numbers_are_read_with_boxes_where_the_digits_stand(
     recogniser: Recogniser, mnist_dirs: list[Path]

@@ -135,6 +135,7 @@ def test_impulses_hit_as_many_pixels_as_is_said():
     assert np.mean(hit) == pytest.approx(0.07, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_a_plain_network_reads_most_but_not_all(mnist_dirs: list) -> None:
     training = mnist.load(mnist_dirs, mnist.TRAIN)

@@ -65,6 +65,7 @@ def test_a_photograph_of_a_number_holds_all_of_it(shape: tuple[int, int]):
         assert inked.ink[:, [0, -1]].max() < BOX_LEVEL
 
 
+@pytest.mark.slow
 @pytest.mark.mnist
 def test_photographs_are_read(mnist_dirs: list[Path]):
     train = mnist.load(mnist_dirs, mnist.TRAIN)

@@ -50,7 +50,7 @@ def glyph_of(pixels: Bytes) -> Bytes:
 
 
 @pytest.mark.mnist
-@pytest.mark.parametrize("split", [mnist.TRAIN, mnist.TEST])
+@pytest.mark.parametrize("split", [pytest.param(mnist.TRAIN, marks=pytest.mark.slow), mnist.TEST])
 def test_every_mnist_image_comes_out_unchanged(split: str, mnist_dirs: list[Path]):
     images = mnist.load(mnist_dirs, split).images
     changed = [i for i, image in enumerate(images) if not np.array_equal(make_glyph(image), image)]

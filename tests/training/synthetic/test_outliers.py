@@ -48,6 +48,7 @@ def test_no_look_alike_of_a_digit_is_among_the_characters():
     assert not {*LETTERS, *SIGNS} & set("0123456789BbDGgIJjlOoQqSsyZz")  # its "i" is the Cyrillic one
 
 
+@pytest.mark.slow
 def test_both_splits_get_an_eleventh_class_and_validation_always_the_same(digits: tuple[torch.Tensor, torch.Tensor]):
     data = TrainingData.from_arrays(digits[0].numpy(), digits[1].numpy(), np.arange(200), np.arange(200, 300))
     one, two = (with_generated_outliers(data, 0.2, seed) for seed in (1, 2))
