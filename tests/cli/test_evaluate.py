@@ -85,12 +85,12 @@ def test_what_is_no_full_run_on_the_test_images_is_not_stored(
 
 def test_a_named_folder_without_pen_sets_and_a_damaged_set_are_one_clear_line(made_up_digits: Path, pen_dir: Path):
     command = ["evaluate", "--suite", "robust", "--pen-dir", str(pen_dir)]
-    (pen_dir / "digits.jsonl.gz").write_bytes(b"no gzip")
+    (pen_dir / "digits.jsonl.gz").write_bytes(b"\x1f\x8bno gzip")
     damaged = CliRunner().invoke(main, command)
     (pen_dir / "digits.jsonl.gz").unlink()
     missing = CliRunner().invoke(main, command)
     assert (damaged.exit_code, missing.exit_code) == (1, 1)
-    assert re.match(r"Error: .*digits.jsonl.gz is damaged", damaged.output)
+    assert re.match(r"Error: .*digits.jsonl.gz is cut short: .*; restore the file from a copy", damaged.output)
     assert re.match(r"Error: there is no digits.jsonl.gz", missing.output)
 
 
