@@ -91,7 +91,7 @@ def test_a_named_folder_without_pen_sets_and_a_damaged_set_are_one_clear_line(ma
     missing = CliRunner().invoke(main, command)
     assert (damaged.exit_code, missing.exit_code) == (1, 1)
     assert re.match(r"Error: .*digits.jsonl.gz is cut short: .*; restore the file from a copy", damaged.output)
-    assert re.match(r"Error: there is no digits.jsonl.gz", missing.output)
+    assert re.match(r"Error: digits.jsonl.gz and characters.jsonl.gz are not in .*; set --pen-dir", missing.output)
 
 
 def test_a_table_that_cannot_be_stored_is_printed_all_the_same(home: Path, monkeypatch: pytest.MonkeyPatch):
