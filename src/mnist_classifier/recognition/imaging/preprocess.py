@@ -1,4 +1,4 @@
-"""Pixels -> glyph: all preprocessing before the network.
+"""Turn the pixels of a picture into a glyph: all preprocessing before the network.
 
 Canvas, upload, API, files and the browser follow these rules.  MNIST was made
 by the same ones, so the network sees what it was trained on.

@@ -1,4 +1,4 @@
-"""Pictures as callers pass them -> pixels, or the bytes of a file."""
+"""Accept pictures in every form that callers pass: paths, bytes, arrays and Pillow images."""
 
 from __future__ import annotations
 
