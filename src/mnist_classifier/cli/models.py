@@ -112,7 +112,7 @@ def rollback(reason: str, yes: bool) -> None:
 
 
 def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
-    """Call `move`, and ask first if the new version is less accurate; `move` takes whether that is accepted."""
+    """Call `move(yes)`.  If the new version is less accurate, ask the user, then call `move(True)`."""
     try:
         return move(yes)
     except LessAccurate as error:

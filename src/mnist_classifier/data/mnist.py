@@ -156,9 +156,6 @@ def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     return quotas
 
 
-# --- reading ----------------------------------------------------------------------------------------
-
-
 def _locate(directory: Path, name: str) -> Path | None:
     """Return the file in either spelling; .gz first, because `ensure` replaces that one."""
     for spelling in (name, name.replace("-idx", ".idx")):
