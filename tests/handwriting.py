@@ -1,4 +1,4 @@
-"""Digits that are made here, so that the suite can be tested without MNIST and without the pen sets."""
+"""Digits that are made here, so that the suite can be tested without MNIST and without files of pen strokes."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Reads handwritten digits.
+"""Read handwritten digits.
 
     from mnist_classifier import Client, Recogniser
     Recogniser.load().read("seven.png").prediction
     Client("http://127.0.0.1:5000").predict("seven.png").prediction
 
-The package is laid out in levels; imports go strictly downward, and only
-`mnist_classifier.training` imports PyTorch.  docs/decisions.md says why.
+Its subpackages form levels: each imports only from lower ones.  CONTRIBUTING.md lists
+them.  Only `mnist_classifier.training` imports PyTorch.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mnist_classifier.core.version import __version__ as __version__
     from mnist_classifier.recognition.recogniser import Recogniser as Recogniser
 
-# Loaded when they are first asked for: NumPy and ONNX Runtime take tenths of a second.
-_HOMES = {
+# Imported on first use, because importing NumPy and ONNX Runtime takes tenths of a second.
+_MODULES = {
     "Client": "client.client",
     "DigitInNumber": "core.records",
     "MnistError": "core.errors",
@@ -50,12 +50,12 @@ __all__ = [  # noqa: F822
 
 
 def __getattr__(name: str) -> object:
-    """An exported name, from the module where it lives."""
-    if name not in _HOMES:
+    """Import an exported name from its module."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    """What is here, what has not been loaded yet included."""
+    """All names, including those that are not imported yet."""
     return sorted({*globals(), *__all__})

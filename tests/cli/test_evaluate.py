@@ -66,7 +66,7 @@ def test_the_table_is_printed_and_stored_and_shown_with_the_models(made_up_digit
     assert f"goals {short['goals_reached']} of {short['goals']}" in listed.splitlines()[0]
 
     out, said = run("--suite", "robust")
-    assert "skipped: pen digits (no pen sets in" in out
+    assert "skipped: pen digits (no pen strokes in" in out
     assert "not saved: version 1 has the same table, or one with more rows" in said
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
-from mnist_classifier.data.mnist import SPLITS, TRAIN, find
+from mnist_classifier.data.mnist import PUBLISHED_SPLITS, TRAIN, find
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest
 from mnist_classifier.registry.versions import Registry
@@ -178,7 +178,7 @@ def test_measuring_the_box_without_mnist_says_so_and_changes_nothing(box: Path, 
 @pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_measuring_the_box_again_gives_the_figures_it_carries(box: Path, mnist_dirs: list[Path]):
-    (folder,) = {find(mnist_dirs, split) for split in SPLITS}
+    (folder,) = {find(mnist_dirs, split) for split in PUBLISHED_SPLITS}
     mnist("box", "0", "--measure", "--data-dir", str(folder))
     found, expected = read_manifest(box)["metrics"], read_manifest(PRETRAINED_DIR)["metrics"]
     for split in expected:

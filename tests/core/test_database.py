@@ -97,7 +97,7 @@ def test_rollbacks_of_an_earlier_program_stay_rollbacks(tmp_path: Path):
                 values,
             )
     with closing(Store(url_of(path))) as store, store.reading() as connection:
-        assert aliases.earlier(connection) == [0]
+        assert aliases.earlier_in_production(connection) == [0]
 
 
 def test_a_database_of_a_newer_program_is_refused(store: Store):

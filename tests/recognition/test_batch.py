@@ -10,7 +10,7 @@ from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition import batch as batches
-from mnist_classifier.recognition.batch import PART, REFUSED, VERDICTS, read_glyphs
+from mnist_classifier.recognition.batch import GLYPHS_PER_CALL, REFUSED, VERDICTS, read_glyphs
 from mnist_classifier.recognition.recogniser import BLANK, Recogniser
 
 
@@ -22,7 +22,7 @@ def recogniser() -> Recogniser:
 @pytest.fixture(scope="module")
 def glyphs(digits: mnist.Images) -> np.ndarray:
     """Digits, noise of every strength, and blanks: more than one part."""
-    noise = np.random.default_rng(0).integers(0, 256, (3 * PART, 28, 28))
+    noise = np.random.default_rng(0).integers(0, 256, (3 * GLYPHS_PER_CALL, 28, 28))
     strength = np.linspace(0, 1, len(noise))[:, None, None]
     return np.concatenate([digits.images, (noise * strength).astype(np.uint8), np.zeros((1, 28, 28), np.uint8)])
 
@@ -67,7 +67,7 @@ def test_large_batches_use_several_threads_and_small_ones_none(
     monkeypatch.setattr(batches, "_cores", lambda: 2)
     read, seen = recogniser.opinions, []
     monkeypatch.setattr(recogniser, "opinions", lambda part: (seen.append(threading.current_thread()), read(part))[1])
-    read_glyphs(recogniser, glyphs[:PART])
+    read_glyphs(recogniser, glyphs[:GLYPHS_PER_CALL])
     assert set(seen) == {threading.main_thread()}
     seen.clear()
     read_glyphs(recogniser, glyphs)

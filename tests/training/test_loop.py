@@ -162,15 +162,15 @@ def test_a_teacher_that_is_trusted_alone_is_followed_against_the_labels(
     assert measured(student, tiny_data).accuracy > 0.9
 
 
-def test_a_teacher_is_heard_on_what_is_no_digit_only_where_it_says_so():
+def test_the_label_replaces_a_teacher_that_takes_an_outlier_for_a_digit():
     labels, logits = torch.tensor([3, OUTLIER, OUTLIER]), torch.randn(3, 11)
-    opinion = torch.zeros(3, 11)
-    opinion[0, 5] = opinion[1, 0] = 1.0  # a three taken for a five, a face for a zero
-    opinion[2, [OUTLIER, 0]] = torch.tensor([0.6, 0.4])
-    loss = training_loss(logits, labels, label_smoothing=0.0, opinion=opinion, weight=1.0)
-    heard = opinion.clone()
-    heard[1] = F.one_hot(labels[1], 11)
-    assert loss.item() == pytest.approx(F.cross_entropy(logits, heard).item())
+    taught = torch.zeros(3, 11)
+    taught[0, 5] = taught[1, 0] = 1.0  # a three taken for a five, a face for a zero
+    taught[2, [OUTLIER, 0]] = torch.tensor([0.6, 0.4])
+    loss = training_loss(logits, labels, label_smoothing=0.0, taught=taught, weight=1.0)
+    expected = taught.clone()
+    expected[1] = F.one_hot(labels[1], 11)
+    assert loss.item() == pytest.approx(F.cross_entropy(logits, expected).item())
 
 
 def test_a_training_with_a_teacher_is_repeatable(tiny_config: TrainConfig, tiny_data: TrainingData):

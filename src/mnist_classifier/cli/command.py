@@ -1,4 +1,4 @@
-"""What the commands share: errors as one line, options, the database and the registry."""
+"""Parts that all commands use: errors as one line, options, the database and the registry."""
 
 from __future__ import annotations
 

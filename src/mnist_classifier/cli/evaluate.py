@@ -17,7 +17,7 @@ from mnist_classifier.cli.display import robustness_as_text
 from mnist_classifier.core.metrics import measure_probabilities
 from mnist_classifier.core.records import ModelVersion, Verdict
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.data.splits import SPLITS, TEST, load_split
+from mnist_classifier.data.splits import MEASURED_SPLITS, TEST, load_split
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.robustness.suite import QUICK_LIMIT, load_data, run_suite
 from mnist_classifier.recognition.recogniser import Recogniser
@@ -37,7 +37,7 @@ MNIST, ROBUST = "mnist", "robust"
 )
 @click.option(
     "--split",
-    type=click.Choice(SPLITS),
+    type=click.Choice(MEASURED_SPLITS),
     default=TEST,
     help="MNIST images to use; use validation to choose between models.  [default: test]",
 )

@@ -15,7 +15,7 @@ from mnist_classifier.cli.command import COMMAND_LINE, Group, data_dir_option, o
 from mnist_classifier.cli.display import model_as_text, model_line, side_by_side
 from mnist_classifier.core.errors import LessAccurate
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.data.splits import SPLITS, TEST, VALIDATION, load_split
+from mnist_classifier.data.splits import MEASURED_SPLITS, TEST, VALIDATION, load_split
 from mnist_classifier.evaluation import comparison, promotion
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.evaluation.explore.explorer import Explorer
@@ -68,7 +68,7 @@ def show(version: int, as_json: bool) -> None:
 @models.command()
 @click.argument("first", type=int)
 @click.argument("second", type=int)
-@click.option("--split", type=click.Choice(SPLITS), default=VALIDATION, show_default=True)
+@click.option("--split", type=click.Choice(MEASURED_SPLITS), default=VALIDATION, show_default=True)
 @click.option("--images", "read_images", is_flag=True, help="Also list the images that they read differently.")
 @data_dir_option
 def compare(first: int, second: int, split: str, read_images: bool, data_dir: Path | None) -> None:
@@ -112,7 +112,7 @@ def rollback(reason: str, yes: bool) -> None:
 
 
 def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
-    """Call `move`, and ask first if the new version is less accurate; `move` takes whether that is accepted."""
+    """Call `move(yes)`.  If the new version is less accurate, ask the user, then call `move(True)`."""
     try:
         return move(yes)
     except LessAccurate as error:

@@ -1,1 +1,1 @@
-"""The same readings from a server."""
+"""A client that asks a running server for readings."""

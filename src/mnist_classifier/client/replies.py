@@ -1,4 +1,4 @@
-"""Replies of a server -> records.
+"""Turn the JSON replies of a server into records.
 
 Fields that this version does not know are ignored, because a newer server may send more.
 """

@@ -1,1 +1,1 @@
-"""The base of all packages: errors, records, settings, the database and logs."""
+"""Modules that every other package uses: errors, records, settings, the database, files and logs."""

@@ -1,4 +1,4 @@
-"""Array types of the whole program, and the size of a glyph."""
+"""Names for NumPy array types, the size of a glyph, and running a network in batches."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ Mask = npt.NDArray[np.bool_]
 
 
 def in_batches(network: Callable[[Bytes], Floats], glyphs: Bytes, size: int) -> Floats:
-    """Run a network, (N, 28, 28) -> (N, C), over any number of glyphs but none, `size` at a time."""
+    """Run a network on (N, 28, 28) glyphs, `size` at a time; returns its (N, C) outputs.  N must not be 0."""
     parts = [network(glyphs[start : start + size]) for start in range(0, len(glyphs), size)]
     return np.concatenate(parts) if len(parts) > 1 else parts[0]

@@ -1,4 +1,4 @@
-"""JSON that must fit a type, and msgspec's messages in plain words."""
+"""Translate msgspec's messages about invalid JSON into plain words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 import msgspec
 
-# The longest piece of somebody's data that a message repeats.
+# A message quotes at most this much of the input.
 SHOWN_CHARACTERS = 60
 
-# The types of JSON in words.
+# msgspec's names of JSON types, in words.
 KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -19,7 +19,7 @@ KINDS = {
     "object": "a JSON object",
     "null": "null",
 }
-# msgspec says what is wrong, then where.
+# The forms of msgspec's messages, such as "Expected `int`, got `str` - at `$.metrics.test.images`".
 PROBLEM = re.compile(r"(?P<what>.*?)(?: - at (?:`key` in )?`\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
 WRONG_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 WRONG_VALUE = re.compile(r"Expected `(?P<kinds>[^`]+)`(?P<limit>[^,]*)(?:, got `(?P<found>[^`]+)`)?")
@@ -32,9 +32,9 @@ LIMITS = {
 
 
 def in_words(failure: msgspec.ValidationError) -> tuple[str, str]:
-    """The place of the fault and a description: `metrics.test.images`, `must be a whole number, not text`.
+    """Return where the JSON is wrong and why: ("metrics.test.images", "must be a whole number, not text").
 
-    The place is empty if the whole document is of the wrong type.
+    The place is empty if the whole document has the wrong type.
     """
     what, place = PROBLEM.fullmatch(str(failure)).group("what", "place")  # type: ignore[union-attr] # matches anything
     place = (place or "").replace("[...]", "")
@@ -50,7 +50,7 @@ def _wrong_value(what: str) -> str:
     if wrong is None:
         if "out of range" in what:
             return "is out of range"
-        # Any other message is that of a type's own `__post_init__`.
+        # msgspec's other messages begin with "Invalid"; the rest comes from a `__post_init__`, in plain words already.
         return f"cannot be used: {_shortened(what)}" if what.startswith("Invalid") else what
     kinds, limit = (KINDS.get(kind, kind) for kind in wrong["kinds"].split(" | ")), wrong["limit"]
     for theirs, ours in LIMITS.items():

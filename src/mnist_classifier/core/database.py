@@ -34,11 +34,11 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Convert on the way in."""
+        """Convert to UTC without a zone, for the database."""
         return value and value.astimezone(timezone.utc).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Convert on the way out."""
+        """Convert to a time in UTC, from the database."""
         return value and value.replace(tzinfo=timezone.utc)
 
 
@@ -62,7 +62,7 @@ runs = sa.Table(
     sa.Column("model_version", sa.Integer),
     # Libraries, device, data checksum and git commit.
     sa.Column("environment", sa.JSON),
-    # The figures in a list of runs, which need not read their events.
+    # The figures that lists of runs show, so that they need not read the events.
     sa.Column("summary", sa.JSON),
     sqlite_autoincrement=True,  # numbers are never used again
 )
@@ -136,7 +136,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction, which writes everything or nothing.
+        """A transaction: all changes are written, or none if the block fails.
 
         On SQLite it takes the write lock at once, so nobody can change what it
         has read before it writes.
@@ -161,7 +161,7 @@ class Store:
 
 
 def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
-    """Raises InvalidConfig if the URL cannot be used."""
+    """Make the engine for a database URL; creates the folder of an SQLite file.  Raises InvalidConfig."""
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
@@ -220,10 +220,10 @@ def _configure_sqlite(connection: Any, record: Any) -> None:
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    """Switch to a write-ahead log.
+    """Switch to a write-ahead log; repeat this for up to PATIENCE_S.
 
-    If several processes open a new database at once, SQLite refuses this
-    at once, in spite of its timeout.
+    If several processes open a new database at the same time, SQLite refuses
+    this immediately, in spite of its timeout.
     """
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -238,7 +238,7 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
-    """Turn errors of the database into clear ones."""
+    """Turn SQLAlchemy's exceptions into errors with a message for people."""
     try:
         yield
     except sa.exc.OperationalError as error:

@@ -18,10 +18,11 @@ import re
 
 
 class MnistError(Exception):
-    """Any error that this program raises on purpose; its message is written for a person.
+    """The base class of all errors that this program raises on purpose.
 
-    `code` is the name of the class in lower case: `run_missing`.  Clients and
-    log searches rely on it.  `field` names the part of a request that is wrong.
+    message: for people: what happened, why, what to do.  field: the part of a
+    request that is wrong.  code: the name of the class in snake case, such as
+    `run_missing`; clients and log searches rely on it.
     """
 
     code = "error"
@@ -63,11 +64,11 @@ class NotAllowed(InvalidInput):
 
 
 class CrossSiteRequest(NotAllowed):
-    """A page of another site tried to change something."""
+    """A page of another web site sent a request that changes something."""
 
 
 class HostNotAllowed(NotAllowed):
-    """The server was called by a host name that is not its own, as in DNS rebinding."""
+    """The request names a host that is not this server, as in a DNS rebinding attack."""
 
 
 class TokenMissing(NotAllowed):
@@ -83,11 +84,11 @@ class DataError(MnistError):
 
 
 class DataMissing(DataError):
-    """The MNIST files or pen sets were not found."""
+    """The MNIST files, or the files of pen strokes, were not found."""
 
 
 class DataCorrupt(DataError):
-    """A data file is truncated, altered or of another kind."""
+    """A data file is truncated, altered or not in the expected format."""
 
 
 class DownloadFailed(DataError):
@@ -120,7 +121,7 @@ class ModelInUse(ModelError):
 
 
 class AliasMoved(ModelError):
-    """The alias names another version than the caller expected."""
+    """The alias does not name the version that the caller expected, because somebody moved it."""
 
 
 class LessAccurate(ModelError):
@@ -136,7 +137,7 @@ class TrainingError(MnistError):
 
 
 class ClaimLost(TrainingError):
-    """The training process lost its run, perhaps to another process."""
+    """The training process no longer owns its run: another process may have taken it over."""
 
 
 class CheckpointCorrupt(TrainingError):
@@ -169,9 +170,9 @@ class RunInProgress(TrainingError):
 
 
 class ServerError(MnistError):
-    """The server answered with another error, or with something that cannot be understood.
+    """The server answered with an error that has no class here, or with something that the client cannot parse.
 
-    `code` is the server's own if it sent one; `status` is that of HTTP, None without an answer.
+    code: as the server sent it.  status: the HTTP status; None if there was no answer.
     """
 
     def __init__(
@@ -184,16 +185,6 @@ class ServerError(MnistError):
 
 class ServerUnreachable(ServerError):
     """The server did not answer: the connection was refused, was cut off or timed out."""
-
-
-def error_of_code(code: str, message: str, field: str | None, status: int) -> MnistError:
-    """The error for a server's answer: the class with that code, else ServerError."""
-    kinds: list[type[MnistError]] = [MnistError]
-    for kind in kinds:  # the list grows during the loop
-        if kind.code == code and not issubclass(kind, ServerError):
-            return kind(message, field=field)
-        kinds += kind.__subclasses__()
-    return ServerError(message, field=field, code=code, status=status)
 
 
 class RunMissing(MnistError):
@@ -226,3 +217,13 @@ class PortTaken(MnistError):
 
 class FolderTaken(MnistError):
     """The output folder holds other files."""
+
+
+def error_of_code(code: str, message: str, field: str | None, status: int) -> MnistError:
+    """Make the error that a server's reply describes: of the class with that code, else a ServerError."""
+    kinds: list[type[MnistError]] = [MnistError]
+    for kind in kinds:  # the list grows during the loop
+        if kind.code == code and not issubclass(kind, ServerError):
+            return kind(message, field=field)
+        kinds += kind.__subclasses__()
+    return ServerError(message, field=field, code=code, status=status)

@@ -1,4 +1,4 @@
-"""Write files completely or not at all, and explain errors of the disk."""
+"""Replace files atomically, flush them to the disk, and explain errors of the disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def disk_errors(outcome: str, otherwise: Callable[[str], Exception]) -> Iterator
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; after the block, its file replaces `path`.
+    """Yield a temporary path to write to; after the block, the file there replaces `path`.
 
     The file is flushed to the disk first.  If the block fails, the old file stays.
     """

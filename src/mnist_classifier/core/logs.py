@@ -1,4 +1,4 @@
-"""Logging as text or JSON, with the id of the request in every line."""
+"""Logging as text or JSON; every line has the id of the request that it belongs to."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any, TypeAlias
 
 from mnist_classifier.core.settings import Settings
 
-# The id of the request that this thread answers, or empty.  web/http/request_log.py sets it.
+# The id of the request that this thread is answering, else empty.  web/http/request_log.py sets it.
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 PACKAGE = __name__.partition(".")[0]
 
-# json.dumps would create an encoder for every line, which takes 2 of 15 microseconds.
+# One encoder for all lines: json.dumps would create one for each, which takes 2 of 15 microseconds.
 _encode = json.JSONEncoder(default=str).encode
 
 ExceptionInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
 
 
 class ConsoleFormatter(logging.Formatter):
-    """A line of text: time, level, logger, message and [request id].
+    """Format a record as a line of text: time, level, logger, message and [request id].
 
-    Control characters are escaped and tracebacks are indented, so nothing in a
-    request can look like another line.
+    Control characters are escaped and tracebacks are indented, so text from a
+    request cannot imitate a line of the log.
     """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """The line without the traceback."""
+        """Format the line without the traceback."""
         line = super().formatMessage(record)
         if not line.isprintable():
             line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
@@ -41,15 +41,18 @@ class ConsoleFormatter(logging.Formatter):
         return f"{line} [{request_id}]" if request_id else line
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
-        """The traceback, indented."""
+        """Indent the traceback."""
         return "\n".join(f"    {line}" for line in super().formatException(ei).splitlines())
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object in each line: time (UTC), level, logger, message, request_id, exception and `fields`."""
+    """Format a record as one line of JSON: time (UTC), level, logger, message, request_id, exception.
+
+    Entries of `extra={"fields": {...}}` are added.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Format the line."""
         at = datetime.fromtimestamp(record.created, timezone.utc)
         entry: dict[str, Any] = {
             "time": at.isoformat(timespec="milliseconds"),
@@ -67,9 +70,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(settings: Settings) -> None:
-    """Log to standard error from `log_level` on, unless the host program has set up logging.
+    """Log to standard error at `log_level`, unless the calling program has already set up logging.
 
-    Other libraries log from warnings on: at `debug`, Pillow alone would
+    Other libraries log only warnings and errors: at `debug`, Pillow alone would
     write several lines for every image.
     """
     handler = logging.StreamHandler()

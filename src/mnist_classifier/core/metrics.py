@@ -55,14 +55,14 @@ def measure(logits: Floats, labels: Integers, *, temperature: float = 1.0) -> Me
 
 def measure_probabilities(probabilities: Floats, labels: Integers) -> Measurement:
     """Measure (N, 10) probabilities against (N,) labels."""
-    # A zero counts as the smallest positive float32 with full precision.
+    # The logarithm of 0 is infinite, so 0 counts as the smallest normal float32.
     floor = float(np.finfo(np.float32).tiny)
     return _measure(np.log(np.maximum(probabilities.astype(np.float64), floor)), labels)
 
 
 def log_softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """(N, 10) logits -> (N, 10) log-probabilities; NaN where they are not finite."""
-    # A training that diverged gets NaN as its figures.
+    """Convert (N, 10) logits to log-probabilities of the same shape; NaN where logits are not finite."""
+    # No warnings: a training that diverged has logits that are not finite, and its figures become NaN.
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = logits.astype(np.float64) / temperature
         scaled -= scaled.max(axis=1, keepdims=True)
@@ -94,7 +94,7 @@ def confusion_matrix(predictions: Integers, labels: Integers) -> npt.NDArray[np.
 
 def wilson_interval(successes: float, count: float) -> tuple[float, float]:
     """95 % interval of a proportion (Source: Wilson 1927); an effective count need not be whole."""
-    z = 1.959964
+    z = 1.959964  # 97.5 % quantile of the normal distribution
     share = successes / count
     denominator = 1 + z * z / count
     centre = (share + z * z / (2 * count)) / denominator

@@ -1,4 +1,4 @@
-"""ONNX Runtime, with its telemetry switched off.
+"""Open networks with ONNX Runtime, after switching off its telemetry.
 
     session = open_session(onnx_bytes)
     (logits,) = session.run(["logits"], {"glyphs": images_u8})
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-# Since 1.29 it reports to Microsoft on Linux and macOS too.  Source: microsoft/onnxruntime#27379.
+# Since version 1.29, ONNX Runtime reports to Microsoft on Linux and macOS too.  Source: microsoft/onnxruntime#27379.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime  # noqa: E402
@@ -29,5 +29,5 @@ def open_session(onnx_bytes: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(onnx_bytes, sess_options=options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Named presets of TrainConfig."""
+"""The recipes: named sets of training settings, such as `classic` and `best`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The subjects of this program as frozen dataclasses: runs, versions, readings."""
+"""The data that the packages exchange, as frozen dataclasses: runs, model versions, readings."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class NumberVerdict(str, enum.Enum):
     BLANK = "blank"
 
 
-# Every database stores a number of nine digits: of a run, a version, an event.
+# The largest number of a run, a version or an event: every database can store nine digits.
 LARGEST_ID = 999_999_999
-# In characters: the name of a model version; its note, or the reason of a promotion.
+# Characters in the name of a model version, and in its note or the reason of a promotion.
 LONGEST_NAME, LONGEST_NOTE = 100, 2000
 
 

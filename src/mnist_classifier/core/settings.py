@@ -38,7 +38,7 @@ _TOKEN = re.compile(rf"[A-Za-z0-9._~+/=-]{{{SHORTEST_TOKEN},}}")
 # An origin as browsers write it: lower case, without path or user.  Source: RFC 6454, section 6.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 ANY_ORIGIN = "*"
-# No part may consist of dots alone.
+# A path of one or more parts, such as /digits; no part may consist of dots alone.
 _ROOT_PATH = re.compile(r"(?:/(?!\.+(?:/|$))[A-Za-z0-9._~-]+)+")
 
 
@@ -162,7 +162,7 @@ class Settings:
         return [self.home / "data" / "mnist", *_shared_dirs("mnist"), _cache_dir()]
 
     def pen_dirs(self) -> list[Path]:
-        """Folders that may hold the pen sets; only `pen_dir` if it is set."""
+        """Folders that may hold the pen strokes, in the order of search; only `pen_dir` if it is set."""
         return _shared_dirs("pen_digits") if self.pen_dir is None else [self.pen_dir]
 
     @property

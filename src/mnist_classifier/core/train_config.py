@@ -1,7 +1,7 @@
-"""The settings of a training: every default, bound, unit and explanation, once.
+"""The settings of a training, with their defaults, bounds, units and explanations.
 
-The fields of `TrainConfig` make the command line flags, the web form, the
-range checks and the table in docs/training.md.
+The command line flags, the web form, the range checks and the table in
+docs/training.md are made from the fields of `TrainConfig`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.recipes import RECIPES, Value
 
-# With an odd kernel the image keeps its size.
+# Sides of kernels: with an odd one the image keeps its size.
 ODD = (1, 3, 5, 7, 9)
 
 
@@ -182,7 +182,7 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
 def check_setting(spec: dataclasses.Field[Any], value: Any) -> None:
     """Raise InvalidConfig if a value is not among the choices or within the bounds of its field."""
     low, high = spec.metadata["low"], spec.metadata["high"]
-    if low is not None and not low <= value <= high:  # NaN is not
+    if low is not None and not low <= value <= high:  # also refuses NaN
         raise InvalidConfig(f"{spec.name} must lie between {low:g} and {high:g}, not {value!r:.60}", field=spec.name)
     allowed = spec.metadata["choices"] or spec.metadata["among"]
     if allowed and value not in allowed:

@@ -1,1 +1,1 @@
-"""Find, fetch, read and split the data: MNIST, pen strokes, files of glyphs."""
+"""Find, download, read and split data sets: MNIST, pen strokes, and files of 28x28 images (glyphs)."""

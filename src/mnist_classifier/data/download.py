@@ -1,9 +1,9 @@
-"""Download files from mirrors: verified, resumable, one process at a time.
+"""Download files from mirrors: verify them, resume after interruptions, in one process at a time.
 
     source = Source(mirrors=("https://example.org/files/",), verify=check, largest_bytes=20_000_000)
     fetch(folder, {"a.gz": 9_900_000}, source, is_here=lambda name: (folder / name).exists())
 
-A file appears in the folder complete; until then it is NAME.<mirror>.part.
+A file gets its name when it is complete and verified; until then it is NAME.<hash of the mirror>.part.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 Progress: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in total
 
-_TIMEOUT_S = (10.0, 30.0)  # for connecting, between two bytes
-_LOCK_TIMEOUT_S = 900.0
+_TIMEOUT_S = (10.0, 30.0)  # to connect, and to wait for more data
+_LOCK_TIMEOUT_S = 900.0  # to wait for another process that downloads the same files
 _ATTEMPTS = 10  # for a file from one mirror, as long as each attempt makes progress
 _CHUNK_BYTES = 1 << 13  # a broken connection loses at most one chunk
 
@@ -62,7 +62,7 @@ def fetch(
 
     sizes_bytes: estimated size of each file, until a mirror reports the exact one.
     is_here(name): whether a file is there already; called while no other process
-    writes.  An interrupted download is resumed.
+    downloads.  An interrupted download is resumed.
     Raises DownloadFailed if no mirror has a good file, StorageFull.
     """
     import requests
@@ -78,7 +78,7 @@ def fetch(
 
 
 def _total_progress(sizes_bytes: Mapping[str, int], progress: Progress | None) -> Callable[[str, int, int], None]:
-    """Add up the progress of several files: name, bytes done, size (0 if unknown)."""
+    """Make a callback (name, bytes done, size or 0) that reports the progress of all files together."""
     sizes, done = dict(sizes_bytes), dict.fromkeys(sizes_bytes, 0)
 
     def update(name: str, done_bytes: int, size_bytes: int) -> None:
@@ -155,13 +155,14 @@ class _Fetcher:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
         with self.session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
             if response.status_code == 416 and done:
-                return  # the part is complete, or wrong
+                return  # nothing is left to send: the part is complete, or wrong, as `verify` will find
             response.raise_for_status()
             if response.status_code != 206:
                 done = 0
             elif not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
                 raise DataCorrupt(f"it did not continue {part.name} at byte {done}")
-            size = done + (response.raw.length_remaining or -done)
+            remaining = response.raw.length_remaining
+            size = done + remaining if remaining else 0  # 0 is unknown
             with part.open("ab" if done else "wb") as file:
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     file.write(chunk)
@@ -176,7 +177,7 @@ def _size(path: Path) -> int:
 
 
 def _why(failures: Mapping[str, str]) -> str:
-    """Summarise the reasons of all mirrors."""
+    """Say why each mirror failed, or say it once if the reason is the same."""
     reasons = set(failures.values())
     if len(reasons) == 1:
         return f"{'the mirror' if len(failures) == 1 else 'the mirrors'} {reasons.pop()}"
@@ -184,7 +185,7 @@ def _why(failures: Mapping[str, str]) -> str:
 
 
 def _describe(error: requests.RequestException) -> str:
-    """Describe the failure of a request for users."""
+    """Describe why a request failed, to follow "the mirror"."""
     import requests
 
     if error.response is not None:

@@ -1,10 +1,10 @@
-"""Read files of many glyphs, IDX or .npy, plain or gzip, for the command line and HTTP.
+"""Read files of many glyphs (28x28 images): IDX or .npy, plain or gzip, from a path or as bytes.
 
 for glyphs in blocks(Path("t10k-images-idx3-ubyte.gz")):
     recogniser.opinions(glyphs)
 
-Blocks are yielded as they are read, so files may be larger than memory, except
-arrays in Fortran order: their glyphs are complete only at the end of the file.
+Files are read block by block, so they may be larger than memory.  Arrays in
+Fortran order may not: their first glyph is complete only at the end of the file.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from mnist_classifier.core.arrays import SIDE_PX, Bytes
+from mnist_classifier.core.arrays import PIXELS, SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt
 from mnist_classifier.data.mnist import parse_header
-from mnist_classifier.data.packed_files import GZIP_MAGIC, File, opened
+from mnist_classifier.data.packed_files import GZIP_MAGIC, File, open_packed
 
 GLYPHS_AT_ONCE = 256
-GLYPH_BYTES = SIDE_PX * SIDE_PX
-# No picture begins with these bytes.
+GLYPH_BYTES = PIXELS  # uint8
+# The first bytes of each format.  No picture file begins with them.
 NPY_MAGIC, IDX_MAGIC = b"\x93NUMPY", b"\0\0"
-IDX_DIMENSIONS = 3
+IDX_DIMENSIONS = 3  # images, rows, columns
 # Shapes of one glyph in an array of many; a (28, 28) array is a single glyph.
 GLYPH_SHAPES = ((SIDE_PX, SIDE_PX), (GLYPH_BYTES,), (SIDE_PX, SIDE_PX, 1), (1, SIDE_PX, SIDE_PX))
-# Arrays in Fortran order are read as a whole: 0.8 GB.
+# Arrays in Fortran order must fit into memory; this many glyphs take 0.8 GB.
 MOST_FORTRAN_GLYPHS = 1_000_000
 LONGEST_HEADER = 10_000  # bytes; NumPy has the same limit, but checks it after reading the header
-# Exceptions of NumPy for invalid headers.
+# NumPy raises any of these for an invalid header, because it parses the header as Python.
 HEADER_FAILURES = (
     ValueError,
     TypeError,
@@ -44,18 +44,18 @@ HEADER_FAILURES = (
     MemoryError,
     tokenize.TokenError,
 )
-# NumPy and Python's parser warn of odd headers; a file must not write to the log.
+# NumPy and Python's parser warn of unusual headers; an uploaded file must not fill the log.
 warnings.filterwarnings("ignore", message=r"Reading `\.npy`")
 warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
 def is_glyphs(start: bytes) -> bool:
-    """Whether the first bytes of a file are those of a file of glyphs."""
+    """Whether a file with these first bytes may hold glyphs: IDX, .npy or gzip."""
     return start.startswith((NPY_MAGIC, GZIP_MAGIC, IDX_MAGIC))
 
 
 def is_glyph_file(path: Path) -> bool:
-    """Whether a file begins as a file of glyphs does, whatever its name; False if it cannot be read."""
+    """Whether a file may hold glyphs, judged by its first bytes; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return is_glyphs(file.read(len(NPY_MAGIC)))
@@ -66,7 +66,7 @@ def is_glyph_file(path: Path) -> bool:
 def read(data: bytes, name: str, *, limit: int) -> Bytes:
     """Convert the contents of a file to (N, 28, 28) uint8 glyphs.
 
-    name: its name in messages.  limit: most bytes of unpacked glyphs.
+    name: what messages call the file.  limit: the most bytes of glyphs, once unpacked.
     Raises DataCorrupt.
     """
     found = list(blocks(data, name, limit=limit))
@@ -74,21 +74,21 @@ def read(data: bytes, name: str, *, limit: int) -> Bytes:
 
 
 def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) -> Iterator[Bytes]:
-    """Yield the glyphs of a file, or of its contents, in (N, 28, 28) uint8 blocks of at most GLYPHS_AT_ONCE.
+    """Yield the glyphs of a file, given by path or contents, in (N, 28, 28) uint8 blocks of at most GLYPHS_AT_ONCE.
 
     If a file is damaged, the glyphs before the damage are yielded first.
     name, limit: as for `read`.  Raises DataCorrupt.
     """
     name = name or str(source)
-    with opened(source, name) as file:
+    with open_packed(source, name) as file:
         is_npy = file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC)
         shape, is_fortran = _npy_layout(name, file) if is_npy else (_idx_shape(name, file), False)
         count = shape[0]
         if limit is not None and count * GLYPH_BYTES > limit:
             raise DataCorrupt(f"{name} is too long: it holds more than {limit} bytes once unpacked")
-        pieces = _reordered(name, file, shape) if is_fortran else _pieces(file, count)
+        parts = _fortran_blocks(name, file, shape) if is_fortran else _read_blocks(file, count)
         found = 0
-        for glyphs in pieces:
+        for glyphs in parts:
             found += len(glyphs)
             yield glyphs
         _check_count(name, count, found)
@@ -96,8 +96,8 @@ def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) ->
             raise DataCorrupt(f"{name} is too long: there is more data after its {count} glyphs")
 
 
-def _pieces(file: File, count: int) -> Iterator[Bytes]:
-    """Yield whole glyphs; fewer than `count` if the file ends."""
+def _read_blocks(file: File, count: int) -> Iterator[Bytes]:
+    """Yield blocks of `count` glyphs in total, or of fewer if the file ends too early."""
     for first in range(0, count, GLYPHS_AT_ONCE):
         wanted = min(GLYPHS_AT_ONCE, count - first)
         data = file.read(wanted * GLYPH_BYTES)
@@ -108,14 +108,14 @@ def _pieces(file: File, count: int) -> Iterator[Bytes]:
             return
 
 
-def _reordered(name: str, file: File, shape: tuple[int, ...]) -> Iterator[Bytes]:
-    """Yield the glyphs of an array in Fortran order, which is read as a whole."""
+def _fortran_blocks(name: str, file: File, shape: tuple[int, ...]) -> Iterator[Bytes]:
+    """Yield the glyphs of an array in Fortran order, after reading all of it."""
     if shape[0] > MOST_FORTRAN_GLYPHS:
         raise DataCorrupt(
             f"{name} holds more than {MOST_FORTRAN_GLYPHS:,} glyphs in Fortran order; save np.ascontiguousarray(...)"
         )
-    # Read in pieces, to allocate memory for the actual data, not for the header's count.
-    parts = list(_pieces(file, shape[0]))
+    # Read block by block: a header may claim more glyphs than there are, and memory must not be allocated for them.
+    parts = list(_read_blocks(file, shape[0]))
     _check_count(name, shape[0], sum(map(len, parts)))
     if parts:
         array = np.concatenate(parts).reshape(-1).reshape(shape, order="F")
@@ -134,10 +134,10 @@ def _idx_shape(name: str, file: File) -> tuple[int, ...]:
 
 def _npy_layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
     """The shape of the array, glyphs first, and whether it is in Fortran order."""
-    head = _Head(file)
+    header = _LimitedHeader(file)
     try:
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(head)]
-        shape, is_fortran, dtype = read_header(head, max_header_size=LONGEST_HEADER)
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(header)]
+        shape, is_fortran, dtype = read_header(header, max_header_size=LONGEST_HEADER)
     except HEADER_FAILURES:
         raise DataCorrupt(f"{name} is damaged: its .npy header cannot be read (versions 1.0 and 2.0 can)") from None
     if shape == GLYPH_SHAPES[0]:
@@ -150,14 +150,14 @@ def _npy_layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
     return shape, bool(is_fortran)
 
 
-class _Head:
-    """A file for NumPy's header reader that limits the size of each read."""
+class _LimitedHeader:
+    """Limits how much NumPy's header reader may read from a file at once."""
 
     def __init__(self, file: File) -> None:
         self._file = file
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read like a file.  Raises ValueError."""
+        """Read like a file.  Raises ValueError for more than LONGEST_HEADER bytes."""
         if not 0 <= size <= LONGEST_HEADER:
-            raise ValueError("too long")
+            raise ValueError("the header is too long")
         return self._file.read(size)

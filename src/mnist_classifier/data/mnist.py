@@ -25,12 +25,12 @@ from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
 from mnist_classifier.data.download import Progress as Progress  # callers use mnist.Progress
 from mnist_classifier.data.download import Source, fetch
-from mnist_classifier.data.packed_files import opened
+from mnist_classifier.data.packed_files import open_packed
 
-# The two parts that MNIST publishes; splits.py divides the first one further.
+# The two splits that MNIST publishes; splits.py divides the first one further.
 TRAIN = "train"
 TEST = "test"
-SPLITS = (TRAIN, TEST)
+PUBLISHED_SPLITS = (TRAIN, TEST)
 SPLIT_SEED = 1998  # the year of the MNIST paper; another seed would change every validation result
 
 # Public copies; the original site replies 403 or 404.
@@ -76,7 +76,7 @@ def find(directories: Sequence[Path], split: str) -> Path | None:
 
 def is_available(directories: Sequence[Path]) -> bool:
     """Return whether each split is in one of the directories, without checking the contents."""
-    return all(find(directories, split) for split in SPLITS)
+    return all(find(directories, split) for split in PUBLISHED_SPLITS)
 
 
 def load(directories: Sequence[Path], split: str, *, checksums: Mapping[str, str] = DATA_CHECKSUMS) -> Images:
@@ -115,7 +115,7 @@ def ensure(
     progress: called with bytes done and bytes in total.
     Raises DownloadFailed if no mirror has a good file, StorageFull.
     """
-    missing = [split for split in SPLITS if find(directories, split) is None]
+    missing = [split for split in PUBLISHED_SPLITS if find(directories, split) is None]
     if not missing:
         return
     target = download_to or directories[-1]
@@ -156,9 +156,6 @@ def _quotas(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     return quotas
 
 
-# --- reading ----------------------------------------------------------------------------------------
-
-
 def _locate(directory: Path, name: str) -> Path | None:
     """Return the file in either spelling; .gz first, because `ensure` replaces that one."""
     for spelling in (name, name.replace("-idx", ".idx")):
@@ -185,7 +182,7 @@ def _is_good(directory: Path, name: str, checksums: Mapping[str, str]) -> bool:
 
 def _contents(path: Path, name: str, checksums: Mapping[str, str]) -> bytes:
     """Return the uncompressed contents of `path`, verified as those of `name`.  Raises DataCorrupt."""
-    with opened(path, str(path)) as file:
+    with open_packed(path, str(path)) as file:
         contents = file.read(_LARGEST_CONTENTS + 1)
     _check_structure(path, contents, dimensions=3 if "idx3" in name else 1)
     found, expected = hashlib.sha256(contents).hexdigest(), checksums[name]

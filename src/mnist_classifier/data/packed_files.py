@@ -1,4 +1,4 @@
-"""Read files that may be packed with gzip."""
+"""Open files that may be compressed with gzip."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def opened(source: Path | bytes, name: str) -> Iterator[File]:
-    """Open a file, or its contents, and unpack it if it begins as gzip does, whatever its name.
+def open_packed(source: Path | bytes, name: str) -> Iterator[File]:
+    """Open a file, given by path or contents, for reading; unpack it if its first bytes say gzip.
 
-    Raises DataCorrupt, naming the file `name`, if it cannot be read here or in the block.
+    name: what messages call the file.  Raises DataCorrupt if the file cannot be
+    read, also for errors inside the `with` block.
     """
     try:
         raw: Any = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)

@@ -1,6 +1,6 @@
-"""Digits and other characters as pen strokes of real people, for measurements.
+"""Read digits and other characters that people wrote with a pen, as strokes; used to measure models.
 
-The sets are not part of the project: `--pen-dir` or `MNIST_PEN_DIR` names their
+The files are not part of the project: `--pen-dir` or `MNIST_PEN_DIR` names their
 folder; the default is `../shared/pen_digits` beside the checkout.
 Source: UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0, doi 10.5281/zenodo.1195803.
 """
@@ -18,14 +18,14 @@ from msgspec import Meta
 
 from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
-from mnist_classifier.data.packed_files import opened
+from mnist_classifier.data.packed_files import open_packed
 
 Strokes: TypeAlias = tuple[Doubles, ...]
 
 DIGITS_FILE = "digits.jsonl.gz"
 CHARACTERS_FILE = "characters.jsonl.gz"
-# The larger file has 4.2 MB.
-LARGEST_CONTENTS = 200_000_000
+# The larger file has 4.2 MB, compressed.
+LARGEST_CONTENTS = 200_000_000  # bytes, once unpacked
 
 
 class _Row(msgspec.Struct):
@@ -99,7 +99,7 @@ def load(directories: Sequence[Path]) -> PenSets:
 
 def _read(path: Path, kind: type[_Digit] | type[_Character]) -> Iterator[PenCharacter]:
     """Read one file with a JSON object in each line.  Raises DataCorrupt."""
-    with opened(path, str(path)) as file:
+    with open_packed(path, str(path)) as file:
         contents = file.read(LARGEST_CONTENTS + 1)
     if len(contents) > LARGEST_CONTENTS:
         raise DataCorrupt(f"{path} holds more than {LARGEST_CONTENTS:,} bytes, far more than a set of pen strokes")

@@ -1,4 +1,7 @@
-"""The three splits by name: 55,000 and 5,000 images of the training file, and the test file."""
+"""MNIST's splits by name: `train` (55,000 images), `validation` (5,000) and `test` (10,000).
+
+Train and validation divide the training file between them.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import Images
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-# The splits that models are measured on.
-SPLITS = (TEST, VALIDATION)
+# The splits that models are measured on: all but the one that taught them.
+MEASURED_SPLITS = (TEST, VALIDATION)
 
 
 def load_split(directories: Sequence[Path], split: str) -> Images:
-    """Read the images of a split, in the order of its file.  Raises DataMissing, DataCorrupt."""
+    """Read a split's images and labels, in the order of the file.  Raises DataMissing, DataCorrupt."""
     if split == TEST:
         return mnist.load(directories, mnist.TEST)
     file, rows = load_training_file(directories)
@@ -25,7 +28,7 @@ def load_split(directories: Sequence[Path], split: str) -> Images:
 
 
 def load_training_file(directories: Sequence[Path]) -> tuple[Images, dict[str, npt.NDArray[np.int64]]]:
-    """Read the training file, and its rows of TRAIN and VALIDATION.  Raises DataMissing, DataCorrupt."""
+    """Read the training file; also return which rows are TRAIN and VALIDATION.  Raises DataMissing, DataCorrupt."""
     file = mnist.load(directories, mnist.TRAIN)
     train, validation = mnist.split_train_validation(file.labels)
     return file, {TRAIN: train, VALIDATION: validation}

@@ -1,1 +1,1 @@
-"""Evaluation: the promotion check, comparisons, the acceptance of archives, the explorer and the robustness suite."""
+"""Judge models: the promotion check, comparisons, checks of imported archives, the explorer, the robustness suite."""

@@ -1,4 +1,4 @@
-"""Which model version goes into production.
+"""Decide which model version goes into production, and put it there.
 
 A trained version goes into production by itself only if it is not worse than
 the version there now: on the validation split, and on the robustness suite if
@@ -64,7 +64,7 @@ class Decision:
 
     @property
     def message(self) -> str:
-        """For the person who trained it."""
+        """What happened to the version and why, for the person who trained it."""
         if self.promoted:
             return f"version {self.version} is in production: {self.reason}"
         return (

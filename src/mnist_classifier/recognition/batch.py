@@ -1,4 +1,4 @@
-"""Read many glyphs at once, on every core, with results as arrays.
+"""Read many glyphs at once, on several cores; the results are arrays.
 
 The results are exactly those of `Recogniser.read_glyph` for each glyph.
 """
@@ -20,13 +20,13 @@ from mnist_classifier.core.records import Verdict
 from mnist_classifier.recognition.imaging.preprocess import are_blank, mean_ink
 from mnist_classifier.recognition.recogniser import AS_FITTED, BLANK, Recogniser
 
-REFUSED = -1
+REFUSED = -1  # the prediction if the verdict is `blank` or `not_a_digit`
 # `Batch.verdicts` holds indices into this tuple.
 VERDICTS = tuple(Verdict)
 # Glyphs in one call to the network.  For 10,000 glyphs, 64 and 128 were fastest; 32 and 256 took 6 % longer (two
 # cores, 333,083 parameters).
-PART = 128
-# Two threads read 2.0 times as many glyphs as one, but a single request must not occupy a large machine.
+GLYPHS_PER_CALL = 128
+# Two threads read 2.0 times as many glyphs as one.  The limit keeps a single request from occupying a large machine.
 MOST_THREADS = 8
 
 
@@ -58,11 +58,11 @@ def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, 
     confidences = probabilities.max(axis=1)
     applied = dataclasses.replace(recogniser.thresholds, **thresholds)
     # float64 as in `Thresholds.verdict`: float32 would round the thresholds.
-    strange = not_a_digit.astype(np.float64)
-    right = confidences.astype(np.float64) * (1 - strange)
+    no_digit = not_a_digit.astype(np.float64)
+    likeliest = confidences.astype(np.float64) * (1 - no_digit)
     blank = are_blank(glyphs)
     # The first condition that holds decides.
-    conditions = [blank, strange > applied.not_a_digit_above, right < applied.ambiguous_below]
+    conditions = [blank, no_digit > applied.not_a_digit_above, likeliest < applied.ambiguous_below]
     codes = [VERDICTS.index(verdict) for verdict in (Verdict.BLANK, Verdict.NOT_A_DIGIT, Verdict.AMBIGUOUS)]
     verdicts = np.select(conditions, codes, VERDICTS.index(Verdict.DIGIT)).astype(np.uint8)
     probabilities[blank], confidences[blank], not_a_digit[blank] = BLANK.probabilities, BLANK.confidence, 0.0
@@ -73,12 +73,12 @@ def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, 
 
 
 def _opinions(recogniser: Recogniser, glyphs: Bytes) -> Floats:
-    """`Recogniser.opinions` on several threads; ONNX Runtime releases the lock of Python."""
-    parts = [glyphs[start : start + PART] for start in range(0, len(glyphs), PART)]
+    """Call `Recogniser.opinions` on several threads, which run at once: ONNX Runtime releases Python's lock (GIL)."""
+    parts = [glyphs[start : start + GLYPHS_PER_CALL] for start in range(0, len(glyphs), GLYPHS_PER_CALL)]
     threads = min(len(parts), _cores(), MOST_THREADS)
     if threads < 2:
         return recogniser.opinions(glyphs)
-    # Starting threads for each request takes some tenths of a millisecond, and leaves none behind.
+    # New threads for each request cost some tenths of a millisecond, but none is left idle.
     with ThreadPoolExecutor(threads, "batch") as pool:
         return np.concatenate(list(pool.map(recogniser.opinions, parts)))
 

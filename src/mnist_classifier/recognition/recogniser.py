@@ -1,4 +1,4 @@
-"""Picture -> reading: preprocessing, the network in ONNX Runtime, and calibration."""
+"""Read digits with one model version: preprocess a picture, run the network, calibrate, give a verdict."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verifie
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
 
 BLANK_NUMBER = NumberReading(number=None, confidence=0.0, verdict=NumberVerdict.BLANK)
-# A segmentation with a lower probability is flagged.  Of 800 numbers of validation digits, this flags 4 % of the
-# right segmentations and 39 % of the 18 wrong ones.
+# A number is ambiguous if the probability of its segmentation is lower.  Of 800 numbers of validation digits, this
+# flags 4 % of the right segmentations and 39 % of the 18 wrong ones.
 AMBIGUOUS_GROUPING = 0.95
 
-# A request may set thresholds; by default those of the model apply.
+# The default for `thresholds`: no override, so those of the model apply.
 AS_FITTED: Mapping[str, float] = MappingProxyType({})
 
-# Glyphs in one call to the network: the data of larger calls does not fit into the processor's cache.
+# The most glyphs in one call to the network: the data of larger calls does not fit into the processor's cache.
 BATCH = 256
 
 
@@ -43,7 +43,7 @@ class Recogniser:
     def __init__(self, onnx_bytes: bytes, manifest: Mapping[str, Any]) -> None:
         self.manifest = dict(manifest)
         self.temperature = float(manifest["temperature"])
-        # A model without an eleventh class never refuses.
+        # A model without the eleventh class, "not a digit", never gives that verdict.
         self.thresholds = Thresholds(**{"not_a_digit_above": 1.0, **manifest["thresholds"]})
         self._session = open_session(onnx_bytes)
 
@@ -65,7 +65,7 @@ class Recogniser:
     def load(cls, version: int | None = None, settings: Settings | None = None) -> Recogniser:
         """Load a model version of this installation (MNIST_HOME), by default the one in production.
 
-        If nothing was promoted, that is version 0, the model in the box.
+        As long as no version was promoted, production is version 0, the model in the box.
         Raises ModelMissing, ModelCorrupt.
         """
         # Imported here, because `open` needs no database.
@@ -147,25 +147,29 @@ class Recogniser:
     def _read_lines(
         self, lines: Sequence[segmentation.Line], weights: grouping.Weights, thresholds: Mapping[str, float]
     ) -> NumberReading:
+        """Read every candidate of each line, then choose the candidates that most likely are the digits."""
         candidates = [segmentation.find_candidates(line) for line in lines]
-        glyphs = [segmentation.make_glyphs(line, each) for line, each in zip(lines, candidates, strict=True)]
-        # One call for all candidates, because each call takes as long as several glyphs.
+        glyphs = [segmentation.make_glyphs(line, boxes) for line, boxes in zip(lines, candidates, strict=True)]
+        # One call for the candidates of all lines, because each call takes as long as several glyphs.
         opinions = self.opinions(np.concatenate(glyphs))
+        line_ends = np.cumsum([len(part) for part in glyphs])
         texts, digits, confidence = [], [], 1.0
-        for line, each in zip(lines, candidates, strict=True):
-            own, opinions = opinions[: len(each)], opinions[len(each) :]
-            grouped = grouping.group(line, each, own, weights)
-            found = [DigitInNumber(each[index].box, self.judge(own[index], thresholds)) for index in grouped.candidates]
+        for line, boxes, rows in zip(lines, candidates, np.split(opinions, line_ends[:-1]), strict=True):
+            grouped = grouping.group(line, boxes, rows, weights)
+            found = [
+                DigitInNumber(boxes[index].box, self.judge(rows[index], thresholds)) for index in grouped.candidates
+            ]
             texts.append("".join(str(np.argmax(digit.reading.probabilities)) for digit in found))
             digits += found
             confidence *= grouped.probability
         return _judge_number("\n".join(filter(None, texts)), digits, confidence)
 
     def opinions(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(N, 28, 28) uint8 glyphs -> (N, 11): ten calibrated probabilities, and the probability of no digit.
+        """Run the network on (N, 28, 28) uint8 glyphs; returns (N, 11) calibrated probabilities.
 
-        The ten are conditional on the glyph being a digit, so they sum to 1.
-        The last is 0 for a model without an eleventh class.
+        The first ten are those of the digits 0 to 9, given that the glyph shows a
+        digit, so they sum to 1.  The last is the probability that it shows none;
+        it is 0 for a model without the class "not a digit".
         """
         if len(glyphs) == 0:
             return np.empty((0, 11), np.float32)
@@ -177,7 +181,7 @@ class Recogniser:
         return opinions
 
     def judge(self, opinion: npt.NDArray[np.float32], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Turn one row of `opinions` into a reading; `thresholds` override those of the model."""
+        """Turn a row of `opinions` into a reading with a verdict; `thresholds` override those of the model."""
         applied = dataclasses.replace(self.thresholds, **thresholds) if thresholds else self.thresholds
         *probabilities, not_a_digit = opinion.tolist()
         second, best = sorted(range(10), key=probabilities.__getitem__)[-2:]

@@ -1,1 +1,1 @@
-"""Model versions on disk, and the aliases that name them."""
+"""The model registry: model versions on disk, and the aliases that name them (`production`, `challenger`)."""

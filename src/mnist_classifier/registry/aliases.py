@@ -13,7 +13,7 @@ CHALLENGER = "challenger"
 # The number of the model in the box.
 BOX = 0
 
-# The rows of versions that were not deleted.
+# A condition for queries: the version was not deleted.
 PRESENT = model_versions.c.deleted_at.is_(None)
 
 
@@ -24,19 +24,19 @@ class Aliases:
         self._store = store
 
     def all(self) -> dict[str, int]:
-        """Every alias and its version; `production` is always among them."""
+        """Every alias with its version; `production` is always among them."""
         with self._store.reading() as connection:
-            return named(connection)
+            return read_aliases(connection)
 
     def production(self) -> int:
-        """The version that serves: the model in the box if no other was promoted."""
+        """The version that answers requests: the model in the box if no other was promoted."""
         return self.all()[PRODUCTION]
 
     def previous(self) -> int | None:
-        """The version that a rollback puts into production: the latest earlier one that still exists, if any."""
+        """The version that a rollback would put into production: the latest earlier one that still exists, if any."""
         with self._store.reading() as connection:
             present = {BOX, *connection.scalars(sa.select(model_versions.c.version).where(PRESENT))}
-            stack, current = earlier(connection), named(connection)[PRODUCTION]
+            stack, current = earlier_in_production(connection), read_aliases(connection)[PRODUCTION]
         return next((version for version in reversed(stack) if version in present and version != current), None)
 
     def history(self, *, alias: str | None = None, limit: int = 50) -> list[Promotion]:
@@ -59,50 +59,59 @@ class Aliases:
     ) -> None:
         """Let an alias name a version, and record the move in the same transaction.
 
-        Nothing happens if it names that version already.  Version 0 removes
-        the alias.  A version that goes into production is no challenger any more.
-        Raises VersionMissing, and AliasMoved if the alias does not name `instead_of`.
+        Nothing happens if the alias already names that version.  Version 0
+        removes the alias.  A version that goes into production stops being the
+        challenger.  Raises VersionMissing, and AliasMoved if the alias does not
+        name `instead_of`.
         """
         with self._store.writing() as connection:
-            lock(connection)
+            lock_aliases(connection)
             is_version = PRESENT & (model_versions.c.version == version)
             if version != BOX and connection.scalar(sa.select(model_versions.c.version).where(is_version)) is None:
                 raise VersionMissing.numbered(version)
-            previous = named(connection).get(alias, BOX)
+            previous = read_aliases(connection).get(alias, BOX)
             check_unmoved(alias, previous, instead_of)
             if alias == PRODUCTION:
                 connection.execute(aliases.delete().where(aliases.c.name == CHALLENGER, aliases.c.version == version))
             if previous == version:
                 return
-            moment = now()
+            moved_at = now()
             connection.execute(aliases.delete().where(aliases.c.name == alias))
             if version != BOX:
-                connection.execute(aliases.insert().values(name=alias, version=version, moved_at=moment))
-            record = {"alias": alias, "version": version, "previous": previous, "at": moment}
-            words = {"actor": actor, "reason": reason[:LONGEST_NOTE], "is_rollback": is_rollback}
-            connection.execute(promotions.insert().values(**record, **words))
+                connection.execute(aliases.insert().values(name=alias, version=version, moved_at=moved_at))
+            move = {
+                "alias": alias,
+                "version": version,
+                "previous": previous,
+                "at": moved_at,
+                "is_rollback": is_rollback,
+            }
+            connection.execute(promotions.insert().values(**move, actor=actor, reason=reason[:LONGEST_NOTE]))
 
 
 def check_unmoved(alias: str, version: int, expected: int | None) -> None:
-    """Raise AliasMoved if an alias names another version than the caller expects; None expects nothing."""
+    """Raise AliasMoved unless an alias names the version that the caller expects; None skips the check."""
     if expected not in (None, version):
         raise AliasMoved(f"{alias} is now version {version}, not {expected}; reload and try again")
 
 
-def lock(connection: sa.Connection) -> None:
-    """Let nobody else move an alias until this transaction ends.  SQLite has one writer at a time anyway."""
+def lock_aliases(connection: sa.Connection) -> None:
+    """Keep others from moving an alias until this transaction ends.  SQLite has only one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("LOCK TABLE aliases IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def named(connection: sa.Connection) -> dict[str, int]:
-    """Every alias and its version; `production` is the model in the box if it has no row."""
+def read_aliases(connection: sa.Connection) -> dict[str, int]:
+    """Read every alias with its version; without a row, `production` is the model in the box."""
     rows = connection.execute(sa.select(aliases.c.name, aliases.c.version))
     return {PRODUCTION: BOX, **{name: int(version) for name, version in rows}}
 
 
-def earlier(connection: sa.Connection) -> list[int]:
-    """The earlier versions in production as a stack, latest last: a promotion pushes, a rollback pops."""
+def earlier_in_production(connection: sa.Connection) -> list[int]:
+    """Replay the history: the versions that were in production before, latest last.
+
+    They form a stack: a promotion pushes the new version, a rollback pops.
+    """
     columns = promotions.c.previous, promotions.c.version, promotions.c.is_rollback
     moves = connection.execute(sa.select(*columns).where(promotions.c.alias == PRODUCTION).order_by(promotions.c.id))
     stack = [BOX]
@@ -114,4 +123,4 @@ def earlier(connection: sa.Connection) -> list[int]:
                 stack.pop()
         else:
             stack.append(version)
-    return stack[:-1] if stack[-1] == named(connection)[PRODUCTION] else stack
+    return stack[:-1] if stack[-1] == read_aliases(connection)[PRODUCTION] else stack

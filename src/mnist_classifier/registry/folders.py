@@ -1,6 +1,6 @@
-"""The folders of model versions: each appears whole and disappears whole.
+"""The folders of model versions, created and removed atomically.
 
-`registry/versions.py` keeps the database; nothing here knows it.
+This module does not use the database; `registry/versions.py` does.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.manifest import CARD_FILE, ROBUSTNESS_FILE, verify, write_manifest
 
 BOX_NAME = "pretrained"
-# How often to try another number when another process takes it first.
+# Attempts to find a free number while other processes take numbers too.
 NUMBER_ATTEMPTS = 20
-# A half-written folder older than this was left by a killed process.  A day: somebody may set the clock an
-# hour forward or back while another process is saving.
+# An unfinished folder older than this was left by a killed process.  A day is safe even if somebody sets the clock
+# an hour forward while another process is saving.
 ABANDONED_AFTER_S = 86_400
+# Prefixes of the names of unfinished folders and of folders that are being deleted.
 NEW, DELETED = ".new-", ".deleted-"
 
 
@@ -43,7 +44,7 @@ class VersionFolders:
         return self.models_dir / str(number)
 
     def numbers(self) -> list[int]:
-        """The versions on the disk."""
+        """The numbers of the versions on the disk."""
         return sorted(int(name) for name in self._names() if _is_version(name))
 
     def strays(self) -> list[str]:
@@ -59,7 +60,7 @@ class VersionFolders:
         """Write a version under the next free number, and return the number.
 
         The folder is written under another name, flushed and renamed, so a
-        failure leaves a whole version or none.  `last_used` returns the highest
+        failure leaves a complete version or none.  `last_used` returns the highest
         number that was ever used.  Raises StorageFull, ModelError.
         """
         with self.new_folder() as folder:
@@ -94,7 +95,7 @@ class VersionFolders:
         raise ModelError(f"no free version number was found in {self.models_dir}; check its permissions")
 
     def remove(self, number: int) -> None:
-        """Rename a folder, then delete its files; Windows keeps files in use until the next start."""
+        """Rename a folder, then delete its files; on Windows, files in use stay until the next start."""
         renamed = self.models_dir / f"{DELETED}{number}-{os.getpid()}"
         try:
             os.rename(self.folder(number), renamed)
@@ -103,7 +104,7 @@ class VersionFolders:
         shutil.rmtree(renamed, ignore_errors=True)
 
     def sweep(self, deleted: Iterable[int]) -> None:
-        """Remove these versions, and the half-done work of killed processes."""
+        """Remove these versions, and unfinished folders of killed processes."""
         for number in deleted:
             self.remove(number)
         for path in self.models_dir.glob(f"{DELETED}*"):
@@ -114,7 +115,7 @@ class VersionFolders:
 
 
 def _is_version(name: str) -> bool:
-    return re.fullmatch("[1-9][0-9]{0,8}", name) is not None
+    return re.fullmatch("[1-9][0-9]{0,8}", name) is not None  # 1 to LARGEST_ID
 
 
 def copy_to_box(source: Path, box_dir: Path) -> None:

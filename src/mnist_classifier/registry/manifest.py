@@ -19,7 +19,7 @@ ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "MODEL_CARD.md"
 REPORT_FILE = "report.json"
-# Measured after the version is complete, so the manifest does not list it; it says itself which model it is of.
+# The manifest does not list this file, because it is written later.  The file itself names the model it belongs to.
 ROBUSTNESS_FILE = "robustness.json"
 
 MB = 1_000_000
@@ -51,8 +51,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def read_bounded(path: Path, largest_bytes: int) -> bytes:
-    """Read a plain file of at most `largest_bytes`.  Raises OSError."""
-    # A pipe in place of the file must not block the reader.
+    """Read a regular file of at most `largest_bytes`.  Raises OSError."""
+    # Without O_NONBLOCK, opening a pipe in place of the file would wait for ever.
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
@@ -64,7 +64,7 @@ def read_bounded(path: Path, largest_bytes: int) -> bytes:
 
 
 def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
-    """Read a file of a model version and compare it with its SHA-256.
+    """Read a file of a model version and check its SHA-256 against the manifest.
 
     Raises ModelCorrupt.
     """
@@ -85,7 +85,7 @@ def verified_bytes(folder: Path, name: str, manifest: Mapping[str, Any]) -> byte
 
 
 def check_files(folder: Path) -> None:
-    """Check the manifest, and that its files exist with the right sizes; `verify` reads them too.
+    """Check the manifest, and that its files exist with the right sizes; `verify` also checks their hashes.
 
     Raises ModelMissing, ModelCorrupt.
     """
@@ -130,9 +130,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
-    """Write the robustness table of a model version, or replace an older one, completely or not at all.
+    """Write the robustness table of a model version, or replace an older one, atomically.
 
-    Adds the model that it was measured on.  Raises ModelMissing, ModelCorrupt,
+    Adds which model was measured.  Raises ModelMissing, ModelCorrupt,
     StorageFull, and ModelError if the folder cannot be written to.
     """
     complete = {"measured_on": _identity(read_manifest(folder)), **table}
@@ -147,12 +147,12 @@ def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]
         data = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
         table: dict[str, Any] = parse(data, Robustness, ROBUSTNESS_FILE)
     except (OSError, ModelCorrupt):
-        return None  # a model is usable without its score
+        return None  # a model can be used without it
     return table if table["measured_on"] == _identity(manifest) else None
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that decides the answers of a model version."""
+    """The parts of a manifest that decide the answers of the model."""
     return {
         "onnx_sha256": manifest["files"].get(ONNX_FILE, {}).get("sha256"),
         **{name: manifest[name] for name in ("preprocessing", "temperature", "thresholds")},

@@ -1,7 +1,7 @@
 """The types of a model version's JSON files.
 
-`parse` checks a file against them in one pass.  It drops fields that they do
-not name, so nothing unchecked reaches the database or a reply.
+`parse` checks a file against its type.  It drops fields that the type does not
+have, so nothing unchecked reaches the database or a reply.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-2"
 POSSIBLE_YEARS = range(1970, 9999)
 
+# JavaScript represents whole numbers exactly up to 2**53.  The other limits exceed every real value by far: they only
+# keep nonsense out of the database and the pages.
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Version = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
@@ -65,9 +67,12 @@ class Score(Struct):
     def __post_init__(self) -> None:
         """Check that the accuracy and its interval follow from the counts."""
         _require(self.correct <= self.images, "must not count more correct images than images")
-        _require(abs(self.accuracy - self.correct / self.images) < 1e-4, "must give the accuracy of its counts")
+        _require(abs(self.accuracy - self.correct / self.images) < 1e-4, "must have an accuracy of correct / images")
         low, high = self.interval_95
-        _require(low <= self.accuracy + 1e-4 and self.accuracy <= high + 1e-4, "must have an interval of its accuracy")
+        _require(
+            low <= self.accuracy + 1e-4 and self.accuracy <= high + 1e-4,
+            "must have an interval that contains its accuracy",
+        )
 
 
 class Figures(Score):
@@ -168,14 +173,14 @@ class Manifest(Struct):
     metrics: Metrics | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        """Check what the types alone cannot."""
+        """Check the rules that types cannot express."""
         _require(self.format == FORMAT, f"format must be {FORMAT}")
         if self.preprocessing != PREPROCESSING_ID:
             raise ValueError(
                 f"preprocessing must be {PREPROCESSING_ID!r}, as in this program, not {self.preprocessing!r}"
             )
         _require(self.name.isprintable() and self.name == self.name.strip(), "name must be one line of text")
-        moment(self.created_at)
+        parse_date(self.created_at)
         _require(self.classes in (UNSET, list(range(10))), "classes must be 0 to 9")
         recipe = self.config.get("recipe") if self.config is not UNSET else None
         _require(recipe is None or isinstance(recipe, str), "config.recipe must be text")
@@ -251,7 +256,7 @@ class Robustness(Struct):
 
 
 class Tensor(Struct):
-    """An entry in the header of a safetensors file; the entry `__metadata__` has none of these fields."""
+    """A tensor in the header of a safetensors file; the entry `__metadata__` has none of these fields."""
 
     dtype: Text = ""
     shape: Annotated[list[Count], Meta(max_length=8)] = []
@@ -259,7 +264,7 @@ class Tensor(Struct):
 
 
 def parse(data: bytes, kind: Any, what: str) -> Any:
-    """Check JSON against a type; returns plain values without the fields that the type does not name.
+    """Check JSON against a type; returns plain values, without fields that the type does not have.
 
     Raises ModelCorrupt; its message begins with `what`.
     """
@@ -271,11 +276,11 @@ def parse(data: bytes, kind: Any, what: str) -> Any:
         raise ModelCorrupt(f"{what} is not valid JSON: {error}") from error
 
 
-def moment(text: str) -> datetime:
-    """Parse an ISO 8601 date as UTC, also if it has no zone.
+def parse_date(text: str) -> datetime:
+    """Parse an ISO 8601 date, by default in UTC, and convert it to UTC.
 
-    Raises ValueError, also for years at the ends of the calendar: a time zone
-    could move them out of it.
+    Raises ValueError, also for years outside POSSIBLE_YEARS: at the ends of the
+    calendar, a change of the time zone would overflow.
     """
     try:
         found = datetime.fromisoformat(text)

@@ -27,10 +27,10 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME, LONGEST_NOTE, ModelVersion
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
-from mnist_classifier.registry.aliases import BOX, PRESENT, Aliases, lock, named
+from mnist_classifier.registry.aliases import BOX, PRESENT, Aliases, lock_aliases, read_aliases
 from mnist_classifier.registry.folders import VersionFolders
 from mnist_classifier.registry.manifest import check_files, read_manifest, read_robustness, verify, write_robustness
-from mnist_classifier.registry.manifest_types import moment
+from mnist_classifier.registry.manifest_types import parse_date
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ COLUMNS = [column for column in model_versions.c if column.name != "deleted_at"]
 
 
 class Registry:
-    """The model versions of one MNIST_HOME."""
+    """The model versions of one installation (MNIST_HOME)."""
 
     def __init__(self, models_dir: Path, store: Store, *, box_dir: Path = PRETRAINED_DIR) -> None:
         self.folders = VersionFolders(models_dir)
@@ -73,17 +73,17 @@ class Registry:
     ) -> ModelVersion:
         """Store a new version; `write_files` fills the folder that it is given.
 
-        A failure leaves a whole version or none.  If the database cannot
-        record the version, it stays on the disk for the next start, because a
-        training takes hours; not so with `keep_unrecorded=False`.  Raises
-        StorageFull, ModelError, DatabaseBusy, and ClaimLost in a worker that
-        may not save any more.
+        A failure leaves a complete version or none.  If the database cannot
+        record the version, its files stay on the disk and the next start records
+        them, because a training takes hours.  `keep_unrecorded=False` deletes
+        them instead.  Raises StorageFull, ModelError, DatabaseBusy, and ClaimLost
+        in a training process that no longer owns its run.
         """
         number = self.folders.add(manifest, write_files, self._last_recorded)
         try:
             return self._record(number)
         except BaseException as error:
-            # A version saved without a claim must go too, or the next start would adopt it.
+            # Without a claim the version must go too, or the next start would record it.
             if not keep_unrecorded or isinstance(error, ClaimLost):
                 self.folders.remove(number)
             raise
@@ -102,11 +102,11 @@ class Registry:
         return version
 
     def adopt(self) -> list[int]:
-        """Repair what a crash left behind; returns the numbers of the versions that were recorded.
+        """Make the database and the folders agree after a crash; returns the versions that it recorded.
 
-        Records whole versions that the database does not know: a crash came
-        between renaming and recording, or the database was lost.  Removes the
-        folders of deleted versions and of saves that were broken off.
+        Records complete versions that are not in the database, because a crash
+        came between writing and recording, or the database was lost.  Removes
+        the folders of deleted versions and of unfinished saves.
         """
         deleted = self._deleted()
         self.folders.sweep([number for number in self.folders.numbers() if deleted.get(number)])
@@ -125,9 +125,10 @@ class Registry:
             return {int(version): bool(is_deleted) for version, is_deleted in rows}
 
     def set_aside(self) -> dict[str, str]:
-        """Versions that cannot be read: the name of the folder, and why.
+        """Check every version: folder name -> reason, for those that cannot be used.
 
-        The files of recorded versions without an alias are only checked for their sizes.
+        Checks the hashes of versions that are new or have an alias, and only
+        the file sizes of all others.
         """
         deleted, in_use = self._deleted(), set(self.aliases.all().values())
         found = {name: f"versions are numbered from 1 to {LARGEST_ID}" for name in self.folders.strays()}
@@ -168,14 +169,15 @@ class Registry:
         return read_robustness(self.folder(version.version), version.manifest)
 
     def record_robustness(self, version: ModelVersion, table: Mapping[str, Any]) -> bool:
-        """Store the robustness table of a version; returns False if the table there says as much or more.
+        """Store the robustness table of a version; returns whether it did.
 
-        Raises ModelError if the table cannot be written.
+        A table with the same rows stays, and so does one that leaves out fewer
+        measures.  Raises ModelError if the table cannot be written.
         """
         known = self.robustness(version)
         if known is not None:
-            says_less = len(table["left_out"]) > len(known["left_out"])
-            if says_less or all(table[part] == known[part] for part in ("rows", "left_out")):
+            has_fewer = len(table["left_out"]) > len(known["left_out"])
+            if has_fewer or all(table[part] == known[part] for part in ("rows", "left_out")):
                 return False
         write_robustness(self.folder(version.version), table)
         return True
@@ -188,7 +190,7 @@ class Registry:
         self._check_not_box(version)
         values = {}
         if name is not None:
-            values["name"] = _one_line(name)
+            values["name"] = _checked_name(name)
         if note is not None:
             values["note"] = _checked_note(note)
         if values:
@@ -204,8 +206,8 @@ class Registry:
         """
         self._check_not_box(version)
         with self.store.writing() as connection:
-            lock(connection)
-            in_use = [name for name, number in named(connection).items() if number == version]
+            lock_aliases(connection)
+            in_use = [name for name, number in read_aliases(connection).items() if number == version]
             if in_use:
                 raise ModelInUse(
                     f"version {version} is {' and '.join(in_use)}; promote another one first, then delete it"
@@ -222,12 +224,12 @@ class Registry:
 
 @contextmanager
 def opened_registry(settings: Settings) -> Iterator[Registry]:
-    """The model versions of an installation; their database is closed afterwards."""
+    """Open the registry of an installation (MNIST_HOME); closes its database afterwards."""
     with closing(Store(settings.resolved_database_url)) as store:
         yield Registry(settings.models_dir, store)
 
 
-def _one_line(name: str) -> str:
+def _checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise InvalidInput(f"a name has 1 to {LONGEST_NAME} characters on one line", field="name")
@@ -243,4 +245,4 @@ def _checked_note(note: str) -> str:
 
 def _from_folder(number: int, folder: Path) -> ModelVersion:
     manifest = read_manifest(folder)
-    return ModelVersion(number, manifest["name"], moment(manifest["created_at"]), manifest)
+    return ModelVersion(number, manifest["name"], parse_date(manifest["created_at"]), manifest)

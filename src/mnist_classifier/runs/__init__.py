@@ -1,1 +1,1 @@
-"""Trainings as processes: the log of runs, the queue and the worker."""
+"""Run trainings in processes of their own: the log of runs, the queue and the worker."""

@@ -1,4 +1,4 @@
-"""Training: the only subpackage that imports PyTorch.
+"""Train networks.  Only this package imports PyTorch.
 
 from mnist_classifier.training import load_model, train_recipe
 """
@@ -24,16 +24,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 keep_freed_memory()
 
 # Imported on first use, because PyTorch takes seconds to import.
-_HOMES = {"FinishedTraining": "release.finished", "load_model": "recipe", "train_recipe": "recipe"}
+_MODULES = {"FinishedTraining": "release.finished", "load_model": "recipe", "train_recipe": "recipe"}
 __all__ = ["FinishedTraining", "load_model", "train_recipe"]  # noqa: F822
 
 
 def __getattr__(name: str) -> object:
     """Import an exported name from its module.  Raises TrainingUnavailable without PyTorch."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     except ModuleNotFoundError as error:
         raise TrainingUnavailable.without(error.name) from error
 

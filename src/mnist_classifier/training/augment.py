@@ -19,7 +19,7 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.network import DIGITS
 from mnist_classifier.training.synthetic.styles import add_strokes, spoil, uniform, vary_width
 
-# Share of the image that an erased rectangle covers, and its aspect ratio.  Source: Zhong et al. 2017, Random
+# Ranges of an erased rectangle: its share of the image, and its aspect ratio.  Source: Zhong et al. 2017, Random
 # Erasing; the areas are halved, because a digit becomes unreadable sooner than a photograph.
 ERASED_AREA = (0.02, 0.15)
 ERASED_ASPECT = (0.3, 3.3)
@@ -52,7 +52,7 @@ class Augmentation:
         return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
     def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-        """(N, 1, H, W) float in 0..1 with labels (N,) -> the same shape and range.
+        """Vary (N, 1, H, W) float pixels in 0..1 with labels (N,); returns the same shape and range.
 
         Outliers are moved and erased like digits, but keep their pen and are not spoilt: otherwise the network
         could take a spoilt digit for an outlier.
@@ -87,7 +87,7 @@ class Augmentation:
         return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     def _matrices(self, count: int, generator: Generator) -> Tensor:
-        """(count, 2, 3) matrices from output to input coordinates, both in -1..1."""
+        """Random (count, 2, 3) affine matrices from output to input coordinates, both in -1..1."""
         angle = uniform(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
         scale = 1 / uniform(count, self.scale_low, self.scale_high, generator)
         # The image is 2 units wide, so a share of its side is twice as many units.
@@ -98,7 +98,7 @@ class Augmentation:
             return torch.stack([cos, -sin, shift_x, sin, cos, shift_y], dim=1).view(count, 2, 3)
         slant = (uniform(count, -self.slant_degrees, self.slant_degrees, generator) * (math.pi / 180)).tan()
         stretch = uniform(count, -self.aspect, self.aspect, generator).exp()
-        # The image is stretched, then slanted, then turned.  These matrices undo it.
+        # The image is stretched, then slanted, then turned.  The matrices undo this, because they map output to input.
         across_x, down_x = cos * stretch, (cos * slant - sin) / stretch
         across_y, down_y = sin * stretch, (sin * slant + cos) / stretch
         return torch.stack([across_x, down_x, shift_x, across_y, down_y, shift_y], dim=1).view(count, 2, 3)
@@ -107,9 +107,10 @@ class Augmentation:
 def to_some(
     pixels: Tensor, probability: float | Tensor, change: Callable[[Tensor, Tensor], Tensor], generator: Generator
 ) -> Tensor:
-    """Apply `change` to a random part of the images.
+    """Apply `change` to randomly chosen images.
 
-    probability: one for all images, or (N,).  change: gets the chosen (M, 1, H, W) pixels and their (M,) rows.
+    probability: of each image to be chosen; one for all, or (N,).  change: gets the (M, 1, H, W) pixels of the chosen
+    images and their (M,) rows.
     """
     if not isinstance(probability, Tensor) and probability in (0, 1):
         return change(pixels, torch.arange(len(pixels))) if probability else pixels
@@ -137,7 +138,7 @@ def elastic_field(count: int, height: int, width: int, strength_px: float, gener
 
 @lru_cache(maxsize=8)
 def _smoothing_matrix(size: int) -> Tensor:
-    """(size, nodes): Gaussian weights whose squares sum to 1 in each row."""
+    """(size, nodes) Gaussian weights.  Their squares sum to 1 in each row, so noise keeps its standard deviation."""
     nodes = torch.arange(-ELASTIC_SPACING_PX / 2, size + ELASTIC_SPACING_PX, ELASTIC_SPACING_PX)
     distances = (torch.arange(size)[:, None] + 0.5 - nodes) / ELASTIC_SPACING_PX
     weights = torch.exp(-0.5 * distances.square())
@@ -145,7 +146,7 @@ def _smoothing_matrix(size: int) -> Tensor:
 
 
 def erase(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Erase one rectangle, which lies inside the image, in a random part of (N, 1, H, W) images."""
+    """Erase one rectangle in randomly chosen images of (N, 1, H, W).  It lies inside the image."""
     if probability == 0:
         return pixels
     count, _, height, width = pixels.shape
@@ -161,7 +162,7 @@ def erase(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
 
 
 def _interval(length: Tensor, size: int, generator: Generator) -> Tensor:
-    """(N,) lengths -> (N, size) bool, true on a random interval of that length."""
+    """For each of (N,) lengths, a random interval of that length: (N, size) bool."""
     length = length.round().clamp(max=size)
     start = (uniform(len(length), 0.0, 1.0, generator) * (size - length + 1)).floor()
     position = torch.arange(size)

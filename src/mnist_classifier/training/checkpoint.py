@@ -24,7 +24,7 @@ FACTS = "facts"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and plain values for JSON."""
+    """The state of a training: tensors by name, and other values (`facts`) that JSON can represent."""
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
-        """Read a file of `save`.  Raises CheckpointCorrupt."""
+        """Read a file that `save` wrote.  Raises CheckpointCorrupt."""
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
@@ -47,8 +47,8 @@ class Checkpoint:
             raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to restart the run") from error
         return cls(tensors, facts)
 
-    def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `prefix.`, without this prefix."""
+    def with_prefix(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with `prefix.`, by name without the prefix."""
         return {
             name.removeprefix(f"{prefix}."): value
             for name, value in self.tensors.items()
@@ -57,12 +57,12 @@ class Checkpoint:
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add the prefix that `Checkpoint.part` looks for."""
+    """Add the prefix that `Checkpoint.with_prefix` looks for."""
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of an optimizer; names begin with the number of the parameter."""
+    """Flatten the state of an optimizer to tensors named NUMBER.NAME, with the number of the parameter."""
     return {
         f"{number}.{name}": value
         for number, state in optimizer.state_dict()["state"].items()
@@ -73,18 +73,18 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Restore the state of an optimizer from `optimizer_tensors`.
 
-    Moments get the memory layout of their parameter, because fused kernels visit both in memory order.
+    Tensors shaped like their parameter (momentum) get its memory layout, because fused kernels read both in that order.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         number, _, key = name.partition(".")
         parameter = parameters[int(number)]
-        is_moment = value.shape == parameter.shape
-        state.setdefault(int(number), {})[key] = torch.empty_like(parameter).copy_(value) if is_moment else value
+        is_momentum = value.shape == parameter.shape
+        state.setdefault(int(number), {})[key] = torch.empty_like(parameter).copy_(value) if is_momentum else value
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def copied_state(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of a network's tensors, which training does not change."""
+    """Copy a network's tensors, so that further training does not change them."""
     return {name: value.detach().clone() for name, value in network.state_dict().items()}

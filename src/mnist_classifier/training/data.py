@@ -14,7 +14,7 @@ from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.synthetic.handwriting import digit_pool
 from mnist_classifier.training.synthetic.outliers import outlier_pool
 
-# Outliers beside the validation split.  They are always the same, so that losses of different runs are comparable.
+# Outliers in the validation split.  They are always the same, so that losses of different runs are comparable.
 VALIDATION_OUTLIERS = 2000
 VALIDATION_OUTLIER_SEED = 1999
 # Generated pictures for each one that an epoch uses: a new choice in each epoch is harder to memorise.
@@ -23,18 +23,19 @@ POOL_FACTOR = 4
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows of the training images from which each epoch draws `an_epoch`."""
+    """Training images from `start` to `stop` (exclusive), of which each epoch draws `per_epoch` at random."""
 
     start: int
     stop: int
-    an_epoch: int
+    per_epoch: int
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """uint8 images (N, 28, 28) and int64 labels (N,) of the two splits.
+    """Images (N, 28, 28) uint8 and labels (N,) int64 of the training and the validation split.
 
-    Every epoch uses all training images before the first pool.
+    pools: generated images at the end of the training images.  An epoch uses
+    all images before the pools, and a part of each pool.
     """
 
     train_images: Tensor
@@ -53,34 +54,34 @@ class TrainingData:
         return cls(pixels[train], classes[train], pixels[validation], classes[validation])
 
     @property
-    def always(self) -> int:
-        """How many images every epoch uses."""
+    def unpooled(self) -> int:
+        """How many training images are in no pool; every epoch uses all of them."""
         return self.pools[0].start if self.pools else len(self.train_labels)
 
     @property
-    def an_epoch(self) -> int:
+    def images_per_epoch(self) -> int:
         """How many images one epoch has."""
-        return self.always + sum(pool.an_epoch for pool in self.pools)
+        return self.unpooled + sum(pool.per_epoch for pool in self.pools)
 
     def order(self, generator: Generator) -> Tensor:
-        """The rows of one epoch, (an_epoch,), in random order."""
+        """Choose the rows of one epoch: (images_per_epoch,) indices of training images, in random order."""
         if not self.pools:
-            return torch.randperm(self.always, generator=generator)
+            return torch.randperm(self.unpooled, generator=generator)
         drawn = [
-            pool.start + torch.randperm(pool.stop - pool.start, generator=generator)[: pool.an_epoch]
+            pool.start + torch.randperm(pool.stop - pool.start, generator=generator)[: pool.per_epoch]
             for pool in self.pools
         ]
-        rows = torch.cat([torch.arange(self.always), *drawn])
+        rows = torch.cat([torch.arange(self.unpooled), *drawn])
         return rows[torch.randperm(len(rows), generator=generator)]
 
-    def with_pool(self, images: Tensor, labels: Tensor, an_epoch: int) -> TrainingData:
+    def with_pool(self, images: Tensor, labels: Tensor, per_epoch: int) -> TrainingData:
         """Add a pool of images (N, 28, 28) uint8 with labels (N,)."""
         start = len(self.train_labels)
         return replace(
             self,
             train_images=torch.cat([self.train_images, images]),
             train_labels=torch.cat([self.train_labels, labels]),
-            pools=(*self.pools, Pool(start, start + len(labels), an_epoch)),
+            pools=(*self.pools, Pool(start, start + len(labels), per_epoch)),
         )
 
     def limited(self, count: int) -> TrainingData:
@@ -97,10 +98,10 @@ def load_training_data(settings: Settings) -> TrainingData:
 
 
 def with_generated_digits(data: TrainingData, share: float, seed: int) -> TrainingData:
-    """Add digits written from templates, so that they make up `share` of an epoch."""
+    """Add digits drawn from stroke templates, so that they make up `share` of an epoch."""
     if share == 0:
         return data
-    count = round(data.an_epoch * share / (1 - share))
+    count = round(data.images_per_epoch * share / (1 - share))
     images, labels = digit_pool(POOL_FACTOR * count, Generator().manual_seed(seed))
     return data.with_pool(images, labels, count)
 
@@ -109,9 +110,9 @@ def with_generated_outliers(data: TrainingData, share: float, seed: int) -> Trai
     """Add outliers: `share` of an epoch, and VALIDATION_OUTLIERS to the validation split."""
     if share == 0:
         return data
-    count = round(data.an_epoch * share / (1 - share))
-    # Only MNIST's digits are a source of outliers.
-    digits, labels = data.train_images[: data.always], data.train_labels[: data.always]
+    count = round(data.images_per_epoch * share / (1 - share))
+    # Outliers are made from MNIST's digits, not from generated ones.
+    digits, labels = data.train_images[: data.unpooled], data.train_labels[: data.unpooled]
     images = outlier_pool(POOL_FACTOR * count, Generator().manual_seed(seed), digits, labels)
     held_out = outlier_pool(
         VALIDATION_OUTLIERS,

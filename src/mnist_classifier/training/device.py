@@ -1,4 +1,4 @@
-"""Choose the device and the precision."""
+"""Choose where to train (CPU, CUDA or MPS) and in which precision."""
 
 from __future__ import annotations
 

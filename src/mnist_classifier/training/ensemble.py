@@ -37,8 +37,8 @@ class Ensemble(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 1, 28, 28) -> (N, C) logits."""
-        opinions = torch.stack([member(pixels).float().log_softmax(dim=1) for member in self.members])
-        return opinions.logsumexp(dim=0)
+        log_probabilities = torch.stack([member(pixels).float().log_softmax(dim=1) for member in self.members])
+        return log_probabilities.logsumexp(dim=0)
 
     def one_of(self, generator: Generator) -> MNISTClassifier:
         """A random member."""

@@ -1,6 +1,6 @@
-"""The training loop, from arrays in memory to the best weights.
+"""The training loop: train a network on images in memory, and return the weights of the best epoch.
 
-The data set is one uint8 tensor, and a batch is a slice of a permutation.  Only the validation split decides
+The data set is one uint8 tensor; a batch is a slice of the epoch's random order.  Only the validation split decides
 which epoch is best and when to stop.
 """
 
@@ -34,9 +34,9 @@ from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
 
-# Steps between two reports of progress.
+# Steps between two calls of `Observer.on_step`.
 REPORT_STEPS = 10
-# Images of a batch that are shown.
+# Images of a batch that `Observer.on_batch` gets.
 SHOWN_IMAGES = 32
 
 
@@ -55,7 +55,7 @@ class StepProgress:
 
 @dataclass
 class TrainingResult:
-    """The best network, on the CPU and in evaluation mode, and the course of the training."""
+    """The network with the weights of the best epoch, on the CPU and in evaluation mode; the results of all epochs."""
 
     network: MNISTClassifier
     best_epoch: int
@@ -66,17 +66,17 @@ class TrainingResult:
 
 @dataclass
 class Observer:
-    """Callbacks of a training."""
+    """Functions that a training calls on the way; by default they do nothing."""
 
     on_step: Callable[[StepProgress], None] = lambda progress: None
     on_epoch: Callable[[EpochResult], None] = lambda result: None
-    # Images of an epoch's first batch after augmentation: epoch, (N, 28, 28) in 0..1, labels (N,).
+    # Called with the first images of an epoch after augmentation: epoch, (N, 28, 28) in 0..1, labels (N,).
     on_batch: Callable[[int, Floats, Integers], None] = lambda epoch, pixels, labels: None
-    # Answers to the validation digits: epoch, predictions (N,), labels (N,).
+    # Called with the answers to the validation digits: epoch, predictions (N,), labels (N,).
     on_validation: Callable[[int, Integers, Integers], None] = lambda epoch, predictions, labels: None
-    # Asked after every step.
+    # Called after every step; True ends the training.
     should_stop: Callable[[], bool] = lambda: False
-    # Called before a checkpoint is written.  An exception prevents that and ends the training.
+    # Called before each checkpoint.  If it raises, no checkpoint is written and the training ends.
     on_checkpoint: Callable[[], None] = lambda: None
 
 
@@ -133,8 +133,8 @@ class Trainer:
         self.autocast_dtype = choose_precision(config.precision, self.device)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
         self.optimizers = make_optimizers(self.network, config)
-        self.steps_an_epoch = math.ceil(data.an_epoch / config.batch_size)
-        self.total_steps = self.steps_an_epoch * config.epochs
+        self.steps_per_epoch = math.ceil(data.images_per_epoch / config.batch_size)
+        self.total_steps = self.steps_per_epoch * config.epochs
         self.step = 0
         self.epochs: list[EpochResult] = []
         self.best_epoch = 0
@@ -145,7 +145,7 @@ class Trainer:
             self._restore(Checkpoint.load(checkpoint))
 
     def run(self) -> TrainingResult:
-        """Train until the last epoch, the end of the patience or a request to stop."""
+        """Train until the last epoch, until `patience` epochs brought no improvement, or until a request to stop."""
         cancelled = False
         try:
             while not self._is_over():
@@ -172,10 +172,10 @@ class Trainer:
             self.best_epoch, self.best_weights = outcome.epoch, copied_state(self.average.network)
         if self.checkpoint is not None:
             self.observer.on_checkpoint()
-            self._state().save(self.checkpoint)
+            self._current_state().save(self.checkpoint)
         self.observer.on_epoch(outcome)
 
-    def _state(self) -> Checkpoint:
+    def _current_state(self) -> Checkpoint:
         tensors = {
             **prefixed("network", self.network.state_dict()),
             **prefixed("averaged", self.average.network.state_dict()),
@@ -183,8 +183,8 @@ class Trainer:
             "random": torch.get_rng_state(),  # dropout
             "generator": self.generator.get_state(),
         }
-        for place, optimizer in enumerate(self.optimizers):
-            tensors |= prefixed(f"optimizer{place}", optimizer_tensors(optimizer))
+        for index, optimizer in enumerate(self.optimizers):
+            tensors |= prefixed(f"optimizer{index}", optimizer_tensors(optimizer))
         facts = {
             "config": self.config.to_dict(),
             "step": self.step,
@@ -198,15 +198,15 @@ class Trainer:
             raise CheckpointCorrupt(
                 f"{self.checkpoint} belongs to a training with other settings; delete it to start again"
             )
-        self.network.load_state_dict(saved.part("network"))
-        self.average.network.load_state_dict(saved.part("averaged"))
-        for place, optimizer in enumerate(self.optimizers):
-            restore_optimizer(optimizer, saved.part(f"optimizer{place}"))
+        self.network.load_state_dict(saved.with_prefix("network"))
+        self.average.network.load_state_dict(saved.with_prefix("averaged"))
+        for index, optimizer in enumerate(self.optimizers):
+            restore_optimizer(optimizer, saved.with_prefix(f"optimizer{index}"))
         torch.set_rng_state(saved.tensors["random"])
         self.generator.set_state(saved.tensors["generator"])
         self.step = saved.facts["step"]
         self.epochs = [EpochResult(**outcome) for outcome in saved.facts["epochs"]]
-        self.best_epoch, self.best_weights = saved.facts["best_epoch"], saved.part("best")
+        self.best_epoch, self.best_weights = saved.facts["best_epoch"], saved.with_prefix("best")
         self.started_at -= self.epochs[-1].elapsed_s
 
     def _epoch(self, epoch: int) -> EpochResult:
@@ -220,18 +220,18 @@ class Trainer:
         for index, rows in enumerate(torch.split(order, self.config.batch_size), start=1):
             pixels, labels = self._batch(rows, plain)
             if index == 1:
-                some = pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), labels[:SHOWN_IMAGES].cpu().numpy()
-                self.observer.on_batch(epoch, *some)
-            loss, hits = self._step(pixels, labels)
+                shown = pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), labels[:SHOWN_IMAGES].cpu().numpy()
+                self.observer.on_batch(epoch, *shown)
+            loss, batch_correct = self._step(pixels, labels)
             loss_sum += loss * len(rows)
-            correct += hits
+            correct += batch_correct
             seen += len(rows)
             if self.observer.should_stop():
                 raise KeyboardInterrupt
             if index % REPORT_STEPS == 0 or seen == len(order):
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
         if not self.config.ema_decay:
-            self.average.update(0.0)
+            self.average.update(0.0)  # no averaging: copy the weights
         train_s = time.perf_counter() - started
         validation_loss, validation_accuracy = self._validate(epoch)
         return EpochResult(
@@ -270,7 +270,7 @@ class Trainer:
             )
         speed = seen / (time.perf_counter() - started)
         rate = self.optimizers[0].param_groups[0]["lr"]
-        self.observer.on_step(StepProgress(epoch, step, self.steps_an_epoch, loss, accuracy, speed, rate))
+        self.observer.on_step(StepProgress(epoch, step, self.steps_per_epoch, loss, accuracy, speed, rate))
 
     def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
         """The images of these rows, augmented unless `plain`, and their labels."""
@@ -286,9 +286,9 @@ class Trainer:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(pixels).float()
-        opinion = self.teacher.opinion(pixels, self.generator) if self.teacher else None
+        taught = self.teacher.probabilities(pixels, self.generator) if self.teacher else None
         smoothing, weight = self.config.label_smoothing, self.config.teacher_weight
-        loss = training_loss(logits, labels, label_smoothing=smoothing, opinion=opinion, weight=weight)
+        loss = training_loss(logits, labels, label_smoothing=smoothing, taught=taught, weight=weight)
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:

@@ -1,4 +1,6 @@
-"""Muon: an optimizer that moves a matrix along the nearest matrix with equal singular values.
+"""Muon: an optimizer that changes a weight matrix equally strongly in all directions.
+
+It replaces the gradient by the nearest matrix whose singular values are all equal.
 
 Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", and Liu et al. 2025,
 arXiv:2502.16982, for the length of a step.  Why not torch.optim.Muon: docs/experiments.md, "PyTorch's Muon".
@@ -42,12 +44,12 @@ class Muon(Optimizer):
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-        memory = state["momentum"]
-        memory.lerp_(gradient, 1 - group["momentum"])
+        mean_gradient = state["momentum"]
+        mean_gradient.lerp_(gradient, 1 - group["momentum"])
         # Nesterov momentum.
-        ahead = gradient.lerp(memory, group["momentum"])
+        ahead = gradient.lerp(mean_gradient, group["momentum"])
         direction = orthogonalised(ahead.reshape(len(ahead), -1), self.iterations)
-        # An R by C matrix with singular values of 1 has a mean square of 1 / max(R, C).
+        # The values of an R by C matrix with singular values of 1 have a mean square of 1 / max(R, C).
         length = group["lr"] * max(direction.shape) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(direction.reshape(parameter.shape), alpha=-length)
@@ -56,7 +58,7 @@ class Muon(Optimizer):
 def orthogonalised(matrix: Tensor, iterations: int) -> Tensor:
     """(R, C) -> the same singular vectors with singular values of about 1; zeros stay zeros.
 
-    Only the first and the last product have the longer side, because the polynomial depends on X X^T alone: a third
+    The polynomial depends on X X^T alone, so the iterations work on matrices of the shorter side.  That takes a third
     of the usual time.
     """
     a, b, c = COEFFICIENTS
@@ -68,7 +70,7 @@ def orthogonalised(matrix: Tensor, iterations: int) -> Tensor:
     factor = torch.eye(len(x), dtype=x.dtype, device=x.device) / size
     for _ in range(iterations):
         change = torch.addmm(square, square, square, beta=b, alpha=c)
-        change.diagonal().add_(a)
+        change.diagonal().add_(a)  # a I + b S + c S^2
         factor = change @ factor
         square = change @ square @ change
     result = factor @ x

@@ -13,8 +13,8 @@ from mnist_classifier.training.network import OUTLIER
 class Teacher:
     """A trained network whose probabilities another network learns.
 
-    A random member of an ensemble answers for each batch.  The mean over many batches is the opinion of the whole
-    ensemble, at the cost of one network.
+    A random member of an ensemble answers for each batch.  On average over many batches, this is
+    the answer of the whole ensemble, at the cost of one network.
     """
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype) -> None:
@@ -24,8 +24,8 @@ class Teacher:
         self.dtype = dtype
 
     @torch.no_grad()
-    def opinion(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """(N, 1, 28, 28) -> (N, C) probabilities."""
+    def probabilities(self, pixels: Tensor, generator: Generator) -> Tensor:
+        """Answer (N, 1, 28, 28) pixels with (N, C) probabilities."""
         network = self.network.one_of(generator) if isinstance(self.network, Ensemble) else self.network
         with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
             logits: Tensor = network(pixels)
@@ -33,17 +33,17 @@ class Teacher:
 
 
 def training_loss(
-    logits: Tensor, labels: Tensor, *, label_smoothing: float, opinion: Tensor | None = None, weight: float = 0.0
+    logits: Tensor, labels: Tensor, *, label_smoothing: float, taught: Tensor | None = None, weight: float = 0.0
 ) -> Tensor:
-    """Cross entropy with the labels and, with `weight` (0..1), with a teacher's opinion.
+    """Cross entropy with the labels and, with `weight` (0..1), with the probabilities of a teacher.
 
-    logits: (N, C); labels: (N,); opinion: (N, C) probabilities.  For an outlier that the teacher takes for a digit,
-    the label replaces its opinion.
+    logits: (N, C); labels: (N,); taught: (N, C) probabilities of the teacher.  For an outlier that the teacher takes
+    for a digit, the label replaces them.
     Source: Hinton et al. 2015, Distilling the Knowledge in a Neural Network.
     """
     hard = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-    if opinion is None:
+    if taught is None:
         return hard
-    errs = (labels == OUTLIER) & (opinion.argmax(dim=1) != OUTLIER)
-    opinion = torch.where(errs[:, None], F.one_hot(labels, logits.shape[1]).to(opinion.dtype), opinion)
-    return (1 - weight) * hard + weight * F.cross_entropy(logits, opinion)
+    errs = (labels == OUTLIER) & (taught.argmax(dim=1) != OUTLIER)
+    taught = torch.where(errs[:, None], F.one_hot(labels, logits.shape[1]).to(taught.dtype), taught)
+    return (1 - weight) * hard + weight * F.cross_entropy(logits, taught)

@@ -1,6 +1,6 @@
 """Log a run to an experiment tracker (`--log-to`): TensorBoard or MLflow.
 
-Their packages are optional and imported on use.
+Both packages are optional.  They are imported only when they are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mnist_classifier.core.settings import TRACKERS, Settings
 
 
 class TensorBoard:
-    """Event files in `tensorboard/run-N` of the logs folder: `tensorboard --logdir logs/tensorboard`."""
+    """Writes event files to `tensorboard/run-N` in the logs folder.  Show them with `tensorboard --logdir`."""
 
     def __init__(self, folder: Path, run: Run) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -39,10 +39,10 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run in the MLflow store at MLFLOW_TRACKING_URI, by default the file `mlflow.db` in the logs folder."""
+    """Writes a run to the MLflow store at MLFLOW_TRACKING_URI, by default the file `mlflow.db` in the logs folder."""
 
     def __init__(self, folder: Path, run: Run) -> None:
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # MLflow reports its use since 3.2
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # since 3.2, MLflow sends usage data to its makers by default
         import mlflow
 
         self._client: Any = mlflow.MlflowClient()
@@ -76,7 +76,7 @@ def figures(result: EpochResult) -> Mapping[str, float]:
 
 
 def open_trackers(settings: Settings, run: Run) -> list[Tracker]:
-    """The tracker that the settings name, if any.  Raises TrackerUnavailable if it is not installed."""
+    """Open the tracker that the settings name, if any.  Raises TrackerUnavailable if it is not installed."""
     kinds: dict[str, type[Tracker]] = dict(zip(TRACKERS, (TensorBoard, MLflow), strict=True))
     if not settings.log_to:
         return []

@@ -54,7 +54,7 @@ def test_both_splits_get_an_eleventh_class_and_validation_always_the_same(digits
     one, two = (with_generated_outliers(data, 0.2, seed) for seed in (1, 2))
     epochs = [one.order(generator(seed)) for seed in (1, 2)]
     for rows in epochs:
-        assert len(rows) == one.an_epoch == 250
+        assert len(rows) == one.images_per_epoch == 250
         assert (one.train_labels[rows] == OUTLIER).float().mean() == pytest.approx(0.2, abs=0.01)
         assert set(range(200)) <= set(rows.tolist())  # every digit, and some of the others
     assert set(epochs[0].tolist()) != set(epochs[1].tolist())
@@ -68,7 +68,7 @@ def test_both_splits_get_an_eleventh_class_and_validation_always_the_same(digits
 def test_template_digits_are_added_to_what_is_trained_on_alone(digits: tuple[torch.Tensor, torch.Tensor]):
     data = TrainingData.from_arrays(digits[0].numpy(), digits[1].numpy(), np.arange(200), np.arange(200, 300))
     more = with_generated_digits(data, 0.5, 3)
-    assert more.an_epoch == 400
+    assert more.images_per_epoch == 400
     assert more.order(generator()).bincount(minlength=len(more.train_labels)).max() == 1
     assert torch.equal(more.validation_images, data.validation_images)
     assert TrainConfig().template_share == TrainConfig().outlier_share == 0

@@ -1,4 +1,4 @@
-"""What the measures work with: the model, the pictures, and readings that several measures share.
+"""Everything that the measures need: the model, the pictures, and readings that several measures use.
 
 Every picture has a random generator of its own, seeded with the measure and the number of the picture, so
 that a limited run reads a part of the same pictures.

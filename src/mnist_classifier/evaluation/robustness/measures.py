@@ -176,7 +176,7 @@ def photographs(bench: Bench) -> list[Row]:
 
 
 def crops(bench: Bench) -> list[Row]:
-    """The same, cropped tightly, as in collections of digits from forms, cheques and registers."""
+    """Photographs of MNIST digits, cropped tightly, as in collections of digits from forms, cheques and registers."""
     answers = bench.changed_mnist("crops", photograph_crop, PHOTOGRAPHS)
     return [share("crops", "photographs cropped tightly", answers.hits)]
 
@@ -227,7 +227,7 @@ def pen_accepted(bench: Bench) -> list[Row]:
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure, how many sets of pictures it reads, and whether it needs the pen sets."""
+    """A measure, how many sets of pictures it reads, and whether it needs pen strokes."""
 
     make: Callable[[Bench], list[Row]]
     parts: int

@@ -29,16 +29,16 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class SuiteData:
-    """The MNIST images of a split, and the pen sets if there are any."""
+    """The MNIST images of a split, and digits and characters as pen strokes if there are files with them."""
 
     split: str
     digits: mnist.Images
     pen: PenSets | None = None
-    pen_missing: str = "there are no pen sets"
+    pen_missing: str = "there are no pen strokes"
 
 
 def load_data(settings: Settings, split: str) -> SuiteData:
-    """Read MNIST and the pen sets.  Missing pen sets are an error only if the settings name their folder.
+    """Read MNIST and the pen strokes.  Missing strokes are an error only if the settings name their folder.
 
     Raises DataMissing, DataCorrupt.
     """
@@ -46,7 +46,7 @@ def load_data(settings: Settings, split: str) -> SuiteData:
     directories = settings.pen_dirs()
     if settings.pen_dir is None and pen_digits.find(directories) is None:
         looked_in = ", ".join(map(str, directories)) or "any folder"
-        reason = f"no pen sets in {looked_in}; --pen-dir or MNIST_PEN_DIR names their folder"
+        reason = f"no pen strokes in {looked_in}; set --pen-dir or MNIST_PEN_DIR to their folder"
         return SuiteData(split, digits, pen_missing=reason)
     return SuiteData(split, digits, pen_digits.load(directories))
 
@@ -62,7 +62,7 @@ def run_suite(
     started = time.perf_counter()
     possible = {name: m for name, m in MEASURES.items() if data.pen is not None or not m.needs_pen}
     left_out = {name: data.pen_missing for name in MEASURES if name not in possible}
-    # The measure of pen characters counts the unchanged MNIST images.  Without pen sets, another measure reads them.
+    # The measure of pen characters counts the unchanged MNIST images.  Without strokes, another measure reads them.
     total = sum(m.parts for m in possible.values()) + (data.pen is None)
     done = 0
 

@@ -1,4 +1,4 @@
-"""The background of a picture: one plain level, or the paper, light and lines of a photograph."""
+"""Subtract a plain background, and recognise pictures whose background is not plain (photographs)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MIN_CONTRAST = 40
 # of the border within twice as many.  Screens and scans are like that; the noise of a camera alone is stronger.
 PLAIN_LEVELS = 3
 PLAIN_SHARE, PLAIN_EDGE_SHARE = 0.5, 0.9
-# A blurred or bold digit covers more, but it touches the border in few places; noise, lines and fog touch it in many.
-# In a thumbnail, more of the border may be ink.
+# With a blurred or bold digit, less of the picture is plain.  Ink then touches the border in few places; noise, lines
+# and fog touch it in many.  In a thumbnail, more of the border may be ink.
 LEAST_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
-# In smaller pictures, lines cannot be told from a digit.
+# In smaller pictures, ruled lines look like digits.
 MIN_PHOTOGRAPH_PX = 64
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The strongest ink of each row and of each column."""
+    """Where the ink is: its strongest level in each row and in each column."""
 
     rows: Bytes
     columns: Bytes
@@ -33,7 +33,7 @@ class Extent:
 
 def extent_of(ink: Bytes) -> Extent:
     """Find the strongest ink of each row and column of (H, W) ink."""
-    # Two passes over the pixels; a mask and its sums would take four.
+    # Two passes over the pixels.  A mask and its sums would take four.
     return Extent(ink.max(axis=1), ink.max(axis=0))
 
 
@@ -46,7 +46,7 @@ def find_ink(grey: Bytes) -> Bytes | None:
     darkest, lightest = int(grey.min()), int(grey.max())
     if max(background - darkest, lightest - background) < MIN_CONTRAST:
         return None
-    # Most drawings are darker or lighter than the background, not both, and need no sums.
+    # The ink of most drawings is only darker or only lighter than the background, so no sums are needed.
     if darkest == background:
         return grey - np.uint8(background) if background else grey
     if lightest == background:
@@ -58,19 +58,24 @@ def find_ink(grey: Bytes) -> Bytes | None:
 
 
 def median_of(levels: Bytes) -> int:
-    """The median, rounded down; quick if all levels are equal, as on the border of a canvas."""
+    """The median, rounded down.  Takes a short cut if all levels are equal, as on the border of a canvas."""
     first = int(levels[0])
     return first if (levels == first).all() else int(np.median(levels))
 
 
 def needs_flattening(grey: Bytes, extent: Extent | None) -> bool:
-    """Whether the background has shadows or lines; `extent` is that of the picture's ink."""
+    """Whether the background has shadows or lines, which must be subtracted as for a photograph.
+
+    extent: that of the ink; None if none was found.
+    """
     if not has_plain_background(grey):
         return True
     if min(grey.shape) < MIN_PHOTOGRAPH_PX:
         return False
     return (
-        not _near(_sample(grey), median_of(border_of(grey)), PLAIN_LEVELS).all() if extent is None else crosses(extent)
+        not _near(_sample(grey), median_of(border_of(grey)), PLAIN_LEVELS).all()
+        if extent is None
+        else touches_opposite_edges(extent)
     )
 
 
@@ -89,6 +94,7 @@ def has_plain_background(grey: Bytes) -> bool:
 
 
 def _sample(grey: Bytes) -> Bytes:
+    """About 64 by 64 of the pixels, evenly spaced: enough to judge the background."""
     return grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]
 
 
@@ -98,8 +104,8 @@ def _near(levels: Bytes, level: int, distance: int) -> Mask:
     return levels - np.uint8(low) <= np.uint8(high - low)  # lower levels wrap around to the top
 
 
-def crosses(extent: Extent) -> bool:
-    """Whether ink touches opposite edges."""
+def touches_opposite_edges(extent: Extent) -> bool:
+    """Whether ink touches the top and the bottom, or the left and the right edge."""
     faintest = extent.rows.max() * BOX_LEVEL
     top, bottom = extent.rows[0] >= faintest, extent.rows[-1] >= faintest
     left, right = extent.columns[0] >= faintest, extent.columns[-1] >= faintest

@@ -1,4 +1,4 @@
-"""Colour and transparency -> the grey channel that shows the ink best."""
+"""Reduce colour and transparency to the grey channel that shows the ink best."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Components:
         return np.asarray((starts == 0).any(axis=1) | (ends == self.labels.shape).any(axis=1))
 
     def select(self, kept: Mask) -> Mask:
-        """(N,) components to keep -> (H, W) their pixels."""
+        """Make a (H, W) mask of the pixels of some components.  kept: (N,) bool."""
         return np.asarray(np.append(False, kept)[self.labels])
 
 

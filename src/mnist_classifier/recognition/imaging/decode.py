@@ -1,4 +1,4 @@
-"""Bytes of a picture -> pixels.
+"""Decode the bytes of a picture file to pixels.
 
 Handles hostile files: unknown formats, truncated files, decompression bombs,
 animations, files of a billion tiny parts.  bench/fuzz.py looks for more.

@@ -1,4 +1,4 @@
-"""Picture -> ink: the first steps of reading a digit and of reading a number."""
+"""Separate ink from background: the first steps of reading a digit or a number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MIN_PART_OF_PHOTOGRAPH = 0.03
 
 @dataclass(frozen=True)
 class Ink:
-    """What is written in a picture.
+    """The ink of a picture.
 
     grey: (H, W) uint8, the channel that shows the ink best.  levels: bright
     ink on 0, None for a blank; (H, W) uint8 for a drawing, float32 from 0 to

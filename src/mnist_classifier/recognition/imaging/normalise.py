@@ -1,4 +1,4 @@
-"""Ink -> glyph: the geometry of MNIST's images.
+"""Scale and centre ink as in MNIST's images, which makes it a glyph.
 
 The bounding box of the ink is scaled to 20x20 px, aspect kept, and its centre
 of mass is placed in the middle of 28x28.  Source: LeCun, the MNIST page.
@@ -30,7 +30,7 @@ MNIST_CENTRE_TOLERANCE = 0.55
 # Measurements: docs/experiments.md, "Thin and thick strokes are redrawn".
 THIN_PX, THICK_PX = 1.4, 4.0
 PEN_PX = (1.5, 3.0)
-# Larger resampling matrices are not cached: 2,048 of this size take 82 MB.
+# Matrices with more entries are not cached: 2,048 of this size take 82 MB.
 KEPT_ENTRIES = 10_000
 # Strokes are redrawn in a box of this size: fine enough for their width, small enough to be fast.
 REDRAWING_SIDE = 4 * BOX_SIDE
@@ -85,9 +85,9 @@ def place(ink: Floats) -> Bytes:
 
 
 def centre(ink: Floats) -> tuple[Bytes, float]:
-    """Make the (28, 28) glyph of ink cropped to its bounding box (0 to 255); also return its stroke width.
+    """Make a (28, 28) glyph of ink cropped to its bounding box (0 to 255); also return its stroke width in px.
 
-    Very thin and very thick strokes are redrawn; the stroke width is the one before.
+    Very thin and very thick strokes are redrawn; the stroke width is measured before that.
     """
     glyph = place(fit(ink))
     width = stroke_width(glyph)

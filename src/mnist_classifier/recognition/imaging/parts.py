@@ -1,4 +1,4 @@
-"""Which connected components of the ink are the digit, or the digits of a number."""
+"""Choose the connected components that belong to the digit, or to the digits of a number."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Photograph of writing -> the optical density of the ink at each pixel.
+"""Find the ink in a photograph of writing, as optical density at each pixel.
 
-The level of a pixel is light times paper times print times ink.  Logarithms
+The level of a pixel is the product of light, paper, print and ink.  Logarithms
 turn this product into a sum.  So uneven light can be subtracted as the
 background, and printed lines as their profile (see ruled_lines.py).
 """
@@ -24,7 +24,7 @@ from mnist_classifier.recognition.imaging.filters import (
 )
 from mnist_classifier.recognition.imaging.ruled_lines import remove_lines
 
-# A digit that fills a third of this still has 170 px; the glyph has 20.
+# Photographs are reduced to this.  A digit that fills a third of it still has 170 px, and the glyph only needs 20.
 WORKING_SIDE_PX = 512
 # Added to a level before its logarithm: the black level and stray light of a camera.  It also dampens the noise of
 # deep shadows.
@@ -123,9 +123,10 @@ def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) ->
     """Subtract the background and the printed lines.  window: wider than any stroke, px."""
     background = _background(logs, window) if may_be_cropped else close_gaps(logs, window)
     raw = background - logs
-    # The closing of a noisy background is above its median; correct that offset.
+    # Closing raises a noisy background above its median; subtract that offset.
     blank = raw[_is_blank(raw)]
     offset = float(np.median(blank))
+    # The standard deviation of normal noise is 1.4826 times its median absolute deviation.
     noise = 1.4826 * float(np.median(np.abs(blank - offset)))
     raw = np.maximum(raw - np.float32(offset), 0)
     density = remove_lines(raw, max(0.03, 3 * noise))
@@ -135,7 +136,7 @@ def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) ->
 
 
 def _is_blank(raw: Floats) -> Mask:
-    """Pixels that represent the blank background: all of them, or those without ink if there is much ink."""
+    """Which pixels to measure the background with: all, or those without ink if there is much ink."""
     typical = _typical(raw)
     inked = raw > INK_LEVEL * typical
     return ~inked if typical > MUCH_DENSITY and inked.mean() > MUCH_INK else np.ones_like(inked)
@@ -166,7 +167,10 @@ def _typical(density: Floats) -> float:
 
 
 def _window(photograph: Photograph, widest: int) -> int:
-    """Side in px (odd) of a square that is wider than the strokes and their junctions."""
+    """Side in px (odd) of a square that is wider than the strokes and their junctions.
+
+    A third of `widest` if none of the heaviest components consists of strokes.
+    """
     found = find_components(photograph.mask, photograph.density)
     for main in np.argsort(-found.masses)[:CANDIDATES].tolist():
         top, bottom, left, right = found.boxes[main].tolist()
@@ -191,6 +195,8 @@ def to_ink(photograph: Photograph, kept: Mask) -> Floats:
 
     kept: (H, W), the ink that belongs to the writing.
     """
+    # The faintest 30 % of the writing are edges of strokes.  They become grey, and everything denser is full ink.
+    # Soft edges outside `kept`, up to 2 px wide, are drawn too.
     level = float(np.quantile(photograph.density[kept], 0.3))
     faint = 0.15 * level
     scaled = np.clip((photograph.density - faint) / (level - faint), 0, 1) * np.float32(255)

@@ -1,4 +1,4 @@
-"""Pixels -> glyph: all preprocessing before the network.
+"""Turn the pixels of a picture into a glyph: all preprocessing before the network.
 
 Canvas, upload, API, files and the browser follow these rules.  MNIST was made
 by the same ones, so the network sees what it was trained on.
@@ -132,7 +132,7 @@ def _photographed(ink: Floats, photograph: Photograph, show: Show) -> Drawn:
 
 
 def _without_specks(mask: Mask, ink: Bytes) -> Mask | None:
-    """Mask out specks far from the digit; None if there are none."""
+    """Find the pixels that belong to no speck far from the digit; None if there is no such speck."""
     digit = digit_parts(mask, ink.astype(np.float32))
     specks = mask & ~digit
     return digit | ~dilate(specks, 5) if specks.any() else None
@@ -144,11 +144,11 @@ def prepared_glyph(glyph: Bytes) -> Prepared:
 
 
 def are_blank(glyphs: Bytes) -> npt.NDArray[np.bool_]:
-    """(N, 28, 28) uint8 glyphs -> (N,) whether each is without ink."""
+    """Whether each of (N, 28, 28) uint8 glyphs has no ink: (N,) bool."""
     return np.asarray(glyphs.reshape(-1, PIXELS).max(axis=1) < MIN_CONTRAST)
 
 
 def mean_ink(glyphs: Bytes) -> Floats:
-    """(N, 28, 28) uint8 glyphs -> (N,) mean pixel of each, 0 to 1."""
+    """Mean pixel of each of (N, 28, 28) uint8 glyphs: (N,) float32, 0 to 1."""
     sums = glyphs.reshape(-1, PIXELS).sum(axis=1, dtype=np.uint32)
     return np.asarray(sums / np.float32(255 * PIXELS), np.float32)

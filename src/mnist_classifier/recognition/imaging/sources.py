@@ -1,4 +1,4 @@
-"""Pictures as callers pass them -> pixels, or the bytes of a file."""
+"""Accept pictures in every form that callers pass: paths, bytes, arrays and Pillow images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.ND
     """
     if isinstance(picture, np.ndarray):
         pixels = _checked(picture)
-        # A server, which gets the picture as a file, reduces it too.
+        # A server reduces large pictures when it decodes them; do the same, so that both read alike.
         is_large = max(pixels.shape[:2]) > WORKING_SIDE_PX
         return unpack_image(Image.fromarray(pixels), max_pixels=max_pixels) if is_large else (pixels, 1.0)
     if isinstance(picture, Image.Image):

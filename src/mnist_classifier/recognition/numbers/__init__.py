@@ -1,1 +1,1 @@
-"""Several digits in one picture: segmentation, cuts and grouping."""
+"""Find the digits of a number: divide the ink into pieces and decide which of them form a digit."""

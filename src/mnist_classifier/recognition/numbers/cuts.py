@@ -1,8 +1,7 @@
-"""Cuts between touching digits: paths from top to bottom that cross little ink.
+"""Find cuts between touching digits: paths from top to bottom that cross little ink.
 
-Classical over-segmentation: try many slanted lines through a connected
-component, let each bend a little around the ink, and choose the cheapest
-paths that have some ink between them.
+Try many slanted lines through a connected component, let each bend a little
+around the ink, and choose the cheapest paths that have some ink between them.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import Floats, Integers
 
 SLANTS = (-0.3, 0.0, 0.3, 0.6)  # tangents; handwriting leans to the right
-STARTS_PER_HEIGHT = 16
+STARTS_PER_HEIGHT = 16  # a line starts at every 1/16 of the height, from left to right
 BEND = 0.12  # how far a path may leave its line, as a share of the height
 BEND_COST = 0.1  # px of ink for each px sideways
 # The most ink that a cut may cross, in stroke widths.  A cut through a zero crosses two strokes.
 MAX_CROSSING = 2.5
-# There is at least the ink of an upright stroke of this height, as a share of the whole, between neighbouring cuts.
+# Between neighbouring cuts there is at least as much ink as in an upright stroke of this share of the height.
 # Otherwise the soft edge of a stroke, enlarged, would look like a one.
 MIN_STROKE_HEIGHT = 0.35
 MAX_CUTS = 24
+SOLID_INK = 0.3  # fainter pixels do not count as a stroke that a cut crosses
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Cut:
     """A path from top to bottom.
 
     columns: (H,) the first column to the right of the cut in each row.
-    crossing: the ink that it crosses, in stroke widths.  runs: in how many places.
+    crossing: the ink that it crosses, in stroke widths.  runs: how many strokes it crosses.
     """
 
     columns: Integers
@@ -46,9 +46,10 @@ def find_cuts(ink: Floats, stroke_px: float) -> list[Cut]:
     """
     paths, costs = _cheapest_paths(ink)
     least_ink = MIN_STROKE_HEIGHT * len(ink) * stroke_px
-    before = np.concatenate([np.zeros((len(ink), 1)), np.cumsum(ink, axis=1, dtype=np.float64)], axis=1)
+    # (H, W + 1): the ink of each row to the left of each column.
+    ink_before = np.concatenate([np.zeros((len(ink), 1)), np.cumsum(ink, axis=1, dtype=np.float64)], axis=1)
     rows, total = np.arange(len(ink)), float(ink.sum())
-    left_ink: list[float] = [0.0, total]
+    left_ink: list[float] = [0.0, total]  # ink to the left of each cut, and of both ends
     cuts: list[tuple[float, Cut]] = []
     for index in np.argsort(costs, kind="stable"):
         columns = paths[index]
@@ -59,11 +60,11 @@ def find_cuts(ink: Floats, stroke_px: float) -> list[Cut]:
         crossing = float(crossed.sum()) / stroke_px
         if crossing > MAX_CROSSING or len(cuts) == MAX_CUTS:
             break
-        left = float(before[rows, np.clip(columns, 0, ink.shape[1])].sum())
+        left = float(ink_before[rows, np.clip(columns, 0, ink.shape[1])].sum())
         if min(abs(left - other) for other in left_ink) < least_ink:
             continue
         left_ink.append(left)
-        solid = np.concatenate([[False], crossed > 0.3])
+        solid = np.concatenate([[False], crossed > SOLID_INK])
         cuts.append((left, Cut(columns, crossing, int((solid[1:] & ~solid[:-1]).sum()))))
     return [cut for _, cut in sorted(cuts, key=lambda each: each[0])]
 
@@ -82,13 +83,17 @@ def split(ink: Floats, cuts: list[Cut]) -> list[Floats]:
 
 
 def _cheapest_paths(ink: Floats) -> tuple[Integers, Floats]:
-    """Dynamic programming: (N, H) columns of the cheapest path near each line, and their (N,) costs."""
+    """Find the cheapest path near each slanted line, by dynamic programming.
+
+    Returns the (N, H) columns of the paths and their (N,) costs, in px of ink.
+    """
     height, width = ink.shape
     reach = max(1, round(BEND * height))
     starts = np.arange(0, width, max(1, round(height / STARTS_PER_HEIGHT)))
     slants, middles = (grid.ravel() for grid in np.meshgrid(SLANTS, starts))
     rows = np.arange(height)
     base = np.rint(middles[:, None] - slants[:, None] * (rows - height / 2)).astype(np.int64)  # (N, H)
+    # Row by row: `total` is the cost of the best path to each offset from the line, `steps` where that path came from.
     padded = np.pad(ink, ((0, 0), (1, 1)))
     offsets = np.arange(-reach, reach + 1)
     total = np.zeros((len(base), len(offsets)), np.float32)
@@ -99,10 +104,11 @@ def _cheapest_paths(ink: Floats) -> tuple[Integers, Floats]:
             total, steps[row] = _best_step(total)
         total = total + padded[row, columns]
     total *= np.hypot(1, slants).astype(np.float32)[:, None]
+    # Follow the steps back from the cheapest end.
     best = total.argmin(axis=1)
-    costs = total[np.arange(len(base)), best]
-    paths = np.empty((len(base), height), np.int64)
     every = np.arange(len(base))
+    costs = total[every, best]
+    paths = np.empty((len(base), height), np.int64)
     for row in rows[::-1]:
         paths[:, row] = base[:, row] + offsets[best]
         if row:

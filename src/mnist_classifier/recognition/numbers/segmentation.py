@@ -1,9 +1,9 @@
-"""A picture of several digits -> pieces of ink in reading order, and the digits that they may form.
+"""Divide a number into pieces of ink in reading order, and list the digits that they may form.
 
-Over-segmentation: connected components are cut wherever digits might touch.
-Then grouping.py decides which neighbouring pieces belong together, using the
-recogniser's opinion of every candidate.  So digits of two strokes and broken
-digits stay whole, and touching digits are separated.
+The method is over-segmentation: connected components are cut wherever digits
+might touch.  Then the recogniser reads every group of neighbouring pieces, and
+grouping.py decides which groups are digits.  So broken digits and digits of
+two strokes stay whole, and touching digits are separated.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from mnist_classifier.recognition.imaging.ink import separate_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box
 from mnist_classifier.recognition.numbers.cuts import Cut, find_cuts, split
 
-# These bound the time for a picture of noise.
+# Limits on the time that a picture of noise takes.
 MAX_PARTS = 96
 MAX_PIECES = 200
 MAX_PIECES_IN_DIGIT = 6
-# This and everything below: shares of the line's height.
+# All lengths below are shares of the line's height.
 MAX_DIGIT_WIDTH = 1.8
 MAX_GAP_IN_DIGIT = 0.2
-SPECK = 0.07
+SPECK = 0.07  # smaller components are left out
 # A narrower component is one digit: two touching ones are wider.
 MIN_CUT_WIDTH = 0.35
 # Lines are separated by a gap of this height, and are at least this tall relative to the tallest.
@@ -96,7 +96,7 @@ def read_ink(pixels: Bytes) -> Inked | None:
     found = separate_ink(pixels, is_number=True)
     if found.levels is None:
         return None
-    scale = min(side / own for side, own in zip(found.grey.shape, found.levels.shape, strict=True))
+    scale = min(full / reduced for full, reduced in zip(found.grey.shape, found.levels.shape, strict=True))
     return Inked(np.asarray(found.levels / np.float32(found.levels.max()), np.float32), scale)
 
 
@@ -113,8 +113,8 @@ def connected_pieces(ink: Floats) -> list[Piece]:
     for index in np.argsort(-found.masses, kind="stable")[:MAX_PARTS].tolist():
         top, bottom, left, right = found.boxes[index].tolist()
         window = slice(top, bottom), slice(left, right)
-        own = np.where(found.labels[window] == index + 1, ink[window], np.float32(0))
-        pieces.append(Piece(own, top, left, index + 1, stroke_width(own >= BOX_LEVEL)))
+        part_ink = np.where(found.labels[window] == index + 1, ink[window], np.float32(0))
+        pieces.append(Piece(part_ink, top, left, index + 1, stroke_width(part_ink >= BOX_LEVEL)))
     return pieces
 
 
@@ -140,13 +140,17 @@ def typical_height(parts: Sequence[Piece]) -> float:
 
 
 def stroke_width(mask: Mask) -> float:
-    """Stroke width in px: the median over all ink pixels of the shorter of their row run and column run."""
+    """Stroke width in px.
+
+    Each ink pixel lies in a run of ink in its row and in one in its column.  The
+    shorter of both is about the stroke's width there; the result is their median.
+    """
     across, down = _run_lengths(mask), _run_lengths(mask.T).T
     return max(1.0, float(np.median(np.minimum(across, down)[mask])))
 
 
 def _run_lengths(mask: Mask) -> Integers:
-    """(H, W) the length of each true pixel's run in its row."""
+    """(H, W) lengths: for each true pixel, how many true pixels its row has there without a gap."""
     starts, ends = components.runs(mask)
     lengths = np.zeros(mask.shape, np.int64)
     lengths[mask] = np.repeat(ends - starts, ends - starts)
@@ -163,11 +167,11 @@ def _rows_of(parts: Sequence[Piece]) -> list[list[Piece]]:
         else:
             bands.append([piece])
         reach = max(reach, piece.bottom)
-    return _without_fragments(bands)
+    return _merge_fragments(bands)
 
 
-def _without_fragments(bands: list[list[Piece]]) -> list[list[Piece]]:
-    """Merge bands that are too flat for a line (the bar of a 5, a dot) into a neighbouring line."""
+def _merge_fragments(bands: list[list[Piece]]) -> list[list[Piece]]:
+    """Merge bands that are too flat or too close for a line of their own (the bar of a 5, a dot) into a neighbour."""
     extents = [(min(p.top for p in band), max(p.bottom for p in band)) for band in bands]
     tallest = max(bottom - top for top, bottom in extents)
     lines: list[list[Piece]] = []

@@ -1,1 +1,1 @@
-"""From a finished training to the files of a model version."""
+"""Turn a finished training into a model version: calibrate, measure, export to ONNX, write the model card."""

@@ -1,4 +1,4 @@
-"""A finished training becomes the manifest and the files of a model version."""
+"""Turn a finished training into the manifest and the files of a model version."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class FinishedTraining:
     def measure(self, test: mnist.Images) -> None:
         """Calibrate on the validation split, score the test images once, and fill `manifest` and `report`."""
         network = self.network
-        opinions, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
-        logits = opinions[:, :DIGITS]
+        all_logits, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
+        logits = all_logits[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images)
         validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
@@ -85,8 +85,8 @@ class FinishedTraining:
             "classes": list(range(10)),
             "temperature": temperature,
             "thresholds": {
-                "ambiguous_below": fit_ambiguity_threshold(opinions, temperature),
-                "not_a_digit_above": fit_outlier_threshold(opinions, self.config.outlier_share),
+                "ambiguous_below": fit_ambiguity_threshold(all_logits, temperature),
+                "not_a_digit_above": fit_outlier_threshold(all_logits, self.config.outlier_share),
             },
             "onnx_parity": onnx_parity,
             "config": self.config.to_dict(),

@@ -1,1 +1,1 @@
-"""Synthetic training pictures: drawn digits, and outliers."""
+"""Generate training pictures: digits drawn from templates, and outliers (pictures of no digit)."""

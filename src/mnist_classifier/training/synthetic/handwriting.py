@@ -1,4 +1,7 @@
-"""Characters written from templates, differently each time: shaken, bent and slanted, with a pen of random width."""
+"""Draw characters from stroke templates, differently each time: shaken, bent, slanted, with a pen of random width.
+
+A template is 100 by 100 units large (templates.py); lengths without `px` are in these units.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ from mnist_classifier.recognition.imaging.normalise import BOX_SIDE
 from mnist_classifier.training.synthetic.pen import as_glyphs, draw_segments
 from mnist_classifier.training.synthetic.templates import DIGITS, Points, Ways, parse
 
-# Straight pieces between two points of a curve.
+# Straight pieces that a curve has between two points of its template.
 CURVE_PARTS = 4
-# Width of the pen in the glyph.  Pens of 10 to 28 px on a canvas of 280 px are about as wide.
+# Smallest and largest width of the pen in the glyph, about that of pens of 10 to 28 px on a canvas of 280 px.
 PEN_PX = (0.9, 5.2)
 # Standard deviation of a template's points in units, and the range of the factor that each character draws for it.
 SHAKE, SHAKE_RANGE = 4.0, (0.2, 2.0)
 # Standard deviations of size and place of a stroke, relative to the other strokes.
 STROKE_SCALE, STROKE_SHIFT = 0.06, 2.5
-# Cumulative probabilities that the end of a stroke goes on, has a hook, or is missing.
+# Cumulative probabilities: the end of a stroke goes on, has a hook, or is missing.  Otherwise it stays.
 GOES_ON, HOOKED, STOPS = 0.22, 0.3, 0.4
 # Standard deviations of the coefficients of a warp: of xy, y² and x² across, of xy, x² and y² down.
 WARP_DEVIATIONS = np.array([0.15, 0.08, 0.07, 0.08, 0.07, 0.15])
 # Width over height of a written digit.  Templates are as wide as high.
 DIGIT_ASPECT = (0.45, 1.05)
-# Pictures drawn at once.  A larger chunk does not fit into the processor's cache.
+# Pictures drawn at once.  The data of more would not fit into the processor's cache.
 CHUNK = 128
 
 
@@ -46,6 +49,7 @@ def trace(template: str, rng: np.random.Generator) -> list[Points]:
 
 
 def _moved(points: Points, rng: np.random.Generator) -> Points:
+    """Change the size and the place of a stroke a little."""
     middle = points.mean(axis=0)
     moved: Points = (points - middle) * (1 + rng.normal(0, STROKE_SCALE)) + middle + rng.normal(0, STROKE_SHIFT, 2)
     return moved
@@ -79,16 +83,17 @@ def _shortened(points: Points, length: float) -> Points:
 
 
 def _trace_stroke(points: Points, is_smooth: bool, shake: float, rng: np.random.Generator) -> Points:
-    # Points that stand close together would make bumps.
+    """Shake the points of a stroke at random, and round it if it is smooth."""
+    # Strokes with many points shake less: points that are close together would make bumps.
     moves = rng.normal(0, shake * min(1.0, 6 / len(points)), points.shape)
-    # A point that stands twice must stay a corner.
-    again = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
-    moves[again] = moves[again - 1]
+    # A point that the template has twice is a corner.  Both copies move alike, so that it stays one.
+    repeated = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
+    moves[repeated] = moves[repeated - 1]
     return smooth(points + moves) if is_smooth else points + moves
 
 
 def smooth(points: Points) -> Points:
-    """A smooth line through (P, 2) points; a point that stands twice is a corner.  Source: Catmull and Rom 1974."""
+    """Draw a smooth line through (P, 2) points; a repeated point is a corner.  Source: Catmull and Rom 1974."""
     corners = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
     return np.concatenate([_smooth_part(part) for part in np.split(points, corners) if len(part)])
 
@@ -136,7 +141,7 @@ def rotation(angle: float) -> Points:
 
 
 def to_segments(strokes: Sequence[Points], pen_px: float) -> Points:
-    """Strokes in any units -> (S, 4) segments that fill the 20 px box of a glyph when drawn with this pen."""
+    """Scale strokes in any units to (S, 4) segments that fill the 20 px box of a glyph when drawn with this pen."""
     everything = np.concatenate(strokes)
     low, high = everything.min(axis=0), everything.max(axis=0)
     scale = max(BOX_SIDE - pen_px, 1.0) / max(float((high - low).max()), 1e-6)
@@ -165,7 +170,7 @@ def drawn_by(
     rng: np.random.Generator,
     pens_px: tuple[float, float] = PEN_PX,
 ) -> tuple[Points, float]:
-    """Choose a pen and make strokes: (S, 4) segments and the pen's width in px of the glyph.
+    """Choose a pen and let `make` draw; returns (S, 4) segments and the pen's width in px of the glyph.
 
     The logarithm of the width is uniform, so that thin pens are as likely as thick ones.
     """
@@ -176,7 +181,7 @@ def drawn_by(
 def write(
     ways: Ways, rng: np.random.Generator, aspect: tuple[float, float], pens_px: tuple[float, float] = PEN_PX
 ) -> tuple[Points, float]:
-    """Write a character in one of the ways, as `drawn_by` would."""
+    """Draw a character from one of its templates; returns the same as `drawn_by`."""
     return drawn_by(lambda rng: distort(trace(ways[rng.integers(len(ways))], rng), rng, aspect), rng, pens_px)
 
 

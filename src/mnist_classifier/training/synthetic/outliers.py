@@ -1,7 +1,7 @@
 """Outliers: generated pictures that show no digit, for the eleventh class.
 
-Pictures that look like a digit are left out, because it would be no mistake to read them as one.  FAMILIES lists
-the kinds of pictures and their shares.
+No family makes pictures that look like a digit, because it is right to read those as one.  FAMILIES lists the kinds
+of pictures and their shares.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from mnist_classifier.training.synthetic.handwriting import draw_all, drawn_by, 
 from mnist_classifier.training.synthetic.pen import as_glyphs, ink_boxes
 from mnist_classifier.training.synthetic.templates import DOODLES, LETTERS, SIGNS, Points
 
-# A narrower part of a digit looks like a one.
+# A fragment of a digit that is narrower (width over height) looks like a one.
 MIN_ASPECT = 0.45
 # Width over height of letters, signs and doodles.  Templates are as wide as high.
 SIGN_ASPECT, DOODLE_ASPECT = (0.5, 1.35), (0.7, 1.3)
 # A broader pen would turn a doodle into a spot.
 DOODLE_PENS_PX = (0.9, 3.2)
-# Digits that are no digits when they are mirrored, or turned by 90 degrees.  A mirrored two looks like a five.
+# Digits that do not look like a digit when they are mirrored, or turned by 90 degrees.  A mirrored two looks like a
+# five, for example, so it is not among them.
 MIRRORED, TURNED = (3, 7, 9), (2, 3, 4, 5)
-# Halves of other digits look like digits: the lower half of a six is a zero.
+# Digits whose halves do not look like a digit.  The lower half of a six looks like a zero.
 BREAKABLE = (0, 3, 5)
-# On top of another digit, a one or a seven is a slash or a bar, and a zero is the ring of an eight.
+# Digits that cannot be read when they lie on top of each other.  A one or a seven would be a slash or a bar, and a
+# zero the ring of an eight.
 MIXED = (2, 3, 4, 5, 6, 8, 9)
 # Side of the pictures in which shapes are filled, px.
 FILLED_SIDE = 96
@@ -76,7 +78,7 @@ def characters(count: int, source: _Source) -> Tensor:
 
 
 def doodles(count: int, source: _Source) -> Tensor:
-    """What people draw for fun: one in four is a face, one in eight another filled ring."""
+    """Things that people draw for fun: one in four is a face, one in eight is a wheel or the like."""
     rng, known = source.rng, list(DOODLES.values())
 
     def doodle() -> tuple[Points, float]:
@@ -146,7 +148,7 @@ def clusters(count: int, source: _Source) -> Tensor:
 
 
 def blobs(count: int, source: _Source) -> Tensor:
-    """Filled spots: smooth noise above a threshold."""
+    """Spots of any shape: smooth noise above a threshold."""
     noise = torch.randn(count, 1, 6, 6, generator=source.generator)
     field = F.interpolate(noise, size=40, mode="bicubic", align_corners=False)[:, 0]
     level = field.amax(dim=(1, 2), keepdim=True) * (0.2 + 0.5 * torch.rand(count, 1, 1, generator=source.generator))
@@ -154,7 +156,7 @@ def blobs(count: int, source: _Source) -> Tensor:
 
 
 def noise(count: int, source: _Source) -> Tensor:
-    """Noise, coarse or fine."""
+    """Random pixels, or random blocks of 2 by 2 or 4 by 4 pixels."""
     kept = []
     for side in (SIDE_PX, 14, 7):
         grains = torch.rand(-(-count // 3), 1, side, side, generator=source.generator)
@@ -182,7 +184,7 @@ def drawings(*makers: Callable[[np.random.Generator], Sequence[Points]]) -> Fami
     return draw
 
 
-# Name: share of the pool, and the function that makes so many pictures.
+# Name: relative share of the pool (they are scaled to sum to 1), and the function that makes the pictures.
 FAMILIES: dict[str, tuple[float, Family]] = {
     "characters": (0.46, characters),
     "doodles": (0.08, doodles),
@@ -193,7 +195,7 @@ FAMILIES: dict[str, tuple[float, Family]] = {
         0.12,
         drawings(shapes.tangle, shapes.tangle, shapes.zigzag, shapes.zigzag, shapes.coil, shapes.spiral),
     ),
-    "lines": (0.08, drawings(shapes.lying, shapes.several, shapes.dots)),
+    "lines": (0.08, drawings(shapes.flat_stroke, shapes.several_strokes, shapes.dots)),
     "fragments": (0.04, fragments),
     "mixtures": (0.02, mixtures),
     "clusters": (0.12, clusters),

@@ -1,4 +1,7 @@
-"""Drawings that are no digits, as strokes: symbols, boxes, outlines, polygons, scribbles, lines, faces, wheels."""
+"""Draw shapes that are no digits: symbols, boxes, outlines, polygons, scribbles, lines, faces, wheels.
+
+Each function returns strokes of random shape, about 100 by 100 units large.  They are scaled later.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def outline(rng: np.random.Generator) -> list[Points]:
 
 
 def polygon(rng: np.random.Generator) -> list[Points]:
-    """A triangle or a star; what is round, or has four plain sides, could be a zero."""
+    """A triangle or a star.  A round shape, or one with four sides, could be a zero."""
     corners = int(rng.choice((3, 3, 8, 10, 12)))
     angles = np.arange(corners) * 2 * np.pi / corners + rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15, corners)
     radii = np.where(np.arange(corners) % 2, 1.0, rng.uniform(0.3, 0.55)) if corners > 3 else np.ones(3)
@@ -72,7 +75,7 @@ def tangle(rng: np.random.Generator) -> list[Points]:
 
 
 def zigzag(rng: np.random.Generator) -> list[Points]:
-    """To and fro, with sharp or round corners."""
+    """A line that goes to and fro, with sharp or round corners."""
     turns = int(rng.integers(5, 14))
     points = np.stack([np.linspace(0, 100, turns), np.where(np.arange(turns) % 2, 0, rng.uniform(15, 90))], axis=1)
     points += rng.normal(0, 5, points.shape)
@@ -81,7 +84,7 @@ def zigzag(rng: np.random.Generator) -> list[Points]:
 
 
 def coil(rng: np.random.Generator) -> list[Points]:
-    """Loops in a row."""
+    """A line of loops in a row."""
     angle = np.linspace(0, rng.uniform(3, 7) * 2 * np.pi, 60)
     lean = rng.uniform(-0.6, 0.6)
     across, down = angle * rng.uniform(0.3, 0.9) + np.cos(angle), np.sin(angle) * rng.uniform(0.8, 2)
@@ -96,15 +99,15 @@ def spiral(rng: np.random.Generator) -> list[Points]:
     return [radius * np.stack([np.cos(angle) * rng.uniform(0.6, 1), np.sin(angle)], axis=1)]
 
 
-def lying(rng: np.random.Generator) -> list[Points]:
-    """One stroke that lies rather than stands: a standing stroke is a one."""
+def flat_stroke(rng: np.random.Generator) -> list[Points]:
+    """One stroke that is at most 36 degrees from horizontal: an upright stroke would be a one."""
     angle = rng.uniform(-36, 36) * np.pi / 180
     end = 100 * np.array([np.cos(angle), np.sin(angle)])
     middle = end / 2 + rng.normal(0, 5, 2)
     return [smooth(np.array([[0.0, 0.0], middle, end]))]
 
 
-def several(rng: np.random.Generator) -> list[Points]:
+def several_strokes(rng: np.random.Generator) -> list[Points]:
     """Strokes side by side, or lines across each other."""
     if rng.random() < 0.4:  # side by side
         number, across = int(rng.integers(2, 5)), rng.random() < 0.5

@@ -1,11 +1,11 @@
-"""How people write digits, letters and signs: the stroke templates in `strokes/*.ini`.
+"""Read the stroke templates in `strokes/*.ini`: how people write digits, letters and signs.
 
 A section of a file is one character, and each of its lines is one way to write it.  A line holds
 strokes with ` / ` between them.  A stroke is a list of points `x,y` in a box of 100 by 100 units, x to
 the right, y downwards:
 
 - `0,0 50,100`: straight lines between the points.
-- `~0,0 50,100 100,0`: a smooth curve through the points.  A point that stands twice is a corner.
+- `~0,0 50,100 100,0`: a smooth curve through the points.  A repeated point is a corner.
 - `o50,50,38,50`: an ellipse, given by its centre and half axes.
 
 The format is INI because it has comments and needs no quotes.  The shapes are our own work.

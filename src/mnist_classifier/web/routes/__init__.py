@@ -1,1 +1,1 @@
-"""One module for each group of routes."""
+"""The routes of the web application: one module for each group of URLs."""

@@ -19,7 +19,7 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.records import ModelVersion
-from mnist_classifier.data.splits import SPLITS, TEST
+from mnist_classifier.data.splits import MEASURED_SPLITS, TEST
 from mnist_classifier.evaluation.explore import Show
 from mnist_classifier.recognition.imaging.decode import decode_image
 from mnist_classifier.recognition.imaging.preprocess import prepare
@@ -38,7 +38,7 @@ blueprint = Blueprint("explore", __name__)
 
 DEFAULT_LIMIT, MOST_IMAGES = 24, 100
 
-SPLIT = choice("split", "split of MNIST", TEST, SPLITS)
+SPLIT = choice("split", "split of MNIST", TEST, MEASURED_SPLITS)
 SHOW = choice("show", "selection and order of the images", Show.ERRORS.value, tuple(each.value for each in Show))
 LABEL = whole("label", "only images with this label", None, 0, 9)
 PREDICTION = whole("prediction", "only images with this prediction", None, 0, 9)
@@ -46,7 +46,7 @@ DIGIT = whole("digit", "explain this digit instead of the most likely one", None
 OFFSET = whole("offset", "number of images to skip", 0, 0, 10**6)
 LIMIT = whole("limit", "largest number of images", DEFAULT_LIMIT, 1, MOST_IMAGES)
 
-SplitName = Annotated[str, Meta(description="split of MNIST", extra_json_schema={"enum": list(SPLITS)})]
+SplitName = Annotated[str, Meta(description="split of MNIST", extra_json_schema={"enum": list(MEASURED_SPLITS)})]
 
 QUESTION = {
     "application/json": bodies.DigitQuestion,
@@ -74,7 +74,7 @@ def choices() -> Response:
         {
             "versions": [readings.name(version) for version in services().registry.versions()],
             "production": services().model.current().version.version,
-            "splits": SPLITS,
+            "splits": MEASURED_SPLITS,
             "dataset": services().test_set.status(),
         }
     )

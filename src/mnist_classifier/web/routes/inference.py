@@ -150,7 +150,7 @@ def repository_index() -> Response:
 
 
 def _find(name: str, version: str) -> None:
-    """Raises VersionMissing if there is no such model, or no such version of it."""
+    """Check that the model and the version exist.  Raises VersionMissing."""
     if name != MODEL:
         raise VersionMissing(f"there is no model {name[:40]!r}; the one here is called {MODEL!r}")
     if version == PRODUCTION:

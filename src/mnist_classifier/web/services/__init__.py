@@ -1,1 +1,1 @@
-"""Objects that the routes share."""
+"""Objects that all routes share: the loaded model, request counts, event streams, the test set."""

@@ -41,7 +41,7 @@ def is_raw_glyph(mimetype: str, data: bytes) -> bool:
 
 
 def raw_glyph(data: bytes) -> Bytes:
-    """784 bytes -> (28, 28).  Raises InvalidImage."""
+    """Turn 784 bytes into a (28, 28) glyph.  Raises InvalidImage."""
     if len(data) != PIXELS:
         raise InvalidImage(f"a glyph must have {PIXELS} bytes (28 rows of 28 pixels), not {len(data)}", field="image")
     return np.frombuffer(data, np.uint8).reshape(SIDE_PX, SIDE_PX)

@@ -1,4 +1,4 @@
-"""Replace folders of this computer in messages by names that tell nothing to strangers."""
+"""Hide folders of this computer in messages to strangers, who could learn user names from them."""
 
 from __future__ import annotations
 

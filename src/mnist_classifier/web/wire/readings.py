@@ -169,6 +169,6 @@ def batch(value: glyph_batch.Batch, version: ModelVersion, *, with_probabilities
 
 
 def _rounded_all(probabilities: Floats) -> list[Any]:
-    """As `core.records.rounded`, for an array."""
+    """Round an array as `core.records.rounded` rounds one probability."""
     values: list[Any] = np.minimum(np.round(probabilities.astype(np.float64), 6), 0.999999).tolist()
     return values

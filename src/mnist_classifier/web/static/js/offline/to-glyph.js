@@ -142,11 +142,11 @@ function needsFlattening(grey, ink) {
   }
   if (isSmall) return false;
   if (ink === null) return plain < count;
-  return crosses(maskOf(ink, largest(ink) * BOX_LEVEL));
+  return touchesOppositeEdges(maskOf(ink, largest(ink) * BOX_LEVEL));
 }
 
 /** Whether ink meets two opposite edges. @param {Bytes} mask */
-function crosses({ width, height, data }) {
+function touchesOppositeEdges({ width, height, data }) {
   const has = (/** @type {number} */ start, /** @type {number} */ step, /** @type {number} */ count) =>
     Array.from({ length: count }, (_, i) => data[start + i * step]).includes(1);
   const across = has(0, width, height) && has(width - 1, width, height);
