@@ -1,1 +1,1 @@
-"""The same readings from a server."""
+"""A client of a running server: it reads pictures as a Recogniser does, over HTTP."""

@@ -1,1 +1,1 @@
-"""Evaluation: the promotion check, comparisons, the acceptance of archives, the explorer and the robustness suite."""
+"""Judge models: promotion check, comparisons, robustness suite, explanations, checks of archives to import."""

@@ -1,1 +1,1 @@
-"""A picture becomes a reading."""
+"""Read the digits in a picture: preprocessing, the network, and the verdict on its answer."""

@@ -1,1 +1,1 @@
-"""Trainings as processes: the log of runs, the queue and the worker."""
+"""Trainings as runs: their records and queue in the database, and the processes that carry them out."""

@@ -1,1 +1,1 @@
-"""Export model versions, and check archives before importing them."""
+"""Export model versions as archives, and check archives before an import."""

@@ -1,1 +1,1 @@
-"""One module for each group of routes."""
+"""The Flask routes: one blueprint a module."""
