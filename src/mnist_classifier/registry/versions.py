@@ -222,7 +222,7 @@ class Registry:
 
 @contextmanager
 def opened_registry(settings: Settings) -> Iterator[Registry]:
-    """The model versions of an installation; their database is closed afterwards."""
+    """Open the registry that the settings name; its database is closed afterwards."""
     with closing(Store(settings.resolved_database_url)) as store:
         yield Registry(settings.models_dir, store)
 
