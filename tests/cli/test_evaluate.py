@@ -89,7 +89,7 @@ def test_a_named_folder_without_pen_sets_and_a_damaged_set_are_one_clear_line(ma
     (pen_dir / "digits.jsonl.gz").unlink()
     missing = CliRunner().invoke(main, command)
     assert (damaged.exit_code, missing.exit_code) == (1, 1)
-    assert re.match(r"Error: .*digits.jsonl.gz is damaged", damaged.output)
+    assert re.match(r"Error: .*digits.jsonl.gz, line 1: JSON is malformed", damaged.output)
     assert re.match(r"Error: there is no digits.jsonl.gz", missing.output)
 
 

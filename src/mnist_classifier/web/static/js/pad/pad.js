@@ -108,7 +108,7 @@ export class Pad {
    * @param {any} [about]  stored in `laid`
    */
   showPicture(picture, about = null) {
-    this.strokes.lay({ picture, about });
+    this.strokes.setBackdrop({ picture, about });
     this.#found = [];
     this.#update();
   }
