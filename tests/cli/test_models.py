@@ -104,14 +104,14 @@ def test_a_less_accurate_version_is_asked_about_in_a_terminal(registry: Registry
     assert (asked.returncode, registry.aliases.production()) == (0 if serves == 2 else 1, serves)
 
 
-def test_show_tells_what_the_gate_would_say(registry: Registry):
+def test_show_prints_the_promotion_check(registry: Registry):
     shown = mnist("show", "2")
     assert "version        2 (quick)" in shown
     assert f"promotion      fails the check: validation 99.02% (the model in the box: {BOX_ACCURACY}" in shown
     assert "fails the check: validation" in mnist("show", "1")  # nobody has measured it on real writing
     registry.record_robustness(registry.get(1), robustness_of_the_box())
     assert "passes the check: validation" in mnist("show", "1")
-    assert "gate" not in mnist("show", "0")
+    assert "promotion" not in mnist("show", "0")
     assert json.loads(mnist("show", "2", "--json"))["name"] == "quick"
 
 

@@ -79,7 +79,7 @@ def test_a_challenger_is_explained_promoted_and_rolled_back(visit: Visit, with_v
     expect(row(visitor, 2)).to_contain_text("challenger")
     expect(visitor.find("models-note")).to_contain_text("Version 2 is the challenger. Open it to see why")
     open_version(visitor, 2)
-    expect(visitor.find("dialog-gate")).to_contain_text(
+    expect(visitor.find("dialog-promotion-check")).to_contain_text(
         "It does not pass the promotion check: validation 99.02% (version 1: 99.62%"
     )
 
@@ -280,7 +280,7 @@ def test_the_page_and_its_dialog_fit_the_screen(visit: Visit, unchanged: Applica
             assert box is not None
             assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
     open_version(visitor, 2)
-    expect(visitor.find("dialog-gate")).to_contain_text("It does not pass the promotion check")
+    expect(visitor.find("dialog-promotion-check")).to_contain_text("It does not pass the promotion check")
     for scheme in schemes(visitor):
         keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width

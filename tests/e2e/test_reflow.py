@@ -80,7 +80,7 @@ def models(visitor: Visitor) -> None:
 
 def one_model(visitor: Visitor) -> None:
     visitor.page.locator("tr[data-version='2']").get_by_role("button").click()
-    expect(visitor.find("dialog-gate")).not_to_be_empty()
+    expect(visitor.find("dialog-promotion-check")).not_to_be_empty()
 
 
 def explore(visitor: Visitor) -> None:

@@ -96,7 +96,7 @@ test("redo does again what was undone, until something new is drawn", () => {
 
 test("a backdrop takes the drawing's place until someone draws; undo knows both", () => {
   const drawing = drawn();
-  drawing.lay("picture");
+  drawing.setBackdrop("picture");
   assert.deepEqual([drawing.backdrop, drawing.isEmpty], ["picture", true]);
   drawing.add(at(1, 1));
   assert.equal(drawing.backdrop, null);

@@ -97,7 +97,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, mnist_dirs: list[Path]) -
 
 
 @pytest.mark.mnist
-def test_a_training_in_its_own_process_ends_with_a_version_that_the_gate_holds_back(finished: Finished):
+def test_a_training_in_its_own_process_ends_with_a_version_that_fails_the_promotion_check(finished: Finished):
     run, registry = finished.run, finished.registry
     assert run.pid != os.getpid()
     assert run.model_version == 1

@@ -36,7 +36,7 @@ pytestmark = [
 ]
 
 # A worker that finds this on its path waits for the file `go` before it imports anything.
-GATE = """
+WAIT_FOR_GO = """
 import os, sys, time
 while "mnist_classifier.runs.worker" in sys.orig_argv and not os.path.exists({go!r}):
     time.sleep(0.02)
@@ -44,11 +44,11 @@ while "mnist_classifier.runs.worker" in sys.orig_argv and not os.path.exists({go
 
 
 @pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def go_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file that workers wait for."""
     folder, go = tmp_path / "slow", tmp_path / "go"
     folder.mkdir()
-    (folder / "sitecustomize.py").write_text(GATE.format(go=str(go)))
+    (folder / "sitecustomize.py").write_text(WAIT_FOR_GO.format(go=str(go)))
     monkeypatch.setenv("PYTHONPATH", str(folder))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # no data is fetched
     return go
@@ -100,18 +100,18 @@ def suspend(pid: int, store: Store) -> None:
 
 
 def test_a_training_whose_imports_take_hours_is_not_declared_dead(
-    settings: Settings, runs: Runs, gate: Path, hours_pass: Callable[[], None]
+    settings: Settings, runs: Runs, go_file: Path, hours_pass: Callable[[], None]
 ):
     run = Jobs(settings, runs).start(QUICK)
     assert runs.mark_interrupted() == []
     hours_pass()
     assert runs.mark_interrupted() == []
     assert runs.get(run.id).status is RunStatus.QUEUED
-    gate.touch()
+    go_file.touch()
     assert "mirror" in wait_for(runs, run.id, RunStatus.FAILED).message  # it began its work
 
 
-def test_a_training_that_dies_while_it_imports_is_noticed_at_once(settings: Settings, runs: Runs, gate: Path):
+def test_a_training_that_dies_while_it_imports_is_noticed_at_once(settings: Settings, runs: Runs, go_file: Path):
     run = Jobs(settings, runs).start(QUICK)
     os.kill(worker_of(settings), signal.SIGKILL)
     assert "exit status -9" in wait_for(runs, run.id, RunStatus.FAILED).message
@@ -132,10 +132,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_training_outlives_the_server_that_is_killed_while_it_imports(
-    settings: Settings, runs: Runs, gate: Path, hours_pass: Callable[[], None]
+    settings: Settings, runs: Runs, go_file: Path, hours_pass: Callable[[], None]
 ):
     environment = os.environ | settings.to_environment() | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    environment["PYTHONPATH"] = f"{gate.parent / 'slow'}{os.pathsep}{environment['PYTHONPATH']}"
+    environment["PYTHONPATH"] = f"{go_file.parent / 'slow'}{os.pathsep}{environment['PYTHONPATH']}"
     server = subprocess.run([sys.executable, "-c", START_AND_DIE], env=environment)
     assert server.returncode == -signal.SIGKILL
     hours_pass()

@@ -219,7 +219,7 @@ def test_a_lock_that_cannot_be_made_leaves_the_run_in_the_queue(settings: Settin
     settings.claims_dir.write_text("in the way")
     with pytest.raises(MnistError, match="cannot be written to"):
         runs.claim_next(1)
-    assert runs.is_waiting()
+    assert runs.has_waiting()
     settings.claims_dir.unlink()
     assert runs.claim_next(1) == 1
 
@@ -291,7 +291,7 @@ def test_runs_are_claimed_oldest_first_and_no_more_than_there_are_places(runs: R
     assert runs.claim_next(2) is None
     runs.finish(first.id, RunStatus.FAILED)
     assert runs.claim_next(2) == third.id
-    assert not runs.is_waiting()
+    assert not runs.has_waiting()
 
 
 def test_a_run_that_waits_is_not_interrupted_however_long_that_takes(runs: Runs, clocks: dict[str, float]):

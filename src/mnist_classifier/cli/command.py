@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mnist_classifier.core.database import Store
     from mnist_classifier.registry.versions import Registry
 
-# The actor in the history of an alias.
+# Who moved an alias, in its history.
 COMMAND_LINE = "command line"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,15 +35,15 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of commands of that class."""
+    """A group whose commands print known errors as one line."""
 
     command_class = Command
 
 
 def setting_options(owner: type, *names: str, note: str) -> Callable[[Function], Function]:
-    """Add an option for each of these fields of a settings class, or for all of them.
+    """Add a command-line option for each of the fields `names` of a settings class, by default for all fields.
 
-    note: what to say about the default, with the placeholders {name} and {default}.
+    note: the text about the default value, with the placeholders {name} and {default}.
     """
     specs = [spec for spec in dataclasses.fields(owner) if not names or spec.name in names]
 
@@ -82,8 +82,8 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 
 @contextlib.contextmanager
-def opened_registry() -> Iterator[Registry]:
-    """Open the registry, and adopt versions that a crash left behind."""
+def registry_from_environment() -> Iterator[Registry]:
+    """Open the registry that the environment names, and register complete versions that a crash left out."""
     from mnist_classifier.registry.versions import Registry
 
     settings = Settings.from_environment()

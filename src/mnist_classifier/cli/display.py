@@ -15,6 +15,9 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.registry.aliases import PRODUCTION
 
+# Lines of a comparison that show how often digits are confused.
+SHOWN_CHANGES = 10
+
 
 class TrainingDisplay:
     """Shows a training: a progress bar, and a line for each epoch."""
@@ -60,7 +63,7 @@ class TrainingDisplay:
 
 
 def epoch_line(result: EpochResult) -> str:
-    """An epoch in one line."""
+    """The result of an epoch as one line."""
     return (
         f"epoch {result.epoch:2}/{result.epochs}  "
         f"loss {result.train_loss:.4f}  accuracy {result.train_accuracy:.2%}  "
@@ -70,7 +73,7 @@ def epoch_line(result: EpochResult) -> str:
 
 
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:
-    """The result of a training.  message: whether the version was promoted."""
+    """The result of a training as text.  message: whether the version was promoted, printed last."""
     return (
         f"validation accuracy  {_score(version.metrics['validation'])}\n"
         f"test accuracy        {_score(version.metrics['test'])}\n"
@@ -81,7 +84,7 @@ def summary(version: ModelVersion, settings: Settings, message: str) -> str:
 
 
 def model_line(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> str:
-    """A model version in one line; * marks production."""
+    """A model version as one line; * marks production."""
     test, validation = version.metrics.get("test", {}), version.metrics.get("validation", {})
     named = "".join(
         f"  [{alias}]" for alias, number in aliases.items() if number == version.version and alias != PRODUCTION
@@ -90,12 +93,12 @@ def model_line(version: ModelVersion, aliases: Mapping[str, int], robustness: Ma
     return (
         f"{'*' if aliases[PRODUCTION] == version.version else ' '} {version.version:4}  {version.name:20}  "
         f"{version.created_at:%Y-%m-%d %H:%M}  validation {validation.get('accuracy', 0):.2%}  "
-        f"test {test.get('accuracy', 0):.2%}{robustness_in_short(robustness)}{named}{note}"
+        f"test {test.get('accuracy', 0):.2%}{robustness_summary(robustness)}{named}{note}"
     )
 
 
 def model_as_text(version: ModelVersion, aliases: Mapping[str, int], robustness: Mapping[str, Any] | None) -> str:
-    """A model version in several lines."""
+    """A model version as several lines, each with a name and a value."""
     manifest = version.manifest
     named = [alias for alias, number in aliases.items() if number == version.version]
     lines = {
@@ -105,7 +108,7 @@ def model_as_text(version: ModelVersion, aliases: Mapping[str, int], robustness:
         "parameters": f"{manifest.get('architecture', {}).get('parameters', 0):,}",
         "validation": _score(version.metrics.get("validation")),
         "test": _score(version.metrics.get("test")),
-        "robustness": robustness_in_short(robustness).strip() or "not measured",
+        "robustness": robustness_summary(robustness).strip() or "not measured",
         "files": f"{sum(file.get('bytes', 0) for file in manifest['files'].values()) / 1e6:.1f} MB",
         "note": version.note or "-",
     }
@@ -122,7 +125,10 @@ def _score(figures: Mapping[str, Any] | None) -> str:
 def side_by_side(
     first: ModelVersion, second: ModelVersion, split: str, difference: Sequence[Sequence[int]] | None
 ) -> str:
-    """Two model versions in columns, and the errors that the second makes more or less often."""
+    """Two model versions in columns, and the confusions whose number differs most.
+
+    difference: confusion matrices by [label][prediction], second minus first.
+    """
     lines = [f"{'version':13}  {first.version:>12}  {second.version:>12}"]
     for name in ("accuracy", "correct", "nll", "ece"):
         figures = [version.metrics.get(split, {}).get(name) for version in (first, second)]
@@ -136,18 +142,18 @@ def side_by_side(
     ]
     lines += [
         f"{'more' if count > 0 else 'less'} often  {true} read as {read}: {count:+}"
-        for count, true, read in sorted(changes, key=lambda change: -abs(change[0]))[:10]
+        for count, true, read in sorted(changes, key=lambda change: -abs(change[0]))[:SHOWN_CHANGES]
     ]
     return "\n".join(lines)
 
 
 def robustness_as_text(table: Mapping[str, Any]) -> str:
-    """The robustness table, then what was skipped, then a summary."""
+    """The robustness table as text: its rows, the measures that were skipped, and a summary."""
     lines = [_robustness_row(row) for row in table["rows"]]
     lines += [f"skipped: {name} ({reason})" for name, reason in table["left_out"].items()]
-    short = table["summary"]
+    summary = table["summary"]
     images = f"{table['split']} images" + (f", at most {table['limit']} per row" if table["limit"] else "")
-    last = f"{short['goals_reached']} of {short['goals']} goals reached; MNIST {images}; {table['elapsed_s']:.0f} s"
+    last = f"{summary['goals_reached']} of {summary['goals']} goals reached; MNIST {images}; {table['elapsed_s']:.0f} s"
     return "\n".join([f"{'measure':48}  pictures  measured       95 % interval  goal", *lines, last])
 
 
@@ -160,11 +166,11 @@ def _robustness_row(row: Mapping[str, Any]) -> str:
     ).rstrip()
 
 
-def robustness_in_short(table: Mapping[str, Any] | None) -> str:
-    """A short summary of a robustness table, indented by two spaces; empty if there is none."""
+def robustness_summary(table: Mapping[str, Any] | None) -> str:
+    """A robustness table's main figures, to append to a line: "  pen 98.70%  goals 9 of 12"; empty without a table."""
     if table is None:
         return ""
-    short = table["summary"]
-    shares = {"pen": short["pen_digits_mean"], "corrupted": short["corruptions_mean"]}
+    summary = table["summary"]
+    shares = {"pen": summary["pen_digits_mean"], "corrupted": summary["corruptions_mean"]}
     figures = "".join(f"  {name} {share:.2%}" for name, share in shares.items() if share is not None)
-    return f"{figures}  goals {short['goals_reached']} of {short['goals']}"
+    return f"{figures}  goals {summary['goals_reached']} of {summary['goals']}"

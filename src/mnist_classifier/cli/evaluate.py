@@ -118,12 +118,12 @@ def _evaluate_robustness(
     table = report.to_dict()
     click.echo(json.dumps(table, indent=1) if as_json else robustness_as_text(table))
     if not report.is_final:
-        said = "not saved: only a full run on the test images is saved"
+        message = "not saved: only a full run on the test images is saved"
     elif registry.record_robustness(version, table):
-        said = f"saved with version {version.version} ({version.name})"
+        message = f"saved with version {version.version} ({version.name})"
         if registry.aliases.all().get(CHALLENGER) == version.version:
-            # It waited for this table.
-            said += f"\n{promotion.promote_unless_worse(registry, version.version, actor='evaluation').message}"
+            # A version without a robustness table is not promoted after its training.
+            message += f"\n{promotion.promote_unless_worse(registry, version.version, actor='evaluation').message}"
     else:
-        said = f"not saved: version {version.version} has the same table, or one with more rows"
-    click.echo(said, err=True)
+        message = f"not saved: version {version.version} has the same table, or one with more rows"
+    click.echo(message, err=True)

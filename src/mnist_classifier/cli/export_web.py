@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mnist_classifier.cli.command import Command, opened_registry
+from mnist_classifier.cli.command import Command, registry_from_environment
 from mnist_classifier.web.offline.export import MODEL_FILE, export_site
 
 
@@ -19,7 +19,7 @@ def export_web(folder: Path, model_version: int | None) -> None:
     The network runs in the browser. DIR must be new, empty or an earlier
     export, which is replaced.
     """
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         version = registry.aliases.production() if model_version is None else model_version
         sizes = export_site(registry.folder(version), version, folder)
     total = sum(sizes.values())

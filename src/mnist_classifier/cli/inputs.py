@@ -41,7 +41,7 @@ class Inputs:
 
     def __iter__(self) -> Iterator[Found]:
         for argument in self.arguments:
-            # Shells of Windows do not expand patterns.
+            # Windows shells leave patterns to the program.
             is_pattern = argument != STDIN and glob.has_magic(argument) and not os.path.lexists(argument)
             yield from _matches(argument) if is_pattern else _files(argument)
         for line in self.listed:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from mnist_classifier.cli.command import COMMAND_LINE, Group, data_dir_option, opened_registry
+from mnist_classifier.cli.command import COMMAND_LINE, Group, data_dir_option, registry_from_environment
 from mnist_classifier.cli.display import model_as_text, model_line, side_by_side
 from mnist_classifier.core.errors import LessAccurate
 from mnist_classifier.core.settings import Settings
@@ -40,7 +40,7 @@ def models(context: click.Context) -> None:
 @models.command(name="list")
 def list_versions() -> None:
     """List the model versions, newest first; * marks production."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         aliases = registry.aliases.all()
         for version in registry.versions():
             click.echo(model_line(version, aliases, registry.robustness(version)))
@@ -53,7 +53,7 @@ def list_versions() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole manifest as JSON.")
 def show(version: int, as_json: bool) -> None:
     """Show one version: metrics, recipe, files and promotion check."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         found = registry.get(version)
         if as_json:
             click.echo(json.dumps({**found.manifest, "name": found.name, "note": found.note}, indent=1))
@@ -73,7 +73,7 @@ def show(version: int, as_json: bool) -> None:
 @data_dir_option
 def compare(first: int, second: int, split: str, read_images: bool, data_dir: Path | None) -> None:
     """Compare two versions: metrics, confusions and promotion check."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         one, other = registry.get(first), registry.get(second)
         difference = comparison.confusion_difference(one, other, split)
         click.echo(side_by_side(one, other, split, difference))
@@ -92,7 +92,7 @@ def compare(first: int, second: int, split: str, read_images: bool, data_dir: Pa
 @yes_option
 def promote(version: int, reason: str, yes: bool) -> None:
     """Promote a version to production; 0 is the model in the box."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         _confirmed(
             lambda sure: promotion.promote(registry, version, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
         )
@@ -104,7 +104,7 @@ def promote(version: int, reason: str, yes: bool) -> None:
 @yes_option
 def rollback(reason: str, yes: bool) -> None:
     """Roll production back by one promotion."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         version = _confirmed(
             lambda sure: promotion.roll_back(registry, actor=COMMAND_LINE, reason=reason, is_confirmed=sure), yes
         )
@@ -126,7 +126,7 @@ def _confirmed(move: Callable[[bool], Answer], yes: bool) -> Answer:
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
 def history(limit: int) -> None:
     """List all promotions and rollbacks, newest first."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         for move in registry.aliases.history(limit=limit):
             change = f"{move.alias} {move.previous} -> {move.version}"
             click.echo(f"{move.at:%Y-%m-%d %H:%M}  {change:24}  {move.actor:14}  {move.reason}".rstrip())
@@ -137,7 +137,7 @@ def history(limit: int) -> None:
 @click.argument("name")
 def rename(version: int, name: str) -> None:
     """Rename a version."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         renamed = registry.edit(version, name=name)
     click.echo(f"version {version} is now called {renamed.name}")
 
@@ -147,7 +147,7 @@ def rename(version: int, name: str) -> None:
 @click.argument("text")
 def note(version: int, text: str) -> None:
     """Set the note of a version; an empty text removes it."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         registry.edit(version, note=text)
     click.echo(f"version {version} has a new note")
 
@@ -157,7 +157,7 @@ def note(version: int, text: str) -> None:
 @click.confirmation_option(prompt="Delete this version and its files permanently?")
 def delete(version: int) -> None:
     """Delete a version that is neither production nor challenger."""
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         registry.delete(version)
     click.echo(f"version {version} was deleted")
 
@@ -167,7 +167,7 @@ def delete(version: int) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 def export_version(version: int, file: Path | None) -> None:
     """Export a version as a zip file."""
-    with opened_registry() as registry, _clear_file_errors():
+    with registry_from_environment() as registry, _file_errors_as_one_line():
         file = file or Path(archive.archive_name(registry.get(version)))
         file.write_bytes(archive.export_version(registry, version))
     click.echo(f"exported version {version} to {file}")
@@ -178,7 +178,7 @@ def export_version(version: int, file: Path | None) -> None:
 @data_dir_option
 def import_version(file: Path, data_dir: Path | None) -> None:
     """Import a version from a zip file, after checking it; this does not promote it."""
-    with opened_registry() as registry, _clear_file_errors():
+    with registry_from_environment() as registry, _file_errors_as_one_line():
         if file.stat().st_size > archive.LARGEST_ARCHIVE:
             raise click.ClickException(
                 f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB, the limit for archives"
@@ -198,7 +198,7 @@ def box(version: int, measure: bool, data_dir: Path | None) -> None:
     """Make a version the model in the box of this checkout; 0 rewrites only the card."""
     from mnist_classifier.training.release.card import renew_card
 
-    with opened_registry() as registry:
+    with registry_from_environment() as registry:
         if version != BOX:
             copy_to_box(registry.folder(version), registry.box_dir)
         if measure:
@@ -219,7 +219,7 @@ def _explorer(registry: Registry, data_dir: Path | None) -> Explorer:
 
 
 @contextmanager
-def _clear_file_errors() -> Iterator[None]:
+def _file_errors_as_one_line() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -19,7 +19,7 @@ def openapi() -> None:
     from flask import Flask
 
     from mnist_classifier.web.app import add_routes
-    from mnist_classifier.web.openapi.documents import document_of
+    from mnist_classifier.web.openapi.routes import document_of
 
     app = Flask("mnist_classifier.web")
     add_routes(app)

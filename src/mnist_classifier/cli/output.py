@@ -99,7 +99,7 @@ def _as_table(row: Row) -> str:
     read = _prediction(answer) or "-"
     place = shown(row.file) + ("" if row.index is None else f"[{row.index}]")
     notes = "; ".join(_notes(answer))
-    # Rounding must not show certainty.
+    # Never 100 %, which no reading deserves.
     sure = f"{min(answer.confidence, 0.9999):.2%}"
     return _table_line(read.replace("\n", " "), sure, answer.verdict.value, f"{place}  ({notes})" if notes else place)
 

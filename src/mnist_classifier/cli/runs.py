@@ -22,7 +22,7 @@ FOLLOW_INTERVAL_S = 0.5
 
 @contextlib.contextmanager
 def opened_runs(settings: Settings) -> Iterator[Runs]:
-    """The trainings of an installation; their database is closed afterwards."""
+    """Open the database of runs, and close it afterwards."""
     with opened_store(settings) as store:
         yield Runs(store, settings.claims_dir)
 
@@ -89,7 +89,7 @@ def follow(run_id: int) -> None:
     with opened_runs(Settings.from_environment()) as log:
         while True:
             log.mark_interrupted()
-            # In this order: what was written before the end is not missed.
+            # Read the run before its events, so that none from before its end is missed.
             run = log.get(run_id)
             for event in log.events(run_id, after=last):
                 last = event.sequence

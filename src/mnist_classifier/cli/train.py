@@ -31,8 +31,8 @@ def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool
     if not asked:
         return
     for name, recipe in RECIPES.items():
-        differing = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in recipe.values.items())
-        click.echo(f"{name:10} {recipe.summary}\n{'':10} {differing or '(the defaults)'}")
+        flags = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in recipe.values.items())
+        click.echo(f"{name:10} {recipe.summary}\n{'':10} {flags or '(the defaults)'}")
     context.exit()
 
 
@@ -73,11 +73,11 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     if ensemble:
         _show_spread(versions)
         combined = worker.combine(settings, versions)
-        click.echo(summary(combined, settings, _admit(settings, combined)))
+        click.echo(summary(combined, settings, _promote_unless_worse(settings, combined)))
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        click.echo(f"version {best.version} has the lowest validation loss; {_admit(settings, best)}")
+        click.echo(f"version {best.version} has the lowest validation loss; {_promote_unless_worse(settings, best)}")
 
 
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
@@ -87,15 +87,18 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
 
 
-def _admit(settings: Settings, version: ModelVersion) -> str:
-    """Apply the promotion rule; returns its message."""
+def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
+    """Promote a version if it passes the promotion check; returns the message about it."""
     with opened_store(settings) as store:
         registry = Registry(settings.models_dir, store)
         return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message
 
 
 def training_worker() -> ModuleType:
-    """The module that trains.  Call this before queueing a run, so that none is left behind without PyTorch."""
+    """The module that carries out runs.  Raises TrainingUnavailable without PyTorch.
+
+    Call this before creating a run, which would otherwise stay in the queue.
+    """
     try:
         from mnist_classifier.runs import worker
     except ModuleNotFoundError as error:
@@ -104,7 +107,7 @@ def training_worker() -> ModuleType:
 
 
 def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
-    """Train a queued run in this process and show its progress."""
+    """Carry out a run in this process and show its progress."""
     display = TrainingDisplay(TrainConfig.from_mapping(run.config))
     try:
         outcome: Outcome = worker.execute(

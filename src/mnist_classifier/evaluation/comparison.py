@@ -13,9 +13,10 @@ from mnist_classifier.evaluation.explore.explorer import Explorer
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An image that two models read differently: each one's digit and confidence.
+    """An image that two models read differently.
 
-    image: (28, 28) uint8; index: its position in the split.
+    index: its position in the split.  image: (28, 28) uint8.  digits and
+    confidences: those of the first and of the second model.
     """
 
     index: int
@@ -26,7 +27,7 @@ class Disagreement:
 
 
 def confusion_difference(first: ModelVersion, second: ModelVersion, split: str) -> list[list[int]] | None:
-    """Images of [true][read] that the second has more than the first; None if a matrix is missing."""
+    """The second confusion matrix minus the first, by [label][prediction]; None if a version has no matrix."""
     matrices = [version.metrics.get(split, {}).get("confusion") for version in (first, second)]
     if matrices[0] is None or matrices[1] is None:
         return None
@@ -35,7 +36,7 @@ def confusion_difference(first: ModelVersion, second: ModelVersion, split: str) 
 
 
 def disagreements(explorer: Explorer, first: int, second: int, split: str) -> list[Disagreement]:
-    """Images that two versions read differently, the most confident disagreement first.
+    """Images that two versions read differently, first those where both are most confident.
 
     Raises VersionMissing, ModelCorrupt, DataMissing, DataCorrupt.
     """

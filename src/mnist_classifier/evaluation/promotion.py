@@ -1,12 +1,12 @@
 """Decide which model version goes into production, and put it there.
 
-A trained version goes into production by itself only if it is not worse than
-the version there now: on the validation split, and on the robustness suite if
-the present version was measured with it.  "Not worse" means within the present
-version's 95 % interval.  A version without a robustness table has to wait: a
-network can be good on MNIST and still misread what people write.  The test
-figures decide nothing.  A version that fails becomes `challenger`, and a person
-decides.
+A trained version is promoted automatically only if it passes the promotion
+check: its validation accuracy must not lie below the 95 % interval of the
+version in production (the champion).  If the champion's robustness was measured,
+the same holds for robustness, because a network can be good on MNIST and still
+misread what people write; a version without a robustness table then fails.
+Test accuracy is never used.  A version that fails becomes `challenger`, and a
+person decides.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
         is_complete = False
     known, measured = (registry.robustness(version) for version in (champion, challenger))
     if known is None:
-        left_out.append(f"robustness was not compared, because that of {_called(champion.version)} was not measured")
+        left_out.append(f"robustness was not compared, because that of {_name_of(champion.version)} was not measured")
     elif measured is None:
         command = f"mnist evaluate --suite robust --model-version {challenger.version}"
         left_out.append(f"its robustness was not measured; run `{command}`")
@@ -93,7 +93,7 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     else:
         checks += _robustness_checks(known, measured)
         left_out += [
-            f"the robustness of {_called(version.version)} comes from its archive and was not measured here"
+            f"the robustness of {_name_of(version.version)} comes from its archive and was not measured here"
             for version in (champion, challenger)
             if version.manifest.get("imported_from")
         ]
@@ -118,10 +118,10 @@ def _check(measure: str, champion: float, challenger: float, bound: float) -> Ch
 
 def _in_words(check: Check, champion: int) -> str:
     needed = "" if check.passed else f", needed: {check.bound:.2%}"
-    return f"{check.measure} {check.challenger:.2%} ({_called(champion)}: {check.champion:.2%}{needed})"
+    return f"{check.measure} {check.challenger:.2%} ({_name_of(champion)}: {check.champion:.2%}{needed})"
 
 
-def _called(version: int) -> str:
+def _name_of(version: int) -> str:
     return "the model in the box" if version == BOX else f"version {version}"
 
 
@@ -194,12 +194,13 @@ def roll_back(
     check_unmoved(PRODUCTION, current, instead_of)
     previous = registry.aliases.previous()
     if previous is None:
-        raise NothingToRollBack(f"{_called(current)} is in production, and there is no earlier version to roll back to")
+        message = f"{_name_of(current)} is in production, and there is no earlier version to roll back to"
+        raise NothingToRollBack(message)
     promote(
         registry,
         previous,
         actor=actor,
-        reason=reason or f"rolled back from {_called(current)}",
+        reason=reason or f"rolled back from {_name_of(current)}",
         instead_of=current,
         is_confirmed=is_confirmed,
         is_rollback=True,
@@ -208,7 +209,7 @@ def roll_back(
 
 
 def _move(registry: Registry, alias: str, version: int, **record: Any) -> None:
-    """Let an alias name a version that is whole, loads and answers."""
+    """Check that a version's files are intact and that it reads an image, then point the alias at it."""
     registry.read(version, verify)
     registry.read(version, open_tested)
     registry.aliases.move(alias, version, **record)
@@ -223,7 +224,7 @@ def _check_accuracy(registry: Registry, version: int, champion: int) -> None:
     new, known = (each.get("accuracy") for each in figures)
     if new is not None and known is not None and new < known:
         raise LessAccurate(
-            f"{_called(version)} is less accurate than {_called(champion)}, which is in production: "
+            f"{_name_of(version)} is less accurate than {_name_of(champion)}, which is in production: "
             f"validation accuracy {new:.2%} instead of {known:.2%}; confirm to use it anyway",
             field="confirm",
         )

@@ -43,7 +43,7 @@ Confusion = Annotated[
 
 
 class Losses(Struct):
-    """Calibration before the temperature was fitted."""
+    """Loss and calibration error before the temperature was fitted."""
 
     nll: Loss
     ece: Share
@@ -76,7 +76,7 @@ class Score(Struct):
 
 
 class Figures(Score):
-    """All figures of a split."""
+    """All metrics of a split; older versions lack some of them."""
 
     nll: Loss | UnsetType = UNSET
     ece: Share | UnsetType = UNSET
@@ -88,7 +88,7 @@ class Figures(Score):
 
 
 class Metrics(Struct):
-    """Figures by split."""
+    """Accuracy and other metrics of each split."""
 
     validation: Figures | UnsetType = UNSET
     test: Figures | UnsetType = UNSET
@@ -111,7 +111,7 @@ class Architecture(Struct, rename={"kind": "class"}):
 
 
 class Training(Struct):
-    """The course of the training."""
+    """Facts about the training: images, epochs, duration, device."""
 
     images: Count | UnsetType = UNSET
     epochs: Count | UnsetType = UNSET
@@ -141,14 +141,14 @@ class Origin(Struct):
 
 
 class File(Struct):
-    """A file of the version."""
+    """A file of a model version: its hash and size."""
 
     sha256: Sha256
     bytes: Annotated[int, Meta(ge=0, le=2**30)]
 
 
 class Manifest(Struct):
-    """manifest.json.  Older versions lack newer fields."""
+    """The file manifest.json, which describes a model version.  Older versions lack newer fields."""
 
     format: Count
     name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
@@ -207,7 +207,7 @@ class ImportedManifest(Manifest):
 
 
 class Row(Struct):
-    """A row of the robustness table."""
+    """A row of the robustness table: a share of `n` pictures, its 95 % interval, and its goal if it has one."""
 
     id: Text
     title: Text
@@ -219,7 +219,7 @@ class Row(Struct):
 
 
 class Summary(Struct):
-    """Summary of the robustness table."""
+    """Main figures of the robustness table: goals reached and three results."""
 
     goals: Count
     goals_reached: Count
@@ -242,7 +242,7 @@ class MeasuredOn(Struct):
 
 
 class Robustness(Struct):
-    """robustness.json."""
+    """The file robustness.json: the robustness table, and the model that it was measured on."""
 
     measured_on: MeasuredOn
     summary: Summary

@@ -2,8 +2,9 @@
 
 A claim has a random name and a file of that name, which its process keeps
 locked.  The kernel holds the lock while the process exists, busy or
-suspended, and frees it however the process ends.  So neither a clock decides,
-nor a process number, which may be reused or belong to another container.
+suspended, and frees it however the process ends.  That is safer than a timeout,
+which a suspended process exceeds, and than a process id, which may be reused or
+belong to another container.
 
 Locks need `fcntl` (not on Windows) and a disk that supports them.  Without
 either there is no file, and `is_alive` returns None.
@@ -31,7 +32,7 @@ _descriptors: dict[str, int] = {}
 
 @contextmanager
 def new_claim(folder: Path) -> Iterator[str]:
-    """Name a claim that the block may `lock`; if the block fails, the lock is released."""
+    """Make the name of a claim for a block that may `lock` it; release the lock if the block fails."""
     claim = uuid.uuid4().hex
     try:
         yield claim
@@ -73,7 +74,7 @@ def is_alive(folder: Path, claim: str | None) -> bool | None:
 
 
 def inherited(claim: str | None) -> tuple[int, ...]:
-    """The descriptors that a child must inherit (`pass_fds`) to hold the lock of a claim."""
+    """The file descriptors that a child must inherit (`pass_fds`) to hold the lock of a claim."""
     return (_descriptors[claim],) if claim in _descriptors else ()
 
 

@@ -1,8 +1,8 @@
 """Start and watch trainings, each in its own process.
 
-Runs wait in a queue in the database; any server with a free place claims the
-oldest.  The worker is named by its module path and never imported, so the
-server does not load PyTorch.
+Runs wait in a queue in the database.  Any server process claims the oldest one
+while fewer than `max_runs` are under way.  A worker is started by the name of
+its module, not imported, so the server does not load PyTorch.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from mnist_classifier.runs.run_log import Runs, resume_hint
 log = logging.getLogger(__name__)
 
 WORKER_MODULE = "mnist_classifier.runs.worker"
-# How often a queue that waits for other processes is checked.
+# How often to check the queue for changes by other processes.
 QUEUE_INTERVAL_S = 1.0
 
 
 class Jobs:
-    """The training processes that this process starts; they continue after `close`."""
+    """Starts training processes and records those that die; they continue after `close`."""
 
     def __init__(self, settings: Settings, runs: Runs) -> None:
         self.settings = settings
         self.runs = runs
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._queue_watch: threading.Thread | None = None
+        self._queue_thread: threading.Thread | None = None
 
     def start(self, config: TrainConfig) -> Run:
         """Start a run at once.  Raises RunInProgress while another is active, TrainingUnavailable without PyTorch."""
@@ -47,7 +47,7 @@ class Jobs:
         return run
 
     def submit(self, config: TrainConfig) -> Run:
-        """Queue a run; it starts as soon as a place is free.  Raises TrainingUnavailable."""
+        """Queue a run; it starts once fewer than `max_runs` are under way.  Raises TrainingUnavailable."""
         _check_torch()
         run = self.runs.enqueue(config)
         self.dispatch()
@@ -61,40 +61,40 @@ class Jobs:
         return self.runs.get(run_id)
 
     def dispatch(self) -> None:
-        """Start as many queued runs as there are places; watch the queue if some remain."""
+        """Start as many queued runs as `max_runs` allows; watch the queue if some remain."""
         if self._closed.is_set():
             return
-        self._start_waiting()
-        if self.runs.is_waiting():
-            self.watch()
+        self._start_queued()
+        if self.runs.has_waiting():
+            self.watch_queue()
 
-    def watch(self) -> None:
-        """Check the queue until `close`, because other processes also take and leave places, queue runs and die."""
+    def watch_queue(self) -> None:
+        """Check the queue until `close`, because other processes also queue, start and end runs, or die."""
         with self._lock:
-            if self._queue_watch is None:
-                self._queue_watch = threading.Thread(target=self._watch_queue, name="queue", daemon=True)
-                self._queue_watch.start()
+            if self._queue_thread is None:
+                self._queue_thread = threading.Thread(target=self._check_queue, name="queue", daemon=True)
+                self._queue_thread.start()
 
     def close(self) -> None:
-        """Start nothing more."""
+        """Start no more runs."""
         self._closed.set()
-        if self._queue_watch is not None:
-            self._queue_watch.join()
+        if self._queue_thread is not None:
+            self._queue_thread.join()
 
-    def _watch_queue(self) -> None:
-        trouble = ""
+    def _check_queue(self) -> None:
+        reported = ""
         while not self._closed.wait(QUEUE_INTERVAL_S):
             try:
                 self.runs.mark_interrupted()
-                if self.runs.is_waiting():
-                    self._start_waiting()
-                trouble = ""
+                if self.runs.has_waiting():
+                    self._start_queued()
+                reported = ""
             except (MnistError, OSError) as error:
-                if str(error) != trouble:  # report a full disk once, not every second
-                    trouble = str(error)
+                if str(error) != reported:  # report a full disk once, not every second
+                    reported = str(error)
                     log.error("cannot check the queue of trainings: %s", error)
 
-    def _start_waiting(self) -> None:
+    def _start_queued(self) -> None:
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
             self._start_worker(self.runs.get(run_id))
 
@@ -105,7 +105,7 @@ class Jobs:
             self.runs.finish(run.id, RunStatus.FAILED, f"the training process did not start: {error}", claim=run.claim)
             raise
         claims.hand_over(run.claim)
-        threading.Thread(target=self._watch, args=(run, process), name=f"run-{run.id}", daemon=True).start()
+        threading.Thread(target=self._await_end, args=(run, process), name=f"run-{run.id}", daemon=True).start()
 
     def log_path(self, run_id: int) -> Path:
         """The file that the worker of a run prints to."""
@@ -121,14 +121,14 @@ class Jobs:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self.settings.to_environment() | {"PYTHONPATH": import_path()},
-                # So the worker holds the lock from the start.
+                # The worker inherits the lock of its claim, so there is no moment without one.
                 pass_fds=claims.inherited(run.claim),
                 # Ctrl-C in the terminal is meant for the server.
                 start_new_session=os.name != "nt",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
 
-    def _watch(self, run: Run, process: subprocess.Popen[bytes]) -> None:
+    def _await_end(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         """Wait for the worker; if it ends without recording a result, the run has failed."""
         status = process.wait()
         ending = (

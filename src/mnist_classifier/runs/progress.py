@@ -21,8 +21,8 @@ from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.training.loop import StepProgress
 from mnist_classifier.training.trackers import Tracker
 
-# A step is recorded every second for ten minutes, then whenever 1/600 of the time so far has passed:
-# 600 events, and 600 more each time the training gets e times as long.
+# Steps are recorded once a second for ten minutes, then at intervals of 1/600 of the time so far.  A training of a day
+# has about 3,600 of them.
 STEP_S = 1.0
 STEP_SHARE = 1 / 600
 BATCH_COLUMNS = 8
@@ -30,7 +30,7 @@ BATCH_COLUMNS = 8
 
 @dataclass
 class Report:
-    """Functions to call with progress; the command line prints it."""
+    """Callbacks for the progress of a run; the command line prints it."""
 
     on_step: Callable[[StepProgress], None] = lambda progress: None
     on_epoch: Callable[[EpochResult], None] = lambda result: None
@@ -50,7 +50,7 @@ class Journal:
     last_step_at: float = 0.0
 
     def step(self, progress: StepProgress) -> None:
-        """Record the progress within an epoch, unless the last one was recorded just before."""
+        """Record the progress within an epoch, unless another step was recorded just before."""
         self.report.on_step(progress)
         now = time.monotonic()
         if now - self.last_step_at < max(STEP_S, (now - self.started_at) * STEP_SHARE):

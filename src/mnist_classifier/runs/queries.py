@@ -1,4 +1,4 @@
-"""Questions about runs and their events; nothing here changes the database."""
+"""Queries of runs and their events; nothing here changes the database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_classifier.core.errors import RunMissing
 from mnist_classifier.core.records import Run, RunEvent, RunStatus
 
 ACTIVE = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
-# In the queue, and not claimed.
+# In the queue, and claimed by no process.
 WAITING = (runs.c.status == RunStatus.QUEUED.value) & runs.c.claimed_at.is_(None)
 # Claimed by a process, which may have died since.
 UNDER_WAY = runs.c.status.in_(ACTIVE) & runs.c.claimed_at.is_not(None)
@@ -22,12 +22,12 @@ _RUNS = sa.select(
 
 
 class RunQueries:
-    """The trainings of one database."""
+    """Reads the runs of one database."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def is_waiting(self) -> bool:
+    def has_waiting(self) -> bool:
         """Whether the queue has a run that nobody has claimed."""
         with self.store.reading() as connection:
             return connection.scalar(sa.select(runs.c.id).where(WAITING).limit(1)) is not None
@@ -55,7 +55,8 @@ class RunQueries:
         return self._runs(query)
 
     def active(self) -> Run | None:
-        """The run that is under way, or else the first in the queue, if any."""
+        """The running run, or else the first in the queue, if any."""
+        # Descending, so that "running" comes before "queued".
         query = _RUNS.where(runs.c.status.in_(ACTIVE)).order_by(runs.c.status.desc(), runs.c.id)
         return next(iter(self._runs(query.limit(1))), None)
 

@@ -1,9 +1,9 @@
 """Runs and their events in the database.
 
-A run waits in the queue until a process claims it.  Its worker then starts,
-reports and finishes it.  Every change of status is one transaction.
-Each claim has its own name (see `claims`), so a worker notices if its run was
-given to another process.
+A run waits in the queue until a process claims it for a worker.  The worker
+records its start, its progress and its end.  Every change of status is one
+transaction.  Each claim has its own name (claims.py), so a worker notices if its
+run was given to another process.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
 from mnist_classifier.runs.queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
 
-# Workers report twice a second.  If the lock of one cannot be checked, as on another machine, it counts as gone
-# after this silence.
+# Workers report twice a second.  If a worker's lock cannot be checked, as on another machine, this much silence means
+# that it is gone.
 SILENT_AFTER_S = 120.0
-# The number of the queue's advisory lock in PostgreSQL; any number that nothing else uses.
+# Key of the queue's advisory lock in PostgreSQL.  Any number will do that nothing else in the database uses.
 QUEUE_LOCK = 5_171_017
 
 
-class _UnderWay(NamedTuple):
-    """A claimed run and its last report."""
+class _ClaimedRun(NamedTuple):
+    """A claimed run, and when its worker reported last."""
 
     id: int
     claim: str | None
@@ -40,14 +40,14 @@ class _UnderWay(NamedTuple):
 
 
 class Runs(RunQueries):
-    """The trainings of one MNIST_HOME; their workers hold locks in `claims_dir`."""
+    """Reads and writes the runs of one database; their workers hold locks in `claims_dir`."""
 
     def __init__(self, store: Store, claims_dir: Path) -> None:
         super().__init__(store)
         self.claims_dir = claims_dir
         self._held: str | None = None
-        # When this process first saw the latest report of a run, by its own clock.
-        self._seen_at: dict[_UnderWay, float] = {}
+        # The latest report of each run, and when this process first saw it, by its own clock.
+        self._seen_at: dict[_ClaimedRun, float] = {}
 
     def create(self, config: TrainConfig) -> Run:
         """Create a run that the caller carries out at once.  Raises RunInProgress while another is active."""
@@ -81,10 +81,10 @@ class Runs(RunQueries):
             return int(run_id)
 
     def reopen(self, run_id: int, *, queued: bool = False) -> Run:
-        """Reopen an interrupted or failed run, for the caller to carry out or, with `queued`, for the queue.
+        """Reopen an interrupted or failed run.  The caller carries it out or, with `queued`, it joins the queue.
 
         Raises RunMissing, RunFinished if the run succeeded or was cancelled,
-        and RunInProgress if it is active, or another is and this one may not wait.
+        and RunInProgress if it is active or, without `queued`, another one is.
         """
         self.mark_interrupted()
         run = self.get(run_id)
@@ -98,15 +98,15 @@ class Runs(RunQueries):
             if not queued:
                 _refuse_while_active(connection)
                 claims.lock(self.claims_dir, claim)
-            # If somebody was quicker, two workers would carry out the same run.
-            as_seen = (runs.c.id == run_id) & (runs.c.status == run.status.value)
+            # Change nothing if somebody else was quicker: two workers would carry out the same run.
+            unchanged = (runs.c.id == run_id) & (runs.c.status == run.status.value)
             values = _queued(None if queued else claim) | {"finished_at": None}
-            if not connection.execute(runs.update().where(as_seen).values(**values)).rowcount:
+            if not connection.execute(runs.update().where(unchanged).values(**values)).rowcount:
                 raise RunInProgress(f"somebody else has just resumed run {run_id}")
         return self.get(run_id)
 
     def start(self, run_id: int, pid: int) -> None:
-        """Record that the worker runs.  Raises RunFinished if the run is not in the queue any more."""
+        """Record that the worker has started.  Raises RunFinished if the run is not in the queue any more."""
         moment = now()
         values = {"status": RunStatus.RUNNING.value, "pid": pid, "heartbeat_at": moment, "started_at": moment}
         with self.store.writing() as connection:
@@ -124,13 +124,13 @@ class Runs(RunQueries):
         self._update(run_id, summary=dict(summary))
 
     def beat(self, run_id: int) -> bool:
-        """Record that the worker lives; returns whether somebody asked it to stop."""
+        """Record that the worker is alive; returns whether somebody asked it to stop."""
         self._update(run_id, heartbeat_at=now())
         with self.store.reading() as connection:
             return bool(connection.scalar(sa.select(runs.c.cancel_requested).where(runs.c.id == run_id)))
 
     def hold(self, run_id: int, claim: str) -> None:
-        """From now on, raise ClaimLost instead of writing to this store if the run has another claim."""
+        """Guard this store: once the run has another claim, every write raises ClaimLost."""
         held = sa.select(runs.c.id).where(runs.c.id == run_id, runs.c.claim == claim).with_for_update()
 
         def guard(connection: sa.Connection) -> None:
@@ -156,11 +156,14 @@ class Runs(RunQueries):
         *,
         claim: str | None = None,
     ) -> bool:
-        """Record how a run ended, or only if `claim` still holds it.  Returns False if it had ended before."""
-        chosen = runs.c.id == run_id if claim is None else _is(run_id, claim)
+        """Record how a run ended.  Returns False, and changes nothing, if it had ended before.
+
+        claim: record the end only if the run still has this claim.
+        """
+        chosen = runs.c.id == run_id if claim is None else _has_claim(run_id, claim)
         with self.store.writing() as connection:
             ended = _finish(connection, chosen, run_id, status, message, model_version)
-        # Only now: a free lock tells the others that the end was not recorded.
+        # Only now, because a run without a lock and without an end counts as interrupted.
         claims.release(self.claims_dir, claim or self._held)
         return ended
 
@@ -179,37 +182,38 @@ class Runs(RunQueries):
             connection.execute(
                 runs.update().where(runs.c.id == run_id, runs.c.status.in_(ACTIVE)).values(cancel_requested=True)
             )
-            not_begun = _is(run_id, run.claim) & (runs.c.status == RunStatus.QUEUED.value)
+            not_begun = _has_claim(run_id, run.claim) & (runs.c.status == RunStatus.QUEUED.value)
             ended = _finish(connection, not_begun, run_id, RunStatus.CANCELLED, "cancelled before it began")
         if ended:
             claims.release(self.claims_dir, run.claim)
         return self.get(run_id)
 
     def mark_interrupted(self) -> list[int]:
-        """Mark every run as interrupted whose process is gone (not: suspended); returns their numbers."""
+        """Mark runs as interrupted whose process is gone, not just suspended; returns their numbers."""
         query = sa.select(runs.c.id, runs.c.claim, runs.c.heartbeat_at).where(UNDER_WAY)
         with self.store.reading() as connection:  # reading waits for nobody, and nearly always no run is gone
-            under_way = [_UnderWay(*row) for row in connection.execute(query)]
+            claimed = [_ClaimedRun(*row) for row in connection.execute(query)]
         moment = time.monotonic()
-        self._seen_at = {run: self._seen_at.get(run, moment) for run in under_way}
-        gone = [run for run in under_way if self._is_gone(run)]
+        self._seen_at = {run: self._seen_at.get(run, moment) for run in claimed}
+        gone = [run for run in claimed if self._is_gone(run)]
         with suppress(StorageFull, DatabaseBusy):  # a reader still gets an answer; a later call records it
             return [run.id for run in gone if self._interrupt(run)]
         return []
 
-    def _is_gone(self, run: _UnderWay) -> bool:
+    def _is_gone(self, run: _ClaimedRun) -> bool:
         is_alive = claims.is_alive(self.claims_dir, run.claim)
         if is_alive is not None:
             return not is_alive
-        # Only whether the report changes counts, not its time: the other machine's clock may be wrong.
+        # Compare with the time when this process saw the report: the clock of another machine may be wrong.
         seen_at = self._seen_at.get(run)
         return seen_at is not None and time.monotonic() - seen_at > SILENT_AFTER_S
 
-    def _interrupt(self, run: _UnderWay) -> bool:
+    def _interrupt(self, run: _ClaimedRun) -> bool:
+        """Mark a run as interrupted, unless it has reported again."""
         message = f"the training process is gone; {resume_hint(run.id)}"
-        as_seen = _is(run.id, run.claim) & (runs.c.heartbeat_at == run.heartbeat_at)
+        unchanged = _has_claim(run.id, run.claim) & (runs.c.heartbeat_at == run.heartbeat_at)
         with self.store.writing() as connection:
-            interrupted = _finish(connection, as_seen, run.id, RunStatus.INTERRUPTED, message)
+            interrupted = _finish(connection, unchanged, run.id, RunStatus.INTERRUPTED, message)
             if interrupted:
                 connection.execute(runs.update().where(runs.c.id == run.id).values(claim=None))
         if interrupted:
@@ -252,13 +256,13 @@ def _queued(claim: str | None) -> dict[str, Any]:
     }
 
 
-def _is(run_id: int, claim: str | None) -> sa.ColumnElement[bool]:
-    """The row of a run while it has this claim."""
+def _has_claim(run_id: int, claim: str | None) -> sa.ColumnElement[bool]:
+    """The condition that a run has this claim."""
     return (runs.c.id == run_id) & (runs.c.claim == claim)
 
 
 def _lock_queue(connection: sa.Connection) -> None:
-    """Let nobody else claim a run until this transaction ends.  SQLite has one writer at a time anyway."""
+    """Let nobody else claim a run until this transaction ends.  SQLite allows only one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(QUEUE_LOCK)))
 
@@ -279,7 +283,7 @@ def _finish(
 
 
 def _append(connection: sa.Connection, run_id: int, kind: str, data: Mapping[str, Any]) -> None:
-    # Worker and server may write at the same time; here one waits for the other.
+    # Lock the run's row, because worker and server may append at the same time and would choose the same number.
     connection.execute(sa.select(runs.c.id).where(runs.c.id == run_id).with_for_update())
     last = connection.scalar(sa.select(sa.func.max(run_events.c.sequence)).where(run_events.c.run_id == run_id))
     row = {"run_id": run_id, "sequence": (last or 0) + 1, "kind": kind, "at": now(), "data": dict(data)}

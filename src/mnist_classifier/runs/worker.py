@@ -37,10 +37,10 @@ from mnist_classifier.training.release.finished import FinishedTraining, ensembl
 from mnist_classifier.training.trackers import open_trackers
 
 HEARTBEAT_S = 0.5
-# A training waits this long for a database that another process uses, for instance for a backup.
+# How long a training waits for a locked database, for instance during a backup.
 DATABASE_PATIENCE_S = 600.0
-# Work that does not ask `should_stop` in time, such as preparing images, is interrupted after this long.
-PATIENCE_S = 0.5
+# How long after a request to stop to interrupt work that does not call `should_stop`, such as preparing images.
+INTERRUPT_AFTER_S = 0.5
 # PyTorch raises RuntimeError with these words, on the CPU and on a GPU.
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
@@ -56,12 +56,12 @@ class Outcome:
 
 @dataclass
 class Heartbeat:
-    """Reports twice a second that this process lives, and learns whether it should stop."""
+    """Reports twice a second that this process is alive, and learns whether it should stop."""
 
     runs: Runs
     run_id: int
     cancelled: bool = False
-    _is_seen: bool = False
+    _is_stopping: bool = False
     _done: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Heartbeat:
@@ -76,8 +76,8 @@ class Heartbeat:
         self._thread.join()
 
     def should_stop(self) -> bool:
-        """Whether somebody asked this run to stop; the caller will then stop."""
-        self._is_seen = self.cancelled
+        """Whether somebody asked this run to stop.  If so, the caller must stop by itself."""
+        self._is_stopping = self.cancelled
         return self.cancelled
 
     def _beat(self) -> None:
@@ -94,16 +94,16 @@ class Heartbeat:
                 continue
             if asked and not self.cancelled:
                 self.cancelled = True
-                if not self._done.wait(PATIENCE_S) and not self._is_seen:
+                if not self._done.wait(INTERRUPT_AFTER_S) and not self._is_stopping:
                     _thread.interrupt_main()
 
 
 def execute(settings: Settings, run_id: int, claim: str, report: Report | None = None) -> Outcome:
     """Carry out a run that was claimed for this process, and record how it ends.
 
-    Raises any error after recording it; KeyboardInterrupt if the run was
-    cancelled before the first epoch ended, so nothing was saved; RunFinished
-    and ClaimLost, without recording them, if the run is not for this process any more.
+    Every error is recorded and raised: KeyboardInterrupt means that the run was
+    cancelled before the first epoch ended, so nothing was saved.  RunFinished
+    and ClaimLost are only raised: the run does not belong to this process any more.
     """
     with closing(Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)) as store:
         runs = Runs(store, settings.claims_dir)
@@ -201,7 +201,7 @@ def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion
 
 
 def explain(error: Exception) -> str:
-    """Explain a failure to the user."""
+    """A message for the user about an error that ended a run."""
     if isinstance(error, MnistError):
         return error.message
     if files.is_disk_full(error):
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_id", type=int)
     parser.add_argument("claim")
     options = parser.parse_args(arguments)
-    _be_considerate()
+    _lower_priority()
     # A server started in the background ignores Ctrl-C, and its children inherit that; cancelling needs the signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = Settings.from_environment()
@@ -232,8 +232,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if outcome.cancelled else 0
 
 
-def _be_considerate() -> None:
-    """Give the server's answers priority on the processors."""
+def _lower_priority() -> None:
+    """Give the server's replies priority on the processors."""
     if hasattr(os, "nice"):
         os.nice(10)
 

@@ -20,7 +20,7 @@ from mnist_classifier.web.http.access import Access
 from mnist_classifier.web.http.cors import Cors
 from mnist_classifier.web.http.request_log import RequestLog
 from mnist_classifier.web.http.root_path import RootPath
-from mnist_classifier.web.openapi import documents
+from mnist_classifier.web.openapi import routes as documentation
 from mnist_classifier.web.routes import (
     batch,
     data,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 def add_routes(app: Flask) -> None:
     """Add every route, but not the services that they need; enough for the OpenAPI document."""
     app.url_map.converters["int"] = RowNumber
-    modules = (pages, predict, status, data, batch, inference, health, runs, models, explore, documents)
+    modules = (pages, predict, status, data, batch, inference, health, runs, models, explore, documentation)
     # predict, status and data share a blueprint.
     for blueprint in dict.fromkeys(module.blueprint for module in modules):
         app.register_blueprint(blueprint)

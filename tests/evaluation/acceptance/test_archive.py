@@ -95,7 +95,7 @@ def test_what_was_exported_comes_in_again_as_a_new_version(registry: Registry):
         assert again.read(ONNX_FILE) == (PRETRAINED_DIR / ONNX_FILE).read_bytes()
 
 
-def test_the_gate_says_that_figures_came_with_an_archive(registry: Registry):
+def test_the_promotion_check_says_that_figures_came_with_an_archive(registry: Registry):
     imported = archive.import_version(registry, archive.export_version(registry, BOX), no_data).version
     check = compare(registry, registry.get(BOX), imported)
     assert "the robustness of version 1 comes from its archive and was not measured here" in check.reason

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from mnist_classifier.core.errors import OpenWithoutToken
 from mnist_classifier.core.settings import Settings, is_loopback
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.web.http.access import Access, host_name, is_guarded
+from mnist_classifier.web.http.access import Access, host_name, needs_token
 from mnist_classifier.web.server.server import check_openness, serve
 from mnist_classifier.web.services.services import EXTENSION
 from tests.versions import save
@@ -147,7 +147,7 @@ def test_every_route_that_takes_more_than_get_is_guarded_or_only_reads(make_clie
         rule.endpoint
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
-        if method not in ("GET", "HEAD", "OPTIONS") and not is_guarded(method, rule.endpoint)
+        if method not in ("GET", "HEAD", "OPTIONS") and not needs_token(method, rule.endpoint)
     }
     assert open_routes == {
         *("api.predict", "batch_api.predict_batch", "explore.explain", "explore.activations"),

@@ -49,7 +49,7 @@ def test_the_list_has_all_that_the_page_shows(client: FlaskClient, registry: Reg
     assert "confusion" not in json.dumps(body)
 
 
-def test_one_version_tells_what_the_gate_would_say(client: FlaskClient, registry: Registry):
+def test_a_version_comes_with_its_promotion_check(client: FlaskClient, registry: Registry):
     body = client.get("/api/models/2").get_json()
     assert body["gate"]["passed"] is False
     assert f"validation 99.02% (the model in the box: {BOX_ACCURACY}" in body["gate"]["reason"]

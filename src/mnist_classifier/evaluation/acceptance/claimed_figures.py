@@ -1,8 +1,8 @@
-"""Check the figures in an archive against what its network does.
+"""Check the accuracy that an archive claims against what its network does.
 
 The promotion check compares these figures, so they must be true.  If the MNIST
-files are here, the network reads some test images, to compare its answers with
-the report, and all validation images, to compare its accuracy with the manifest.
+files are here, the network reads some test images, whose answers are compared
+with report.json, and all validation images, for the accuracy in the manifest.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from mnist_classifier.registry.manifest_types import Count, parse
 
 LoadSplit: TypeAlias = "Callable[[str], Images | Part]"
 
-# Test images to read besides those that the report says were read wrong.
+# Test images to read, besides those that report.json lists as wrong.
 SAMPLE = 500
-# Answers that may differ because another processor rounds differently.
-TIPPED = 2
+# Answers that may differ, because another processor rounds differently.
+TOLERANCE = 2
 
 
 class _Wrong(msgspec.Struct):
@@ -49,7 +49,7 @@ class ClaimedFigures:
 
     def __init__(self, folder: Path, manifest: Mapping[str, Any], load_split: LoadSplit) -> None:
         self._metrics = manifest["metrics"]
-        self._wrong = _wrong_images(folder) if REPORT_FILE in manifest["files"] else None
+        self._wrong = _wrong_answers(folder) if REPORT_FILE in manifest["files"] else None
         self.remarks: tuple[str, ...] = ()
         try:
             self._splits = {split: load_split(split) for split in (TEST, VALIDATION)}
@@ -61,7 +61,7 @@ class ClaimedFigures:
             self.remarks = ("its answers were not checked, because it has no report that records them",)
 
     def _choose_rows(self) -> npt.NDArray[np.int_]:
-        """The test images that were read wrong, and some of the others."""
+        """The test images to read: those in the report, and SAMPLE more."""
         count = len(self._splits[TEST].labels)
         sample = np.linspace(0, count - 1, SAMPLE, dtype=int)
         return np.unique([*sample, *(row for row in self._wrong or () if row < count)])
@@ -74,33 +74,44 @@ class ClaimedFigures:
         return np.concatenate([self._splits[TEST].images[self._rows], self._splits[VALIDATION].images])
 
     def compare(self, digits: Bytes) -> None:
-        """Raise InvalidArchive if the answers to `glyphs`, (N,), differ from what the version claims."""
-        if self._wrong is not None and abs(_wrong_count(self._metrics[TEST]) - len(self._wrong)) > TIPPED:
-            raise InvalidArchive(f"the manifest and the report count different numbers of {TEST} images read wrong")
-        if not self._splits:
+        """Raise InvalidArchive unless the digits read in `glyphs`, (N,), are those that the version claims."""
+        self._check_counts()
+        if self._splits:
+            test, validation = np.split(digits, [len(self._rows)])
+            self._check_report(test)
+            self._check_manifest(validation)
+
+    def _check_counts(self) -> None:
+        """Check that manifest and report count the same errors on the test images."""
+        if self._wrong is None:
             return
-        labels = self._splits[TEST].labels
-        recorded = [(self._wrong or {}).get(int(row), labels[row]) for row in self._rows]
-        differing = int((digits[: len(recorded)] != recorded).sum())
-        if differing > TIPPED:
+        claimed = self._metrics[TEST]
+        if abs(claimed["images"] - claimed["correct"] - len(self._wrong)) > TOLERANCE:
+            raise InvalidArchive(f"the manifest and the report count different numbers of {TEST} images read wrong")
+
+    def _check_report(self, digits: Bytes) -> None:
+        """Compare answers to test images with the report, which lists only the wrong ones."""
+        labels, wrong = self._splits[TEST].labels, self._wrong or {}
+        recorded = [wrong.get(int(row), labels[row]) for row in self._rows]
+        differing = int((digits != recorded).sum())
+        if differing > TOLERANCE:
             raise InvalidArchive(
                 f"the network reads {differing} of {len(recorded)} test images differently than its report says"
             )
+
+    def _check_manifest(self, digits: Bytes) -> None:
+        """Compare answers to the validation images with the accuracy in the manifest."""
         claimed, labels = self._metrics[VALIDATION], self._splits[VALIDATION].labels
-        correct = int((digits[len(recorded) :] == labels).sum())
-        if claimed["images"] != len(labels) or abs(claimed["correct"] - correct) > TIPPED:
+        correct = int((digits == labels).sum())
+        if claimed["images"] != len(labels) or abs(claimed["correct"] - correct) > TOLERANCE:
             raise InvalidArchive(
                 f"the network reads {correct} of {len(labels)} validation images right; "
                 f"its manifest says {claimed['correct']} of {claimed['images']}"
             )
 
 
-def _wrong_count(figures: Mapping[str, Any]) -> int:
-    return int(figures["images"] - figures["correct"])
-
-
-def _wrong_images(folder: Path) -> dict[int, int] | None:
-    """The index of each test image that was read wrong, and the digit read, from the report; None without a list."""
+def _wrong_answers(folder: Path) -> dict[int, int] | None:
+    """The wrong answers in report.json: test image -> digit read; None if the report has no valid list."""
     try:
         data = read_bounded(folder / REPORT_FILE, LARGEST_BYTES[REPORT_FILE])
         report = parse(data, _Report, REPORT_FILE)

@@ -1,8 +1,9 @@
 """Compute the size of every tensor of a network before anything runs it.
 
 A few bytes of ONNX can ask for gigabytes: twenty Concats in a row, or a Conv
-with pads of 12,000.  This follows the shapes through the operators that this
-program writes (training/release/export.py) and refuses tensors above the limits.
+with pads of 12,000.  This module infers the shape of each operator's output and
+refuses tensors above the limits.  It knows only the operators that this program
+writes (training/release/export.py).  Source: the ONNX operator documentation.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from mnist_classifier.core.errors import ModelCorrupt
 
 Shape = tuple[int, ...]
 
-# Largest number of elements of a tensor, for each glyph.  The settings allow 512 channels of 28 x 28.
+# Most elements of one tensor for one glyph.  The settings allow 512 channels of 28 x 28, which are 401,408.
 LARGEST_TENSOR = 600_000
-# The same for all tensors together.  An ensemble of ten such networks has 60 million.
+# Most elements of all tensors together for one glyph.  An ensemble of ten such networks has 60 million.
 LARGEST_SUM = 100_000_000
+# Pixels under the largest kernel that the settings allow, 9 x 9.
+LARGEST_KERNEL = 81
 MOST_NODES = 10_000
+# The network's input.
 GLYPHS = "glyphs"
+# TensorProto.FLOAT in onnx.proto.
 FLOAT = 1
 # The operators that this program writes, and their attributes.
 ATTRIBUTES = {
@@ -74,10 +79,11 @@ def check_shapes(graph: Graph, batch: int) -> None:
     if GLYPHS in graph.constants:
         raise _refused(f"its weights are called {GLYPHS!r}")
     for glyphs in (1, batch):
-        _follow(graph, glyphs)
+        _infer_shapes(graph, glyphs)
 
 
-def _follow(graph: Graph, glyphs: int) -> None:
+def _infer_shapes(graph: Graph, glyphs: int) -> None:
+    """Follow the shapes from the input, (glyphs, 28, 28), through all operators."""
     shapes: dict[str, Shape] = {GLYPHS: (glyphs, 28, 28)}
     total = 0
     for node in graph.nodes:
@@ -140,7 +146,7 @@ def _same(operands: _Operands) -> Shape:
 
 
 def _cast(operands: _Operands) -> Shape:
-    _fits(operands.number("to", 0) == FLOAT, "a cast must be to float")
+    _require(operands.number("to", 0) == FLOAT, "a cast must be to float")
     return operands.shape()
 
 
@@ -148,21 +154,21 @@ def _broadcast(operands: _Operands) -> Shape:
     first, second = (tuple(reversed(operands.shape(index))) for index in (0, 1))
     rank = max(len(first), len(second))
     pairs = zip(first + (1,) * (rank - len(first)), second + (1,) * (rank - len(second)), strict=True)
-    return tuple(reversed([_joined(one, other) for one, other in pairs]))
+    return tuple(reversed([_broadcast_side(one, other) for one, other in pairs]))
 
 
-def _joined(one: int, other: int) -> int:
-    _fits(one == other or 1 in (one, other), f"{one} and {other}")
+def _broadcast_side(one: int, other: int) -> int:
+    _require(one == other or 1 in (one, other), f"{one} and {other}")
     return max(one, other) if 0 not in (one, other) else 0
 
 
 def _reshape(operands: _Operands) -> Shape:
     shape = operands.shape()
     wanted = [shape[axis] if side == 0 else side for axis, side in enumerate(operands.values(1))]
-    _fits(wanted.count(-1) <= 1 and min(wanted) >= -1, f"{wanted}")
+    _require(wanted.count(-1) <= 1 and min(wanted) >= -1, f"{wanted}")
     known = math.prod(side for side in wanted if side != -1)
     sides = tuple(math.prod(shape) // known if side == -1 else side for side in wanted)
-    _fits(math.prod(sides) == math.prod(shape), f"{shape} and {sides}")
+    _require(math.prod(sides) == math.prod(shape), f"{shape} and {sides}")
     return sides
 
 
@@ -170,29 +176,29 @@ def _concat(operands: _Operands) -> Shape:
     shapes = [operands.shape(index) for index in range(len(operands))]
     axis = _axis(operands.number("axis", 0), len(shapes[0]))
     others = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
-    _fits(len(others) == 1, "sides differ")
+    _require(len(others) == 1, "sides differ")
     return (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
 
 
 def _conv(operands: _Operands) -> Shape:
     (batch, channels, *sides), (kernels, depth, *kernel) = operands.shape(0), operands.shape(1)
-    _fits(len(sides) == len(kernel) == 2 and channels == depth, f"{operands.shape(0)} and {operands.shape(1)}")
-    _fits(operands.attribute("kernel_shape", tuple(kernel)) == tuple(kernel), "kernel_shape")
+    _require(len(sides) == len(kernel) == 2 and channels == depth, f"{operands.shape(0)} and {operands.shape(1)}")
+    _require(operands.attribute("kernel_shape", tuple(kernel)) == tuple(kernel), "kernel_shape")
     pads = operands.attribute("pads", (0, 0, 0, 0))
-    _fits(len(pads) == 4 and min(pads) >= 0, f"pads {pads}")
+    _require(len(pads) == 4 and min(pads) >= 0, f"pads {pads}")
     height, width = (side + pads[i] + pads[i + 2] - kernel[i] + 1 for i, side in enumerate(sides))
-    # The unrolled input of a convolution may be larger than its result.
+    # ONNX Runtime may unroll the input: each output pixel then takes a copy of the pixels under the kernel.
     unrolled = channels * math.prod(kernel) * height * width
-    _fits(height > 0 and width > 0 and unrolled <= 81 * LARGEST_TENSOR, f"{height}x{width}")
+    _require(height > 0 and width > 0 and unrolled <= LARGEST_KERNEL * LARGEST_TENSOR, f"{height}x{width}")
     return (batch, kernels, height, width)
 
 
 def _pool(operands: _Operands) -> Shape:
     batch, channels, *sides = operands.shape()
     kernel, strides = operands.attribute("kernel_shape", ()), operands.attribute("strides", (1, 1))
-    _fits(len(sides) == len(kernel) == len(strides) == 2 and min(*kernel, *strides) > 0, f"kernel {kernel}")
+    _require(len(sides) == len(kernel) == len(strides) == 2 and min(*kernel, *strides) > 0, f"kernel {kernel}")
     height, width = ((side - kernel[i]) // strides[i] + 1 for i, side in enumerate(sides))
-    _fits(height > 0 and width > 0, f"{height}x{width}")
+    _require(height > 0 and width > 0, f"{height}x{width}")
     return (batch, channels, height, width)
 
 
@@ -200,7 +206,7 @@ def _gemm(operands: _Operands) -> Shape:
     (rows, depth), (first, second) = operands.shape(0), operands.shape(1)
     if operands.number("transB", 0):
         first, second = second, first
-    _fits(depth == first, f"{depth} and {first}")
+    _require(depth == first, f"{depth} and {first}")
     return (rows, second)
 
 
@@ -212,14 +218,14 @@ def _flatten(operands: _Operands) -> Shape:
 def _transpose(operands: _Operands) -> Shape:
     shape = operands.shape()
     order = operands.attribute("perm", tuple(reversed(range(len(shape)))))
-    _fits(sorted(order) == list(range(len(shape))), f"perm {order}")
+    _require(sorted(order) == list(range(len(shape))), f"perm {order}")
     return tuple(shape[axis] for axis in order)
 
 
 def _unsqueeze(operands: _Operands) -> Shape:
     shape, axes = operands.shape(), operands.values(1)
     added = {_axis(axis, len(shape) + len(axes)) for axis in axes}
-    _fits(len(added) == len(axes), f"axes {axes}")
+    _require(len(added) == len(axes), f"axes {axes}")
     sides = iter(shape)
     return tuple(1 if axis in added else next(sides) for axis in range(len(shape) + len(axes)))
 
@@ -228,10 +234,10 @@ def _reduce(operands: _Operands) -> Shape:
     shape = operands.shape()
     # Since operator set 18 the axes are an input.
     axes = operands.values(1) if len(operands) > 1 else operands.attribute("axes", tuple(range(len(shape))))
-    gone = {_axis(axis, len(shape)) for axis in axes}
+    reduced = {_axis(axis, len(shape)) for axis in axes}
     if operands.number("keepdims", 1):
-        return tuple(1 if axis in gone else side for axis, side in enumerate(shape))
-    return tuple(side for axis, side in enumerate(shape) if axis not in gone)
+        return tuple(1 if axis in reduced else side for axis, side in enumerate(shape))
+    return tuple(side for axis, side in enumerate(shape) if axis not in reduced)
 
 
 _RULES: Mapping[str, Callable[[_Operands], Shape]] = {
@@ -253,11 +259,12 @@ _RULES: Mapping[str, Callable[[_Operands], Shape]] = {
 
 
 def _axis(axis: int, rank: int) -> int:
-    _fits(-rank <= axis < rank, f"axis {axis} of {rank}")
+    """An axis counted from the front; negative ones count from the back."""
+    _require(-rank <= axis < rank, f"axis {axis} of {rank}")
     return axis % rank
 
 
-def _fits(good: bool, what: str) -> None:
+def _require(good: bool, what: str) -> None:
     if not good:
         raise ValueError(what[:200])
 

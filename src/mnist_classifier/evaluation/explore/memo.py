@@ -19,10 +19,11 @@ class _Entry(Generic[Value]):
 
 
 class Memo(Generic[Value]):
-    """Caches at most `limit` values; the least recently used one is dropped first.
+    """Caches at most `limit` values and drops the least recently used one first.
 
-    Threads that need a value under computation wait for it; others do not.
-    If the computation fails, its thread gets the error and the next one tries again.
+    While one thread computes a value, others that need it wait, and other
+    values stay available.  If the computation fails, that thread gets the
+    error, and the next one tries again.
     """
 
     def __init__(self, limit: int) -> None:

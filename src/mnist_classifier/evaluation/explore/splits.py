@@ -1,4 +1,4 @@
-"""The images that are looked at, and those that networks learned from, in memory."""
+"""The images of each MNIST split, kept in memory after the first use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mnist_classifier.evaluation.explore.memo import Memo
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some images of one MNIST file.
+    """The images of one split.
 
-    rows: (N,) their numbers in that file, from 0.  disputed: (N,) whether
-    people dispute the label.
+    images: (N, 28, 28).  rows: (N,) the positions in the MNIST file that the
+    split was taken from.  disputed: (N,) whether people dispute the label.
     """
 
     images: npt.NDArray[np.uint8]
@@ -30,14 +30,14 @@ class Part:
 
 
 class Splits:
-    """The parts of MNIST, each read when it is first asked for."""
+    """Reads each split when it is first asked for."""
 
     def __init__(self, data_dirs: Sequence[Path]) -> None:
         self._data_dirs = data_dirs
         self._parts: Memo[Part] = Memo(limit=3)
 
     def part(self, name: str) -> Part:
-        """The part called test, validation or train.  Raises DataMissing, DataCorrupt."""
+        """The images of test, validation or train.  Raises DataMissing, DataCorrupt."""
         return self._parts.get(name, lambda: self._read(name))
 
     def _read(self, name: str) -> Part:

@@ -29,10 +29,10 @@ from mnist_classifier.evaluation.robustness.report import Goal, Row
 
 # Width of the page's pen.  Source: PEN_WIDTH in web/static/js/pad/strokes.js.
 USUAL_PEN_PX = 18
-# Pictures of each family.  At the goal of 2 %, the 95 % interval is 1.3 to 3.1 %.
+# Pictures of each kind of non-digit.  At the goal of 2 %, the 95 % interval is 1.3 to 3.1 %.
 NON_DIGIT_PICTURES = 1000
 PHOTOGRAPHS = 1000
-# Pictures of each corruption; several corruptions are read slowly, as photographs.
+# Pictures of each corruption.  Some are as slow to read as photographs.
 CORRUPTED = 2000
 BOOTSTRAP_SAMPLES = 200
 
@@ -49,29 +49,29 @@ STYLED_DIGITS = {0: "zeros", 1: "ones", 7: "sevens"}
 
 
 def share(id: str, title: str, hits: Mask, goal: Goal | None = None) -> Row:
-    """The share of hits in (N,) pictures, or in (K, N) pictures of N things.
+    """A row with the share of hits.  hits: (N,) or, for K pictures of each of N digits, (K, N).
 
-    The K pictures of a thing are alike.  The interval is that of as many independent pictures as explain the spread
-    between the N things.
+    Pictures of the same digit are alike, so the interval uses the effective sample size: as many independent pictures
+    as would give the mean the same variance.
     """
     pictures = np.atleast_2d(hits)
-    mean, things = float(pictures.mean()), pictures.shape[1]
-    variance = float(pictures.mean(axis=0).var()) / things
-    independent = mean * (1 - mean) / variance if variance > 0 else things
-    return Row(id, title, pictures.size, mean, wilson_interval(mean * independent, independent), goal)
+    mean, digits = float(pictures.mean()), pictures.shape[1]
+    variance = float(pictures.mean(axis=0).var()) / digits
+    effective = mean * (1 - mean) / variance if variance > 0 else digits
+    return Row(id, title, pictures.size, mean, wilson_interval(mean * effective, effective), goal)
 
 
 def calibration(id: str, title: str, confidences: Doubles, hits: Mask, goal: Goal) -> Row:
-    """The calibration error over (K, N) pictures of N things.
+    """A row with the calibration error.  confidences, hits: (K, N), K pictures of each of N digits.
 
     The interval is ± 1.96 standard deviations of a bootstrap: resamples have larger errors than the set itself, so
     only their spread counts.
     """
     measured = expected_calibration_error(confidences.ravel(), hits.ravel())
-    rng, things = rng_of(id, 0), hits.shape[1]
+    rng, digits = rng_of(id, 0), hits.shape[1]
     resampled = []
     for _ in range(BOOTSTRAP_SAMPLES):
-        rows = rng.integers(0, things, things)
+        rows = rng.integers(0, digits, digits)
         resampled.append(expected_calibration_error(confidences[:, rows].ravel(), hits[:, rows].ravel()))
     margin = 1.96 * float(np.std(resampled))
     return Row(id, title, hits.size, measured, (max(0.0, measured - margin), min(1.0, measured + margin)), goal)
@@ -215,7 +215,7 @@ def pen_calibration(bench: Bench) -> list[Row]:
 
 
 def mnist_accepted(bench: Bench) -> list[Row]:
-    """The cost of caution: how many MNIST digits get the verdict `digit`."""
+    """How many MNIST digits get the verdict `digit`; the thresholds refuse the others or call them ambiguous."""
     return [share("mnist.accepted", "MNIST accepted as digits", accepted(bench.mnist.readings))]
 
 

@@ -1,4 +1,4 @@
-"""The robustness table: rows with goals, and their form in JSON."""
+"""The robustness table: its rows with their goals, as stored in robustness.json."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from mnist_classifier.core.version import __version__
 
-# Rows that summarise the table, in `mnist models` and /model-status.
+# The rows that `mnist models` and /model-status show as a summary.
 SUMMARY_ROWS = ("pen_digits.mean", "characters.auroc", "corruptions.mean")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The smallest value that a share should have, or the largest."""
+    """The smallest share that is good enough or, with `at_most`, the largest."""
 
     bound: float
     at_most: bool = False
 
     def is_reached_by(self, measured: float) -> bool:
-        """Whether a figure reaches the goal; the figure counts, not its interval."""
+        """Whether a measured share reaches the goal, regardless of its interval."""
         return measured <= self.bound if self.at_most else measured >= self.bound
 
     def __str__(self) -> str:
@@ -61,8 +61,9 @@ class Row:
 class RobustnessReport:
     """The whole table.
 
-    split: `test` or `validation` images of MNIST.  limit: most pictures in a row, None for all.
-    left_out: measure -> why it was left out.
+    split: the MNIST images used, `test` or `validation`.  limit: most pictures
+    for one row of the table, None for all.  left_out: reason for each measure
+    that was left out.
     """
 
     split: str
@@ -73,7 +74,7 @@ class RobustnessReport:
 
     @property
     def is_final(self) -> bool:
-        """Whether all test images were read, so that the table can be stored with the model."""
+        """Whether the table covers all test images, so that it may be stored with the model."""
         return self.split == "test" and self.limit is None
 
     def to_dict(self) -> dict[str, Any]:

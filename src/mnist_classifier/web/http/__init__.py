@@ -1,1 +1,1 @@
-"""Checks and headers for every request: rate limit, access, CORS, compression, access log."""
+"""WSGI middleware and headers for every request: rate limit, access, CORS, compression, access log."""

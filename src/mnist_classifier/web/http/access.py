@@ -16,18 +16,18 @@ from mnist_classifier.core.errors import (
 from mnist_classifier.core.settings import Settings, is_loopback
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Use POST because they take an image, but change nothing, so they need no token.
+# These change nothing and need no token; they use POST because they take an image.
 READING_ENDPOINTS = frozenset(
     {
         *("api.predict", "batch_api.predict_batch", "explore.explain", "explore.activations"),
         *("inference_api.infer", "inference_api.infer_version", "inference_api.repository_index"),
     }
 )
-# Pages of other sites may call these too; the others take longer.
+# Pages of other sites may call these.  The other two take longer.
 OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
-# Reveal a whole network, so they need the token.
+# These reveal a whole network, so they need the token.
 CONFIDENTIAL_ENDPOINTS = frozenset({"models.export_model"})
-# Answer under any host name: readings, which are open to other sites anyway; health probes, which know only an
+# These answer under any host name: readings, which are open to other sites anyway; health probes, which know only an
 # address; static files, which are public.
 UNNAMED_ENDPOINTS = (OPEN_ENDPOINTS - {"inference_api.repository_index"}) | {
     *("api.healthz", "health.readyz", "static"),
@@ -43,29 +43,29 @@ def changes_something(method: str, endpoint: str) -> bool:
     return method not in SAFE_METHODS and endpoint not in READING_ENDPOINTS
 
 
-def is_same_site(method: str, endpoint: str) -> bool:
-    """Whether browsers may send such a request only from our own pages."""
+def needs_same_site(method: str, endpoint: str) -> bool:
+    """Whether a browser may send such a request only from a page of this server."""
     return method not in SAFE_METHODS and endpoint not in OPEN_ENDPOINTS
 
 
-def is_guarded(method: str, endpoint: str) -> bool:
+def needs_token(method: str, endpoint: str) -> bool:
     """Whether a request needs the token, if one is set."""
     return changes_something(method, endpoint) or endpoint in CONFIDENTIAL_ENDPOINTS
 
 
 def needs_own_name(endpoint: str) -> bool:
-    """Whether a server on loopback answers such a request only under its own names."""
+    """Whether a server on loopback answers such a request only under its own host names."""
     return endpoint not in UNNAMED_ENDPOINTS
 
 
 class Access:
     """The access rules of one server.
 
-    A token that is set is always required, on loopback too, because a proxy
-    may make that reachable. On loopback nearly every route also checks the host
-    name: a foreign site could point a name of its own here (DNS rebinding).
-    Elsewhere everybody may read; only guarded requests check the host name, and
-    only if MNIST_ALLOWED_HOSTS is set.
+    If a token is set, it is required on loopback too, because a proxy may let
+    others reach the server. On loopback nearly every route also checks the host
+    name, because another site could point its own name at 127.0.0.1 (DNS
+    rebinding). On other addresses everybody may read; only requests that need
+    the token check the host name, and only if MNIST_ALLOWED_HOSTS is set.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -88,12 +88,12 @@ class Access:
         endpoint = request.endpoint
         if endpoint is None:
             return  # no such route
-        guarded = is_guarded(request.method, endpoint)
-        if is_same_site(request.method, endpoint):
+        is_guarded = needs_token(request.method, endpoint)
+        if needs_same_site(request.method, endpoint):
             refuse_cross_site()
-        if guarded or (self._is_on_loopback and needs_own_name(endpoint)):
+        if is_guarded or (self._is_on_loopback and needs_own_name(endpoint)):
             self._check_host()
-        if guarded:
+        if is_guarded:
             self._check_token()
 
     def _check_host(self) -> None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from flask import Flask, Response, request
 
 TYPES = ("text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml")
-# Shorter replies gain nothing, since most of them is headers.
+# A shorter reply fits into one packet anyway, headers included.
 MIN_BYTES = 1_000
 
 
@@ -36,7 +36,7 @@ def compress(response: Response) -> Response:
     response.headers["Content-Encoding"] = "gzip"
     tag, _ = response.get_etag()
     if tag is not None:
-        # The same content in other bytes.
+        # Weak, because the content is the same, but not its bytes.
         response.set_etag(tag, weak=True)
     return response
 

@@ -1,7 +1,7 @@
-"""CORS: lets the pages of the sites in MNIST_CORS_ORIGINS read digits.
+"""CORS: lets web pages of the sites in MNIST_CORS_ORIGINS read digits with this server.
 
-WSGI middleware, because not all readings go through Flask. It never allows
-credentials, since a reading needs none, and it opens no other route.
+This is WSGI middleware, because some readings bypass Flask (routes/fast_path.py).
+It never allows credentials, since a reading needs none, and it opens no other route.
 Source: the Fetch standard, section 3.2.
 """
 
@@ -17,7 +17,7 @@ from mnist_classifier.web.http.security import HEADERS
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Path and the method that other sites may use there.
+# The paths that other sites may call, each with its method.
 _VERSION = r"(?:/versions/[^/]+)?"
 ROUTES = (
     (re.compile(rf"/predict|/api/predict/[a-z]+|/v2/models/[^/]+{_VERSION}/infer"), "POST"),
@@ -32,7 +32,7 @@ Headers = list[tuple[str, str]]
 
 
 class Cors:
-    """A WSGI application whose readings are open to pages of the given origins."""
+    """WSGI middleware that opens readings to pages of the given origins."""
 
     def __init__(self, application: WSGIApplication, origins: frozenset[str]) -> None:
         self._application = application
@@ -58,7 +58,7 @@ class Cors:
         """The headers that let a page of `origin` see the reply."""
         if ANY_ORIGIN in self._origins:
             return [("Access-Control-Allow-Origin", "*")]
-        # For every origin, so that caches keep their replies apart.
+        # Also for origins that are not allowed, so that a cache does not give them a reply meant for others.
         vary = [("Vary", "Origin")]
         return [("Access-Control-Allow-Origin", origin), *vary] if origin in self._origins else vary
 

@@ -21,7 +21,7 @@ from mnist_classifier.web.http.refusal import refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# A page loads about forty files, so four seconds' worth is a few pages at once.
+# How many seconds' requests may arrive at once: enough for a few pages, each of which loads about forty files.
 BURST_S = 4
 MOST_CLIENTS = 10_000
 # MNIST_RATE_LIMIT=-1 where others reach the server: enough for a class that draws behind one address (a stroke is a
@@ -74,7 +74,7 @@ def limiter_of(settings: Settings) -> RateLimiter | None:
 
 
 class RateLimited:
-    """A WSGI application behind a limiter, which refuses before anything else runs."""
+    """WSGI middleware that refuses requests beyond the limit, before anything else runs."""
 
     def __init__(self, application: WSGIApplication, limiter: RateLimiter) -> None:
         self._application = application

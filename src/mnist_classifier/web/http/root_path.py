@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RootPath:
-    """A WSGI application under `root_path`, whether or not the proxy strips that from the path."""
+    """WSGI middleware that serves an application under `root_path`, whether or not a proxy strips it from the path."""
 
     def __init__(self, application: WSGIApplication, root_path: str) -> None:
         self._application = application

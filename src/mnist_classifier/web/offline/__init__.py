@@ -1,1 +1,1 @@
-"""The recogniser as a static site that needs no server."""
+"""The recogniser as a static site that runs in the browser, without a server."""

@@ -119,7 +119,7 @@ class _Document:
         body["responses"] = {str(operation.status): self._reply(operation)} | {
             str(status): self._errors(rule, failures[status]) for status in sorted(failures)
         }
-        if access.is_guarded(method, rule.endpoint):
+        if access.needs_token(method, rule.endpoint):
             body["security"] = [{}, {TOKEN: []}]
         return body
 
@@ -167,11 +167,11 @@ def _failures(operation: Operation, rule: Rule, method: str) -> Iterator[tuple[i
 def _common_errors(operation: Operation, rule: Rule, method: str) -> Iterator[type[MnistError]]:
     if operation.bodies or operation.query:
         yield known.InvalidInput
-    if access.is_guarded(method, rule.endpoint):
+    if access.needs_token(method, rule.endpoint):
         yield from (known.TokenMissing, known.TokenWrong)
     if access.needs_own_name(rule.endpoint):
         yield known.HostNotAllowed
-    if access.is_same_site(method, rule.endpoint):
+    if access.needs_same_site(method, rule.endpoint):
         yield known.CrossSiteRequest
     if access.changes_something(method, rule.endpoint):
         yield known.StorageFull

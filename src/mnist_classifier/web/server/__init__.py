@@ -1,1 +1,1 @@
-"""Processes, connections and threads that serve the application."""
+"""The server: processes, connections and threads that run the WSGI application."""

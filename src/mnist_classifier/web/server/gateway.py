@@ -5,8 +5,8 @@ it waits: sixteen clients that stop sending would block sixteen threads forever.
 The gateway receives bodies in the event loop. There a waiting client costs a
 few kilobytes and no thread, and has a time limit.
 
-The event loop itself answers requests that take about a millisecond: handing
-one to a thread and back would cost a quarter of its time. Threads answer the
+The event loop itself answers requests that take about a millisecond, because
+handing one to a thread and back would add a quarter to that. Threads answer the
 others. Source: the ASGI specification 3.0; PEP 3333.
 """
 
@@ -30,7 +30,7 @@ Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-# Each second of its time limit, a body may take one more for so many bytes received: 400 kbit/s, a weak mobile network.
+# The time limit of a body grows by a second for so many bytes received: 400 kbit/s, a weak mobile network.
 SLOWEST_BYTES_PER_S = 50_000
 # Bodies up to this size are always accepted. Larger ones together may hold LARGE_BODIES times the largest body,
 # so that slow clients cannot fill the memory.
@@ -47,6 +47,8 @@ class Gateway:
 
     is_quick: takes the environment and the body; True if the event loop may
     answer the request itself.
+    threads: for requests.  streams: most live streams at a time, which have
+    threads of their own.
     timeout_s: time limit for a body, plus a second for SLOWEST_BYTES_PER_S bytes.
     close: called when the server has stopped.
     """
@@ -65,7 +67,7 @@ class Gateway:
         self._application = application
         self._is_quick = is_quick
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        # Streams wait most of the time, so they get threads of their own.
+        # Streams wait most of the time, so they get threads of their own, and one more for other replies in pieces.
         self._streaming = ThreadPoolExecutor(streams + 1, thread_name_prefix="stream")
         self._max_body_bytes = max_body_bytes
         self._timeout_s = timeout_s

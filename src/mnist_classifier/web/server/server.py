@@ -163,7 +163,7 @@ def _load(settings: Settings, stopping: EventType, failed: EventType, variables:
         sys.exit(STARTUP_FAILURE)
     services = app.extensions[EXTENSION]
     services.store.keep_open()
-    services.jobs.watch()
+    services.jobs.watch_queue()
     try:
         services.model.current()  # before the first request
     except ModelMissing as error:  # the page can train one

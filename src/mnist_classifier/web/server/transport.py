@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Client(Protocol):
-    """What a transport needs to know about its connection."""
+    """The members of a connection that its transport uses."""
 
     loop: asyncio.AbstractEventLoop
     tasks: set[asyncio.Task[None]]

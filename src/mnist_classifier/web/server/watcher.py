@@ -20,9 +20,9 @@ from uvicorn.supervisors.multiprocess import Process
 
 log = logging.getLogger(__name__)
 
-# A server process hangs if it has not answered for so long. A busy one, or one that waits for a CPU, answers sooner.
+# A server process that has not answered for this long hangs. A busy one, or one that waits for a CPU, answers sooner.
 HUNG_S = 30
-# Longest time between two checks that counts: while the parent itself was stopped, nobody could answer it.
+# Count at most this much time between two checks: while the parent itself was suspended, nobody could answer it.
 LONGEST_CHECK_S = 0.5
 # After a signal to stop: time limit for the requests in progress, and when to kill a process that has not ended.
 GRACE_S, KILL_AFTER_S = 10, 15

@@ -39,10 +39,10 @@ DURATIONS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 CONFIDENCES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 1.0)
 # Readings from which drift is computed: the standard error of their mean is 3 % of their standard deviation.
 RECENT = 1000
-# How often the gauges of the window are written; writing them to a shared file costs half of an observation.
+# How often to write the gauges of the window.  Writing them each time would double the cost of an observation.
 SHOW_INTERVAL_S = 0.1
 
-# A line for each series with the time when it began would only be noise.
+# Leave out the `_created` lines: nobody needs the time when each series began.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 READINGS = "mnist_recent_readings"
@@ -58,7 +58,7 @@ class Observer:
         self._registry = CollectorRegistry()
         self._requests = Histogram(
             "mnist_request_duration_seconds",
-            "Time until a request was answered, by route and class of status.",
+            "Time until a request was answered, by route and status class.",
             ["route", "status"],
             buckets=DURATIONS,
             registry=self._registry,
@@ -68,7 +68,7 @@ class Observer:
         )
         self._confidences = CountedHistogram(
             "mnist_reading_confidence",
-            "Confidence of the readings of something that is drawn.",
+            "Confidence of readings that are not blank.",
             ["version"],
             buckets=CONFIDENCES,
             registry=self._registry,

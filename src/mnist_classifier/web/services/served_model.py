@@ -30,8 +30,8 @@ class Loaded:
 class ServedModel:
     """Follows the alias `production`.
 
-    A new version loads beside the old one and replaces it in one assignment;
-    requests in progress finish on the old one. If a version cannot be loaded,
+    A new version is loaded while the old one answers, and then replaces it;
+    requests in progress finish with the old one. If a version cannot be loaded,
     the log says why and the previous one keeps answering, or the model in the
     box if there is none.
     """
@@ -57,7 +57,7 @@ class ServedModel:
         return time.monotonic() - self._checked_at >= CHECK_INTERVAL_S
 
     def _refresh(self) -> None:
-        # While one thread checks, the others use the present model. Only the first requests wait for one.
+        # While one thread checks, the others use the loaded model. Only while none is loaded do they wait.
         if not self._lock.acquire(blocking=self._loaded is None):
             return
         try:

@@ -81,7 +81,10 @@ def chosen_version(wanted: str) -> ModelVersion:
 
 
 def chosen_model(wanted: str) -> Loaded:
-    """The same version with its recogniser.  The last two that were not in production stay loaded."""
+    """A model version as in `chosen_version`, with its recogniser.
+
+    Besides the one in production, the two versions used last stay loaded.
+    """
     current = services().model.current()
     if wanted in (PRODUCTION, str(current.version.version)):
         return current

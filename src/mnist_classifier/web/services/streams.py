@@ -64,7 +64,7 @@ class Streams:
         written_at = time.monotonic()
         while not self._closed.is_set() and not self._is_stopping():
             try:
-                # The run first, so that no event before its end is missed.
+                # Read the run before its events, so that none from before its end is missed.
                 run = self._runs.get(run_id)
                 events = self._runs.events(run_id, after=after, limit=EVENTS_AT_ONCE)
             except MnistError as error:

@@ -15,7 +15,7 @@ from mnist_classifier.web.wire.paths import hide_paths
 log = logging.getLogger(__name__)
 
 
-# What `status` returns.
+# Values that `status` returns.
 DOWNLOADING: dict[str, Any] = {"status": "downloading", "fraction": None, "message": "downloading MNIST"}
 READY: dict[str, Any] = {"status": "ready", "fraction": 1.0, "message": "the MNIST files are present"}
 MISSING: dict[str, Any] = {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
@@ -30,7 +30,7 @@ class TestSet:
         self._settings = settings
         self._lock = threading.Lock()
         self._images: mnist.Images | None = None
-        # The state of the last download; None if there was none, or if it succeeded.
+        # Status of a download that is running or has failed.
         self._download: dict[str, Any] | None = None
 
     def images(self) -> mnist.Images:
@@ -41,7 +41,7 @@ class TestSet:
             return self._images
 
     def random_index(self) -> int:
-        """The number of a random test image."""
+        """The index of a random test image."""
         return random.randrange(len(self.images().labels))
 
     def status(self) -> dict[str, Any]:

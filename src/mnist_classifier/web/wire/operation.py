@@ -29,9 +29,9 @@ class Operation:
     """A decorator that attaches itself to a route's function.
 
     reply: type of the JSON reply, or None for another media type.
-    also: other media types, all of bytes, that a client can ask for.
-    body: type of the JSON body, or media types with their types; the type of bytes is None.
-    errors: what it raises, apart from errors that every such route can raise.
+    also: media types of binary replies that a client can ask for instead.
+    body: type of the JSON body, or the type of each media type; None for a binary body.
+    errors: the errors that this route can raise, besides those that all similar routes can raise.
     """
 
     reply: Any = None

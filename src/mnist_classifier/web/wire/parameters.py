@@ -83,7 +83,7 @@ def _one_of(values: Mapping[str, Value]) -> Callable[[str], Value]:
 
 
 def text(name: str, help: str, default: str = "", pattern: str = "") -> Parameter[str, str]:
-    """Any text, or one that a pattern is found in; then `help` says what it must be."""
+    """A text in which the pattern is found.  `help` describes it, also in the error message."""
 
     def parse(text: str) -> str:
         if re.search(pattern, text) is None:

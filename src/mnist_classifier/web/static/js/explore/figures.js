@@ -41,7 +41,7 @@ const COLUMNS = [
   { id: "f1", title: "F1", value: ({ f1 }) => f1, isFigure: true },
 ];
 
-/** The order of the digits, which stays for other versions and splits. */
+/** The order of the digits, kept when the version or split changes. */
 let order = { column: "digit", isDescending: false };
 
 /** @param {HTMLElement} root @param {Summary} summary @param {View} view */

@@ -25,7 +25,7 @@ export class History {
     this.#open = open;
   }
 
-  /** Whether the browser stores the drawings, as far as is known. */
+  /** Whether the browser stores the drawings; true until a write has failed. */
   get isKept() {
     return this.#unkept === null;
   }

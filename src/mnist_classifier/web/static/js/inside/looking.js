@@ -16,7 +16,7 @@ import * as api from "./api.js";
 
 const BLOCKS = /** @type {Record<string, string>} */ ({ block1: "First block", block2: "Second block" });
 
-/** A panel about the drawing.  Its content stays until the next answer comes. */
+/** A panel about the drawing.  It keeps its content until the next reply arrives. */
 class Panel {
   #root;
   #note;

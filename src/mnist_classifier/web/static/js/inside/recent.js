@@ -88,7 +88,7 @@ export class Recent {
 /** @param {import("../pad/strokes.js").Stroke[]} strokes */
 function startOf(strokes) {
   const { x, y } = strokes[0].points[0];
-  // As the store rounds it.
+  // Round as the stored drawing was rounded, so that the two can be compared.
   return `${Math.round(x * 10)} ${Math.round(y * 10)}`;
 }
 

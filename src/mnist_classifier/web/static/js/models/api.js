@@ -12,7 +12,7 @@
 
 import { download, request } from "../shared/api.js";
 
-// Two networks read up to 10,000 images the first time; an archive is uploaded and checked.
+// For a first comparison, two networks read up to 10,000 images; for an import, an archive is uploaded and checked.
 const LONG_MS = 120_000;
 
 /** @returns {Promise<import("../shared/api-types.js").ModelList>} */

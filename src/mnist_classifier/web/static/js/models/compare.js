@@ -112,12 +112,12 @@ export class ComparePanel {
   }
 
   /** @param {Comparison} comparison @param {string} split */
-  #showFigures({ models, confusion_difference: differences, gate }, split) {
+  #showFigures({ models, confusion_difference: differences, gate: check }, split) {
     this.#result.hidden = false;
     write(this.#note, "");
     const verdict = element("compare-verdict", HTMLElement);
-    write(verdict, sentence(`${outcome(gate)}: ${gate.reason}`));
-    verdict.dataset.good = String(gate.passed);
+    write(verdict, sentence(`${outcome(check)}: ${check.reason}`));
+    verdict.dataset.good = String(check.passed);
     models.forEach((model, index) => write(element(`compare-name-${index}`, HTMLElement), called(model)));
     element("compare-figures", HTMLElement).replaceChildren(
       ...FIGURES.map(([title, text]) => line(title, models.map(text))),
@@ -138,7 +138,7 @@ export class ComparePanel {
   }
 }
 
-/** @param {Comparison["gate"]} gate */
+/** The promotion check in words. @param {Comparison["gate"]} check */
 function outcome({ passed, checks, champion, challenger }) {
   if (passed) return `${inWords(challenger)} can replace ${inWords(champion)}`;
   return checks.every((check) => check.passed) ? `${inWords(challenger)} is not measured enough` : `${inWords(champion)} is better`;

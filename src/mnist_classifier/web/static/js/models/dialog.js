@@ -20,7 +20,7 @@ export class ModelDialog {
 
   #dialog = element("model-dialog", HTMLDialogElement);
   #heading = element("dialog-heading", HTMLElement);
-  #gate = element("dialog-gate", HTMLElement);
+  #promotionCheck = element("dialog-promotion-check", HTMLElement);
   #facts = element("dialog-facts", HTMLElement);
   #error = element("dialog-error", HTMLElement);
   #promoteForm = element("promote-form", HTMLFormElement);
@@ -85,7 +85,7 @@ export class ModelDialog {
   #show(version) {
     const serves = version.aliases.includes("production");
     write(this.#heading, `Version ${called(version)}`);
-    write(this.#gate, serves ? "This version is in production." : "");
+    write(this.#promotionCheck, serves ? "This version is in production." : "");
     write(this.#error, "");
     this.#promoteForm.reset();
     this.#promoteForm.hidden = serves;
@@ -100,10 +100,10 @@ export class ModelDialog {
 
   /** @param {Details} details */
   #showDetails(details) {
-    const { gate, imported_from: origin, training } = details;
-    if (gate !== null) {
-      const beginning = gate.passed ? "It passes the promotion check" : "It does not pass the promotion check";
-      write(this.#gate, sentence(`${beginning}: ${gate.reason}`));
+    const { gate: check, imported_from: origin, training } = details;
+    if (check !== null) {
+      const beginning = check.passed ? "It passes the promotion check" : "It does not pass the promotion check";
+      write(this.#promotionCheck, sentence(`${beginning}: ${check.reason}`));
     }
     this.#showFacts(details, {
       Training: details.run_id === null ? UNKNOWN : `run ${details.run_id}`,

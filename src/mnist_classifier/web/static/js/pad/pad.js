@@ -5,7 +5,7 @@
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
- * @typedef {{picture: HTMLImageElement, about: any}} Laid  a picture, and data of the caller
+ * @typedef {{picture: HTMLImageElement, subject: any}} Backdrop  a picture, and the data that the caller gave with it
  * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
  */
 
@@ -63,12 +63,12 @@ export class Pad {
   }
 
   get isEmpty() {
-    return this.laid === null && this.strokes.isEmpty;
+    return this.backdrop === null && this.strokes.isEmpty;
   }
 
-  /** The picture that takes the place of the drawing. @returns {Laid | null} */
-  get laid() {
-    return /** @type {Laid | null} */ (this.strokes.backdrop);
+  /** The picture that takes the place of the drawing. @returns {Backdrop | null} */
+  get backdrop() {
+    return /** @type {Backdrop | null} */ (this.strokes.backdrop);
   }
 
   /** Width of the pad in units; its height is SIDE. */
@@ -105,10 +105,10 @@ export class Pad {
   /**
    * Show a picture in place of the drawing; undo brings the drawing back.
    * @param {HTMLImageElement} picture
-   * @param {any} [about]  stored in `laid`
+   * @param {any} [subject]  stored in `backdrop`
    */
-  showPicture(picture, about = null) {
-    this.strokes.lay({ picture, about });
+  showPicture(picture, subject = null) {
+    this.strokes.setBackdrop({ picture, subject });
     this.#found = [];
     this.#update();
   }
@@ -142,7 +142,7 @@ export class Pad {
   /** @param {Point} point */
   #begin(point) {
     // A picture cannot be erased.
-    if (this.isErasing && this.laid !== null) return;
+    if (this.isErasing && this.backdrop !== null) return;
     this.#found = [];
     if (this.isErasing) this.strokes.startErasing(point);
     else this.strokes.add(point, this.penWidth);
@@ -271,7 +271,7 @@ export class Pad {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
     context.setTransform(width / this.#width, 0, 0, height / SIDE, 0, 0);
-    const picture = this.laid?.picture ?? null;
+    const picture = this.backdrop?.picture ?? null;
     if (picture !== null) paintPicture(context, picture, this.#width);
     paint(context, this.strokes.export(), getComputedStyle(this.#canvas).color);
     paintFrames(context, this.#found, picture, this.#width);

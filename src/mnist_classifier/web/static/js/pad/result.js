@@ -46,7 +46,7 @@ export class ResultView {
     this.#clearFigures();
   }
 
-  /** Keep the previous reading until the answer comes; it is dimmed if that takes long. */
+  /** Keep the previous reading until the next one arrives; dim it if that takes long. */
   showBusy() {
     this.#root.setAttribute("aria-busy", "true");
   }

@@ -1,11 +1,11 @@
 // @ts-check
 /**
  * A drawing as strokes, SIDE units wide and high, or WIDE_SIDE units wide for a
- * number.  Does not use the DOM: canvas and PNG are drawn from it.
+ * number.  It does not use the DOM; other modules draw it on a canvas or as a PNG.
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{width: number, points: Point[]}} Stroke
- * @typedef {{strokes: readonly Stroke[], backdrop: unknown}} Sheet  has no strokes if it has a backdrop
+ * @typedef {{strokes: readonly Stroke[], backdrop: unknown}} Sheet  strokes, or a picture as the backdrop
  */
 
 import { ERASER_RADIUS, eraseAlong } from "./eraser.js";
@@ -24,7 +24,7 @@ export const PEN_WIDTH = 18;
 /** Widths of the pens; the model was tested with the middle one. */
 export const PEN_WIDTHS = Object.freeze({ thin: 10, normal: PEN_WIDTH, thick: 28 });
 
-/** Smallest distance between two points; closer ones would not be visible. */
+/** Smallest distance between two points in units; closer points would look the same. */
 const MIN_STEP = 0.75;
 
 const MAX_UNDO = 200;
@@ -103,7 +103,7 @@ export class Strokes {
     if (this.#open !== null) {
       const strokes = [...this.#sheet.strokes, this.#open];
       this.#open = null;
-      this.#become({ strokes, backdrop: null });
+      this.#change({ strokes, backdrop: null });
       return true;
     }
     if (this.#erasing === null) return false;
@@ -111,7 +111,7 @@ export class Strokes {
     const after = this.#sheet;
     this.#erasing = null;
     this.#sheet = before;
-    if (after.strokes !== before.strokes) this.#become(after);
+    if (after.strokes !== before.strokes) this.#change(after);
     return true;
   }
 
@@ -147,20 +147,20 @@ export class Strokes {
   clear() {
     const wasOpen = this.abandon();
     if (this.isEmpty && this.backdrop === null) return wasOpen;
-    this.#become({ strokes: [], backdrop: null });
+    this.#change({ strokes: [], backdrop: null });
     return true;
   }
 
   /** Put a backdrop in place of the drawing; undo removes it. @param {unknown} backdrop */
-  lay(backdrop) {
+  setBackdrop(backdrop) {
     this.abandon();
-    this.#become({ strokes: [], backdrop });
+    this.#change({ strokes: [], backdrop });
   }
 
   /** Replace the drawing; undo brings it back. @param {readonly Stroke[]} strokes */
   replace(strokes) {
     this.abandon();
-    this.#become({ strokes: copy(strokes), backdrop: null });
+    this.#change({ strokes: copy(strokes), backdrop: null });
   }
 
   /** A copy of the drawing, oldest stroke first, the open one last. @returns {Stroke[]} */
@@ -169,8 +169,8 @@ export class Strokes {
     return copy(this.#open === null ? strokes : [...strokes, this.#open]);
   }
 
-  /** @param {Sheet} sheet */
-  #become(sheet) {
+  /** Replace the sheet, so that undo can bring it back. @param {Sheet} sheet */
+  #change(sheet) {
     this.#past.push(this.#sheet);
     if (this.#past.length > MAX_UNDO) this.#past.shift();
     this.#future = [];

@@ -109,7 +109,7 @@ export class Workbench {
     if (this.#pad.strokes.isOpen) return this.#pad.finish();
     this.#latest.cancel();
     if (this.#pad.isEmpty) return this.#showEmpty();
-    const subject = this.#pad.laid?.about ?? this.#drawing();
+    const subject = this.#pad.backdrop?.subject ?? this.#drawing();
     await this.#ask("predict", async (signal) => this.#show(await this.#read(subject, signal), subject, signal));
   }
 
@@ -271,7 +271,7 @@ export class Workbench {
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
     this.#isRead = false;
-    write(this.#caption, this.#pad.laid?.about.caption ?? "");
+    write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
     const { canUndo, canRedo } = this.#pad.strokes;
     // `disabled` would take the keyboard focus away.
     mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));

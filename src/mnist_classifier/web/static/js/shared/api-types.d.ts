@@ -225,7 +225,7 @@ export type FeatureMap = {
   image: string;
 };
 
-/** A file of the version. */
+/** A file of a model version: its hash and size. */
 export type File = {
   sha256: string;
   bytes: number;
@@ -733,7 +733,7 @@ export type Step = {
   image: string;
 };
 
-/** Summary of the robustness table. */
+/** Main figures of the robustness table: goals reached and three results. */
 export type Summary = {
   goals: number;
   goals_reached: number;
@@ -823,7 +823,7 @@ export type TrainConfig = {
   threads?: number;
 };
 
-/** The course of the training. */
+/** Facts about the training: images, epochs, duration, device. */
 export type Training = {
   images?: number;
   epochs?: number;

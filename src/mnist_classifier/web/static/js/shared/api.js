@@ -36,12 +36,12 @@ export class ApiError extends Error {
 
 /** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number}} Options */
 
-/** The JSON of an answer. @param {string} path @param {Options} [options] @returns {Promise<any>} */
+/** Send a request; returns the JSON of the reply. @param {string} path @param {Options} [options] @returns {Promise<any>} */
 export function request(path, options) {
   return authorised(() => send(at(path), options, unpack));
 }
 
-/** The JSON behind a link that an answer gave. @param {string} link @returns {Promise<any>} */
+/** The JSON behind a link from an earlier reply. @param {string} link @returns {Promise<any>} */
 export function follow(link) {
   return authorised(() => send(link, {}, unpack));
 }
@@ -52,7 +52,7 @@ export function download(path) {
 }
 
 /**
- * Once more with the token, where the server asks for one and the person gives it.
+ * Call `ask`.  While the server refuses for lack of a token, ask the user for it and try again.
  * @template T
  * @param {() => Promise<T>} ask
  * @returns {Promise<T>}
@@ -98,19 +98,19 @@ async function send(address, { method = "GET", json, body, signal, timeout_ms = 
   }
 }
 
-/** @param {Response} response */
+/** The JSON of a reply; throws its error as an ApiError. @param {Response} response */
 async function unpack(response) {
   const text = await response.text();
   /** @type {any} */
-  let answer = null;
+  let reply = null;
   try {
-    answer = JSON.parse(text);
+    reply = JSON.parse(text);
   } catch {
-    throw unintelligible(response.status);
+    throw unexpected(response.status);
   }
-  if (response.ok) return answer;
-  const { code, message, field = null } = answer?.error ?? {};
-  if (typeof code !== "string" || typeof message !== "string") throw unintelligible(response.status);
+  if (response.ok) return reply;
+  const { code, message, field = null } = reply?.error ?? {};
+  if (typeof code !== "string" || typeof message !== "string") throw unexpected(response.status);
   throw new ApiError(code, message, { status: response.status, field });
 }
 
@@ -131,11 +131,11 @@ function timedOut(timeout_ms) {
 }
 
 /** @param {number} status */
-function unintelligible(status) {
+function unexpected(status) {
   return new ApiError("bad_answer", `The server sent an unexpected reply (HTTP ${status}). Reload the page and try again.`, { status });
 }
 
-/** @param {boolean} steps  whether the stages of the preprocessing are wanted */
+/** @param {boolean} steps  whether to ask for the preprocessing steps */
 function predictPath(steps) {
   return `/predict?glyph=1${steps ? "&steps=1" : ""}`;
 }

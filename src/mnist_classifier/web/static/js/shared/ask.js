@@ -7,7 +7,7 @@ import { make } from "./dom.js";
  * @param {string} name  in its class and ids
  * @param {string} title
  * @param {string} text
- * @param {(close: (answer: string) => void) => Node[]} content  what stands below the text
+ * @param {(close: (answer: string) => void) => Node[]} content  makes the elements below the text
  * @returns {Promise<string>}  the answer; "" if the dialog was dismissed
  */
 export function askInDialog(name, title, text, content) {

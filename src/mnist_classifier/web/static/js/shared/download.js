@@ -8,7 +8,7 @@ import { showToast } from "./toast.js";
 export function saveDrawing(pad) {
   if (pad.isEmpty) return showToast("download", "There is nothing to save yet. Draw something first.", "info");
   const link = document.createElement("a");
-  link.href = pad.laid === null ? pad.toDataUrl() : pngOf(pad.laid.picture);
+  link.href = pad.backdrop === null ? pad.toDataUrl() : pngOf(pad.backdrop.picture);
   link.download = fileName(new Date());
   link.click();
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Runs tasks of which only the newest gets its result. */
+/** Runs one task at a time: a new task aborts the one before. */
 
 /** The result of a task that a newer task replaced. */
 export const STALE = Symbol("stale");

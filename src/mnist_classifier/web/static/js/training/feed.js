@@ -12,7 +12,7 @@ import { at } from "../shared/paths.js";
 
 const KINDS = ["status", "step", "epoch", "evaluation", "batch", "message"];
 const POLL_MS = 1_500;
-// Events that arrive together are drawn together.
+// Events that arrive within this time are drawn together.
 const GATHER_MS = 60;
 
 export class RunFeed {
@@ -56,10 +56,10 @@ export class RunFeed {
   #gather(event) {
     this.#last = event.id;
     this.#gathered.push(event);
-    this.#gathering ??= window.setTimeout(() => this.#tell(), GATHER_MS);
+    this.#gathering ??= window.setTimeout(() => this.#flush(), GATHER_MS);
   }
 
-  #tell() {
+  #flush() {
     window.clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const events = this.#gathered;
@@ -69,7 +69,7 @@ export class RunFeed {
 
   #fail() {
     if (this.#isStopped) return;
-    this.#tell();
+    this.#flush();
     // CONNECTING: the browser reconnects by itself. CLOSED: the server refused the stream.
     if (this.#source.readyState === EventSource.CLOSED) this.#poll();
     else this.#listener.onConnection(false);
@@ -77,7 +77,7 @@ export class RunFeed {
 
   /** @param {Run} run */
   #end(run) {
-    this.#tell();
+    this.#flush();
     if (this.#isStopped) return;
     this.stop();
     this.#listener.onEnd(run);

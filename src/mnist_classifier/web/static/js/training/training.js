@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The training page: one run live, other runs to compare, history, form.
- * The address holds what is shown: ?run=7&with=5,6
+ * The training page: one run live, other runs in its charts, the history and the form.
+ * The address names the runs: ?run=7&with=5,6
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
@@ -18,10 +18,10 @@ import { emptyState, withEvent } from "./state.js";
 import { isOver, RunView } from "./view.js";
 import { messageOf, showToast } from "../shared/toast.js";
 
-// A cancelled run saves its best weights a little later, on a busy machine much later.
-const AFTERTHOUGHT_MS = 4_000;
-const AFTERTHOUGHTS = 30;
-const HISTORY_MS = 10_000;
+// A cancelled run becomes a version some seconds later, on a busy machine up to two minutes later.
+const VERSION_POLL_MS = 4_000;
+const VERSION_POLLS = 30;
+const HISTORY_POLL_MS = 10_000;
 
 const page = element("training-page", HTMLElement);
 const view = new RunView();
@@ -36,51 +36,51 @@ const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
 let run = null;
 let state = emptyState();
 /** Other runs in the charts. @type {Map<number, RunState>} */
-const others = new Map();
+const overlays = new Map();
 /** @type {RunFeed | null} */
 let feed = null;
-/** Counts opened runs, to ignore late answers about an earlier one. */
-let newest = 0;
+/** Counts opened runs, to ignore late replies about an earlier one. */
+let openings = 0;
 
 /**
  * Show a run.
  * @param {number} id
  * @param {number[]} beside  runs to compare
- * @param {boolean} [isNew]  whether to change the address
+ * @param {boolean} [changesAddress]
  */
-async function open(id, beside, isNew = true) {
-  const opened = ++newest;
+async function open(id, beside, changesAddress = true) {
+  const opening = ++openings;
   feed?.stop();
-  others.clear();
+  overlays.clear();
   state = emptyState();
   view.clear();
-  if (isNew) writeAddress(id, beside);
+  if (changesAddress) writeAddress(id, beside);
   history.mark(id, beside);
   try {
     const details = await api.getRun(id);
-    if (opened !== newest) return;
+    if (opening !== openings) return;
     run = details;
     view.showRun(details);
     view.showState(details, state);
     view.showFacts(details.config, details.environment);
     form.showBusy(!isOver(details));
   } catch (error) {
-    if (opened !== newest) return;
+    if (opening !== openings) return;
     run = null;
     settle();
     return view.showNothing(messageOf(error));
   }
-  feed = new RunFeed(id, { onEvents: takeEvents, onEnd: takeEnd, onConnection: takeConnection });
+  feed = new RunFeed(id, { onEvents: addEvents, onEnd: showEnd, onConnection: showConnection });
   overlayRuns(beside, false);
 }
 
-/** The panel of the run has its final size, so show what is below it. */
+/** Show what is below the panel of the run, which has its final size now. */
 function settle() {
   page.dataset.settled = "true";
 }
 
 /** @param {RunEvent[]} events */
-function takeEvents(events) {
+function addEvents(events) {
   settle();
   state = events.reduce(withEvent, state);
   if (run === null) return;
@@ -89,13 +89,13 @@ function takeEvents(events) {
 }
 
 /** @param {boolean} works */
-function takeConnection(works) {
+function showConnection(works) {
   if (!works) settle();
   view.showConnection(works);
 }
 
 /** @param {Run} ended */
-function takeEnd(ended) {
+function showEnd(ended) {
   settle();
   const wasOver = run !== null && isOver(run);
   run = ended;
@@ -104,18 +104,19 @@ function takeEnd(ended) {
   form.showBusy(false);
   history.load();
   if (!wasOver) showToast("run", `Run ${ended.run_id} ${ended.status}. ${ended.message}`, ended.status === "succeeded" ? "good" : "info");
-  lookForVersion(ended.run_id);
+  pollForVersion(ended.run_id);
 }
 
 /** Wait for the version of a cancelled run. @param {number} id */
-async function lookForVersion(id) {
-  for (let left = AFTERTHOUGHTS; left > 0; left -= 1) {
+async function pollForVersion(id) {
+  for (let left = VERSION_POLLS; left > 0; left -= 1) {
     if (run?.run_id !== id || run.status !== "cancelled" || run.model_version !== null) return;
-    await new Promise((resolve) => window.setTimeout(resolve, AFTERTHOUGHT_MS));
+    await new Promise((resolve) => window.setTimeout(resolve, VERSION_POLL_MS));
     if (run?.run_id === id) await refresh();
   }
 }
 
+/** Load the run again and show it. */
 async function refresh() {
   const id = run?.run_id;
   if (id === undefined) return;
@@ -134,21 +135,21 @@ async function refresh() {
 function draw() {
   if (run === null) return;
   view.showState(run, state);
-  charts.draw([{ id: run.run_id, state }, ...[...others].map(([id, state]) => ({ id, state }))]);
+  charts.draw([{ id: run.run_id, state }, ...[...overlays].map(([id, state]) => ({ id, state }))]);
 }
 
-/** @param {number[]} ids @param {boolean} [isNew] */
-async function overlayRuns(ids, isNew = true) {
+/** Draw other runs in the charts. @param {number[]} ids @param {boolean} [changesAddress] */
+async function overlayRuns(ids, changesAddress = true) {
   if (run === null) return;
   const current = run.run_id;
   const wanted = ids.filter((id) => id !== current);
-  if (isNew) writeAddress(current, wanted);
+  if (changesAddress) writeAddress(current, wanted);
   history.mark(current, wanted);
-  for (const id of others.keys()) if (!wanted.includes(id)) others.delete(id);
-  for (const id of wanted.filter((id) => !others.has(id))) {
+  for (const id of overlays.keys()) if (!wanted.includes(id)) overlays.delete(id);
+  for (const id of wanted.filter((id) => !overlays.has(id))) {
     try {
       const { epochs } = await api.getRun(id);
-      if (run?.run_id === current) others.set(id, { ...emptyState(), epochs });
+      if (run?.run_id === current) overlays.set(id, { ...emptyState(), epochs });
     } catch (error) {
       showToast("overlay", messageOf(error));
     }
@@ -169,13 +170,13 @@ function readAddress() {
   return { id: Number(query.get("run")), beside };
 }
 
-/** @param {"cancelRun" | "resumeRun"} action */
-async function act(action) {
+/** Cancel or resume the run. @param {"cancelRun" | "resumeRun"} action */
+async function control(action) {
   const id = run?.run_id;
   if (id === undefined) return;
   try {
     await api[action](id);
-    if (action === "resumeRun") await open(id, [...others.keys()], false);
+    if (action === "resumeRun") await open(id, [...overlays.keys()], false);
     else await refresh();
     history.load();
   } catch (error) {
@@ -183,7 +184,8 @@ async function act(action) {
   }
 }
 
-async function begin() {
+/** Show the run in the address, or else the active or latest one. */
+async function start() {
   const { id, beside } = readAddress();
   const runs = await history.load();
   const first = runs.find((run) => !isOver(run)) ?? runs[0];
@@ -196,8 +198,8 @@ async function begin() {
   }
 }
 
-element("run-cancel", HTMLButtonElement).addEventListener("click", () => act("cancelRun"));
-element("run-resume", HTMLButtonElement).addEventListener("click", () => act("resumeRun"));
-window.addEventListener("popstate", begin);
-window.setInterval(() => document.hidden || history.load(), HISTORY_MS);
-begin();
+element("run-cancel", HTMLButtonElement).addEventListener("click", () => control("cancelRun"));
+element("run-resume", HTMLButtonElement).addEventListener("click", () => control("resumeRun"));
+window.addEventListener("popstate", start);
+window.setInterval(() => document.hidden || history.load(), HISTORY_POLL_MS);
+start();

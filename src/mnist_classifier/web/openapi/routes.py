@@ -1,4 +1,4 @@
-"""The routes of the documentation: the OpenAPI document, and a page made from it."""
+"""The routes /openapi.json and /docs: the OpenAPI document, and a page made from it."""
 
 from __future__ import annotations
 
