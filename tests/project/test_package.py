@@ -16,7 +16,7 @@ def test_every_exported_name_is_there_and_no_other():
     for name in mnist_classifier.__all__:
         assert getattr(mnist_classifier, name) is not None
         assert name in dir(mnist_classifier)
-    assert set(mnist_classifier.__all__) == set(mnist_classifier._HOMES)
+    assert set(mnist_classifier.__all__) == set(mnist_classifier._MODULES)
     with pytest.raises(AttributeError, match="no attribute 'Recognizer'"):
         mnist_classifier.Recognizer  # noqa: B018
 

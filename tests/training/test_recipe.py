@@ -98,7 +98,7 @@ def test_wrong_arguments_are_named(settings: Settings):
 
 
 def test_every_exported_name_is_there_and_no_other():
-    assert set(mnist_classifier.training.__all__) == set(mnist_classifier.training._HOMES)
+    assert set(mnist_classifier.training.__all__) == set(mnist_classifier.training._MODULES)
     for name in mnist_classifier.training.__all__:
         assert getattr(mnist_classifier.training, name) is not None
         assert name in dir(mnist_classifier.training)
