@@ -119,10 +119,7 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
 
 
 def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
-    """Decode one still picture as `decode_image` does; also return how many px of the file one px stands for.
-
-    That is 1 unless the picture was larger than WORKING_SIDE_PX.
-    """
+    """Decode one still picture; also return how many px of the file each px stands for (1 unless it was large)."""
     if not data:
         raise InvalidImage("the image is empty (0 bytes)", field="image")
     plain = _decode_plain_png(data, max_pixels)
@@ -207,10 +204,7 @@ def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
-    """Reduce (H, W, 4) to (H, W) if all pixels are grey and opaque, as on most canvases; None otherwise.
-
-    Fast, because it goes over the background only once.
-    """
+    """Reduce (H, W, 4) to (H, W) if all pixels are grey and opaque, as on most canvases, or return None."""
     whole = pixels.view("<u4")[..., 0]
     red, green, blue, alpha = pixels[0, 0].tolist()
     if not (red == green == blue and alpha == 255):
