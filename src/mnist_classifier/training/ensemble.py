@@ -1,4 +1,4 @@
-"""Ensembles, and networks built from a manifest."""
+"""Networks that average other networks (ensembles), and loading networks by their manifest."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class MNISTClassifier(nn.Module):
 
 
 class FlattenPixels(nn.Module):
-    """(N, C, H, W) -> (N, H*W*C), pixel by pixel.
+    """Flattens (N, C, H, W) to (N, H*W*C), pixel by pixel.
 
     The blocks compute in channels_last, where this is the order in memory, so nothing is copied.
     """
@@ -116,7 +116,7 @@ class FlattenPixels(nn.Module):
 
 
 def convolutional_block(inputs: int, outputs: int, kernel: int, layers: int, dropout: float) -> nn.Sequential:
-    """(N, inputs, S, S) -> (N, outputs, S/2, S/2); pooling follows the last convolution."""
+    """Make a block that maps (N, inputs, S, S) to (N, outputs, S/2, S/2).  Pooling follows the last convolution."""
     modules: list[nn.Module] = []
     for layer in range(1, layers + 1):
         # BatchNorm subtracts the mean, so a bias before it would have no effect.
@@ -148,7 +148,7 @@ def multiply_accumulates(network: MNISTClassifier) -> int:
 
 
 def as_pixels(images_u8: Tensor) -> Tensor:
-    """(N, 28, 28) uint8 -> (N, 1, 28, 28) float32 in 0..1."""
+    """Convert (N, 28, 28) uint8 images to (N, 1, 28, 28) float32 pixels in 0..1, the input of the network."""
     return images_u8.unsqueeze(1).to(torch.float32) / 255.0
 
 
@@ -160,7 +160,7 @@ def predict_logits(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """(N, 28, 28) uint8 on the CPU -> (N, classes) float32 logits on the CPU, computed in `dtype`."""
+    """Run a network in `dtype` on (N, 28, 28) uint8 images; returns (N, classes) float32 logits on the CPU."""
     network.eval()
     device = torch.device(device)
 

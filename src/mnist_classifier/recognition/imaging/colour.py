@@ -13,7 +13,7 @@ CHANNEL_GAIN = 1.5
 
 
 def composite(pixels: Bytes) -> Bytes:
-    """Composite transparent pixels over a plain background; (H, W, 2) -> (H, W), (H, W, 4) -> (H, W, 3).
+    """Lay a transparent picture on a plain background: (H, W, 2) becomes (H, W), (H, W, 4) becomes (H, W, 3).
 
     The background is white for dark ink and black for light ink.
     """
@@ -29,7 +29,7 @@ def composite(pixels: Bytes) -> Bytes:
 
 
 def luminance(pixels: Bytes) -> Bytes:
-    """(H, W, 3) RGB -> (H, W); grey is unchanged.  Source: ITU-R 601-2, in the integers that Pillow uses."""
+    """Convert (H, W, 3) RGB to (H, W) grey; grey stays.  Source: ITU-R 601-2, in the integers that Pillow uses."""
     if pixels.ndim == 2:
         return pixels
     red, green, blue = np.moveaxis(pixels.astype(np.uint32), 2, 0)
@@ -38,7 +38,7 @@ def luminance(pixels: Bytes) -> Bytes:
 
 
 def pick_channel(pixels: Bytes) -> Bytes:
-    """(H, W, 3) RGB -> (H, W): luminance, unless red, green or blue shows clearly more ink.
+    """Reduce (H, W, 3) RGB to (H, W): to luminance, unless red, green or blue shows clearly more ink.
 
     Yellow is hardly darker than white, but contains no blue.
     """
@@ -53,5 +53,5 @@ def pick_channel(pixels: Bytes) -> Bytes:
 
 def _amount_of_ink(grey: Bytes) -> float:
     """Sum of the differences from the background, without noise."""
-    away = np.abs(grey.astype(np.float32) - np.float32(np.median(border_of(grey))))
-    return float(away[away >= MIN_CONTRAST].sum())
+    difference = np.abs(grey.astype(np.float32) - np.float32(np.median(border_of(grey))))
+    return float(difference[difference >= MIN_CONTRAST].sum())

@@ -119,13 +119,13 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
 
 
 def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
-    """Decode one still picture; also return the px of the original for each px (1 unless it was large)."""
+    """Decode one still picture; also return how many px of the file each px stands for (1 unless it was large)."""
     if not data:
         raise InvalidImage("the image is empty (0 bytes)", field="image")
     plain = _decode_plain_png(data, max_pixels)
     if plain is not None:
         return plain, 1.0
-    with _clear_failures(max_pixels), Image.open(_Parts(data), formats=FORMATS) as image:
+    with _clear_failures(max_pixels), Image.open(_LimitedFile(data), formats=FORMATS) as image:
         _check_size(image, max_pixels)
         _check_scans(image, data)
         sent_side_px = max(image.size)
@@ -136,7 +136,7 @@ def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.u
 
 
 def unpack_image(image: Image.Image, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
-    """Do the same for a Pillow image, without changing it."""
+    """Turn a Pillow image into pixels and a scale, as `decode_with_scale` does for a file; does not change it."""
     with _clear_failures(max_pixels):
         _check_size(image, max_pixels)
         return _scaled(_channels(_upright(image)), max(image.size))
@@ -149,6 +149,7 @@ def _scaled(pixels: npt.NDArray[np.uint8], sent_side_px: int) -> tuple[npt.NDArr
 
 @contextmanager
 def _clear_failures(max_pixels: int) -> Iterator[None]:
+    """Turn the exceptions of Pillow into InvalidImage or ImageTooLarge, with a message for people."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -158,15 +159,15 @@ def _clear_failures(max_pixels: int) -> Iterator[None]:
         raise InvalidImage(f"this is no picture that can be read; accepted are {accepted}", field="image") from None
 
 
-class _Parts(io.BytesIO):
-    """A file that limits the number of reads."""
+class _LimitedFile(io.BytesIO):
+    """The bytes of a file; limits how often Pillow may read, because many tiny parts take seconds."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read like a file.  Raises OSError."""
+        """Read like a file.  Raises OSError after MAX_READS reads."""
         self._reads += 1
         if self._reads > MAX_READS:
             raise OSError("too many parts")
@@ -191,7 +192,7 @@ def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | N
 
 
 def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(H, W, 3 or 4) -> without alpha if all pixels are opaque, and in one channel if all are grey."""
+    """Drop the alpha channel if all pixels are opaque, and two colours if all are grey.  pixels: (H, W, 3 or 4)."""
     drawing = _grey_drawing(pixels) if pixels.shape[2] == 4 else None
     if drawing is not None:
         return drawing
@@ -203,7 +204,7 @@ def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
-    """(H, W, 4) -> (H, W) if all pixels are grey and opaque, as on most canvases; one pass over the background."""
+    """Reduce (H, W, 4) to (H, W) if all pixels are grey and opaque, as on most canvases, or return None."""
     whole = pixels.view("<u4")[..., 0]
     red, green, blue, alpha = pixels[0, 0].tolist()
     if not (red == green == blue and alpha == 255):

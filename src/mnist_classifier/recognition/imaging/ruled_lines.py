@@ -61,7 +61,10 @@ def _remove_rows(density: Floats, floor: float) -> Floats:
 
 
 def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
-    """(H, W) mask -> (H, W // STRIP_PX): the share of true pixels in a row of a strip, or in an adjacent row."""
+    """Divide a (H, W) mask into strips of STRIP_PX columns; returns the share of true pixels in each row of each strip.
+
+    (H, W // STRIP_PX); a row counts as much as an adjacent row with a larger share.
+    """
     height, width = thin.shape
     strips = width // STRIP_PX
     shares = thin[:, : strips * STRIP_PX].reshape(height, strips, STRIP_PX).mean(axis=2, dtype=np.float32)
@@ -117,7 +120,7 @@ def _remove_line(density: Floats, centres: npt.NDArray[np.intp], half: int) -> N
 
 
 def _profile(band: Floats) -> Floats:
-    """(B, W) densities along a line -> (B,) cross section of the line."""
+    """Find the cross section (B,) of a line from the (B, W) densities around it."""
     # The 70 % quantile: above the mean, to remove unevenly printed lines, and below the density of crossing strokes.
     section = np.quantile(band, 0.7, axis=1).astype(np.float32)
     section -= section.min()
