@@ -57,5 +57,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """What is here, what has not been loaded yet included."""
+    """All names of this module, including those that are not loaded yet."""
     return sorted({*globals(), *__all__})
