@@ -1,4 +1,4 @@
-"""Hide this computer's folders in messages to clients."""
+"""Hide folders of this computer in messages to strangers, who could learn user names from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_classifier.core.settings import PACKAGE_DIR, Settings, checkout
 
 
 def hide_paths(text: str, settings: Settings) -> str:
-    """Replace each folder in a text by the environment variable that sets it, or by its purpose."""
+    """The text with each folder replaced by the variable that sets it, or by its purpose."""
     if os.sep not in text:
         return text
     for path, name in _names(settings):
