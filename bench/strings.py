@@ -112,7 +112,7 @@ def compose(images: Images, rng: np.random.Generator) -> Sample:
     """A number of MNIST images."""
     chosen = rng.integers(len(images.labels), size=rng.integers(2, 7))
     placed = strings.arrange(images.images[chosen], rng)
-    return Sample("".join(map(str, images.labels[chosen])), strings.lay(placed), placed)
+    return Sample("".join(map(str, images.labels[chosen])), strings.paint(placed), placed)
 
 
 def generate(rng: np.random.Generator) -> Sample:

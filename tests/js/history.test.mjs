@@ -51,7 +51,7 @@ test("when the storage is full the oldest go", () => {
   const history = new History(() => storage);
   for (let i = 0; i < 8; i += 1) history.save(drawing(`${i}`));
   assert.deepEqual(history.list().map(({ id }) => id), ["7", "6", "5", "4", "3"]);
-  assert.equal(history.isKept, true);
+  assert.equal(history.isStored, true);
 });
 
 test("a storage without any room keeps the drawings of this visit", () => {
@@ -59,7 +59,7 @@ test("a storage without any room keeps the drawings of this visit", () => {
   const history = new History(() => storage);
   history.save(drawing("a"));
   history.save(drawing("b"));
-  assert.deepEqual([history.list().length, history.isKept], [2, false]);
+  assert.deepEqual([history.list().length, history.isStored], [2, false]);
 });
 
 test("a browser that forbids storage is no failure", () => {
@@ -68,7 +68,7 @@ test("a browser that forbids storage is no failure", () => {
   });
   assert.deepEqual(history.list(), []);
   history.save(drawing("a"));
-  assert.deepEqual([history.list().length, history.isKept], [1, false]);
+  assert.deepEqual([history.list().length, history.isStored], [1, false]);
   history.clear();
   assert.deepEqual(history.list(), []);
 });

@@ -195,7 +195,7 @@ class _Reader:
         started = time.monotonic()
         for item in items:
             ready = _attempt(self._prepare, item)
-            # Only the prepared picture is still needed.
+            # Drop the file's bytes, because a batch of large files would fill the memory.
             batch.append((dataclasses.replace(item, content=b""), ready))
             if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
                 yield from self._batch(batch)

@@ -36,11 +36,12 @@ from mnist_classifier.recognition.imaging.sources import Picture, as_file
 # Pauses before the second, third and fourth attempt: 0, 0.4, 0.8 s, plus up to 0.1 s so that clients spread out.
 BACKOFF_S, JITTER_S = 0.2, 0.1
 CONNECT_TIMEOUT_S = 5.0
-# First bytes of files; the server detects all other types itself.
+# Media types by the first bytes of a file.  The server detects other types itself.
 MEDIA_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 RAW_GLYPH = "application/x-mnist-glyph"
-TEMPORARY = (502, 503)  # the server behind a proxy restarts; the server is not ready or full
-# Longest quotation from an unknown reply.
+# Statuses of temporary failures: the server behind a proxy restarts; the server is busy or not ready.
+TEMPORARY = (502, 503)
+# How much of an unknown reply an error message quotes.
 SHOWN_CHARACTERS = 200
 
 Point = tuple[float, float]
@@ -73,7 +74,7 @@ class Client:
         self._connections = connections
         self._session = requests.Session()
         self._session.headers.update({"Accept": "application/json", "User-Agent": "mnist-classifier"})
-        # Otherwise a .netrc file could replace the header.
+        # `requests` would let a .netrc file replace an Authorization header, but not an `auth`.
         self._session.auth = _Bearer(token)
         self._session.mount(self.url, _adapter(retries, TEMPORARY, connections))
         self._session.mount(f"{self.url}/retrain", _adapter(retries, (), connections))
@@ -163,7 +164,7 @@ class Client:
         return self._ask(replies.converter(StartedRun), "POST", "/retrain", json=settings)
 
     def ask_many(self, ask: Callable[[Question], Answer], questions: Iterable[Question]) -> Iterator[Answer]:
-        """Yield `map(ask, questions)` in order, with several calls at the same time."""
+        """Like `map(ask, questions)`, but with several calls at the same time; yields the answers in order."""
         pool = ThreadPoolExecutor(self._connections)
         waiting: deque[Future[Answer]] = deque()
         try:
@@ -221,13 +222,15 @@ class Client:
             if reply.ok and isinstance(body, dict):
                 return body
             error = body["error"]
-            code, message, blamed = str(error["code"]), str(error["message"]), error.get("field")
+            code, message, field = str(error["code"]), str(error["message"]), error.get("field")
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise _foreign(self.url, reply) from None
-        raise error_of_code(code, message, blamed, reply.status_code)
+            raise _unknown_reply(self.url, reply) from None
+        raise error_of_code(code, message, field, reply.status_code)
 
 
 class _Bearer(AuthBase):
+    """Sends the token, if there is one, as `Authorization: Bearer`."""
+
     def __init__(self, token: str | None) -> None:
         self._token = token
 
@@ -238,9 +241,9 @@ class _Bearer(AuthBase):
 
 
 def _adapter(retries: int, temporary: Sequence[int], connections: int) -> HTTPAdapter:
-    """Retry failed connections and replies with a status in `temporary`.
+    """A connection pool that retries after a refused connection, or a reply with a status in `temporary`.
 
-    A request without a reply may have been carried out, so it is not repeated.
+    A request that was sent but not answered may have been carried out, so it is not repeated.
     """
     attempts = Retry(
         total=retries,
@@ -257,7 +260,7 @@ def _adapter(retries: int, temporary: Sequence[int], connections: int) -> HTTPAd
 
 
 def _fields(version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None) -> dict[str, Any]:
-    """The given options; the server answers requests without options fastest."""
+    """The options that are not None, because the server answers requests without options fastest."""
     fields = {"version": version, "ambiguous_below": ambiguous_below, "not_a_digit_above": not_a_digit_above}
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -267,7 +270,7 @@ def _media_type(file: bytes) -> str:
 
 
 def _cause(error: requests.RequestException) -> str:
-    """The original error, without the wrappers of three libraries."""
+    """The original error, which requests, urllib3 and http.client have wrapped."""
     cause: BaseException = error
     while (inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__) is not None:
         if not isinstance(inner, BaseException):
@@ -276,7 +279,7 @@ def _cause(error: requests.RequestException) -> str:
     return getattr(cause, "strerror", None) or type(cause).__name__
 
 
-def _foreign(url: str, reply: requests.Response) -> ServerError:
+def _unknown_reply(url: str, reply: requests.Response) -> ServerError:
     """The error for a reply that is not from this application."""
     start = reply.text[:SHOWN_CHARACTERS].strip()
     message = f"{url} answered {reply.status_code} {reply.reason} in a form that is not mnist-classifier's: {start!r}"

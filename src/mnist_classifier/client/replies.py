@@ -1,6 +1,6 @@
 """Turn the JSON replies of a server into records.
 
-Fields that this version does not know are ignored, because a newer server may send more.
+Unknown fields are ignored, because a newer server may send more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Record = TypeVar("Record")
 class ModelSummary:
     """A model version.
 
-    metrics: results by split.  Only `models` returns note, aliases and bytes.
+    metrics: results by split.  bytes: size of its files.  Only `Client.models`
+    fills in note, aliases and bytes.
     """
 
     version: int
@@ -59,7 +60,7 @@ class StartedRun:
 
 
 def converter(kind: type[Record]) -> Callable[[Any], Record]:
-    """Return the function that converts a body to a record."""
+    """A function that converts the body of a reply to a record of this type."""
     return partial(msgspec.convert, type=kind)
 
 

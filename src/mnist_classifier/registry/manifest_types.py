@@ -162,7 +162,7 @@ class Manifest(Struct):
     imported_from: Origin | None | UnsetType = UNSET
     architecture: Architecture | UnsetType = UNSET
     classes: list[int] | UnsetType = UNSET
-    # As training/release/export.py allows.
+    # The limit of training/release/export.py.
     onnx_parity: Annotated[float, Meta(ge=0, le=1e-3)] | UnsetType = UNSET
     config: Config | UnsetType = UNSET
     defaults: Config | UnsetType = UNSET

@@ -22,7 +22,7 @@ def test_the_same_generator_makes_the_same_picture():
 @pytest.mark.parametrize("seed", range(20))
 def test_digits_stand_in_order_within_the_picture_and_are_its_only_ink(seed: int):
     placed = strings.arrange(bars(5), np.random.default_rng(seed))
-    picture = strings.lay(placed)
+    picture = strings.paint(placed)
     lefts = [digit.left for digit in placed]
     assert lefts == sorted(lefts)
     rest = picture.copy()
@@ -54,7 +54,7 @@ def test_digits_that_are_to_touch_do(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(strings, "draw_gap", lambda rng: 0.0)
     for seed in range(10):
         placed = strings.arrange(bars(2), np.random.default_rng(seed))
-        columns = strings.lay(placed).max(axis=0)
+        columns = strings.paint(placed).max(axis=0)
         inked = np.flatnonzero(columns)  # in a part of the seeds one digit stands above the other's end
         assert columns[inked[0] : inked[-1]].min() > 0
 

@@ -44,7 +44,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1 | 1 << 5 | 1 << 6
 # The start of each entry in the directory of a zip.
 ENTRY = b"PK\1\2"
-# A version has six files.  Compressed bytes contain ENTRY by chance in one of a thousand archives.
+# A version has six files.  More are allowed, because compressed bytes may contain ENTRY by chance.
 MOST_ENTRIES = 20
 CHUNK = 64 * 1024
 # Each import may use as much disk and memory as the limits allow, so only one runs at a time.
@@ -113,7 +113,7 @@ def unpack(data: bytes, folder: Path) -> None:
         raise InvalidArchive(f"the archive has {len(data) / MB:.0f} MB; the limit is {LARGEST_ARCHIVE / MB:.0f} MB")
     if data.count(ENTRY) > MOST_ENTRIES:
         raise InvalidArchive("the archive has more files than a model version")
-    with _clear_zip_errors(), zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with _zip_errors_as_invalid(), zipfile.ZipFile(io.BytesIO(data)) as archive:
         _check_entries(archive.infolist())
         for entry in archive.infolist():
             _unpack_file(archive, entry, folder / entry.filename)
@@ -127,7 +127,7 @@ def _unpack_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -
 
 
 @contextmanager
-def _clear_zip_errors() -> Iterator[None]:
+def _zip_errors_as_invalid() -> Iterator[None]:
     try:
         yield
     except (OSError, MnistError):

@@ -30,8 +30,8 @@ from mnist_classifier.registry.manifest_types import Robustness, parse
 # The widest network that the settings allow needs 1.1 GB for a batch.
 MOST_MEMORY_BYTES = 1_500_000_000
 MOST_TIME_S = 60
-# The slowest recipe reads a glyph in 0.5 ms.
-SLOWEST_S = 2.0
+# CPU time to load a network and read one glyph.  The slowest recipe reads a glyph in 0.5 ms.
+MOST_LOADING_S = 2.0
 
 
 class Outcome(msgspec.Struct):
@@ -47,7 +47,7 @@ def run(folder: Path, glyphs: Bytes) -> Bytes:
     Raises InvalidArchive.
     """
     try:
-        # The process gets no token and no setting of the server.
+        # The process gets no settings of the server, so no token either.
         ended = subprocess.run(
             [sys.executable, "-m", "mnist_classifier.evaluation.acceptance.trial", str(folder)],
             input=glyphs.tobytes(),
@@ -72,7 +72,10 @@ def run(folder: Path, glyphs: Bytes) -> Bytes:
 
 
 def check(folder: Path, glyphs: Bytes) -> list[int]:
-    """Do the same in this process, for a manifest that was checked.  Raises ModelError."""
+    """Check the version in `folder`, whose manifest was checked, and return the digits that it reads.
+
+    Runs in the separate process, which a bad file may crash.  Raises ModelError.
+    """
     manifest = verify(folder)
     names = {path.name for path in folder.iterdir()}
     if unlisted := sorted(names - {MANIFEST_FILE, ROBUSTNESS_FILE} - set(manifest["files"])):
@@ -81,15 +84,15 @@ def check(folder: Path, glyphs: Bytes) -> list[int]:
     check_onnx((folder / ONNX_FILE).read_bytes(), BATCH)
     if ROBUSTNESS_FILE in names:
         parse((folder / ROBUSTNESS_FILE).read_bytes(), Robustness, ROBUSTNESS_FILE)
-    return _ask(folder, glyphs)
+    return _read_glyphs(folder, glyphs)
 
 
-def _ask(folder: Path, glyphs: Bytes) -> list[int]:
+def _read_glyphs(folder: Path, glyphs: Bytes) -> list[int]:
     # CPU time, because a busy machine must not make a network look slow.
     started_s = time.process_time()
     recogniser = open_tested(folder)
     recogniser.check_interface()
-    if time.process_time() - started_s > SLOWEST_S:
+    if time.process_time() - started_s > MOST_LOADING_S:
         raise ModelCorrupt("the network needs seconds for one image")
     try:
         # The largest batch that the server sends.

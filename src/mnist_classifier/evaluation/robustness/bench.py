@@ -1,7 +1,7 @@
 """Everything that the measures need: the model, the pictures, and readings that several measures use.
 
-Every picture has a random generator of its own, seeded with the measure and the number of the picture, so
-that a limited run reads a part of the same pictures.
+Each picture has its own random generator, seeded with the measure and the picture's number, so that a run with a
+limit reads some of the same pictures.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from mnist_classifier.recognition.recogniser import Recogniser
 
 SEED = 2019  # the year of MNIST-C; another seed changes every picture
 PEN_WIDTHS_PX = (10, 18, 28)
-# Numbers in a measure of numbers.
+# How many numbers of several digits to read.
 NUMBERS = 1000
 
 Progress: TypeAlias = Callable[[str], None]
-# What was written, its picture, and its strokes if there are any.
+# The digits written, their picture, and their pen strokes if there are any.
 Number: TypeAlias = "tuple[str, Bytes, list[Points]]"
 
 
 def digit_score(reading: Reading) -> float:
-    """How much a picture looks like a digit to the model, 0 to 1.
+    """The model's score that a picture shows a digit, 0 to 1.
 
     The probability of being any digit; 0 for a blank picture.  For a model without an eleventh class, it is the
     probability of the most likely digit.
@@ -71,7 +71,7 @@ def accepted(readings: Sequence[Reading]) -> Mask:
 class Bench:
     """The model, the data, and the readings that several measures need.
 
-    limit: most pictures in a row of the table.  on_part: called with the name of each set of pictures before the
+    limit: most pictures for one row of the table.  on_part: called with the name of each set of pictures before the
     model reads it.
     """
 
@@ -87,7 +87,7 @@ class Bench:
         return self.recogniser.read_many(pictures)
 
     def chosen(self, count: int) -> Integers:
-        """Which of `count` things to measure with: all of them, or always the same `limit`."""
+        """Rows to measure with, out of `count`: all of them, or always the same `limit`."""
         order = np.argsort(np.random.PCG64(SEED).random_raw(count), kind="stable")
         return np.sort(order[: self.limit]).astype(np.int64)
 

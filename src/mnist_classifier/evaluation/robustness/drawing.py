@@ -110,7 +110,7 @@ def smooth(line: Points) -> Points:
     """Replace a stroke by the page's curve, as short straight pieces.
 
     Quadratic curves between the middles of neighbouring points, with the points as control points.
-    Source: `trace` in web/static/js/pad/strokes.js.
+    Source: `trace` in web/static/js/pad/curve.js.
     """
     if len(line) < 3:
         return line

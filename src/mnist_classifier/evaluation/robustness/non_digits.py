@@ -30,7 +30,10 @@ from mnist_classifier.recognition.imaging.normalise import cut_out, ink_box
 
 Generator: TypeAlias = Callable[[np.random.Generator], Bytes]
 
+# Thinnest and widest pen.
 PENS_PX = (6, 24)
+# Around two digits, before they are enlarged.
+MARGIN_PX = 8
 # Widest gap between two digits.  With a wider gap they would look like two pictures.
 WIDEST_GAP_PX = 12
 
@@ -97,11 +100,11 @@ def two_digits(first: Bytes, second: Bytes, rng: np.random.Generator) -> Bytes:
     """Put two (28, 28) MNIST digits, ink 255, side by side, 0 to 12 px apart; enlarged, black on white."""
     left, right = (cut_out(digit, ink_box(digit > 0)) for digit in (first, second))
     gap = int(rng.integers(0, WIDEST_GAP_PX + 1))
-    height = max(len(left), len(right)) + 8
-    picture = np.zeros((height + 8, left.shape[1] + gap + right.shape[1] + 16), np.uint8)
-    x = 8
+    height = max(len(left), len(right))
+    picture = np.zeros((height + 2 * MARGIN_PX, left.shape[1] + gap + right.shape[1] + 2 * MARGIN_PX), np.uint8)
+    x = MARGIN_PX
     for digit in (left, right):
-        y = 8 + int(rng.integers(0, height - 8 - len(digit) + 1))
+        y = MARGIN_PX + int(rng.integers(0, height - len(digit) + 1))
         picture[y : y + len(digit), x : x + digit.shape[1]] = digit
         x += digit.shape[1] + gap
     black_on_white: Bytes = np.uint8(255) - enlarged(picture, *(SUPERSAMPLING * side for side in picture.shape))

@@ -100,7 +100,7 @@ def compose(glyphs: Bytes, rng: np.random.Generator) -> Bytes:
 
     glyphs: (K, 28, 28) uint8, ink = 255.  Returns (H, W) uint8.
     """
-    return lay(arrange(glyphs, rng))
+    return paint(arrange(glyphs, rng))
 
 
 def arrange(glyphs: Bytes, rng: np.random.Generator) -> list[Placed]:
@@ -121,7 +121,7 @@ def arrange(glyphs: Bytes, rng: np.random.Generator) -> list[Placed]:
     return _shifted(placed, round(rng.uniform(*MARGIN) * height))
 
 
-def lay(placed: Sequence[Placed]) -> Bytes:
+def paint(placed: Sequence[Placed]) -> Bytes:
     """Paint placed digits with the same margin on all sides; where two overlap, the brighter ink shows."""
     margin = min(min(each.top, each.left) for each in placed)
     bottom = max(each.top + each.ink.shape[0] for each in placed)

@@ -20,7 +20,7 @@ from mnist_classifier.evaluation.robustness.measures import MEASURES
 from mnist_classifier.evaluation.robustness.report import RobustnessReport, Row
 from mnist_classifier.recognition.recogniser import Recogniser
 
-# Pictures in a row of a quick run: it takes seconds, and the intervals are some percent wide.
+# Most pictures for one row in a quick run, which takes seconds; the intervals are some per cent wide.
 QUICK_LIMIT = 500
 
 # Called with the name of the set of pictures that is read now, the sets done, and all sets.
@@ -58,7 +58,7 @@ def run_suite(
     limit: int | None = None,
     progress: Progress = lambda name, done, total: None,
 ) -> RobustnessReport:
-    """Run every measure that the data allow; limit: most pictures in a row of the table."""
+    """Run every measure that the data allow; limit: most pictures for one row of the table."""
     started = time.perf_counter()
     possible = {name: m for name, m in MEASURES.items() if data.pen is not None or not m.needs_pen}
     left_out = {name: data.pen_missing for name in MEASURES if name not in possible}

@@ -47,7 +47,7 @@ def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]
     """
     _check_replaceable(folder)
     files = dict(_files(version_dir, version))
-    files[WORKER_FILE] = _with_list(files[WORKER_FILE], files)
+    files[WORKER_FILE] = _with_file_list(files[WORKER_FILE], files)
     sizes = {name: len(content) for name, content in sorted(files.items())}
     files[CONTENTS_FILE] = json.dumps({"made_by": "mnist export-web", "files": sizes}, indent=1).encode() + b"\n"
     try:
@@ -83,7 +83,7 @@ def modules(first: PurePosixPath) -> list[str]:
     return sorted(found)
 
 
-def _with_list(worker: bytes, files: dict[str, bytes]) -> bytes:
+def _with_file_list(worker: bytes, files: dict[str, bytes]) -> bytes:
     """The service worker, with a list of all files in front.
 
     RELEASE changes with any file, so that browsers then fetch all of them again.

@@ -37,13 +37,13 @@ Tensors = Mapping[str, Floats]
 
 MAGIC = b"MNST"
 LARGEST_INT16 = 32767
-# As in training/network.py, which cannot be imported here, because it imports PyTorch.
+# Copied from training/network.py, which cannot be imported here, because it imports PyTorch.
 PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
 BATCH_NORM_EPS = 1e-5
 
 
 class Packer:
-    """A list of layers, and their numbers."""
+    """Collects the layers, and stores the numbers that they refer to by offset."""
 
     def __init__(self) -> None:
         self.layers: list[dict[str, Any]] = []
@@ -113,11 +113,11 @@ def _describe(manifest: Mapping[str, Any], version: int) -> dict[str, Any]:
 
 
 def read_safetensors(data: bytes) -> dict[str, Floats]:
-    """The float32 tensors of a safetensors file, without others, which only training needs.
+    """The float32 tensors of a safetensors file; only training needs the others.
 
     Raises ModelCorrupt.
     """
-    # The package safetensors comes with the extra `train` only, and an export needs no more of it than this.
+    # An export must not need the package safetensors, which only the extra `train` installs.
     try:
         (length,) = struct.unpack_from("<Q", data)
         header = msgspec.json.decode(data[8 : 8 + length], type=dict[str, Tensor])
@@ -154,7 +154,7 @@ def _add_block(packer: Packer, name: str, layers: int, tensors: Tensors) -> None
         packer.add("conv", kernel=kernels.shape[1], matrix=packer.matrix(rows, None if is_last else shift))
         if is_last:
             packer.add("pool")
-            # A negative factor does not commute with the maximum.
+            # A kernel cannot absorb the factor here: if it is negative, the pool would pick another pixel.
             packer.add("affine", count=len(factor), scale=packer.floats(factor), offset=packer.floats(shift))
         packer.add("relu")
 

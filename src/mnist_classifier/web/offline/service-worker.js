@@ -1,8 +1,8 @@
 // Serves the site without a network.  `mnist export-web` adds RELEASE and FILES in front.
 
-// All sites of a host share its caches, so each uses names of its own.
-const OWN = `mnist-classifier ${self.registration.scope} `;
-const CACHE = OWN + RELEASE;
+// All sites of a host share its caches, so each uses its own names.
+const PREFIX = `mnist-classifier ${self.registration.scope} `;
+const CACHE = PREFIX + RELEASE;
 
 self.addEventListener("install", (event) => {
   // "no-cache" lets the host answer that a file is unchanged instead of sending it again.
@@ -11,12 +11,12 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  event.waitUntil(dropOlder().then(() => self.clients.claim()));
+  event.waitUntil(deleteOldCaches().then(() => self.clients.claim()));
 });
 
-async function dropOlder() {
+async function deleteOldCaches() {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith(OWN) && name !== CACHE).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
 }
 
 self.addEventListener("fetch", (event) => {

@@ -54,13 +54,15 @@ def described_rules(app: Flask) -> Iterator[tuple[Rule, str]]:
 
 
 class _Document:
+    """Builds the document, and collects the schemas that its routes use."""
+
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.schemas = Schemas()
 
     def make(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
-        for rule, method in sorted(described_rules(self.app), key=self._place):
+        for rule, method in sorted(described_rules(self.app), key=self._sort_key):
             item = paths.setdefault(re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"{\1}", rule.rule), {})
             item[method.lower()] = self._operation(rule, method)
         return {
@@ -86,8 +88,8 @@ class _Document:
             },
         }
 
-    def _place(self, found: tuple[Rule, str]) -> tuple[int, int, str]:
-        """Sort routes by tag, then as in the code."""
+    def _sort_key(self, found: tuple[Rule, str]) -> tuple[int, int, str]:
+        """Routes are sorted by tag, then as in the code."""
         rule, method = found
         tag = [*TAGS, ""].index(_blueprint(rule.endpoint))
         return tag, list(self.app.view_functions).index(rule.endpoint), method

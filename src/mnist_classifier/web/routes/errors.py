@@ -17,7 +17,7 @@ from mnist_classifier.web.wire.paths import hide_paths
 
 log = logging.getLogger(__name__)
 
-# The first class that matches decides, so subclasses come before their parents.
+# The first class that matches decides, so a class comes before its base class.
 STATUS: dict[type[MnistError], int] = {
     errors.ImageTooLarge: 413,
     errors.TokenMissing: 401,
@@ -99,11 +99,11 @@ def _body(status: int, code: str, message: str, field: str | None = None) -> Res
     if speaks_inference_protocol(request.path):
         return jsonify({"error": message})
     if _wants_page():
-        page = Response(render_template("error.html", status=status, code=code, message=message), mimetype=HTML)
+        reply = Response(render_template("error.html", status=status, code=code, message=message), mimetype=HTML)
     else:
-        page = jsonify({"error": {"code": code, "message": message, "field": field}})
-    page.vary.add("Accept")
-    return page
+        reply = jsonify({"error": {"code": code, "message": message, "field": field}})
+    reply.vary.add("Accept")
+    return reply
 
 
 def _wants_page() -> bool:

@@ -67,25 +67,25 @@ def serve(settings: Settings, *, strict_port: bool) -> None:
             if settings.workers > 1:
                 stack.enter_context(shared_metrics())
             # A single process shares the parent's socket, so connections that wait survive its restart.
-            has_own = settings.workers > 1 and EACH_LISTENS
-            listener = None if has_own else stack.enter_context(_listening(settings.host, port))
-            load = partial(_load, settings, stopping, failed, variables)
-            Watcher(_config(settings, port, load, has_own), listener, stopping, forget_process).run()
+            own_sockets = settings.workers > 1 and EACH_LISTENS
+            listener = None if own_sockets else stack.enter_context(_listening(settings.host, port))
+            make_gateway = partial(_make_gateway, settings, stopping, failed, variables)
+            Watcher(_config(settings, port, make_gateway, own_sockets), listener, stopping, forget_process).run()
     finally:
         _report_training(settings)
     if failed.is_set():
         sys.exit(1)
 
 
-def _config(settings: Settings, port: int, load: Callable[[], Gateway], has_own: bool) -> Config:
-    """Settings of uvicorn.  has_own: each process opens its own socket."""
+def _config(settings: Settings, port: int, make_gateway: Callable[[], Gateway], own_sockets: bool) -> Config:
+    """Settings of uvicorn.  own_sockets: each server process opens its own socket."""
     return Config(
-        load,
+        make_gateway,
         factory=True,
         host=settings.host,
         port=port,
         workers=settings.workers,
-        loop="mnist_classifier.web.server.connections:new_loop" if has_own else "auto",
+        loop="mnist_classifier.web.server.connections:new_loop" if own_sockets else "auto",
         http="mnist_classifier.web.server.connections:Connection",
         ws="none",
         lifespan="on",
@@ -142,8 +142,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _load(settings: Settings, stopping: EventType, failed: EventType, variables: tuple[str, ...]) -> Gateway:
-    """The application of a server process.  variables: what `process_variables` yielded."""
+def _make_gateway(settings: Settings, stopping: EventType, failed: EventType, variables: tuple[str, ...]) -> Gateway:
+    """Make the application in a server process.  variables: the names that `process_variables` yielded."""
     # Imported here, so that the supervising process stays small.
     from mnist_classifier.web.app import create_app
     from mnist_classifier.web.routes.fast_path import is_quick

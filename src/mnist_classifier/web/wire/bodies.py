@@ -1,8 +1,8 @@
 """The types of request bodies; msgspec parses and checks each in one step.
 
-Parts that can be large (strokes, glyphs, pictures) stay `Raw`, that is JSON
-text.  Their readers count brackets before they parse, so a body of a million
-lists costs little.
+Parts that can be large (strokes, glyphs, pictures) stay JSON text (`Raw`).  The
+code that parses them counts brackets first, so a body of a million lists is
+refused at little cost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mnist_classifier.recognition.numbers.pen_strokes import Strokes
 
 Body = TypeVar("Body")
 
-# What some editors and shells write in front of UTF-8.
+# Some editors and shells write this in front of UTF-8.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -74,7 +74,7 @@ class Choices(Struct, kw_only=True, frozen=True):
 
 
 class ImageAlone(Struct, forbid_unknown_fields=True):
-    """An image."""
+    """An image without options, as the page sends it."""
 
     image: Base64Image
 
@@ -170,7 +170,7 @@ def _described(spec: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
     return spec.name, Annotated[kind, meta], spec.default
 
 
-# The same with types and ranges, for the OpenAPI document.
+# The settings with their types and ranges, for the OpenAPI document.
 TrainSchema = msgspec.defstruct(
     "TrainConfig",
     [_described(spec) for spec in dataclasses.fields(TrainConfig)],

@@ -203,7 +203,7 @@ def activations(version: ModelVersion, prepared: Prepared, blocks: Sequence[expl
 
 
 def _block(block: explore.Block) -> Block:
-    """White is the strongest value of the whole block, so a weak channel is dark."""
+    """A block with a picture of each channel; white is the strongest value of the whole block."""
     strongest = float(block.maps.max())
     scale = 255 / strongest if strongest > 0 else 0.0
     channels, height, width = block.maps.shape

@@ -22,7 +22,7 @@ from mnist_classifier.data import glyph_files
 RAW_GLYPH = "application/x-mnist-glyph"
 # Parsing blocks all other threads: 25 ms for 2,000 glyphs, 75 ms for 10 MB.
 MOST_JSON_GLYPHS = 2000
-# In JSON: bytes of the shortest glyph, one digit a pixel with commas; lists of a glyph that is sent as rows.
+# In JSON, the shortest glyph has one digit and a comma for each pixel; a glyph sent as rows has 1 + 28 lists.
 SHORTEST_GLYPH, LISTS_OF_A_GLYPH = 2 * PIXELS - 1, 1 + SIDE_PX
 Pixel = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _glyphs = msgspec.json.Decoder(list[list[Pixel | list[Pixel]]])
@@ -104,7 +104,7 @@ def _bad_pixels(field: str) -> InvalidInput:
 
 
 def to_npy(array: npt.NDArray[Any]) -> bytes:
-    """The bytes of a .npy file with an array that has no objects."""
+    """An array of numbers as the bytes of a .npy file."""
     file = io.BytesIO()
     npy.write_array(file, array, allow_pickle=False)
     return file.getvalue()

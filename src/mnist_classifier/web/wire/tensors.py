@@ -1,6 +1,6 @@
 """Requests and replies of the Open Inference Protocol, version 2, over REST.
 
-Nothing here knows Flask.
+This module does not use Flask.
 Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md;
 triton-inference-server/server, docs/protocol/extension_binary_data.md.
 """

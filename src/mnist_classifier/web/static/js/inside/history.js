@@ -6,7 +6,7 @@
  * @typedef {import("../pad/strokes.js").Stroke} Stroke
  * @typedef {import("../pad/workbench.js").Mode} Mode
  * @typedef {{id: string, mode: Mode, strokes: Stroke[], text: string, words: string}} Drawing  text, words: the reading
- * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Keeper
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} DrawingStorage
  */
 
 const KEY = "mnist-classifier.drawings";
@@ -18,21 +18,21 @@ const MAX_POINTS = 4_000;
 export class History {
   #open;
   /** Drawings that the browser did not store. @type {Drawing[] | null} */
-  #unkept = null;
+  #unstored = null;
 
-  /** @param {() => Keeper} open  may throw */
+  /** @param {() => DrawingStorage} open  may throw */
   constructor(open) {
     this.#open = open;
   }
 
   /** Whether the browser stores the drawings; true until a write has failed. */
-  get isKept() {
-    return this.#unkept === null;
+  get isStored() {
+    return this.#unstored === null;
   }
 
   /** The drawings, newest first. @returns {Drawing[]} */
   list() {
-    if (this.#unkept !== null) return this.#unkept;
+    if (this.#unstored !== null) return this.#unstored;
     try {
       return parse(this.#open().getItem(KEY));
     } catch {
@@ -45,21 +45,21 @@ export class History {
     const points = drawing.strokes.reduce((sum, stroke) => sum + stroke.points.length, 0);
     if (points === 0 || points > MAX_POINTS) return;
     const others = this.list().filter(({ id }) => id !== drawing.id);
-    this.#keep([drawing, ...others].slice(0, MAX_DRAWINGS));
+    this.#store([drawing, ...others].slice(0, MAX_DRAWINGS));
   }
 
   clear() {
-    this.#unkept = null;
+    this.#unstored = null;
     try {
       this.#open().removeItem(KEY);
     } catch {
-      this.#unkept = [];
+      this.#unstored = [];
     }
   }
 
   /** If the storage is full, drop the oldest, down to half; then keep all for this visit only. @param {Drawing[]} drawings */
-  #keep(drawings) {
-    for (let count = drawings.length; this.#unkept === null && count > drawings.length / 2; count -= 1) {
+  #store(drawings) {
+    for (let count = drawings.length; this.#unstored === null && count > drawings.length / 2; count -= 1) {
       try {
         this.#open().setItem(KEY, format(drawings.slice(0, count)));
         return;
@@ -67,7 +67,7 @@ export class History {
         if (!isFull(error)) break;
       }
     }
-    this.#unkept = drawings;
+    this.#unstored = drawings;
   }
 }
 

@@ -59,7 +59,7 @@ export class Recent {
     const drawings = this.#history.list();
     this.#forget.hidden = drawings.length === 0;
     const fleeting = "This browser stores nothing for this page. Your drawings disappear when you leave it. Click one to open it again.";
-    write(this.#note, this.#history.isKept ? this.#plainNote : fleeting);
+    write(this.#note, this.#history.isStored ? this.#plainNote : fleeting);
     this.#list.replaceChildren(...drawings.map((drawing) => this.#item(drawing)));
   }
 

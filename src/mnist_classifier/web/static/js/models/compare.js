@@ -78,8 +78,8 @@ export class ComparePanel {
     this.#start.setAttribute("aria-busy", "true");
     write(this.#note, "Comparing…");
     try {
-      const answer = await this.#latest.run((signal) => this.#ask(first, second, signal));
-      if (answer === STALE) return;
+      const result = await this.#latest.run((signal) => this.#load(first, second, signal));
+      if (result === STALE) return;
       this.#root.dataset.state = "ready";
     } catch (error) {
       this.#root.dataset.state = "error";
@@ -91,7 +91,7 @@ export class ComparePanel {
   }
 
   /** Show the metrics at once, and the images when both networks have read them. @param {number} first @param {number} second @param {AbortSignal} signal */
-  async #ask(first, second, signal) {
+  async #load(first, second, signal) {
     const split = this.#split.value;
     const comparison = await api.compareModels(first, second, signal);
     this.#showFigures(comparison, split);

@@ -25,8 +25,8 @@ export class Latest {
     const controller = new AbortController();
     this.#controller = controller;
     try {
-      const answer = await task(controller.signal);
-      return controller.signal.aborted ? STALE : answer;
+      const result = await task(controller.signal);
+      return controller.signal.aborted ? STALE : result;
     } catch (error) {
       if (controller.signal.aborted) return STALE;
       throw error;
