@@ -36,6 +36,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
 def made_up_digits(home: Path, monkeypatch: pytest.MonkeyPatch, digits: mnist.Images) -> Path:
     """The same without need of MNIST, and fewer pictures."""
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.measures.NON_DIGIT_PICTURES", 2)
+    monkeypatch.setattr("mnist_classifier.evaluation.robustness.bench.NUMBERS", 10)
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.suite.load_split", lambda settings, split: digits)
     return home
 
