@@ -162,7 +162,7 @@ def nginx_before(address: str, folder: Path, path: str = "/") -> Iterator[str]:
     )
     # As root its workers would be somebody else, who may not enter the test's folder.
     user = "user root;" if os.geteuid() == 0 else ""
-    main = f"{user} pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off; {temporary}\n{site} }}"
+    main = f"{user} pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ access_log off; {temporary}\n{site} }}"
     (folder / "nginx.conf").write_text(main, encoding="utf-8")
     process = subprocess.Popen(
         ["nginx", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"],
@@ -227,6 +227,14 @@ def test_behind_nginx_everything_goes_and_nothing_is_held_back(settings: Setting
     with nginx_before("127.0.0.1:9", tmp_path) as address:  # nobody is there
         status, body = ask(address, "GET", "/")
         assert (status, json.loads(body)["error"]["code"]) == (502, "unavailable")
+
+
+@needs_nginx
+def test_nginx_limits_the_requests_of_an_address_but_not_the_files_of_pages(tmp_path: Path) -> None:
+    with nginx_before("127.0.0.1:9", tmp_path, "/digits/") as address:  # nobody is there: what passes gets 502
+        files = [ask(address, "GET", f"/digits/static/js/{number}.js")[0] for number in range(300)]
+        assert set(files) == {502}
+        assert 429 in (ask(address, "GET", "/digits/api/runs")[0] for _ in range(5000))
 
 
 @pytest.mark.slow
