@@ -162,7 +162,8 @@ def nginx_before(address: str, folder: Path, path: str = "/") -> Iterator[str]:
     )
     # As root its workers would be somebody else, who may not enter the test's folder.
     user = "user root;" if os.geteuid() == 0 else ""
-    main = f"{user} pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ access_log off; {temporary}\n{site} }}"
+    logs = f"pid {folder}/pid; error_log {folder}/error.log;"
+    main = f"{user} {logs} events {{}} http {{ access_log off; {temporary}\n{site} }}"
     (folder / "nginx.conf").write_text(main, encoding="utf-8")
     process = subprocess.Popen(
         ["nginx", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"],
