@@ -37,9 +37,14 @@ def write_lines(path: Path, rows: list[Any]) -> None:
 
 
 def write_pen_sets(folder: Path) -> Path:
-    """Fill a new folder with both sets: six digits, and three characters of which one is a look-alike."""
+    """Fill a new folder with both sets: six digits, and three characters of which one is a look-alike.
+
+    Writer "a" is of the test split, "f" of the validation split.
+    """
     folder.mkdir()
-    rows = [{"label": label, "writer": "a", "strokes": strokes} for label, strokes in STROKES.items()] * 2
+    rows = [
+        {"label": label, "writer": writer, "strokes": strokes} for writer in "af" for label, strokes in STROKES.items()
+    ]
     write_lines(folder / DIGITS_FILE, rows)
     characters = [
         {"label": "X", "writer": "a", "strokes": LETTER_X, "lookalike": False},

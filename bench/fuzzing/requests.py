@@ -21,12 +21,19 @@ from .damage import ANYWHERE, input_of
 GLYPH = [0] * 200 + [255] * 184 + [0] * 400
 ROWS = [GLYPH[start : start + 28] for start in range(0, 784, 28)]
 TENSOR = {"name": "glyphs", "datatype": "UINT8", "shape": [1, 28, 28], "data": GLYPH, "parameters": {}}
+FIELDS = [
+    {"name": "day", "box": [0, 0, 40, 30], "length": 2, "allowed": "0123456789"},
+    {"name": "sum", "box": [-5, 10, 300, 200], "pattern": "ddd.dd"},
+]
 # Path -> bodies that it accepts; IMAGE stands for a picture in base64.
 IMAGE = "IMAGE"
 BODIES: tuple[tuple[str, Any], ...] = (
     ("/predict", {"image": IMAGE}),
     ("/predict", {"image": IMAGE, "mode": "digit", "version": 0, "ambiguous_below": 0.5, "not_a_digit_above": 1}),
     ("/predict", {"image": IMAGE, "mode": "number", "strokes": [[[10, 10.5], [12, 40]], [[30, 8], [30, 50]]]}),
+    ("/predict", {"image": IMAGE, "mode": "number", "pattern": "dd/dd/dd", "allowed": "0123"}),
+    ("/predict?length=3", {"image": IMAGE, "mode": "number", "length": 5}),
+    ("/predict", {"image": IMAGE, "fields": FIELDS, "version": 0}),
     ("/api/predict/batch", {"glyphs": [GLYPH, ROWS], "version": "production"}),
     ("/api/predict/batch?probabilities=1&warnings=1", {"images": [IMAGE, IMAGE], "ambiguous_below": 0.9}),
     ("/api/explore/explain", {"image": IMAGE, "version": "0"}),

@@ -19,7 +19,7 @@ import numpy as np
 
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import MnistError
-from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, Verdict
+from mnist_classifier.core.records import Box, NumberReading, NumberVerdict, Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.recognition.imaging import decode
 from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare
@@ -32,6 +32,7 @@ MAX_PIXELS = 4_000_000
 REFUSALS = (400, 404, 413)
 
 LONGEST_MESSAGE = 400
+UNREAD = (NumberVerdict.BLANK, NumberVerdict.NOT_A_NUMBER)
 
 
 class Pictures:
@@ -101,17 +102,32 @@ def check_number(number: NumberReading, pixels: Bytes) -> None:
     """Check the promises of records.NumberReading."""
     assert math.isfinite(number.confidence)
     assert 0 <= number.confidence <= 1 + 1e-9, number.confidence
-    unread = number.verdict in (NumberVerdict.BLANK, NumberVerdict.NOT_A_NUMBER)
-    assert (number.number is None) == unread, number
+    assert (number.number is None) == (number.verdict in UNREAD), number
     if number.number is not None:
         assert len(number.number.replace("\n", "")) == len(number.digits) > 0, number
-    height, width = pixels.shape[:2]
     for digit in number.digits:
-        x, y, w, h = digit.box
-        assert w > 0 < h
-        assert 0 <= x <= x + w <= width, (digit.box, pixels.shape)
-        assert 0 <= y <= y + h <= height, (digit.box, pixels.shape)
         check_reading(digit.reading)
+    parts = (number.digits, number.lines, number.cells, number.marks)
+    for box in (part.box for several in parts for part in several):
+        _check_box(box, pixels)
+    shares = [
+        *(line.confidence for line in number.lines),
+        *(cell.confidence for cell in number.cells),
+        *(mark.confidence for mark in number.marks),
+        *(candidate.probability for candidate in number.candidates),
+    ]
+    assert all(math.isfinite(share) and 0 <= share <= 1 + 1e-6 for share in shares), number
+    likely = [candidate.probability for candidate in number.candidates]
+    assert likely == sorted(likely, reverse=True), number.candidates
+    assert all((cell.number is None) == (cell.verdict in UNREAD) for cell in number.cells), number.cells
+
+
+def _check_box(box: Box, pixels: Bytes) -> None:
+    """Check that a box has an area and lies inside the picture."""
+    x, y, w, h = box
+    assert w > 0 < h
+    assert 0 <= x <= x + w <= pixels.shape[1], (box, pixels.shape)
+    assert 0 <= y <= y + h <= pixels.shape[0], (box, pixels.shape)
 
 
 class Bodies:

@@ -64,6 +64,13 @@ def test_a_network_that_diverged_has_figures_that_are_no_numbers(value: float):
     assert math.isnan(result.ece)
 
 
+def test_a_wilson_interval_holds_the_share_and_stays_within_0_to_1():
+    for count in range(1, 200):
+        for successes in (0, count):
+            low, high = metrics.wilson_interval(successes, count)
+            assert 0 <= low <= successes / count <= high <= 1
+
+
 def test_wilson_interval_of_a_textbook_case():
     assert metrics.wilson_interval(9960, 10000) == pytest.approx((0.99455, 0.99706), abs=1e-4)
     low, high = metrics.wilson_interval(10, 10)

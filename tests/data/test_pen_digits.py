@@ -23,6 +23,13 @@ def test_both_sets_are_read_with_labels_and_points(pen_dir: Path):
     assert [character.label for character in sets.non_digits] == ["X", "x"]
 
 
+def test_every_writer_is_in_one_split_and_stays_there():
+    assert {writer: pen_digits.split_of(writer) for writer in "afd"} == {"a": "test", "f": "validation", "d": "train"}
+    places = [pen_digits.split_of(f"writer {i}") for i in range(1000)]
+    assert 0.5 < places.count("train") / 1000 < 0.7
+    assert 0.15 < places.count("validation") / 1000 < 0.25
+
+
 def test_the_first_folder_with_both_files_is_used(pen_dir: Path, tmp_path: Path):
     half = tmp_path / "half"
     half.mkdir()

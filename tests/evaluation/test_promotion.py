@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mnist_classifier.core.database import Store
@@ -10,6 +11,8 @@ from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelCorrupt,
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation import promotion
+from mnist_classifier.evaluation.robustness.report import Goal
+from mnist_classifier.evaluation.robustness.rows import share
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE
 from mnist_classifier.registry.versions import Registry
@@ -80,6 +83,20 @@ def test_robustness_decides_where_both_were_measured(registry: Registry):
     assert not refused.promoted
     assert "pen digits 96.00% (version 1: 98.00%, needed: 97.00%)" in refused.reason
     assert promotion.promote_unless_worse(registry, sturdy.version, actor="").promoted
+
+
+def test_a_version_measured_before_pages_is_compared_by_the_other_rows(registry: Registry):
+    champion, challenger = (save(registry, validation=4981) for _ in range(2))
+    registry.aliases.move(PRODUCTION, champion.version)
+    older, newer = versions.robustness(pen=0.98), versions.robustness(pen=0.98)
+    page = share("pages.all.right", "pages, right", np.array([True, False]), Goal(0.95))
+    newer["rows"].append(page.to_dict())
+    registry.record_robustness(champion, older)
+    registry.record_robustness(challenger, newer)
+    assert promotion.promote_unless_worse(registry, challenger.version, actor="").promoted
+    assert promotion.compare(registry, challenger, champion).passed
+    assert registry.record_robustness(champion, newer)
+    assert registry.robustness(champion)["rows"][-1]["id"] == page.id
 
 
 def test_what_was_never_measured_waits_for_a_person(registry: Registry):

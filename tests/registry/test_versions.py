@@ -322,6 +322,7 @@ def test_the_model_in_the_box_comes_with_its_table(registry: Registry, tmp_path:
     registry.box_dir = tmp_path / "box"
     registry.box_dir.mkdir()
     (registry.box_dir / "old").write_text("of the model before")
+    (registry.box_dir / "line_reader").mkdir()
     copy_to_box(registry.folder(1), registry.box_dir)
     box = registry.get(BOX)
     assert (registry.robustness(box) or {})["rows"] == TABLE["rows"]
@@ -331,6 +332,7 @@ def test_the_model_in_the_box_comes_with_its_table(registry: Registry, tmp_path:
         *box.manifest["files"],
         MANIFEST_FILE,
         ROBUSTNESS_FILE,
+        "line_reader",  # the box keeps its line reader
     }
 
 

@@ -99,7 +99,8 @@ def wilson_interval(successes: float, count: float) -> tuple[float, float]:
     denominator = 1 + z * z / count
     centre = (share + z * z / (2 * count)) / denominator
     margin = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / denominator
-    return centre - margin, centre + margin
+    # Rounding may move an end beyond the share itself, which at 0 and 1 is beyond what a share can be.
+    return max(0.0, min(share, centre - margin)), min(1.0, max(share, centre + margin))
 
 
 def expected_calibration_error(

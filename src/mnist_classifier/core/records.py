@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -154,7 +155,17 @@ class Promotion:
 class Caution:
     """A warning about the drawing: a stable code for programs, and a message for people."""
 
-    code: Literal["touches_edge", "small", "low_contrast", "very_thin", "very_thick"]
+    code: Literal[
+        "touches_edge",
+        "small",
+        "low_contrast",
+        "very_thin",
+        "very_thick",
+        "struck_through",
+        "cut_off",
+        "unexplained_ink",
+        "unexpected",
+    ]
     message: str
 
 
@@ -178,15 +189,83 @@ class Reading:
     warnings: tuple[Caution, ...] = field(default=())
 
 
+# x, y, width, height in pixels of the image, from its top left.
+Box: TypeAlias = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class DigitInNumber:
-    """One digit of a number.
+    """One digit of a number, and its bounding box."""
 
-    box: x, y, width, height in pixels of the image, from its top left.
+    box: Box
+    reading: Reading
+
+
+class MarkKind(str, enum.Enum):
+    """What a mark is: writing that is no digit."""
+
+    SLASH = "slash"
+    OPENING_BRACKET = "opening_bracket"
+    CLOSING_BRACKET = "closing_bracket"
+    HYPHEN = "hyphen"
+    EQUALS = "equals"
+    NUMBER_SIGN = "number_sign"
+    COMMA = "comma"
+    POINT = "point"
+    COLON = "colon"
+    PLUS = "plus"
+    PERCENT = "percent"
+    OTHER = "other"
+
+
+# How `text` writes each kind of mark.
+MARK_CHARACTERS = dict(zip(MarkKind, "/()-=#,.:+%?", strict=True))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Writing that is no digit, its kind and bounding box; `confidence` is the probability of that kind."""
+
+    kind: MarkKind
+    box: Box
+    confidence: float
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """One line of writing.
+
+    `number` has its digits and `text` its digits and marks, such as "3.14";
+    a mark of unknown kind is "?".  `confidence` is that of the digits.
     """
 
-    box: tuple[int, int, int, int]
-    reading: Reading
+    number: str
+    text: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table or a box of a form; rows and columns count from 0.
+
+    `number` is None and `confidence` is 0 for an empty cell.
+    """
+
+    row: int
+    column: int
+    box: Box
+    number: str | None
+    confidence: float
+    verdict: NumberVerdict
+
+
+@dataclass(frozen=True)
+class NumberCandidate:
+    """A possible number and its probability."""
+
+    number: str
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -194,26 +273,61 @@ class NumberReading:
     """The reading of an image with several digits.
 
     `number` has the digits in reading order, with line breaks between lines;
-    None if the verdict is blank or not_a_number.  `confidence` is the probability
-    that all of them are separated and read correctly.
+    None if the verdict is blank or not_a_number.  `text` has the marks between
+    them as well.  `confidence` is the probability that all digits are separated
+    and read correctly.  `candidates` are the likeliest numbers, best first;
+    `warnings` are the reasons why a number is ambiguous, as far as they are known.
     """
 
     number: str | None
     confidence: float
     verdict: NumberVerdict
     digits: tuple[DigitInNumber, ...] = ()
+    text: str | None = None
+    lines: tuple[TextLine, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    candidates: tuple[NumberCandidate, ...] = ()
+    warnings: tuple[Caution, ...] = ()
 
     def scaled(self, factor: float) -> NumberReading:
         """The same reading with boxes for an image `factor` times as large."""
+        return self._with_boxes(lambda box: scaled(box, factor))
 
-        def enlarge(digit: DigitInNumber) -> DigitInNumber:
-            x, y, width, height = digit.box
-            # Round down, so that boxes stay inside the image.
-            left, top = math.floor(x * factor), math.floor(y * factor)
-            right, bottom = math.floor((x + width) * factor), math.floor((y + height) * factor)
-            return replace(digit, box=(left, top, max(1, right - left), max(1, bottom - top)))
+    def placed(self, move: Callable[[int, int], tuple[int, int]]) -> NumberReading:
+        """The same reading with boxes around the new places of their corners.  move: x, y to the new x, y."""
 
-        return replace(self, digits=tuple(enlarge(digit) for digit in self.digits))
+        def moved(box: Box) -> Box:
+            x, y, width, height = box
+            corners = [move(column, row) for column in (x, x + width) for row in (y, y + height)]
+            (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*corners, strict=True))
+            return left, top, max(1, right - left), max(1, bottom - top)
+
+        return self._with_boxes(moved)
+
+    def _with_boxes(self, change: Callable[[Box], Box]) -> NumberReading:
+        def changed(items: tuple[Boxed, ...]) -> tuple[Boxed, ...]:
+            return tuple(replace(item, box=change(item.box)) for item in items)
+
+        return replace(
+            self,
+            digits=changed(self.digits),
+            lines=changed(self.lines),
+            cells=changed(self.cells),
+            marks=changed(self.marks),
+        )
+
+
+def scaled(box: Box, factor: float) -> Box:
+    """The same box in an image `factor` times as large."""
+    x, y, width, height = box
+    # Round down, so that boxes stay inside the image.
+    left, top = math.floor(x * factor), math.floor(y * factor)
+    right, bottom = math.floor((x + width) * factor), math.floor((y + height) * factor)
+    return left, top, max(1, right - left), max(1, bottom - top)
+
+
+Boxed = TypeVar("Boxed", DigitInNumber, TextLine, Cell, Mark)
 
 
 def rounded(probability: float) -> float:

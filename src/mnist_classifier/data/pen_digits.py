@@ -1,4 +1,6 @@
-"""Read digits and other characters that people wrote with a pen, as strokes; used to measure models.
+"""Read digits and other characters that people wrote with a pen, as strokes.
+
+They measure models, and teach the line reader.
 
 The files are not part of the project: `--pen-dir` or `MNIST_PEN_DIR` names their
 folder; the default is `../shared/pen_digits` beside the checkout.
@@ -7,6 +9,7 @@ Source: UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0, doi 10.5281/zenodo.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ from msgspec import Meta
 from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
 from mnist_classifier.data.packed_files import open_packed
+from mnist_classifier.data.splits import TEST, TRAIN, VALIDATION
 
 Strokes: TypeAlias = tuple[Doubles, ...]
 
@@ -26,6 +30,8 @@ DIGITS_FILE = "digits.jsonl.gz"
 CHARACTERS_FILE = "characters.jsonl.gz"
 # The larger file has 4.2 MB, compressed.
 LARGEST_CONTENTS = 200_000_000  # bytes, once unpacked
+# Of a hundred writers, the first that are for validation and for test; those before are for training.
+FIRST_VALIDATION, FIRST_TEST = 60, 80
 
 
 class _Row(msgspec.Struct):
@@ -67,6 +73,25 @@ class PenSets:
     def non_digits(self) -> tuple[PenCharacter, ...]:
         """The characters that do not look like a digit."""
         return tuple(character for character in self.characters if not character.lookalike)
+
+    def of_split(self, split: str) -> PenSets:
+        """What the writers of one split wrote."""
+        return PenSets(
+            tuple(digit for digit in self.digits if writer_split(digit.writer) == split),
+            tuple(character for character in self.characters if writer_split(character.writer) == split),
+        )
+
+
+def writer_split(writer: str) -> str:
+    """The split that a writer belongs to: TRAIN (60 %), VALIDATION (20 %) or TEST (20 %)."""
+    share = int(hashlib.sha256(writer.encode()).hexdigest(), 16) % 100
+    return TRAIN if share < 60 else VALIDATION if share < 80 else TEST
+
+
+def split_of(writer: str) -> str:
+    """The split of a writer: nobody is in two, so that a model chosen on one split is new to the writers of another."""
+    place = int(hashlib.sha256(writer.encode()).hexdigest(), 16) % 100
+    return TRAIN if place < FIRST_VALIDATION else VALIDATION if place < FIRST_TEST else TEST
 
 
 def find(directories: Sequence[Path]) -> Path | None:

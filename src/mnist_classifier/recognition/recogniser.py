@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,20 +16,24 @@ import numpy.typing as npt
 from mnist_classifier.core.arrays import in_batches
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.core.onnx_runtime import open_session
-from mnist_classifier.core.records import DigitInNumber, NumberReading, NumberVerdict, Reading, Thresholds, Verdict
+from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, Thresholds, Verdict
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare
-from mnist_classifier.recognition.imaging.sources import Picture, as_pixels
+from mnist_classifier.recognition.imaging.sources import MAX_PIXELS, Picture, as_crops, as_pixels
 from mnist_classifier.recognition.numbers import grouping, segmentation
 from mnist_classifier.recognition.numbers import pen_strokes as pen
+from mnist_classifier.recognition.numbers.doubts import choose, with_doubts
+from mnist_classifier.recognition.numbers.expected import ANYTHING, Expected, Field
+from mnist_classifier.recognition.numbers.line_reader import LineReader
+from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX, look
+from mnist_classifier.recognition.numbers.reading import Reader, read_pages, with_cells
+from mnist_classifier.recognition.page.underlines import interpretations
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
 
 BLANK = Reading(prediction=None, confidence=0.0, probabilities=(0.1,) * 10, verdict=Verdict.BLANK)
 
 BLANK_NUMBER = NumberReading(number=None, confidence=0.0, verdict=NumberVerdict.BLANK)
-# A number is ambiguous if the probability of its segmentation is lower.  Of 800 numbers of validation digits, this
-# flags 4 % of the right segmentations and 39 % of the 18 wrong ones.
-AMBIGUOUS_GROUPING = 0.95
 
 # The default for `thresholds`: no override, so those of the model apply.
 AS_FITTED: Mapping[str, float] = MappingProxyType({})
@@ -125,44 +130,63 @@ class Recogniser:
         picture: Picture,
         strokes: Sequence[npt.NDArray[np.float64]] | None = None,
         thresholds: Mapping[str, float] = AS_FITTED,
+        expected: Expected = ANYTHING,
     ) -> NumberReading:
         """Read several digits, line by line; bounding boxes are in px of the picture.
 
+        expected: what is known of the number; a reading that does not fit is
+        ambiguous, with the warning `unexpected`.
         strokes: pen strokes that help to separate digits, each (N, 2) points
         x, y in px of the picture; ignored if they do not fit the ink.  With
         strokes, digits are separated in both ways, and the more confident
         reading is returned.  Raises InvalidImage, ImageTooLarge.
         """
-        pixels, scale = as_pixels(picture)
-        inked = segmentation.read_ink(pixels)
-        if inked is None:
+        pixels, scale = as_pixels(picture, side_px=NUMBER_SIDE_PX)
+        seen = look(pixels)
+        if seen is None:
             return BLANK_NUMBER
-        scale *= inked.scale
-        readings = [self._read_lines(segmentation.find_lines(inked.ink), grouping.PIXEL_WEIGHTS, thresholds)]
-        lines = pen.find_lines(inked.ink, [stroke / scale for stroke in strokes]) if strokes else None
+        inked, scale = seen.inked, scale * seen.scale
+        reader = Reader(self.opinions, functools.partial(self.judge, thresholds=thresholds), self._line_reader)
+        found = interpretations(inked.ink, inked.height)
+        pages = [segmentation.find_lines(each, inked.cells) for each in found.inks if (each >= BOX_LEVEL).any()]
+        if not pages:
+            return BLANK_NUMBER
+        best = choose(read_pages(pages, grouping.PIXEL_WEIGHTS, reader, expected), found.warnings)
+        own_scale = scale * inked.scale
+        drawn = [stroke / own_scale for stroke in strokes or () if inked.sheet is None]
+        lines = pen.find_lines(inked.ink, drawn) if drawn else None
         if lines is not None:
-            readings.append(self._read_lines(lines, grouping.STROKE_WEIGHTS, thresholds))
-        return max(readings, key=lambda reading: reading.confidence).scaled(scale)
+            by_strokes = read_pages([lines], grouping.STROKE_WEIGHTS, reader, expected)[0]
+            best = max(best, by_strokes, key=lambda reading: reading.confidence)
+        best = with_cells(with_doubts(best, inked), inked.cells)
+        return best.placed(lambda x, y: _rounded_down(inked.to_picture(x, y), seen.shape, scale))
 
-    def _read_lines(
-        self, lines: Sequence[segmentation.Line], weights: grouping.Weights, thresholds: Mapping[str, float]
-    ) -> NumberReading:
-        """Read every candidate of each line, then choose the candidates that most likely are the digits."""
-        candidates = [segmentation.find_candidates(line) for line in lines]
-        glyphs = [segmentation.make_glyphs(line, boxes) for line, boxes in zip(lines, candidates, strict=True)]
-        # One call for the candidates of all lines, because each call takes as long as several glyphs.
-        opinions = self.opinions(np.concatenate(glyphs))
-        line_ends = np.cumsum([len(part) for part in glyphs])
-        texts, digits, confidence = [], [], 1.0
-        for line, boxes, rows in zip(lines, candidates, np.split(opinions, line_ends[:-1]), strict=True):
-            grouped = grouping.group(line, boxes, rows, weights)
-            found = [
-                DigitInNumber(boxes[index].box, self.judge(rows[index], thresholds)) for index in grouped.candidates
-            ]
-            texts.append("".join(str(np.argmax(digit.reading.probabilities)) for digit in found))
-            digits += found
-            confidence *= grouped.probability
-        return _judge_number("\n".join(filter(None, texts)), digits, confidence)
+    def read_fields(
+        self, picture: Picture, fields: Sequence[Field], thresholds: Mapping[str, float] = AS_FITTED
+    ) -> list[NumberReading]:
+        """Read each field of a form; bounding boxes are in px of the whole picture.
+
+        Raises InvalidImage, ImageTooLarge; InvalidInput with the field `fields[2].box` if that box cannot be used.
+        """
+        return list(self.each_field(picture, fields, thresholds))
+
+    def each_field(
+        self,
+        picture: Picture,
+        fields: Sequence[Field],
+        thresholds: Mapping[str, float] = AS_FITTED,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Iterator[NumberReading]:
+        """Like `read_fields`, but yield each reading at once, so that the caller can stop."""
+        crops = as_crops(picture, [field.box for field in fields], max_pixels=max_pixels)
+        for field, crop in zip(fields, crops, strict=True):
+            reading = self.read_number(crop.pixels, thresholds=thresholds, expected=field.expected)
+            yield reading.placed(crop.in_picture)
+
+    @functools.cached_property
+    def _line_reader(self) -> LineReader:
+        """The line reader in the box; loaded when the first number is read."""
+        return LineReader.open()
 
     def opinions(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Run the network on (N, 28, 28) uint8 glyphs; returns (N, 11) calibrated probabilities.
@@ -200,19 +224,10 @@ class Recogniser:
         )
 
 
-def _judge_number(text: str, digits: Sequence[DigitInNumber], grouped_right: float) -> NumberReading:
-    """Combine readings of digits; grouped_right: the probability that the digits are separated correctly."""
-    verdicts = [digit.reading.verdict for digit in digits]
-    # Some refused digits make a number ambiguous; if half are refused, it is no number.
-    if 2 * verdicts.count(Verdict.NOT_A_DIGIT) >= len(verdicts):
-        return NumberReading(None, 0.0, NumberVerdict.NOT_A_NUMBER, tuple(digits))
-    doubtful = set(verdicts) != {Verdict.DIGIT} or grouped_right < AMBIGUOUS_GROUPING
-    return NumberReading(
-        number=text,
-        confidence=grouped_right * math.prod(digit.reading.confidence for digit in digits),
-        verdict=NumberVerdict.AMBIGUOUS if doubtful else NumberVerdict.NUMBER,
-        digits=tuple(digits),
-    )
+def _rounded_down(place: tuple[float, float], shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """A place x, y in a decoded picture of the shape (height, width), in whole px of the picture as it was sent."""
+    x, y = (min(max(value, 0.0), float(side)) for value, side in zip(place, (shape[1], shape[0]), strict=True))
+    return math.floor(x * scale), math.floor(y * scale)
 
 
 def softmax(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:

@@ -21,7 +21,7 @@ from mnist_classifier.core import files
 from mnist_classifier.core.errors import ModelError
 from mnist_classifier.core.records import LARGEST_ID
 from mnist_classifier.registry.aliases import BOX
-from mnist_classifier.registry.manifest import CARD_FILE, ROBUSTNESS_FILE, verify, write_manifest
+from mnist_classifier.registry.manifest import CARD_FILE, ROBUSTNESS_FILE, plain_files, verify, write_manifest
 
 BOX_NAME = "pretrained"
 # Attempts to find a free number while other processes take numbers too.
@@ -121,7 +121,7 @@ def _is_version(name: str) -> bool:
 def copy_to_box(source: Path, box_dir: Path) -> None:
     """Make the version in `source` the model in the box of this checkout (for maintainers)."""
     manifest = verify(source)
-    for path in box_dir.glob("*"):
+    for path in plain_files(box_dir):
         path.unlink()
     measured = [ROBUSTNESS_FILE] if (source / ROBUSTNESS_FILE).is_file() else []
     for name in [*manifest["files"], *measured]:

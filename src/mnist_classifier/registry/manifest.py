@@ -34,8 +34,8 @@ LARGEST_BYTES = {
 }
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check the manifest of a model version.
+def read_manifest(folder: Path, kind: type = Manifest) -> dict[str, Any]:
+    """Read the manifest of a model version, or of another kind of model, and check it against its type.
 
     Raises ModelMissing, ModelCorrupt.
     """
@@ -46,7 +46,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelMissing(f"no model in {folder}: {MANIFEST_FILE} is missing") from None
     except OSError as error:
         raise ModelCorrupt(f"{path} cannot be read: {error.strerror}") from error
-    manifest: dict[str, Any] = parse(data, Manifest, str(path))
+    manifest: dict[str, Any] = parse(data, kind, str(path))
     return manifest
 
 
@@ -112,21 +112,26 @@ def verify(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def write_manifest(folder: Path, manifest: Mapping[str, Any], preprocessing: str = PREPROCESSING_ID) -> dict[str, Any]:
     """Complete a manifest with the size and SHA-256 of each file in `folder`, and write it.
 
-    Flushes every file and the folder to the disk.  Does not list the robustness table.
+    Flushes every file and the folder to the disk.  Does not list the robustness table, nor other folders.
     """
     listed = {}
-    for path in sorted(p for p in folder.iterdir() if p.name not in (MANIFEST_FILE, ROBUSTNESS_FILE)):
+    for path in sorted(p for p in plain_files(folder) if p.name not in (MANIFEST_FILE, ROBUSTNESS_FILE)):
         data = path.read_bytes()
         listed[path.name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    complete = {**manifest, "format": FORMAT, "preprocessing": PREPROCESSING_ID, "files": listed}
+    complete = {**manifest, "format": FORMAT, "preprocessing": preprocessing, "files": listed}
     (folder / MANIFEST_FILE).write_text(json.dumps(complete, indent=1) + "\n", "utf-8")
-    for path in folder.iterdir():
+    for path in plain_files(folder):
         files.flush(path)
     files.flush_folder(folder)
     return complete
+
+
+def plain_files(folder: Path) -> list[Path]:
+    """The files in a folder.  The box holds the folder of the line reader beside its own files."""
+    return [path for path in folder.iterdir() if path.is_file()]
 
 
 def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:

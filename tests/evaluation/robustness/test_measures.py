@@ -12,8 +12,8 @@ from mnist_classifier.data import mnist, pen_digits
 from mnist_classifier.evaluation.robustness import measures
 from mnist_classifier.evaluation.robustness.bench import Answers, Bench, accepted, digit_score, rng_of
 from mnist_classifier.evaluation.robustness.corruptions import CORRUPTIONS
-from mnist_classifier.evaluation.robustness.measures import calibration, share
 from mnist_classifier.evaluation.robustness.report import Goal, Row
+from mnist_classifier.evaluation.robustness.rows import calibration, share
 from mnist_classifier.recognition.recogniser import BLANK, Recogniser
 
 
@@ -141,6 +141,7 @@ def test_a_part_is_a_part_of_the_same_pictures(bench: Bench):
     assert rng_of("fog", 3).random() != rng_of("thin", 3).random()
 
 
+@pytest.mark.usefixtures("few_kinds_of_pages")
 def test_what_several_measures_need_is_read_once(digits: mnist.Images, pen_dir: Path):
     parts: list[str] = []
     bench = Bench(Recogniser.open(PRETRAINED_DIR), digits, pen_digits.load([pen_dir]), 2, parts.append)

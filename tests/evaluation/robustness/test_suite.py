@@ -13,6 +13,8 @@ from mnist_classifier.evaluation.robustness.measures import MEASURES
 from mnist_classifier.evaluation.robustness.suite import SuiteData, load_data, run_suite
 from mnist_classifier.recognition.recogniser import Recogniser
 
+pytestmark = pytest.mark.usefixtures("few_kinds_of_pages")
+
 
 @pytest.fixture(scope="module")
 def recogniser() -> Recogniser:
@@ -31,7 +33,17 @@ def test_the_whole_table_of_the_model_in_the_box(recogniser: Recogniser, data: S
 
     ids = [row["id"] for row in table["rows"]]
     assert len(set(ids)) == len(ids)
-    kinds = {"pen_digits", "characters", "non_digits", "mnist", "corruptions", "photographs", "crops", "strings"}
+    kinds = {
+        "pen_digits",
+        "characters",
+        "non_digits",
+        "mnist",
+        "corruptions",
+        "photographs",
+        "crops",
+        "strings",
+        "pages",
+    }
     assert {name.split(".")[0] for name in ids} == kinds
     for row in table["rows"]:
         low, high = row["interval_95"]
@@ -62,6 +74,14 @@ def test_without_pen_sets_the_suite_says_what_it_left_out(recogniser: Recogniser
     assert not [row for row in report.rows if row.id.startswith(("pen_digits", "characters"))]
     assert report.to_dict()["summary"]["pen_digits_mean"] is None
     assert told[-1][1] + 1 == told[-1][2]
+
+
+def test_without_writers_of_the_split_the_suite_leaves_pages_out(recogniser: Recogniser, data: SuiteData):
+    assert data.pen is not None
+    strangers = dataclasses.replace(data, split="train")
+    report = run_suite(recogniser, strangers, limit=1)
+    assert report.left_out == {"numbers on pages": "the pen strokes have no writer of the train split"}
+    assert not [row for row in report.rows if row.id.startswith("pages")]
 
 
 def test_only_a_full_run_on_the_test_images_is_final(recogniser: Recogniser, data: SuiteData):

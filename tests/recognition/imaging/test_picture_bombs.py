@@ -19,6 +19,7 @@ from bench.fuzzing.damage import PNG_MAGIC
 from PIL import Image
 
 from mnist_classifier.core.errors import MnistError
+from mnist_classifier.recognition.imaging.crops import cut_file
 from mnist_classifier.recognition.imaging.decode import FORMATS, decode_image
 
 LIMIT = 40_000_000
@@ -104,6 +105,7 @@ LYING: dict[str, Callable[[], bytes]] = {
 LARGE: dict[str, Callable[[], bytes]] = {
     "PNG grey": lambda: png(SIDE, SIDE),
     "PNG of 16 bits with alpha": lambda: png(SIDE, SIDE, depth=16, colour=6),
+    "JPEG": lambda: saved(Image.new("CMYK", (SIDE, SIDE)), "JPEG", quality=1),
     "JPEG progressive": lambda: saved(Image.new("CMYK", (SIDE, SIDE)), "JPEG", quality=1, progressive=True),
     "WEBP lossless": lambda: webp(SIDE),
     "WEBP lossy": lambda: saved(Image.new("RGB", (16383, 2440)), "WEBP", quality=0, method=0),
@@ -112,14 +114,25 @@ LARGE: dict[str, Callable[[], bytes]] = {
 }
 
 
-def decode_all(files: dict[str, bytes], pipe: multiprocessing.connection.Connection) -> None:
+def whole(data: bytes) -> tuple[int, ...]:
+    return decode_image(data, max_pixels=LIMIT).shape
+
+
+def field(data: bytes) -> tuple[int, ...]:
+    return cut_file(data, [(0, 0, 28, 28)], max_pixels=LIMIT)[0].pixels.shape
+
+
+Decode = Callable[[bytes], tuple[int, ...]]
+
+
+def decode_all(files: dict[str, bytes], decode: Decode, pipe: multiprocessing.connection.Connection) -> None:
     """The outcome of each file, its CPU time, and the largest growth of the process."""
-    decode_image(png(28, 28), max_pixels=LIMIT)
+    decode(png(28, 28))
     before = peak_mb()
     for name, data in files.items():
         started = time.process_time()
         try:
-            outcome = str(decode_image(data, max_pixels=LIMIT).shape)
+            outcome = str(decode(data))
         except MnistError as error:
             outcome = error.code
         pipe.send((name, outcome, time.process_time() - started, peak_mb() - before))
@@ -132,13 +145,13 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-def outcomes(makers: dict[str, Callable[[], bytes]], most_mb: float) -> dict[str, str]:
+def outcomes(makers: dict[str, Callable[[], bytes]], decode: Decode, most_mb: float) -> dict[str, str]:
     """Decode in a child process, and check its time and memory."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     files = {name: make() for name, make in makers.items()}
     assert max(map(len, files.values())) < 10_000_000
-    child = context.Process(target=decode_all, args=(files, theirs))
+    child = context.Process(target=decode_all, args=(files, decode, theirs))
     child.start()
     theirs.close()
     try:
@@ -152,18 +165,18 @@ def outcomes(makers: dict[str, Callable[[], bytes]], most_mb: float) -> dict[str
     return {name: outcome for name, outcome, *_ in told}
 
 
-def test_a_picture_that_promises_much_costs_little():
+@pytest.mark.parametrize("decode", [whole, field])
+def test_a_picture_that_promises_much_costs_little(decode: Decode):
     assert {name.split()[0].strip(",") for name in LYING} == set(FORMATS)
-    found = outcomes(LYING, LYING_MB)
+    found = outcomes(LYING, decode, LYING_MB)
     read = {name: outcome for name, outcome in found.items() if outcome.startswith("(")}
-    # The pixels are complete, and only what is needed is unpacked.
-    assert read == {
-        "PNG whose data unpack to 500 MB": "(28, 28)",
-        "PNG with a profile of 100 MB": "(28, 28)",
-    }
+    # The pixels are complete, and only what is needed is unpacked.  Pillow refuses such a profile.
+    complete = ["PNG whose data unpack to 500 MB", *["PNG with a profile of 100 MB"] * (decode is whole)]
+    assert read == dict.fromkeys(complete, "(28, 28)")
     assert set(found.values()) - set(read.values()) == {"invalid_image", "image_too_large"}
 
 
-def test_a_picture_of_forty_million_pixels_is_read_within_bounds():
+@pytest.mark.parametrize("decode", [whole, field])
+def test_a_picture_of_forty_million_pixels_is_read_within_bounds(decode: Decode):
     assert {name.split()[0] for name in LARGE} == set(FORMATS)
-    assert all(outcome.startswith("(") for outcome in outcomes(LARGE, LARGE_MB).values())
+    assert all(outcome.startswith("(") for outcome in outcomes(LARGE, decode, LARGE_MB).values())

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.evaluation.robustness.strings import Points, draw
-from mnist_classifier.recognition.numbers import pen_strokes, segmentation
+from mnist_classifier.recognition.numbers import pen_strokes
 
 SIZE = (400, 200)
 FOUR = [
@@ -18,9 +18,7 @@ ONE = np.array([(220.0, 40.0), (218.0, 160.0)])
 
 
 def ink_of(written: list[Points], pen_px: float) -> pen_strokes.Floats:
-    inked = segmentation.read_ink(draw(written, pen_px, SIZE))
-    assert inked is not None
-    return inked.ink
+    return draw(written, pen_px, SIZE) / np.float32(255)
 
 
 @pytest.mark.parametrize("pen_px", [6, 10, 18, 28])

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_classifier.core.arrays import Bytes, Doubles, Mask
-from mnist_classifier.core.metrics import auroc, auroc_interval, expected_calibration_error, wilson_interval
+from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.metrics import auroc, auroc_interval
 from mnist_classifier.evaluation.robustness import strings
 from mnist_classifier.evaluation.robustness.bench import (
     PEN_WIDTHS_PX,
+    SEED,
     Bench,
     Number,
     accepted,
@@ -24,8 +25,14 @@ from mnist_classifier.evaluation.robustness.bench import (
 )
 from mnist_classifier.evaluation.robustness.corruptions import CORRUPTIONS
 from mnist_classifier.evaluation.robustness.non_digits import NON_DIGITS, two_digits
+from mnist_classifier.evaluation.robustness.pages.kinds import KINDS
+from mnist_classifier.evaluation.robustness.pages.rows import page_rows
+from mnist_classifier.evaluation.robustness.pages.scoring import Score, read, score
+from mnist_classifier.evaluation.robustness.pages.source import make
+from mnist_classifier.evaluation.robustness.pages.writing import writers_of
 from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_crop
 from mnist_classifier.evaluation.robustness.report import Goal, Row
+from mnist_classifier.evaluation.robustness.rows import calibration, share
 
 # Width of the page's pen.  Source: PEN_WIDTH in web/static/js/pad/strokes.js.
 USUAL_PEN_PX = 18
@@ -34,7 +41,9 @@ NON_DIGIT_PICTURES = 1000
 PHOTOGRAPHS = 1000
 # Pictures of each corruption.  Some are as slow to read as photographs.
 CORRUPTED = 2000
-BOOTSTRAP_SAMPLES = 200
+
+# Pictures of each kind of page; the second number is for a run with a limit, which takes seconds.
+PAGES, QUICK_PAGES = 40, 2
 
 PEN_MEAN_GOAL, PEN_WIDTH_GOAL, STYLED_DIGIT_GOAL = Goal(0.99), Goal(0.985), Goal(0.98)
 AUROC_GOAL, CHARACTERS_GOAL, NON_DIGIT_GOAL = Goal(0.995), Goal(0.05, at_most=True), Goal(0.02, at_most=True)
@@ -44,40 +53,6 @@ CORRUPTIONS_MEAN_GOAL, CORRUPTIONS_WORST_GOAL, ECE_GOAL = Goal(0.97), Goal(0.90)
 MNIST_GOAL = Goal(0.9957)
 # Slashed zeros, ones with hook or foot, crossed sevens.
 STYLED_DIGITS = {0: "zeros", 1: "ones", 7: "sevens"}
-
-# --- rows -------------------------------------------------------------------------------------------
-
-
-def share(id: str, title: str, hits: Mask, goal: Goal | None = None) -> Row:
-    """A row with the share of hits.  hits: (N,) or, for K pictures of each of N digits, (K, N).
-
-    Pictures of the same digit are alike, so the interval uses the effective sample size: as many independent pictures
-    as would give the mean the same variance.
-    """
-    pictures = np.atleast_2d(hits)
-    mean, digits = float(pictures.mean()), pictures.shape[1]
-    variance = float(pictures.mean(axis=0).var()) / digits
-    effective = mean * (1 - mean) / variance if variance > 0 else digits
-    return Row(id, title, pictures.size, mean, wilson_interval(mean * effective, effective), goal)
-
-
-def calibration(id: str, title: str, confidences: Doubles, hits: Mask, goal: Goal) -> Row:
-    """A row with the calibration error.  confidences, hits: (K, N), K pictures of each of N digits.
-
-    The interval is ± 1.96 standard deviations of a bootstrap: resamples have larger errors than the set itself, so
-    only their spread counts.
-    """
-    measured = expected_calibration_error(confidences.ravel(), hits.ravel())
-    rng, digits = rng_of(id, 0), hits.shape[1]
-    resampled = []
-    for _ in range(BOOTSTRAP_SAMPLES):
-        rows = rng.integers(0, digits, digits)
-        resampled.append(expected_calibration_error(confidences[:, rows].ravel(), hits[:, rows].ravel()))
-    margin = 1.96 * float(np.std(resampled))
-    return Row(id, title, hits.size, measured, (max(0.0, measured - margin), min(1.0, measured + margin)), goal)
-
-
-# --- measures ---------------------------------------------------------------------------------------
 
 
 def pen_digits(bench: Bench) -> list[Row]:
@@ -206,6 +181,25 @@ def pen_strings(bench: Bench) -> list[Row]:
     return [share("strings.pen", "numbers of pen digits, all right", hits, PEN_STRINGS_GOAL)]
 
 
+def numbers_on_pages(bench: Bench) -> list[Row]:
+    """Numbers as people bring them: in boxes, tables and circles, with marks, photographed.
+
+    None if the pen data has no writer of the split.
+    """
+    assert bench.pen is not None
+    bench.on_part("numbers on pages")
+    writers = writers_of(bench.pen, bench.split)
+    if not writers:
+        return []
+    count = PAGES if bench.limit is None else min(QUICK_PAGES, bench.limit)
+
+    def scores_of(kind: str) -> list[Score]:
+        samples = (make(kind, index, writers, SEED) for index in range(count))
+        return [score(sample, read(bench.recogniser, sample)) for sample in samples]
+
+    return page_rows({kind: scores_of(kind) for kind in KINDS})
+
+
 def pen_calibration(bench: Bench) -> list[Row]:
     """Calibration on pen digits of all widths, refused ones included."""
     answers = bench.pen_answers.values()
@@ -245,6 +239,7 @@ MEASURES: dict[str, Measure] = {
     "crops": Measure(crops, 1),
     "numbers": Measure(mnist_strings, 1),
     "numbers of pen digits": Measure(pen_strings, 1, needs_pen=True),
+    "numbers on pages": Measure(numbers_on_pages, 1, needs_pen=True),
     "calibration on pen digits": Measure(pen_calibration, 0, needs_pen=True),
     "MNIST accepted": Measure(mnist_accepted, 0),
     "pen digits accepted": Measure(pen_accepted, 0, needs_pen=True),

@@ -71,8 +71,11 @@ def run_suite(
         progress(name, done, total)
         done += 1
 
-    bench = Bench(recogniser, data.digits, data.pen, limit, on_part)
+    bench = Bench(recogniser, data.digits, data.pen, limit, on_part, data.split)
     rows: list[Row] = []
-    for measure in possible.values():
-        rows += measure.make(bench)
+    for name, measure in possible.items():
+        made = measure.make(bench)
+        rows += made
+        if not made:
+            left_out[name] = f"the pen strokes have no writer of the {data.split} split"
     return RobustnessReport(data.split, limit, tuple(rows), left_out, time.perf_counter() - started)

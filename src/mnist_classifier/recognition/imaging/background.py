@@ -12,6 +12,8 @@ from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 
 # A pixel that differs from the background by less (of 255, before stretching) is noise.
 MIN_CONTRAST = 40
+# On a background without noise, such as a screen's, fainter ink is visible too.
+FAINT_CONTRAST = 8
 # The background of a drawing is plain: half of the picture is within PLAIN_LEVELS of the border's median, and most
 # of the border within twice as many.  Screens and scans are like that; the noise of a camera alone is stronger.
 PLAIN_LEVELS = 3
@@ -44,8 +46,14 @@ def find_ink(grey: Bytes) -> Bytes | None:
     """
     background = median_of(border_of(grey))
     darkest, lightest = int(grey.min()), int(grey.max())
-    if max(background - darkest, lightest - background) < MIN_CONTRAST:
-        return None
+    least, contrast = MIN_CONTRAST, max(background - darkest, lightest - background)
+    if contrast < MIN_CONTRAST:
+        if contrast < FAINT_CONTRAST or not _is_clean(grey, background):
+            return None
+        # A few specks of dust are no faint ink.
+        if _near(grey, background, FAINT_CONTRAST - 1).mean() > 0.998:
+            return None
+        least = FAINT_CONTRAST
     # The ink of most drawings is only darker or only lighter than the background, so no sums are needed.
     if darkest == background:
         return grey - np.uint8(background) if background else grey
@@ -54,7 +62,12 @@ def find_ink(grey: Bytes) -> Bytes | None:
     lighter = np.maximum(grey, background) - np.uint8(background)
     darker = np.uint8(background) - np.minimum(grey, background)
     ink = lighter if int(lighter.sum(dtype=np.int64)) >= int(darker.sum(dtype=np.int64)) else darker
-    return ink if ink.max() >= MIN_CONTRAST else None
+    return ink if ink.max() >= least else None
+
+
+def _is_clean(grey: Bytes, background: int) -> bool:
+    """Whether a background has no noise that could be taken for faint ink."""
+    return bool(_near(border_of(grey), background, 1).mean() > 0.98 and _near(grey, background, 1).mean() > 0.5)
 
 
 def median_of(levels: Bytes) -> int:

@@ -24,15 +24,7 @@ class Components:
     @cached_property
     def boxes(self) -> Integers:
         """(N, 4) bounding boxes: top, bottom, left, right; bottom and right are exclusive."""
-        rows, columns = np.nonzero(self.labels)
-        numbers = self.labels[rows, columns] - 1
-        found = np.empty((len(self.masses), 4), np.int64)
-        found[:, [0, 2]] = max(self.labels.shape)
-        found[:, [1, 3]] = 0
-        for side, positions in ((0, rows), (2, columns)):
-            np.minimum.at(found[:, side], numbers, positions)
-            np.maximum.at(found[:, side + 1], numbers, positions + 1)
-        return found
+        return boxes_of(self.labels, len(self.masses))
 
     @property
     def at_edge(self) -> Mask:
@@ -50,6 +42,27 @@ def find_components(mask: Mask, weights: Floats) -> Components:
     labels, count = label(mask)
     masses = np.asarray(np.bincount(labels.ravel(), weights.ravel(), count + 1)[1:], np.float64)
     return Components(labels, masses)
+
+
+def boxes_of(labels: npt.NDArray[np.int32], count: int) -> Integers:
+    """(count, 4) bounding boxes of labelled components: top, bottom, left, right; bottom and right are exclusive."""
+    rows, columns = np.nonzero(labels)
+    numbers = labels[rows, columns] - 1
+    found = np.empty((count, 4), np.int64)
+    found[:, [0, 2]] = max(labels.shape)
+    found[:, [1, 3]] = 0
+    for side, positions in ((0, rows), (2, columns)):
+        np.minimum.at(found[:, side], numbers, positions)
+        np.maximum.at(found[:, side + 1], numbers, positions + 1)
+    return found
+
+
+def run_lengths(mask: Mask) -> Integers:
+    """(H, W) the length of each true pixel's run in its row."""
+    starts, ends = runs(mask)
+    lengths = np.zeros(mask.shape, np.int64)
+    lengths[mask] = np.repeat(ends - starts, ends - starts)
+    return lengths
 
 
 def label(mask: Mask) -> tuple[npt.NDArray[np.int32], int]:

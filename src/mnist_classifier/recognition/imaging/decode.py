@@ -54,7 +54,7 @@ JPEG_SCAN = b"\xff\xda"
 BMP_RUN_LENGTHS = (1, 2)
 # Decoding takes up to 20 bytes a pixel, so pictures larger than this are decoded one at a time.
 LARGE_PIXELS = 4_000_000
-_large_picture_lock = threading.Lock()
+large_picture_lock = threading.Lock()
 
 # EXIF orientation -> the operation that turns the picture upright.
 ORIENTATION = 0x0112
@@ -118,28 +118,42 @@ def decode_image(data: bytes, *, max_pixels: int) -> npt.NDArray[np.uint8]:
     return decode_with_scale(data, max_pixels=max_pixels)[0]
 
 
-def decode_with_scale(data: bytes, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
-    """Decode one still picture; also return how many px of the file each px stands for (1 unless it was large)."""
-    if not data:
-        raise InvalidImage("the image is empty (0 bytes)", field="image")
-    plain = _decode_plain_png(data, max_pixels)
+def decode_with_scale(
+    data: bytes, *, max_pixels: int, side_px: int = WORKING_SIDE_PX
+) -> tuple[npt.NDArray[np.uint8], float]:
+    """Decode one still picture; also return how many px of the file each px stands for.
+
+    That is 1 unless it was larger than `side_px`.
+    """
+    plain = _decode_plain_png(data, max_pixels, side_px)
     if plain is not None:
         return plain, 1.0
-    with _clear_failures(max_pixels), Image.open(_LimitedFile(data), formats=FORMATS) as image:
-        _check_size(image, max_pixels)
-        _check_scans(image, data)
+    with opened(data, max_pixels) as image:
         sent_side_px = max(image.size)
-        with _large_picture_lock if _is_large(image) else contextlib.nullcontext():
+        with large_picture_lock if _is_large(image) else contextlib.nullcontext():
             # For JPEG only: decode at a half, quarter or eighth of the size.
-            image.draft(None, (WORKING_SIDE_PX, WORKING_SIDE_PX))
-            return _scaled(_channels(_upright(image)), sent_side_px)
+            image.draft(None, (side_px, side_px))
+            return _scaled(channels(upright(image), side_px), sent_side_px)
 
 
-def unpack_image(image: Image.Image, *, max_pixels: int) -> tuple[npt.NDArray[np.uint8], float]:
+@contextmanager
+def opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """Open the file of a picture and check it, but do not decode it yet.  Raises InvalidImage, ImageTooLarge."""
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes)", field="image")
+    with clear_failures(max_pixels), Image.open(_LimitedFile(data), formats=FORMATS) as image:
+        check_size(image, max_pixels)
+        _check_scans(image, data)
+        yield image
+
+
+def unpack_image(
+    image: Image.Image, *, max_pixels: int, side_px: int = WORKING_SIDE_PX
+) -> tuple[npt.NDArray[np.uint8], float]:
     """Turn a Pillow image into pixels and a scale, as `decode_with_scale` does for a file; does not change it."""
-    with _clear_failures(max_pixels):
-        _check_size(image, max_pixels)
-        return _scaled(_channels(_upright(image)), max(image.size))
+    with clear_failures(max_pixels):
+        check_size(image, max_pixels)
+        return _scaled(channels(upright(image), side_px), max(image.size))
 
 
 def _scaled(pixels: npt.NDArray[np.uint8], sent_side_px: int) -> tuple[npt.NDArray[np.uint8], float]:
@@ -148,7 +162,7 @@ def _scaled(pixels: npt.NDArray[np.uint8], sent_side_px: int) -> tuple[npt.NDArr
 
 
 @contextmanager
-def _clear_failures(max_pixels: int) -> Iterator[None]:
+def clear_failures(max_pixels: int) -> Iterator[None]:
     """Turn the exceptions of Pillow into InvalidImage or ImageTooLarge, with a message for people."""
     try:
         yield
@@ -174,7 +188,7 @@ class _LimitedFile(io.BytesIO):
         return super().read(size)
 
 
-def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | None:
+def _decode_plain_png(data: bytes, max_pixels: int, side_px: int = WORKING_SIDE_PX) -> npt.NDArray[np.uint8] | None:
     """Decode a PNG of a canvas in a fraction of Pillow's time; None if it needs Pillow, which may refuse it."""
     if len(data) < PNG_HEAD.size:
         return None
@@ -182,16 +196,16 @@ def _decode_plain_png(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8] | N
     mode = PLAIN_PNG.get(tuple(kind))
     if start != PNG_START or mode is None or any(tag in data for tag in PNG_EXTRAS):
         return None
-    if min(width, height) < MIN_SIDE_PX or max(width, height) > WORKING_SIDE_PX or width * height > max_pixels:
+    if min(width, height) < MIN_SIDE_PX or max(width, height) > side_px or width * height > max_pixels:
         return None
     try:
         pixels: npt.NDArray[np.uint8] = png.decode_image_png_u8(data, (height, width), mode)
     except Exception:  # kornia-rs raises no specific class
         return None
-    return pixels[..., 0] if mode == "mono" else _fewest_channels(pixels)
+    return pixels[..., 0] if mode == "mono" else _fewestchannels(pixels)
 
 
-def _fewest_channels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _fewestchannels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Drop the alpha channel if all pixels are opaque, and two colours if all are grey.  pixels: (H, W, 3 or 4)."""
     drawing = _grey_drawing(pixels) if pixels.shape[2] == 4 else None
     if drawing is not None:
@@ -220,7 +234,8 @@ def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None
     return grey
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
+def check_size(image: Image.Image, max_pixels: int) -> None:
+    """Raise ImageTooLarge or InvalidImage if a picture is too large, too small, slow to decode or animated."""
     width, height = image.size
     if width * height > max_pixels:
         raise _too_large(max_pixels)
@@ -247,7 +262,7 @@ def _is_large(image: Image.Image) -> bool:
     return image.width * image.height > LARGE_PIXELS and not is_plain_jpeg
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """Rotate a picture by its EXIF orientation; ImageOps.exif_transpose would also encode the EXIF data again."""
     image.load()  # a PNG may have its EXIF data after the pixels
     method = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
@@ -260,8 +275,8 @@ def _too_large(max_pixels: int) -> ImageTooLarge:
     )
 
 
-def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Convert any mode to (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), with sides of at most WORKING_SIDE_PX."""
+def channels(image: Image.Image, side_px: int = WORKING_SIDE_PX) -> npt.NDArray[np.uint8]:
+    """Convert any mode to (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), with sides of at most `side_px`."""
     if image.mode.startswith("I"):  # 16 bits a pixel
         image = Image.fromarray(_upper_bytes(np.asarray(image)))
     has_alpha = image.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in image.info
@@ -269,7 +284,7 @@ def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
     wanted = ("LA" if is_grey else "RGBA") if has_alpha else ("L" if is_grey else "RGB")
     if image.mode != wanted or "transparency" in image.info:  # otherwise Pillow would make a copy
         image = image.convert(wanted)
-    factor = -(-max(image.size) // WORKING_SIDE_PX)
+    factor = -(-max(image.size) // side_px)
     if factor > 1:
         image = image.reduce(factor)
     pixels = np.asarray(image)
@@ -277,7 +292,7 @@ def _channels(image: Image.Image) -> npt.NDArray[np.uint8]:
         return pixels
     if pixels.shape[2] == 2:
         return pixels if pixels[..., 1].min() < 255 else np.ascontiguousarray(pixels[..., 0])
-    return _fewest_channels(pixels)
+    return _fewestchannels(pixels)
 
 
 def _upper_bytes(wide: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -60,9 +60,10 @@ WIDEST_IN_CROP, WIDEST = 1 / 3, 1 / 4
 class Photograph:
     """A photographed page, separated into background, lines and ink.
 
-    Arrays are (H, W) float32, at most 512 px on the longer side.  background:
+    Arrays are (H, W) float32, reduced to the working size.  background:
     levels.  with_lines, density: log(background / level), with and without
     printed lines.  typical: density of the ink.  threshold: lowest density of ink.
+    noise: standard deviation of the density of blank paper.
     """
 
     grey: Floats
@@ -71,6 +72,12 @@ class Photograph:
     density: Floats
     typical: float
     threshold: float
+    noise: float
+
+    @property
+    def noise_floor(self) -> float:
+        """The lowest density that is not noise."""
+        return NOISE_FACTOR * self.noise
 
     @property
     def mask(self) -> Mask:
@@ -78,14 +85,15 @@ class Photograph:
         return self.density > self.threshold
 
 
-def read_photograph(grey: Bytes, *, may_be_cropped: bool) -> Photograph | None:
+def read_photograph(grey: Bytes, *, may_be_cropped: bool, side_px: int = WORKING_SIDE_PX) -> Photograph | None:
     """Find the ink in a photograph with uneven light; None if there is none.
 
     grey: (H, W) uint8, dark ink on light paper or chalk on a board.
     may_be_cropped: strokes may touch the border, and be as wide as a third of
     the picture.  Other dark areas at the border are then mistaken for ink more often.
+    side_px: larger photographs are reduced to this.
     """
-    levels = smooth(shrink(grey, WORKING_SIDE_PX))
+    levels = smooth(shrink(grey, side_px))
     if _ink_is_light(levels):
         if float(np.ptp(levels)) < FAINTEST_CHALK:
             return None
@@ -132,7 +140,7 @@ def _flatten(levels: Floats, logs: Floats, window: int, may_be_cropped: bool) ->
     density = remove_lines(raw, max(0.03, 3 * noise))
     typical = _typical(density)
     threshold = max(INK_LEVEL * typical, NOISE_FACTOR * noise)
-    return Photograph(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold)
+    return Photograph(levels, np.exp(background) - np.float32(BLACK_LEVEL), raw, density, typical, threshold, noise)
 
 
 def _is_blank(raw: Floats) -> Mask:

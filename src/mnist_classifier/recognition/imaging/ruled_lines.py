@@ -24,6 +24,8 @@ STRIP_PX = 8
 MIN_SIDE_PX = 64
 # Values of a profile below this share of its maximum are noise.
 PROFILE_SKIRT = 0.15
+# If so many lines are found, a line is at most so much denser than their median; the rest is a stroke along it.
+MIN_LINES_ALIKE, MOST_ABOVE_MEDIAN = 3, 1.3
 
 
 def remove_lines(density: Floats, floor: float) -> Floats:
@@ -51,13 +53,47 @@ def _remove_rows(density: Floats, floor: float) -> Floats:
     profile[np.maximum(*ends) < MIN_SHARE] = 0
     if profile.max() < MIN_SHARE:
         return density
-    cleaned = density.copy()
     rises = np.rint(slope * (np.arange(width) + 0.5 - width / 2)).astype(np.intp)
+    half, found = thickest // 2 + 2, []
     while profile.max() >= MIN_SHARE:
         row = int(profile.argmax())
         profile[max(0, row - thickest) : row + thickest + 1] = 0
-        _remove_line(cleaned, row + rises, thickest // 2 + 2)
+        found.append(_Line(density, row + rises, half))
+    # Lines of one page are printed alike: what is much denser is a stroke that runs along one of them.
+    densest = MOST_ABOVE_MEDIAN * float(np.median([line.profile.max() for line in found]))
+    cleaned = density.copy()
+    for line in found:
+        line.remove_from(cleaned, densest if len(found) >= MIN_LINES_ALIKE else np.inf)
     return cleaned
+
+
+class _Line:
+    """One line.  centres: its row in each column; half: of the band to look at, px."""
+
+    def __init__(self, density: Floats, centres: npt.NDArray[np.intp], half: int) -> None:
+        self.rows = centres + np.arange(-half, half + 1)[:, None]
+        self.columns = np.broadcast_to(np.arange(density.shape[1]), self.rows.shape)
+        self.profile = _profile(self.band(density))
+
+    def band(self, density: Floats) -> Floats:
+        """(B, W) densities along the line."""
+        band: Floats = density[self.rows.clip(0, len(density) - 1), self.columns]
+        return band
+
+    def remove_from(self, density: Floats, densest: float) -> None:
+        """Take the line away, in place, as if it were no denser than `densest`."""
+        printed = np.flatnonzero(self.profile)
+        if len(printed) == 0:
+            return
+        band = self.band(density)
+        profile = self.profile * np.float32(min(1.0, densest / float(self.profile.max())))
+        cleaned = np.maximum(band - profile[:, None], 0)
+        # A dark line hides how dense the pen was that crosses it: what is ink on both sides is ink between.
+        first, last = int(printed[0]), int(printed[-1])
+        bridge = np.minimum(band[max(0, first - 1)], band[min(len(band) - 1, last + 1)])
+        cleaned[first : last + 1] = np.maximum(cleaned[first : last + 1], bridge)
+        inside = (self.rows >= 0) & (self.rows < len(density))
+        density[self.rows[inside], self.columns[inside]] = np.minimum(cleaned, band)[inside]
 
 
 def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
@@ -98,25 +134,6 @@ def _find_slope(shares: Floats) -> float:
     best = max(coarse.tolist(), key=lambda degrees: sharpness(np.tan(np.deg2rad(degrees))))
     fine = best + np.arange(-COARSE_DEGREES, COARSE_DEGREES + FINE_DEGREES / 2, FINE_DEGREES)
     return float(max(np.tan(np.deg2rad(fine)).tolist(), key=sharpness))
-
-
-def _remove_line(density: Floats, centres: npt.NDArray[np.intp], half: int) -> None:
-    """Remove one line in place.  centres: its row in each column; half: half the height of the band around it, px."""
-    height, width = density.shape
-    rows = centres + np.arange(-half, half + 1)[:, None]
-    inside = (rows >= 0) & (rows < height)
-    columns = np.broadcast_to(np.arange(width), rows.shape)
-    band = density[rows.clip(0, height - 1), columns]
-    profile = _profile(band)
-    printed = np.flatnonzero(profile)
-    if len(printed) == 0:
-        return
-    cleaned = np.maximum(band - profile[:, None], 0)
-    # A dark line hides the density of a stroke that crosses it: ink on both sides continues in between.
-    first, last = int(printed[0]), int(printed[-1])
-    bridge = np.minimum(band[max(0, first - 1)], band[min(len(band) - 1, last + 1)])
-    cleaned[first : last + 1] = np.maximum(cleaned[first : last + 1], bridge)
-    density[rows[inside], columns[inside]] = np.minimum(cleaned, band)[inside]
 
 
 def _profile(band: Floats) -> Floats:

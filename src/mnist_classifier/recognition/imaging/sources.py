@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
+from mnist_classifier.core.records import Box
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.recognition.imaging.crops import Crop, cut_file, cut_image
 from mnist_classifier.recognition.imaging.decode import WORKING_SIDE_PX, decode_with_scale, unpack_image
 
 # A path; the bytes of a file; uint8 pixels, (H, W) or (H, W, channels); a Pillow image.
@@ -25,8 +27,10 @@ MAX_PIXELS: int = Settings.max_image_pixels
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
-def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.NDArray[np.uint8], float]:
-    """Convert a picture to pixels for preprocessing; large pictures are reduced.
+def as_pixels(
+    picture: Picture, *, max_pixels: int = MAX_PIXELS, side_px: int = WORKING_SIDE_PX
+) -> tuple[npt.NDArray[np.uint8], float]:
+    """Convert a picture to pixels for preprocessing; sides over `side_px` are reduced.
 
     Also returns the scale: px of the original for each px of the result.
     Raises InvalidImage, ImageTooLarge.
@@ -34,14 +38,31 @@ def as_pixels(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> tuple[npt.ND
     if isinstance(picture, np.ndarray):
         pixels = _checked(picture)
         # A server reduces large pictures when it decodes them; do the same, so that both read alike.
-        is_large = max(pixels.shape[:2]) > WORKING_SIDE_PX
-        return unpack_image(Image.fromarray(pixels), max_pixels=max_pixels) if is_large else (pixels, 1.0)
+        is_large = max(pixels.shape[:2]) > side_px
+        if not is_large:
+            return pixels, 1.0
+        return unpack_image(Image.fromarray(pixels), max_pixels=max_pixels, side_px=side_px)
     if isinstance(picture, Image.Image):
-        return unpack_image(picture, max_pixels=max_pixels)
+        return unpack_image(picture, max_pixels=max_pixels, side_px=side_px)
     if isinstance(picture, bytes):
-        return decode_with_scale(picture, max_pixels=max_pixels)
+        return decode_with_scale(picture, max_pixels=max_pixels, side_px=side_px)
     with _named(_path(picture)):
-        return decode_with_scale(read_file(picture), max_pixels=max_pixels)
+        return decode_with_scale(read_file(picture), max_pixels=max_pixels, side_px=side_px)
+
+
+def as_crops(picture: Picture, boxes: Sequence[Box], *, max_pixels: int = MAX_PIXELS) -> list[Crop]:
+    """Cut boxes out of a picture, each at full size; a large box is reduced.
+
+    Raises InvalidImage, ImageTooLarge; InvalidInput with the field `fields[2].box` if that box cannot be used.
+    """
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(_checked(picture))
+    if isinstance(picture, Image.Image):
+        return cut_image(picture, boxes, max_pixels=max_pixels)
+    if isinstance(picture, bytes):
+        return cut_file(picture, boxes, max_pixels=max_pixels)
+    with _named(_path(picture)):
+        return cut_file(read_file(picture), boxes, max_pixels=max_pixels)
 
 
 def as_file(picture: Picture) -> bytes:

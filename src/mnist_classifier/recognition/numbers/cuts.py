@@ -51,27 +51,28 @@ def find_cuts(ink: Floats, stroke_px: float) -> list[Cut]:
     rows, total = np.arange(len(ink)), float(ink.sum())
     left_ink: list[float] = [0.0, total]  # ink to the left of each cut, and of both ends
     cuts: list[tuple[float, Cut]] = []
-    for index in np.argsort(costs, kind="stable"):
-        columns = paths[index]
-        crossed = np.take_along_axis(ink, np.clip(columns, 0, ink.shape[1] - 1)[:, None], axis=1)[:, 0]
-        crossed = np.where((columns >= 0) & (columns < ink.shape[1]), crossed, 0)
-        # A slanted path is longer than its number of rows.
-        crossed = crossed * np.hypot(1, _slope(columns))
-        crossing = float(crossed.sum()) / stroke_px
+    order = np.argsort(costs, kind="stable")
+    paths = paths[order]
+    crossed = _crossed(ink, paths)
+    crossings = (crossed.sum(axis=1) / stroke_px).tolist()
+    lefts = ink_before[rows, np.clip(paths, 0, ink.shape[1])].sum(axis=1).tolist()
+    for columns, inked, crossing, left in zip(paths, crossed, crossings, lefts, strict=True):
         if crossing > MAX_CROSSING or len(cuts) == MAX_CUTS:
             break
-        left = float(ink_before[rows, np.clip(columns, 0, ink.shape[1])].sum())
         if min(abs(left - other) for other in left_ink) < least_ink:
             continue
         left_ink.append(left)
-        solid = np.concatenate([[False], crossed > SOLID_INK])
+        solid = np.concatenate([[False], inked > SOLID_INK])
         cuts.append((left, Cut(columns, crossing, int((solid[1:] & ~solid[:-1]).sum()))))
     return [cut for _, cut in sorted(cuts, key=lambda each: each[0])]
 
 
-def _slope(columns: Integers) -> npt.NDArray[np.float64]:
-    """Columns that a path moves by in each row; 0 for a single row."""
-    return np.gradient(columns) if len(columns) > 1 else np.zeros(len(columns))
+def _crossed(ink: Floats, paths: Integers) -> npt.NDArray[np.float64]:
+    """(N, H) the ink that each path crosses in each row; a slanted path is longer than its number of rows."""
+    crossed = ink[np.arange(len(ink)), np.clip(paths, 0, ink.shape[1] - 1)]
+    crossed = np.where((paths >= 0) & (paths < ink.shape[1]), crossed, 0)
+    slopes = np.gradient(paths, axis=1) if len(ink) > 1 else np.zeros(paths.shape)
+    return np.asarray(crossed * np.hypot(1, slopes), np.float64)
 
 
 def split(ink: Floats, cuts: list[Cut]) -> list[Floats]:
@@ -118,15 +119,11 @@ def _cheapest_paths(ink: Floats) -> tuple[Integers, Floats]:
 
 def _best_step(total: Floats) -> tuple[Floats, npt.NDArray[np.int8]]:
     """For each position, the cheapest of the three above it, and which one: -1, 0 or 1."""
-    far = np.full((len(total), 1), np.inf, np.float32)
-    choices = np.stack(
-        [
-            np.concatenate([far, total[:, :-1]], axis=1) + np.float32(BEND_COST),
-            total,
-            np.concatenate([total[:, 1:], far], axis=1) + np.float32(BEND_COST),
-        ]
-    )
+    dearer = total + np.float32(BEND_COST)
+    best, step = total.copy(), np.zeros(total.shape, np.int8)
     # Going straight wins a tie.
-    order = np.array([1, 0, 2])
-    step = order[choices[order].argmin(axis=0)]
-    return np.take_along_axis(choices, step[None], axis=0)[0], (step - 1).astype(np.int8)
+    for target, source, way in ((np.s_[:, 1:], np.s_[:, :-1], -1), (np.s_[:, :-1], np.s_[:, 1:], 1)):
+        is_cheaper = dearer[source] < best[target]
+        np.copyto(best[target], dearer[source], where=is_cheaper)
+        step[target][is_cheaper] = way
+    return best, step

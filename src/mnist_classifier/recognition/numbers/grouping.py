@@ -1,9 +1,9 @@
-"""Which pieces of a line form digits: the best path through the segmentation graph.
+"""Which pieces of a line form digits and marks: the best path through the segmentation graph.
 
-An edge of the graph groups neighbouring pieces into one digit.  Edges have
-features, and the score of a path is their weighted sum.  The weights make it
-the logarithm of a probability (a semi-Markov conditional random field);
-bench/fitting/grouping.py fits them.  Sources: Sarawagi & Cohen 2004;
+An edge of the graph groups neighbouring pieces into one digit or mark.  Edges
+have features (features.py), and the score of a path is their weighted sum.  The
+weights make it the logarithm of a probability (a semi-Markov conditional random
+field); bench/fitting/grouping.py fits them.  Sources: Sarawagi & Cohen 2004;
 over-segmentation with a recogniser: Fujisawa, Nakano & Kurino 1992.
 """
 
@@ -14,75 +14,45 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_classifier.core.arrays import Doubles
-from mnist_classifier.recognition.numbers.segmentation import Candidate, Line, Piece
+from mnist_classifier.recognition.numbers.expected import ANYTHING, DIGITS, Expected
+from mnist_classifier.recognition.numbers.features import FEATURES, LABELS
+from mnist_classifier.recognition.numbers.forms import log_odds
+from mnist_classifier.recognition.numbers.segmentation import Candidate
 
-# log(width / height) of each digit's ink: mean and standard deviation over MNIST's 60,000 training images.
-LOG_ASPECT = np.array([-0.10, -0.88, -0.06, -0.21, -0.22, -0.07, -0.30, -0.24, -0.26, -0.37])
-LOG_ASPECT_SD = np.array([0.18, 0.44, 0.20, 0.20, 0.20, 0.24, 0.21, 0.20, 0.21, 0.20])
-# Upper bounds of features, so that one extreme value does not outweigh all others.
-MOST_SURPRISE = 8.0
-MOST_WIDE = 16.0
-CERTAIN = 20.0
-# A cut through touching soft edges crosses less ink than this, in stroke widths.
-SOFT_EDGE = 0.4
-# Heights vary within a handwriting: this share of the line's height is still usual.
-USUAL_HEIGHT = 0.7
-TALL_PART = 0.55
-MOST_SHARED = 2.0
-# A piece smaller than this, in line heights, may be a mark and no part of a digit: a speck, a point, a dash.
-MARK_HEIGHT, MARK_WIDTH = 0.35, 0.6
-KEPT_READINGS = 8
+# Texts that are kept at each node of the graph, and labels of each candidate.
+KEPT_TEXTS, KEPT_LABELS = 8, 4
+# A label this much less likely than the candidate's likeliest, in nats, is not tried.
+UNLIKELY = 12.0
+# Numbers that a reading lists.
+MOST_NUMBERS = 5
 
-FEATURES = (
-    "unread",  # -log of the recogniser's probability
-    "doubt",  # CERTAIN minus the recogniser's log odds
-    "wide",  # excess width for that digit, as a squared deviation / 2
-    "thin",  # log of how much thinner than a stroke the ink is
-    "short",  # log of how much shorter than USUAL_HEIGHT it is
-    "parts",  # additional connected components of the digit
-    "tall_parts",  # ... those tall enough to be digits
-    "gap",  # blank columns between the components of a digit, in line heights
-    "joins",  # ... the number of such gaps
-    "digits",  # 1 for each digit
-    "cuts",  # borders within one connected component
-    "soft_ink",  # ... ink that they cross, in stroke widths, up to SOFT_EDGE
-    "crossing",  # ... ink beyond SOFT_EDGE
-    "runs",  # ... places beyond the first where they cross ink
-    "overlap",  # columns shared by components of different digits, as a squared share of the narrower one
-    "shared",  # ink shared by pen strokes of different digits, in squares of the stroke width
-    "slivers",  # cuts beside a 1: a piece of any upright stroke looks like a 1
-    "marks",  # pieces left out
-    "marked",  # ... their size, in line heights
-)
-CUTS, SLIVERS = FEATURES.index("cuts"), FEATURES.index("slivers")
 Weights = Mapping[str, float]
 PIXEL_WEIGHTS: Weights = dict(
-    unread=-2.70, doubt=-0.28, wide=-1.53, thin=0.00, short=-1.79, parts=-0.06, tall_parts=-1.09, gap=-0.48,
-    joins=-1.36, digits=2.18, cuts=-0.94, soft_ink=-1.92, crossing=-2.40, runs=-0.08, overlap=-1.54, shared=0.00,
-    slivers=0.00, marks=-4.89, marked=-0.98,
+    unread=-0.72, doubt=0.00, line_unread=-1.09, cut_unread=0.66, cut_doubt=-0.04, cut_line_unread=0.01, wide=-0.15,
+    thin=0.00, short=-0.71, parts=-1.05, tall_parts=0.00, gap=-0.19, joins=-1.54, digits=0.56, cuts=0.67,
+    soft_ink=-0.01, crossing=-0.04, runs=0.00, overlap=-0.36, shared=0.00, slivers=0.25, marks=0.21,
+    other_marks=-2.21, mark_as_digit=0.00, mark_parts=0.00, mark_cuts=-2.74, slash_lean=0.55, slash_line_lean=0.21,
+    slash_height=1.43, one_lean=-1.01, one_line_lean=-0.59, one_height=-0.94, bracket_height=0.48, left_out=-2.33,
+    left_out_size=-0.12,
 )  # fmt: skip
 STROKE_WEIGHTS: Weights = dict(
-    unread=-2.28, doubt=-0.36, wide=-1.01, thin=0.00, short=-0.11, parts=0.00, tall_parts=-0.93, gap=-0.08,
-    joins=-0.74, digits=0.72, cuts=-1.41, soft_ink=-0.58, crossing=-1.00, runs=-0.01, overlap=-1.93, shared=-1.91,
-    slivers=-0.01, marks=-2.61, marked=-1.09,
+    unread=-0.98, doubt=0.00, line_unread=-1.69, cut_unread=0.00, cut_doubt=0.00, cut_line_unread=0.00, wide=-0.92,
+    thin=0.00, short=-0.11, parts=0.00, tall_parts=-0.93, gap=-0.08, joins=-0.74, digits=0.76, cuts=-1.41,
+    soft_ink=-0.58, crossing=-1.00, runs=-0.01, overlap=-1.93, shared=-1.91, slivers=-0.01, marks=-2.65,
+    other_marks=-3.00, mark_as_digit=-0.26, mark_parts=-2.00, mark_cuts=-0.80, slash_lean=-0.02,
+    slash_line_lean=-0.01, slash_height=0.01, one_lean=0.09, one_line_lean=0.08, one_height=0.00,
+    bracket_height=0.00, left_out=-4.00, left_out_size=-1.30,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge of the segmentation graph: pieces `start` to `end` (exclusive) are a digit, or a mark to leave out.
+    """A candidate read as a label; LABELS[label] is its character."""
 
-    candidate, digit: the index of the candidate and its likeliest digit; None for a mark.
-    """
-
-    start: int
-    end: int
-    candidate: int | None
-    digit: int | None
-    features: Doubles  # (len(FEATURES),)
+    candidate: int
+    label: int
 
 
 # The paths that spell one text: log of their summed probability, log of the best one's, the best one.
@@ -93,36 +63,21 @@ Paths: TypeAlias = tuple[float, float, tuple[Edge, ...]]
 class Grouping:
     """The most likely reading of a line.
 
-    candidates: indices of the digits, from left to right.  marks: indices of
-    the pieces left out.  probability: that of this string of digits.
+    text: digits and marks.  edges: those of the best path, from left to right,
+    without what is left out.  numbers: the likeliest strings of digits with their
+    probabilities, best first; the first one is that of `text`.  score: log of the
+    sum over all paths.
     """
 
-    candidates: tuple[int, ...]
-    marks: tuple[int, ...]
-    probability: float
+    text: str
+    edges: tuple[Edge, ...]
+    numbers: tuple[tuple[str, float], ...]
+    score: float
 
-
-def digit_log_odds(opinions: npt.NDArray[np.float32]) -> Doubles:
-    """Log odds of each candidate's likeliest digit against everything else.
-
-    (N, 11) opinions of the recogniser -> (N,), from -CERTAIN to CERTAIN.
-    Log odds tell 99 % (two digits together) from 99.9999 % (one digit); log
-    probabilities hardly do.
-    """
-    exact = opinions.astype(np.float64)
-    exact[:, :10] *= 1 - exact[:, 10:]
-    likeliest = exact[:, :10].argmax(axis=1)
-    rows = np.arange(len(exact))
-    best = exact[rows, likeliest]
-    exact[rows, likeliest] = 0
-    tiny = np.finfo(np.float32).tiny
-    odds: Doubles = np.log(np.maximum(best, tiny)) - np.log(np.maximum(exact.sum(axis=1), tiny))
-    return np.clip(odds, -CERTAIN, CERTAIN)
-
-
-def group(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[np.float32], weights: Weights) -> Grouping:
-    """Find the most likely reading of a line."""
-    return best_path(find_edges(line, candidates, opinions), len(line.pieces), as_vector(weights))
+    @property
+    def probability(self) -> float:
+        """Probability of the string of digits."""
+        return self.numbers[0][1]
 
 
 def as_vector(weights: Weights) -> Doubles:
@@ -130,127 +85,71 @@ def as_vector(weights: Weights) -> Doubles:
     return np.array([weights[name] for name in FEATURES])
 
 
-def find_edges(line: Line, candidates: Sequence[Candidate], opinions: npt.NDArray[np.float32]) -> list[Edge]:
-    """List all edges of the segmentation graph with their features, sorted by their ends."""
-    digits = opinions[:, :10].argmax(axis=1).tolist()
-    odds = digit_log_odds(opinions).tolist()
-    borders = [_border(line, index) for index in range(1, len(line.pieces))]
-    borders.append(np.zeros(len(FEATURES)))
-    edges = []
-    for number, (candidate, digit, log_odds) in enumerate(zip(candidates, digits, odds, strict=True)):
-        features = _digit(line, candidate, digit, log_odds) + borders[candidate.end - 1]
-        cut_off = borders[candidate.end - 1][CUTS] + (borders[candidate.start - 1][CUTS] if candidate.start else 0)
-        features[SLIVERS] = cut_off if digit == 1 else 0
-        edges.append(Edge(candidate.start, candidate.end, number, digit, features))
-    for index, piece in enumerate(line.pieces):
-        height, width = (side / line.height for side in piece.ink.shape)
-        if height < MARK_HEIGHT and width < MARK_WIDTH and len(line.pieces) > 1:
-            features = _vector(marks=1.0, marked=max(height, width)) + borders[index]
-            edges.append(Edge(index, index + 1, None, None, features))
-    return sorted(edges, key=lambda edge: edge.end)
+def best_path(
+    candidates: Sequence[Candidate], scores: Doubles, length: int, expected: Expected = ANYTHING
+) -> Grouping | None:
+    """Find the most likely string of digits of a line with `length` pieces; None if nothing is as expected.
 
-
-def best_path(edges: Sequence[Edge], length: int, weights: Doubles) -> Grouping:
-    """Find the most likely string of digits, summed over the paths that spell it, and its best path."""
+    scores: (N, 23), the score of each label of each candidate; -inf where it is impossible.
+    """
     # For each node of the graph: text -> its paths.
     kept: list[dict[str, Paths]] = [{} for _ in range(length + 1)]
     kept[0][""] = (0.0, 0.0, ())
-    for edge in edges:
-        score = float(edge.features @ weights)
-        letter = "" if edge.digit is None else str(edge.digit)
-        for text, (total, most, path) in _likeliest(kept[edge.start]):
-            old_total, old_most, old_path = kept[edge.end].get(text + letter, (-np.inf, -np.inf, ()))
-            new_most, new_path = (most + score, (*path, edge)) if most + score > old_most else (old_most, old_path)
-            kept[edge.end][text + letter] = (float(np.logaddexp(old_total, total + score)), new_most, new_path)
-    total, _, path = max(kept[-1].values(), key=lambda entry: entry[0])
-    everything = float(np.logaddexp.reduce([entry[0] for entry in kept[-1].values()]))
-    return Grouping(
-        candidates=tuple(edge.candidate for edge in path if edge.candidate is not None),
-        marks=tuple(edge.start for edge in path if edge.candidate is None),
-        probability=float(np.exp(total - everything)),
-    )
+    likeliest: dict[int, list[tuple[str, Paths]]] = {}
+    for number in sorted(range(len(candidates)), key=lambda index: candidates[index].end):
+        candidate = candidates[number]
+        if candidate.start not in likeliest:
+            likeliest[candidate.start] = _likeliest(kept[candidate.start], expected)
+        ends = kept[candidate.end]
+        for label in _labels(scores[number], expected):
+            score, edge = float(scores[number, label]), (Edge(number, label),) if LABELS[label] else ()
+            for before, (total, most, path) in likeliest[candidate.start]:
+                text = before + LABELS[label]
+                if not expected.may_begin(text):
+                    continue
+                old_total, old_most, old_path = ends.get(text, (-np.inf, -np.inf, ()))
+                new_most, new_path = (most + score, path + edge) if most + score > old_most else (old_most, old_path)
+                ends[text] = (float(np.logaddexp(old_total, total + score)), new_most, new_path)
+    return _best(kept[-1], expected)
 
 
-def _likeliest(paths: dict[str, Paths]) -> list[tuple[str, Paths]]:
-    return sorted(paths.items(), key=lambda item: -item[1][0])[:KEPT_READINGS]
+def _labels(scores: Doubles, expected: Expected) -> list[int]:
+    """The likely labels of one candidate, and those marks that the pattern has."""
+    order = np.argsort(-scores)[:KEPT_LABELS].tolist()
+    likely = [label for label in order if scores[label] > max(-np.inf, scores[order[0]] - UNLIKELY)]
+    return likely + [
+        LABELS.index(character)
+        for character in sorted(set(expected.marks) - {LABELS[label] for label in likely})
+        if np.isfinite(scores[LABELS.index(character)])
+    ]
 
 
-def _vector(**values: float) -> Doubles:
-    return np.array([values.get(name, 0.0) for name in FEATURES])
+def _likeliest(paths: dict[str, Paths], expected: Expected) -> list[tuple[str, Paths]]:
+    """The likeliest texts; of each length if the length matters."""
+    found: dict[int, list[tuple[str, Paths]]] = {}
+    for text, entry in sorted(paths.items(), key=lambda item: -item[1][0]):
+        same = found.setdefault(len(text) if expected.is_bounded else 0, [])
+        if len(same) < KEPT_TEXTS:
+            same.append((text, entry))
+    return [item for group in found.values() for item in group]
 
 
-def _digit(line: Line, candidate: Candidate, digit: int, log_odds: float) -> Doubles:
-    """Features of reading a candidate as a digit."""
-    _, _, width, height = candidate.box
-    deviation = float((np.log(width / height) - LOG_ASPECT[digit]) / LOG_ASPECT_SD[digit])
-    # The longer side, because a flat zero may be as wide as its neighbours are tall.
-    ratio = max(height, width) / line.height
-    pieces = line.pieces[candidate.start : candidate.end]
-    heights: dict[int, int] = {}
-    for piece in pieces:
-        heights[piece.part] = max(heights.get(piece.part, 0), piece.ink.shape[0])
-    gap, joins, right = 0.0, 0, pieces[0].right
-    for before, piece in zip(pieces, pieces[1:], strict=False):
-        if piece.part != before.part and piece.left >= right:
-            gap += (piece.left - right) / line.height
-            joins += 1
-        right = max(right, piece.right)
-    return _vector(
-        unread=min(float(np.logaddexp(0, -log_odds)), MOST_SURPRISE),
-        doubt=max(0.0, CERTAIN - log_odds),
-        wide=min(max(0.0, deviation) ** 2 / 2, MOST_WIDE),
-        thin=max(0.0, -float(np.log(_thickness(pieces) / height))),
-        short=max(0.0, float(np.log(USUAL_HEIGHT / ratio))),
-        parts=len(heights) - 1,
-        tall_parts=max(0, sum(part >= TALL_PART * line.height for part in heights.values()) - 1),
-        gap=gap,
-        joins=joins,
-        digits=1,
-    )
+def _best(paths: Mapping[str, Paths], expected: Expected) -> Grouping | None:
+    """Add up the texts with the same digits and choose the likeliest."""
+    fitting = {text: entry for text, entry in paths.items() if expected.fits(text)}
+    if not fitting:
+        return None
+    totals = {text: total + log_odds(text) for text, (total, _, _) in fitting.items()}
+    everything = float(np.logaddexp.reduce(list(totals.values())))
+    numbers: dict[str, float] = {}
+    for text, total in totals.items():
+        number = digits_of(text)
+        numbers[number] = numbers.get(number, 0.0) + float(np.exp(total - everything))
+    ranked = sorted(numbers.items(), key=lambda item: -item[1])[:MOST_NUMBERS]
+    best = max((text for text in totals if digits_of(text) == ranked[0][0]), key=totals.__getitem__)
+    return Grouping(best, fitting[best][2], tuple(ranked), everything)
 
 
-def _border(line: Line, index: int) -> Doubles:
-    """Features of a border between two digits before piece `index`."""
-    crossings, runs, overlap, shared = [], 0, 0.0, 0.0
-    near = range(max(0, index - 3), index), range(index, min(len(line.pieces), index + 3))
-    for before in near[0]:
-        for after in near[1]:
-            left, right = line.pieces[before], line.pieces[after]
-            if left.part != right.part:
-                overlap = max(overlap, _overlap(left, right) ** 2)
-                shared = max(shared, _shared_ink(left, right))
-            elif left.cut is not None and all(line.pieces[i].part != left.part for i in range(before + 1, after)):
-                crossings.append(left.cut.crossing)
-                runs += max(0, left.cut.runs - 1)
-    return _vector(
-        cuts=len(crossings),
-        soft_ink=sum(min(crossing, SOFT_EDGE) for crossing in crossings),
-        crossing=sum(max(0.0, crossing - SOFT_EDGE) for crossing in crossings),
-        runs=runs,
-        overlap=overlap,
-        shared=shared,
-    )
-
-
-def _overlap(one: Piece, other: Piece) -> float:
-    """Columns that two pieces share, as a share of the narrower one."""
-    across = min(one.right, other.right) - max(one.left, other.left)
-    return float(max(0.0, across / min(one.ink.shape[1], other.ink.shape[1])))
-
-
-def _shared_ink(one: Piece, other: Piece) -> float:
-    """Ink that two pen strokes share where they cross, in squares of the stroke width, at most MOST_SHARED."""
-    top, left = max(one.top, other.top), max(one.left, other.left)
-    bottom, right = min(one.bottom, other.bottom), min(one.right, other.right)
-    if bottom <= top or right <= left:
-        return 0.0
-    first, second = (
-        piece.ink[top - piece.top : bottom - piece.top, left - piece.left : right - piece.left]
-        for piece in (one, other)
-    )
-    return min(MOST_SHARED, float(np.minimum(first, second).sum()) / one.stroke_px**2)
-
-
-def _thickness(pieces: Sequence[Piece]) -> float:
-    """Height in px of an upright stroke with the same amount of ink."""
-    return sum(float(piece.ink.sum()) / piece.stroke_px for piece in pieces)
+def digits_of(text: str) -> str:
+    """The digits of a text, without its marks."""
+    return "".join(character for character in text if character in DIGITS)

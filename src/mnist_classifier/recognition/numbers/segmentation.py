@@ -8,19 +8,28 @@ two strokes stay whole, and touching digits are separated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats, Integers, Mask
+from mnist_classifier.core.records import Box, Caution, scaled
 from mnist_classifier.recognition.imaging import components
+from mnist_classifier.recognition.imaging.cautions import border_warnings, contrast_warnings
 from mnist_classifier.recognition.imaging.ink import separate_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box
+from mnist_classifier.recognition.imaging.photograph import WORKING_SIDE_PX
 from mnist_classifier.recognition.numbers.cuts import Cut, find_cuts, split
+from mnist_classifier.recognition.page.cells import CellPlace, find_cells
+from mnist_classifier.recognition.page.sheet import Sheet
+from mnist_classifier.recognition.page.text_lines import group_lines, lines_of_cells, middles_within
 
 # Limits on the time that a picture of noise takes.
-MAX_PARTS = 96
+MAX_PARTS = 240
 MAX_PIECES = 200
 MAX_PIECES_IN_DIGIT = 6
 # All lengths below are shares of the line's height.
@@ -29,6 +38,10 @@ MAX_GAP_IN_DIGIT = 0.2
 SPECK = 0.07  # smaller components are left out
 # A narrower component is one digit: two touching ones are wider.
 MIN_CUT_WIDTH = 0.35
+# Larger digits are reduced to this height, unless their strokes would become thinner, in px.
+READ_PX, READ_STROKE_PX = 50, 2.5
+# How far from halfway between two lines the border between touching digits may be, in line heights.
+BORDER_REACH = 0.35
 # Lines are separated by a gap of this height, and are at least this tall relative to the tallest.
 MIN_LINE_GAP = 0.1
 MIN_LINE_HEIGHT = 0.5
@@ -36,10 +49,26 @@ MIN_LINE_HEIGHT = 0.5
 
 @dataclass(frozen=True)
 class Inked:
-    """The ink of a picture: (H, W) float32, 0 to 1.  scale: px of the picture for each px of the ink."""
+    """The ink of a picture, or of the sheet in it: (H, W) float32, 0 to 1.
+
+    scale: px of those for each px of the ink.  height: of the digits, in px of
+    the ink.  cells: the cells of tables and the boxes of forms.  outlines: bounding
+    boxes of the frames and circles that were removed.  warnings: of faint ink, and of
+    digits that the border of the picture cuts off.
+    """
 
     ink: Floats
     scale: float
+    height: float
+    cells: tuple[CellPlace, ...] = ()
+    outlines: tuple[Box, ...] = ()
+    sheet: Sheet | None = None
+    warnings: tuple[Caution, ...] = ()
+
+    def to_picture(self, x: float, y: float) -> tuple[float, float]:
+        """Find the place in the picture of a place in the ink; both are in px."""
+        x, y = x * self.scale, y * self.scale
+        return (x, y) if self.sheet is None else self.sheet.to_picture(x, y)
 
 
 @dataclass(frozen=True)
@@ -57,6 +86,12 @@ class Piece:
     part: int
     stroke_px: float
     cut: Cut | None = None
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """All that the piece is but its part."""
+        cut = (self.cut.crossing, self.cut.runs) if self.cut else None
+        return self.top, self.left, self.ink.shape, self.ink.tobytes(), self.stroke_px, cut
 
     @property
     def bottom(self) -> int:
@@ -81,6 +116,12 @@ class Line:
     pieces: tuple[Piece, ...]
     height: float
 
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal for equal lines of different interpretations of a picture, which number their parts differently."""
+        parts = {part: index for index, part in enumerate(dict.fromkeys(piece.part for piece in self.pieces))}
+        return self.height, tuple((*piece.key, parts[piece.part]) for piece in self.pieces)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -91,18 +132,44 @@ class Candidate:
     box: tuple[int, int, int, int]
 
 
-def read_ink(pixels: Bytes) -> Inked | None:
-    """Find the ink of a number; None if nothing is drawn.  pixels: as `decode_image` returns them."""
-    found = separate_ink(pixels, is_number=True)
+def read_ink(pixels: Bytes, photograph_px: int = WORKING_SIDE_PX) -> Inked | None:
+    """Find the ink of a number, as `separate_ink` does; None if nothing is drawn."""
+    found = separate_ink(pixels, is_number=True, photograph_px=photograph_px)
     if found.levels is None:
         return None
     scale = min(full / reduced for full, reduced in zip(found.grey.shape, found.levels.shape, strict=True))
-    return Inked(np.asarray(found.levels / np.float32(found.levels.max()), np.float32), scale)
+    ink = np.asarray(found.levels / np.float32(found.levels.max()), np.float32)
+    mask = ink >= BOX_LEVEL
+    parts = components.find_components(mask, ink)
+    height = _median_height(parts.boxes[:, 1] - parts.boxes[:, 0], parts.masses)
+    factor = max(1, int(min(height / READ_PX, stroke_width(mask) / READ_STROKE_PX)))
+    cells = [place._replace(box=scaled(place.box, 1 / factor)) for place in find_cells(found.outlines)]
+    outlines = [
+        scaled((left, top, right - left, bottom - top), 1 / factor)
+        for top, bottom, left, right in (outline.box for outline in found.outlines)
+    ]
+    warnings = contrast_warnings(found.contrast)
+    # The border of a sheet cuts nothing: nobody writes on the desk.
+    if found.sheet is None:
+        warnings = (*warnings, *border_warnings(found.dark))
+    return Inked(
+        _reduced(ink, factor), scale * factor, height / factor, tuple(cells), tuple(outlines), found.sheet, warnings
+    )
 
 
-def find_lines(ink: Floats) -> list[Line]:
-    """Divide (H, W) ink, 0 to 1, into lines of pieces."""
-    return arrange(connected_pieces(ink))
+def _reduced(ink: Floats, factor: int) -> Floats:
+    """Average blocks of factor x factor px; digits need no more than READ_PX."""
+    if factor == 1:
+        return ink
+    height, width = (-(-side // factor) for side in ink.shape)
+    padded = np.pad(ink, ((0, height * factor - ink.shape[0]), (0, width * factor - ink.shape[1])))
+    means = padded.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(means / means.max(), np.float32)
+
+
+def find_lines(ink: Floats, cells: Sequence[CellPlace] = ()) -> list[Line]:
+    """Divide (H, W) ink, 0 to 1, into lines of pieces; a row of cells is a line."""
+    return arrange(connected_pieces(ink), cells)
 
 
 def connected_pieces(ink: Floats) -> list[Piece]:
@@ -118,10 +185,12 @@ def connected_pieces(ink: Floats) -> list[Piece]:
     return pieces
 
 
-def arrange(parts: Sequence[Piece], *, cut_wider_than: float = MIN_CUT_WIDTH) -> list[Line]:
+def arrange(
+    parts: Sequence[Piece], cells: Sequence[CellPlace] = (), *, cut_wider_than: float = MIN_CUT_WIDTH
+) -> list[Line]:
     """Sort parts into lines, top to bottom, and cut them into pieces, left to right."""
     lines = []
-    for members in _rows_of(parts):
+    for members in _rows_of(parts, cells):
         height = typical_height(members)
         kept = [piece for piece in members if max(piece.ink.shape) >= SPECK * height]
         pieces = [cut for piece in kept for cut in _cut(piece, height, cut_wider_than)]
@@ -134,60 +203,63 @@ def arrange(parts: Sequence[Piece], *, cut_wider_than: float = MIN_CUT_WIDTH) ->
 
 def typical_height(parts: Sequence[Piece]) -> float:
     """The median height of the parts, weighted by ink: specks and bars weigh little."""
-    by_height = sorted(parts, key=lambda piece: piece.ink.shape[0])
-    weights = np.cumsum([float(piece.ink.sum()) for piece in by_height])
-    return float(by_height[int(np.searchsorted(weights, weights[-1] / 2))].ink.shape[0])
+    return _median_height(
+        np.array([piece.ink.shape[0] for piece in parts]), np.array([float(piece.ink.sum()) for piece in parts])
+    )
+
+
+def _median_height(heights: Integers, masses: npt.NDArray[Any]) -> float:
+    order = np.argsort(heights, kind="stable")
+    weights = np.cumsum(masses[order], dtype=np.float64)
+    return float(heights[order[int(np.searchsorted(weights, weights[-1] / 2))]])
 
 
 def stroke_width(mask: Mask) -> float:
-    """Stroke width in px.
-
-    Each ink pixel lies in a run of ink in its row and in one in its column.  The
-    shorter of both is about the stroke's width there; the result is their median.
-    """
-    across, down = _run_lengths(mask), _run_lengths(mask.T).T
+    """Stroke width in px: the median over all ink pixels of the shorter of their row run and column run."""
+    across, down = components.run_lengths(mask), components.run_lengths(mask.T).T
     return max(1.0, float(np.median(np.minimum(across, down)[mask])))
 
 
-def _run_lengths(mask: Mask) -> Integers:
-    """(H, W) lengths: for each true pixel, how many true pixels its row has there without a gap."""
-    starts, ends = components.runs(mask)
-    lengths = np.zeros(mask.shape, np.int64)
-    lengths[mask] = np.repeat(ends - starts, ends - starts)
-    return lengths
+def _rows_of(parts: Sequence[Piece], cells: Sequence[CellPlace]) -> list[list[Piece]]:
+    """Parts of each line, from the top; what belongs to two lines is cut between them."""
+    height = typical_height(parts)
+    in_cells = lines_of_cells(parts, cells, height) if cells else None
+    if in_cells is not None:
+        return in_cells
+    lines = group_lines(parts, height)
+    if len(lines) == 1:
+        return lines
+    whole: list[Piece] = []
+    for part in parts:
+        whole += _cut_between(part, middles_within(part, lines, height), height)
+    return lines if len(whole) == len(parts) else group_lines(whole, height)
 
 
-def _rows_of(parts: Sequence[Piece]) -> list[list[Piece]]:
-    """Group parts by line, from the top: bands of rows with ink, separated by blank rows."""
-    bands: list[list[Piece]] = []
-    reach = -1
-    for piece in sorted(parts, key=lambda piece: piece.top):
-        if bands and piece.top < reach:
-            bands[-1].append(piece)
-        else:
-            bands.append([piece])
-        reach = max(reach, piece.bottom)
-    return _merge_fragments(bands)
+def _cut_between(piece: Piece, middles: Sequence[float], height: float) -> list[Piece]:
+    """Cut a part that reaches from line to line where the least ink is between them."""
+    if len(middles) < 2 or len(piece.ink) < 1.5 * height:
+        return [piece]
+    pieces: list[Piece] = []
+    rest = piece
+    for upper, lower in zip(middles, middles[1:], strict=False):
+        turned = np.ascontiguousarray(rest.ink.T)
+        cut = _border_between_lines(turned, rest.stroke_px, (upper + lower) / 2 - rest.top, height)
+        above, below = (_trimmed(part.T, rest, None) for part in split(turned, [cut]))
+        if above is not None and below is not None:
+            pieces.append(above)
+            rest = below
+    return [*pieces, rest]
 
 
-def _merge_fragments(bands: list[list[Piece]]) -> list[list[Piece]]:
-    """Merge bands that are too flat or too close for a line of their own (the bar of a 5, a dot) into a neighbour."""
-    extents = [(min(p.top for p in band), max(p.bottom for p in band)) for band in bands]
-    tallest = max(bottom - top for top, bottom in extents)
-    lines: list[list[Piece]] = []
-    waiting: list[Piece] = []
-    reach = -np.inf
-    for band, (top, bottom) in zip(bands, extents, strict=True):
-        is_line = bottom - top >= MIN_LINE_HEIGHT * tallest
-        if not is_line:
-            (lines[-1] if lines else waiting).extend(band)
-        elif lines and top - reach < MIN_LINE_GAP * tallest:
-            lines[-1].extend(band)
-        else:
-            lines.append([*waiting, *band])
-            waiting = []
-        reach = max(reach, bottom)
-    return lines
+def _border_between_lines(turned: Floats, stroke_px: float, row: float, height: float) -> Cut:
+    """The best cut near a row; digits that overlap too much for a cut are cut straight.  turned: (W, H) ink."""
+    reach = BORDER_REACH * height
+    cuts = [cut for cut in find_cuts(turned, stroke_px) if abs(float(cut.columns.mean()) - row) < reach]
+    if cuts:
+        return min(cuts, key=lambda cut: cut.crossing + 2 * abs(float(cut.columns.mean()) - row) / height)
+    first, last = max(0, int(row - reach)), min(turned.shape[1], int(row + reach) + 1)
+    ink = turned[:, first:last].sum(axis=0)
+    return Cut(np.full(len(turned), first + int(ink.argmin())), float(ink.min()) / stroke_px, runs=1)
 
 
 def _cut(piece: Piece, height: float, wider_than: float) -> list[Piece]:

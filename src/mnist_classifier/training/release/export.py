@@ -6,6 +6,7 @@ same to the byte for the same weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,7 +70,14 @@ def build_onnx(network: Network) -> onnx.ModelProto:
     inputs = [helper.make_tensor_value_info("glyphs", TensorProto.UINT8, ["images", 28, 28])]
     classes = members_of(network)[0].arguments["classes"]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["images", classes])]
-    proto = helper.make_graph(graph.nodes, "MNISTClassifier", inputs, outputs, graph.constants)
+    return checked_model(graph, "MNISTClassifier", inputs, outputs)
+
+
+def checked_model(
+    graph: GraphBuilder, name: str, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
+) -> onnx.ModelProto:
+    """A model of the nodes and constants of a graph."""
+    proto = helper.make_graph(graph.nodes, name, inputs, outputs, graph.constants)
     model = helper.make_model(
         proto,
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -98,7 +106,7 @@ def _add_network(graph: GraphBuilder, x: str, prefix: str, network: MNISTClassif
     if patch > 1:
         x = _add_patches(graph, x, prefix, patch)
     for name in ("block1", "block2"):
-        x = _add_block(graph, x, f"{prefix}{name}", getattr(network, name))
+        x = add_layers(graph, x, f"{prefix}{name}", getattr(network, name))
     x = graph.add("Transpose", x, output=f"{prefix}pixelwise", perm=[0, 2, 3, 1])
     x = graph.add("Flatten", x, output=f"{prefix}features")
     linear, norm = cast("nn.Linear", network.hidden[1]), cast("nn.BatchNorm1d", network.hidden[2])
@@ -118,15 +126,16 @@ def _add_patches(graph: GraphBuilder, x: str, prefix: str, patch: int) -> str:
     return graph.add("Reshape", x, joined, output=f"{prefix}patches")
 
 
-def _add_block(graph: GraphBuilder, x: str, name: str, block: nn.Sequential) -> str:
-    layers = list(block)
-    for index, (layer, following) in enumerate(zip(layers, layers[1:], strict=False)):
+def add_layers(graph: GraphBuilder, x: str, name: str, layers: nn.Sequential) -> str:
+    """Convolutions, pooling, BatchNorm and ReLU; dropout is left out."""
+    for index, (layer, following) in enumerate(zip(layers, [*layers][1:] + [None], strict=True)):
         label = f"{name}_{index}"
-        if isinstance(layer, nn.Conv2d):
-            norm = following if isinstance(following, nn.BatchNorm2d) else None
+        if isinstance(layer, nn.Conv1d | nn.Conv2d):
+            norm = following if isinstance(following, nn.BatchNorm1d | nn.BatchNorm2d) else None
             x = _add_convolution(graph, x, label, layer, norm)
         elif isinstance(layer, nn.MaxPool2d):
-            x = graph.add("MaxPool", x, output=f"{label}_pool", kernel_shape=[2, 2], strides=[2, 2])
+            size = layer.kernel_size if isinstance(layer.kernel_size, tuple) else (layer.kernel_size,) * 2
+            x = graph.add("MaxPool", x, output=f"{label}_pool", kernel_shape=list(size), strides=list(size))
             # This BatchNorm follows pooling.  It cannot be merged into the kernels, because a negative factor does not
             # commute with a maximum.
             x = _add_batch_norm(graph, x, label, cast("nn.BatchNorm2d", following))
@@ -135,16 +144,27 @@ def _add_block(graph: GraphBuilder, x: str, name: str, block: nn.Sequential) -> 
     return x
 
 
-def _add_convolution(graph: GraphBuilder, x: str, label: str, layer: nn.Conv2d, norm: nn.BatchNorm2d | None) -> str:
-    weight, constants = layer.weight.detach(), []
+def _add_convolution(
+    graph: GraphBuilder,
+    x: str,
+    label: str,
+    layer: nn.Conv1d | nn.Conv2d,
+    norm: nn.BatchNorm1d | nn.BatchNorm2d | None,
+) -> str:
+    weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
     if norm is not None:
-        factor, shift = _batch_norm_as_affine(norm)
-        weight = weight * factor[:, None, None, None]
-        constants.append(graph.constant(f"{label}_bias", shift.numpy()))
+        factor, bias = _batch_norm_as_affine(norm)
+        weight = weight * factor.view(-1, *[1] * (weight.ndim - 1))
+    constants = [] if bias is None else [graph.constant(f"{label}_bias", bias.numpy())]
     kernel = graph.constant(f"{label}_weight", weight.numpy())
-    side = weight.shape[-1]
     return graph.add(
-        "Conv", x, kernel, *constants, output=f"{label}_conv", kernel_shape=[side, side], pads=[side // 2] * 4
+        "Conv",
+        x,
+        kernel,
+        *constants,
+        output=f"{label}_conv",
+        kernel_shape=list(weight.shape[2:]),
+        pads=[*map(int, layer.padding)] * 2,
     )
 
 
