@@ -99,6 +99,12 @@ def teach_media(archive: bytes) -> None:
     schemathesis.openapi.media_type("image/*", pictures, aliases=["image/png", "application/octet-stream"])
     point = st.lists(st.integers(-100, 600), min_size=2, max_size=2)
     schemathesis.openapi.format("json-strokes", st.lists(st.lists(point, min_size=1), max_size=3).map(json.dumps))
+    side = st.integers(1, 100)
+    boxes = st.tuples(side, side, side, side)
+    fields = st.dictionaries(st.text("abc", min_size=1), boxes, min_size=1, max_size=3)
+    schemathesis.openapi.format(
+        "json-fields", fields.map(lambda found: json.dumps([{"name": name, "box": box} for name, box in found.items()]))
+    )
     schemathesis.openapi.format("archive", st.just(archive))
     schemathesis.openapi.media_type("application/zip", st.just(archive))
 

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from mnist_classifier.core.records import Reading as Reading
     from mnist_classifier.core.records import Verdict as Verdict
     from mnist_classifier.core.version import __version__ as __version__
+    from mnist_classifier.recognition.numbers.expected import Expected as Expected
+    from mnist_classifier.recognition.numbers.expected import Field as Field
     from mnist_classifier.recognition.recogniser import Recogniser as Recogniser
 
 # Imported on first use, because importing NumPy and ONNX Runtime takes tenths of a second.
 _MODULES = {
     "Client": "client.client",
     "DigitInNumber": "core.records",
+    "Expected": "recognition.numbers.expected",
+    "Field": "recognition.numbers.expected",
     "MnistError": "core.errors",
     "NumberReading": "core.records",
     "NumberVerdict": "core.records",
@@ -39,6 +43,8 @@ _MODULES = {
 __all__ = [  # noqa: F822
     "Client",
     "DigitInNumber",
+    "Expected",
+    "Field",
     "MnistError",
     "NumberReading",
     "NumberVerdict",

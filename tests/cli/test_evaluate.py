@@ -37,6 +37,7 @@ def made_up_digits(home: Path, monkeypatch: pytest.MonkeyPatch, digits: mnist.Im
     """The same without need of MNIST, and fewer pictures."""
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.measures.NON_DIGIT_PICTURES", 2)
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.bench.NUMBERS", 10)
+    monkeypatch.setattr("mnist_classifier.evaluation.robustness.measures.PAGES", 1)
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.suite.load_split", lambda settings, split: digits)
     return home
 
@@ -57,8 +58,11 @@ def test_the_table_is_printed_and_stored_and_shown_with_the_models(made_up_digit
         "photographs of MNIST digits",
         "two digits accepted as digits",
         "numbers of pen digits",
+        "pages, worst kind",
     ):
         assert title in out
+    assert re.search(r"^kind +pictures +right +95 % interval +right but in doubt", out, re.MULTILINE)
+    assert re.search(r"^table photo +1 +", out, re.MULTILINE)
     assert "saved with version 1" in said
     stored = json.loads((made_up_digits / "models" / "1" / ROBUSTNESS_FILE).read_text("utf-8"))
     assert stored["summary"]["pen_digits_mean"] > 0.9

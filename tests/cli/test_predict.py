@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from mnist_classifier.cli import output, predict
+from mnist_classifier.cli import output, readers
+from mnist_classifier.cli.inputs import Item
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.numbers.expected import ANYTHING
 from mnist_classifier.recognition.recogniser import Recogniser
 from tests.e2e.application import Application
 from tests.mirror import dead_url
@@ -192,7 +194,7 @@ def test_what_stood_in_the_file_stays_until_all_has_been_read(
         assert (tmp_path / "out.csv").read_text() == "before"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(predict, "prepare", interrupt)
+    monkeypatch.setattr(readers, "prepare", interrupt)
     run(one, "--output", "out.csv", status=1)
     assert (tmp_path / "out.csv").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["one.png", "out.csv"]
@@ -228,29 +230,30 @@ def test_an_unknown_version_is_one_clear_line(one: str):
 def test_results_keep_coming_and_pictures_do_not_pile_up(monkeypatch: pytest.MonkeyPatch):
     taken = 0
 
-    def items() -> Iterator[predict.Item]:
+    def items() -> Iterator[Item]:
         nonlocal taken
-        for _ in range(3 * predict.BATCH):
+        for _ in range(3 * readers.BATCH):
             taken += 1
-            yield predict.Item("x", drawn(46))
+            yield Item("x", drawn(46))
 
-    here = predict._Reader(Recogniser.open(PRETRAINED_DIR), {}, 10**6, None)
+    here = readers.Reader(Recogniser.open(PRETRAINED_DIR), readers.Task("digit", ANYTHING, ()), {}, 10**6, None)
     outcomes = here.digits(items())
     next(outcomes)
-    assert taken <= predict.BATCH
-    monkeypatch.setattr(predict, "BATCH_S", 0.0)
+    assert taken <= readers.BATCH
+    monkeypatch.setattr(readers, "BATCH_S", 0.0)
     list(zip(range(taken), outcomes, strict=False))  # what remains of the first batch, and one more
-    assert taken <= predict.BATCH + 1
+    assert taken <= readers.BATCH + 1
 
 
 def test_names_that_are_no_text_do_not_stop_anything(tmp_path: Path):
     reading = Reading(1, 1.0, (0.0, 1.0, *[0.0] * 8), Verdict.DIGIT)
     for name in ("tab\there", "new\nline", "\udcff", "\x1b[2J"):
         for format in output.FORMATS:
-            line = output.line(format, output.Row(name, reading))
+            (line,) = output.lines(format, output.Row(name, reading))
             assert len(line.splitlines()) == 1
             line.encode()
-    assert json.loads(output.line("jsonl", output.Row("\udcff", reading)))["file"] == "\udcff"
+    (line,) = output.lines("jsonl", output.Row("\udcff", reading))
+    assert json.loads(line)["file"] == "\udcff"
 
 
 def test_a_reader_that_stops_early_ends_the_command_quietly(scans: str, tmp_path: Path):

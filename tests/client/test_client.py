@@ -21,6 +21,7 @@ from mnist_classifier.core import errors
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.numbers.expected import Expected, Field
 from mnist_classifier.recognition.recogniser import Recogniser
 from tests.e2e.application import Application
 from tests.mirror import dead_url
@@ -96,6 +97,39 @@ def test_strokes_are_sent_with_the_picture(client: Client, recogniser: Recognise
     assert [digit.box for digit in reading.digits] == [digit.box for digit in here.digits]
 
 
+@pytest.mark.parametrize("known", [{"length": 2}, {"pattern": "dd"}, {"allowed": "17"}, {"length": 5}])
+@pytest.mark.parametrize("strokes", [None, [[(80, 60), (180, 60), (115, 240)], [(360, 60), (460, 60), (395, 240)]]])
+def test_what_is_known_of_a_number_is_sent(client: Client, recogniser: Recogniser, known: dict[str, Any], strokes: Any):
+    points = None if strokes is None else [np.array(stroke, float) for stroke in strokes]
+    here = recogniser.read_number(TWO_SEVENS, points, expected=Expected(**known))
+    there = client.number(TWO_SEVENS, strokes=strokes, **known)
+    assert (there.number, there.verdict, there.warnings) == (here.number, here.verdict, here.warnings)
+
+
+def test_fields_are_read_as_by_the_recogniser_here(client: Client, recogniser: Recogniser):
+    large = np.kron(TWO_SEVENS, np.ones((3, 3), np.uint8))
+    fields = [
+        Field("right", (840, 0, 840, 840), Expected(length=1)),
+        Field("both", (0, 0, 1680, 840), Expected(pattern="dd", allowed="7")),
+    ]
+    here, there = recogniser.read_fields(large, fields), client.fields(large, fields)
+    assert [reading.number for reading in there] == ["7", "77"]
+    for one, other in zip(here, there, strict=True):
+        assert (one.number, one.verdict) == (other.number, other.verdict)
+        assert one.confidence == pytest.approx(other.confidence, abs=2e-6)
+        assert [digit.box for digit in one.digits] == [digit.box for digit in other.digits]
+
+
+def test_a_field_outside_the_picture_is_the_same_error_as_here(client: Client, recogniser: Recogniser):
+    fields = [Field("in", (0, 0, 100, 100)), Field("out", (5000, 0, 100, 100))]
+    with pytest.raises(errors.InvalidInput) as here:
+        recogniser.read_fields(TWO_SEVENS, fields)
+    with pytest.raises(errors.InvalidInput) as there:
+        client.fields(TWO_SEVENS, fields)
+    assert (here.value.field, here.value.message) == (there.value.field, there.value.message)
+    assert there.value.field == "fields[1].box"
+
+
 def test_many_pictures_are_read_in_order_and_requested_as_needed(client: Client):
     taken = []
 
@@ -135,6 +169,8 @@ def test_status_and_models(client: Client):
         (lambda client: client.predict(b"no picture"), errors.InvalidImage, "image"),
         (lambda client: client.predict(SEVEN, version=99), errors.VersionMissing, "version"),
         (lambda client: client.predict(SEVEN, ambiguous_below=2), errors.InvalidInput, "ambiguous_below"),
+        (lambda client: client.number(SEVEN, length=0), errors.InvalidInput, "length"),
+        (lambda client: client.fields(SEVEN, [Field("a", (0, 0, 0, 0))]), errors.InvalidInput, "fields[0].box[2]"),
         (lambda client: client.retrain(epochs=0), errors.InvalidConfig, "epochs"),
         (lambda client: client.retrain(speed=1), errors.InvalidConfig, "speed"),
     ],

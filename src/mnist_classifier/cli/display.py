@@ -13,6 +13,7 @@ from tqdm import tqdm
 from mnist_classifier.core.records import EpochResult, ModelVersion
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.evaluation.robustness.pages.table import is_of_one_kind, page_table
 from mnist_classifier.registry.aliases import PRODUCTION
 
 # Lines of a comparison that show how often digits are confused.
@@ -149,12 +150,14 @@ def side_by_side(
 
 def robustness_as_text(table: Mapping[str, Any]) -> str:
     """The robustness table as text: its rows, the measures that were skipped, and a summary."""
-    lines = [_robustness_row(row) for row in table["rows"]]
+    lines = [_robustness_row(row) for row in table["rows"] if not is_of_one_kind(row["id"])]
     lines += [f"skipped: {name} ({reason})" for name, reason in table["left_out"].items()]
     summary = table["summary"]
     images = f"{table['split']} images" + (f", at most {table['limit']} per row" if table["limit"] else "")
     last = f"{summary['goals_reached']} of {summary['goals']} goals reached; MNIST {images}; {table['elapsed_s']:.0f} s"
-    return "\n".join([f"{'measure':48}  pictures  measured       95 % interval  goal", *lines, last])
+    pages = page_table(table["rows"])
+    kinds = ["", *("  ".join(part.ljust(22) for part in line).rstrip() for line in pages), ""] if pages else []
+    return "\n".join([f"{'measure':48}  pictures  measured       95 % interval  goal", *lines, *kinds, last])
 
 
 def _robustness_row(row: Mapping[str, Any]) -> str:

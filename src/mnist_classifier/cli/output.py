@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,21 +15,40 @@ import click
 import msgspec
 
 from mnist_classifier.core import files
-from mnist_classifier.core.records import NumberReading, Reading, rounded
+from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, rounded
+from mnist_classifier.recognition.numbers.expected import Field
+from mnist_classifier.web.wire import numbers, readings
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
 # Formats of output files by their suffix; any other suffix means JSON Lines.
 SUFFIXES = {".csv": CSV, ".txt": TABLE}
 
-Answer = Reading | NumberReading
+# What is read in a picture.
+DIGIT, NUMBER, FORM = "digit", "number", "form"
 Write = Callable[[str], None]
 
 DIGIT_COLUMNS = (
     *("file", "index", "prediction", "confidence", "verdict", "candidates", "not_a_digit", "warnings"),
     *(f"p{digit}" for digit in range(10)),
 )
-NUMBER_COLUMNS = ("file", "index", "number", "confidence", "verdict", "digits")
+NUMBER_COLUMNS = ("file", "index", "number", "confidence", "verdict", "digits", "text", "warnings")
+FORM_COLUMNS = ("file", "index", "field", *NUMBER_COLUMNS[2:])
+
+
+@dataclass(frozen=True)
+class FormReading:
+    """The readings of the fields of a form."""
+
+    fields: Sequence[Field]
+    readings: Sequence[NumberReading]
+
+    def pairs(self) -> Iterator[tuple[Field, NumberReading]]:
+        """Each field with its reading."""
+        return zip(self.fields, self.readings, strict=True)
+
+
+Answer = Reading | NumberReading | FormReading
 
 
 @dataclass(frozen=True)
@@ -42,17 +60,25 @@ class Row:
     index: int | None = None
 
 
-def header(format: str, *, numbers: bool) -> str:
+def header(format: str, mode: str) -> str:
     """The first line; empty for JSON Lines."""
     if format == TABLE:
-        return _table_line("NUMBER" if numbers else "DIGIT", "SURE", "VERDICT", "FILE")
-    return csv_line(NUMBER_COLUMNS if numbers else DIGIT_COLUMNS) if format == CSV else ""
+        field = "FIELD" if mode == FORM else None
+        return _table_line("DIGIT" if mode == DIGIT else "NUMBER", "SURE", "VERDICT", "FILE", field)
+    columns = {DIGIT: DIGIT_COLUMNS, NUMBER: NUMBER_COLUMNS, FORM: FORM_COLUMNS}
+    return csv_line(columns[mode]) if format == CSV else ""
 
 
-def line(format: str, row: Row) -> str:
-    """A reading as one line."""
-    lines: dict[str, Callable[[Row], str]] = {TABLE: _as_table, JSON_LINES: _as_json, CSV: _as_csv}
-    return lines[format](row)
+def lines(format: str, row: Row) -> Iterator[str]:
+    """A reading as one line, or a form as one line for each field; JSON has one line for each picture."""
+    if format == JSON_LINES:
+        yield _as_json(row)
+        return
+    line = _as_table if format == TABLE else _as_csv
+    if isinstance(row.answer, FormReading):
+        yield from (line(row, reading, field.name) for field, reading in row.answer.pairs())
+    else:
+        yield line(row, row.answer)
 
 
 def shown(name: str) -> str:
@@ -90,31 +116,40 @@ def _write(stream: BinaryIO, text: str) -> None:
 # --- table ------------------------------------------------------------------------------------------
 
 
-def _table_line(read: str, sure: str, verdict: str, file: str) -> str:
-    return f"{read:>6}  {sure:>7}  {verdict:<12}  {file}"
+def _table_line(read: str, sure: str, verdict: str, file: str, field: str | None) -> str:
+    name = "" if field is None else f"{field:<12}  "
+    return f"{read:>6}  {sure:>7}  {verdict:<12}  {name}{file}"
 
 
-def _as_table(row: Row) -> str:
-    answer = row.answer
+def _as_table(row: Row, answer: Reading | NumberReading, field: str | None = None) -> str:
     read = _prediction(answer) or "-"
     place = shown(row.file) + ("" if row.index is None else f"[{row.index}]")
     notes = "; ".join(_notes(answer))
+    place = f"{place}  ({notes})" if notes else place
     # Never 100 %, which no reading deserves.
     sure = f"{min(answer.confidence, 0.9999):.2%}"
-    return _table_line(read.replace("\n", " "), sure, answer.verdict.value, f"{place}  ({notes})" if notes else place)
+    return _table_line(_one_line(read), sure, answer.verdict.value, place, None if field is None else shown(field))
 
 
-def _prediction(answer: Answer) -> str:
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def _prediction(answer: Reading | NumberReading) -> str:
     if isinstance(answer, NumberReading):
         return answer.number or ""
     return "" if answer.prediction is None else str(answer.prediction)
 
 
-def _notes(answer: Answer) -> Iterator[str]:
-    if isinstance(answer, Reading):
-        if answer.candidates:
-            yield " or ".join([*map(str, answer.candidates), "not a digit"][:2])
-        yield from (warning.code for warning in answer.warnings)
+def _notes(answer: Reading | NumberReading) -> Iterator[str]:
+    if isinstance(answer, NumberReading):
+        if answer.text not in (None, answer.number):
+            yield _one_line(f"text: {answer.text}")
+        if answer.verdict is NumberVerdict.AMBIGUOUS and len(answer.candidates) > 1:
+            yield _one_line(" or ".join(each.number for each in answer.candidates[:2]))
+    elif answer.candidates:
+        yield " or ".join([*map(str, answer.candidates), "not a digit"][:2])
+    yield from (warning.code for warning in answer.warnings)
 
 
 # --- JSON Lines -------------------------------------------------------------------------------------
@@ -125,10 +160,10 @@ def _as_json(row: Row) -> str:
     # json can encode a file name with bytes that are not UTF-8; msgspec cannot.
     place = {"file": msgspec.Raw(json.dumps(row.file).encode()), "index": row.index}
     if isinstance(answer, Reading):
-        return _encoded({**place, **_fields(answer)})
-    digits = [{"box": digit.box, **_fields(digit.reading)} for digit in answer.digits]
-    fields = {"number": answer.number, "confidence": rounded(answer.confidence), "verdict": answer.verdict}
-    return _encoded({**place, **fields, "digits": digits})
+        return _encoded({**place, **readings.digit(answer)})
+    if isinstance(answer, NumberReading):
+        return _encoded({**place, **numbers.reading(answer)})
+    return _encoded({**place, "fields": [numbers.field_reading(*pair) for pair in answer.pairs()]})
 
 
 def _encoded(value: object) -> str:
@@ -136,24 +171,15 @@ def _encoded(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _fields(reading: Reading) -> dict[str, object]:
-    shares = {
-        "confidence": rounded(reading.confidence),
-        "probabilities": [rounded(probability) for probability in reading.probabilities],
-        "not_a_digit": rounded(reading.not_a_digit),
-    }
-    return {**dataclasses.asdict(reading), **shares}
-
-
 # --- CSV --------------------------------------------------------------------------------------------
 
 
-def _as_csv(row: Row) -> str:
-    answer = row.answer
-    start = (shown(row.file), row.index, _prediction(answer), rounded(answer.confidence), answer.verdict.value)
-    if isinstance(answer, NumberReading):
-        return csv_line((*start, len(answer.digits)))
-    candidates = " ".join(map(str, answer.candidates))
+def _as_csv(row: Row, answer: Reading | NumberReading, field: str | None = None) -> str:
+    place = (shown(row.file), row.index) if field is None else (shown(row.file), row.index, field)
+    start = (*place, _prediction(answer), rounded(answer.confidence), answer.verdict.value)
     warnings = " ".join(warning.code for warning in answer.warnings)
+    if isinstance(answer, NumberReading):
+        return csv_line((*start, len(answer.digits), answer.text, warnings))
+    candidates = " ".join(map(str, answer.candidates))
     probabilities = (rounded(probability) for probability in answer.probabilities)
     return csv_line((*start, candidates, rounded(answer.not_a_digit), warnings, *probabilities))

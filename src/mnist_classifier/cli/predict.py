@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO
 
 import click
-import numpy as np
 from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
 from mnist_classifier.cli.inputs import STDIN, Inputs, Item, items_of
-from mnist_classifier.cli.output import Answer, Row
+from mnist_classifier.cli.output import DIGIT, FORM, NUMBER, Row
+from mnist_classifier.cli.readers import Outcome, Reader, Task, ask_server
 from mnist_classifier.client.client import Client
 from mnist_classifier.core.errors import (
-    DataError,
-    ImageTooLarge,
-    InvalidImage,
+    InvalidInput,
     MnistError,
-    ServerError,
-    ServerUnreachable,
 )
 from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.recognition.imaging.decode import decode_with_scale, encode_png
-from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare, prepared_glyph
+from mnist_classifier.recognition.numbers import form
+from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected
 from mnist_classifier.recognition.recogniser import Recogniser
 
-# Pictures that the network reads together, and how long to wait for them.
-BATCH, BATCH_S = 256, 0.5
-DIGIT, NUMBER = MODES = ("digit", "number")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """An item with its reading, or the reason why it was not read."""
-
-    item: Item
-    answer: Answer | MnistError
+MODES = (DIGIT, NUMBER)
 
 
 @click.command(cls=Command)
@@ -55,6 +37,16 @@ class Outcome:
     "--mode", type=click.Choice(MODES), default=DIGIT, show_default=True, help="Read one digit per picture, or several."
 )
 @click.option("--number", "mode", flag_value=NUMBER, help="Short for --mode number.")
+@click.option("--length", type=click.IntRange(1, LONGEST), help="The number has this many digits.")
+@click.option("--pattern", help="The number is written like this, with d for any digit, such as dd/dd/dd.")
+@click.option("--allowed", metavar="DIGITS", help="Only these digits occur in the number, such as 0123.")
+@click.option(
+    "--fields",
+    "form_file",
+    type=click.File("rb"),
+    help="Read the numbers in these places of each picture; FILENAME is JSON, such as "
+    '{"fields": [{"name": "day", "box": [40, 30, 200, 60], "length": 2}]}.',
+)
 @click.option(
     "--format",
     type=click.Choice(listing.FORMATS),
@@ -93,9 +85,13 @@ def predict(
     url: str | None,
     steps_dir: Path | None,
     model_version: int | None,
+    form_file: BinaryIO | None,
+    length: int | None,
+    pattern: str | None,
+    allowed: str | None,
     **thresholds: float | None,
 ) -> None:
-    """Read the digit in each picture.
+    """Read the digit, the number or the fields of a form in each picture.
 
     FILES are pictures, folders (searched recursively), patterns such as
     "scans/**/*.png", or files of 28x28 glyphs (IDX or .npy, also .gz). Use -
@@ -104,8 +100,9 @@ def predict(
     Exit status: 0 if all files were read, 1 if some were not or the command
     failed, 2 if the arguments are wrong.
     """
-    if steps_dir is not None and (mode == NUMBER or url is not None):
-        raise click.UsageError("--steps does not work with --number or --url; leave them out")
+    task = _task(mode, form_file, {"length": length, "pattern": pattern, "allowed": allowed})
+    if steps_dir is not None and (task.mode != DIGIT or url is not None):
+        raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
     if not files and files_from is None:
         raise click.UsageError("no files given; name files, folders or patterns, or - for standard input")
     if files_from == STDIN and STDIN in files:
@@ -118,14 +115,29 @@ def predict(
         settings = Settings.from_environment()
         if url is not None:
             client = stack.enter_context(Client(url, token=settings.token or None))
-            outcomes = _ask_server(client, items, mode, {"version": model_version, **chosen})
+            outcomes = ask_server(client, items, task, {"version": model_version, **chosen})
         else:
-            reader = _Reader(Recogniser.load(model_version, settings), chosen, settings.max_image_pixels, steps_dir)
-            outcomes = reader.numbers(items) if mode == NUMBER else reader.digits(items)
-        failures = _write(outcomes, format or _format(output), output, numbers=mode == NUMBER)
+            recogniser = Recogniser.load(model_version, settings)
+            reader = Reader(recogniser, task, chosen, settings.max_image_pixels, steps_dir)
+            outcomes = reader.digits(items) if task.mode == DIGIT else reader.numbers(items)
+        failures = _write(outcomes, format or _format(output), output, task.mode)
     if failures:
         files = "file" if failures == 1 else "files"
         raise click.ClickException(f"{failures:,} {files} could not be read")
+
+
+def _task(mode: str, form_file: BinaryIO | None, known: Mapping[str, Any]) -> Task:
+    """The task that the options describe.  Raises UsageError."""
+    try:
+        expected = Expected(**{name: value for name, value in known.items() if value is not None})
+        fields = form.parse_form(form_file.read()) if form_file is not None else ()
+    except InvalidInput as error:
+        option = "fields" if form_file is not None and error.field not in known else error.field
+        raise click.BadParameter(error.message, param_hint=f"--{option}") from error
+    if expected != ANYTHING and (form_file is not None or mode != NUMBER):
+        advice = "write them into the file of --fields" if fields else "add --number"
+        raise click.UsageError(f"--length, --pattern and --allowed describe one number; {advice}")
+    return Task(FORM if fields else mode, expected, fields)
 
 
 def _format(output: Path | None) -> str:
@@ -134,11 +146,11 @@ def _format(output: Path | None) -> str:
     return listing.TABLE if sys.stdout.isatty() else listing.JSON_LINES
 
 
-def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, *, numbers: bool) -> int:
+def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, mode: str) -> int:
     """Write the readings, and errors to standard error; returns the number of errors."""
     failures = 0
     with listing.opened(output) as write:
-        if first := listing.header(format, numbers=numbers):
+        if first := listing.header(format, mode):
             write(first)
         for outcome in outcomes:
             item, answer = outcome.item, outcome.answer
@@ -147,7 +159,8 @@ def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, *, num
                 named = answer.message if answer.message.startswith(item.name) else f"{item.name}: {answer.message}"
                 tqdm.write(listing.shown(named), file=sys.stderr)
             else:
-                write(listing.line(format, Row(item.name, answer, item.index)))
+                for line in listing.lines(format, Row(item.name, answer, item.index)):
+                    write(line)
     return failures
 
 
@@ -175,99 +188,3 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
         lines = click.open_file(files_from, encoding="utf-8", errors="surrogateescape")
     with lines:
         yield lines
-
-
-# --- in this process --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Reads items in this process."""
-
-    recogniser: Recogniser
-    thresholds: Mapping[str, float]
-    max_pixels: int
-    steps_dir: Path | None
-
-    def digits(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        """Read one digit per item, in batches."""
-        batch: list[tuple[Item, Prepared | MnistError]] = []
-        started = time.monotonic()
-        for item in items:
-            ready = _attempt(self._prepare, item)
-            # Drop the file's bytes, because a batch of large files would fill the memory.
-            batch.append((dataclasses.replace(item, content=b""), ready))
-            if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
-                yield from self._batch(batch)
-                batch, started = [], time.monotonic()
-        yield from self._batch(batch)
-
-    def _batch(self, batch: Sequence[tuple[Item, Prepared | MnistError]]) -> Iterator[Outcome]:
-        prepared = [ready for _, ready in batch if isinstance(ready, Prepared)]
-        readings = iter(self.recogniser.read_many_prepared(prepared, self.thresholds))
-        for item, ready in batch:
-            yield Outcome(item, next(readings) if isinstance(ready, Prepared) else ready)
-
-    def _prepare(self, item: Item) -> Prepared:
-        if isinstance(item.content, np.ndarray):
-            return prepared_glyph(item.content)
-        pixels, _ = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
-        prepared = prepare(pixels, keep_steps=self.steps_dir is not None)
-        if self.steps_dir is not None:
-            _write_steps(self.steps_dir, f"{item.file_number}-{Path(item.name).stem}", prepared)
-        return dataclasses.replace(prepared, steps=())
-
-    def numbers(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        """Read several digits per item."""
-        for item in items:
-            yield Outcome(item, _attempt(self._number, item))
-
-    def _number(self, item: Item) -> Answer:
-        pixels, scale = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
-        return self.recogniser.read_number(pixels, thresholds=self.thresholds).scaled(scale)
-
-
-def _attempt(read: Callable[[Item], Result], item: Item) -> Result | MnistError:
-    """The result of `read`, or the error if the item is no readable picture."""
-    try:
-        return read(item)
-    except (InvalidImage, ImageTooLarge, DataError) as error:
-        return error
-
-
-def _write_steps(folder: Path, prefix: str, prepared: Prepared) -> None:
-    """Write the preprocessing steps as PREFIX-1-grey.png and so on."""
-    with disk_errors(f"the steps were not written to {folder}", click.ClickException):
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, step in enumerate(prepared.steps, 1):
-            (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
-
-
-def _whole_picture(item: Item) -> bytes:
-    """The bytes of the picture; a glyph becomes a PNG.  Raises the error of the item, if it has one."""
-    if isinstance(item.content, MnistError):
-        raise item.content
-    return item.content if isinstance(item.content, bytes) else encode_png(item.content)
-
-
-# --- with a server ----------------------------------------------------------------------------------
-
-
-def _ask_server(client: Client, items: Iterable[Item], mode: str, options: Mapping[str, Any]) -> Iterator[Outcome]:
-    def ask(item: Item) -> Answer:
-        if mode == NUMBER:
-            return client.number(_whole_picture(item), **options)
-        if isinstance(item.content, np.ndarray):
-            return client.predict_glyph(item.content, **options)
-        return client.predict(_whole_picture(item), **options)
-
-    def outcome(item: Item) -> Outcome:
-        try:
-            return Outcome(item, _attempt(ask, item))
-        except ServerError as error:
-            # 413 (too large) and 500 (a failure) concern this picture; any other error would meet all pictures.
-            if isinstance(error, ServerUnreachable) or error.status not in (413, 500):
-                raise
-            return Outcome(item, error)
-
-    return client.ask_many(outcome, items)

@@ -32,6 +32,8 @@ from mnist_classifier.client.replies import ModelStatus, ModelSummary, StartedRu
 from mnist_classifier.core.errors import InvalidConfig, ServerError, ServerUnreachable, error_of_code
 from mnist_classifier.core.records import NumberReading, Reading
 from mnist_classifier.recognition.imaging.sources import Picture, as_file
+from mnist_classifier.recognition.numbers import form
+from mnist_classifier.recognition.numbers.expected import Field
 
 # Pauses before the second, third and fourth attempt: 0, 0.4, 0.8 s, plus up to 0.1 s so that clients spread out.
 BACKOFF_S, JITTER_S = 0.2, 0.1
@@ -101,7 +103,7 @@ class Client:
 
         version: by default the one in production.  The thresholds override those of the model.
         """
-        return self._predict(replies.converter(Reading), picture, _fields(version, ambiguous_below, not_a_digit_above))
+        return self._predict(replies.converter(Reading), picture, _options(version, ambiguous_below, not_a_digit_above))
 
     def predict_glyph(
         self,
@@ -112,8 +114,8 @@ class Client:
         not_a_digit_above: float | None = None,
     ) -> Reading:
         """Read a (28, 28) uint8 glyph without preprocessing."""
-        fields = _fields(version, ambiguous_below, not_a_digit_above)
-        return self._send(replies.converter(Reading), glyph.tobytes(), RAW_GLYPH, fields)
+        options = _options(version, ambiguous_below, not_a_digit_above)
+        return self._send(replies.converter(Reading), glyph.tobytes(), RAW_GLYPH, options)
 
     def predict_many(
         self,
@@ -137,6 +139,9 @@ class Client:
         picture: Picture,
         *,
         strokes: Sequence[Sequence[Point]] | None = None,
+        length: int | None = None,
+        pattern: str | None = None,
+        allowed: str | None = None,
         version: int | None = None,
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
@@ -144,9 +149,32 @@ class Client:
         """Read several digits, line by line; bounding boxes are in px of the picture.
 
         strokes: pen strokes that help to separate digits, each a list of points x, y in px of the picture.
+        length: how many digits the number has.  pattern: the number as it is written, with d for any digit,
+        such as dd/dd/dd.  allowed: the digits that may occur, such as 0123.
         """
-        fields = {"mode": "number", **_fields(version, ambiguous_below, not_a_digit_above)}
-        return self._predict(replies.number, picture, fields, strokes)
+        known = {"mode": "number", "length": length, "pattern": pattern, "allowed": allowed}
+        options = {**known, **_options(version, ambiguous_below, not_a_digit_above)}
+        options = {name: value for name, value in options.items() if value is not None}
+        if strokes is None:
+            return self._predict(replies.number, picture, options)
+        points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
+        return self._predict_in_json(replies.number, picture, {**options, "strokes": points})
+
+    def fields(
+        self,
+        picture: Picture,
+        fields: Sequence[Field],
+        *,
+        version: int | None = None,
+        ambiguous_below: float | None = None,
+        not_a_digit_above: float | None = None,
+    ) -> list[NumberReading]:
+        """Read each field of a form; bounding boxes are in px of the whole picture.
+
+        Raises InvalidInput with the exact part, such as `fields[2].box`.
+        """
+        options = _options(version, ambiguous_below, not_a_digit_above)
+        return self._predict_in_json(replies.fields, picture, {**options, "fields": form.to_json(fields)})
 
     def model_status(self) -> ModelStatus:
         """Get the model in production and the progress of training."""
@@ -178,23 +206,21 @@ class Client:
             pool.shutdown(cancel_futures=True)
 
     def _predict(
-        self,
-        make: Callable[[dict[str, Any]], Answer],
-        picture: Picture,
-        fields: Mapping[str, Any],
-        strokes: Sequence[Sequence[Point]] | None = None,
+        self, make: Callable[[dict[str, Any]], Answer], picture: Picture, options: Mapping[str, Any]
     ) -> Answer:
         file = as_file(picture)
-        if strokes is None:
-            return self._send(make, file, _media_type(file), fields)
-        points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
-        body = {**fields, "image": base64.b64encode(file).decode("ascii"), "strokes": points}
+        return self._send(make, file, _media_type(file), options)
+
+    def _predict_in_json(
+        self, make: Callable[[dict[str, Any]], Answer], picture: Picture, options: Mapping[str, Any]
+    ) -> Answer:
+        body = {**options, "image": base64.b64encode(as_file(picture)).decode("ascii")}
         return self._ask(make, "POST", "/predict", json=body)
 
     def _send(
-        self, make: Callable[[dict[str, Any]], Answer], data: bytes, media_type: str, fields: Mapping[str, Any]
+        self, make: Callable[[dict[str, Any]], Answer], data: bytes, media_type: str, options: Mapping[str, Any]
     ) -> Answer:
-        return self._ask(make, "POST", "/predict", params=fields, data=data, headers={"Content-Type": media_type})
+        return self._ask(make, "POST", "/predict", params=options, data=data, headers={"Content-Type": media_type})
 
     def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
         try:
@@ -259,10 +285,10 @@ def _adapter(retries: int, temporary: Sequence[int], connections: int) -> HTTPAd
     return HTTPAdapter(pool_maxsize=connections, max_retries=attempts)
 
 
-def _fields(version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None) -> dict[str, Any]:
+def _options(version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None) -> dict[str, Any]:
     """The options that are not None, because the server answers requests without options fastest."""
-    fields = {"version": version, "ambiguous_below": ambiguous_below, "not_a_digit_above": not_a_digit_above}
-    return {name: value for name, value in fields.items() if value is not None}
+    options = {"version": version, "ambiguous_below": ambiguous_below, "not_a_digit_above": not_a_digit_above}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _media_type(file: bytes) -> str:

@@ -70,6 +70,11 @@ def number(body: Mapping[str, Any]) -> NumberReading:
     return msgspec.convert({**body, "digits": digits}, NumberReading)
 
 
+def fields(body: Mapping[str, Any]) -> list[NumberReading]:
+    """Convert the body of /predict for the fields of a form."""
+    return [number(each) for each in body["fields"]]
+
+
 def models(body: Mapping[str, Any]) -> tuple[ModelSummary, ...]:
     """Convert the body of /api/models."""
     return msgspec.convert(body["models"], tuple[ModelSummary, ...])

@@ -65,6 +65,12 @@ HOSTILE: list[tuple[str, str, Callable[[], bytes], int, str | None]] = [
     ("brackets alone", "/predict", lambda: b"[" * LARGEST, 400, None),
     ("depth within", "/predict", lambda: b'{"x":' + b"[" * (LARGEST - 5), 400, None),
     ("deep strokes", "/predict", lambda: b'{"image":"x","strokes":' + b"[" * (LARGEST - 23), 400, None),
+    ("fields without end", "/predict", lambda: filled(
+        b'{"image":"x","fields":[', b'{"name":"a","box":[0,0,9,9]}', b"]}"), 400, "fields"),
+    ("a field with a long name", "/predict", lambda: b'{"image":"x","fields":[{"box":[0,0,9,9],"name":"'
+        + b"x" * (LARGEST - 60) + b'"}]}', 400, "fields"),
+    ("a long pattern", "/predict", lambda: b'{"image":"x","mode":"number","pattern":"'
+        + b"d" * (LARGEST - 60) + b'"}', 400, "pattern"),
     ("a huge number", "/predict", lambda: b'{"version":' + b"9" * (LARGEST - 12) + b"}", 400, "version"),
     ("a huge number aside", "/predict", lambda: b'{"x":' + b"9" * (LARGEST - 6) + b"}", 400, "image"),
     ("a huge text", "/predict", lambda: b'{"image":"' + b"!" * (LARGEST - 12) + b'"}', 400, "image"),

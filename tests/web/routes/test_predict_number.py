@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from mnist_classifier.core.records import NumberReading
 from mnist_classifier.evaluation.robustness.strings import draw
 from mnist_classifier.recognition.imaging.decode import encode_png
 from tests.recognition.test_recogniser import seven_and_one
@@ -24,7 +26,7 @@ def asked(client: FlaskClient, *arguments: Any, **options: Any) -> dict[str, Any
     response = client.post(*arguments, **options)
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.get_json()
-    assert set(body) == {"number", "confidence", "verdict", "digits", "model", "elapsed_ms"}
+    assert set(body) == {field.name for field in dataclasses.fields(NumberReading)} | {"model", "elapsed_ms"}
     for digit in body["digits"]:
         assert set(digit) == KEYS - {"model", "elapsed_ms"} | {"box"}
     return body

@@ -17,15 +17,17 @@ from mnist_classifier.core.errors import (
     ModelMissing,
     VersionMissing,
 )
+from mnist_classifier.core.records import NumberReading
 from mnist_classifier.recognition.imaging.decode import decode_image, decode_with_scale
 from mnist_classifier.recognition.imaging.preprocess import prepare, prepared_glyph
+from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX
 from mnist_classifier.web.services.served_model import Loaded
 from mnist_classifier.web.services.services import Services, chosen_model, services
-from mnist_classifier.web.wire import bodies, readings
+from mnist_classifier.web.wire import bodies, numbers, readings
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, raw_glyph
 from mnist_classifier.web.wire.operation import describe
 from mnist_classifier.web.wire.parameters import flag
-from mnist_classifier.web.wire.question import MODE, THRESHOLDS, VERSION, Question, read_question
+from mnist_classifier.web.wire.question import EXPECTED, MODE, NUMBER, THRESHOLDS, VERSION, Question, read_question
 
 blueprint = Blueprint("api", __name__)
 
@@ -38,14 +40,16 @@ QUESTION = {
     "application/octet-stream": None,
     RAW_GLYPH: None,
 }
+# Processor time.  A form with 200 fields takes 7 to 14 s (Xeon with other load); fields full of noise take minutes.
+MOST_READING_S = 30.0
 # Every route that reads an image can raise these.
 IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt)
 
 
 @blueprint.post("/predict")
 @describe(
-    readings.Reading | readings.Number,
-    query=(MODE, VERSION, *THRESHOLDS, GLYPH, STEPS),
+    readings.Reading | numbers.Number | numbers.Form,
+    query=(MODE, VERSION, *THRESHOLDS, *EXPECTED, GLYPH, STEPS),
     body=QUESTION,
     errors=IMAGE_ERRORS,
 )
@@ -54,14 +58,17 @@ def predict() -> Response:
 
     `?glyph=1` adds the network input, `?steps=1` the preprocessing steps.
     `version` selects a model other than production.
+
+    `length`, `pattern` and `allowed` say what the number must be like; mode `number` only.
+    `fields` reads several places of a form, and the reply has a reading for each.
     """
     started = time.perf_counter()
     question = read_question()
     with_glyph, with_steps = GLYPH.read(), STEPS.read()
-    if question.is_glyph and question.mode != "digit":
-        raise InvalidInput("a glyph is one digit; send a picture to read a number", field="mode")
     find_model = partial(chosen_model, question.version)
-    if question.mode == "number":
+    if question.fields:
+        return jsonify(readings.timed(_read_fields(find_model, question), started))
+    if question.mode == NUMBER:
         return jsonify(readings.timed(_read_number(find_model, question), started))
     reply = read_digit(services(), find_model, question, with_glyph=with_glyph, with_steps=with_steps)
     return jsonify(readings.timed(reply, started))
@@ -94,13 +101,36 @@ def read_digit(
     return reply
 
 
-def _read_number(find_model: Callable[[], Loaded], question: Question) -> readings.NamedNumber:
+def _read_number(find_model: Callable[[], Loaded], question: Question) -> numbers.NamedNumber:
     """Read several digits; strokes and boxes are in pixels of the picture that was sent."""
-    pixels, scale = decode_with_scale(question.image, max_pixels=services().settings.max_image_pixels)
+    most_pixels = services().settings.max_image_pixels
+    pixels, scale = decode_with_scale(question.image, max_pixels=most_pixels, side_px=NUMBER_SIDE_PX)
     loaded = find_model()
     strokes = [stroke / scale for stroke in question.strokes]
-    number = loaded.recogniser.read_number(pixels, strokes, question.thresholds)
+    number = loaded.recogniser.read_number(pixels, strokes, question.thresholds, question.expected)
+    _count(number, loaded)
+    return numbers.named(number.scaled(scale), loaded.version)
+
+
+def _read_fields(find_model: Callable[[], Loaded], question: Question) -> numbers.NamedForm:
+    """Read the fields of a form, within a limit of time."""
+    loaded = find_model()
+    started_s, found = time.thread_time(), []
+    each_field = loaded.recogniser.each_field(
+        question.image, question.fields, question.thresholds, services().settings.max_image_pixels
+    )
+    for field, number in zip(question.fields, each_field, strict=True):
+        _count(number, loaded)
+        found.append((field, number))
+        if time.thread_time() - started_s > MOST_READING_S:
+            raise InvalidInput(
+                f"the fields took longer than {MOST_READING_S:g} s to read; send fewer at a time", field="fields"
+            )
+    return numbers.form(found, loaded.version)
+
+
+def _count(number: NumberReading, loaded: Loaded) -> None:
+    """Count each digit as a reading."""
     for digit in number.digits:
         found = digit.reading
         services().observer.observe_reading(found.verdict, found.confidence, None, loaded.version.version)
-    return readings.number(number.scaled(scale), loaded.version)

@@ -1,6 +1,6 @@
 """The types of request bodies; msgspec parses and checks each in one step.
 
-Parts that can be large (strokes, glyphs, pictures) stay JSON text (`Raw`).  The
+Parts that can be large (strokes, fields, glyphs, pictures) stay JSON text (`Raw`).  The
 code that parses them counts brackets first, so a body of a million lists is
 refused at little cost.
 """
@@ -18,6 +18,7 @@ from mnist_classifier.core.checking import in_words
 from mnist_classifier.core.errors import InvalidConfig, InvalidInput
 from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME, LONGEST_NOTE
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.recognition.numbers.form import Allowed, FormFields, Length, Pattern
 from mnist_classifier.recognition.numbers.pen_strokes import Strokes
 
 Body = TypeVar("Body")
@@ -86,10 +87,20 @@ class DigitQuestion(Choices, kw_only=True, frozen=True):
 
 
 class Question(DigitQuestion, kw_only=True, frozen=True):
-    """An image and the way to read it."""
+    """An image and the way to read it; only mode number uses what follows `mode`."""
 
     mode: Mode | UnsetType = UNSET
     strokes: PenStrokes | UnsetType = UNSET
+    length: Length | UnsetType = UNSET
+    pattern: Pattern | UnsetType = UNSET
+    allowed: Allowed | UnsetType = UNSET
+    fields: FormFields | UnsetType = UNSET
+
+
+class QuestionText(Question, kw_only=True, frozen=True):
+    """A question whose fields are still JSON text."""
+
+    fields: Raw | UnsetType = UNSET  # type: ignore[assignment] # `parse_fields` limits their size first
 
 
 class DigitForm(Choices, kw_only=True, frozen=True):
@@ -99,12 +110,18 @@ class DigitForm(Choices, kw_only=True, frozen=True):
 
 
 class QuestionForm(DigitForm, kw_only=True, frozen=True):
-    """A form with an image and the way to read it."""
+    """A form with an image and the way to read it; only mode number uses what follows `mode`."""
 
     mode: Mode | UnsetType = UNSET
     strokes: (
         Annotated[str, Meta(description="pen strokes as JSON", extra_json_schema={"format": "json-strokes"})]
         | UnsetType
+    ) = UNSET
+    length: Length | UnsetType = UNSET
+    pattern: Pattern | UnsetType = UNSET
+    allowed: Allowed | UnsetType = UNSET
+    fields: (
+        Annotated[str, Meta(description="fields as JSON", extra_json_schema={"format": "json-fields"})] | UnsetType
     ) = UNSET
 
 

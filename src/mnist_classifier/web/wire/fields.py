@@ -15,6 +15,9 @@ VersionNumber = Annotated[int, Meta(ge=0, le=LARGEST_ID, description="model vers
 RunNumber = Annotated[int, Meta(ge=0, le=LARGEST_ID, description="training number")]
 ImageIndex = Annotated[int, Meta(ge=0, le=9999, description="number of the image in its split")]
 Time = Annotated[str, Meta(description="UTC, ISO 8601", extra_json_schema={"format": "date-time"})]
+Box = Annotated[
+    tuple[int, int, int, int], Meta(description="bounding box: x, y, width, height in pixels of your picture")
+]
 Picture = Annotated[str, Meta(pattern="^data:image/png;base64,", description="a PNG as a data: URL")]
 Matrix = list[list[int]]
 

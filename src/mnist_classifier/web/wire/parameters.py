@@ -94,6 +94,11 @@ def text(name: str, help: str, default: str = "", pattern: str = "") -> Paramete
     return Parameter(name, help, default, help, _with(schema, default), parse)
 
 
+def unchecked(name: str, help: str, schema: Mapping[str, Any]) -> Parameter[str, None]:
+    """A text that its reader checks; the schema only describes it."""
+    return Parameter(name, help, None, help, {"type": "string", **schema}, str)
+
+
 def fraction(name: str, help: str) -> Parameter[float, None]:
     """A number from 0 to 1; None by default."""
     schema = {"type": "number", "minimum": 0, "maximum": 1}

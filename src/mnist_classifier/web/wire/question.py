@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request
 from msgspec import UNSET
@@ -11,14 +13,16 @@ from msgspec.json import Decoder
 
 from mnist_classifier.core.errors import InvalidImage, InvalidInput
 from mnist_classifier.recognition.imaging.decode import decode_base64
+from mnist_classifier.recognition.numbers import form
+from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected, Field
 from mnist_classifier.recognition.numbers.pen_strokes import Points, parse_strokes
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.wire import bodies
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, is_raw_glyph
-from mnist_classifier.web.wire.parameters import choice, fraction, text
+from mnist_classifier.web.wire.parameters import choice, fraction, text, unchecked, whole
 
-MODES = ("digit", "number")
-_reader = Decoder(bodies.Question)
+DIGIT, NUMBER = MODES = ("digit", "number")
+_reader = Decoder(bodies.QuestionText)
 
 # Options that the query can have too; those of the body take precedence.
 THRESHOLDS = (
@@ -26,7 +30,13 @@ THRESHOLDS = (
     fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
 )
 VERSION = text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
-MODE = choice("mode", "one digit or several", MODES[0], MODES)
+MODE = choice("mode", "one digit or several", DIGIT, MODES)
+# `Expected` checks the pattern and the digits.
+EXPECTED = (
+    whole("length", form.LENGTH_HELP, None, 1, LONGEST),
+    unchecked("pattern", form.PATTERN_HELP, form.PATTERN_SCHEMA),
+    unchecked("allowed", form.ALLOWED_HELP, form.ALLOWED_SCHEMA),
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Question:
 
     thresholds: those that replace the model's own.  version: a number that is
     not checked yet, or `production`.  is_glyph: the image is one glyph of 784
-    bytes, not a picture file.
+    bytes, not a picture file.  expected: what is known of the number.
+    fields: the places of a form to read instead of the whole image.
     """
 
     image: bytes
@@ -44,6 +55,21 @@ class Question:
     thresholds: Mapping[str, float]
     version: str = PRODUCTION
     is_glyph: bool = False
+    expected: Expected = ANYTHING
+    fields: Sequence[Field] = ()
+
+    def __post_init__(self) -> None:
+        if self.is_glyph and self.mode == NUMBER:
+            raise InvalidInput("a glyph is one digit; send a picture to read a number", field="mode")
+        unused = form.expected_to_json(self.expected)
+        if unused and (self.fields or self.mode != NUMBER):
+            name = next(iter(unused))
+            advice = f"give each field its own {name}" if self.fields else "send mode number as well"
+            raise InvalidInput(f"{name} describes one number; {advice}", field=name)
+        if self.fields and self.mode != NUMBER:
+            raise InvalidInput("fields are numbers; send mode number, or no mode", field="mode")
+        if self.fields and self.strokes:
+            raise InvalidInput("strokes help to read one number; leave them out to read fields", field="strokes")
 
 
 def read_question() -> Question:
@@ -53,25 +79,28 @@ def read_question() -> Question:
     """
     query = request.args
     # Wrong options in the query are errors even if the body replaces them.
-    mode, (thresholds, version) = MODE.read(query), _options(query)
+    mode, (thresholds, version), expected = _mode(query), _options(query), _expected(query)
     if request.mimetype == "multipart/form-data":
         return _from_form({**query.to_dict(), **request.form.to_dict()})
     if request.mimetype.startswith("image/") or request.mimetype in ("application/octet-stream", RAW_GLYPH):
         data = request.get_data(cache=False)
-        return Question(data, mode, [], thresholds, version, is_raw_glyph(request.mimetype, data))
-    return _from_json(request.get_data(cache=False), mode)
+        is_glyph = is_raw_glyph(request.mimetype, data)
+        return Question(data, mode or DIGIT, [], thresholds, version, is_glyph, expected)
+    return _from_json(request.get_data(cache=False), mode, expected)
 
 
-def _from_form(fields: Mapping[str, str]) -> Question:
-    mode, (thresholds, version) = MODE.read(fields), _options(fields)
-    strokes = parse_strokes(fields.get("strokes", "null").encode())
+def _from_form(sent: Mapping[str, str]) -> Question:
+    mode, (thresholds, version), expected = _mode(sent), _options(sent), _expected(sent)
+    strokes = parse_strokes(sent.get("strokes", "null").encode())
+    fields = form.parse_fields(sent["fields"].encode()) if "fields" in sent else []
     file = request.files.get("file")
     if file is None:
         raise InvalidImage("the form has no file; send the image in the field `file`", field="file")
-    return Question(file.read(), mode, strokes, thresholds, version)
+    mode = mode or (NUMBER if fields else DIGIT)
+    return Question(file.read(), mode, strokes, thresholds, version, expected=expected, fields=fields)
 
 
-def _from_json(data: bytes, mode: str) -> Question:
+def _from_json(data: bytes, mode: str | None, expected: Expected) -> Question:
     try:
         body = bodies.parse(data, _reader)
     except InvalidInput as error:
@@ -82,8 +111,23 @@ def _from_json(data: bytes, mode: str) -> Question:
         raise InvalidImage('there is no image: send {"image": "<base64>"}', field="image")
     if body.mode is not UNSET:
         mode = MODE.check(body.mode)
+    sent = bodies.given(body)
+    expected = dataclasses.replace(expected, **{each.name: sent[each.name] for each in EXPECTED if each.name in sent})
     strokes = [] if body.strokes is UNSET else parse_strokes(bytes(body.strokes))
-    return Question(decode_base64(body.image), mode, strokes, *read_options(body))
+    fields = [] if body.fields is UNSET else form.parse_fields(bytes(body.fields))
+    mode = mode or (NUMBER if fields else DIGIT)
+    thresholds, version = read_options(body)
+    return Question(decode_base64(body.image), mode, strokes, thresholds, version, expected=expected, fields=fields)
+
+
+def _mode(sent: Mapping[str, str]) -> str | None:
+    return MODE.read(sent) if MODE.name in sent else None
+
+
+def _expected(sent: Mapping[str, str]) -> Expected:
+    """What a query or form says of the number.  Raises InvalidInput."""
+    found: dict[str, Any] = {each.name: each.read(sent) for each in EXPECTED}
+    return Expected(**{name: value for name, value in found.items() if value is not None})
 
 
 def read_options(body: bodies.Choices) -> tuple[dict[str, float], str]:

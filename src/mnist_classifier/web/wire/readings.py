@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from mnist_classifier.core import records
 from mnist_classifier.core.arrays import Bytes, Floats
-from mnist_classifier.core.records import Caution, ModelVersion, NumberVerdict, Verdict, rounded
+from mnist_classifier.core.records import Caution, ModelVersion, Verdict, rounded
 from mnist_classifier.recognition import batch as glyph_batch
 from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
 from mnist_classifier.recognition.imaging.preprocess import Prepared
@@ -61,28 +61,6 @@ class Reading(NamedReading, Timed, total=False):
     steps: Annotated[list[Step], Meta(description="with ?steps=1")]
 
 
-class DigitInNumber(DigitReading):
-    """One digit of a number."""
-
-    box: Annotated[
-        tuple[int, int, int, int], Meta(description="bounding box: x, y, width, height in pixels of your picture")
-    ]
-
-
-class NamedNumber(TypedDict):
-    """The reading of several digits and the model that made it."""
-
-    number: Annotated[str | None, Meta(description="one line per line of digits; null for blank and not_a_number")]
-    confidence: Annotated[float, Meta(ge=0, le=1, description="probability that all digits are correct")]
-    verdict: NumberVerdict
-    digits: list[DigitInNumber]
-    model: ModelName
-
-
-class Number(NamedNumber, Timed):
-    """The reading of several digits (`mode` = number)."""
-
-
 class Columns(TypedDict):
     """Many readings, as one list per field."""
 
@@ -113,21 +91,11 @@ def name(version: ModelVersion) -> ModelName:
 
 def reading(value: records.Reading, version: ModelVersion) -> NamedReading:
     """A digit and the model that read it."""
-    return {**_digit(value), "model": name(version)}
+    return {**digit(value), "model": name(version)}
 
 
-def number(value: records.NumberReading, version: ModelVersion) -> NamedNumber:
-    """Several digits and the model that read them."""
-    return {
-        "number": value.number,
-        "confidence": rounded(value.confidence),
-        "verdict": value.verdict,
-        "digits": [{"box": digit.box, **_digit(digit.reading)} for digit in value.digits],
-        "model": name(version),
-    }
-
-
-def _digit(value: records.Reading) -> DigitReading:
+def digit(value: records.Reading) -> DigitReading:
+    """A digit with rounded probabilities."""
     return {
         "prediction": value.prediction,
         "confidence": rounded(value.confidence),
@@ -158,7 +126,7 @@ def batch(value: glyph_batch.Batch, version: ModelVersion, *, with_probabilities
     """Many readings as one list per field."""
     columns: dict[str, Any] = {
         "count": len(value),
-        "predictions": [None if digit == glyph_batch.REFUSED else digit for digit in value.predictions.tolist()],
+        "predictions": [None if read == glyph_batch.REFUSED else read for read in value.predictions.tolist()],
         "confidences": _rounded_all(value.confidences),
         "verdicts": [glyph_batch.VERDICTS[code] for code in value.verdicts.tolist()],
         "not_a_digit": _rounded_all(value.not_a_digit),

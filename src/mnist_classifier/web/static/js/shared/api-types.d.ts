@@ -38,8 +38,18 @@ export type Block = {
 
 /** A warning about the drawing: a stable code for programs, and a message for people. */
 export type Caution = {
-  code: "low_contrast" | "small" | "touches_edge" | "very_thick" | "very_thin";
+  code: "cut_off" | "low_contrast" | "small" | "struck_through" | "touches_edge" | "unexpected" | "unexplained_ink" | "very_thick" | "very_thin";
   message: string;
+};
+
+/** A cell of a table or a box of a form. */
+export type Cell = {
+  row: number;
+  column: number;
+  box: [number, number, number, number];
+  number: string | null;
+  confidence: number;
+  verdict: NumberVerdict;
 };
 
 /** One metric of both versions, from 0 to 1, and the lowest value that passes. */
@@ -225,10 +235,42 @@ export type FeatureMap = {
   image: string;
 };
 
+/** A field of a form and the number in it. */
+export type FieldReading = {
+  name: string;
+  box: [number, number, number, number];
+  number: string | null;
+  confidence: number;
+  verdict: NumberVerdict;
+  digits: Array<DigitInNumber>;
+  text: string | null;
+  lines: Array<TextLine>;
+  cells: Array<Cell>;
+  marks: Array<Mark>;
+  candidates: Array<NumberCandidate>;
+  warnings: Array<Caution>;
+};
+
 /** A file of a model version: its hash and size. */
 export type File = {
   sha256: string;
   bytes: number;
+};
+
+/** The numbers in the fields of a form. */
+export type Form = {
+  fields: Array<FieldReading>;
+  model: ModelName;
+  elapsed_ms: number;
+};
+
+/** A named place of a form, and what its number must be like. */
+export type FormField = {
+  name: string;
+  box: [number, number, number, number];
+  length?: number | null;
+  pattern?: string | null;
+  allowed?: string | null;
 };
 
 /** One page of images. */
@@ -340,6 +382,16 @@ export type Live = {
   live: boolean;
 };
 
+/** A sign that is not a digit, such as a slash. */
+export type Mark = {
+  kind: MarkKind;
+  box: [number, number, number, number];
+  confidence: number;
+};
+
+/** What a mark is: writing that is no digit. */
+export type MarkKind = "closing_bracket" | "colon" | "comma" | "equals" | "hyphen" | "number_sign" | "opening_bracket" | "other" | "percent" | "plus" | "point" | "slash";
+
 /** Metrics by split. */
 export type Metrics = {
   validation?: SplitMetrics;
@@ -443,8 +495,20 @@ export type Number = {
   confidence: number;
   verdict: NumberVerdict;
   digits: Array<DigitInNumber>;
+  text: string | null;
+  lines: Array<TextLine>;
+  cells: Array<Cell>;
+  marks: Array<Mark>;
+  candidates: Array<NumberCandidate>;
+  warnings: Array<Caution>;
   model: ModelName;
   elapsed_ms: number;
+};
+
+/** A possible number. */
+export type NumberCandidate = {
+  number: string;
+  probability: number;
 };
 
 /** Verdict on a picture of several digits. */
@@ -514,7 +578,7 @@ export type Promotions = {
   promotions: Array<Promotion>;
 };
 
-/** An image and the way to read it. */
+/** An image and the way to read it; only mode number uses what follows `mode`. */
 export type Question = {
   version?: number | string;
   ambiguous_below?: number;
@@ -522,9 +586,13 @@ export type Question = {
   image: string;
   mode?: "digit" | "number";
   strokes?: Array<Array<[number, number]>> | null;
+  length?: number;
+  pattern?: string;
+  allowed?: string;
+  fields?: Array<FormField>;
 };
 
-/** A form with an image and the way to read it. */
+/** A form with an image and the way to read it; only mode number uses what follows `mode`. */
 export type QuestionForm = {
   version?: number | string;
   ambiguous_below?: number;
@@ -532,6 +600,10 @@ export type QuestionForm = {
   file: string;
   mode?: "digit" | "number";
   strokes?: string;
+  length?: number;
+  pattern?: string;
+  allowed?: string;
+  fields?: string;
 };
 
 /** The server is ready. */
@@ -753,6 +825,14 @@ export type TensorKind = {
 export type TensorParameters = {
   binary_data_size?: number | null;
   shared_memory_region?: string | null;
+};
+
+/** One line of writing. */
+export type TextLine = {
+  number: string;
+  text: string;
+  confidence: number;
+  box: [number, number, number, number];
 };
 
 /** The thresholds between the verdicts. */
