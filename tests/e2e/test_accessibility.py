@@ -6,6 +6,7 @@ import pytest
 from application import Application
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from test_numbers import upload_seven_and_one
 
 from conftest import DESKTOP, Visit
 
@@ -25,6 +26,21 @@ def test_axe_finds_nothing(lived_in: Application, visit: Visit, path: str, theme
     visitor = visit(path, at=lived_in, color_scheme=theme)
     visitor.page.wait_for_load_state("networkidle")
     expect(visitor.page.locator("[data-state=loading]")).to_have_count(0)
+    for viewport in (DESKTOP, PHONE):
+        visitor.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+        found = Axe().run(visitor.page, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_around_a_picture_with_numbers(visit: Visit, theme: str):
+    visitor = visit(color_scheme=theme)
+    upload_seven_and_one(visitor)
+    visitor.find("number-digits").get_by_role("button").first.click()
+    expect(visitor.find("inspect-glyph").locator("img")).to_be_visible()
+    for part in ("hints", "form"):
+        visitor.find(part).locator("summary").click()
+    visitor.page.get_by_role("button", name="Add field").click()
     for viewport in (DESKTOP, PHONE):
         visitor.page.set_viewport_size(viewport)  # type: ignore[arg-type]
         found = Axe().run(visitor.page, options=RULES)

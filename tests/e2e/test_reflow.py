@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from application import Application
 from playwright.sync_api import expect
+from test_numbers import upload_seven_and_one
 from visitor import SEVEN, Visitor
 
 from conftest import Visit
@@ -18,6 +19,7 @@ VIEWPORTS = ({"width": 320, "height": 256}, {"width": 320, "height": 640})
 
 # What is too wide for the window or for its own box.  What scrolls by itself (tables with two headings,
 # recent drawings) may be wider; what is there for screen readers only, and lines that are clamped, may be cut.
+# The labels of boxes over a picture may be wider than their boxes.
 FIND_CUT = """() => {
     const room = document.documentElement.clientWidth;
     const scrolls = (element) => ["auto", "scroll"].includes(getComputedStyle(element).overflowX);
@@ -29,7 +31,7 @@ FIND_CUT = """() => {
     };
     const found = [];
     for (const element of document.querySelectorAll("body *")) {
-        if (!element.checkVisibility() || element.closest(".visually-hidden, .skip, svg, option")) continue;
+        if (!element.checkVisibility() || element.closest(".visually-hidden, .skip, svg, option, .found")) continue;
         if (isInScroller(element)) continue;
         const { left, right, width } = element.getBoundingClientRect();
         const isOutside = width > 0 && (left < -1 || right > room + 1);
@@ -52,6 +54,14 @@ def number(visitor: Visitor) -> None:
     visitor.draw([(0.3 + x * 0.3, y) for x, y in SEVEN])
     visitor.draw([(0.6 + x * 0.3, y) for x, y in SEVEN])
     expect(visitor.find("digit")).to_have_text("777")
+
+
+def picture(visitor: Visitor) -> None:
+    upload_seven_and_one(visitor)
+    visitor.find("number-digits").get_by_role("button").first.click()
+    for part in ("hints", "form"):
+        visitor.find(part).locator("summary").click()
+    visitor.page.get_by_role("button", name="Add field").click()
 
 
 def helped(visitor: Visitor) -> None:
@@ -96,6 +106,7 @@ def one_image(visitor: Visitor) -> None:
     [
         ("/", home),
         ("/", number),
+        ("/", picture),
         ("/", helped),
         ("/mnist", recogniser),
         ("/training", training),

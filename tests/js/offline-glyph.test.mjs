@@ -55,7 +55,13 @@ test("what is a glyph already passes unchanged", () => {
 
 test("nothing drawn gives no glyph", () => {
   for (const paper of [WHITE, BLACK, CLEAR]) assert.equal(prepare(picture(280, paper)).glyph, null);
-  assert.equal(prepare(picture(280, WHITE, [100, 100, 20, 90, [230, 230, 230, 255]])).glyph, null);
+  assert.equal(prepare(picture(280, WHITE, [100, 100, 20, 90, [250, 250, 250, 255]])).glyph, null);
+});
+
+test("faint ink on a clean background is read and warned of", () => {
+  const faint = prepare(picture(280, WHITE, [100, 100, 20, 90, [240, 240, 240, 255]]));
+  assert.deepEqual(faint.glyph.data, prepare(picture(280, WHITE, [100, 100, 20, 90, BLACK])).glyph.data);
+  assert.deepEqual(codes(faint), ["low_contrast"]);
 });
 
 test("yellow on white is looked at in blue", () => {

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from mnist_classifier.evaluation.robustness.pages.source import make
+from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
 from tests.checkout import ROOT
 
 SCRIPTS = [path for path in sorted((ROOT / "bench").glob("*.py")) if path.stem != "measuring"]
+NUMBERS_ON_PAGES = ROOT / "bench" / "numbers_on_pages.py"
 COMPARISON = ROOT / "bench" / "time_to_accuracy.py"
 PEER = ROOT / "bench" / "peers" / "pytorch_example.py"
 
@@ -90,3 +95,43 @@ def test_quick_comparison_finds_the_figures_of_both(mnist_dirs: list[Path], tmp_
         if entry["reached_target"]:
             assert entry["to_target_s"] == trial["setup_s"] + epoch["train_s"]
             assert entry["to_target_with_evaluation_s"] == entry["to_target_s"] + epoch["evaluation_s"]
+
+
+def test_pictures_of_a_folder_are_scored_and_those_misread_are_saved(tmp_path: Path) -> None:
+    for name in ("plain_0.png", "plain_1.png", "struck_0.png"):
+        sample = make("plain", 0, generated_writers(1), seed=1)
+        Image.fromarray(sample.picture).save(tmp_path / name)
+    right = f"plain_0.png\tnumber\t{sample.number}\n"
+    wrong = f"plain_1.png\tnumber\t{sample.number}|9\nstruck_0.png\tnumber\t{sample.number}\n"
+    (tmp_path / "labels.tsv").write_text(f"file\tmode\tright\n{right}{wrong}", "utf-8")
+
+    arguments = ("--folder", tmp_path, "--save", tmp_path / "wrong", "--results", tmp_path, "--timed", "0")
+    printed = run_script(NUMBERS_ON_PAGES, *map(str, arguments)).stdout
+    assert re.search(r"^all +3 +33.3%", printed, re.MULTILINE)
+    rows = {row["id"]: row for row in json.loads((tmp_path / "numbers_on_pages.json").read_text("utf-8"))["rows"]}
+    assert (rows["pages.plain.right"]["measured"], rows["pages.struck.sure_and_wrong"]["measured"]) == (0.5, 1.0)
+    assert sorted(path.name for path in (tmp_path / "wrong").iterdir()) == [
+        f"plain_0001_{sample.number}-9_read_{sample.number}.png",
+        f"struck_0002_{sample.number}_read_{sample.number}.png",
+    ]
+
+
+@pytest.mark.slow
+def test_large_pages_are_timed_and_every_kind_has_a_row(pen_dir: Path, tmp_path: Path) -> None:
+    arguments = (
+        "--kinds",
+        "table,desk",
+        "--pictures",
+        "1",
+        "--timed",
+        "1",
+        "--pen-dir",
+        pen_dir,
+        "--results",
+        tmp_path,
+    )
+    printed = run_script(NUMBERS_ON_PAGES, *map(str, arguments)).stdout
+    assert all(re.search(rf"^{kind} +1 +", printed, re.MULTILINE) for kind in ("table", "desk"))
+    assert len(re.findall(r"page of 20 numbers, .* ms per megapixel on one core", printed)) == 4
+    pages = json.loads((tmp_path / "numbers_on_pages.json").read_text("utf-8"))["pages"]
+    assert all(3.0 < page["megapixels"] < 4.1 and page["ms_a_megapixel_p50"] > 0 for page in pages)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from mnist_classifier import __version__
-from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.evaluation.robustness.pages.kinds import KINDS
+from mnist_classifier.evaluation.robustness.pages.table import page_table_as_markdown
+from mnist_classifier.registry.manifest import ROBUSTNESS_FILE
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION
 from tests.checkout import ROOT
@@ -120,3 +124,11 @@ def test_every_file_names_the_same_version():
     assert re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1] == __version__
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"\n## {__version__} (" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_every_kind_of_page_and_its_stored_figures_are_documented():
+    text = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+    assert not [kind for kind in KINDS if f"`{kind}`" not in text]
+    assert f"of each of {len(KINDS)} kinds" in text
+    stored = json.loads((PRETRAINED_DIR / ROBUSTNESS_FILE).read_text("utf-8"))
+    assert f"--document -->\n{page_table_as_markdown(stored['rows'])}\n<!-- end of pages -->" in text

@@ -84,6 +84,8 @@ def test_wheel_holds_the_whole_package(wheel_names: set[str]) -> None:
         "pretrained/manifest.json",
         "pretrained/model.onnx",
         "pretrained/weights.safetensors",
+        "pretrained/line_reader/manifest.json",
+        "pretrained/line_reader/model.onnx",
         "web/templates/base.html",
         "web/templates/index.html",
         "web/templates/mnist.html",
@@ -125,6 +127,8 @@ def test_metadata_name_the_licence_links_and_pythons(metadata: Metadata) -> None
     assert tuple(minor for minor in minors if minor.startswith("3.")) == PYTHONS
     assert {"Framework :: Flask", "Typing :: Typed"} <= set(classifiers)
     assert not [each for each in classifiers if each.startswith("License ::")]  # the expression says it
+    # The weights of the line reader come from strokes under CC BY, which asks for their source.
+    assert {"LICENSE", "NOTICE"} <= set(metadata.license_files or [])
 
 
 def test_no_link_or_image_of_the_description_is_relative(metadata: Metadata) -> None:

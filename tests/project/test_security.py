@@ -178,7 +178,7 @@ def test_no_reply_names_a_folder_of_the_server(client: FlaskClient, settings: Se
 def test_large_pictures_are_unpacked_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each may take 800 MB; the small ones do not wait for them."""
     at_once, most = 0, 0
-    original, counting = decode._upright, threading.Lock()
+    original, counting = decode.upright, threading.Lock()
 
     def watched(image: Image.Image) -> Image.Image:
         nonlocal at_once, most
@@ -191,7 +191,7 @@ def test_large_pictures_are_unpacked_one_after_another(monkeypatch: pytest.Monke
             at_once -= 1
         return turned
 
-    monkeypatch.setattr(decode, "_upright", watched)
+    monkeypatch.setattr(decode, "upright", watched)
 
     def unpack_four(side: int) -> int:
         nonlocal most

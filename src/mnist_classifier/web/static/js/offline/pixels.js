@@ -10,6 +10,7 @@ import { borderPlaces, bytes, largest, median, round } from "./planes.js";
 
 /** A difference of so many levels (of 255, before stretching) from the background is not noise. */
 const MIN_CONTRAST = 40;
+const FAINT_CONTRAST = 8;
 /** A colour channel replaces luminance if it shows so many times more ink. */
 const CHANNEL_GAIN = 1.5;
 
@@ -101,18 +102,29 @@ export function borderOf(grey) {
  * @returns {Bytes | null}
  */
 export function findInk(grey) {
-  const background = Math.trunc(median(borderOf(grey)));
+  const border = borderOf(grey);
+  const background = Math.trunc(median(border));
   let lighter = 0;
   let darker = 0;
+  let contrast = 0;
   for (let i = 0; i < grey.data.length; i += 1) {
     const away = grey.data[i] - background;
+    contrast = Math.max(contrast, Math.abs(away));
     if (away > 0) lighter += away;
     else darker -= away;
   }
+  const isFaint = contrast < MIN_CONTRAST;
+  if (isFaint && (contrast < FAINT_CONTRAST || shareNear(border, background) <= 0.98 || shareNear(grey.data, background) <= 0.5)) return null;
+  if (isFaint && shareNear(grey.data, background, FAINT_CONTRAST - 1) > 0.998) return null;
   const sign = lighter >= darker ? 1 : -1;
   const ink = bytes(grey.width, grey.height);
   for (let i = 0; i < ink.data.length; i += 1) ink.data[i] = Math.max(0, sign * (grey.data[i] - background));
-  return largest(ink) >= MIN_CONTRAST ? ink : null;
+  return largest(ink) >= (isFaint ? FAINT_CONTRAST : MIN_CONTRAST) ? ink : null;
+}
+
+/** The share of levels that differ from one by at most `distance`. @param {Uint8Array} levels @param {number} level */
+function shareNear(levels, level, distance = 1) {
+  return levels.filter((each) => Math.abs(each - level) <= distance).length / levels.length;
 }
 
 /**

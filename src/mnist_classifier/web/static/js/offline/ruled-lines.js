@@ -6,7 +6,7 @@
  */
 
 import { openColumns } from "./image-filters.js";
-import { floats, quantile, round, transposed } from "./planes.js";
+import { floats, median, quantile, round, transposed } from "./planes.js";
 
 const MAX_TILT_DEGREES = 12;
 const COARSE_DEGREES = 0.5;
@@ -16,6 +16,10 @@ const END_SHARE = 0.1;
 const STRIP_PX = 8;
 const MIN_SIDE_PX = 64;
 const PROFILE_SKIRT = 0.15;
+const MIN_LINES_ALIKE = 3;
+const MOST_ABOVE_MEDIAN = 1.3;
+
+/** @typedef {{centres: number[], half: number, profile: Float32Array}} Line  centres: its row in each column; half: of the band, px */
 
 /**
  * Remove horizontal and vertical lines, rotated by up to 12 degrees.
@@ -39,16 +43,25 @@ function removeRows(density, floor) {
   const ends = [shareByRow(shares, slope, 0, end), shareByRow(shares, slope, shares.width - end)];
   const isLine = (/** @type {number} */ row) => ends.some((each) => each[row] >= Math.fround(MIN_SHARE));
   const profile = shareByRow(shares, slope).map((share, row) => (isLine(row) ? share : 0));
-  const cleaned = { width, height, data: density.data.slice() };
   const rises = Array.from({ length: width }, (_, x) => round(slope * (x + 0.5 - width / 2)));
+  /** @type {Line[]} */
+  const found = [];
   for (;;) {
     const most = Math.max(...profile);
-    if (most < Math.fround(MIN_SHARE)) return cleaned;
+    if (most < Math.fround(MIN_SHARE)) break;
     const row = profile.indexOf(most);
     profile.fill(0, Math.max(0, row - thickest), row + thickest + 1);
-    removeLine(cleaned, rises.map((rise) => row + rise), (thickest >> 1) + 2);
+    const line = { centres: rises.map((rise) => row + rise), half: (thickest >> 1) + 2 };
+    found.push({ ...line, profile: profileOf(bandOf(density, line)) });
   }
+  const densest = found.length < MIN_LINES_ALIKE ? Infinity : MOST_ABOVE_MEDIAN * median(Float32Array.from(found, densestOf));
+  const cleaned = { width, height, data: density.data.slice() };
+  for (const line of found) removeLine(cleaned, line, densest);
+  return cleaned;
 }
+
+/** @param {Line} line */
+const densestOf = (line) => Math.max(...line.profile);
 
 /** The share of thin ink in each row of a strip and in the rows beside it. @param {Floats} density @param {Floats} opened @param {number} floor */
 function thinShares({ width, height, data }, opened, floor) {
@@ -107,13 +120,21 @@ function sharpest(values, score) {
   return values[scores.indexOf(Math.max(...scores))];
 }
 
-/** Remove one line, in place. @param {Floats} density @param {number[]} centres  its row in each column @param {number} half  of the band, px */
-function removeLine({ width, height, data }, centres, half) {
-  const side = 2 * half + 1;
+/** The densities along a line, row by row. @param {Floats} density @param {{centres: number[], half: number}} line */
+function bandOf({ width, height, data }, { centres, half }) {
   const at = (/** @type {number} */ row, /** @type {number} */ x) =>
     Math.min(height - 1, Math.max(0, centres[x] + row - half)) * width + x;
-  const band = Array.from({ length: side }, (_, row) => Float32Array.from(centres, (__, x) => data[at(row, x)]));
-  const profile = profileOf(band);
+  return Array.from({ length: 2 * half + 1 }, (_, row) => Float32Array.from(centres, (__, x) => data[at(row, x)]));
+}
+
+/** Remove one line, in place, as if it were no denser than `densest`. @param {Floats} density @param {Line} line @param {number} densest */
+function removeLine(density, line, densest) {
+  const { width, height, data } = density;
+  const { centres, half } = line;
+  const side = 2 * half + 1;
+  const band = bandOf(density, line);
+  const factor = Math.fround(Math.min(1, densest / densestOf(line)));
+  const profile = line.profile.map((value) => value * factor);
   const first = profile.findIndex((value) => value > 0);
   if (first < 0) return;
   const last = profile.findLastIndex((value) => value > 0);

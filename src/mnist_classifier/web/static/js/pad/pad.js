@@ -6,16 +6,17 @@
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
  * @typedef {{picture: HTMLImageElement, subject: any}} Backdrop  a picture, and the data that the caller gave with it
- * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
  */
 
 import { mark } from "../shared/dom.js";
 import { ERASER_RADIUS } from "./eraser.js";
-import { bitmapOf, context2d, paint, paintCursor, paintFrames, paintPicture } from "./paint.js";
+import { bitmapOf, context2d, paint, paintCursor, paintPicture } from "./paint.js";
 import { PEN_WIDTH, SIDE, Strokes, toPaths } from "./strokes.js";
 
 const KEY_STEP = 10;
 const KEY_STEP_FINE = 3;
+/** Width to height of the pad with a picture; the result stands beside a tall pad, and below a wide one. */
+const [MIN_RATIO, MAX_RATIO, TALL_BELOW] = [0.6, 3.5, 1.4];
 
 /** @type {Record<string, Point>} */
 const ARROWS = {
@@ -39,10 +40,10 @@ export class Pad {
   #canvas;
   #context;
   #frame;
-  /** Digits with a box on the pad. @type {readonly DigitInNumber[]} */
-  #found = [];
   /** In units; the height is always SIDE. */
   #width = SIDE;
+  /** Width of a drawing.  On a sheet that is wider than high, a picture gives the pad its own shape. */
+  #sheetWidth = SIDE;
   /** @type {{id: number, type: string} | null} */
   #pointer = null;
   #cursor = { x: SIDE / 2, y: SIDE / 2 };
@@ -88,17 +89,9 @@ export class Pad {
 
   /** Start a drawing of another width. @param {number} width  in units @param {Strokes} [strokes]  its strokes */
   startSheet(width, strokes = new Strokes()) {
-    this.#width = width;
+    this.#sheetWidth = width;
     this.strokes = strokes;
-    this.#found = [];
     this.#cursor = { x: width / 2, y: SIDE / 2 };
-    this.#resize();
-    this.#update();
-  }
-
-  /** Show boxes around digits until the drawing changes. @param {readonly DigitInNumber[]} digits */
-  showFound(digits) {
-    this.#found = digits;
     this.#update();
   }
 
@@ -109,7 +102,6 @@ export class Pad {
    */
   showPicture(picture, subject = null) {
     this.strokes.setBackdrop({ picture, subject });
-    this.#found = [];
     this.#update();
   }
 
@@ -122,7 +114,6 @@ export class Pad {
   /** End the current stroke, or lift the eraser. */
   finish() {
     if (!this.strokes.finish()) return;
-    this.#found = [];
     if (this.#cursorShown) this.#update(); // the stroke itself is painted already
     this.onChange();
   }
@@ -141,9 +132,8 @@ export class Pad {
 
   /** @param {Point} point */
   #begin(point) {
-    // A picture cannot be erased.
-    if (this.isErasing && this.backdrop !== null) return;
-    this.#found = [];
+    // A picture cannot be erased. Drawing over one that shapes the pad would move the pad below the pen.
+    if (this.backdrop !== null && (this.isErasing || this.#sheetWidth !== SIDE)) return;
     if (this.isErasing) this.strokes.startErasing(point);
     else this.strokes.add(point, this.penWidth);
     this.#update();
@@ -151,7 +141,6 @@ export class Pad {
   }
 
   #changed() {
-    this.#found = [];
     this.#update();
     this.onChange();
   }
@@ -262,7 +251,18 @@ export class Pad {
    */
   #update() {
     mark(this.#frame, "data-empty", String(this.isEmpty));
+    this.#fit();
     this.#paint();
+  }
+
+  #fit() {
+    const picture = this.backdrop?.picture ?? null;
+    const width = picture === null || this.#sheetWidth === SIDE ? this.#sheetWidth : widthFor(picture);
+    if (width === this.#width) return;
+    this.#width = width;
+    this.#frame.style.setProperty("--pad-ratio", String(width / SIDE));
+    this.#frame.dataset.shape = width < TALL_BELOW * SIDE ? "tall" : "wide";
+    this.#resize();
   }
 
   #paint() {
@@ -274,9 +274,13 @@ export class Pad {
     const picture = this.backdrop?.picture ?? null;
     if (picture !== null) paintPicture(context, picture, this.#width);
     paint(context, this.strokes.export(), getComputedStyle(this.#canvas).color);
-    paintFrames(context, this.#found, picture, this.#width);
     if (this.#cursorShown) paintCursor(context, this.#cursor, this.isErasing ? ERASER_RADIUS : this.penWidth / 2, this.strokes.isOpen);
   }
+}
+
+/** Width of the pad for a picture, in units. @param {HTMLImageElement} picture */
+function widthFor({ naturalWidth, naturalHeight }) {
+  return Math.min(MAX_RATIO, Math.max(MIN_RATIO, naturalWidth / Math.max(1, naturalHeight))) * SIDE;
 }
 
 /** @param {number} coordinate @param {number} most */

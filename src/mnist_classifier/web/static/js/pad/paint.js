@@ -1,13 +1,12 @@
 // @ts-check
 /**
- * Paints strokes, pictures and boxes on a canvas.
+ * Paints strokes and pictures on a canvas.
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
- * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
  */
 
-import { frames, placement } from "./number.js";
+import { placement } from "./number.js";
 import { SIDE, trace } from "./strokes.js";
 
 /** Pictures up to this size are enlarged without smoothing. */
@@ -52,25 +51,6 @@ export function paintPicture(context, picture, padWidth) {
   const { x, y, scale } = placement(width, height, padWidth, SIDE);
   context.imageSmoothingEnabled = Math.max(width, height) > PIXELATED_UP_TO_PX;
   context.drawImage(picture, x, y, width * scale, height * scale);
-}
-
-/**
- * Paint a box around each digit, with its reading.
- * @param {CanvasRenderingContext2D} context
- * @param {readonly DigitInNumber[]} digits
- * @param {HTMLImageElement | null} picture  the picture that the boxes refer to; null for the drawing
- * @param {number} padWidth
- */
-export function paintFrames(context, digits, picture, padWidth) {
-  const size = picture === null ? { width: padWidth, height: SIDE } : { width: picture.naturalWidth, height: picture.naturalHeight };
-  context.lineWidth = 2;
-  context.font = "600 16px system-ui, sans-serif";
-  context.textBaseline = "bottom";
-  for (const { x, y, width, height, text, sure } of frames(digits, placement(size.width, size.height, padWidth, SIDE))) {
-    context.strokeStyle = context.fillStyle = sure ? "#5b8cff" : "#efbb62";
-    context.strokeRect(x, y, width, height);
-    context.fillText(text, x, Math.max(18, y - 3));
-  }
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Point} point @param {number} radius @param {boolean} isDown */

@@ -3,7 +3,9 @@
  * Prepares picture files for the server: converts formats that only the browser
  * can open, and scales down pictures that are larger than a reading needs.
  *
- * @typedef {{file: File, picture: HTMLImageElement | null}} Ready  picture: the file as an image; null if this browser cannot show it
+ * @typedef {{file: File, picture: HTMLImageElement | null, scale: number}} Ready
+ *   picture: the file as an image; null if this browser cannot show it
+ *   scale: pixels of the original per pixel of the picture
  */
 
 import { fileSize } from "../shared/format.js";
@@ -53,11 +55,12 @@ export async function makeReady(file) {
   if (picture === null) {
     const reason = refusal(file);
     if (reason !== null) throw new PictureError(reason);
-    return { file, picture };
+    return { file, picture, scale: 1 };
   }
-  if (!needsRedrawing(file, Math.max(picture.naturalWidth, picture.naturalHeight))) return { file, picture };
+  if (!needsRedrawing(file, Math.max(picture.naturalWidth, picture.naturalHeight))) return { file, picture, scale: 1 };
   const smaller = await redraw(picture, file);
-  return { file: smaller, picture: await open(smaller) };
+  const shown = await open(smaller);
+  return { file: smaller, picture: shown, scale: shown === null ? 1 : picture.naturalWidth / shown.naturalWidth };
 }
 
 /** @param {HTMLImageElement} picture @param {File} file */

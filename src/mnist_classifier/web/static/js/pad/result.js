@@ -1,16 +1,15 @@
 // @ts-check
 /**
  * The result beside the pad: the digit, its confidence, ten bars, the glyph;
- * or a number and its digits.
+ * or the headline of a number.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
- * @typedef {import("../shared/api.js").DigitInNumber} DigitInNumber
  */
 
 import { element, make, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
-import { describeDigit, describeNumber } from "./number.js";
+import { describeNumber, layoutOf } from "./number.js";
 
 export class ResultView {
   /** Called when the user opens the preprocessing steps and the reading has none. */
@@ -26,7 +25,6 @@ export class ResultView {
   #warnings = element("warnings", HTMLElement);
   #steps = element("steps", HTMLDetailsElement);
   #stepList = element("step-list", HTMLElement);
-  #digits = element("number-digits", HTMLElement);
   #bars = barsOf(element("bars", HTMLElement));
 
   constructor() {
@@ -81,7 +79,9 @@ export class ResultView {
     this.#state(reading.verdict);
     const { digit, words, sure } = describeNumber(reading);
     this.#headline(digit, words, sure);
-    this.#digits.replaceChildren(...reading.digits.map(itemOfDigit));
+    this.#digit.style.setProperty("--characters", String(Math.max(...digit.split("\n").map((line) => line.length))));
+    this.#root.dataset.layout = layoutOf(reading);
+    this.#showWarnings(reading);
     this.#showAnswerer(reading);
   }
 
@@ -111,7 +111,7 @@ export class ResultView {
     this.#glyph.replaceChildren();
     this.#warnings.replaceChildren();
     this.#stepList.replaceChildren();
-    this.#digits.replaceChildren();
+    delete this.#root.dataset.layout;
     showBars(this.#bars, null);
   }
 
@@ -127,7 +127,7 @@ export class ResultView {
     this.#truth.dataset.agrees = String(agrees);
   }
 
-  /** @param {Reading} reading */
+  /** @param {Reading | NumberReading} reading */
   #showWarnings({ warnings = [] }) {
     const lines = warnings.map(advice);
     // A live region must not repeat itself.
@@ -149,19 +149,16 @@ export class ResultView {
 
   /** @param {string | null} glyph */
   #showGlyph(glyph) {
-    if (glyph === null) return this.#glyph.replaceChildren();
-    const image = new Image();
-    image.src = glyph;
-    image.alt = "The network input: your drawing, centred, 28 by 28 pixels";
-    this.#glyph.replaceChildren(image);
+    this.#glyph.replaceChildren(...(glyph === null ? [] : [glyphImage(glyph)]));
   }
 }
 
-/** @param {DigitInNumber} digit */
-function itemOfDigit(digit) {
-  const { text, sure } = describeDigit(digit);
-  const parts = [make("span", { className: "number-digit", text }), make("span", { className: "number-sure", text: sure })];
-  return make("li", { data: { verdict: digit.verdict } }, ...parts);
+/** @param {string} glyph  data URL */
+export function glyphImage(glyph) {
+  const image = new Image();
+  image.src = glyph;
+  image.alt = "The network input: your drawing, centred, 28 by 28 pixels";
+  return image;
 }
 
 /** The parts of a list of ten bars. @param {HTMLElement} list */

@@ -8,7 +8,8 @@
  * @typedef {import("./strokes.js").Stroke} Stroke
  * @typedef {"digit" | "number"} Mode
  * @typedef {{image: string} | {file: File}} Source
- * @typedef {{source: Source, mode: Mode, strokes: Stroke[], label: number | null, caption: string}} Subject
+ * @typedef {{source: Source, mode: Mode, strokes: Stroke[], label: number | null, caption: string, scale: number}} Subject
+ *   scale: pixels of the original file per pixel of the picture in its place
  */
 
 import * as api from "../shared/api.js";
@@ -22,7 +23,7 @@ import { Pad } from "./pad.js";
 import { load, makeReady } from "./picture.js";
 import { ResultView } from "./result.js";
 import { listenToKeys } from "../shared/shortcuts.js";
-import { SIDE, Strokes, toPaths, WIDE_SIDE } from "./strokes.js";
+import { SIDE, Strokes, WIDE_SIDE } from "./strokes.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { Tools } from "./tools.js";
 import { listenForFiles } from "./upload.js";
@@ -31,8 +32,6 @@ import { listenForFiles } from "./upload.js";
 const BUSY_MS = 100;
 /** Tell the user that the server is slow after this time. */
 const SLOW_MS = 3_000;
-/** How often to try a server that does not answer. */
-const RETRY_MS = 2_000;
 
 /** @type {readonly Mode[]} */
 const MODES = ["digit", "number"];
@@ -55,6 +54,8 @@ export class Workbench {
   #mode = "digit";
   /** The drawing of each mode, with its history. @type {Record<Mode, Strokes>} */
   #sheets = { digit: this.#pad.strokes, number: new Strokes() };
+  /** @type {import("./numbers.js").Numbers | null} */
+  #numbers = null;
   #isLookingForServer = false;
   /** The heading, which may depend on the mode. */
   #heading = element("heading", HTMLElement);
@@ -90,8 +91,10 @@ export class Workbench {
     element("random", HTMLButtonElement).hidden = mode === "number";
     for (const each of MODES) element(`mode-${each}`, HTMLButtonElement).setAttribute("aria-pressed", String(each === mode));
     write(this.#heading, this.#heading.dataset[mode] ?? this.#heading.textContent ?? "");
+    if (mode === "number") this.#loadNumbers().catch((error) => this.#fail(error));
     this.#pad.startSheet(mode === "number" ? WIDE_SIDE : SIDE, this.#sheets[mode]);
     this.#changed();
+    this.#numbers?.clear();
     this.#result.showEmpty();
     this.predict();
   }
@@ -128,9 +131,9 @@ export class Workbench {
   /** Show a file and read it; nothing changes if it cannot be read. @param {File} file */
   async showFile(file) {
     await this.#ask("predict", async (signal) => {
-      const { file: ready, picture } = await makeReady(file);
+      const { file: ready, picture, scale } = await makeReady(file);
       const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
-      const subject = this.#subject({ file: ready }, { caption });
+      const subject = this.#subject({ file: ready }, { caption, scale });
       /** @type {Reading | NumberReading | null} */
       let reading = null;
       /** @type {unknown} */
@@ -141,7 +144,7 @@ export class Workbench {
         failure = error;
       }
       // If the server refuses the file, the drawing stays. If no server answers, the picture waits for it.
-      if (failure !== null && (picture === null || isRefusal(failure))) throw failure;
+      if (failure !== null && (picture === null || api.refusesPicture(failure))) throw failure;
       const shown = picture ?? (reading && "glyph" in reading && reading.glyph ? await load(reading.glyph) : null);
       if (shown !== null) this.#lay(shown, subject, signal);
       if (reading === null) throw failure;
@@ -178,7 +181,7 @@ export class Workbench {
 
   /** @param {Source} source @param {Partial<Subject>} details @returns {Subject} */
   #subject(source, details) {
-    return { source, mode: this.#mode, strokes: [], label: null, caption: "", ...details };
+    return { source, mode: this.#mode, strokes: [], label: null, caption: "", scale: 1, ...details };
   }
 
   #drawing() {
@@ -186,12 +189,19 @@ export class Workbench {
   }
 
   /** @param {Subject} subject @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */
-  #read({ source, mode, strokes }, signal) {
-    if (mode === "number") {
-      return "file" in source ? api.predictNumberFile(source.file, signal) : api.predictNumber(source.image, toPaths(strokes), signal);
-    }
+  async #read(subject, signal) {
+    const { source, mode } = subject;
+    if (mode === "number") return (await this.#loadNumbers()).read(subject, signal);
     const steps = this.#result.wantsSteps;
     return "file" in source ? api.predictFile(source.file, signal, steps) : api.predictImage(source.image, signal, steps);
+  }
+
+  /** Most visitors read digits, so the parts for numbers load when they are needed. */
+  async #loadNumbers() {
+    if (this.#numbers !== null) return this.#numbers;
+    const { Numbers } = await import("./numbers.js").catch(() => Promise.reject(api.unreachable()));
+    this.#numbers ??= new Numbers(this.#pad, () => this.predict());
+    return this.#numbers;
   }
 
   /**
@@ -225,8 +235,8 @@ export class Workbench {
   /** @param {unknown} error */
   #fail(error) {
     if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
-    showToast("reading", messageOf(error));
-    if (!this.#isRead && !this.#pad.isEmpty) this.#result.showError("Your drawing is safe. Try again.");
+    if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
+    if (!this.#isRead && !this.#pad.isEmpty) this.#showError();
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
   }
 
@@ -234,10 +244,7 @@ export class Workbench {
   async #lookForServer() {
     if (this.#isLookingForServer) return;
     this.#isLookingForServer = true;
-    for (let isBack = false; !isBack; ) {
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      isBack = document.hidden ? false : await api.modelStatus().then(() => true, () => false);
-    }
+    await api.waitForServer();
     this.#isLookingForServer = false;
     hideToast("reading");
     if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
@@ -249,14 +256,20 @@ export class Workbench {
     this.#isRead = true;
     if ("digits" in reading) {
       this.#result.showNumber(reading);
-      this.#pad.showFound(reading.digits);
+      this.#numbers?.show(reading, subject);
     } else {
       this.#result.showReading(reading, subject.label);
     }
     this.onReading(reading, subject);
   }
 
+  #showError() {
+    this.#numbers?.clear();
+    this.#result.showError("Your drawing is safe. Try again.");
+  }
+
   #showEmpty() {
+    this.#numbers?.clear();
     this.#result.showEmpty();
     this.onEmpty();
   }
@@ -271,15 +284,11 @@ export class Workbench {
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
     this.#isRead = false;
+    this.#numbers?.changed();
     write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
     const { canUndo, canRedo } = this.#pad.strokes;
     // `disabled` would take the keyboard focus away.
     mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));
     mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
   }
-}
-
-/** Whether the server refused the request, so that trying again is useless. @param {unknown} error */
-function isRefusal(error) {
-  return error instanceof api.ApiError && error.status >= 400 && error.status < 500;
 }

@@ -7,8 +7,11 @@
  *
  * @typedef {import("./api-types.js").Reading} ServerReading
  * @typedef {Omit<ServerReading, "model" | "elapsed_ms"> & {model?: ServerReading["model"], elapsed_ms?: number}} Reading
- * @typedef {import("./api-types.js").Number} NumberReading
+ * @typedef {import("./api-types.js").TextLine & {name?: string}} TextLine  name: of the field of a form
+ * @typedef {Omit<import("./api-types.js").Number, "lines"> & {lines: TextLine[]}} NumberReading
  * @typedef {import("./api-types.js").DigitInNumber} DigitInNumber
+ * @typedef {import("./api-types.js").Form} FormReading
+ * @typedef {{length?: number, pattern?: string, allowed?: string}} Expected  what the user knows about a number
  * @typedef {import("./api-types.js").Run} Run
  * @typedef {import("./api-types.js").RunEvent} RunEvent
  */
@@ -18,6 +21,8 @@ import { askForToken, authorization } from "./token.js";
 
 const TIMEOUT_MS = 15_000;
 const UPLOAD_TIMEOUT_MS = 60_000;
+/** How often to try a server that does not answer. */
+const RETRY_MS = 2_000;
 
 export class ApiError extends Error {
   /**
@@ -32,6 +37,12 @@ export class ApiError extends Error {
     this.status = status;
     this.field = field;
   }
+}
+
+/** Whether the server refused the picture itself, so that trying again is useless. @param {unknown} error */
+export function refusesPicture(error) {
+  const isRefusal = error instanceof ApiError && error.status >= 400 && error.status < 500;
+  return isRefusal && [null, "image", "file"].includes(error.field);
 }
 
 /** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number}} Options */
@@ -121,7 +132,7 @@ async function unpackFile(response) {
   return { name, content: await response.blob() };
 }
 
-function unreachable() {
+export function unreachable() {
   return new ApiError("network", "No answer from the server. Is it still running?");
 }
 
@@ -149,19 +160,35 @@ export function predictImage(image, signal, steps = false) {
  * Read several digits.
  * @param {string} image  data URL
  * @param {[number, number][][]} strokes  in pixels of the image
+ * @param {Expected} expected  what the user knows about the number
  * @param {AbortSignal} [signal]
  * @returns {Promise<NumberReading>}
  */
-export function predictNumber(image, strokes, signal) {
-  const json = { image, mode: "number", ...(strokes.length > 0 ? { strokes } : {}) };
+export function predictNumber(image, strokes, expected, signal) {
+  const json = { image, mode: "number", ...(strokes.length > 0 ? { strokes } : {}), ...expected };
   return request("/predict", { method: "POST", json, signal });
 }
 
-/** @param {File} file @param {AbortSignal} [signal] @returns {Promise<NumberReading>} */
-export function predictNumberFile(file, signal) {
+/** @param {File} file @param {Expected} expected @param {AbortSignal} [signal] @returns {Promise<NumberReading>} */
+export function predictNumberFile(file, expected, signal) {
+  const body = new FormData();
+  body.append("file", file, file.name || "image");
+  for (const [name, value] of Object.entries({ mode: "number", ...expected })) body.append(name, String(value));
+  return request("/predict", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
+}
+
+/**
+ * Read the fields of a form.
+ * @param {File} file
+ * @param {readonly import("../pad/form.js").Field[]} fields
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<FormReading>}
+ */
+export function predictForm(file, fields, signal) {
   const body = new FormData();
   body.append("file", file, file.name || "image");
   body.append("mode", "number");
+  body.append("fields", JSON.stringify(fields));
   return request("/predict", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
@@ -175,6 +202,14 @@ export function predictFile(file, signal, steps = false) {
 /** @param {AbortSignal} [signal] @returns {Promise<import("./api-types.js").State>} */
 export function modelStatus(signal) {
   return request("/model-status", { signal });
+}
+
+/** Wait until the server answers.  A page that nobody sees does not ask. */
+export async function waitForServer() {
+  for (let isBack = false; !isBack; ) {
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    isBack = document.hidden ? false : await modelStatus().then(() => true, () => false);
+  }
 }
 
 /** @param {number} runId */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Saves the drawing or picture on the pad as the PNG file that the network reads. */
+/** Saves files: the drawing or picture on the pad as the PNG that the network reads, and texts. */
 
 import { context2d } from "../pad/paint.js";
 import { showToast } from "./toast.js";
@@ -11,6 +11,16 @@ export function saveDrawing(pad) {
   link.href = pad.backdrop === null ? pad.toDataUrl() : pngOf(pad.backdrop.picture);
   link.download = fileName(new Date());
   link.click();
+}
+
+/** Save text as a file. @param {string} name @param {string} text @param {string} type */
+export function saveText(name, text, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  // Chromium and Firefox have read the address when click returns; Safari needs a moment.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
 /** A name such as "drawing-20261122-190500.png", in local time. @param {Date} now */
