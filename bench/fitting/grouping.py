@@ -29,7 +29,7 @@ from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.data.splits import VALIDATION
 from mnist_classifier.evaluation.robustness.pages.source import samples as pages_of
-from mnist_classifier.recognition.numbers import grouping, reading, segmentation
+from mnist_classifier.recognition.numbers import grouping, looks, reading, segmentation
 from mnist_classifier.recognition.numbers import pen_strokes as pen
 from mnist_classifier.recognition.numbers.features import FEATURES, LABELS, NOTHING
 from mnist_classifier.recognition.numbers.line_reader import LineReader
@@ -139,7 +139,7 @@ def lines_of(
     strokes: list[bench.Points] | None = None,
 ) -> Iterator[Example]:
     """The lines of a picture, if as many are found as are written."""
-    inked = segmentation.read_ink(picture)
+    inked = looks.read_ink(picture)
     if inked is None:
         return
     found = (

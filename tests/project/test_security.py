@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from PIL import Image
 
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -23,6 +21,7 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests import versions
+from tests.at_once import AtOnce, run_at_once
 from tests.checkout import ROOT
 from tests.web.asserts import assert_error
 
@@ -177,34 +176,14 @@ def test_no_reply_names_a_folder_of_the_server(client: FlaskClient, settings: Se
 
 def test_large_pictures_are_unpacked_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each may take 800 MB; the small ones do not wait for them."""
-    at_once, most = 0, 0
-    original, counting = decode.upright, threading.Lock()
-
-    def watched(image: Image.Image) -> Image.Image:
-        nonlocal at_once, most
-        with counting:
-            at_once += 1
-            most = max(most, at_once)
-        time.sleep(0.05)
-        turned = original(image)
-        with counting:
-            at_once -= 1
-        return turned
-
+    watched = AtOnce(decode.upright)
     monkeypatch.setattr(decode, "upright", watched)
 
     def unpack_four(side: int) -> int:
-        nonlocal most
-        most = 0
+        watched.most = 0
         data = decode.encode_png(np.zeros((side, side), np.uint8))
-        threads = [
-            threading.Thread(target=decode.decode_image, args=(data,), kwargs={"max_pixels": 10**7}) for _ in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return most
+        run_at_once(partial(decode.decode_image, data, max_pixels=10**7))
+        return watched.most
 
     assert unpack_four(2100) == 1
     assert unpack_four(1100) > 1

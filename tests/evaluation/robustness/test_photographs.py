@@ -13,7 +13,7 @@ from mnist_classifier.recognition.imaging.colour import luminance
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 from mnist_classifier.recognition.imaging.photograph import read_photograph
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
-from mnist_classifier.recognition.numbers.segmentation import read_ink
+from mnist_classifier.recognition.numbers.looks import read_ink
 from mnist_classifier.recognition.recogniser import Recogniser
 
 

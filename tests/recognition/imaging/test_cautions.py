@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.recognition.imaging.normalise import ink_box
-from mnist_classifier.recognition.numbers.segmentation import read_ink
+from mnist_classifier.recognition.numbers.looks import read_ink
 from tests.handwriting import STROKES
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.imaging.sources import as_crops
 from mnist_classifier.recognition.numbers.expected import Field
 from mnist_classifier.recognition.recogniser import Recogniser
+from tests.at_once import AtOnce, run_at_once
 from tests.recognition.test_recogniser import written
 
 NOISE = np.random.default_rng(0).integers(0, 256, (2000, 3000)).astype(np.uint8)
@@ -120,19 +120,7 @@ def test_a_picture_over_the_limit_is_refused_before_it_is_unpacked():
 
 
 def test_large_forms_are_unpacked_one_after_another(monkeypatch: pytest.MonkeyPatch):
-    at_once, most, counting, original = 0, 0, threading.Lock(), crops.upright
-
-    def watched(image: Image.Image) -> Image.Image:
-        nonlocal at_once, most
-        with counting:
-            at_once += 1
-            most = max(most, at_once)
-        time.sleep(0.05)
-        turned = original(image)
-        with counting:
-            at_once -= 1
-        return turned
-
+    watched = AtOnce(crops.upright)
     monkeypatch.setattr(crops, "upright", watched)
     file = io.BytesIO()
     Image.fromarray(NOISE).save(file, "JPEG")
@@ -142,9 +130,5 @@ def test_large_forms_are_unpacked_one_after_another(monkeypatch: pytest.MonkeyPa
         cut.wait()
         cut_file(file.getvalue(), [(0, 0, 50, 50)], max_pixels=10**7)
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 1
+    run_at_once(ask)
+    assert watched.most == 1

@@ -9,7 +9,7 @@ from mnist_classifier.core.records import MarkKind, NumberReading, NumberVerdict
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.recognition.numbers import doubts, reading
 from mnist_classifier.recognition.numbers.expected import Expected
-from mnist_classifier.recognition.numbers.segmentation import read_ink
+from mnist_classifier.recognition.numbers.looks import read_ink
 from mnist_classifier.recognition.recogniser import Recogniser
 from tests.recognition.page.drawings import Points, line, number, paper, table
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.evaluation.robustness.strings import draw
-from mnist_classifier.recognition.numbers import segmentation
+from mnist_classifier.recognition.numbers import looks, segmentation
 
 
 def picture(*strokes: list[tuple[float, float]], pen_px: float = 12, size: tuple[int, int] = (400, 200)) -> np.ndarray:
@@ -17,13 +17,13 @@ BAR = [(140.0, 100.0), (190.0, 98.0)]
 
 
 def lines_of(pixels: np.ndarray) -> list[segmentation.Line]:
-    inked = segmentation.read_ink(pixels)
+    inked = looks.read_ink(pixels)
     assert inked is not None
     return segmentation.find_lines(inked.ink)
 
 
 def test_an_empty_picture_has_no_ink():
-    assert segmentation.read_ink(np.full((50, 90), 200, np.uint8)) is None
+    assert looks.read_ink(np.full((50, 90), 200, np.uint8)) is None
 
 
 def test_dark_and_light_ink_give_the_same_pieces():
@@ -102,7 +102,7 @@ def test_noise_stays_within_the_limits():
 def test_a_number_cut_off_on_both_sides_is_a_drawing_and_a_line_across_is_not():
     cut_off = picture(SEVEN, [(300.0, 45.0), (380.0, 40.0), (330.0, 160.0)], pen_px=8)[:, 150:340]
     assert cut_off[:, 0].max() == cut_off[:, -1].max() == 255
-    inked = segmentation.read_ink(cut_off)
+    inked = looks.read_ink(cut_off)
     assert inked is not None
     assert inked.ink.mean() == pytest.approx(cut_off.mean() / 255, rel=0.01)
     assert inked.ink[:, 0].max() == inked.ink[:, -1].max() == 1
@@ -117,7 +117,7 @@ def test_ink_on_paper_is_measured_in_pixels_of_the_picture():
     number = np.kron(picture(ONE, SEVEN), np.ones((2, 2), np.uint8))[:500, :1000]
     height, width = number.shape
     photograph = np.where(number > 128, 40, paper[:height, :width]).astype(np.uint8)
-    inked = segmentation.read_ink(photograph)
+    inked = looks.read_ink(photograph)
     assert inked is not None
     assert inked.scale == max(photograph.shape) / max(inked.ink.shape) > 1
     (line,) = segmentation.find_lines(inked.ink)
@@ -130,4 +130,4 @@ def test_ink_on_paper_is_measured_in_pixels_of_the_picture():
 def test_blank_paper_has_no_ink():
     rng = np.random.default_rng(4)
     paper = np.linspace(120, 200, 400) + rng.normal(0, 4, (300, 400))
-    assert segmentation.read_ink(paper.astype(np.uint8)) is None
+    assert looks.read_ink(paper.astype(np.uint8)) is None

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_classifier.recognition.numbers.segmentation import find_lines, read_ink
+from mnist_classifier.recognition.numbers.looks import read_ink
+from mnist_classifier.recognition.numbers.segmentation import find_lines
 from mnist_classifier.recognition.page.cells import CellPlace, find_cells
 from mnist_classifier.recognition.page.outlines import Outline
 from tests.recognition.page.drawings import Points, circle, frame, number, paper, table, turned

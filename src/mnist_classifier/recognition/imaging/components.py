@@ -120,3 +120,8 @@ def _merge(count: int, first: Indices, second: Indices) -> Indices:
         if np.array_equal(merged, roots):
             return roots
         roots = merged
+
+
+def stroke_width(mask: Mask) -> float:
+    """Stroke width in px: the median over all ink pixels of the shorter of their row run and column run."""
+    return max(1.0, float(np.median(np.minimum(run_lengths(mask), run_lengths(mask.T).T)[mask])))

@@ -10,7 +10,7 @@ import numpy as np
 from mnist_classifier.core.records import Box, Caution, NumberReading, NumberVerdict
 from mnist_classifier.recognition.imaging.components import find_components
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
-from mnist_classifier.recognition.numbers.segmentation import Inked
+from mnist_classifier.recognition.numbers.looks import Inked
 from mnist_classifier.recognition.page.cells import is_inside
 
 # A reading with this confidence may be right though another one is more confident.  Of underlines that touch digits,

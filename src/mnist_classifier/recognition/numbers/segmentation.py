@@ -16,16 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats, Integers, Mask
-from mnist_classifier.core.records import Box, Caution, scaled
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Floats, Integers
 from mnist_classifier.recognition.imaging import components
-from mnist_classifier.recognition.imaging.cautions import border_warnings, contrast_warnings
-from mnist_classifier.recognition.imaging.ink import separate_ink
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box
-from mnist_classifier.recognition.imaging.photograph import WORKING_SIDE_PX
 from mnist_classifier.recognition.numbers.cuts import Cut, find_cuts, split
-from mnist_classifier.recognition.page.cells import CellPlace, find_cells
-from mnist_classifier.recognition.page.sheet import Sheet
+from mnist_classifier.recognition.page.cells import CellPlace
 from mnist_classifier.recognition.page.text_lines import group_lines, lines_of_cells, middles_within
 
 # Limits on the time that a picture of noise takes.
@@ -38,37 +33,10 @@ MAX_GAP_IN_DIGIT = 0.2
 SPECK = 0.07  # smaller components are left out
 # A narrower component is one digit: two touching ones are wider.
 MIN_CUT_WIDTH = 0.35
-# Larger digits are reduced to this height, unless their strokes would become thinner, in px.
-READ_PX, READ_STROKE_PX = 50, 2.5
+# A lower one is a mark or a part of a digit.
+MIN_CUT_HEIGHT = 0.5
 # How far from halfway between two lines the border between touching digits may be, in line heights.
 BORDER_REACH = 0.35
-# Lines are separated by a gap of this height, and are at least this tall relative to the tallest.
-MIN_LINE_GAP = 0.1
-MIN_LINE_HEIGHT = 0.5
-
-
-@dataclass(frozen=True)
-class Inked:
-    """The ink of a picture, or of the sheet in it: (H, W) float32, 0 to 1.
-
-    scale: px of those for each px of the ink.  height: of the digits, in px of
-    the ink.  cells: the cells of tables and the boxes of forms.  outlines: bounding
-    boxes of the frames and circles that were removed.  warnings: of faint ink, and of
-    digits that the border of the picture cuts off.
-    """
-
-    ink: Floats
-    scale: float
-    height: float
-    cells: tuple[CellPlace, ...] = ()
-    outlines: tuple[Box, ...] = ()
-    sheet: Sheet | None = None
-    warnings: tuple[Caution, ...] = ()
-
-    def to_picture(self, x: float, y: float) -> tuple[float, float]:
-        """Find the place in the picture of a place in the ink; both are in px."""
-        x, y = x * self.scale, y * self.scale
-        return (x, y) if self.sheet is None else self.sheet.to_picture(x, y)
 
 
 @dataclass(frozen=True)
@@ -132,41 +100,6 @@ class Candidate:
     box: tuple[int, int, int, int]
 
 
-def read_ink(pixels: Bytes, photograph_px: int = WORKING_SIDE_PX) -> Inked | None:
-    """Find the ink of a number, as `separate_ink` does; None if nothing is drawn."""
-    found = separate_ink(pixels, is_number=True, photograph_px=photograph_px)
-    if found.levels is None:
-        return None
-    scale = min(full / reduced for full, reduced in zip(found.grey.shape, found.levels.shape, strict=True))
-    ink = np.asarray(found.levels / np.float32(found.levels.max()), np.float32)
-    mask = ink >= BOX_LEVEL
-    parts = components.find_components(mask, ink)
-    height = _median_height(parts.boxes[:, 1] - parts.boxes[:, 0], parts.masses)
-    factor = max(1, int(min(height / READ_PX, stroke_width(mask) / READ_STROKE_PX)))
-    cells = [place._replace(box=scaled(place.box, 1 / factor)) for place in find_cells(found.outlines)]
-    outlines = [
-        scaled((left, top, right - left, bottom - top), 1 / factor)
-        for top, bottom, left, right in (outline.box for outline in found.outlines)
-    ]
-    warnings = contrast_warnings(found.contrast)
-    # The border of a sheet cuts nothing: nobody writes on the desk.
-    if found.sheet is None:
-        warnings = (*warnings, *border_warnings(found.dark))
-    return Inked(
-        _reduced(ink, factor), scale * factor, height / factor, tuple(cells), tuple(outlines), found.sheet, warnings
-    )
-
-
-def _reduced(ink: Floats, factor: int) -> Floats:
-    """Average blocks of factor x factor px; digits need no more than READ_PX."""
-    if factor == 1:
-        return ink
-    height, width = (-(-side // factor) for side in ink.shape)
-    padded = np.pad(ink, ((0, height * factor - ink.shape[0]), (0, width * factor - ink.shape[1])))
-    means = padded.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
-    return np.asarray(means / means.max(), np.float32)
-
-
 def find_lines(ink: Floats, cells: Sequence[CellPlace] = ()) -> list[Line]:
     """Divide (H, W) ink, 0 to 1, into lines of pieces; a row of cells is a line."""
     return arrange(connected_pieces(ink), cells)
@@ -181,7 +114,7 @@ def connected_pieces(ink: Floats) -> list[Piece]:
         top, bottom, left, right = found.boxes[index].tolist()
         window = slice(top, bottom), slice(left, right)
         part_ink = np.where(found.labels[window] == index + 1, ink[window], np.float32(0))
-        pieces.append(Piece(part_ink, top, left, index + 1, stroke_width(part_ink >= BOX_LEVEL)))
+        pieces.append(Piece(part_ink, top, left, index + 1, components.stroke_width(part_ink >= BOX_LEVEL)))
     return pieces
 
 
@@ -203,21 +136,16 @@ def arrange(
 
 def typical_height(parts: Sequence[Piece]) -> float:
     """The median height of the parts, weighted by ink: specks and bars weigh little."""
-    return _median_height(
+    return median_height(
         np.array([piece.ink.shape[0] for piece in parts]), np.array([float(piece.ink.sum()) for piece in parts])
     )
 
 
-def _median_height(heights: Integers, masses: npt.NDArray[Any]) -> float:
+def median_height(heights: Integers, masses: npt.NDArray[Any]) -> float:
+    """The median of (N,) heights, weighted by (N,) masses."""
     order = np.argsort(heights, kind="stable")
     weights = np.cumsum(masses[order], dtype=np.float64)
     return float(heights[order[int(np.searchsorted(weights, weights[-1] / 2))]])
-
-
-def stroke_width(mask: Mask) -> float:
-    """Stroke width in px: the median over all ink pixels of the shorter of their row run and column run."""
-    across, down = components.run_lengths(mask), components.run_lengths(mask.T).T
-    return max(1.0, float(np.median(np.minimum(across, down)[mask])))
 
 
 def _rows_of(parts: Sequence[Piece], cells: Sequence[CellPlace]) -> list[list[Piece]]:
@@ -264,7 +192,7 @@ def _border_between_lines(turned: Floats, stroke_px: float, row: float, height: 
 
 def _cut(piece: Piece, height: float, wider_than: float) -> list[Piece]:
     """Cut a part into pieces wherever two digits might touch."""
-    if piece.ink.shape[1] < wider_than * height or piece.ink.shape[0] < MIN_LINE_HEIGHT * height:
+    if piece.ink.shape[1] < wider_than * height or piece.ink.shape[0] < MIN_CUT_HEIGHT * height:
         return [piece]
     found = find_cuts(piece.ink, piece.stroke_px)
     if not found:

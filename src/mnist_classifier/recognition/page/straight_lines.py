@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_classifier.core.arrays import Doubles, Floats, Integers, Mask
-from mnist_classifier.recognition.imaging.components import run_lengths, runs
+from mnist_classifier.recognition.imaging.components import runs, stroke_width
 
 # Lines may be rotated by up to 12 degrees, which are tried in steps of 1 degree.
 STEEPEST, SLOPE_STEP = 0.21, 0.0175
@@ -120,11 +120,6 @@ def find_straight_lines(mask: Mask, shortest: float, most: int, steepest: float 
         else:
             lines.append(line)
     return lines
-
-
-def stroke_width(mask: Mask) -> float:
-    """Stroke width in px: the median over all ink pixels of the shorter of their row run and column run."""
-    return max(1.0, float(np.median(np.minimum(run_lengths(mask), run_lengths(mask.T).T)[mask])))
 
 
 def without_line(ink: Floats, line: StraightLine) -> Floats:

@@ -10,13 +10,12 @@ import numpy as np
 from mnist_classifier.core.arrays import Bytes, Floats, Integers, Mask
 from mnist_classifier.core.records import Caution
 from mnist_classifier.recognition.imaging.background import Extent, extent_of
-from mnist_classifier.recognition.imaging.components import label
+from mnist_classifier.recognition.imaging.components import label, stroke_width
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 from mnist_classifier.recognition.page.straight_lines import (
     STEEPEST,
     StraightLine,
     find_straight_lines,
-    stroke_width,
     without_line,
 )
 
