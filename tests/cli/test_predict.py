@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from mnist_classifier.cli import output, readers
-from mnist_classifier.cli.inputs import Item
+from mnist_classifier.cli import output
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
+from mnist_classifier.recognition import bulk
+from mnist_classifier.recognition.bulk import Item
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.numbers.expected import ANYTHING
 from mnist_classifier.recognition.recogniser import Recogniser
@@ -194,7 +195,7 @@ def test_what_stood_in_the_file_stays_until_all_has_been_read(
         assert (tmp_path / "out.csv").read_text() == "before"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(readers, "prepare", interrupt)
+    monkeypatch.setattr(bulk, "prepare", interrupt)
     run(one, "--output", "out.csv", status=1)
     assert (tmp_path / "out.csv").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["one.png", "out.csv"]
@@ -232,17 +233,17 @@ def test_results_keep_coming_and_pictures_do_not_pile_up(monkeypatch: pytest.Mon
 
     def items() -> Iterator[Item]:
         nonlocal taken
-        for _ in range(3 * readers.BATCH):
+        for _ in range(3 * bulk.BATCH):
             taken += 1
             yield Item("x", drawn(46))
 
-    here = readers.Reader(Recogniser.open(PRETRAINED_DIR), readers.Task("digit", ANYTHING, ()), {}, 10**6, None)
+    here = bulk.Reader(Recogniser.open(PRETRAINED_DIR), bulk.Task("digit", ANYTHING, ()), {}, 10**6, None)
     outcomes = here.digits(items())
     next(outcomes)
-    assert taken <= readers.BATCH
-    monkeypatch.setattr(readers, "BATCH_S", 0.0)
+    assert taken <= bulk.BATCH
+    monkeypatch.setattr(bulk, "BATCH_S", 0.0)
     list(zip(range(taken), outcomes, strict=False))  # what remains of the first batch, and one more
-    assert taken <= readers.BATCH + 1
+    assert taken <= bulk.BATCH + 1
 
 
 def test_names_that_are_no_text_do_not_stop_anything(tmp_path: Path):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import DataError, InvalidImage, MnistError
 from mnist_classifier.data import glyph_files
+from mnist_classifier.recognition.bulk import Item
 from mnist_classifier.recognition.imaging.sources import read_file
 
 STDIN = "-"
@@ -89,19 +89,6 @@ def _walk(folder: str) -> Iterator[Found]:
 
 
 # --- contents ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Item:
-    """A picture (the bytes of its file), a glyph, or an error.
-
-    index: counts the glyphs of a file from 0; file_number: counts the files from 1.
-    """
-
-    name: str
-    content: bytes | Bytes | MnistError
-    index: int | None = None
-    file_number: int = 0
 
 
 def items_of(inputs: Inputs) -> Iterator[Item]:

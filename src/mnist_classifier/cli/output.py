@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +16,7 @@ import msgspec
 
 from mnist_classifier.core import files
 from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, rounded
-from mnist_classifier.recognition.numbers.expected import Field
+from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Answer, FormReading
 from mnist_classifier.web.wire import numbers, readings
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
@@ -24,8 +24,6 @@ TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
 # Formats of output files by their suffix; any other suffix means JSON Lines.
 SUFFIXES = {".csv": CSV, ".txt": TABLE}
 
-# What is read in a picture.
-DIGIT, NUMBER, FORM = "digit", "number", "form"
 Write = Callable[[str], None]
 
 DIGIT_COLUMNS = (
@@ -34,21 +32,6 @@ DIGIT_COLUMNS = (
 )
 NUMBER_COLUMNS = ("file", "index", "number", "confidence", "verdict", "digits", "text", "warnings")
 FORM_COLUMNS = ("file", "index", "field", *NUMBER_COLUMNS[2:])
-
-
-@dataclass(frozen=True)
-class FormReading:
-    """The readings of the fields of a form."""
-
-    fields: Sequence[Field]
-    readings: Sequence[NumberReading]
-
-    def pairs(self) -> Iterator[tuple[Field, NumberReading]]:
-        """Each field with its reading."""
-        return zip(self.fields, self.readings, strict=True)
-
-
-Answer = Reading | NumberReading | FormReading
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
-from mnist_classifier.cli.inputs import STDIN, Inputs, Item, items_of
-from mnist_classifier.cli.output import DIGIT, FORM, NUMBER, Row
-from mnist_classifier.cli.readers import Outcome, Reader, Task, ask_server
+from mnist_classifier.cli.inputs import STDIN, Inputs, items_of
+from mnist_classifier.cli.output import Row
+from mnist_classifier.cli.servers import ask_server
 from mnist_classifier.client.client import Client
 from mnist_classifier.core.errors import (
     InvalidInput,
@@ -23,6 +23,7 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Item, Outcome, Reader, Task
 from mnist_classifier.recognition.numbers import form
 from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected
 from mnist_classifier.recognition.recogniser import Recogniser

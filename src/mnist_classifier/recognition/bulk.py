@@ -1,4 +1,4 @@
-"""Read pictures and glyphs for `mnist predict`, in this process or with a server."""
+"""Read many pictures and glyphs, and name those that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,34 +7,53 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import click
 import numpy as np
 
-from mnist_classifier.cli.inputs import Item
-from mnist_classifier.cli.output import FORM, NUMBER, Answer, FormReading
-from mnist_classifier.client.client import Client
-from mnist_classifier.core.errors import (
-    DataError,
-    ImageTooLarge,
-    InvalidImage,
-    InvalidInput,
-    MnistError,
-    ServerError,
-    ServerUnreachable,
-)
+from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.errors import DataError, ImageTooLarge, InvalidImage, InvalidInput, MnistError
 from mnist_classifier.core.files import disk_errors
+from mnist_classifier.core.records import NumberReading, Reading
 from mnist_classifier.recognition.imaging.decode import decode_with_scale, encode_png
 from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare, prepared_glyph
-from mnist_classifier.recognition.numbers import form
 from mnist_classifier.recognition.numbers.expected import Expected, Field
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX
 from mnist_classifier.recognition.recogniser import Recogniser
 
+# What is read in a picture.
+DIGIT, NUMBER, FORM = "digit", "number", "form"
 # Pictures that the network reads together, and how long to wait for them.
 BATCH, BATCH_S = 256, 0.5
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture (the bytes of its file), a glyph, or an error.
+
+    index: counts the glyphs of a file from 0; file_number: counts the files from 1.
+    """
+
+    name: str
+    content: bytes | Bytes | MnistError
+    index: int | None = None
+    file_number: int = 0
+
+
+@dataclass(frozen=True)
+class FormReading:
+    """The readings of the fields of a form."""
+
+    fields: Sequence[Field]
+    readings: Sequence[NumberReading]
+
+    def pairs(self) -> Iterator[tuple[Field, NumberReading]]:
+        """Each field with its reading."""
+        return zip(self.fields, self.readings, strict=True)
+
+
+Answer = Reading | NumberReading | FormReading
 
 
 @dataclass(frozen=True)
@@ -54,9 +73,6 @@ class Outcome:
     answer: Answer | MnistError
 
 
-# --- in this process --------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Reader:
     """Reads items in this process."""
@@ -72,7 +88,7 @@ class Reader:
         batch: list[tuple[Item, Prepared | MnistError]] = []
         started = time.monotonic()
         for item in items:
-            ready = _attempt(self._prepare, item)
+            ready = attempt(self._prepare, item)
             # Drop the file's bytes, because a batch of large files would fill the memory.
             batch.append((dataclasses.replace(item, content=b""), ready))
             if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
@@ -89,7 +105,7 @@ class Reader:
     def _prepare(self, item: Item) -> Prepared:
         if isinstance(item.content, np.ndarray):
             return prepared_glyph(item.content)
-        pixels, _ = decode_with_scale(_whole_picture(item), max_pixels=self.max_pixels)
+        pixels, _ = decode_with_scale(whole_picture(item), max_pixels=self.max_pixels)
         prepared = prepare(pixels, keep_steps=self.steps_dir is not None)
         if self.steps_dir is not None:
             _write_steps(self.steps_dir, f"{item.file_number}-{Path(item.name).stem}", prepared)
@@ -99,21 +115,21 @@ class Reader:
         """Read several digits per item."""
         read = self._form if self.task.mode == FORM else self._number
         for item in items:
-            yield Outcome(item, _attempt(read, item))
+            yield Outcome(item, attempt(read, item))
 
     def _number(self, item: Item) -> Answer:
-        picture = _whole_picture(item)
+        picture = whole_picture(item)
         pixels, scale = decode_with_scale(picture, max_pixels=self.max_pixels, side_px=NUMBER_SIDE_PX)
         reading = self.recogniser.read_number(pixels, thresholds=self.thresholds, expected=self.task.expected)
         return reading.scaled(scale)
 
     def _form(self, item: Item) -> Answer:
         fields = self.task.fields
-        readings = self.recogniser.each_field(_whole_picture(item), fields, self.thresholds, self.max_pixels)
+        readings = self.recogniser.each_field(whole_picture(item), fields, self.thresholds, self.max_pixels)
         return FormReading(fields, list(readings))
 
 
-def _attempt(read: Callable[[Item], Result], item: Item) -> Result | MnistError:
+def attempt(read: Callable[[Item], Result], item: Item) -> Result | MnistError:
     """The result of `read`, or the error if the item is no readable picture."""
     try:
         return read(item)
@@ -128,42 +144,14 @@ def _attempt(read: Callable[[Item], Result], item: Item) -> Result | MnistError:
 
 def _write_steps(folder: Path, prefix: str, prepared: Prepared) -> None:
     """Write the preprocessing steps as PREFIX-1-grey.png and so on."""
-    with disk_errors(f"the steps were not written to {folder}", click.ClickException):
+    with disk_errors(f"the steps were not written to {folder}", MnistError):
         folder.mkdir(parents=True, exist_ok=True)
         for number, step in enumerate(prepared.steps, 1):
             (folder / f"{prefix}-{number}-{step.name}.png").write_bytes(encode_png(step.picture))
 
 
-def _whole_picture(item: Item) -> bytes:
+def whole_picture(item: Item) -> bytes:
     """The bytes of the picture; a glyph becomes a PNG.  Raises the error of the item, if it has one."""
     if isinstance(item.content, MnistError):
         raise item.content
     return item.content if isinstance(item.content, bytes) else encode_png(item.content)
-
-
-# --- with a server ----------------------------------------------------------------------------------
-
-
-def ask_server(client: Client, items: Iterable[Item], task: Task, options: Mapping[str, Any]) -> Iterator[Outcome]:
-    """Ask a server about items, several at the same time."""
-    known = form.expected_to_json(task.expected)
-
-    def ask(item: Item) -> Answer:
-        if task.mode == FORM:
-            return FormReading(task.fields, client.fields(_whole_picture(item), task.fields, **options))
-        if task.mode == NUMBER:
-            return client.number(_whole_picture(item), **known, **options)
-        if isinstance(item.content, np.ndarray):
-            return client.predict_glyph(item.content, **options)
-        return client.predict(_whole_picture(item), **options)
-
-    def outcome(item: Item) -> Outcome:
-        try:
-            return Outcome(item, _attempt(ask, item))
-        except ServerError as error:
-            # 413 (too large) and 500 (a failure) concern this picture; any other error would meet all pictures.
-            if isinstance(error, ServerUnreachable) or error.status not in (413, 500):
-                raise
-            return Outcome(item, error)
-
-    return client.ask_many(outcome, items)
