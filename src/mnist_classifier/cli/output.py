@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +24,7 @@ TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
 # Formats of output files by their suffix; any other suffix means JSON Lines.
 SUFFIXES = {".csv": CSV, ".txt": TABLE}
 
-Write = Callable[[str], None]
+Write = Callable[[bytes], None]
 
 DIGIT_COLUMNS = (
     *("file", "index", "prediction", "confidence", "verdict", "candidates", "not_a_digit", "warnings"),
@@ -64,6 +64,11 @@ def lines(format: str, row: Row) -> Iterator[str]:
         yield line(row, row.answer)
 
 
+def encoded(lines: Iterable[str]) -> bytes:
+    """Lines in UTF-8, each with its line break."""
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+
+
 def shown(name: str) -> str:
     """A file name that is safe to print: valid UTF-8 without control characters."""
     name = click.format_filename(name)
@@ -72,7 +77,7 @@ def shown(name: str) -> str:
 
 @contextlib.contextmanager
 def opened(file: Path | None) -> Iterator[Write]:
-    """Write lines in UTF-8 to standard output or to a file.
+    """Write to standard output or to a file.
 
     The file is replaced only when everything has been written.  Raises
     StorageFull, ClickException.
@@ -92,8 +97,8 @@ def opened(file: Path | None) -> Iterator[Write]:
             yield lambda text: _write(stream, text)
 
 
-def _write(stream: BinaryIO, text: str) -> None:
-    stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
+def _write(stream: BinaryIO, text: bytes) -> None:
+    stream.write(text)
 
 
 # --- table ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,22 +14,24 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
-from mnist_classifier.cli.inputs import STDIN, Inputs, items_of
-from mnist_classifier.cli.output import Row
+from mnist_classifier.cli.inputs import STDIN, Inputs, items_of, parts_of
+from mnist_classifier.cli.reading import Result, Work, read_parts, result_of
 from mnist_classifier.cli.servers import ask_server
 from mnist_classifier.client.client import Client
-from mnist_classifier.core.errors import (
-    InvalidInput,
-    MnistError,
-)
+from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Item, Outcome, Reader, Task
+from mnist_classifier.data.glyph_files import GLYPHS_AT_ONCE
+from mnist_classifier.recognition.batch import usable_cores
+from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Task
 from mnist_classifier.recognition.numbers import form
 from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected
-from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.registry.versions import version_folder
 
 MODES = (DIGIT, NUMBER)
+MOST_JOBS = 1024
+# Glyphs that are read together as numbers: each takes as long as hundreds do as digits.
+NUMBERS_AT_ONCE = 4
 
 
 @click.command(cls=Command)
@@ -70,6 +73,9 @@ MODES = (DIGIT, NUMBER)
     type=click.FloatRange(0, 1),
     help="Answer `not_a_digit` if the probability of no digit is higher than this.",
 )
+@click.option(
+    "--jobs", type=click.IntRange(1, MOST_JOBS), help="Read in this many processes.  [default: one for each core]"
+)
 @click.option("--url", help="Send the pictures to this server, such as http://127.0.0.1:5000.")
 @click.option(
     "--steps",
@@ -83,6 +89,7 @@ def predict(
     mode: str,
     format: str | None,
     output: Path | None,
+    jobs: int | None,
     url: str | None,
     steps_dir: Path | None,
     model_version: int | None,
@@ -104,6 +111,8 @@ def predict(
     task = _task(mode, form_file, {"length": length, "pattern": pattern, "allowed": allowed})
     if steps_dir is not None and (task.mode != DIGIT or url is not None):
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
+    if jobs is not None and url is not None:
+        raise click.UsageError("--jobs does not work with --url, because the server reads the pictures; leave it out")
     if not files and files_from is None:
         raise click.UsageError("no files given; name files, folders or patterns, or - for standard input")
     if files_from == STDIN and STDIN in files:
@@ -112,16 +121,17 @@ def predict(
     with contextlib.ExitStack() as stack:
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
         bar = stack.enter_context(_progress_bar(inputs, output, counts=files_from is None))
-        items = _watched(items_of(inputs), bar)
         settings = Settings.from_environment()
+        format = format or _format(output)
         if url is not None:
             client = stack.enter_context(Client(url, token=settings.token or None))
-            outcomes = ask_server(client, items, task, {"version": model_version, **chosen})
+            results = _ask(client, inputs, task, {"version": model_version, **chosen}, format)
         else:
-            recogniser = Recogniser.load(model_version, settings)
-            reader = Reader(recogniser, task, chosen, settings.max_image_pixels, steps_dir)
-            outcomes = reader.digits(items) if task.mode == DIGIT else reader.numbers(items)
-        failures = _write(outcomes, format or _format(output), output, task.mode)
+            folder = version_folder(model_version, settings)
+            work = Work(folder, task, chosen, settings.max_image_pixels, steps_dir, format)
+            parts = parts_of(inputs, GLYPHS_AT_ONCE if task.mode == DIGIT else NUMBERS_AT_ONCE)
+            results = (result for _, result in read_parts(parts, work, jobs or usable_cores()))
+        failures = _write(results, listing.header(format, task.mode), output, bar)
     if failures:
         files = "file" if failures == 1 else "files"
         raise click.ClickException(f"{failures:,} {files} could not be read")
@@ -147,21 +157,25 @@ def _format(output: Path | None) -> str:
     return listing.TABLE if sys.stdout.isatty() else listing.JSON_LINES
 
 
-def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, mode: str) -> int:
+def _ask(client: Client, inputs: Inputs, task: Task, options: Mapping[str, Any], format: str) -> Iterator[Result]:
+    """The results of a server."""
+    items = itertools.chain.from_iterable(map(items_of, parts_of(inputs)))
+    for outcome in ask_server(client, items, task, options):
+        yield result_of([outcome], format)
+
+
+def _write(results: Iterable[Result], header: str, output: Path | None, bar: tqdm[Any]) -> int:
     """Write the readings, and errors to standard error; returns the number of errors."""
     failures = 0
     with listing.opened(output) as write:
-        if first := listing.header(format, mode):
-            write(first)
-        for outcome in outcomes:
-            item, answer = outcome.item, outcome.answer
-            if isinstance(answer, MnistError):
+        write(listing.encoded([header] if header else []))
+        for result in results:
+            write(result.text)
+            for name, message in result.errors:
                 failures += 1
-                named = answer.message if answer.message.startswith(item.name) else f"{item.name}: {answer.message}"
+                named = message if message.startswith(name) else f"{name}: {message}"
                 tqdm.write(listing.shown(named), file=sys.stderr)
-            else:
-                for line in listing.lines(format, Row(item.name, answer, item.index)):
-                    write(line)
+            bar.update(result.file_number - bar.n)
     return failures
 
 
@@ -170,13 +184,6 @@ def _progress_bar(inputs: Inputs, output: Path | None, *, counts: bool) -> tqdm[
     shows = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
     total = inputs.count() if shows and counts else None
     return tqdm(total=total, unit=" files", leave=False, disable=not shows, file=sys.stderr)
-
-
-def _watched(items: Iterable[Item], bar: tqdm[Any]) -> Iterator[Item]:
-    """The items; each moves the bar."""
-    for item in items:
-        bar.update(item.file_number - bar.n)
-        yield item
 
 
 @contextlib.contextmanager

@@ -75,7 +75,7 @@ def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, 
 def _opinions(recogniser: Recogniser, glyphs: Bytes) -> Floats:
     """Call `Recogniser.opinions` on several threads, which run at once: ONNX Runtime releases Python's lock (GIL)."""
     parts = [glyphs[start : start + GLYPHS_PER_CALL] for start in range(0, len(glyphs), GLYPHS_PER_CALL)]
-    threads = min(len(parts), _cores(), MOST_THREADS)
+    threads = min(len(parts), usable_cores(), MOST_THREADS)
     if threads < 2:
         return recogniser.opinions(glyphs)
     # New threads for each request cost some tenths of a millisecond, but none is left idle.
@@ -83,7 +83,7 @@ def _opinions(recogniser: Recogniser, glyphs: Bytes) -> Floats:
         return np.concatenate(list(pool.map(recogniser.opinions, parts)))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Number of cores that this process may use."""
     affinity: Any = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -74,10 +74,9 @@ class Recogniser:
         Raises ModelMissing, ModelCorrupt.
         """
         # Imported here, because `open` needs no database.
-        from mnist_classifier.registry.versions import opened_registry
+        from mnist_classifier.registry.versions import version_folder
 
-        with opened_registry(settings or Settings.from_environment()) as registry:
-            return cls.open(registry.folder(registry.aliases.production() if version is None else version))
+        return cls.open(version_folder(version, settings or Settings.from_environment()))
 
     def check_interface(self) -> None:
         """Check that the network maps glyphs to logits.  Raises ModelCorrupt."""

@@ -229,6 +229,16 @@ def opened_registry(settings: Settings) -> Iterator[Registry]:
         yield Registry(settings.models_dir, store)
 
 
+def version_folder(version: int | None, settings: Settings) -> Path:
+    """The folder of a model version of an installation, by default of the one in production.
+
+    As long as no version was promoted, production is version 0, the model in the box.
+    Raises ModelMissing.
+    """
+    with opened_registry(settings) as registry:
+        return registry.folder(registry.aliases.production() if version is None else version)
+
+
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():

@@ -1,0 +1,138 @@
+"""Read the input of `mnist predict`, in this process and then, if there is much of it, in several."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_classifier.cli import output
+from mnist_classifier.cli.inputs import Part, items_of
+from mnist_classifier.cli.output import Row
+from mnist_classifier.core.errors import MnistError
+from mnist_classifier.recognition.bulk import Outcome, Reader, Task
+from mnist_classifier.recognition.recogniser import Recogniser
+
+# Starting a process costs about half a second of processor time, so only longer work is shared.
+ALONE_S = 0.5
+# How long a chunk of the input should take.  Shorter ones would cost more than a hundredth of the time to hand over.
+CHUNK_S = 0.1
+# The most pictures and glyphs in a chunk, and how long to wait for them.
+MOST_AT_ONCE, WAIT_S = 256, 0.5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of some parts.
+
+    text: lines of output in UTF-8.  errors: name and message of each picture or
+    file that could not be read.  file_number: of the last file, from 1.
+    """
+
+    text: bytes
+    errors: Sequence[tuple[str, str]]
+    file_number: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to do with each part; may be sent to another process.
+
+    folder: of the model version.
+    """
+
+    folder: Path
+    task: Task
+    thresholds: Mapping[str, float]
+    max_pixels: int
+    steps_dir: Path | None
+    format: str
+
+    def open(self) -> PartReader:
+        """Load the model.  Raises ModelMissing, ModelCorrupt."""
+        return PartReader(self)
+
+
+class PartReader:
+    """Reads parts in this process."""
+
+    def __init__(self, work: Work) -> None:
+        recogniser = Recogniser.open(work.folder)
+        self._format = work.format
+        self._reader = Reader(recogniser, work.task, work.thresholds, work.max_pixels, work.steps_dir)
+
+    def read(self, parts: Iterable[Part]) -> Result:
+        """Read some parts, in their order."""
+        items = itertools.chain.from_iterable(map(items_of, parts))
+        return result_of(self._reader.read(items), self._format)
+
+
+def result_of(outcomes: Iterable[Outcome], format: str) -> Result:
+    """Outcomes as lines and errors."""
+    lines: list[str] = []
+    errors: list[tuple[str, str]] = []
+    file_number = 0
+    for outcome in outcomes:
+        item, answer = outcome.item, outcome.answer
+        file_number = item.file_number
+        if isinstance(answer, MnistError):
+            errors.append((item.name, answer.message))
+        else:
+            lines += output.lines(format, Row(item.name, answer, item.index))
+    return Result(output.encoded(lines), errors, file_number)
+
+
+class Chunks:
+    """Parts, some at a time: as many as take about CHUNK_S together."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self._parts = iter(parts)
+        self._size = 1
+
+    def __iter__(self) -> Iterator[list[Part]]:
+        while chunk := self._next():
+            yield chunk
+
+    def _next(self) -> list[Part]:
+        chunk: list[Part] = []
+        size, started = 0, time.monotonic()
+        for part in self._parts:
+            chunk.append(part)
+            size += len(part)
+            if size >= self._size or time.monotonic() - started > WAIT_S:
+                break
+        return chunk
+
+    def learn(self, chunk: Sequence[Part], elapsed_s: float) -> None:
+        """Adapt the size to the time that a chunk took."""
+        size = sum(map(len, chunk))
+        wanted = int(size * CHUNK_S / max(elapsed_s, 1e-6))
+        self._size = min(max(1, wanted), 4 * size, MOST_AT_ONCE)
+
+
+def read_parts(parts: Iterable[Part], work: Work, jobs: int) -> Iterator[tuple[list[Part], Result]]:
+    """Read parts with at most `jobs` processes; yields chunks of parts with their results, in order.
+
+    Raises ModelMissing, ModelCorrupt; MnistError if the steps cannot be written, or processes keep dying.
+    """
+    here, chunks = work.open(), Chunks(parts)
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        pool = None
+        chunk: list[Part] = []
+        for chunk in (waiting := iter(chunks)):
+            if pool is None and jobs > 1 and time.monotonic() - started > ALONE_S:
+                # Imported here, because most commands read one picture.
+                from mnist_classifier.cli.pool import Pool
+
+                pool = stack.enter_context(Pool(work, jobs))
+            if pool is not None and pool.is_ready():
+                yield from pool.read(itertools.chain([chunk], waiting), chunks.learn)
+                return
+            begun = time.perf_counter()
+            result = here.read(chunk)
+            chunks.learn(chunk, time.perf_counter() - begun)
+            yield chunk, result
