@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mnist_classifier.cli import output
+from mnist_classifier.cli.block_lines import FORMATS, block_lines
 from mnist_classifier.cli.inputs import Part, items_of
 from mnist_classifier.cli.output import Row
 from mnist_classifier.core.errors import MnistError
-from mnist_classifier.recognition.bulk import Outcome, Reader, Task
+from mnist_classifier.recognition.batch import read_glyphs
+from mnist_classifier.recognition.bulk import DIGIT, Outcome, Reader, Task
 from mnist_classifier.recognition.recogniser import Recogniser
 
 # Starting a process costs about half a second of processor time, so only longer work is shared.
@@ -60,14 +64,36 @@ class PartReader:
     """Reads parts in this process."""
 
     def __init__(self, work: Work) -> None:
-        recogniser = Recogniser.open(work.folder)
-        self._format = work.format
-        self._reader = Reader(recogniser, work.task, work.thresholds, work.max_pixels, work.steps_dir)
+        self._work = work
+        self._recogniser = Recogniser.open(work.folder)
+        self._reader = Reader(self._recogniser, work.task, work.thresholds, work.max_pixels, work.steps_dir)
+        self._takes_blocks = work.task.mode == DIGIT and work.format in FORMATS
 
     def read(self, parts: Iterable[Part]) -> Result:
         """Read some parts, in their order."""
+        results = [
+            result
+            for is_block, some in itertools.groupby(parts, self._is_block)
+            for result in (map(self._read_block, some) if is_block else [self._read_items(some)])
+        ]
+        if len(results) == 1:
+            return results[0]
+        errors = [error for result in results for error in result.errors]
+        return Result(b"".join(result.text for result in results), errors, results[-1].file_number)
+
+    def _is_block(self, part: Part) -> bool:
+        return self._takes_blocks and isinstance(part.content, np.ndarray)
+
+    def _read_items(self, parts: Iterable[Part]) -> Result:
         items = itertools.chain.from_iterable(map(items_of, parts))
-        return result_of(self._reader.read(items), self._format)
+        return result_of(self._reader.read(items), self._work.format)
+
+    def _read_block(self, part: Part) -> Result:
+        assert isinstance(part.content, np.ndarray)
+        # Another process uses the next core.
+        batch = read_glyphs(self._recogniser, part.content, self._work.thresholds, most_threads=1)
+        text = block_lines(self._work.format, part.name, part.index or 0, part.content, batch)
+        return Result(text, (), part.file_number)
 
 
 def result_of(outcomes: Iterable[Outcome], format: str) -> Result:
