@@ -35,7 +35,7 @@ def pictures(tmp_path: Path, digits: mnist.Images) -> list[str]:
 
 
 def alone(pictures: list[str]) -> Result:
-    return joined(result for _, result in read_parts(parts_of(Inputs(pictures)), WORK, jobs=1))
+    return joined(read_parts(parts_of(Inputs(pictures)), WORK.open(), jobs=1))
 
 
 def joined(results: Iterator[Result]) -> Result:
@@ -47,7 +47,7 @@ def joined(results: Iterator[Result]) -> Result:
 def test_several_processes_give_the_output_of_one(pictures: list[str]):
     chunks = Chunks(parts_of(Inputs(pictures)))
     with Pool(WORK, 2) as pool:
-        shared = joined(result for _, result in pool.read(iter(chunks), chunks.learn))
+        shared = joined(pool.read(iter(chunks), chunks.learn))
     assert shared == alone(pictures)
     assert shared.text.count(b"\n") == 3 * (12 + 1 + 360)
     assert len(shared.errors) == 3
@@ -58,7 +58,7 @@ def test_what_a_killed_process_was_reading_is_read_again(pictures: list[str]):
     chunks = Chunks(parts_of(Inputs(pictures)))
     found: list[Result] = []
     with Pool(WORK, 2) as pool:
-        for _, result in pool.read(iter(chunks), chunks.learn):
+        for result in pool.read(iter(chunks), chunks.learn):
             if len(found) in (1, 3):
                 os.kill(pool._workers[0].process.pid or 0, signal.SIGKILL)
             found.append(result)
@@ -71,7 +71,7 @@ def test_a_picture_that_ends_every_process_is_a_bad_file_and_the_rest_is_read(pi
     others = [Part(str(tmp_path / f"{number:02}.png"), number) for number in range(8)]
     parts = [*others[:4], deadly, *others[4:]]
     with Pool(WORK, 2) as pool:
-        found = joined(result for _, result in pool.read(iter([parts[:6], parts[6:]]), lambda parts, elapsed_s: None))
+        found = joined(result for result in pool.read(iter([parts[:6], parts[6:]]), lambda parts, elapsed_s: None))
     (error,) = found.errors
     assert error == ("deadly.png", "reading it ended 3 processes, the last killed by signal 9")
     names = [f"{number:02}.png" for number in range(8)]
@@ -126,5 +126,5 @@ def test_few_chunks_are_under_way_however_many_there_are(pictures: list[str], tm
 
 def test_short_work_starts_no_process(pictures: list[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pools.Pool, "_start", lambda self: pytest.fail("a process was started"))
-    results = list(read_parts(parts_of(Inputs([f"{pictures[0]}/00.png"])), WORK, jobs=8))
+    results = list(read_parts(parts_of(Inputs([f"{pictures[0]}/00.png"])), WORK.open(), jobs=8))
     assert len(results) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -111,6 +112,19 @@ class Part:
     def __len__(self) -> int:
         """The number of pictures or glyphs."""
         return len(self.content) if isinstance(self.content, np.ndarray) else 1
+
+
+def stamp(part: Part) -> bytes:
+    """Name, place, size and time of a part: they differ if its file has changed."""
+    content = part.content
+    try:
+        facts = os.stat(part.name)
+        state = f"{facts.st_size} {facts.st_mtime_ns}".encode()
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        state = b"-"
+    if part.name == STDIN and isinstance(content, bytes | np.ndarray):
+        state = hashlib.sha256(bytes(content)).digest()
+    return b"%b\0%d\0%b\n" % (os.fsencode(part.name), part.index or 0, state)
 
 
 def parts_of(inputs: Inputs, glyphs_at_once: int = glyph_files.GLYPHS_AT_ONCE) -> Iterator[Part]:

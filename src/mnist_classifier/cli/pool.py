@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
 
-from mnist_classifier.cli.inputs import Part
+from mnist_classifier.cli.inputs import Part, stamp
 from mnist_classifier.cli.reading import Result, Work
 from mnist_classifier.core.errors import MnistError
 
@@ -84,8 +84,8 @@ class Pool:
         self._receive(timeout_s=0)
         return any(worker.is_ready for worker in self._workers)
 
-    def read(self, chunks: Iterator[list[Part]], learn: Learn) -> Iterator[tuple[list[Part], Result]]:
-        """Read chunks; yields them with their results, in order.
+    def read(self, chunks: Iterator[list[Part]], learn: Learn) -> Iterator[Result]:
+        """Read chunks; yields their results, in order.
 
         learn: called with each chunk and the seconds that it took.
         Raises MnistError if processes keep dying, or a reading raises it.
@@ -98,7 +98,8 @@ class Pool:
                 return
             self._receive(timeout_s=None, learn=learn)
             while self._chunks and (result := self._chunks[0].result) is not None:
-                yield self._chunks.popleft().parts, result
+                self._chunks.popleft()
+                yield result
 
     def _next(self, chunks: Iterator[list[Part]]) -> Chunk | None:
         """The chunk to read next; None if there is none, or too many results wait for the first one."""
@@ -173,7 +174,7 @@ class Pool:
         if len(chunk.parts) == 1 and chunk.deaths + 1 >= MOST_ATTEMPTS:
             (part,) = chunk.parts
             message = f"reading it ended {MOST_ATTEMPTS} processes, the last {reason}"
-            chunk.result = Result(b"", [(part.name, message)], part.file_number)
+            chunk.result = Result(b"", [(part.name, message)], part.file_number, 1, stamp(part))
             return
         alone = [Chunk([part], chunk.deaths + 1) for part in chunk.parts]
         place = self._chunks.index(chunk)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
-from mnist_classifier.cli.inputs import STDIN, Inputs, items_of, parts_of
+from mnist_classifier.cli.inputs import STDIN, Inputs, Part, items_of, parts_of
 from mnist_classifier.cli.reading import Result, Work, read_parts, result_of
+from mnist_classifier.cli.saving import Destination, opened
 from mnist_classifier.cli.servers import ask_server
 from mnist_classifier.client.client import Client
 from mnist_classifier.core.errors import InvalidInput
@@ -60,7 +61,13 @@ NUMBERS_AT_ONCE = 4
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file, once all pictures are read.",
+    help="Write to this file, once all pictures are read. After an interruption, the same command goes on.",
+)
+@click.option("--restart", is_flag=True, help="With --output: discard what an interrupted command has read.")
+@click.option(
+    "--errors",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="List the files that could not be read in this file, for --files-from.",
 )
 @click.option("--model-version", type=click.IntRange(0), help="Model version to use.  [default: production]")
 @click.option(
@@ -89,6 +96,8 @@ def predict(
     mode: str,
     format: str | None,
     output: Path | None,
+    restart: bool,
+    errors: Path | None,
     jobs: int | None,
     url: str | None,
     steps_dir: Path | None,
@@ -123,15 +132,21 @@ def predict(
         bar = stack.enter_context(_progress_bar(inputs, output, counts=files_from is None))
         settings = Settings.from_environment()
         format = format or _format(output)
+        header = listing.encoded(listing.header(format, task.mode))
         if url is not None:
             client = stack.enter_context(Client(url, token=settings.token or None))
-            results = _ask(client, inputs, task, {"version": model_version, **chosen}, format)
+            destination = stack.enter_context(opened(output, errors, None))
+            parts = destination.begin(header, parts_of(inputs))
+            results = _ask(client, parts, task, {"version": model_version, **chosen}, format)
         else:
             folder = version_folder(model_version, settings)
-            work = Work(folder, task, chosen, settings.max_image_pixels, steps_dir, format)
-            parts = parts_of(inputs, GLYPHS_AT_ONCE if task.mode == DIGIT else NUMBERS_AT_ONCE)
-            results = (result for _, result in read_parts(parts, work, jobs or usable_cores()))
-        failures = _write(results, listing.header(format, task.mode), output, bar)
+            reader = Work(folder, task, chosen, settings.max_image_pixels, steps_dir, format).open()
+            destination = stack.enter_context(opened(output, errors, reader.settings(), restart=restart))
+            glyphs_at_once = GLYPHS_AT_ONCE if task.mode == DIGIT else NUMBERS_AT_ONCE
+            parts = destination.begin(header, parts_of(inputs, glyphs_at_once))
+            results = read_parts(parts, reader, jobs or usable_cores())
+        _write(results, destination, bar)
+    failures = destination.failures
     if failures:
         files = "file" if failures == 1 else "files"
         raise click.ClickException(f"{failures:,} {files} could not be read")
@@ -157,26 +172,23 @@ def _format(output: Path | None) -> str:
     return listing.TABLE if sys.stdout.isatty() else listing.JSON_LINES
 
 
-def _ask(client: Client, inputs: Inputs, task: Task, options: Mapping[str, Any], format: str) -> Iterator[Result]:
+def _ask(
+    client: Client, parts: Iterable[Part], task: Task, options: Mapping[str, Any], format: str
+) -> Iterator[Result]:
     """The results of a server."""
-    items = itertools.chain.from_iterable(map(items_of, parts_of(inputs)))
+    items = itertools.chain.from_iterable(map(items_of, parts))
     for outcome in ask_server(client, items, task, options):
         yield result_of([outcome], format)
 
 
-def _write(results: Iterable[Result], header: str, output: Path | None, bar: tqdm[Any]) -> int:
-    """Write the readings, and errors to standard error; returns the number of errors."""
-    failures = 0
-    with listing.opened(output) as write:
-        write(listing.encoded([header] if header else []))
-        for result in results:
-            write(result.text)
-            for name, message in result.errors:
-                failures += 1
-                named = message if message.startswith(name) else f"{name}: {message}"
-                tqdm.write(listing.shown(named), file=sys.stderr)
-            bar.update(result.file_number - bar.n)
-    return failures
+def _write(results: Iterable[Result], destination: Destination, bar: tqdm[Any]) -> None:
+    """Write the readings, and errors to standard error."""
+    for result in results:
+        destination.add(result)
+        for name, message in result.errors:
+            named = message if message.startswith(name) else f"{name}: {message}"
+            tqdm.write(listing.shown(named), file=sys.stderr)
+        bar.update(result.file_number - bar.n)
 
 
 def _progress_bar(inputs: Inputs, output: Path | None, *, counts: bool) -> tqdm[Any]:
