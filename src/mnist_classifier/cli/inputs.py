@@ -53,8 +53,8 @@ class Inputs:
                 yield from _files(name)
 
     def count(self) -> int:
-        """The number of files; walks all folders."""
-        return sum(1 for _ in self)
+        """The number of pictures and glyphs; walks all folders and opens files of glyphs."""
+        return sum(glyph_files.count(Path(found.name)) if _has_glyphs(found) else 1 for found in self)
 
 
 def _matches(pattern: str) -> Iterator[Found]:
@@ -136,11 +136,19 @@ def parts_of(inputs: Inputs, glyphs_at_once: int = glyph_files.GLYPHS_AT_ONCE) -
             data = sys.stdin.buffer.read()
             is_picture = not glyph_files.is_glyphs(data)
             yield from (Part(STDIN, number, data),) if is_picture else _glyphs(STDIN, data, number, glyphs_at_once)
-        # Opening each picture here too would take as long as reading it on several cores.
-        elif found.name.lower().endswith(PICTURES) or not glyph_files.is_glyph_file(Path(found.name)):
-            yield Part(found.name, number)
-        else:
+        elif _has_glyphs(found):
             yield from _glyphs(found.name, Path(found.name), number, glyphs_at_once)
+        else:
+            yield Part(found.name, number)
+
+
+def _has_glyphs(found: Found) -> bool:
+    """Whether a file holds glyphs, which go to the processes in blocks.
+
+    Pictures are not opened here: on several cores that would take as long as reading them.
+    """
+    is_file = not found.problem and found.name != STDIN
+    return is_file and not found.name.lower().endswith(PICTURES) and glyph_files.is_glyph_file(Path(found.name))
 
 
 def _glyphs(name: str, source: Path | bytes, file_number: int, at_once: int) -> Iterator[Part]:

@@ -174,7 +174,7 @@ class Pool:
         if len(chunk.parts) == 1 and chunk.deaths + 1 >= MOST_ATTEMPTS:
             (part,) = chunk.parts
             message = f"reading it ended {MOST_ATTEMPTS} processes, the last {reason}"
-            chunk.result = Result(b"", [(part.name, message)], part.file_number, 1, stamp(part))
+            chunk.result = Result(b"", [(part.name, message)], part.file_number, len(part), 1, stamp(part))
             return
         alone = [Chunk([part], chunk.deaths + 1) for part in chunk.parts]
         place = self._chunks.index(chunk)

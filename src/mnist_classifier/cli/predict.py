@@ -183,19 +183,20 @@ def _ask(
 
 def _write(results: Iterable[Result], destination: Destination, bar: tqdm[Any]) -> None:
     """Write the readings, and errors to standard error."""
+    bar.initial = bar.n = destination.done
     for result in results:
         destination.add(result)
         for name, message in result.errors:
             named = message if message.startswith(name) else f"{name}: {message}"
             tqdm.write(listing.shown(named), file=sys.stderr)
-        bar.update(result.file_number - bar.n)
+        bar.update(result.size)
 
 
 def _progress_bar(inputs: Inputs, output: Path | None, *, counts: bool) -> tqdm[Any]:
-    """A bar of files, hidden if the readings go to the same terminal."""
+    """A bar of pictures and glyphs, hidden if the readings go to the same terminal."""
     shows = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
     total = inputs.count() if shows and counts else None
-    return tqdm(total=total, unit=" files", leave=False, disable=not shows, file=sys.stderr)
+    return tqdm(total=total, unit=" pictures", leave=False, disable=not shows, file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -39,14 +39,16 @@ class Result:
     """What came of some parts.
 
     text: lines of output in UTF-8.  errors: name and message of each picture or
-    file that could not be read.  file_number: of the last file, from 1.  stamps:
+    file that could not be read.  file_number: of the last file, from 1.
+    size: the number of pictures and glyphs.  stamps:
     those of the parts, one after the other.
     """
 
     text: bytes
     errors: Sequence[tuple[str, str]]
     file_number: int
-    parts: int = 0
+    size: int = 1
+    parts: int = 1
     stamps: bytes = b""
 
 
@@ -100,7 +102,7 @@ class PartReader:
         ]
         errors = [error for result in results for error in result.errors]
         text, stamps = b"".join(result.text for result in results), b"".join(map(stamp, parts))
-        return Result(text, errors, parts[-1].file_number, len(parts), stamps)
+        return Result(text, errors, parts[-1].file_number, sum(map(len, parts)), len(parts), stamps)
 
     def _is_block(self, part: Part) -> bool:
         return self._takes_blocks and isinstance(part.content, np.ndarray)

@@ -37,12 +37,13 @@ RESTART = "add --restart to read everything again"
 class Progress(msgspec.Struct, frozen=True):
     """How far a command is.
 
-    parts, files: of the input.  digest: of the stamps of these parts.
+    parts, files, size: of the input; size counts pictures and glyphs.  digest: of the stamps of these parts.
     sizes: valid bytes of the output, and of the list of bad files.
     """
 
     parts: int = 0
     files: int = 0
+    size: int = 0
     digest: str = ""
     failures: int = 0
     sizes: tuple[int, int] = (0, 0)
@@ -58,7 +59,7 @@ class ResumableFiles(Destination):
     _saved_s: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.failures = self.progress.failures
+        self.failures, self.done = self.progress.failures, self.progress.size
         self._saved = self.progress
         self._digest = hashlib.sha256()
 
@@ -87,6 +88,7 @@ class ResumableFiles(Destination):
         self.progress = Progress(
             parts=self.progress.parts + result.parts,
             files=result.file_number,
+            size=self.progress.size + result.size,
             digest=self._digest.hexdigest(),
             failures=self.failures,
             sizes=(self.lines.tell(), 0 if self.bad_files is None else self.bad_files.tell()),

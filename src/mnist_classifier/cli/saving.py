@@ -26,12 +26,14 @@ class Destination:
     """Files that take the results.
 
     lines: for the readings.  bad_files: for the names of files that could not
-    be read.  failures: errors so far.
+    be read.  failures: errors so far.  done: pictures and glyphs that an
+    earlier command has read.
     """
 
     lines: BinaryIO
     bad_files: BinaryIO | None
     failures: int = 0
+    done: int = 0
     _last_bad: str = ""
 
     def begin(self, header: bytes, parts: Iterator[Part]) -> Iterator[Part]:

@@ -9,6 +9,7 @@ Fortran order may not: their first glyph is complete only at the end of the file
 
 from __future__ import annotations
 
+import contextlib
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -63,6 +64,13 @@ def is_glyph_file(path: Path) -> bool:
         return False
 
 
+def count(path: Path) -> int:
+    """The number of glyphs that a file says it holds; 0 if it cannot be read."""
+    with contextlib.suppress(DataCorrupt), open_packed(path, str(path)) as file:
+        return _shape(str(path), file)[0][0]
+    return 0
+
+
 def read(data: bytes, name: str, *, limit: int) -> Bytes:
     """Convert the contents of a file to (N, 28, 28) uint8 glyphs.
 
@@ -81,8 +89,7 @@ def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) ->
     """
     name = name or str(source)
     with open_packed(source, name) as file:
-        is_npy = file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC)
-        shape, is_fortran = _npy_layout(name, file) if is_npy else (_idx_shape(name, file), False)
+        shape, is_fortran = _shape(name, file)
         count = shape[0]
         if limit is not None and count * GLYPH_BYTES > limit:
             raise DataCorrupt(f"{name} is too long: it holds more than {limit} bytes once unpacked")
@@ -128,12 +135,17 @@ def _check_count(name: str, wanted: int, found: int) -> None:
         raise DataCorrupt(f"{name} is cut short: expected {wanted} glyphs, found {found}")
 
 
+def _shape(name: str, file: File) -> tuple[tuple[int, ...], bool]:
+    """The shape of the array, glyphs first, and whether it is in Fortran order."""
+    is_npy = file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC)
+    return _npy_layout(name, file) if is_npy else (_idx_shape(name, file), False)
+
+
 def _idx_shape(name: str, file: File) -> tuple[int, ...]:
     return tuple(parse_header(name, file.read(4 + 4 * IDX_DIMENSIONS), IDX_DIMENSIONS))
 
 
 def _npy_layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
-    """The shape of the array, glyphs first, and whether it is in Fortran order."""
     header = _LimitedHeader(file)
     try:
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(header)]
