@@ -247,3 +247,20 @@ def test_a_taken_port_gives_way_to_the_next_free_one_unless_it_was_asked_for():
 def test_an_address_of_another_machine_is_a_clear_error():
     with pytest.raises(PortTaken, match="cannot listen"):
         free_port("192.0.2.1", 5000, strict=True)
+
+
+@pytest.mark.parametrize("chosen", [None, "3"])
+def test_commands_that_prepare_pictures_keep_openblas_to_one_thread(chosen: str | None):
+    """The variable works only before NumPy is imported."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    program = (
+        "import os, sys; from mnist_classifier.cli.main import main\n"
+        "before = 'numpy' in sys.modules; main.get_command(None, 'predict')\n"
+        "print(before, 'numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment | ({"OPENBLAS_NUM_THREADS": chosen} if chosen else {}),
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    assert found.stdout.split() == ["False", "True", chosen or "1"]
