@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.cli import pool as pools
+from mnist_classifier.cli import reading
 from mnist_classifier.cli.inputs import Inputs, Part, parts_of
 from mnist_classifier.cli.pool import Pool
 from mnist_classifier.cli.reading import Chunks, Result, Work, read_parts
@@ -44,13 +46,28 @@ def joined(results: Iterator[Result]) -> Result:
     return Result(b"".join(result.text for result in found), errors, found[-1].file_number)
 
 
-def test_several_processes_give_the_output_of_one(pictures: list[str]):
+def test_several_processes_give_the_output_of_one_and_take_few_chunks_at_once(pictures: list[str]):
+    taken = given = 0
     chunks = Chunks(parts_of(Inputs(pictures)))
+
+    def counted() -> Iterator[list[Part]]:
+        nonlocal taken
+        for chunk in chunks:
+            taken += 1
+            yield chunk
+
+    def watched(results: Iterator[Result]) -> Iterator[Result]:
+        nonlocal given
+        for given, result in enumerate(results, 1):
+            assert taken - given < pools.WAITING_CHUNKS * 2
+            yield result
+
     with Pool(WORK, 2) as pool:
-        shared = joined(pool.read(iter(chunks), chunks.learn))
+        shared = joined(watched(pool.read(counted(), lambda parts, elapsed_s: None)))
     assert shared == alone(pictures)
     assert shared.text.count(b"\n") == 3 * (12 + 1 + 360)
     assert len(shared.errors) == 3
+    assert given == taken > 40
 
 
 def test_what_a_killed_process_was_reading_is_read_again(pictures: list[str]):
@@ -70,10 +87,10 @@ def test_a_picture_that_ends_every_process_is_a_bad_file_and_the_rest_is_read(pi
     deadly = Part("deadly.png", 2, _Deadly())  # type: ignore[arg-type]
     others = [Part(str(tmp_path / f"{number:02}.png"), number) for number in range(8)]
     parts = [*others[:4], deadly, *others[4:]]
-    with Pool(WORK, 2) as pool:
+    with Pool(WORK, 1) as pool:
         found = joined(result for result in pool.read(iter([parts[:6], parts[6:]]), lambda parts, elapsed_s: None))
     (error,) = found.errors
-    assert error == ("deadly.png", "reading it ended 3 processes, the last killed by signal 9")
+    assert error == ("deadly.png", "3 processes died while reading it, the last one was killed by signal 9")
     names = [f"{number:02}.png" for number in range(8)]
     assert [line.split(b'"')[3].decode()[-6:] for line in found.text.splitlines()] == names
 
@@ -109,19 +126,16 @@ def test_a_version_that_cannot_be_loaded_is_one_clear_error(tmp_path: Path):
         list(pool.read(iter([[Part("x.png", 1)]]), lambda parts, elapsed_s: None))
 
 
-def test_few_chunks_are_under_way_however_many_there_are(pictures: list[str], tmp_path: Path):
-    taken = 0
+def test_a_system_that_allows_no_more_processes_only_makes_it_slower(
+    pictures: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(self: Pool) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    def chunks() -> Iterator[list[Part]]:
-        nonlocal taken
-        for _ in range(300):
-            taken += 1
-            yield [Part(str(tmp_path / "00.png"), 1)]
-
-    with Pool(WORK, 2) as pool:
-        for given, _ in enumerate(pool.read(chunks(), lambda parts, elapsed_s: None)):
-            assert taken <= given + 1 + pools.WAITING_CHUNKS * 2
-    assert taken == 300
+    expected = alone(pictures)
+    monkeypatch.setattr(Pool, "_start", refuse)
+    monkeypatch.setattr(reading, "ALONE_S", 0.0)
+    assert joined(read_parts(parts_of(Inputs(pictures)), WORK.open(), jobs=8)) == expected
 
 
 def test_short_work_starts_no_process(pictures: list[str], monkeypatch: pytest.MonkeyPatch):

@@ -28,7 +28,7 @@ WAITING_CHUNKS = 4
 # A picture that ended this many processes is not tried again.
 MOST_ATTEMPTS = 3
 # So many processes may die one after the other, while none reads anything.
-MOST_DEATHS = 6
+MOST_DEATHS = 12
 
 Learn = Callable[[Sequence[Part], float], None]
 
@@ -66,8 +66,10 @@ class Pool:
     _has_ended: bool = False
 
     def __enter__(self) -> Pool:
-        while len(self._workers) < self.jobs:
-            self._start()
+        # If the system allows no more processes, fewer read, or the command alone.
+        with contextlib.suppress(OSError):
+            while len(self._workers) < self.jobs:
+                self._start()
         return self
 
     def __exit__(
@@ -136,9 +138,10 @@ class Pool:
         """Take a message: the time of loading, a result with its time, or an error that ends the command."""
         if isinstance(message, MnistError):
             raise message
-        self._deaths, worker.is_ready = 0, True
+        worker.is_ready = True
         if isinstance(message, tuple) and worker.chunk is not None:
             worker.chunk.result, elapsed_s = message
+            self._deaths = 0
             if learn is not None:
                 learn(worker.chunk.parts, elapsed_s)
             worker.chunk = None
@@ -162,18 +165,22 @@ class Pool:
         reason = _reason(worker.process)
         if self._deaths >= MOST_DEATHS:
             raise MnistError(
-                f"{self._deaths} reading processes died one after the other, the last {reason}; "
+                f"{self._deaths} reading processes died one after the other, the last one {reason}; "
                 "perhaps they need more memory than there is: try a smaller --jobs"
             )
         if worker.chunk is not None:
             self._retry(worker.chunk, reason)
-        self._start()
+        try:
+            self._start()
+        except OSError as error:
+            if not self._workers:
+                raise MnistError(f"a reading process {reason}, and no other can be started: {error}") from error
 
     def _retry(self, chunk: Chunk, reason: str) -> None:
         """Read a chunk again, each part alone, to find one that ends the process; give up on that one."""
         if len(chunk.parts) == 1 and chunk.deaths + 1 >= MOST_ATTEMPTS:
             (part,) = chunk.parts
-            message = f"reading it ended {MOST_ATTEMPTS} processes, the last {reason}"
+            message = f"{MOST_ATTEMPTS} processes died while reading it, the last one {reason}"
             chunk.result = Result(b"", [(part.name, message)], part.file_number, len(part), 1, stamp(part))
             return
         alone = [Chunk([part], chunk.deaths + 1) for part in chunk.parts]
@@ -193,7 +200,7 @@ def _end(worker: Worker) -> None:
 
 def _reason(process: SpawnProcess) -> str:
     code = process.exitcode or 0
-    return f"killed by signal {-code}" if code < 0 else f"with exit code {code}"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 @contextlib.contextmanager
