@@ -120,8 +120,10 @@ def predict(
     task = _task(mode, form_file, {"length": length, "pattern": pattern, "allowed": allowed})
     if steps_dir is not None and (task.mode != DIGIT or url is not None):
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
-    if jobs is not None and url is not None:
-        raise click.UsageError("--jobs does not work with --url, because the server reads the pictures; leave it out")
+    if url is not None and (jobs is not None or restart):
+        raise click.UsageError("--jobs and --restart do not work with --url, where the server reads; leave them out")
+    if restart and output is None:
+        raise click.UsageError("--restart needs --output: only a file can be continued after an interruption")
     if not files and files_from is None:
         raise click.UsageError("no files given; name files, folders or patterns, or - for standard input")
     if files_from == STDIN and STDIN in files:
@@ -142,8 +144,7 @@ def predict(
             folder = version_folder(model_version, settings)
             reader = Work(folder, task, chosen, settings.max_image_pixels, steps_dir, format).open()
             destination = stack.enter_context(opened(output, errors, reader.settings(), restart=restart))
-            glyphs_at_once = GLYPHS_AT_ONCE if task.mode == DIGIT else NUMBERS_AT_ONCE
-            parts = destination.begin(header, parts_of(inputs, glyphs_at_once))
+            parts = destination.begin(header, parts_of(inputs, _glyphs_at_once(task)))
             results = read_parts(parts, reader, jobs or usable_cores())
         _write(results, destination, bar)
     failures = destination.failures
@@ -164,6 +165,10 @@ def _task(mode: str, form_file: BinaryIO | None, known: Mapping[str, Any]) -> Ta
         advice = "write them into the file of --fields" if fields else "add --number"
         raise click.UsageError(f"--length, --pattern and --allowed describe one number; {advice}")
     return Task(FORM if fields else mode, expected, fields)
+
+
+def _glyphs_at_once(task: Task) -> int:
+    return GLYPHS_AT_ONCE if task.mode == DIGIT else NUMBERS_AT_ONCE
 
 
 def _format(output: Path | None) -> str:

@@ -64,7 +64,8 @@ def opened(
     Raises StorageFull, ClickException; MnistError if a command cannot go on with what another one has written.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(files.disk_errors(f"{output or errors} was not written", click.ClickException))
+        if output is not None or errors is not None:
+            stack.enter_context(files.disk_errors(f"{output or errors} was not written", click.ClickException))
         if output is not None and settings is not None and is_plain(output):
             # Imported here, because most commands write no file.
             from mnist_classifier.cli.resumable import resumable
