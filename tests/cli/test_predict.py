@@ -238,6 +238,7 @@ def test_the_steps_are_written(one: str, tmp_path: Path):
         ["--jobs", "0", "a"],
         ["--jobs", "2", "--url", "http://127.0.0.1:1", "a"],
         ["--restart", "a"],
+        ["--output", "a.csv", "--errors", "./a.csv", "a"],
         ["--restart", "--output", "a.csv", "--url", "http://127.0.0.1:1", "a"],
     ],
 )

@@ -180,6 +180,13 @@ def test_a_command_that_reads_nothing_leaves_nothing(interrupted):
     assert files() == []
 
 
+@pytest.mark.parametrize("errors", ["nowhere/bad.txt", "a"])
+def test_a_list_of_bad_files_that_cannot_be_written_leaves_nothing(errors: str):
+    result = run("--output", "out.csv", "--errors", errors, status=2 if errors == "a" else 1)
+    assert "Error: " in result.stderr
+    assert files() == []
+
+
 def test_an_output_that_another_command_is_writing_is_left_alone():
     with filelock.FileLock("out.csv.part.lock"):
         assert "another command is writing" in run("--output", "out.csv").stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -122,6 +123,8 @@ def predict(
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
     if url is not None and (jobs is not None or restart):
         raise click.UsageError("--jobs and --restart do not work with --url, where the server reads; leave them out")
+    if errors is not None and output is not None and os.path.realpath(errors) == os.path.realpath(output):
+        raise click.UsageError("--errors and --output name the same file; choose two files")
     if restart and output is None:
         raise click.UsageError("--restart needs --output: only a file can be continued after an interruption")
     if not files and files_from is None:

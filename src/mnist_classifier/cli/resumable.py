@@ -55,12 +55,12 @@ class ResumableFiles(Destination):
 
     journal: BinaryIO = field(kw_only=True)
     progress: Progress = field(kw_only=True)
-    _saved: Progress = field(init=False)
+    saved: Progress = field(init=False)
     _saved_s: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.failures, self.done = self.progress.failures, self.progress.size
-        self._saved = self.progress
+        self.saved = self.progress
         self._digest = hashlib.sha256()
 
     def begin(self, header: bytes, parts: Iterator[Part]) -> Iterator[Part]:
@@ -101,10 +101,10 @@ class ResumableFiles(Destination):
         for stream in (self.lines, self.bad_files):
             if stream is not None:
                 _flush(stream)
-        if self.progress != self._saved:
+        if self.progress != self.saved:
             self.journal.write(msgspec.json.encode(self.progress) + b"\n")
             _flush(self.journal)
-        self._saved, self._saved_s = self.progress, time.monotonic()
+        self.saved, self._saved_s = self.progress, time.monotonic()
 
 
 @contextlib.contextmanager
@@ -122,23 +122,19 @@ def resumable(
         progress = _prepared(
             journal, targets, {**settings, "list of bad files (--errors)": [str(each) for each in targets[1:]]}, restart
         )
-        with contextlib.ExitStack() as stack:
-            lines, *bad = [
-                stack.enter_context(_opened_part(each, size))
-                for each, size in zip(targets, progress.sizes, strict=False)
-            ]
-            entries = stack.enter_context(_closing(journal.open("ab")))
-            found = ResumableFiles(lines, bad[0] if bad else None, journal=entries, progress=progress)
-            try:
+        found: ResumableFiles | None = None
+        try:
+            with _opened(targets, journal, progress) as found:
                 yield found
                 found.save()
-            except BaseException:
-                stack.callback(_keep_or_delete, journal, targets, found.progress)
-                if found.progress != progress:
-                    with contextlib.suppress(OSError):
-                        found.save()
-                    click.echo(f"{output} is not complete: {found.progress.files:,} files are read. {REPEAT}", err=True)
-                raise
+        except BaseException:
+            saved = found.saved if found is not None else progress
+            if saved != progress:
+                click.echo(f"{output} is not complete: {saved.files:,} files are read. {REPEAT}", err=True)
+            if not saved.parts:
+                for file in (*(_beside(each, ".part") for each in targets), journal):
+                    file.unlink(missing_ok=True)
+            raise
         for each in reversed(targets):
             os.replace(_beside(each, ".part"), each)
         journal.unlink()
@@ -191,11 +187,21 @@ def _compare(part: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None
         )
 
 
-def _keep_or_delete(journal: Path, targets: Sequence[Path], progress: Progress) -> None:
-    """After an interruption, delete files that are worth nothing."""
-    if not progress.parts:
-        for file in (*(_beside(each, ".part") for each in targets), journal):
-            file.unlink(missing_ok=True)
+@contextlib.contextmanager
+def _opened(targets: Sequence[Path], journal: Path, progress: Progress) -> Iterator[ResumableFiles]:
+    """Open the parts and the journal; if the block fails, write a last checkpoint."""
+    with contextlib.ExitStack() as stack:
+        lines, *bad = [
+            stack.enter_context(_opened_part(each, size)) for each, size in zip(targets, progress.sizes, strict=False)
+        ]
+        entries = stack.enter_context(_closing(journal.open("ab")))
+        found = ResumableFiles(lines, bad[0] if bad else None, journal=entries, progress=progress)
+        try:
+            yield found
+        except BaseException:
+            with contextlib.suppress(OSError):  # the disk may be full
+                found.save()
+            raise
 
 
 def _beside(target: Path, suffix: str) -> Path:
