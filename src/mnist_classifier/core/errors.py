@@ -7,7 +7,7 @@ MnistError
 ├── ModelError: ModelCorrupt, ModelInUse, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
-│       TrackerUnavailable, RunFinished, RunInProgress
+│       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost
 ├── ServerError: ServerUnreachable
 └── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken
 """
@@ -167,6 +167,14 @@ class RunFinished(TrainingError):
 
 class RunInProgress(TrainingError):
     """Another training is running."""
+
+
+class WorkerFailed(TrainingError):
+    """Another process of the same training failed, and said why."""
+
+
+class WorkerLost(TrainingError):
+    """Another process of the same training has ended, or does not answer."""
 
 
 class ServerError(MnistError):

@@ -1,0 +1,275 @@
+"""Train one network in several processes.  Only this module knows PyTorch Distributed.
+
+Each process trains on its shard of every batch.  Gradients, BatchNorm statistics and decisions cover the whole batch,
+and every process draws the same random numbers, so the result does not depend on the number of processes.
+
+A `Store` of torchrun carries messages between the processes before their group exists and after one has failed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from mnist_classifier.core.errors import InvalidConfig, WorkerLost
+from mnist_classifier.core.settings import Launch
+from mnist_classifier.training.shared_layers import share_layers
+
+# How long one process waits for another within a step or at the end of an epoch.  A process that dies closes its
+# connection and is noticed at once; only a host without power or network is silent for so long.
+COLLECTIVE_TIMEOUT_S = 120.0
+# How long to wait while others download MNIST or generate digits.
+PREPARATION_TIMEOUT_S = 3600.0
+# How long after a lost connection to wait for the reason.
+REASON_TIMEOUT_S = 1.0
+POLL_S = 0.05
+FAILURE = "failure"
+
+
+class Workers:
+    """The processes of one training: here a single one; a `Group` has the same methods for several."""
+
+    rank = 0
+    size = 1
+
+    def prepare(self, network: nn.Module) -> None:
+        """Replace the modules whose result depends on the whole batch."""
+
+    def place(self, device: torch.device) -> torch.device:
+        """The device of this process."""
+        return device
+
+    def share(self, content: bytes) -> bytes:
+        """The bytes that the first process passes, in every process."""
+        return content
+
+    def shard(self, count: int) -> slice:
+        """The rows of a batch of `count` images that this process trains on."""
+        return slice(0, count)
+
+    def backward(self, loss: Tensor, correct: Tensor, stop: bool) -> tuple[Tensor, Tensor, bool]:
+        """Compute the gradients of the whole batch.
+
+        loss: mean over the shard; correct: right answers in the shard; stop: whether this process wants to end.
+        Returns loss and right answers of the whole batch, and whether any process wants to end.
+        """
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), correct, stop
+
+    def joined(self, logits: Tensor, count: int) -> Tensor:
+        """The (count, C) answers to all images, from each process's (M, C) answers to its shard, on the CPU."""
+        return logits
+
+    def agree(self, figures: tuple[float, float]) -> tuple[float, float]:
+        """The figures of the first process, by which all of them decide."""
+        return figures
+
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Let Ctrl-C end the block only between two steps, in all processes after the same one."""
+        yield
+
+    def start(self) -> None:
+        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+
+    def failure(self) -> str | None:
+        """Why another process failed; None if it said nothing."""
+        return None
+
+
+class Group(Workers):
+    """Several processes that torchrun has started.
+
+    Raises WorkerLost from any method if another process has ended or does not answer.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.rank, self.size, self.local_rank = launch.rank, launch.size, launch.local_rank
+        if launch.threads:
+            torch.set_num_threads(launch.threads)
+        with _lost_workers():
+            meeting = rendezvous("env://", timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_S))
+            self._store, _, _ = next(iter(meeting))
+        self.batch_size = 0
+        self._interrupted = False
+        self._parameters: list[nn.Parameter] = []
+        self._device = torch.device("cpu")
+
+    def announce(self, facts: Mapping[str, Any]) -> None:
+        """Tell all processes, from the first one, what to do."""
+        self._store.set("task", json.dumps(facts))
+
+    def task(self) -> dict[str, Any]:
+        """What the first process announced."""
+        self._await("task")
+        facts: dict[str, Any] = json.loads(self._store.get("task"))
+        return facts
+
+    def start(self) -> None:
+        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+        self._store.set(f"ready/{self.rank}", "")
+        for rank in range(self.size):
+            self._await(f"ready/{rank}")
+        backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        with _lost_workers():
+            dist.init_process_group(
+                backends,
+                store=PrefixStore("group", self._store),
+                rank=self.rank,
+                world_size=self.size,
+                timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_S),
+            )
+
+    def close(self) -> None:
+        """Disconnect from the other processes, which notice it."""
+        with suppress(RuntimeError):
+            if dist.is_initialized():
+                dist.destroy_process_group()
+
+    def fail(self, reason: str) -> None:
+        """Tell the other processes why this one ends.  Only the first reason counts."""
+        with suppress(RuntimeError):
+            self._store.compare_set(FAILURE, "", f"process {self.rank} failed: {reason}")
+
+    def failure(self) -> str | None:
+        """Why another process failed; None if it said nothing."""
+        deadline = time.monotonic() + REASON_TIMEOUT_S
+        with suppress(RuntimeError):
+            while time.monotonic() < deadline:
+                if self._store.check([FAILURE]):
+                    return bytes(self._store.get(FAILURE)).decode()
+                time.sleep(POLL_S)
+        return None
+
+    def _await(self, key: str) -> None:
+        """Wait for a key of the store, and notice if a process fails in the meantime."""
+        deadline = time.monotonic() + PREPARATION_TIMEOUT_S
+        with _lost_workers():
+            while not self._store.check([key]):
+                if self._store.check([FAILURE]) or time.monotonic() > deadline:
+                    raise WorkerLost("another process of this training did not get ready")
+                time.sleep(POLL_S)
+
+    def place(self, device: torch.device) -> torch.device:
+        """The GPU of this process, or the CPU.  Raises InvalidConfig for MPS, which cannot exchange tensors."""
+        if device.type == "mps":
+            raise InvalidConfig("several processes cannot train on one MPS device; add --device cpu", field="device")
+        if device.type == "cuda":
+            device = torch.device("cuda", self.local_rank)
+            torch.cuda.set_device(device)
+        self._device = device
+        return device
+
+    def prepare(self, network: nn.Module) -> None:
+        """Let BatchNorm and dropout work on the whole batch."""
+        self._parameters = list(network.parameters())
+        share_layers(network, self)
+
+    def share(self, content: bytes) -> bytes:
+        """The bytes that the first process passes, in every process."""
+        length = torch.tensor([len(content)], device=self._device)
+        self._broadcast(length)
+        data = torch.empty(int(length), dtype=torch.uint8, device=self._device)
+        if self.rank == 0:
+            data.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else data)
+        self._broadcast(data)
+        return data.cpu().numpy().tobytes()
+
+    def shard(self, count: int) -> slice:
+        """The rows of a batch of `count` images that this process trains on; none if there are fewer than processes."""
+        self.batch_size = count
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def part(self, values: Tensor) -> Tensor:
+        """The shard of something that every process has for the whole batch."""
+        return values[self.shard(len(values))]
+
+    def backward(self, loss: Tensor, correct: Tensor, stop: bool) -> tuple[Tensor, Tensor, bool]:
+        """Compute the gradients of the whole batch, see Workers; one exchange carries everything."""
+        rows = self.shard(self.batch_size)
+        share = (rows.stop - rows.start) / self.batch_size
+        (loss * share).backward()
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        asked = torch.tensor(float(stop or self._interrupted), device=loss.device)
+        facts = torch.stack([loss.detach() * share, correct.float(), asked])
+        flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), facts])
+        self.add(flat)
+        parts = torch.split(flat, [*(gradient.numel() for gradient in gradients), len(facts)])
+        for gradient, part in zip(gradients, parts[:-1], strict=True):
+            gradient.copy_(part.view_as(gradient))
+        whole_loss, whole_correct, votes = parts[-1].unbind()
+        return whole_loss, whole_correct.long(), bool(votes)
+
+    def joined(self, logits: Tensor, count: int) -> Tensor:
+        """The (count, C) answers to all images, from each process's (M, C) answers to its shard, on the CPU."""
+        whole = torch.zeros(count, logits.shape[1], device=self._device)
+        whole[count * self.rank // self.size : count * (self.rank + 1) // self.size] = logits.to(self._device)
+        self.add(whole)
+        return whole.cpu()
+
+    def agree(self, figures: tuple[float, float]) -> tuple[float, float]:
+        """The figures of the first process, by which all of them decide."""
+        values = torch.tensor(figures, dtype=torch.float64, device=self._device)
+        self._broadcast(values)
+        first, second = values.tolist()
+        return first, second
+
+    def add(self, values: Tensor) -> Tensor:
+        """Replace values by their sums over all processes.  Raises WorkerLost."""
+        with _lost_workers():
+            dist.all_reduce(values)
+        return values
+
+    def _broadcast(self, values: Tensor) -> None:
+        with _lost_workers():
+            dist.broadcast(values, src=0)
+
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Let Ctrl-C end the block only between two steps, in all processes after the same one."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def remember(number: int, frame: object) -> None:
+            self._interrupted = True
+
+        before = signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def joined(launch: Launch) -> Iterator[Workers]:
+    """The processes that torchrun has started together with this one, until the end of the block."""
+    if launch.size == 1:
+        yield Workers()
+        return
+    group = Group(launch)
+    try:
+        yield group
+    finally:
+        group.close()
+
+
+@contextmanager
+def _lost_workers() -> Iterator[None]:
+    """Raise WorkerLost if the connection to another process fails."""
+    try:
+        yield
+    except RuntimeError as error:  # PyTorch's errors of process groups and stores are RuntimeErrors
+        raise WorkerLost(f"the connection to another process of this training is lost: {error}") from error
