@@ -16,6 +16,8 @@ ACTIVE = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 WAITING = (runs.c.status == RunStatus.QUEUED.value) & runs.c.claimed_at.is_(None)
 # Claimed by a process, which may have died since.
 UNDER_WAY = runs.c.status.in_(ACTIVE) & runs.c.claimed_at.is_not(None)
+# The fact in a run's environment that names its torchrun.
+TORCHRUN = "torchrun"
 _RUNS = sa.select(
     *(column for column in runs.c if column.name not in ("heartbeat_at", "claimed_at", "cancel_requested"))
 )
@@ -38,6 +40,11 @@ class RunQueries:
         if not found:
             raise RunMissing(f"there is no run {run_id}")
         return found[0]
+
+    def of_torchrun(self, job: str) -> Run | None:
+        """The latest run of the torchrun of this name, if any."""
+        query = _RUNS.where(runs.c.environment[TORCHRUN].as_string() == job).order_by(runs.c.id.desc())
+        return next(iter(self._runs(query.limit(1))), None)
 
     def recent(self, limit: int = 20, *, before: int | None = None, search: str = "") -> list[Run]:
         """The latest runs, newest first.

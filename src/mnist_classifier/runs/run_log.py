@@ -49,13 +49,16 @@ class Runs(RunQueries):
         # The latest report of each run, and when this process first saw it, by its own clock.
         self._seen_at: dict[_ClaimedRun, float] = {}
 
-    def create(self, config: TrainConfig) -> Run:
-        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active."""
+    def create(self, config: TrainConfig, environment: Mapping[str, Any] | None = None) -> Run:
+        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active.
+
+        environment: facts that `describe` may add to.
+        """
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             _refuse_while_active(connection)
             claims.lock(self.claims_dir, claim)
-            run_id = _insert(connection, config, claim)
+            run_id = _insert(connection, config, claim, environment)
         return self.get(run_id)
 
     def enqueue(self, config: TrainConfig) -> Run:
@@ -237,8 +240,10 @@ def resume_hint(run_id: int) -> str:
     return f"`mnist runs resume {run_id}` continues after the last complete epoch"
 
 
-def _insert(connection: sa.Connection, config: TrainConfig, claim: str | None) -> int:
-    values = {"config": config.to_dict(), "created_at": now(), **_queued(claim)}
+def _insert(
+    connection: sa.Connection, config: TrainConfig, claim: str | None, environment: Mapping[str, Any] | None = None
+) -> int:
+    values = {"config": config.to_dict(), "created_at": now(), "environment": environment, **_queued(claim)}
     result = connection.execute(runs.insert().values(**values))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 

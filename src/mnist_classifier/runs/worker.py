@@ -20,7 +20,7 @@ from types import TracebackType
 
 from mnist_classifier.core import files, logs
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished
+from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, WorkerLost
 from mnist_classifier.core.records import ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -28,8 +28,9 @@ from mnist_classifier.data import mnist
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.runs.progress import Journal, Report
-from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.runs.run_log import Runs, resume_hint
 from mnist_classifier.training.data import load_training_data
+from mnist_classifier.training.distributed import COLLECTIVE_TIMEOUT_S, Workers
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer
 from mnist_classifier.training.recipe import fit
@@ -98,30 +99,44 @@ class Heartbeat:
                     _thread.interrupt_main()
 
 
-def execute(settings: Settings, run_id: int, claim: str, report: Report | None = None) -> Outcome:
+def execute(
+    settings: Settings, run_id: int, claim: str, report: Report | None = None, workers: Workers | None = None
+) -> Outcome:
     """Carry out a run that was claimed for this process, and record how it ends.
 
     Every error is recorded and raised: KeyboardInterrupt means that the run was
     cancelled before the first epoch ended, so nothing was saved.  RunFinished
     and ClaimLost are only raised: the run does not belong to this process any more.
+
+    workers: the processes that train together; this is the first of them.
     """
-    with closing(Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)) as store:
+    workers = workers or Workers()
+    # The other processes wait for this one, but not for so long.
+    patience_s = DATABASE_PATIENCE_S if workers.size == 1 else COLLECTIVE_TIMEOUT_S / 2
+    with closing(Store(settings.resolved_database_url, patience_s=patience_s)) as store:
         runs = Runs(store, settings.claims_dir)
         runs.hold(run_id, claim)
         runs.start(run_id, os.getpid())
-        with _recorded_failure(runs, run_id), Heartbeat(runs, run_id) as heartbeat:
-            return _Job(settings, runs, run_id, report or Report(), heartbeat).run()
+        with _recorded_failure(runs, run_id, workers), Heartbeat(runs, run_id) as heartbeat:
+            return _Job(settings, runs, run_id, report or Report(), heartbeat, workers).run()
 
 
 @contextmanager
-def _recorded_failure(runs: Runs, run_id: int) -> Iterator[None]:
+def _recorded_failure(runs: Runs, run_id: int, workers: Workers) -> Iterator[None]:
     """Record how the block fails, unless the claim is lost."""
     try:
-        yield
+        with workers.ended_politely():
+            yield
     except KeyboardInterrupt:
         runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
         raise
     except ClaimLost:
+        raise
+    except WorkerLost as error:
+        if reason := workers.failure():
+            runs.finish(run_id, RunStatus.FAILED, reason)
+        else:
+            runs.finish(run_id, RunStatus.INTERRUPTED, f"{error.message}; {resume_hint(run_id)}")
         raise
     except Exception as error:
         runs.finish(run_id, RunStatus.FAILED, explain(error))
@@ -131,8 +146,11 @@ def _recorded_failure(runs: Runs, run_id: int) -> Iterator[None]:
 class _Job:
     """The stages of one run."""
 
-    def __init__(self, settings: Settings, runs: Runs, run_id: int, report: Report, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, settings: Settings, runs: Runs, run_id: int, report: Report, heartbeat: Heartbeat, workers: Workers
+    ) -> None:
         self.settings = settings
+        self.workers = workers
         self.runs = runs
         self.registry = Registry(settings.models_dir, runs.store)
         self.run_id = run_id
@@ -148,7 +166,8 @@ class _Job:
 
     def _train(self) -> FinishedTraining:
         run = self.runs.get(self.run_id)
-        self.runs.describe(self.run_id, environment(self.config))
+        facts = {**environment(self.config), "processes": self.workers.size}
+        self.runs.describe(self.run_id, {**(run.environment or {}), **facts})
         self.journal.trackers = open_trackers(self.settings, run)
         directories = self.settings.data_dirs()
         mnist.ensure(directories, self.settings.download_to, progress=self.journal.report.on_download)
@@ -162,7 +181,15 @@ class _Job:
             self.heartbeat.should_stop,
             on_checkpoint=self.runs.check_claim,
         )
-        finished = fit(self.config, data, self.registry, observer, checkpoint=self.checkpoint, run_id=self.run_id)
+        finished = fit(
+            self.config,
+            data,
+            self.registry,
+            observer,
+            checkpoint=self.checkpoint,
+            run_id=self.run_id,
+            workers=self.workers,
+        )
         if finished.cancelled:
             # Record this first; measuring and exporting the best weights takes a while.
             self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; saving the best weights so far")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
-from safetensors.torch import save_file
+from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from mnist_classifier.core import files
@@ -33,9 +33,13 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write or replace the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
         with files.replaced(path) as part:
-            save_file(tensors, part, metadata={FACTS: json.dumps(self.facts)})
+            part.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of such a file."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
+        return to_safetensors(tensors, {FACTS: json.dumps(self.facts)})
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

@@ -12,6 +12,7 @@ import json
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -20,11 +21,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from mnist_classifier.core.errors import InvalidConfig, WorkerLost
 from mnist_classifier.core.settings import Launch
+from mnist_classifier.training.checkpoint import Checkpoint
+from mnist_classifier.training.ensemble import Network, build_network, describe_network
 from mnist_classifier.training.shared_layers import share_layers
 
 # How long one process waits for another within a step or at the end of an epoch.  A process that dies closes its
@@ -81,8 +84,23 @@ class Workers:
         """Let Ctrl-C end the block only between two steps, in all processes after the same one."""
         yield
 
+    @contextmanager
+    def ended_politely(self) -> Iterator[None]:
+        """Let SIGTERM raise WorkerLost in the block, so that the first process can record why it ends."""
+        yield
+
+    def announce(self, facts: Mapping[str, Any]) -> None:
+        """Tell all processes, from the first one, what to do."""
+
+    def task(self) -> dict[str, Any]:
+        """What the first process announced."""
+        raise NotImplementedError("a process that trains alone is the first one")
+
     def start(self) -> None:
         """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+
+    def fail(self, reason: str) -> None:
+        """Tell the other processes why this one ends.  Only the first reason counts."""
 
     def failure(self) -> str | None:
         """Why another process failed; None if it said nothing."""
@@ -101,7 +119,8 @@ class Group(Workers):
             torch.set_num_threads(launch.threads)
         with _lost_workers():
             meeting = rendezvous("env://", timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_S))
-            self._store, _, _ = next(iter(meeting))
+            store, _, _ = next(iter(meeting))
+            self._store = PrefixStore(_meet(store, self.rank, self.size), store)
         self.batch_size = 0
         self._interrupted = False
         self._parameters: list[nn.Parameter] = []
@@ -252,6 +271,23 @@ class Group(Workers):
         finally:
             signal.signal(signal.SIGINT, before)
 
+    @contextmanager
+    def ended_politely(self) -> Iterator[None]:
+        """Let SIGTERM raise WorkerLost in the block, so that the first process can record why it ends.
+
+        torchrun sends SIGTERM as soon as another process has ended, and SIGKILL 30 s later.
+        """
+
+        def end(number: int, frame: object) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            raise WorkerLost("torchrun ended this process")
+
+        signal.signal(signal.SIGTERM, end)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
 
 @contextmanager
 def joined(launch: Launch) -> Iterator[Workers]:
@@ -266,10 +302,50 @@ def joined(launch: Launch) -> Iterator[Workers]:
         group.close()
 
 
+def _meet(store: Store, rank: int, size: int) -> str:
+    """Agree with all other processes on a name that no earlier attempt had.
+
+    torchrun keeps its store when it restarts processes, so a key may be left from the attempt before, and the count of
+    restarts differs between hosts.  So each process says a random number, and the first one repeats them all.
+    """
+    own = uuid.uuid4().hex
+    store.set(f"hello/{rank}", own)
+    keys = [f"hello/{each}" for each in range(size)]
+    offer: dict[str, Any] | None = None
+    deadline = time.monotonic() + PREPARATION_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if rank == 0 and store.check(keys):
+            said = [store.get(key).decode() for key in keys]
+            if offer is None or offer["said"] != said:
+                offer = {"name": uuid.uuid4().hex, "said": said}
+                store.set("offer", json.dumps(offer))
+            if store.check([f"{offer['name']}/{each}" for each in range(1, size)]):
+                store.set(offer["name"], "")
+        elif rank and store.check(["offer"]):
+            offer = json.loads(store.get("offer"))
+            if offer["said"][rank : rank + 1] == [own]:
+                store.set(f"{offer['name']}/{rank}", "")
+        if offer and own in offer["said"] and store.check([offer["name"]]):
+            return str(offer["name"])
+        time.sleep(POLL_S)
+    raise WorkerLost("the other processes of this training did not start")
+
+
 @contextmanager
 def _lost_workers() -> Iterator[None]:
     """Raise WorkerLost if the connection to another process fails."""
     try:
         yield
     except RuntimeError as error:  # PyTorch's errors of process groups and stores are RuntimeErrors
-        raise WorkerLost(f"the connection to another process of this training is lost: {error}") from error
+        raise WorkerLost("another process of this training has ended, or its host does not answer") from error
+
+
+def shared_network(network: Network | None, workers: Workers) -> Network | None:
+    """The network that the first process passes, in every process."""
+    if workers.size == 1:
+        return network
+    sent = network and Checkpoint(network.state_dict(), describe_network(network)).to_bytes()
+    received = Checkpoint.from_bytes(workers.share(sent or b""), None)
+    built = build_network(received.facts)
+    built.load_state_dict(dict(received.tensors))
+    return built.eval()

@@ -30,7 +30,7 @@ from mnist_classifier.training.checkpoint import (
 )
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
-from mnist_classifier.training.distributed import Workers
+from mnist_classifier.training.distributed import Workers, shared_network
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
@@ -96,7 +96,8 @@ def train(
     checkpoint: a file that is replaced after every epoch.  If it exists, training continues from it; on the CPU it
     ends with the same weights as without the interruption.
     teacher: a trained network whose probabilities are learned with `teacher_weight`.
-    workers: the processes that train together; each calls this function.  Only the first one uses `checkpoint`.
+    workers: the processes that train together; each calls this function.  Only the first one has `checkpoint` and
+    `teacher`.
 
     A request to stop (KeyboardInterrupt, or `should_stop`) returns the best weights so far with `cancelled` set, or
     raises KeyboardInterrupt before the end of the first epoch.
@@ -105,6 +106,8 @@ def train(
     data = data.limited(config.train_images)
     data = with_generated_digits(data, config.template_share, config.seed)
     data = with_generated_outliers(data, config.outlier_share, config.seed)
+    workers = workers or Workers()
+    workers.start()
     return Trainer(config, data, observer or Observer(), checkpoint, teacher, workers).run()
 
 
@@ -138,6 +141,8 @@ class Trainer:
         self.workers.prepare(self.network)
         self.augmentation = Augmentation.from_config(config)
         self.autocast_dtype = choose_precision(config.precision, self.device)
+        if config.teacher:
+            teacher = shared_network(teacher, self.workers)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
         self.optimizers = make_optimizers(self.network, config)
         self.steps_per_epoch = math.ceil(data.images_per_epoch / config.batch_size)

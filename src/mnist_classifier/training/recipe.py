@@ -21,6 +21,7 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.training.data import TrainingData, load_training_data
+from mnist_classifier.training.distributed import Workers
 from mnist_classifier.training.ensemble import Network, load_network
 from mnist_classifier.training.loop import Observer, train
 from mnist_classifier.training.release.finished import FinishedTraining, training_facts
@@ -60,14 +61,15 @@ def fit(
     *,
     checkpoint: Path | None = None,
     run_id: int | None = None,
+    workers: Workers | None = None,
 ) -> FinishedTraining:
     """Train with these settings and the teacher that they name in `registry`; does not measure the result.
 
-    observer, checkpoint, errors: see `loop.train`.
+    observer, checkpoint, workers, errors: see `loop.train`.
     """
     started = time.perf_counter()
     teacher = load_network(registry.folder(config.teacher)) if config.teacher else None
-    result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher)
+    result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher, workers=workers)
     facts = training_facts(config, data, result, time.perf_counter() - started)
     return FinishedTraining(config, data, result.network, facts, run_id, result.epochs)
 
