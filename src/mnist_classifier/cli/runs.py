@@ -14,7 +14,7 @@ from mnist_classifier.cli.command import Group, data_dir_option, opened_store
 from mnist_classifier.cli.display import epoch_line
 from mnist_classifier.cli.train import carry_out, training_worker
 from mnist_classifier.core.records import EpochResult, Run, RunEvent
-from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.settings import Launch, Settings
 from mnist_classifier.runs.run_log import Runs
 
 FOLLOW_INTERVAL_S = 0.5
@@ -115,6 +115,8 @@ def cancel(run_id: int) -> None:
 @data_dir_option
 def resume(run_id: int, data_dir: Path | None) -> None:
     """Resume an interrupted training after its last complete epoch."""
+    if Launch.from_environment().size > 1:
+        raise click.UsageError("resume without torchrun, or start `torchrun ... train` again with the same --rdzv-id")
     settings = Settings.from_environment(data_dir=data_dir)
     worker = training_worker()
     with opened_runs(settings) as log:
