@@ -54,7 +54,7 @@ def test_two_hosts_train_one_network_and_replace_a_killed_process(
             second.python(*arguments(second, first), environment={**environment(homes[1]), **cable}) as helping,
         ):
             wait_until(lambda: runs.last_event(1, "epoch") is not None)
-            os.kill(next(iter(ranks(homes[1]).values())), signal.SIGKILL)
+            os.kill(ranks(homes[1])[1], signal.SIGKILL)
             outputs = [process.communicate(timeout=WAIT_S)[0] for process in (leading, helping)]
         assert (leading.returncode, helping.returncode) == (0, 0), "\n".join(outputs)
         (run,) = runs.recent()

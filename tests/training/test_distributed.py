@@ -9,7 +9,7 @@ import pytest
 
 from mnist_classifier.core.settings import Launch
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.training.distributed import Workers
+from mnist_classifier.training.workers import Workers
 from tests.training.together import Seen, Task, learn, train_together, variables
 
 pytestmark = pytest.mark.slow

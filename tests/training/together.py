@@ -21,8 +21,9 @@ import numpy as np
 from mnist_classifier.core.settings import Launch
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.data import TrainingData
-from mnist_classifier.training.distributed import Workers, joined
+from mnist_classifier.training.distributed import joined
 from mnist_classifier.training.loop import Observer, Trainer
+from mnist_classifier.training.workers import Workers
 from tests.processes import free_port
 from tests.training.conftest import made_up_digits
 

@@ -24,8 +24,9 @@ from mnist_classifier.runs.queries import TORCHRUN
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.runs.worker import Outcome, execute, explain
 from mnist_classifier.training.data import load_training_data
-from mnist_classifier.training.distributed import Workers, joined
+from mnist_classifier.training.distributed import joined
 from mnist_classifier.training.loop import train
+from mnist_classifier.training.workers import Workers
 
 
 def train_together(settings: Settings, config: TrainConfig, launch: Launch, report: Report) -> Outcome | None:

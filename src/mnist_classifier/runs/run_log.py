@@ -50,10 +50,7 @@ class Runs(RunQueries):
         self._seen_at: dict[_ClaimedRun, float] = {}
 
     def create(self, config: TrainConfig, environment: Mapping[str, Any] | None = None) -> Run:
-        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active.
-
-        environment: facts that `describe` may add to.
-        """
+        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active."""
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
             _refuse_while_active(connection)

@@ -30,12 +30,12 @@ from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.runs.progress import Journal, Report
 from mnist_classifier.runs.run_log import Runs, resume_hint
 from mnist_classifier.training.data import load_training_data
-from mnist_classifier.training.distributed import COLLECTIVE_TIMEOUT_S, Workers
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer
 from mnist_classifier.training.recipe import fit
 from mnist_classifier.training.release.finished import FinishedTraining, ensemble_facts, environment
 from mnist_classifier.training.trackers import open_trackers
+from mnist_classifier.training.workers import COLLECTIVE_TIMEOUT_S, Workers
 
 HEARTBEAT_S = 0.5
 # How long a training waits for a locked database, for instance during a backup.

@@ -30,11 +30,11 @@ from mnist_classifier.training.checkpoint import (
 )
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
-from mnist_classifier.training.distributed import Workers, shared_network
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
+from mnist_classifier.training.workers import Workers, shared_network
 
 # Steps between two calls of `Observer.on_step`.
 REPORT_STEPS = 10

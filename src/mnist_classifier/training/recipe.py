@@ -21,10 +21,10 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.training.data import TrainingData, load_training_data
-from mnist_classifier.training.distributed import Workers
 from mnist_classifier.training.ensemble import Network, load_network
 from mnist_classifier.training.loop import Observer, train
 from mnist_classifier.training.release.finished import FinishedTraining, training_facts
+from mnist_classifier.training.workers import Workers
 
 
 def train_recipe(
