@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
+from mnist_classifier.cli.engines import RAY, Destination, engine_options, read_with_ray
 from mnist_classifier.cli.inputs import STDIN, Inputs, items_of
 from mnist_classifier.cli.output import Row
 from mnist_classifier.cli.servers import ask_server
@@ -56,8 +57,8 @@ MODES = (DIGIT, NUMBER)
 @click.option("--json", "format", flag_value=listing.JSON_LINES, help="Short for --format jsonl.")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file, once all pictures are read.",
+    type=Destination(dir_okay=False, path_type=Path),
+    help="Write to this file, once all pictures are read; with --engine ray, to this folder or URL.",
 )
 @click.option("--model-version", type=click.IntRange(0), help="Model version to use.  [default: production]")
 @click.option(
@@ -71,6 +72,7 @@ MODES = (DIGIT, NUMBER)
     help="Answer `not_a_digit` if the probability of no digit is higher than this.",
 )
 @click.option("--url", help="Send the pictures to this server, such as http://127.0.0.1:5000.")
+@engine_options
 @click.option(
     "--steps",
     "steps_dir",
@@ -90,6 +92,9 @@ def predict(
     length: int | None,
     pattern: str | None,
     allowed: str | None,
+    engine: str,
+    ray_address: str,
+    column: str | None,
     **thresholds: float | None,
 ) -> None:
     """Read the digit, the number or the fields of a form in each picture.
@@ -102,13 +107,16 @@ def predict(
     failed, 2 if the arguments are wrong.
     """
     task = _task(mode, form_file, {"length": length, "pattern": pattern, "allowed": allowed})
+    chosen = {name: value for name, value in thresholds.items() if value is not None}
+    if engine == RAY:
+        read_with_ray(files, task, chosen, click.get_current_context().params)
+        return
     if steps_dir is not None and (task.mode != DIGIT or url is not None):
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
     if not files and files_from is None:
         raise click.UsageError("no files given; name files, folders or patterns, or - for standard input")
     if files_from == STDIN and STDIN in files:
         raise click.UsageError("standard input cannot be both a picture (-) and a list (--files-from -)")
-    chosen = {name: value for name, value in thresholds.items() if value is not None}
     with contextlib.ExitStack() as stack:
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
         bar = stack.enter_context(_progress_bar(inputs, output, counts=files_from is None))

@@ -9,7 +9,8 @@ MnistError
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress
 ├── ServerError: ServerUnreachable
-└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken
+└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken,
+        ClusterUnavailable, StorageUnreachable
 """
 
 from __future__ import annotations
@@ -217,6 +218,14 @@ class PortTaken(MnistError):
 
 class FolderTaken(MnistError):
     """The output folder holds other files."""
+
+
+class ClusterUnavailable(MnistError):
+    """Ray is not installed or cannot be reached, or its machines run another version of this program."""
+
+
+class StorageUnreachable(MnistError):
+    """A shared folder or a bucket cannot be read from or written to."""
 
 
 def error_of_code(code: str, message: str, field: str | None, status: int) -> MnistError:
