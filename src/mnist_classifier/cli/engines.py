@@ -91,7 +91,9 @@ def read_with_ray(
 
 def _report(output: str, totals: Any) -> None:
     skipped = f"; {totals.skipped:,} of {len(totals.keys):,} parts were complete before" if totals.skipped else ""
-    click.echo(f"{totals.readings:,} readings written to {output}{skipped}")
+    machines = f" by {len(totals.hosts)} machines" if len(totals.hosts) > 1 else ""
+    readings = totals.all_readings if totals.is_complete else totals.readings
+    click.echo(f"{output}: {readings:,} readings{machines}{skipped}")
     for message in (*totals.shown_errors, *totals.problems[:10]):
         click.echo(message, err=True)
     if not totals.is_complete:

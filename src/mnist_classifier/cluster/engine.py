@@ -8,22 +8,24 @@ would write the rows of a repeated part a second time.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import ray
 import ray.data
 
-from mnist_classifier.cluster.job import ERRORS, Job, Model, Output
+from mnist_classifier.cluster.job import ERRORS, READINGS, Job, Model, Output
 from mnist_classifier.cluster.part_reader import PartReader, Summary
-from mnist_classifier.cluster.parts import parts_of
+from mnist_classifier.cluster.parts import Part, parts_of
 from mnist_classifier.cluster.ray_session import LOCAL, connected
 from mnist_classifier.cluster.storage import described
 from mnist_classifier.core.errors import ClusterUnavailable, MnistError, StorageUnreachable
 from mnist_classifier.core.version import __version__
 
 MOST_SHOWN = 10
+MOST_ATTEMPTS = 4
 
 
 @dataclass
@@ -31,8 +33,8 @@ class Totals:
     """The parts so far.
 
     problems: why parts were not finished.  shown_errors: the first error of some parts.
-    fatal: why no other part can be written either.  all_errors: those of earlier
-    commands too; known at the end of the job.
+    fatal: why no other part can be written either.  all_readings, all_errors:
+    those of earlier commands too, if the job is complete.
     """
 
     keys: set[str] = field(default_factory=set)
@@ -44,12 +46,13 @@ class Totals:
     problems: list[str] = field(default_factory=list)
     shown_errors: list[str] = field(default_factory=list)
     fatal: str = ""
+    all_readings: int = 0
     all_errors: int = 0
 
-    def add(self, done: Summary) -> None:
-        """Count a part."""
+    def add(self, done: Summary, host: str) -> None:
+        """Count a part that a machine has read."""
         self.keys.add(done.key)
-        self.hosts.add(done.host)
+        self.hosts.add(host)
         self.readings += done.readings
         self.errors += done.errors
         self.skipped += done.skipped
@@ -83,8 +86,8 @@ def run(
     output.begin_again()
     totals = Totals()
     with connected(address, cores) as all_cores, contextlib.closing(_summaries(job, model, cores or all_cores)) as done:
-        for summary in done:
-            totals.add(summary)
+        for host, summary in done:
+            totals.add(summary, host)
             on_part(totals)
             if totals.fatal:
                 raise StorageUnreachable(f"{totals.fatal}; then run the same command again, which continues")
@@ -93,24 +96,65 @@ def run(
     return totals
 
 
-def _summaries(job: Job, model: Model, cores: int) -> Generator[Summary]:
-    """What became of each part, in the order in which they were finished.  Raises ClusterUnavailable."""
+def _summaries(job: Job, model: Model, cores: int) -> Generator[tuple[str, Summary]]:
+    """What became of each part, and on which machine, in the order of completion.  Raises ClusterUnavailable."""
     context = ray.data.DataContext.get_current()
     # Every part becomes a block, so that each is a task of its own and the first is read while others are listed.
     context.target_max_block_size = 1
+    attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
     parts = ray.data.from_items([{"input": each} for each in job.inputs], override_num_blocks=len(job.inputs))
     done = parts.flat_map(_listed, num_cpus=0).map_batches(
-        PartReader,
-        fn_constructor_args=(job, model, __version__),
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=cores),
+        Process,
+        fn_constructor_args=(job, model, __version__, attempts),
+        compute=ray.data.ActorPoolStrategy(size=cores),
         batch_size=1,
         num_cpus=1,
     )
     try:
         for row in done.iter_rows():
-            yield Summary(**row)
+            host = row.pop("host")
+            yield host, Summary(**row)
     except ray.exceptions.RayError as error:
         raise ClusterUnavailable(f"the Ray cluster failed: {_cause(error)}") from error
+
+
+class Attempts:
+    """Counts how often each part was begun: Ray would repeat a part for ever that ends its process each time."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[str] = Counter()
+
+    def begin(self, key: str) -> int:
+        """The number of this attempt, from 1."""
+        self._begun[key] += 1
+        return self._begun[key]
+
+    def end(self, key: str) -> None:
+        """Forget a part that was read."""
+        del self._begun[key]
+
+
+class Process:
+    """A process of the cluster.  Takes columns and returns columns, as Ray Data wants them."""
+
+    def __init__(self, job: Job, model: Model, program: str, attempts: Any) -> None:
+        self._reader = PartReader(job, model, program)
+        self._attempts = attempts
+        self._host = ray.util.get_node_ip_address()
+
+    def __call__(self, rows: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Read the parts in the column `part`; returns their summaries."""
+        done = [{"host": self._host, **asdict(self._read(Part.from_json(text)))} for text in rows["part"]]
+        return {name: [each[name] for each in done] for name in done[0]}
+
+    def _read(self, part: Part) -> Summary:
+        if ray.get(self._attempts.begin.remote(part.key)) > MOST_ATTEMPTS:
+            return Summary(
+                part.key, problem=f"{part.urls[0]}: its process died {MOST_ATTEMPTS} times while reading this part"
+            )
+        summary = self._reader.read(part)
+        self._attempts.end.remote(part.key)
+        return summary
 
 
 def _listed(row: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -136,5 +180,5 @@ def _finish(output: Output, totals: Totals) -> None:
             "every machine must write to the same place, so choose a shared folder or a bucket for --output"
         )
     rows = output.rows()
-    totals.all_errors = rows[ERRORS]
+    totals.all_readings, totals.all_errors = rows[READINGS], rows[ERRORS]
     output.finish({"parts": len(totals.keys), **rows})

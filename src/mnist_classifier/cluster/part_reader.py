@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from mnist_classifier.cluster import contents, tables
 from mnist_classifier.cluster.job import Job, Model, Output
@@ -40,7 +40,6 @@ class Summary:
     """
 
     key: str
-    host: str = ""
     readings: int = 0
     errors: int = 0
     skipped: bool = False
@@ -70,26 +69,21 @@ class PartReader:
         self._recogniser = Recogniser(model.onnx_bytes, model.manifest)
         self._reader = Reader(self._recogniser, job.task, job.thresholds, job.max_pixels, None)
 
-    def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
-        """Ray Data's form: columns in, columns out."""
-        done = [asdict(self.read(Part.from_json(text))) for text in rows["part"]]
-        return {name: [each[name] for each in done] for name in done[0]}
-
     def read(self, part: Part) -> Summary:
         """Read a part, unless its readings are there already."""
-        key, host = part.key, socket.gethostname()
+        key = part.key
         if part.problem:
-            return Summary(key, host, problem=part.problem)
+            return Summary(key, problem=part.problem)
         try:
             if self._output.is_complete(key):
-                return Summary(key, host, skipped=True)
-            return self._read(part, key, host)
+                return Summary(key, skipped=True)
+            return self._read(part, key)
         except (StorageFull, StorageUnreachable) as error:
-            return Summary(key, host, problem=error.message, is_fatal=True)
+            return Summary(key, problem=error.message, is_fatal=True)
         except Exception as error:  # one broken part must not stop the others, and file systems raise anything
-            return Summary(key, host, problem=f"{part.urls[0]}: {described(error)}")
+            return Summary(key, problem=f"{part.urls[0]}: {described(error)}")
 
-    def _read(self, part: Part, key: str, host: str) -> Summary:
+    def _read(self, part: Part, key: str) -> Summary:
         errors: Errors = []
         with tables.written(self._output.readings(key), self._columns.schema) as writer:
             if part.kind == "glyphs" and self._job.task.mode == DIGIT:
@@ -102,7 +96,7 @@ class PartReader:
             self._write_errors(key, errors, needs_retry)
         if not needs_retry:
             self._output.retry(key).remove()
-        return Summary(key, host, writer.rows, len(errors), False, needs_retry, _first(errors))
+        return Summary(key, writer.rows, len(errors), False, needs_retry, _first(errors))
 
     def _write_errors(self, key: str, errors: Errors, needs_retry: bool) -> None:
         if errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ import ray.data  # noqa: E402
 
 # The address that means: start Ray on this machine, for this command only.
 LOCAL = "local"
+TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 @contextlib.contextmanager
@@ -37,6 +39,7 @@ def connected(address: str, cores: int | None = None) -> Iterator[int]:
     with contextlib.ExitStack() as stack:
         options: dict[str, Any] = {"address": address}
         if address == LOCAL:
+            stack.enter_context(_token())
             options |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": stack.enter_context(_session_dir())}
         stack.callback(ray.shutdown)
         try:
@@ -47,6 +50,20 @@ def connected(address: str, cores: int | None = None) -> Iterator[int]:
             raise ClusterUnavailable(f"{where}: {described(error)}") from error
         _be_quiet()
         yield int(ray.cluster_resources().get("CPU", 1))
+
+
+@contextlib.contextmanager
+def _token() -> Iterator[None]:
+    """Give a local Ray a token of its own, so that nobody else can use it.  Ray would keep one in the user's home."""
+    if os.environ.keys() & set(TOKEN_VARIABLES):
+        yield
+        return
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    try:
+        yield
+    finally:
+        for name in TOKEN_VARIABLES:  # Ray sets the mode
+            os.environ.pop(name, None)
 
 
 @contextlib.contextmanager
