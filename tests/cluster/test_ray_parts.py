@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mnist_classifier.cli.main import main
-from mnist_classifier.cluster import parts
+from mnist_classifier.cluster import contents, parts
 from mnist_classifier.cluster.job import Job, Model, Output, checked_inputs, opened_model
 from mnist_classifier.cluster.part_reader import PartReader, Summary
 from mnist_classifier.cluster.parts import parts_of
@@ -287,6 +289,21 @@ def test_a_full_disk_stops_the_job_and_leaves_no_part(read: Read, tmp_path: Path
     assert not list((tmp_path / "full" / "readings").iterdir())
 
 
+def test_a_huge_member_of_an_archive_is_not_held_in_memory(
+    monkeypatch: pytest.MonkeyPatch, read: Read, out: Path, tmp_path: Path, digits: mnist.Images
+) -> None:
+    monkeypatch.setattr(contents, "LARGEST_PICTURE_BYTES", 10_000)
+    shard = tmp_path / "a.tar.gz"
+    with tarfile.open(shard, "w:gz") as archive:
+        for name, data in (("../../huge.png", bytes(5_000_000)), ("good.png", encode_png(digits.images[1]))):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    read(shard)
+    assert [(row["member"], row["code"]) for row in rows(out, "errors")] == [("../../huge.png", "image_too_large")]
+    assert [(row["member"], row["prediction"]) for row in rows(out)] == [("good.png", 1)]
+
+
 # --- jobs ---------------------------------------------------------------------------------------------
 
 
@@ -329,3 +346,9 @@ def test_a_machine_with_another_version_of_the_program_is_refused(model: Model, 
 def test_inputs_that_other_machines_cannot_see_are_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         checked_inputs([name])
+
+
+def test_an_output_inside_an_input_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--output lies in the input"):
+        checked_inputs([str(tmp_path)], str(tmp_path / "out"))
+    assert checked_inputs([str(tmp_path / "in")], str(tmp_path / "in-out")) == (str(tmp_path / "in"),)

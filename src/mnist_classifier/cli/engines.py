@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from tqdm import tqdm
 
+from mnist_classifier.cli.output import shown
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.recognition.bulk import Task
 
@@ -77,7 +78,7 @@ def read_with_ray(
     settings = Settings.from_environment()
     output = Place.of(options["output"]).url
     column = options["column"]
-    job = Job(checked_inputs(inputs), output, task, thresholds, settings.max_image_pixels, column)
+    job = Job(checked_inputs(inputs, output), output, task, thresholds, settings.max_image_pixels, column)
     with tqdm(unit=" readings", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr) as bar:
 
         def show(totals: engine.Totals) -> None:
@@ -95,7 +96,7 @@ def _report(output: str, totals: Any) -> None:
     readings = totals.all_readings if totals.is_complete else totals.readings
     click.echo(f"{output}: {readings:,} readings{machines}{skipped}")
     for message in (*totals.shown_errors, *totals.problems[:10]):
-        click.echo(message, err=True)
+        click.echo(shown(message), err=True)
     if not totals.is_complete:
         count = len(totals.problems) + totals.retries
         parts = "part" if count == 1 else "parts"

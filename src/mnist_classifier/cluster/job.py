@@ -185,8 +185,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 
-def checked_inputs(inputs: Sequence[str]) -> tuple[str, ...]:
-    """The inputs as absolute paths or URLs, which mean the same on every machine.  Raises InvalidInput."""
+def checked_inputs(inputs: Sequence[str], output: str = "") -> tuple[str, ...]:
+    """The inputs as absolute paths or URLs, which mean the same on every machine.
+
+    Raises InvalidInput for standard input, and if `output` lies in an input: its files would be read as well.
+    """
     if "-" in inputs:
         raise InvalidInput("standard input (-) cannot be read on several machines; name files, folders or URLs")
-    return tuple(Place.of(each).url for each in inputs)
+    found = tuple(Place.of(each).url for each in inputs)
+    for each in found:
+        if output == each or output.startswith(f"{each.rstrip('/')}/"):
+            raise InvalidInput(f"--output lies in the input {each}; choose a place outside of it", field="output")
+    return found
