@@ -2,7 +2,7 @@
 
     python bench/reading_at_scale.py [--images 1000000] [--shards tar|parquet] [--quick]
 
-Writes MNIST test images as PNG files into shards of 1,000 in a temporary folder (about 1 GB for a million as tar),
+Writes MNIST test images as PNG files into shards of 2,000 in a temporary folder (about 1 GB for a million as tar),
 and reads a tenth of them on one core, then all on all cores.  Halfway it kills a process that reads.  The rates leave
 out the start of Ray: they count from the moment when the first part of each core is done.  Then it checks that the
 output has every picture exactly once.  Memory is that of the command with all processes of Ray (PSS).
@@ -37,10 +37,10 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import encode_png
 
-PER_SHARD = 1000
+PER_SHARD = 2000
 QUICK_IMAGES = 20_000
 # Fewer parts make no rate: several reports of Ray arrive at once.
-FEWEST_PARTS = 16
+FEWEST_PARTS = 10
 MEMORY_EVERY_S = 2.0
 GOAL = 0.8
 

@@ -22,6 +22,7 @@ import pytest
 if importlib.util.find_spec("ray") is None and os.environ.get("CI") != "true":
     pytest.skip("needs the extra `cluster`", allow_module_level=True)
 
+from mnist_classifier.cluster.engine import MOST_ATTEMPTS
 from mnist_classifier.core.settings import Settings, import_path
 from mnist_classifier.data import mnist
 from tests.cluster.ray_inputs import rows, write_array, write_parquet, write_pictures, write_tar
@@ -106,19 +107,48 @@ def check_each_picture_is_there_once(output: Path, shards: Path, digits: mnist.I
     ]
 
 
-def test_a_killed_process_loses_nothing_and_repeats_nothing(
+def kill_the_reader_of(pipe: Path, environment: dict[str, str]) -> None:
+    """Wait until a process reads from a pipe, and kill it."""
+    descriptors: list[int] = []
+
+    def is_read() -> bool:
+        with contextlib.suppress(OSError):  # nobody reads
+            descriptors.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(descriptors)
+
+    wait_until(is_read)
+    try:
+        wait_until(lambda: any(has_open(each, pipe) for each in readers(environment)))
+        for each in readers(environment):
+            if has_open(each, pipe):
+                os.kill(each, signal.SIGKILL)
+    finally:
+        os.close(descriptors[0])
+
+
+def has_open(process: int, file: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(os.readlink(each) == str(file) for each in Path(f"/proc/{process}/fd").iterdir())
+    return False
+
+
+def test_killed_processes_lose_nothing_and_repeat_nothing(
     tmp_path: Path, shards: Path, digits: mnist.Images, environment: dict[str, str]
 ) -> None:
     output = tmp_path / "out"
-    with started(str(shards), "--output", str(output), environment=environment) as command:
+    pipe = tmp_path / "deadly.tar"
+    os.mkfifo(pipe)
+    with started(str(shards), str(pipe), "--output", str(output), environment=environment) as command:
         wait_until(lambda: parts(output), command)
-        killed = readers(environment)[0]
-        os.kill(killed, signal.SIGKILL)
+        os.kill(readers(environment)[0], signal.SIGKILL)
+        for _ in range(MOST_ATTEMPTS):
+            kill_the_reader_of(pipe, environment)
         said, _ = command.communicate(timeout=DEADLINE_S)
-    assert command.returncode == 0, said
-    assert f"{output}: {SHARDS * PER_SHARD:,} readings" in said
     check_each_picture_is_there_once(output, shards, digits)
-    assert (output / "_SUCCESS").exists()
+    assert command.returncode == 1
+    assert f"{pipe}: its process died {MOST_ATTEMPTS} times while reading this part" in said
+    assert "Error: 1 part could not be finished" in said
+    assert not (output / "_SUCCESS").exists()
     wait_until(lambda: not processes_of(environment))
 
 
@@ -145,6 +175,7 @@ def test_the_same_command_continues_after_the_first_was_killed(
     assert f"{shards}/broken.tar is damaged or cut short" in said
     assert f"Error: 1 picture could not be read; {output}/errors lists them" in said
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (output / "_SUCCESS").exists()
     (shards / "broken.tar").unlink()
     broken = {row["source"] for row in rows(output)} - set(map(str, shards.iterdir()))
     assert broken == {str(shards / "broken.tar")}
