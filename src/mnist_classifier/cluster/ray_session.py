@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,5 +94,7 @@ def _be_quiet() -> None:
     """Leave the terminal to the messages of this program; Ray's logs are in its session folder."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    # Such as: a job of one part does not use every core.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"ray\.data\.")
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
