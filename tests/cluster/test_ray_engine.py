@@ -31,7 +31,7 @@ from tests.hosts import Host, can_make_hosts, two_hosts
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 COMMAND = ("-m", "mnist_classifier", "predict", "--engine", "ray")
-DEADLINE_S = 120
+DEADLINE_S = 300
 # Enough work for a process to be killed in the middle.
 SHARDS, PER_SHARD = 8, 480
 
