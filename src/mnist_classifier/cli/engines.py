@@ -17,7 +17,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 IN_THIS_PROCESS, RAY = ENGINES = ("local", "ray")
 # Options of `mnist predict` that belong to the engine on this machine.
-LOCAL_OPTIONS = {"files_from": "--files-from", "url": "--url", "steps_dir": "--steps", "format": "--format"}
+LOCAL_OPTIONS = {
+    "files_from": "--files-from",
+    "url": "--url",
+    "steps_dir": "--steps",
+    "format": "--format",
+    "errors": "--errors",
+    "restart": "--restart",
+}
 
 
 class Destination(click.Path):
@@ -64,7 +71,7 @@ def read_with_ray(
     options: Mapping[str, Any],
 ) -> None:
     """Read files, archives and URLs into OUT, a folder of Parquet files.  Raises UsageError, ClickException."""
-    if given := [option for name, option in LOCAL_OPTIONS.items() if options.get(name) is not None]:
+    if given := [option for name, option in LOCAL_OPTIONS.items() if options.get(name)]:
         raise click.UsageError(f"{given[0]} does not work with --engine ray; leave it out")
     if not inputs or options["output"] is None:
         raise click.UsageError("--engine ray needs files, folders or URLs, and --output with a folder or a URL")
