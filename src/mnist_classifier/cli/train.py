@@ -14,6 +14,7 @@ from mnist_classifier.cli.command import COMMAND_LINE, Command, data_dir_option,
 from mnist_classifier.cli.display import TrainingDisplay, summary
 from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
+from mnist_classifier.core.recipe_files import config_of
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import ModelVersion, Run
 from mnist_classifier.core.settings import TRACKERS, Settings
@@ -62,7 +63,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     """
     if seeds and ensemble:
         raise click.UsageError("--ensemble already sets the number of seeds; leave out --seeds")
-    config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
+    config = config_of({name: value for name, value in flags.items() if value is not None})
     settings = Settings.from_environment(data_dir=data_dir, log_to=log_to)
     worker = training_worker()
     versions = []
@@ -108,7 +109,7 @@ def training_worker() -> ModuleType:
 
 def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
     """Carry out a run in this process and show its progress."""
-    display = TrainingDisplay(TrainConfig.from_mapping(run.config))
+    display = TrainingDisplay(TrainConfig.from_record(run.config))
     try:
         outcome: Outcome = worker.execute(
             settings,

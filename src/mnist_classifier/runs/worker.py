@@ -137,7 +137,7 @@ class _Job:
         self.registry = Registry(settings.models_dir, runs.store)
         self.run_id = run_id
         self.heartbeat = heartbeat
-        self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)
+        self.config = TrainConfig.from_record(self.runs.get(run_id).config)
         self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
         self.journal = Journal(self.runs, run_id, report)
 
@@ -193,7 +193,7 @@ def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion
     with opened_registry(settings) as registry:
         networks = [load_network(registry.folder(member.version)) for member in members]
         ensemble = Ensemble([member for network in networks for member in members_of(network)])
-        config = TrainConfig.from_mapping(members[0].manifest["config"])
+        config = TrainConfig.from_record(members[0].manifest["config"])
         data = load_training_data(settings)
         finished = FinishedTraining(config, data, ensemble, ensemble_facts(members), run_id=None)
         finished.measure(mnist.load(settings.data_dirs(), mnist.TEST))

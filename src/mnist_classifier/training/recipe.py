@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mnist_classifier.core.recipe_files import config_of
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -27,7 +28,7 @@ from mnist_classifier.training.release.finished import FinishedTraining, trainin
 
 
 def train_recipe(
-    recipe: str = "classic",
+    recipe: str | Path = "classic",
     *,
     on_epoch: Callable[[EpochResult], None] | None = None,
     settings: Settings | None = None,
@@ -35,14 +36,15 @@ def train_recipe(
 ) -> FinishedTraining:
     """Train a recipe on MNIST, calibrate it on the validation split and score the test images once.
 
-    on_epoch: called after each epoch.  settings: the installation to use, by default that of the environment
-    (MNIST_HOME, MNIST_DATA_DIR).  values: any setting of docs/training.md, such as `seed=1` or `epochs=3`.
+    recipe: a name, or the path of a recipe file.  on_epoch: called after each epoch.  settings: the installation to
+    use, by default that of the environment (MNIST_HOME, MNIST_DATA_DIR).  values: any setting of docs/training.md,
+    such as `seed=1` or `epochs=3`.
 
     Downloads MNIST if it is missing.  Only `save` and `register` of the result write files.  Ctrl-C ends the training
     and returns the best epoch so far, or raises KeyboardInterrupt before the end of the first epoch.
     Raises InvalidConfig, DataMissing, TrainingDiverged.
     """
-    config = TrainConfig.from_mapping({"recipe": recipe, **values})
+    config = config_of({"recipe": recipe, **values})
     settings = settings or Settings.from_environment()
     mnist.ensure(settings.data_dirs(), settings.download_to)
     observer = Observer(on_epoch=on_epoch) if on_epoch else Observer()
