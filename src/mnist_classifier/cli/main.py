@@ -22,6 +22,7 @@ COMMANDS = {
     "models": "models:models",
     "openapi": "openapi:openapi",
     "runs": "runs:runs",
+    "tune": "tune:tune",
 }
 
 

@@ -36,7 +36,7 @@ def runs(context: click.Context) -> None:
 
 
 @runs.command("list")
-@click.option("--search", default="", help="Words to find in number, recipe, status or message.")
+@click.option("--search", default="", help="Words to find in number, recipe, status, message or search.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 100_000),
@@ -57,7 +57,8 @@ def _line(run: Run) -> str:
     validation = "" if accuracy is None else f"{accuracy:.2%}"
     recipe = str(run.config.get("recipe", ""))
     began = f"{run.created_at:%Y-%m-%d %H:%M}"
-    return f"{run.id:4}  {run.status.value:11}  {began}  {recipe:11}  {validation:>7}  {run.message}"
+    trial = f"trial {run.trial['number']} of {run.trial['search']}: " if run.trial else ""
+    return f"{run.id:4}  {run.status.value:11}  {began}  {recipe:11}  {validation:>7}  {trial}{run.message}"
 
 
 @runs.command()
@@ -137,6 +138,7 @@ def _as_json(run: Run, events: list[RunEvent]) -> dict[str, object]:
         "status": run.status.value,
         "message": run.message,
         "model_version": run.model_version,
+        "trial": run.trial,
         "created_at": run.created_at.isoformat(),
         "config": run.config,
         "environment": run.environment,

@@ -121,6 +121,9 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
         raise click.ClickException("cancelled before the first epoch ended, so nothing was saved") from None
     finally:
         display.close()
+    if outcome.version is None:
+        click.echo(f"trial of a search: {outcome.message}")
+        raise click.exceptions.Exit(0)
     click.echo(summary(outcome.version, settings, outcome.message))
     if outcome.cancelled:
         raise click.exceptions.Exit(0)  # Ctrl-C also skips the remaining seeds

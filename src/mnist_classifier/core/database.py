@@ -64,6 +64,8 @@ runs = sa.Table(
     sa.Column("environment", sa.JSON),
     # The figures that lists of runs show, so that they need not read the events.
     sa.Column("summary", sa.JSON),
+    # Null unless the run is a trial of a search (records.Trial).
+    sa.Column("trial", sa.JSON(none_as_null=True)),
     sqlite_autoincrement=True,  # numbers are never used again
 )
 

@@ -7,7 +7,7 @@ MnistError
 ├── ModelError: ModelCorrupt, ModelInUse, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
-│       TrackerUnavailable, RunFinished, RunInProgress
+│       SearchUnavailable, TrackerUnavailable, RunFinished, RunInProgress
 ├── ServerError: ServerUnreachable
 └── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken
 """
@@ -155,6 +155,10 @@ class TrainingUnavailable(TrainingError):
     def without(cls, package: str | None) -> TrainingUnavailable:
         """The error for a missing package."""
         return cls(f'training needs {package}, which is not installed. In the checkout, run: pip install ".[train]"')
+
+
+class SearchUnavailable(TrainingError):
+    """Optuna is not installed."""
 
 
 class TrackerUnavailable(TrainingError):

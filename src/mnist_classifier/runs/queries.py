@@ -43,16 +43,21 @@ class RunQueries:
         """The latest runs, newest first.
 
         before: only runs with lower numbers; search: words that the number,
-        recipe, status or message must contain.
+        recipe, status, message or search must contain.
         """
         query = _RUNS.order_by(runs.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(runs.c.id < before)
         for word in search.split():
-            recipe = runs.c.config["recipe"].as_string()
-            texts = [column.icontains(word, autoescape=True) for column in (recipe, runs.c.status, runs.c.message)]
+            recipe, search_name = runs.c.config["recipe"].as_string(), runs.c.trial["search"].as_string()
+            columns = (recipe, runs.c.status, runs.c.message, sa.func.coalesce(search_name, ""))
+            texts = [column.icontains(word, autoescape=True) for column in columns]
             query = query.where(sa.or_(*texts, sa.cast(runs.c.id, sa.String) == word))
         return self._runs(query)
+
+    def of_search(self, search: str) -> list[Run]:
+        """All runs of a search, oldest first."""
+        return self._runs(_RUNS.where(runs.c.trial["search"].as_string() == search).order_by(runs.c.id))
 
     def active(self) -> Run | None:
         """The running run, or else the first in the queue, if any."""

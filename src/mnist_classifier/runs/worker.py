@@ -29,6 +29,7 @@ from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.runs.progress import Journal, Report
 from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.runs.search.trial import TrialPruned, TrialRecord, trial_of
 from mnist_classifier.training.data import load_training_data
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer
@@ -47,9 +48,9 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 @dataclass
 class Outcome:
-    """The result of a run."""
+    """The result of a run; a trial of a search makes no version."""
 
-    version: ModelVersion
+    version: ModelVersion | None
     cancelled: bool
     message: str
 
@@ -140,13 +141,30 @@ class _Job:
         self.config = TrainConfig.from_record(self.runs.get(run_id).config)
         self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
         self.journal = Journal(self.runs, run_id, report)
+        self.trial = trial_of(self.runs, run_id)
 
     def run(self) -> Outcome:
         with closing(self.journal):
+            if self.trial is not None:
+                return self._try(self.trial)
             finished = self._train()
             return self._conclude(finished.add_to(self.registry), finished.cancelled)
 
-    def _train(self) -> FinishedTraining:
+    def _try(self, trial: TrialRecord) -> Outcome:
+        """Carry out a trial: only its validation loss is kept, and the test images stay unread."""
+        cancelled = False
+        try:
+            finished = self._fit()
+        except TrialPruned as pruned:
+            status, message = RunStatus.PRUNED, str(pruned)
+        else:
+            cancelled = finished.cancelled
+            status, message = trial.conclude(finished.facts["best_epoch"], cancelled)
+        self.runs.finish(self.run_id, status, message)
+        self.checkpoint.unlink(missing_ok=True)
+        return Outcome(None, cancelled, message)
+
+    def _fit(self) -> FinishedTraining:
         run = self.runs.get(self.run_id)
         self.runs.describe(self.run_id, environment(self.config))
         self.journal.trackers = open_trackers(self.settings, run)
@@ -162,12 +180,17 @@ class _Job:
             self.heartbeat.should_stop,
             on_checkpoint=self.runs.check_claim,
         )
-        finished = fit(self.config, data, self.registry, observer, checkpoint=self.checkpoint, run_id=self.run_id)
+        if self.trial is not None:
+            observer.on_logits, observer.on_epoch = self.trial.logits, self.trial.after(journal.epoch)
+        return fit(self.config, data, self.registry, observer, checkpoint=self.checkpoint, run_id=self.run_id)
+
+    def _train(self) -> FinishedTraining:
+        finished = self._fit()
         if finished.cancelled:
             # Record this first; measuring and exporting the best weights takes a while.
             self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; saving the best weights so far")
-        journal.say("measuring and exporting")
-        finished.measure(mnist.load(directories, mnist.TEST))
+        self.journal.say("measuring and exporting")
+        finished.measure(mnist.load(self.settings.data_dirs(), mnist.TEST))
         self.runs.check_claim()
         return finished
 

@@ -78,6 +78,8 @@ class Observer:
     should_stop: Callable[[], bool] = lambda: False
     # Called before each checkpoint.  If it raises, no checkpoint is written and the training ends.
     on_checkpoint: Callable[[], None] = lambda: None
+    # Called with the outputs for the whole validation split: epoch, logits (N, 10 or 11), labels (N,).
+    on_logits: Callable[[int, Tensor, Tensor], None] = lambda epoch, logits, labels: None
 
 
 def train(
@@ -256,6 +258,7 @@ class Trainer:
         images, labels = self.data.validation_images, self.data.validation_labels
         logits = predict_logits(self.average.network, images, device=self.device, dtype=self.autocast_dtype)
         loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
+        self.observer.on_logits(epoch, logits, labels)
         # Accuracy counts digits only.
         digits = labels < DIGITS
         predictions, labels = logits[digits, :DIGITS].argmax(dim=1), labels[digits]

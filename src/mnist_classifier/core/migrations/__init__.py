@@ -4,6 +4,6 @@ Alembic runs the missing ones when a database is opened (core/database.py).
 Put a new one into versions/ with the next number, and set HEAD to it.
 """
 
-HEAD = "0004"
+HEAD = "0005"
 # The schema of databases that are older than the migrations.
 FIRST = "0001"

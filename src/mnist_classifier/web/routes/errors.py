@@ -37,6 +37,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.RunInProgress: 409,
     errors.RunFinished: 409,
     errors.TrainingUnavailable: 501,
+    errors.SearchUnavailable: 501,
     errors.TrackerUnavailable: 501,
     errors.TrainingError: 500,
     errors.RunMissing: 404,

@@ -666,6 +666,7 @@ export type Run = {
   seed: number | null;
   planned_epochs: number | null;
   summary: RunSummary | null;
+  trial: Trial | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -681,6 +682,7 @@ export type RunDetails = {
   seed: number | null;
   planned_epochs: number | null;
   summary: RunSummary | null;
+  trial: Trial | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -707,6 +709,7 @@ export type RunFile = {
   seed: number | null;
   planned_epochs: number | null;
   summary: RunSummary | null;
+  trial: Trial | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -728,7 +731,7 @@ export type RunPage = {
 };
 
 /** Status of a training; all but queued and running are final. */
-export type RunStatus = "cancelled" | "failed" | "interrupted" | "queued" | "running" | "succeeded";
+export type RunStatus = "cancelled" | "failed" | "interrupted" | "pruned" | "queued" | "running" | "succeeded";
 
 /** Latest metrics of a training. */
 export type RunSummary = {
@@ -921,6 +924,16 @@ export type Training = {
 export type TrainingOptions = {
   fields: Array<Setting>;
   recipes: Array<Recipe>;
+};
+
+/** The part of a run in a search. */
+export type Trial = {
+  search: string;
+  number: number;
+  stage: "final" | "search";
+  values: any;
+  losses: Array<number>;
+  loss: number | null;
 };
 
 /** Verdict on a drawing of one digit. */
