@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store, metadata
 from mnist_classifier.core.errors import ModelInUse
-from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.records import RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.aliases import PRODUCTION
@@ -62,6 +62,16 @@ def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
     last = runs.last_finished()
     assert last is not None
     assert last.id == run.id
+
+
+def test_trials_are_found_by_their_search_and_keep_their_losses(runs: Runs):
+    trial = Trial(search="fast-1a2b3c", number=2, stage="search", values={"epochs": 3}, losses=[], loss=None)
+    runs.enqueue(TrainConfig())
+    run = runs.create(TrainConfig(), trial)
+    runs.record_trial(run.id, {**trial, "losses": [0.5]})
+    assert [found.trial for found in runs.of_search("fast-1a2b3c")] == [{**trial, "losses": [0.5]}]
+    assert [found.id for found in runs.recent(search="1a2b")] == [run.id]
+    assert [found.id for found in runs.recent(search="classic")] == [run.id, run.id - 1]
 
 
 def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(runs: Runs):

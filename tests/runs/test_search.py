@@ -82,6 +82,15 @@ def test_a_failed_trial_counts_and_the_search_goes_on():
     assert len(carried_out(PLAN, lambda config: None)) == 5
 
 
+def test_when_the_time_is_up_for_trials_the_finalists_follow():
+    runs = carried_out(PLAN, by_rate, limit=2)
+    planned = PLAN.next_trial(runs, may_explore=False)
+    assert planned is not None
+    assert (planned[1]["stage"], planned[0].seed) == ("final", 1)
+    running = replace(runs[1], status=RunStatus.RUNNING)
+    assert PLAN.next_trial([runs[0], running], may_explore=False) is None
+
+
 def test_an_interrupted_search_proposes_what_it_would_have_proposed():
     whole = carried_out(PLAN, by_rate)
     for cut in range(1, len(whole)):
@@ -192,7 +201,7 @@ def test_two_processes_do_not_carry_out_the_same_search(settings: Settings, runs
 def test_trials_are_found_by_their_search_and_a_pruned_one_is_not_resumed(runs: Runs):
     planned = PLAN.next_trial([])
     assert planned is not None
-    plain, trial = runs.create(FAST), runs.add_trial(*planned)
+    plain, trial = runs.create(FAST), runs.create(*planned)
     assert [run.id for run in runs.of_search(PLAN.name)] == [trial.id]
     assert [run.id for run in runs.recent(search=PLAN.name)] == [trial.id]
     assert runs.get(plain.id).trial is None

@@ -49,26 +49,23 @@ class Runs(RunQueries):
         # The latest report of each run, and when this process first saw it, by its own clock.
         self._seen_at: dict[_ClaimedRun, float] = {}
 
-    def create(self, config: TrainConfig) -> Run:
-        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active."""
+    def create(self, config: TrainConfig, trial: Trial | None = None) -> Run:
+        """Create a run that the caller carries out at once.
+
+        Raises RunInProgress while another is active; only trials of a search may run beside others.
+        """
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
-            _refuse_while_active(connection)
+            if trial is None:
+                _refuse_while_active(connection)
             claims.lock(self.claims_dir, claim)
-            run_id = _insert(connection, config, claim)
+            run_id = _insert(connection, config, claim, trial)
         return self.get(run_id)
 
     def enqueue(self, config: TrainConfig) -> Run:
         """Create a run that waits in the queue."""
         with self.store.writing() as connection:
             run_id = _insert(connection, config, None)
-        return self.get(run_id)
-
-    def add_trial(self, config: TrainConfig, trial: Trial) -> Run:
-        """Create a run of a search that the caller carries out at once; several may be active."""
-        with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
-            claims.lock(self.claims_dir, claim)
-            run_id = _insert(connection, config, claim, trial)
         return self.get(run_id)
 
     def claim_next(self, at_once: int) -> int | None:

@@ -119,7 +119,7 @@ class Search:
         if planned is None:
             return None
         config, trial = planned
-        return self._start(self.runs.add_trial(replace(config, threads=self.threads), trial))
+        return self._start(self.runs.create(replace(config, threads=self.threads), trial))
 
     def _start(self, run: Run) -> Run:
         self._workers[run.id] = run, start_worker(self.settings, self.runs, run)
