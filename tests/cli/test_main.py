@@ -107,8 +107,10 @@ def test_evaluate_tells_the_figures_of_the_manifest_without_pytorch(with_mnist: 
 
 @pytest.mark.mnist
 @pytest.mark.slow
-def test_several_seeds_are_summed_up_and_the_best_is_the_challenger(with_mnist: Path):
-    output = mnist("train", *QUICK, "--seeds", "2", "--seed", "5")
+def test_several_seeds_of_a_recipe_file_are_summed_up_and_the_best_is_the_challenger(with_mnist: Path):
+    recipe = with_mnist / "mine.json"
+    recipe.write_text('{"base": "fast", "values": {"batch_size": 64, "epochs": 7}}')
+    output = mnist("train", "--recipe", str(recipe), *QUICK, "--seeds", "2", "--seed", "5")
     assert "saved as version 2" in output
     assert re.search(r"test +accuracy over 2 seeds: [\d.]+% ± [\d.]+% \(95 % interval", output)
     best = re.search(r"version (\d) has the lowest validation loss", output)
@@ -116,8 +118,19 @@ def test_several_seeds_are_summed_up_and_the_best_is_the_challenger(with_mnist: 
     assert f"version {best[1]} was not promoted" in output
     assert re.search(rf"^  +{best[1]} .*\[challenger\]", mnist("models"), re.MULTILINE)
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
-    seeds = [json.loads((with_mnist / "models" / n / "manifest.json").read_text())["seed"] for n in "12"]
-    assert seeds == [5, 6]
+    manifests = [json.loads((with_mnist / "models" / n / "manifest.json").read_text()) for n in "12"]
+    assert [manifest["seed"] for manifest in manifests] == [5, 6]
+    config = manifests[0]["config"]
+    assert (config["recipe"], config["optimizer"], config["batch_size"], config["epochs"]) == (
+        "mine.json",
+        "muon",
+        64,
+        1,
+    )
+    # Its command works without the file.
+    command = (with_mnist / "models" / "1" / "MODEL_CARD.md").read_text()
+    assert "--batch-size 64" in command
+    assert "--recipe" not in command
 
 
 @pytest.mark.mnist

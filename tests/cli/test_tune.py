@@ -180,3 +180,17 @@ def test_a_wrong_command_is_one_clear_line_and_starts_nothing(home: Path, runs: 
     assert words in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert runs.recent() == []
+
+
+@pytest.mark.slow
+def test_after_three_failures_in_a_row_the_search_stops_and_names_the_cause(home: Path, runs: Runs):
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (home / "data" / "mnist" / f"{name}-ubyte").write_bytes(b"damaged")
+    result = CliRunner().invoke(main, ["tune", "--trials", "9", "--jobs", "3"])
+    assert result.exit_code == 1
+    assert "the last 3 trainings failed: " in result.output
+    assert "train-images-idx3-ubyte" in result.output
+    statuses = [run.status for run in runs.recent()]
+    assert statuses.count(RunStatus.FAILED) == 3
+    assert RunStatus.RUNNING not in statuses
+    assert list(home.glob("*.json")) == []

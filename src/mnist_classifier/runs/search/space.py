@@ -30,13 +30,10 @@ FACTORS = {
     "spoil_probability": (0.5, 1.5),
     "erasing_probability": (0.5, 1.5),
 }
-# Default ranges that hold for every recipe.
-RANGES = {
-    "label_smoothing": (0.0, 0.2),
-    "conv_dropout": (0.0, 0.2),
-    "hidden_dropout": (0.0, 0.5),
-    "muon_momentum": (0.4, 0.95),
-}
+# Default ranges from nothing to twice the recipe's value, and at least to this.
+FROM_NOTHING = {"label_smoothing": 0.1, "conv_dropout": 0.1, "hidden_dropout": 0.1}
+# The momentum lies this much around the recipe's.
+MOMENTUM_MARGIN, MOST_MOMENTUM = 0.2, 0.95
 BETA2 = (0.95, 0.98, 0.99, 0.995, 0.999)
 EMA_DECAYS = (0.98, 0.99, 0.995, 0.998, 0.999)
 
@@ -72,7 +69,10 @@ def default_space(config: TrainConfig, fixed: Sequence[str] = ()) -> list[Axis]:
     Epochs and the size of the network stay, so that a trial costs what the recipe costs.  Settings that the recipe
     does not use stay too: augmentation that is off, or moments of the other optimizer.
     """
-    ranges = {name: _around(config, name, factors) for name, factors in FACTORS.items()} | RANGES
+    ranges = {name: _around(config, name, factors) for name, factors in FACTORS.items()}
+    ranges |= {name: (0.0, max(least, 2 * getattr(config, name))) for name, least in FROM_NOTHING.items()}
+    low, high = config.muon_momentum - MOMENTUM_MARGIN, config.muon_momentum + MOMENTUM_MARGIN
+    ranges["muon_momentum"] = max(0.0, round(low, 3)), min(MOST_MOMENTUM, round(high, 3))
     axes = [Axis(name, *ends) for name, ends in ranges.items() if ends[1] > ends[0] and _is_used(config, name)]
     axes.append(_one_of(config, "beta2", BETA2))
     if config.ema_decay:
@@ -85,7 +85,7 @@ def default_space(config: TrainConfig, fixed: Sequence[str] = ()) -> list[Axis]:
 def _is_used(config: TrainConfig, name: str) -> bool:
     if name == "muon_momentum":
         return config.optimizer == "muon"
-    is_optimisation = name in ("learning_rate", "weight_decay", *RANGES)
+    is_optimisation = name in ("learning_rate", "weight_decay", *FROM_NOTHING)
     return is_optimisation or config.plain_epochs < config.epochs
 
 
