@@ -75,6 +75,9 @@ def test_a_search_saves_the_best_recipe_and_neither_a_version_nor_a_look_at_test
     assert [run.status for run in runs.recent()] == [RunStatus.SUCCEEDED] * 4
     assert re.search(r"trial   2/2  run \d  loss \d\.\d{4}  accuracy \d+\.\d\d%", result.output)
     assert re.search(r"trial   [12]/2, seed 1  run \d", result.output)
+    assert re.search(
+        r"(?:trial 2 is the best|recipe itself): it has \d\.\d{4}, the (?:recipe|next) \d\.\d{4}", result.output
+    )
     assert "optimistic" in result.output
     assert "`mnist train --recipe mine.json`" in result.output
 

@@ -22,7 +22,7 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.runs.jobs import check_torch
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.runs.search.plan import Candidate, Plan
+from mnist_classifier.runs.search.plan import RECIPE_TRIAL, Candidate, Plan
 from mnist_classifier.runs.search.proposals import check_optuna
 from mnist_classifier.runs.search.search import Search
 from mnist_classifier.runs.search.space import default_space, parse_axis
@@ -164,23 +164,28 @@ def _settings(values: dict[str, Any]) -> str:
 def _show(plan: Plan, runs: Sequence[Run]) -> None:
     """Print the best configurations, and how far their figures can be trusted."""
     best = plan.candidates(runs)
-    click.echo(f"\n{'TRIAL':>6}  {'LOSS':>7}  {'OTHER SEEDS':20}  SETTINGS")
+    click.echo(f"\n{'TRIAL':>6}  {'LOSS':>7}  {'OTHER SEEDS':11}  SETTINGS")
     for candidate in best[:SHOWN]:
         loss = "stopped" if candidate.loss is None else f"{candidate.loss:.4f}"
-        others = " ".join(f"{loss:.4f}" for loss in candidate.final_losses) or "-"
-        click.echo(f"{candidate.number:6}  {loss:>7}  {others:20}  {_settings(candidate.values)}")
-    recipe = next((candidate for candidate in best if candidate.number == 1), None)
-    winner = best[0]
-    if winner.number == 1:
-        click.echo("no trial is better than the recipe itself")
-    elif recipe is not None and bool(recipe.final_losses) == bool(winner.final_losses):
-        click.echo(
-            f"trial {winner.number} has a loss of {winner.figure:.4f}, the recipe {recipe.figure:.4f}{_noise(best)}"
-        )
+        others = f"{candidate.figure:.4f}" if candidate.final_losses else "-"
+        click.echo(f"{candidate.number:6}  {loss:>7}  {others:11}  {_settings(candidate.values)}")
+    click.echo(_comparison(best))
     click.echo(
-        f"The loss is the calibrated cross entropy on 5,000 validation images. The best of "
+        "The loss is the calibrated cross entropy on 5,000 validation images. The best of "
         f"{plan.trials} trials was chosen on them, so its figure is optimistic. No test image was used."
     )
+
+
+def _comparison(best: Sequence[Candidate]) -> str:
+    """The winner beside the recipe, or the recipe beside the next best."""
+    winner = best[0]
+    # Only figures that were measured in the same way can be compared.
+    alike = [other for other in best[1:] if len(other.final_losses) == len(winner.final_losses)]
+    if winner.number == RECIPE_TRIAL:
+        rival = f", the next {alike[0].figure:.4f}" if alike else ""
+        return f"no trial is better than the recipe itself: it has {winner.figure:.4f}{rival}{_noise(best)}"
+    recipe = "".join(f", the recipe {other.figure:.4f}" for other in alike if other.number == RECIPE_TRIAL)
+    return f"trial {winner.number} is the best: it has {winner.figure:.4f}{recipe}{_noise(best)}"
 
 
 def _noise(best: Sequence[Candidate]) -> str:
