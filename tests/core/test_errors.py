@@ -4,11 +4,11 @@ from mnist_classifier.core.errors import MnistError
 
 CODES = """
 alias_moved checkpoint_corrupt claim_lost cross_site_request data_corrupt data_error data_missing database_busy
-download_failed error folder_taken host_not_allowed image_too_large invalid_archive invalid_config invalid_image
-invalid_input less_accurate model_corrupt model_error model_in_use model_missing not_allowed not_ready
+database_unreachable download_failed error folder_taken host_not_allowed image_too_large invalid_archive invalid_config
+invalid_image invalid_input less_accurate model_corrupt model_error model_in_use model_missing not_allowed not_ready
 nothing_to_roll_back open_without_token port_taken run_finished run_in_progress run_missing server_error
-server_unreachable storage_full token_missing token_wrong too_many_streams tracker_unavailable training_diverged
-training_error training_unavailable version_missing
+server_unreachable storage_full store_unreachable token_missing token_wrong too_many_streams
+tracker_unavailable training_diverged training_error training_unavailable version_missing
 """
 
 

@@ -18,13 +18,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_classifier.core import files, migrations
-from mnist_classifier.core.errors import DatabaseBusy, InvalidConfig, MnistError, StorageFull
+from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
 from mnist_classifier.core.records import LONGEST_NAME
 
 metadata = sa.MetaData()
 
 # How long to wait for another process that writes to SQLite.
 PATIENCE_S = 10.0
+# How long to wait for PostgreSQL: for a connection, and for a dead network to show (source: libpq's parameters).
+POSTGRESQL_PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -165,7 +167,7 @@ def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return sa.create_engine(parsed)
+            return _create_pooled_engine(parsed)
         if parsed.database:
             folder = Path(parsed.database).parent
             with files.disk_errors(f"{folder} cannot be written to; set MNIST_HOME to another folder", MnistError):
@@ -183,6 +185,14 @@ def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
         ) from error
     sa.event.listen(engine, "connect", _configure_sqlite)
     return engine
+
+
+def _create_pooled_engine(url: sa.URL) -> sa.Engine:
+    """Make the engine of a database server.  The threads of this process bound the number of its connections."""
+    is_libpq = url.drivername.partition("+")[2].startswith("psycopg")
+    patience = {name: value for name, value in POSTGRESQL_PATIENCE.items() if is_libpq and name not in url.query}
+    # The ping replaces connections that a restart of the database has cut.
+    return sa.create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=patience)
 
 
 def _migrate(connection: sa.Connection) -> None:
@@ -250,8 +260,10 @@ def _clear_errors() -> Iterator[None]:
             raise DatabaseBusy(
                 "another process has held the database for too long; nothing was changed, try again in a moment"
             ) from error
-        raise MnistError(f"the database cannot be used: {reason}") from error
-    except sa.exc.DatabaseError as error:
+        raise DatabaseUnreachable(f"the database cannot be used: {reason}") from error
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnreachable(f"the database cannot be used: {error.orig}") from error
         raise MnistError(f"the database cannot be used: {error.orig}") from error
 
 

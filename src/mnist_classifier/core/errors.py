@@ -4,12 +4,13 @@ MnistError
 ├── InvalidInput: InvalidImage, ImageTooLarge, InvalidConfig, InvalidArchive
 │   └── NotAllowed: CrossSiteRequest, HostNotAllowed, TokenMissing, TokenWrong
 ├── DataError: DataMissing, DataCorrupt, DownloadFailed
-├── ModelError: ModelCorrupt, ModelInUse, AliasMoved, LessAccurate, NothingToRollBack
+├── ModelError: ModelCorrupt, ModelInUse, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress
 ├── ServerError: ServerUnreachable
-└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken
+└── RunMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams, OpenWithoutToken, PortTaken,
+        FolderTaken
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ class MnistError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
+
+    @property
+    def public(self) -> str:
+        """The message for strangers; some errors leave out addresses and names of the installation."""
+        return self.message
 
 
 class InvalidInput(MnistError):
@@ -120,6 +126,15 @@ class ModelInUse(ModelError):
     """The version has an alias or is the model in the box, so it cannot be changed or deleted."""
 
 
+class StoreUnreachable(ModelError):
+    """The model store (MNIST_MODELS_URL) does not answer, or refuses access."""
+
+    @property
+    def public(self) -> str:
+        """The message without the reason, which names hosts and buckets."""
+        return "the model store cannot be reached; try again in a moment"
+
+
 class AliasMoved(ModelError):
     """The alias does not name the version that the caller expected, because somebody moved it."""
 
@@ -197,6 +212,15 @@ class StorageFull(MnistError):
 
 class DatabaseBusy(MnistError):
     """Another process is using the database."""
+
+
+class DatabaseUnreachable(MnistError):
+    """The database does not answer, or refuses access."""
+
+    @property
+    def public(self) -> str:
+        """The message without the reason, which names hosts and users."""
+        return "the database cannot be reached; try again in a moment"
 
 
 class NotReady(MnistError):

@@ -33,6 +33,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.AliasMoved: 409,
     errors.LessAccurate: 409,
     errors.NothingToRollBack: 409,
+    errors.StoreUnreachable: 503,
     errors.ModelError: 500,
     errors.RunInProgress: 409,
     errors.RunFinished: 409,
@@ -44,6 +45,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.TooManyStreams: 503,
     errors.StorageFull: 507,
     errors.DatabaseBusy: 503,
+    errors.DatabaseUnreachable: 503,
     errors.MnistError: 500,
 }
 
@@ -116,7 +118,7 @@ def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
     status = status_of(type(error))
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
-    message = hide_paths(error.message, services().settings)
+    message = hide_paths(error.public, services().settings)
     return _body(status, error.code, message, error.field), status, [TOKEN_WANTED] if status == 401 else []
 
 

@@ -168,6 +168,7 @@ def _make_gateway(settings: Settings, stopping: EventType, failed: EventType, va
         services.model.current()  # before the first request
     except ModelMissing as error:  # the page can train one
         log.warning(error.message)
+    services.model.watch()
     return Gateway(
         app,
         partial(is_quick, model=services.model, root_path=settings.root_path),

@@ -53,6 +53,7 @@ class Services:
     def close(self) -> None:
         """End streams and background threads, and close the database."""
         self.streams.close()
+        self.model.close()
         self.jobs.close()
         self.store.close()
 

@@ -606,9 +606,10 @@ export type QuestionForm = {
   fields?: string;
 };
 
-/** The server is ready. */
+/** The server can read; `warnings` says what else does not work. */
 export type Readiness = {
   status: "ready";
+  warnings: Array<string>;
 };
 
 /** The reading of one digit. */

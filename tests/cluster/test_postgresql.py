@@ -1,13 +1,7 @@
-"""The same code on PostgreSQL.
-
-    MNIST_TEST_DATABASE_URL=postgresql+psycopg://user@host/database python -m pytest tests/core/test_postgresql.py
-
-What that database holds is lost.
-"""
+"""The same code on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,18 +19,12 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests.versions import save
 
-URL = os.environ.get("MNIST_TEST_DATABASE_URL", "")
-
-pytestmark = pytest.mark.skipif(not URL, reason="needs MNIST_TEST_DATABASE_URL, a database that may be emptied")
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    engine = sa.create_engine(URL, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        for table in [*reversed(metadata.sorted_tables), sa.table("alembic_version")]:
-            connection.execute(sa.text(f"DROP TABLE IF EXISTS {table.name} CASCADE"))
-    store = Store(URL)
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url)
     yield store
     store.close()
 
