@@ -88,6 +88,6 @@ def registry_from_environment() -> Iterator[Registry]:
 
     settings = Settings.from_environment()
     with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
+        registry = Registry.of(settings, store)
         registry.adopt()
         yield registry

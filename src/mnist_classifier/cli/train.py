@@ -90,7 +90,7 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
 def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
     """Promote a version if it passes the promotion check; returns the message about it."""
     with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
+        registry = Registry.of(settings, store)
         return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message
 
 

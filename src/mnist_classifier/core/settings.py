@@ -65,6 +65,9 @@ class Settings:
         40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"
     )
     database_url: str = setting("", "SQLAlchemy URL of the database; empty means mnist.db in MNIST_HOME")
+    models_url: str = setting(
+        "", "model store that several servers share: a folder or an fsspec URL such as s3://bucket/models"
+    )
     max_runs: int = setting(1, "trainings that run in parallel; others wait", low=1, high=64)
     max_streams: int = setting(8, "parallel live event streams; each uses a thread", low=0, high=1000)
     log_format: str = setting("console", "log as text lines or as JSON objects", choices=LOG_FORMATS)
@@ -126,6 +129,11 @@ class Settings:
     def models_dir(self) -> Path:
         """Folder of the model versions."""
         return self.home / "models"
+
+    @property
+    def models_cache_dir(self) -> Path:
+        """Folder of the copies of versions in a model store."""
+        return self.home / "cache"
 
     @property
     def logs_dir(self) -> Path:

@@ -134,7 +134,7 @@ class _Job:
     def __init__(self, settings: Settings, runs: Runs, run_id: int, report: Report, heartbeat: Heartbeat) -> None:
         self.settings = settings
         self.runs = runs
-        self.registry = Registry(settings.models_dir, runs.store)
+        self.registry = Registry.of(settings, runs.store)
         self.run_id = run_id
         self.heartbeat = heartbeat
         self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)

@@ -89,7 +89,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
 def _services(settings: Settings, is_stopping: Callable[[], bool]) -> Services:
     store = Store(settings.resolved_database_url)
-    registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
+    registry, run_log = Registry.of(settings, store), Runs(store, settings.claims_dir)
     return Services(
         settings=settings,
         access=Access(settings),
