@@ -114,6 +114,16 @@ promotions = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# How many requests each server process admitted lately, by client (web/services/shared_rates.py).
+request_counts = sa.Table(
+    "request_counts",
+    metadata,
+    sa.Column("server", sa.String(32), primary_key=True),
+    # Grows with each write.
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+)
+
 
 class Store:
     """One database; safe to share between threads.
