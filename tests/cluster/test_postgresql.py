@@ -36,6 +36,22 @@ def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
             assert {column["name"] for column in inspector.get_columns(table.name)} == set(table.c.keys())
 
 
+def test_processes_that_open_a_new_database_at_once_migrate_it_once(database_url: str):
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(Store, [database_url] * 4))
+    assert all(store.is_current() for store in stores)
+    for store in stores:
+        store.close()
+
+
+def test_a_server_that_keeps_its_store_open_does_not_block_a_migration(store: Store):
+    store.keep_open()
+    engine = sa.create_engine(store.url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+        connection.execute(sa.text("ALTER TABLE runs ADD COLUMN note TEXT"))
+
+
 def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
     run = runs.enqueue(TrainConfig.from_mapping({"recipe": "fast"}))
     assert runs.claim_next(1) == run.id

@@ -29,6 +29,13 @@ PATIENCE_S = 10.0
 POSTGRESQL_PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
 
 
+# How long a migration waits for a table that somebody uses.
+MIGRATION_PATIENCE_S = 10
+# Key of the advisory lock of migrations in PostgreSQL; see QUEUE_LOCK in runs/run_log.py.
+SCHEMA_LOCK = 5_171_018
+_SCHEMA = sa.text("SELECT version_num FROM alembic_version")
+
+
 class UtcDateTime(sa.TypeDecorator[datetime]):
     """A time with its zone; columns hold UTC without a zone, which every database supports."""
 
@@ -137,8 +144,12 @@ class Store:
         self._kept = ExitStack()
         # Called at the start of every writing transaction; if it raises, nothing is written.
         self.guard: Callable[[sa.Connection], None] = lambda connection: None
-        with self.writing() as connection:
-            _migrate(connection)
+        try:
+            with self.writing() as connection:
+                _migrate(connection)
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -159,12 +170,19 @@ class Store:
             self.guard(connection)
             yield connection
 
+    def is_current(self) -> bool:
+        """Whether the schema is that of this program; a newer one has migrated it during an update if not."""
+        with self.reading() as connection:
+            return bool(connection.scalar(_SCHEMA) == migrations.HEAD)
+
     def keep_open(self) -> None:
         """Keep SQLite's files open until `close`, so that a server can still read when the disk is full.
 
-        Opening them needs disk space for an index of the log.
+        Opening them needs disk space for an index of the log.  In a database
+        server, an open transaction would block every migration.
         """
-        self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
+        if self.engine.dialect.name == "sqlite":
+            self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
 
     def close(self) -> None:
         """Release every connection."""
@@ -207,10 +225,12 @@ def _create_pooled_engine(url: sa.URL) -> sa.Engine:
 
 def _migrate(connection: sa.Connection) -> None:
     """Run the missing migrations.  Raises MnistError if a newer program wrote the database."""
+    if connection.dialect.name == "postgresql":
+        # One at a time; and while a step waits for a table, everybody else waits behind it.
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{MIGRATION_PATIENCE_S}s'"))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
     tables = sa.inspect(connection).get_table_names()
-    known = (
-        connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
-    )
+    known = connection.scalar(_SCHEMA) if "alembic_version" in tables else None
     if known == migrations.HEAD:
         return
     if known is not None and known > migrations.HEAD:

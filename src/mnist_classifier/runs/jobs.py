@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 WORKER_MODULE = "mnist_classifier.runs.worker"
 # How often to check the queue for changes by other processes.
 QUEUE_INTERVAL_S = 1.0
+UPDATING = "a newer mnist-classifier has updated the database; start trainings there, or update this server"
 
 
 class Jobs:
@@ -42,6 +43,8 @@ class Jobs:
     def start(self, config: TrainConfig) -> Run:
         """Start a run at once.  Raises RunInProgress while another is active, TrainingUnavailable without PyTorch."""
         _check_torch()
+        if not self.runs.store.is_current():
+            raise TrainingUnavailable(UPDATING)
         run = self.runs.create(config)
         self._start_worker(run)
         return run
@@ -95,6 +98,8 @@ class Jobs:
                     log.error("cannot check the queue of trainings: %s", error)
 
     def _start_queued(self) -> None:
+        if not self.runs.store.is_current():  # a worker of this program would refuse the database
+            return
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
             self._start_worker(self.runs.get(run_id))
 

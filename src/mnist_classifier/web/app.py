@@ -105,7 +105,7 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         test_set=TestSet(settings),
         explorer=Explorer(settings, registry),
         observer=Observer(),
-        rates=SharedRates(store, limiter) if limiter else None,
+        rates=None if limiter is None else SharedRates(store, limiter),
     )
 
 

@@ -18,6 +18,7 @@ from mnist_classifier.core.errors import MnistError, NotReady
 from mnist_classifier.web.services.observer import CONFIDENCE_SUM, INK_SUM, READINGS
 from mnist_classifier.web.services.services import Services, services
 from mnist_classifier.web.wire.operation import describe
+from mnist_classifier.web.wire.paths import hide_paths
 
 blueprint = Blueprint("health", __name__)
 
@@ -53,7 +54,8 @@ def _observe(response: Response) -> Response:
 @describe(Readiness, errors=(NotReady,))
 def readyz() -> Response:
     """Check that a model is loaded; name what else does not work."""
-    return jsonify({"status": "ready", "warnings": check_ready()})
+    warnings = [hide_paths(warning, services().settings) for warning in check_ready()]
+    return jsonify({"status": "ready", "warnings": warnings})
 
 
 def check_ready() -> list[str]:
