@@ -53,7 +53,7 @@ contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tes
 	$(BIN)/python -m pytest tests/web/openapi/test_contract.py --contract-examples 300 -s $(ARGS)
 
 bench: $(DEVELOPMENT) ## run every measurement in bench/ but those of serving and fuzzing
-	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py bench/serving.py bench/soak.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py bench/serving.py bench/servers.py bench/soak.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step spends its time, time to 99 % beside PyTorch's example
 	$(BIN)/python bench/training.py --recipes all --seeds $(SEEDS) $(ARGS)

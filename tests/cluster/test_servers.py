@@ -26,7 +26,7 @@ from mnist_classifier.registry.manifest import MANIFEST_FILE
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests.cluster.postgresql import PostgreSQL
-from tests.runs.test_jobs import LONG, QUICK, wait_for
+from tests.runs.test_jobs import QUICK, wait_for
 from tests.versions import save
 from tests.web.routes.test_predict import SEVEN
 from tests.web.server.test_server import serving, under_load, wait_until
