@@ -19,6 +19,7 @@ import pytest
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import InvalidConfig, ModelCorrupt, StorageFull, StoreUnreachable
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.aliases import BOX, PRODUCTION
@@ -279,6 +280,19 @@ def test_a_start_without_the_store_serves_the_copy_or_the_box(machine: Callable[
         assert bool(served.trouble) is (name == "new")
 
 
+def test_without_the_store_lists_go_on_and_no_promotion_skips_the_robustness_check(
+    machine: Callable[..., Registry], shared: Path
+):
+    registry = machine("here", str(shared))
+    first, second = save(registry), save(registry)
+    for version in (first, second):
+        registry.record_robustness(version, robustness(0.97))
+    shared.rename(shared.with_name("away"))
+    assert registry.robustness(first) is None
+    with pytest.raises(StoreUnreachable):
+        promotion.compare(registry, first, second)
+
+
 def test_a_save_without_the_store_fails_clearly(machine: Callable[..., Registry], shared: Path):
     registry = machine("here", str(shared))
     shared.rename(shared.with_name("away"))
@@ -287,7 +301,7 @@ def test_a_save_without_the_store_fails_clearly(machine: Callable[..., Registry]
     assert list(registry.models_dir.iterdir()) == []
 
 
-def test_a_bucket_that_does_not_answer_is_given_up_in_seconds(
+def test_a_bucket_that_refuses_connections_is_unreachable(
     machine: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch, s3: S3
 ):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")

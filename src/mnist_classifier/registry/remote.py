@@ -131,7 +131,7 @@ class RemoteStore:
                 self.remove(number)
 
     def robustness(self, number: int) -> bytes | None:
-        """The robustness table of a version as it was stored, if there is one and the store answers."""
+        """The robustness table of a version as it was stored, if there is one."""
         try:
             info = self._bucket.list().get(f"{number}/{ROBUSTNESS_FILE}")
             if info is None:
@@ -140,7 +140,7 @@ class RemoteStore:
             known = self._tables.get(number)
             if known is None or known[0] != mark:
                 known = self._tables[number] = mark, self._read(number, ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
-        except ModelError:
+        except (ModelMissing, ModelCorrupt):
             return None  # a model can be used without it
         return known[1]
 

@@ -186,9 +186,17 @@ class Registry:
             return box
         raise VersionMissing.numbered(BOX)
 
-    def robustness(self, version: ModelVersion) -> dict[str, Any] | None:
-        """The robustness table of a version (docs/evaluation.md), or None if it was not measured."""
-        return parse_robustness(self.stored_robustness(version.version), version.manifest)
+    def robustness(self, version: ModelVersion, *, strict: bool = False) -> dict[str, Any] | None:
+        """The robustness table of a version (docs/evaluation.md), or None if it was not measured.
+
+        strict: raise StoreUnreachable, instead of returning None, if the model store does not answer.
+        """
+        try:
+            return parse_robustness(self.stored_robustness(version.version), version.manifest)
+        except StoreUnreachable:
+            if strict:
+                raise
+            return None
 
     def stored_robustness(self, version: int) -> bytes | None:
         """The file with the robustness table of a version, unchecked."""
@@ -200,7 +208,7 @@ class Registry:
         A table with the same rows stays, and so does one that leaves out fewer
         measures.  Raises ModelError if the table cannot be written.
         """
-        known = self.robustness(version)
+        known = self.robustness(version, strict=True)
         if known is not None:
             has_fewer = len(table["left_out"]) > len(known["left_out"])
             if has_fewer or all(table[part] == known[part] for part in ("rows", "left_out")):
