@@ -74,8 +74,9 @@ def test_an_image_is_made_of_files_that_exist_and_are_sent(path: Path) -> None:
 
 @both
 def test_an_image_starts_from_an_exact_python_that_we_test(path: Path) -> None:
-    bases = {arguments.split()[0] for name, arguments in instructions(path) if name == "FROM"}
-    (base,) = bases
+    assert {arguments.split()[0] for name, arguments in instructions(path) if name == "FROM"} == {"${BASE}"}
+    name, _, base = dict(instructions(path)[:1])["ARG"].partition("=")
+    assert name == "BASE"
     found = re.fullmatch(r"python:(3\.\d+)-slim-\w+", base)
     assert found, base
     assert found[1] in PYTHONS

@@ -1,0 +1,28 @@
+"""Programs and packages that these tests need, and that a computer may lack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from types import ModuleType
+
+import pytest
+
+
+def program(name: str, how: str) -> str:
+    """The path of a program; without it the test is skipped, or fails with CI=true.  how: how to install it."""
+    return shutil.which(name) or _missing(f"needs {name}: {how}")
+
+
+def module(name: str) -> ModuleType:
+    """A package of the extra `dev`; without it the test is skipped, or fails with CI=true."""
+    if os.environ.get("CI") == "true":
+        return __import__(name)
+    imported: ModuleType = pytest.importorskip(name, reason=f'needs {name}: pip install -e ".[dev]"')
+    return imported
+
+
+def _missing(reason: str) -> str:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
