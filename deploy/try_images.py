@@ -1,7 +1,7 @@
 """Builds the images and runs them as Kubernetes would: read-only, without capabilities, as their user.
 
-    python deploy/try_images.py                     # the image that serves
-    python deploy/try_images.py --extras cluster    # ... with Ray and the drivers of PostgreSQL and S3
+    python deploy/try_images.py                             # the image that serves
+    python deploy/try_images.py --extras cluster,kuberay    # ... with Ray, which then reads pictures as a job
 
 It needs Linux, root, and buildah, runc and mmdebstrap (apt-get install). The base image is a Debian with Python that
 mmdebstrap makes, so no image registry is needed; --base takes another one. Packages come from the package index.
@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +31,10 @@ DEBIAN = "localhost/mnist-python-base"
 TOKEN = "try-images-" + "0" * 16
 # terminationGracePeriodSeconds of deploy/kubernetes less preStop; the server gives requests 10 s.
 GRACE_S = 25
-START_S = 60
+START_S = 120
+JOB_S = 300
+# Ray's dashboard, through which KubeRay submits jobs.
+JOBS = "http://127.0.0.1:8265/api/jobs"
 
 
 def main() -> None:
@@ -128,7 +130,7 @@ class Bundle:
     """A container for runc: the image's file system, read-only, with a volume at /data."""
 
     def __init__(self, folder: Path, root: Path, home: Path, settings: dict[str, Any]) -> None:
-        self._folder, self._root, self._home, self._settings = folder / "bundle", root, home, settings
+        self._folder, self._root, self.home, self._settings = folder / "bundle", root, home, settings
         self._folder.mkdir()
 
     @contextlib.contextmanager
@@ -175,7 +177,7 @@ class Bundle:
                 {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]},
                 {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["mode=1777"]},
                 {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]},
-                {"destination": "/data", "type": "bind", "source": str(self._home), "options": ["bind", "rw"]},
+                {"destination": "/data", "type": "bind", "source": str(self.home), "options": ["bind", "rw"]},
             ],
             # The network is this computer's, so the server listens on its loopback address.
             "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]},
@@ -198,9 +200,22 @@ def check_confinement(bundle: Bundle) -> None:
 
 
 def check_extras(bundle: Bundle) -> None:
-    """A login shell, as KubeRay uses, finds `ray`; the drivers can be imported."""
-    assert "ray, version" in bundle.output("/bin/bash", "-lc", "ray --version")
+    """The drivers can be imported; Ray starts from a login shell, as KubeRay starts it, and runs a job."""
     bundle.output("python", "-c", "import psycopg, s3fs, pyarrow, ray.data")
+    pictures = bundle.home / "pictures"
+    pictures.mkdir()
+    shutil.copy(ROOT / "docs" / "examples" / "seven.png", pictures)
+    start = f"ray start --head --num-cpus=1 --port={_free_port()} --dashboard-host=127.0.0.1 --block"
+    with bundle.running("/bin/bash", "-lc", start, RAY_USAGE_STATS_ENABLED="0") as process:
+        _wait_for("http://127.0.0.1:52365/api/local_raylet_healthz", process)
+        job = {"entrypoint": "mnist predict --engine ray /data/pictures --output /data/readings"}
+        submission = json.loads(_ask(f"{JOBS}/", json.dumps(job).encode()))["submission_id"]
+        deadline = time.monotonic() + JOB_S
+        while (state := json.loads(_ask(f"{JOBS}/{submission}")))["status"] in ("PENDING", "RUNNING"):
+            assert time.monotonic() < deadline, state
+            time.sleep(1)
+        assert state["status"] == "SUCCEEDED", json.loads(_ask(f"{JOBS}/{submission}/logs"))["logs"]
+    assert list((bundle.home / "readings").rglob("*.parquet"))
 
 
 def check_server(bundle: Bundle) -> None:
@@ -209,12 +224,10 @@ def check_server(bundle: Bundle) -> None:
     started = time.monotonic()
     with bundle.running(MNIST_HOST="127.0.0.1", MNIST_PORT=str(port), MNIST_TOKEN=TOKEN) as process:
         address = f"http://127.0.0.1:{port}"
-        _wait_until_ready(address, process)
+        _wait_for(f"{address}/readyz", process)
         print(f"start: {time.monotonic() - started:.1f} s")
         picture = (ROOT / "docs" / "examples" / "seven.png").read_bytes()
-        request = urllib.request.Request(f"{address}/predict", picture, {"Content-Type": "image/png"})
-        with urllib.request.urlopen(request, timeout=20) as reply:
-            reading = json.load(reply)
+        reading = json.loads(_ask(f"{address}/predict", picture, "image/png"))
         assert reading["prediction"] == 7, reading
         stopped = time.monotonic()
         process.send_signal(bundle.stop_signal())
@@ -224,16 +237,24 @@ def check_server(bundle: Bundle) -> None:
         assert "Traceback" not in printed, printed
 
 
-def _wait_until_ready(address: str, process: subprocess.Popen[str]) -> None:
+def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a program in a container answers."""
     deadline = time.monotonic() + START_S
     while True:
         try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
+            _ask(url)
+            return
+        except OSError:  # not there yet, or a busy machine
             assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline, "the server is not ready"
-            time.sleep(0.05)
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.1)
+
+
+def _ask(url: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
+    """The reply to a GET, or to a POST with this body."""
+    with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=20) as reply:
+        answer: bytes = reply.read()
+        return answer
 
 
 def _free_port() -> int:

@@ -33,7 +33,7 @@ RELEASES = ["1.29", "1.37"]
 # Fields of KServe's ComponentExtensionSpec; the rest of a predictor is a PodSpec.
 PREDICTOR_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
 # Variables of other programs: KServe reads PROTOCOL, boto3 AWS_..., torchrun's --rdzv-id JOB_ID.
-OTHERS_VARIABLES = {"PROTOCOL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "JOB_ID"}
+OTHERS_VARIABLES = {"PROTOCOL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "JOB_ID", "RAY_USAGE_STATS_ENABLED"}
 IMAGES = {
     "registry.example.org/mnist-classifier": "Containerfile",
     "registry.example.org/mnist-classifier-cluster": "Containerfile",
@@ -346,6 +346,12 @@ def test_a_ray_job_has_the_fields_of_kuberay_and_runs_a_command_that_there_is() 
     program, command, *arguments = spec["entrypoint"].split()
     assert program == "mnist"
     assert_options(command, arguments)
+
+
+def test_ray_does_not_report_to_its_maker() -> None:
+    for pod in every_pod("ray"):
+        (container,) = pod["spec"]["containers"]
+        assert {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"} in container["env"]
 
 
 def test_a_training_job_starts_as_many_workers_as_it_has_pods() -> None:

@@ -110,6 +110,13 @@ def test_an_image_starts_a_command_that_there_is_and_tells_its_health(path: Path
     assert subprocess.run([sys.executable, "-c", asked], capture_output=True).returncode != 0
 
 
+def test_the_documents_build_images_with_extras_that_there_are() -> None:
+    texts = [path.read_text("utf-8") for path in (DEPLOY / "Containerfile", ROOT / "docs" / "deploy.md")]
+    named = {extra for text in texts for extras in re.findall(r"EXTRAS=([\w,-]+)", text) for extra in extras.split(",")}
+    assert named
+    assert named <= PROJECT["optional-dependencies"].keys()
+
+
 def test_the_pins_of_the_slim_image_are_those_of_the_application() -> None:
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert "'/^# training/,$d'" in (DEPLOY / "Containerfile").read_text(encoding="utf-8")
