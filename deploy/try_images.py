@@ -208,7 +208,7 @@ def check_extras(bundle: Bundle) -> None:
     start = f"ray start --head --num-cpus=1 --port={_free_port()} --dashboard-host=127.0.0.1 --block"
     with bundle.running("/bin/bash", "-lc", start, RAY_USAGE_STATS_ENABLED="0") as process:
         _wait_for("http://127.0.0.1:52365/api/local_raylet_healthz", process)
-        job = {"entrypoint": "mnist predict --engine ray /data/pictures --output /data/readings"}
+        job = {"entrypoint": "mnist predict --engine ray --ray-address auto /data/pictures --output /data/readings"}
         submission = json.loads(_ask(f"{JOBS}/", json.dumps(job).encode()))["submission_id"]
         deadline = time.monotonic() + JOB_S
         while (state := json.loads(_ask(f"{JOBS}/{submission}")))["status"] in ("PENDING", "RUNNING"):

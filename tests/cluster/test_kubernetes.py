@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +23,7 @@ from mnist_classifier.web.server.watcher import GRACE_S, KILL_AFTER_S
 from mnist_classifier.web.services.services import EXTENSION
 from tests.checkout import ROOT
 from tests.cluster import tools
+from tests.processes import free_port
 from tests.project.test_deploy import instructions
 
 pytestmark = pytest.mark.cluster
@@ -33,7 +37,14 @@ RELEASES = ["1.29", "1.37"]
 # Fields of KServe's ComponentExtensionSpec; the rest of a predictor is a PodSpec.
 PREDICTOR_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
 # Variables of other programs: KServe reads PROTOCOL, boto3 AWS_..., torchrun's --rdzv-id JOB_ID.
-OTHERS_VARIABLES = {"PROTOCOL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "JOB_ID", "RAY_USAGE_STATS_ENABLED"}
+OTHERS_VARIABLES = {
+    "PROTOCOL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "JOB_ID",
+    "POD_IP",
+    "RAY_USAGE_STATS_ENABLED",
+}
 IMAGES = {
     "registry.example.org/mnist-classifier": "Containerfile",
     "registry.example.org/mnist-classifier-cluster": "Containerfile",
@@ -354,13 +365,20 @@ def test_ray_does_not_report_to_its_maker() -> None:
         assert {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"} in container["env"]
 
 
+def torchrun_command() -> list[str]:
+    """The words of the command of the training, with the variables that Kubernetes or the shell fills in."""
+    (worker,) = of_kind("training", "Job")["spec"]["template"]["spec"]["containers"]
+    assert worker["command"] == ["/bin/sh", "-c"]
+    (line,) = worker["args"]
+    return re.findall(r"(?:[^\s$]|\$\w+|\$\([^)]*\))+", line)
+
+
 def test_a_training_job_starts_as_many_workers_as_it_has_pods() -> None:
     job, service = of_kind("training", "Job")["spec"], of_kind("training", "Service")
-    (worker,) = job["template"]["spec"]["containers"]
-    (data,) = job["template"]["spec"]["initContainers"]
-    assert_options(*data["args"], [])
-    split = worker["args"].index("-m")
-    options = dict(argument.removeprefix("--").split("=", 1) for argument in worker["args"][:split])
+    words = torchrun_command()
+    assert words[:2] == ["exec", "torchrun"]
+    split = words.index("-m")
+    options = dict(argument.removeprefix("--").split("=", 1) for argument in words[2:split])
     assert int(options["nnodes"]) == job["completions"] == job["parallelism"]
     host, port = options["rdzv-endpoint"].split(":")
     name = service["metadata"]["name"]
@@ -369,9 +387,34 @@ def test_a_training_job_starts_as_many_workers_as_it_has_pods() -> None:
     assert job["completionMode"] == "Indexed", "only its pods have a number in their host name"
     assert (service["spec"]["clusterIP"], service["spec"]["publishNotReadyAddresses"]) == ("None", True)
     assert [int(port)] == [one["port"] for one in service["spec"]["ports"]]
-    package, command, *arguments = worker["args"][split + 1 :]
-    assert (worker["command"], package) == (["torchrun"], "mnist_classifier")
+    package, command, *arguments = words[split + 1 :]
+    assert package == "mnist_classifier"
     assert_options(command, arguments)
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_training_job_find_each_other() -> None:
+    """As many shells as pods run the command, here on one computer; instead of a training each says who it is."""
+    words = torchrun_command()
+    command = " ".join([*words[: words.index("-m")], "--no-python", "sh -c 'echo worker $RANK of $WORLD_SIZE'"])
+    torchrun = Path(sys.executable).with_name("torchrun")
+    command = command.replace("exec torchrun", f"exec {sys.executable} {torchrun}").replace("$(POD_IP)", "127.0.0.1")
+    command = command.replace("$(JOB_ID)", "a-job")
+    command = re.sub(r"(--rdzv-endpoint)=\S+", rf"\1=127.0.0.1:{free_port()}", command)
+    pods = [
+        subprocess.Popen(
+            ["/bin/sh", "-c", command], env={**os.environ, "JOB_COMPLETION_INDEX": str(number)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    try:
+        printed = "".join(pod.communicate(timeout=120)[0] for pod in pods)
+    finally:
+        for pod in pods:
+            pod.kill()
+    assert [pod.returncode for pod in pods] == [0, 0], printed
+    assert set(re.findall(r"worker \d of \d", printed)) == {"worker 0 of 2", "worker 1 of 2"}
 
 
 def assert_options(command: str, arguments: list[str]) -> None:
@@ -380,4 +423,4 @@ def assert_options(command: str, arguments: list[str]) -> None:
     assert known is not None, command
     options = {option for parameter in known.params for option in parameter.opts}
     used = {argument.split("=")[0] for argument in arguments if argument.startswith("--")}
-    assert used <= options | {"--engine"}
+    assert used <= options | {"--engine", "--ray-address"}
