@@ -54,7 +54,7 @@ def main() -> None:
             timed("run", lambda: images.try_out(image, options.extras))
         finally:
             images.remove()
-    print("1 passed, 0 failed")
+    print("the image does what it should")
 
 
 def timed(name: str, step: Any) -> Any:

@@ -15,10 +15,10 @@ def program(name: str, how: str) -> str:
 
 
 def module(name: str) -> ModuleType:
-    """A package of the extra `dev`; without it the test is skipped, or fails with CI=true."""
+    """A package of the development tools; without it the test is skipped, or fails with CI=true."""
     if os.environ.get("CI") == "true":
         return __import__(name)
-    imported: ModuleType = pytest.importorskip(name, reason=f'needs {name}: pip install -e ".[dev]"')
+    imported: ModuleType = pytest.importorskip(name, reason=f"needs {name}: make test-cluster installs it")
     return imported
 
 
