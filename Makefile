@@ -6,7 +6,7 @@ PYTHON ?= python3
 SEEDS ?= 10
 # One more than the cores of a small machine, because tests wait for browsers and servers.
 TEST_PROCESSES ?= 3
-# A file of tests stays in one process, so that it starts its server once; the order is that of the folders.
+# A file of tests stays in one process, so that it starts its server once; tests/conftest.py decides on the order.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 UNIT_TESTS := $(addprefix tests/,core data registry recognition training evaluation runs cli client web/wire)
 ARGS ?=
