@@ -7,7 +7,8 @@ SEEDS ?= 10
 # One more than the cores of a small machine, because tests wait for browsers and servers.
 TEST_PROCESSES ?= 3
 # A file of tests stays in one process, so that it starts its server once; tests/conftest.py decides on the order.
-PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# Without bytecode every process, and every program that a test starts, would compile all modules again.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 UNIT_TESTS := $(addprefix tests/,core data registry recognition training evaluation runs cli client web/wire)
 ARGS ?=
 
