@@ -74,7 +74,7 @@ class FinishedTraining:
         all_logits, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
         logits = all_logits[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
-        onnx_parity = check_parity(network, self.data.validation_images)
+        onnx_parity = check_parity(network, self.data.validation_images, all_logits)
         validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
         self.report = build_report(validation, score(network, test.images, test.labels), temperature)
         self.manifest = {
