@@ -6,8 +6,9 @@ PYTHON ?= python3
 SEEDS ?= 10
 # One more than the cores of a small machine, because tests wait for browsers and servers.
 TEST_PROCESSES ?= 3
-# A file of tests stays in one process, so that it starts its server once; the order is that of the folders.
-PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+# A file of tests stays in one process, so that it starts its server once; tests/conftest.py decides on the order.
+# Without bytecode every process, and every program that a test starts, would compile all modules again.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 UNIT_TESTS := $(addprefix tests/,core data registry recognition training evaluation runs cli client web/wire)
 ARGS ?=
 
@@ -19,11 +20,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 TSC := tests/js/node_modules/.bin/tsc
 APPLICATION := $(VENV)/.stamp
 DEVELOPMENT := $(VENV)/.dev-stamp
+CLUSTER := $(VENV)/.cluster-stamp
 DOCUMENTATION := $(VENV)/.docs-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test test-unit contract bench bench-training bench-serving bench-soak fuzz check audit types format screenshots docs clean
+.PHONY: help run train test test-unit test-cluster contract bench bench-training bench-serving bench-scale bench-soak fuzz check audit types format screenshots docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -35,7 +37,7 @@ train: $(APPLICATION) ## train a model on MNIST
 	@$(BIN)/python train_model.py $(ARGS)
 
 test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
-	$(PYTEST) $(ARGS)
+	$(PYTEST) --ignore tests/cluster $(ARGS)
 	@files=$$(find tests/js -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null); \
 	if [ -z "$$files" ]; then \
 		echo "No JavaScript tests in tests/js."; \
@@ -49,11 +51,14 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 test-unit: $(DEVELOPMENT) ## run the quick tests of the rooms below the web application
 	$(PYTEST) -m "not slow" $(ARGS) $(UNIT_TESTS)
 
+test-cluster: $(CLUSTER) ## run the tests with Ray, PostgreSQL, an object store, containers and two hosts
+	$(PYTEST) $(ARGS) tests/cluster
+
 contract: $(DEVELOPMENT) ## let schemathesis try the API for longer than the tests do
 	$(BIN)/python -m pytest tests/web/openapi/test_contract.py --contract-examples 300 -s $(ARGS)
 
-bench: $(DEVELOPMENT) ## run every measurement in bench/ but those of serving and fuzzing
-	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py bench/serving.py bench/soak.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+bench: $(DEVELOPMENT) ## run every measurement in bench/ but those of serving, scale and fuzzing
+	@set -e; for script in $(filter-out bench/measuring.py bench/fuzz.py bench/serving.py bench/soak.py bench/scale.py bench/reading_at_scale.py bench/servers.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step spends its time, time to 99 % beside PyTorch's example
 	$(BIN)/python bench/training.py --recipes all --seeds $(SEEDS) $(ARGS)
@@ -62,6 +67,9 @@ bench-training: $(DEVELOPMENT) ## every recipe over SEEDS seeds, where a step sp
 
 bench-serving: $(DEVELOPMENT) ## speed and memory of the server beside five others; Linux, needs wrk
 	$(BIN)/python bench/serving.py $(ARGS)
+
+bench-scale: $(CLUSTER) ## a million pictures, several processes and servers, and what follows for more of them (docs/scale.md)
+	$(BIN)/python bench/scale.py $(ARGS)
 
 bench-soak: $(DEVELOPMENT) ## ten minutes of load, rubbish and slow clients; Linux, needs wrk
 	$(BIN)/python bench/soak.py $(ARGS)
@@ -127,6 +135,11 @@ $(APPLICATION): requirements.txt pyproject.toml
 $(DEVELOPMENT): $(APPLICATION) pyproject.toml
 	@echo "Installing the development tools into $(VENV)/."
 	@$(PIP) -e ".[dev]"
+	@touch $@
+
+$(CLUSTER): $(DEVELOPMENT) pyproject.toml
+	@echo "Installing Ray and what else a cluster needs into $(VENV)/."
+	@$(PIP) -e ".[dev,cluster,dev-cluster]"
 	@touch $@
 
 $(DOCUMENTATION): $(APPLICATION) pyproject.toml

@@ -45,6 +45,7 @@ def main() -> None:
         "target": options.target,
         "trials": options.trials,
         "train_images": options.train_images,
+        "evaluation_images": options.evaluation_images,
         "quick": options.quick,
     }
     result["contestants"] = compare(options)
@@ -60,6 +61,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--target", type=float, default=0.99, help="validation accuracy, a fraction")
     parser.add_argument("--max-epochs", type=int, default=14, help="where the peer gives up; 14 is its own number")
     parser.add_argument("--train-images", type=int, default=0, help="use only the first so many; 0 uses all 55,000")
+    parser.add_argument(
+        "--evaluation-images", type=int, default=0, help="score only so many of each split; 0 scores all"
+    )
     parser.add_argument("--quick", action="store_true", help="one trial, one epoch each")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON")
     parser.add_argument("--run", metavar="NAME", help=f"run {PEER} or a recipe in this process")
@@ -96,7 +100,7 @@ def run_contestant(options: argparse.Namespace) -> dict[str, Any]:
     else:
         from peers import our_recipe
 
-        facts = our_recipe.run(configure(options.run, options))
+        facts = our_recipe.run(configure(options.run, options), options.evaluation_images)
     return {**facts, "peak_mb": peak_mb()}
 
 
@@ -124,6 +128,7 @@ def run_child(name: str, seed: int, options: argparse.Namespace) -> dict[str, An
     """Run one trial in a new process; returns its output and the figures computed from it."""
     command = [sys.executable, __file__, "--run", name, "--seed", str(seed), "--target", str(options.target)]
     command += ["--max-epochs", str(options.max_epochs), "--train-images", str(options.train_images)]
+    command += ["--evaluation-images", str(options.evaluation_images)]
     command += ["--quick"] if options.quick else []
     before = load_average()
     printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -28,10 +28,58 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
+# The files that took longest, longest first: started last, one of them would keep a single process busy at the end.
+LONGEST_FILES = (
+    "web/server/test_server.py",
+    "cli/test_main.py",
+    "runs/test_liveness.py",
+    "e2e/test_models.py",
+    "e2e/test_training.py",
+    "project/test_bench.py",
+    "web/openapi/test_contract.py",
+    "e2e/test_accessibility.py",
+    "runs/test_jobs.py",
+    "runs/test_two_servers.py",
+    "e2e/test_mishaps.py",
+    "e2e/test_docs_page.py",
+    "e2e/test_recogniser.py",
+    "project/test_fuzz.py",
+    "cli/test_evaluate.py",
+    "training/line_reader/test_line_reader.py",
+    "e2e/test_tools.py",
+    "e2e/test_reflow.py",
+    "runs/test_run_log.py",
+    "evaluation/robustness/test_corruptions.py",
+    "evaluation/robustness/test_photographs.py",
+    "e2e/test_explore.py",
+    "e2e/test_numbers.py",
+    "web/offline/test_export.py",
+    "e2e/test_looking.py",
+    "e2e/test_drawing.py",
+    "evaluation/robustness/pages/test_scoring.py",
+    "cli/test_models.py",
+    "cli/test_predict.py",
+    "project/test_telemetry.py",
+    "recognition/imaging/test_picture_bombs.py",
+    "evaluation/acceptance/test_archive.py",
+    "e2e/test_speed.py",
+    "project/test_api_examples.py",
+    "evaluation/acceptance/test_import_attacks.py",
+    "project/test_docs_python.py",
+    "training/test_loop.py",
+    "project/test_wheel.py",
+)
+
 
 def pytest_configure() -> None:
     """Tests that interrupt a process do so in the background too."""
     let_children_heed_ctrl_c()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others keep their order."""
+    place = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -50,19 +50,20 @@ class Stopwatch:
         self.epoch_began, self.trained = time.perf_counter(), None
 
 
-def run(config: TrainConfig) -> dict[str, Any]:
-    """Load, train from arrays in memory, score the test images once."""
+def run(config: TrainConfig, evaluation_images: int) -> dict[str, Any]:
+    """Load, train from arrays in memory, score the test images once; evaluation_images: of each split, 0 is all."""
     directories = Settings.from_environment().data_dirs()
     train_set, test = mnist.load(directories, mnist.TRAIN), mnist.load(directories, mnist.TEST)
-    splits = mnist.split_train_validation(train_set.labels)
-    data = TrainingData.from_arrays(train_set.images, train_set.labels, *splits)
+    train_rows, validation_rows = mnist.split_train_validation(train_set.labels)
+    scored = slice(evaluation_images or None)
+    data = TrainingData.from_arrays(train_set.images, train_set.labels, train_rows, validation_rows[scored])
     del train_set  # `data` holds a copy
     stopwatch = Stopwatch(config.recipe)
     result = train(config, data, Observer(stopwatch.on_step, stopwatch.on_epoch))
-    logits = predict_logits(result.network, torch.from_numpy(test.images))
+    logits = predict_logits(result.network, torch.from_numpy(test.images[scored]))
     return {
         "seed": config.seed,
         "setup_s": stopwatch.setup_s,
         "epochs": stopwatch.epochs,
-        "test_accuracy": measure(logits.numpy(), test.labels).accuracy,
+        "test_accuracy": measure(logits.numpy(), test.labels[scored]).accuracy,
     }

@@ -169,15 +169,17 @@ def fit(train_set: MNIST, validation_set: MNIST, test_set: MNIST, options: argpa
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Load, then fit; options: seed, target, max_epochs, train_images (0 is all)."""
+    """Load, then fit; options: seed, target, max_epochs, train_images and evaluation_images (0 is all)."""
     directories = Settings.from_environment().data_dirs()
     transform = Compose([ToTensor(), Normalize(MEAN, STD)])
     images, test = mnist.load(directories, mnist.TRAIN), mnist.load(directories, mnist.TEST)
     train_rows, validation_rows = mnist.split_train_validation(images.labels)
     train_rows = train_rows[: options.train_images or None]
+    scored = slice(options.evaluation_images or None)
+    validation_rows = validation_rows[scored]
     train_set = MNIST(images.images[train_rows], images.labels[train_rows], transform)
     validation_set = MNIST(images.images[validation_rows], images.labels[validation_rows], transform)
-    test_set = MNIST(test.images, test.labels, transform)
+    test_set = MNIST(test.images[scored], test.labels[scored], transform)
     del images, test  # the datasets hold copies
     return fit(train_set, validation_set, test_set, options)
 
@@ -188,6 +190,9 @@ def main() -> None:
     parser.add_argument("--max-epochs", type=int, default=14, help="14, as the example has it, unless told")
     parser.add_argument("--target", type=float, default=0.99, help="validation accuracy to stop at")
     parser.add_argument("--train-images", type=int, default=0, help="use only the first so many; 0 uses all 55,000")
+    parser.add_argument(
+        "--evaluation-images", type=int, default=0, help="score only so many of each split; 0 scores all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     print(json.dumps(run(parser.parse_args())))
 

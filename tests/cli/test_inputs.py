@@ -3,9 +3,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mnist_classifier.cli.inputs import Inputs
+from mnist_classifier.cli.inputs import Inputs, items_of, parts_of
 
 
 @pytest.fixture
@@ -89,7 +90,22 @@ def test_a_folder_that_may_not_be_read_is_a_problem_and_the_rest_goes_on(folder:
         (folder / "scans/sub").chmod(0o755)
 
 
+def test_the_glyphs_of_a_file_are_counted_from_its_header(folder: Path):
+    np.save(folder / "many.npy", np.zeros((70, 28, 28), np.uint8))
+    (folder / "broken.npy").write_bytes(b"\x93NUMPY and no more")
+    (folder / "one.png").touch()
+    assert Inputs(["many.npy", "one.png", "none.png", "-", "*.tif"]).count() == 74
+    assert Inputs(["broken.npy"]).count() == 0
+
+
+def test_a_file_of_glyphs_is_found_under_the_name_of_a_picture(folder: Path):
+    with (folder / "many.png").open("wb") as file:
+        np.save(file, np.zeros((300, 28, 28), np.uint8))
+    (part,) = parts_of(Inputs(["many.png"]))
+    assert [item.index for item in items_of(part)] == list(range(300))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_links_that_lead_in_a_circle_end(folder: Path):
     (folder / "scans/sub/again").symlink_to(folder / "scans")
-    assert Inputs(["scans"]).count() == 8
+    assert len(list(Inputs(["scans"]))) == 8

@@ -107,8 +107,10 @@ def test_evaluate_tells_the_figures_of_the_manifest_without_pytorch(with_mnist: 
 
 @pytest.mark.mnist
 @pytest.mark.slow
-def test_several_seeds_are_summed_up_and_the_best_is_the_challenger(with_mnist: Path):
-    output = mnist("train", *QUICK, "--seeds", "2", "--seed", "5")
+def test_several_seeds_of_a_recipe_file_are_summed_up_and_the_best_is_the_challenger(with_mnist: Path):
+    recipe = with_mnist / "mine.json"
+    recipe.write_text('{"base": "fast", "values": {"batch_size": 64, "epochs": 7}}')
+    output = mnist("train", "--recipe", str(recipe), *QUICK, "--seeds", "2", "--seed", "5")
     assert "saved as version 2" in output
     assert re.search(r"test +accuracy over 2 seeds: [\d.]+% ± [\d.]+% \(95 % interval", output)
     best = re.search(r"version (\d) has the lowest validation loss", output)
@@ -116,8 +118,19 @@ def test_several_seeds_are_summed_up_and_the_best_is_the_challenger(with_mnist: 
     assert f"version {best[1]} was not promoted" in output
     assert re.search(rf"^  +{best[1]} .*\[challenger\]", mnist("models"), re.MULTILINE)
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
-    seeds = [json.loads((with_mnist / "models" / n / "manifest.json").read_text())["seed"] for n in "12"]
-    assert seeds == [5, 6]
+    manifests = [json.loads((with_mnist / "models" / n / "manifest.json").read_text()) for n in "12"]
+    assert [manifest["seed"] for manifest in manifests] == [5, 6]
+    config = manifests[0]["config"]
+    assert (config["recipe"], config["optimizer"], config["batch_size"], config["epochs"]) == (
+        "mine.json",
+        "muon",
+        64,
+        1,
+    )
+    # Its command works without the file.
+    command = (with_mnist / "models" / "1" / "MODEL_CARD.md").read_text()
+    assert "--batch-size 64" in command
+    assert "--recipe" not in command
 
 
 @pytest.mark.mnist
@@ -247,3 +260,20 @@ def test_a_taken_port_gives_way_to_the_next_free_one_unless_it_was_asked_for():
 def test_an_address_of_another_machine_is_a_clear_error():
     with pytest.raises(PortTaken, match="cannot listen"):
         free_port("192.0.2.1", 5000, strict=True)
+
+
+@pytest.mark.parametrize("chosen", [None, "3"])
+def test_commands_that_prepare_pictures_keep_openblas_to_one_thread(chosen: str | None):
+    """The variable works only before NumPy is imported."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    program = (
+        "import os, sys; from mnist_classifier.cli.main import main\n"
+        "before = 'numpy' in sys.modules; main.get_command(None, 'predict')\n"
+        "print(before, 'numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment | ({"OPENBLAS_NUM_THREADS": chosen} if chosen else {}),
+        capture_output=True, check=True, text=True,
+    )  # fmt: skip
+    assert found.stdout.split() == ["False", "True", chosen or "1"]

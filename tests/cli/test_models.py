@@ -160,7 +160,8 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the model in the box, in the place of it."""
     folder = tmp_path / "box"
     shutil.copytree(PRETRAINED_DIR, folder)
-    monkeypatch.setattr(Registry.__init__, "__kwdefaults__", {"box_dir": folder})
+    defaults = Registry.__init__.__kwdefaults__
+    monkeypatch.setattr(Registry.__init__, "__kwdefaults__", {**defaults, "box_dir": folder})
     return folder
 
 

@@ -202,3 +202,25 @@ def test_a_store_that_is_kept_open_is_read_on_a_full_disk_and_holds_up_no_one(st
     with store.reading() as connection:
         busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     assert busy == 0  # the log is emptied: nobody is in the middle of reading it
+
+
+def test_each_migration_only_adds_so_that_servers_of_the_release_before_run_on(tmp_path: Path):
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = sa.create_engine(url_of(tmp_path / "steps.db"), poolclass=sa.NullPool)
+    before: dict[str, dict[str, sa.engine.interfaces.ReflectedColumn]] = {}
+    for step in range(1, int(migrations.HEAD) + 1):
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, f"{step:04}")
+            inspector = sa.inspect(connection)
+            after = {
+                table: {column["name"]: column for column in inspector.get_columns(table)}
+                for table in inspector.get_table_names()
+            }
+        for table, columns in before.items():
+            assert columns.keys() <= after[table].keys(), (step, table)
+            for name in after[table].keys() - columns.keys():
+                added = after[table][name]
+                assert added["nullable"] or added["default"] is not None, (step, table, name)
+        before = after

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.versions import robustness_of_the_box, save
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.records import RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation.promotion import promote_unless_worse
 from mnist_classifier.registry.versions import Registry
@@ -54,6 +54,20 @@ def add_runs(home: Path, count: int) -> None:
                 accuracy = 0.99 - abs(number - count // 2) / 1000
                 runs.summarise(run.id, {"epoch": 3, "validation_accuracy": accuracy, "validation_loss": 0.05})
             runs.finish(run.id, RunStatus.SUCCEEDED, OUTCOME.format(run=run.id))
+
+
+def add_trials(home: Path) -> None:
+    """A search of two trials, the second of them stopped early."""
+    with _opened(home) as store:
+        runs = Runs(store, home / "claims")
+        for number, status in ((1, RunStatus.SUCCEEDED), (2, RunStatus.PRUNED)):
+            values = {"learning_rate": 0.01 * number}
+            trial = Trial(
+                search="fast-1a2b3c", number=number, stage="search", values=values, losses=[0.0625 * number], loss=None
+            )
+            run = runs.create(TrainConfig(recipe="fast", **values), trial)
+            runs.start(run.id, pid=1)
+            runs.finish(run.id, status, "" if number == 1 else "stopped early: 1 of 1 other trials are better")
 
 
 def _epoch(epoch: int) -> dict[str, float]:

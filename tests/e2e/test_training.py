@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from application import Application
-from belongings import add_runs
+from belongings import add_runs, add_trials
 from pictures import keep
 from playwright.sync_api import Browser, expect
 from visitor import FAILED_REQUEST, Visitor
@@ -188,6 +188,20 @@ def test_older_runs_and_the_focus_stay_when_the_history_is_asked_for_again(with_
 
     expect(rows).to_have_count(41)
     expect(visitor.page.get_by_role("button", name="Open run 3", exact=True)).to_be_focused()
+
+
+def test_trials_show_their_search_and_values_and_its_name_lists_them(with_history: Application, visit: Visit):
+    add_trials(with_history.folder / "home")
+    visitor = visit("/training?run=42", at=with_history)
+    expect(visitor.find("run-status")).to_have_text("pruned")
+    expect(visitor.find("run-message")).to_contain_text("Stopped early")
+    expect(visitor.find("run-trial")).to_have_text("Trial 2 of fast-1a2b3c. Learning rate 0.02. Search loss 0.1250.")
+    expect(visitor.find("run-resume")).to_be_hidden()
+
+    visitor.page.get_by_role("button", name="trial 1 of fast-1a2b3c").click()
+
+    expect(visitor.find("history").locator("tr")).to_have_count(2)
+    expect(visitor.find("history-search")).to_have_value("fast-1a2b3c")
 
 
 def test_without_trainings_there_is_no_empty_table(application: Application, visit: Visit):

@@ -79,9 +79,10 @@ def test_an_unknown_recipe_is_refused_before_anything_runs(
 @pytest.mark.mnist
 def test_quick_comparison_finds_the_figures_of_both(mnist_dirs: list[Path], tmp_path: Path) -> None:
     arguments = ["--quick", "--recipes", "lightning", "--train-images", "1000", "--target", "0.2"]
+    arguments += ["--evaluation-images", "1000"]
     printed = run_script(COMPARISON, *arguments, "--results", str(tmp_path)).stdout
     result = json.loads((tmp_path / "time_to_accuracy_quick.json").read_text("utf-8"))
-    assert (result["quick"], result["trials"], result["train_images"]) == (True, 1, 1000)
+    assert [result[name] for name in ("quick", "trials", "train_images", "evaluation_images")] == [True, 1, 1000, 1000]
     assert set(result["contestants"]) == {"pytorch_example", "lightning"}
     for name, entry in result["contestants"].items():
         assert name in printed

@@ -74,8 +74,9 @@ def test_an_image_is_made_of_files_that_exist_and_are_sent(path: Path) -> None:
 
 @both
 def test_an_image_starts_from_an_exact_python_that_we_test(path: Path) -> None:
-    bases = {arguments.split()[0] for name, arguments in instructions(path) if name == "FROM"}
-    (base,) = bases
+    assert {arguments.split()[0] for name, arguments in instructions(path) if name == "FROM"} == {"${BASE}"}
+    name, _, base = dict(instructions(path)[:1])["ARG"].partition("=")
+    assert name == "BASE"
     found = re.fullmatch(r"python:(3\.\d+)-slim-\w+", base)
     assert found, base
     assert found[1] in PYTHONS
@@ -107,6 +108,13 @@ def test_an_image_starts_a_command_that_there_is_and_tells_its_health(path: Path
     asked = health[-1].replace(":5000/", f":{free_port()}/")
     assert asked != health[-1]
     assert subprocess.run([sys.executable, "-c", asked], capture_output=True).returncode != 0
+
+
+def test_the_documents_build_images_with_extras_that_there_are() -> None:
+    texts = [path.read_text("utf-8") for path in (DEPLOY / "Containerfile", ROOT / "docs" / "deploy.md")]
+    named = {extra for text in texts for extras in re.findall(r"EXTRAS=([\w,-]+)", text) for extra in extras.split(",")}
+    assert named
+    assert named <= PROJECT["optional-dependencies"].keys()
 
 
 def test_the_pins_of_the_slim_image_are_those_of_the_application() -> None:

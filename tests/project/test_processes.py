@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests import conftest
+from tests.checkout import ROOT
 from tests.processes import let_children_heed_ctrl_c
 
 
@@ -24,3 +26,7 @@ def test_tests_that_run_in_the_background_start_children_that_heed_ctrl_c():
         signal.signal(signal.SIGINT, before)
     assert child.stdout == ""
     assert "KeyboardInterrupt" in child.stderr
+
+
+def test_files_that_start_first_exist():
+    assert [name for name in conftest.LONGEST_FILES if not (ROOT / "tests" / name).is_file()] == []

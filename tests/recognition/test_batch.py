@@ -55,7 +55,7 @@ def test_the_number_of_cores_does_not_change_readings(
     recogniser: Recogniser, glyphs: np.ndarray, cores: int, monkeypatch: pytest.MonkeyPatch
 ):
     expected = read_glyphs(recogniser, glyphs)
-    monkeypatch.setattr(batches, "_cores", lambda: cores)
+    monkeypatch.setattr(batches, "usable_cores", lambda: cores)
     batch = read_glyphs(recogniser, glyphs)
     assert np.array_equal(batch.verdicts, expected.verdicts)
     assert np.allclose(batch.probabilities, expected.probabilities, atol=1e-6)
@@ -64,7 +64,7 @@ def test_the_number_of_cores_does_not_change_readings(
 def test_large_batches_use_several_threads_and_small_ones_none(
     recogniser: Recogniser, glyphs: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(batches, "_cores", lambda: 2)
+    monkeypatch.setattr(batches, "usable_cores", lambda: 2)
     read, seen = recogniser.opinions, []
     monkeypatch.setattr(recogniser, "opinions", lambda part: (seen.append(threading.current_thread()), read(part))[1])
     read_glyphs(recogniser, glyphs[:GLYPHS_PER_CALL])

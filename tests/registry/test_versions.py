@@ -323,7 +323,7 @@ def test_the_model_in_the_box_comes_with_its_table(registry: Registry, tmp_path:
     registry.box_dir.mkdir()
     (registry.box_dir / "old").write_text("of the model before")
     (registry.box_dir / "line_reader").mkdir()
-    copy_to_box(registry.folder(1), registry.box_dir)
+    copy_to_box(registry.folder(1), registry.box_dir, registry.stored_robustness(1))
     box = registry.get(BOX)
     assert (registry.robustness(box) or {})["rows"] == TABLE["rows"]
     assert verify(registry.box_dir) == box.manifest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.training.eager import AdamW
 from mnist_classifier.training.muon import Muon, orthogonalised
 from mnist_classifier.training.network import MNISTClassifier
 from mnist_classifier.training.optimisation import make_optimizers
@@ -59,3 +62,43 @@ def test_every_weight_is_moved_once(optimizer: str, tiny_config: TrainConfig):
     orthogonal = {id(p) for owner in owners if isinstance(owner, Muon) for p in owner.param_groups[0]["params"]}
     names = {name for name, p in network.named_parameters() if id(p) in orthogonal}
     assert names == ({"block1.0.weight", "block2.0.weight", "hidden.1.weight"} if optimizer == "muon" else set())
+
+
+def weights_after_steps(optimizer: type[torch.optim.Optimizer]) -> torch.Tensor:
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 4)
+    adamw = optimizer(layer.parameters(), lr=0.1, weight_decay=0.1, fused=True)  # type: ignore[call-arg]
+    for _ in range(3):
+        adamw.zero_grad()
+        layer(torch.rand(8, 5)).square().sum().backward()
+        adamw.step()
+        adamw.load_state_dict(adamw.state_dict())
+    return layer.weight.detach()
+
+
+def test_adamw_computes_what_pytorchs_does():
+    assert torch.equal(weights_after_steps(AdamW), weights_after_steps(torch.optim.AdamW))
+
+
+TAKE_A_STEP = """
+import sys, torch
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.runs import worker
+from mnist_classifier.training.checkpoint import optimizer_tensors, restore_optimizer
+from mnist_classifier.training.network import MNISTClassifier
+from mnist_classifier.training.optimisation import make_optimizers
+network = MNISTClassifier()
+adamw, muon = make_optimizers(network, TrainConfig(optimizer="muon"))
+for optimizer in (adamw, muon):
+    optimizer.zero_grad()
+network(torch.rand(2, 1, 28, 28)).sum().backward()
+for optimizer in (adamw, muon):
+    optimizer.step()
+    restore_optimizer(optimizer, optimizer_tensors(optimizer))
+print([name for name in sys.modules if name in ("torch._dynamo", "sympy")])
+"""
+
+
+def test_a_training_never_imports_the_compiler_of_pytorch():
+    done = subprocess.run([sys.executable, "-c", TAKE_A_STEP], capture_output=True, encoding="utf-8", timeout=120)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

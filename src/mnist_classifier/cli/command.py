@@ -12,6 +12,7 @@ import click
 
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from mnist_classifier.core.database import Store
@@ -52,11 +53,14 @@ def setting_options(owner: type, *names: str, note: str) -> Callable[[Function],
             meta = spec.metadata
             unit = f" ({meta['unit']})" if meta["unit"] else ""
             remark = note.format(name=spec.name.upper(), default=spec.default)
+            choices, help = meta["choices"], meta["help"]
+            if owner is TrainConfig and spec.name == "recipe":
+                choices, help = (), f"{help}: {', '.join(choices)}, or a recipe file"
             function = click.option(
                 f"--{spec.name.replace('_', '-')}",
-                type=click.Choice(meta["choices"]) if meta["choices"] else type(spec.default),
+                type=click.Choice(choices) if choices else type(spec.default),
                 default=None,
-                help=f"{meta['help'][0].upper()}{meta['help'][1:]}{unit}.  [{remark}]",
+                help=f"{help[0].upper()}{help[1:]}{unit}.  [{remark}]",
             )(function)
         return function
 
@@ -88,6 +92,6 @@ def registry_from_environment() -> Iterator[Registry]:
 
     settings = Settings.from_environment()
     with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
+        registry = Registry.of(settings, store)
         registry.adopt()
         yield registry

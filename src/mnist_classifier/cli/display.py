@@ -75,12 +75,13 @@ def epoch_line(result: EpochResult) -> str:
 
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:
     """The result of a training as text.  message: whether the version was promoted, printed last."""
+    place = "the model store" if settings.models_url else settings.models_dir / str(version.version)
     return (
         f"validation accuracy  {_score(version.metrics['validation'])}\n"
         f"test accuracy        {_score(version.metrics['test'])}\n"
         f"ONNX vs PyTorch      largest logit difference {version.manifest['onnx_parity']:.1e}\n"
         f"training took        {version.manifest['training']['elapsed_s']:.0f} s\n"
-        f"saved as version {version.version} in {settings.models_dir / str(version.version)}\n{message}"
+        f"saved as version {version.version} in {place}\n{message}"
     )
 
 

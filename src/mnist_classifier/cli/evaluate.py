@@ -60,7 +60,7 @@ def evaluate(
     """
     settings = Settings.from_environment(data_dir=data_dir, pen_dir=pen_dir)
     with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
+        registry = Registry.of(settings, store)
         number = registry.aliases.production() if model_version is None else model_version
         version, recogniser = registry.get(number), Recogniser.open(registry.folder(number))
         if suite == ROBUST:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -22,7 +23,11 @@ COMMANDS = {
     "models": "models:models",
     "openapi": "openapi:openapi",
     "runs": "runs:runs",
+    "tune": "tune:tune",
 }
+# Commands that prepare many pictures. OpenBLAS's threads would only spin: the matrices are small, and with two threads
+# 600 canvas pictures took 7.1 s of processor time instead of 1.1. The variable works before NumPy is imported.
+SMALL_MATRICES = ("predict", "evaluate")
 
 
 class Commands(Group):
@@ -36,6 +41,8 @@ class Commands(Group):
         """The command of that name; None if there is none."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
+        if cmd_name in SMALL_MATRICES:
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         module, name = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(import_module(f"mnist_classifier.cli.{module}"), name)
         return command

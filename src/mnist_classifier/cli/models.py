@@ -200,7 +200,7 @@ def box(version: int, measure: bool, data_dir: Path | None) -> None:
 
     with registry_from_environment() as registry:
         if version != BOX:
-            copy_to_box(registry.folder(version), registry.box_dir)
+            copy_to_box(registry.folder(version), registry.box_dir, registry.stored_robustness(version))
         if measure:
             _measure_box(registry.box_dir, Settings.from_environment(data_dir=data_dir))
         renew_card(registry.box_dir)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import click
 import msgspec
 
-from mnist_classifier.core import files
 from mnist_classifier.core.records import NumberReading, NumberVerdict, Reading, rounded
 from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Answer, FormReading
 from mnist_classifier.web.wire import numbers, readings
@@ -23,8 +17,6 @@ from mnist_classifier.web.wire.spreadsheet import csv_line
 TABLE, JSON_LINES, CSV = FORMATS = ("table", "jsonl", "csv")
 # Formats of output files by their suffix; any other suffix means JSON Lines.
 SUFFIXES = {".csv": CSV, ".txt": TABLE}
-
-Write = Callable[[str], None]
 
 DIGIT_COLUMNS = (
     *("file", "index", "prediction", "confidence", "verdict", "candidates", "not_a_digit", "warnings"),
@@ -43,13 +35,14 @@ class Row:
     index: int | None = None
 
 
-def header(format: str, mode: str) -> str:
-    """The first line; empty for JSON Lines."""
+def header(format: str, mode: str) -> list[str]:
+    """The line above the readings; none for JSON Lines."""
+    if format == JSON_LINES:
+        return []
     if format == TABLE:
         field = "FIELD" if mode == FORM else None
-        return _table_line("DIGIT" if mode == DIGIT else "NUMBER", "SURE", "VERDICT", "FILE", field)
-    columns = {DIGIT: DIGIT_COLUMNS, NUMBER: NUMBER_COLUMNS, FORM: FORM_COLUMNS}
-    return csv_line(columns[mode]) if format == CSV else ""
+        return [_table_line("DIGIT" if mode == DIGIT else "NUMBER", "SURE", "VERDICT", "FILE", field)]
+    return [csv_line({DIGIT: DIGIT_COLUMNS, NUMBER: NUMBER_COLUMNS, FORM: FORM_COLUMNS}[mode])]
 
 
 def lines(format: str, row: Row) -> Iterator[str]:
@@ -64,36 +57,15 @@ def lines(format: str, row: Row) -> Iterator[str]:
         yield line(row, row.answer)
 
 
+def encoded(lines: Iterable[str]) -> bytes:
+    """Lines in UTF-8, each with its line break."""
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+
+
 def shown(name: str) -> str:
     """A file name that is safe to print: valid UTF-8 without control characters."""
     name = click.format_filename(name)
     return name if name.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-
-
-@contextlib.contextmanager
-def opened(file: Path | None) -> Iterator[Write]:
-    """Write lines in UTF-8 to standard output or to a file.
-
-    The file is replaced only when everything has been written.  Raises
-    StorageFull, ClickException.
-    """
-    if file is None:
-        stream = sys.stdout.buffer
-        yield lambda text: _write(stream, text)
-        stream.flush()
-        return
-    with files.disk_errors(f"{file} was not written", click.ClickException):
-        target = Path(os.path.realpath(file))
-        if target.exists() and not target.is_file():  # a pipe or a device
-            with target.open("wb") as stream:
-                yield lambda text: _write(stream, text)
-            return
-        with files.replaced(target) as part, part.open("wb") as stream:
-            yield lambda text: _write(stream, text)
-
-
-def _write(stream: BinaryIO, text: str) -> None:
-    stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 # --- table ------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,22 +15,26 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
-from mnist_classifier.cli.inputs import STDIN, Inputs, items_of
-from mnist_classifier.cli.output import Row
+from mnist_classifier.cli.engines import RAY, OutputPath, engine_options, read_with_ray
+from mnist_classifier.cli.inputs import STDIN, Inputs, Part, items_of, parts_of
+from mnist_classifier.cli.reading import Result, Work, read_parts, result_of
+from mnist_classifier.cli.saving import Destination, opened
 from mnist_classifier.cli.servers import ask_server
 from mnist_classifier.client.client import Client
-from mnist_classifier.core.errors import (
-    InvalidInput,
-    MnistError,
-)
+from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Item, Outcome, Reader, Task
+from mnist_classifier.data.glyph_files import GLYPHS_AT_ONCE
+from mnist_classifier.recognition.batch import usable_cores
+from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Task
 from mnist_classifier.recognition.numbers import form
 from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected
-from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.registry.versions import version_folder
 
 MODES = (DIGIT, NUMBER)
+MOST_JOBS = 1024
+# Glyphs that are read together as numbers: each takes as long as hundreds do as digits.
+NUMBERS_AT_ONCE = 4
 
 
 @click.command(cls=Command)
@@ -56,8 +62,15 @@ MODES = (DIGIT, NUMBER)
 @click.option("--json", "format", flag_value=listing.JSON_LINES, help="Short for --format jsonl.")
 @click.option(
     "--output",
+    type=OutputPath(dir_okay=False, path_type=Path),
+    help="Write to this file, once all pictures are read; with --engine ray, to this folder or URL. After an "
+    "interruption, the same command goes on.",
+)
+@click.option("--restart", is_flag=True, help="With --output: discard what an interrupted command has read.")
+@click.option(
+    "--errors",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file, once all pictures are read.",
+    help="List the files that could not be read in this file, for --files-from.",
 )
 @click.option("--model-version", type=click.IntRange(0), help="Model version to use.  [default: production]")
 @click.option(
@@ -70,7 +83,11 @@ MODES = (DIGIT, NUMBER)
     type=click.FloatRange(0, 1),
     help="Answer `not_a_digit` if the probability of no digit is higher than this.",
 )
+@click.option(
+    "--jobs", type=click.IntRange(1, MOST_JOBS), help="Read in this many processes.  [default: one for each core]"
+)
 @click.option("--url", help="Send the pictures to this server, such as http://127.0.0.1:5000.")
+@engine_options
 @click.option(
     "--steps",
     "steps_dir",
@@ -83,6 +100,9 @@ def predict(
     mode: str,
     format: str | None,
     output: Path | None,
+    restart: bool,
+    errors: Path | None,
+    jobs: int | None,
     url: str | None,
     steps_dir: Path | None,
     model_version: int | None,
@@ -90,6 +110,9 @@ def predict(
     length: int | None,
     pattern: str | None,
     allowed: str | None,
+    engine: str,
+    ray_address: str,
+    column: str | None,
     **thresholds: float | None,
 ) -> None:
     """Read the digit, the number or the fields of a form in each picture.
@@ -102,26 +125,41 @@ def predict(
     failed, 2 if the arguments are wrong.
     """
     task = _task(mode, form_file, {"length": length, "pattern": pattern, "allowed": allowed})
+    chosen = {name: value for name, value in thresholds.items() if value is not None}
+    if engine == RAY:
+        read_with_ray(files, task, chosen, click.get_current_context().params)
+        return
     if steps_dir is not None and (task.mode != DIGIT or url is not None):
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
+    if url is not None and (jobs is not None or restart):
+        raise click.UsageError("--jobs and --restart do not work with --url, where the server reads; leave them out")
+    if errors is not None and output is not None and os.path.realpath(errors) == os.path.realpath(output):
+        raise click.UsageError("--errors and --output name the same file; choose two files")
+    if restart and output is None:
+        raise click.UsageError("--restart needs --output: only a file can be continued after an interruption")
     if not files and files_from is None:
         raise click.UsageError("no files given; name files, folders or patterns, or - for standard input")
     if files_from == STDIN and STDIN in files:
         raise click.UsageError("standard input cannot be both a picture (-) and a list (--files-from -)")
-    chosen = {name: value for name, value in thresholds.items() if value is not None}
     with contextlib.ExitStack() as stack:
         inputs = Inputs(files, stack.enter_context(_opened_list(files_from)))
         bar = stack.enter_context(_progress_bar(inputs, output, counts=files_from is None))
-        items = _watched(items_of(inputs), bar)
         settings = Settings.from_environment()
+        format = format or _format(output)
+        header = listing.encoded(listing.header(format, task.mode))
         if url is not None:
             client = stack.enter_context(Client(url, token=settings.token or None))
-            outcomes = ask_server(client, items, task, {"version": model_version, **chosen})
+            destination = stack.enter_context(opened(output, errors, None))
+            parts = destination.begin(header, parts_of(inputs))
+            results = _ask(client, parts, task, {"version": model_version, **chosen}, format)
         else:
-            recogniser = Recogniser.load(model_version, settings)
-            reader = Reader(recogniser, task, chosen, settings.max_image_pixels, steps_dir)
-            outcomes = reader.digits(items) if task.mode == DIGIT else reader.numbers(items)
-        failures = _write(outcomes, format or _format(output), output, task.mode)
+            folder = version_folder(model_version, settings)
+            reader = Work(folder, task, chosen, settings.max_image_pixels, steps_dir, format).open()
+            destination = stack.enter_context(opened(output, errors, reader.settings(), restart=restart))
+            parts = destination.begin(header, parts_of(inputs, _glyphs_at_once(task)))
+            results = read_parts(parts, reader, jobs or usable_cores())
+        _write(results, destination, bar)
+    failures = destination.failures
     if failures:
         files = "file" if failures == 1 else "files"
         raise click.ClickException(f"{failures:,} {files} could not be read")
@@ -141,42 +179,41 @@ def _task(mode: str, form_file: BinaryIO | None, known: Mapping[str, Any]) -> Ta
     return Task(FORM if fields else mode, expected, fields)
 
 
+def _glyphs_at_once(task: Task) -> int:
+    return GLYPHS_AT_ONCE if task.mode == DIGIT else NUMBERS_AT_ONCE
+
+
 def _format(output: Path | None) -> str:
     if output is not None:
         return listing.SUFFIXES.get(output.suffix.lower(), listing.JSON_LINES)
     return listing.TABLE if sys.stdout.isatty() else listing.JSON_LINES
 
 
-def _write(outcomes: Iterable[Outcome], format: str, output: Path | None, mode: str) -> int:
-    """Write the readings, and errors to standard error; returns the number of errors."""
-    failures = 0
-    with listing.opened(output) as write:
-        if first := listing.header(format, mode):
-            write(first)
-        for outcome in outcomes:
-            item, answer = outcome.item, outcome.answer
-            if isinstance(answer, MnistError):
-                failures += 1
-                named = answer.message if answer.message.startswith(item.name) else f"{item.name}: {answer.message}"
-                tqdm.write(listing.shown(named), file=sys.stderr)
-            else:
-                for line in listing.lines(format, Row(item.name, answer, item.index)):
-                    write(line)
-    return failures
+def _ask(
+    client: Client, parts: Iterable[Part], task: Task, options: Mapping[str, Any], format: str
+) -> Iterator[Result]:
+    """The results of a server."""
+    items = itertools.chain.from_iterable(map(items_of, parts))
+    for outcome in ask_server(client, items, task, options):
+        yield result_of([outcome], format)
+
+
+def _write(results: Iterable[Result], destination: Destination, bar: tqdm[Any]) -> None:
+    """Write the readings, and errors to standard error."""
+    bar.initial = bar.n = destination.done
+    for result in results:
+        destination.add(result)
+        for name, message in result.errors:
+            named = message if message.startswith(name) else f"{name}: {message}"
+            tqdm.write(listing.shown(named), file=sys.stderr)
+        bar.update(result.size)
 
 
 def _progress_bar(inputs: Inputs, output: Path | None, *, counts: bool) -> tqdm[Any]:
-    """A bar of files, hidden if the readings go to the same terminal."""
+    """A bar of pictures and glyphs, hidden if the readings go to the same terminal."""
     shows = sys.stderr.isatty() and (output is not None or not sys.stdout.isatty())
     total = inputs.count() if shows and counts else None
-    return tqdm(total=total, unit=" files", leave=False, disable=not shows, file=sys.stderr)
-
-
-def _watched(items: Iterable[Item], bar: tqdm[Any]) -> Iterator[Item]:
-    """The items; each moves the bar."""
-    for item in items:
-        bar.update(item.file_number - bar.n)
-        yield item
+    return tqdm(total=total, unit=" pictures", leave=False, disable=not shows, file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from mnist_classifier.cli.command import Group, data_dir_option, opened_store
 from mnist_classifier.cli.display import epoch_line
 from mnist_classifier.cli.train import carry_out, training_worker
 from mnist_classifier.core.records import EpochResult, Run, RunEvent
-from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.settings import Launch, Settings
 from mnist_classifier.runs.run_log import Runs
 
 FOLLOW_INTERVAL_S = 0.5
@@ -36,7 +36,7 @@ def runs(context: click.Context) -> None:
 
 
 @runs.command("list")
-@click.option("--search", default="", help="Words to find in number, recipe, status or message.")
+@click.option("--search", default="", help="Words to find in number, recipe, status, message or search.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 100_000),
@@ -57,7 +57,8 @@ def _line(run: Run) -> str:
     validation = "" if accuracy is None else f"{accuracy:.2%}"
     recipe = str(run.config.get("recipe", ""))
     began = f"{run.created_at:%Y-%m-%d %H:%M}"
-    return f"{run.id:4}  {run.status.value:11}  {began}  {recipe:11}  {validation:>7}  {run.message}"
+    trial = f"trial {run.trial['number']} of {run.trial['search']}: " if run.trial else ""
+    return f"{run.id:4}  {run.status.value:11}  {began}  {recipe:11}  {validation:>7}  {trial}{run.message}"
 
 
 @runs.command()
@@ -115,6 +116,8 @@ def cancel(run_id: int) -> None:
 @data_dir_option
 def resume(run_id: int, data_dir: Path | None) -> None:
     """Resume an interrupted training after its last complete epoch."""
+    if Launch.from_environment().size > 1:
+        raise click.UsageError("resume without torchrun, or start `torchrun ... train` again with the same --rdzv-id")
     settings = Settings.from_environment(data_dir=data_dir)
     worker = training_worker()
     with opened_runs(settings) as log:
@@ -137,6 +140,7 @@ def _as_json(run: Run, events: list[RunEvent]) -> dict[str, object]:
         "status": run.status.value,
         "message": run.message,
         "model_version": run.model_version,
+        "trial": run.trial,
         "created_at": run.created_at.isoformat(),
         "config": run.config,
         "environment": run.environment,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,17 @@ from mnist_classifier.cli.command import COMMAND_LINE, Command, data_dir_option,
 from mnist_classifier.cli.display import TrainingDisplay, summary
 from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
+from mnist_classifier.core.recipe_files import config_of
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import ModelVersion, Run
-from mnist_classifier.core.settings import TRACKERS, Settings
+from mnist_classifier.core.settings import TRACKERS, Launch, Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 
 if TYPE_CHECKING:
+    from mnist_classifier.runs.progress import Report
     from mnist_classifier.runs.worker import Outcome
 
 
@@ -62,9 +64,15 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     """
     if seeds and ensemble:
         raise click.UsageError("--ensemble already sets the number of seeds; leave out --seeds")
-    config = TrainConfig.from_mapping({name: value for name, value in flags.items() if value is not None})
+    config = config_of({name: value for name, value in flags.items() if value is not None})
     settings = Settings.from_environment(data_dir=data_dir, log_to=log_to)
     worker = training_worker()
+    launch = Launch.from_environment()
+    if launch.job:
+        if seeds or ensemble:
+            raise click.UsageError("torchrun trains one network; leave out --seeds and --ensemble")
+        _train_together(settings, config, launch)
+        return
     versions = []
     for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):
         with opened_store(settings) as store:
@@ -80,6 +88,16 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
         click.echo(f"version {best.version} has the lowest validation loss; {_promote_unless_worse(settings, best)}")
 
 
+def _train_together(settings: Settings, config: TrainConfig, launch: Launch) -> None:
+    """Train one network in all processes of torchrun; only the first one shows its progress."""
+    from mnist_classifier.runs.distributed import train_together
+
+    try:
+        _shown(settings, config, lambda report: train_together(settings, config, launch, report))
+    except click.ClickException as error:
+        click.echo(error.message)  # cancelled; with an exit status of 1 torchrun would start the training again
+
+
 def _show_spread(versions: Sequence[ModelVersion]) -> None:
     """Print the mean accuracy over the seeds and its spread."""
     for split in ("validation", "test"):
@@ -90,7 +108,7 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
 def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
     """Promote a version if it passes the promotion check; returns the message about it."""
     with opened_store(settings) as store:
-        registry = Registry(settings.models_dir, store)
+        registry = Registry.of(settings, store)
         return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message
 
 
@@ -108,19 +126,26 @@ def training_worker() -> ModuleType:
 
 def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
     """Carry out a run in this process and show its progress."""
-    display = TrainingDisplay(TrainConfig.from_mapping(run.config))
+    config = TrainConfig.from_record(run.config)
+    outcome = _shown(settings, config, lambda report: worker.execute(settings, run.id, str(run.claim), report))
+    assert outcome is not None
+    if outcome.cancelled or outcome.version is None:
+        raise click.exceptions.Exit(0)  # Ctrl-C also skips the remaining seeds
+    return outcome.version
+
+
+def _shown(settings: Settings, config: TrainConfig, train: Callable[[Report], Outcome | None]) -> Outcome | None:
+    """Train and show the progress and the result."""
+    from mnist_classifier.runs.progress import Report
+
+    display = TrainingDisplay(config)
     try:
-        outcome: Outcome = worker.execute(
-            settings,
-            run.id,
-            str(run.claim),
-            worker.Report(display.on_step, display.on_epoch, display.on_message, display.on_download),
-        )
+        outcome = train(Report(display.on_step, display.on_epoch, display.on_message, display.on_download))
     except KeyboardInterrupt:
         raise click.ClickException("cancelled before the first epoch ended, so nothing was saved") from None
     finally:
         display.close()
-    click.echo(summary(outcome.version, settings, outcome.message))
-    if outcome.cancelled:
-        raise click.exceptions.Exit(0)  # Ctrl-C also skips the remaining seeds
-    return outcome.version
+    if outcome is not None:
+        version, message = outcome.version, outcome.message
+        click.echo(summary(version, settings, message) if version else f"trial of a search: {message}")
+    return outcome

@@ -18,13 +18,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_classifier.core import files, migrations
-from mnist_classifier.core.errors import DatabaseBusy, InvalidConfig, MnistError, StorageFull
+from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
 from mnist_classifier.core.records import LONGEST_NAME
 
 metadata = sa.MetaData()
 
 # How long to wait for another process that writes to SQLite.
 PATIENCE_S = 10.0
+# How long to wait for PostgreSQL: for a connection, and for a dead network to show (source: libpq's parameters).
+POSTGRESQL_PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
+
+
+# How long a migration waits for a table that somebody uses.
+MIGRATION_PATIENCE_S = 10
+# Key of the advisory lock of migrations in PostgreSQL; see QUEUE_LOCK in runs/run_log.py.
+SCHEMA_LOCK = 5_171_018
+_SCHEMA = sa.text("SELECT version_num FROM alembic_version")
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -64,6 +73,8 @@ runs = sa.Table(
     sa.Column("environment", sa.JSON),
     # The figures that lists of runs show, so that they need not read the events.
     sa.Column("summary", sa.JSON),
+    # Null unless the run is a trial of a search (records.Trial).
+    sa.Column("trial", sa.JSON(none_as_null=True)),
     sqlite_autoincrement=True,  # numbers are never used again
 )
 
@@ -112,6 +123,16 @@ promotions = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# How many requests each server process admitted lately, by client (web/services/shared_rates.py).
+request_counts = sa.Table(
+    "request_counts",
+    metadata,
+    sa.Column("server", sa.String(32), primary_key=True),
+    # Grows with each write.
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+)
+
 
 class Store:
     """One database; safe to share between threads.
@@ -125,8 +146,12 @@ class Store:
         self._kept = ExitStack()
         # Called at the start of every writing transaction; if it raises, nothing is written.
         self.guard: Callable[[sa.Connection], None] = lambda connection: None
-        with self.writing() as connection:
-            _migrate(connection)
+        try:
+            with self.writing() as connection:
+                _migrate(connection)
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -147,12 +172,19 @@ class Store:
             self.guard(connection)
             yield connection
 
+    def is_current(self) -> bool:
+        """Whether the schema is that of this program; a newer one has migrated it during an update if not."""
+        with self.reading() as connection:
+            return bool(connection.scalar(_SCHEMA) == migrations.HEAD)
+
     def keep_open(self) -> None:
         """Keep SQLite's files open until `close`, so that a server can still read when the disk is full.
 
-        Opening them needs disk space for an index of the log.
+        Opening them needs disk space for an index of the log.  In a database
+        server, an open transaction would block every migration.
         """
-        self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
+        if self.engine.dialect.name == "sqlite":
+            self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
 
     def close(self) -> None:
         """Release every connection."""
@@ -165,7 +197,7 @@ def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return sa.create_engine(parsed)
+            return _create_pooled_engine(parsed)
         if parsed.database:
             folder = Path(parsed.database).parent
             with files.disk_errors(f"{folder} cannot be written to; set MNIST_HOME to another folder", MnistError):
@@ -178,19 +210,30 @@ def _create_engine(url: str | sa.URL, patience_s: float) -> sa.Engine:
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
         raise InvalidConfig(
             f"the URL of the database cannot be used: {error}. MNIST_DATABASE_URL should look like "
-            "postgresql+psycopg://user:password@host/name, and its driver must be installed",
+            "postgresql+psycopg://user:password@host/name, and its driver must be installed: "
+            'pip install ".[servers]" brings that of PostgreSQL',
             field="database_url",
         ) from error
     sa.event.listen(engine, "connect", _configure_sqlite)
     return engine
 
 
+def _create_pooled_engine(url: sa.URL) -> sa.Engine:
+    """Make the engine of a database server.  The threads of this process bound the number of its connections."""
+    is_libpq = url.drivername.partition("+")[2].startswith("psycopg")
+    patience = {name: value for name, value in POSTGRESQL_PATIENCE.items() if is_libpq and name not in url.query}
+    # The ping replaces connections that a restart of the database has cut.
+    return sa.create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=patience)
+
+
 def _migrate(connection: sa.Connection) -> None:
     """Run the missing migrations.  Raises MnistError if a newer program wrote the database."""
+    if connection.dialect.name == "postgresql":
+        # One at a time; and while a step waits for a table, everybody else waits behind it.
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{MIGRATION_PATIENCE_S}s'"))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
     tables = sa.inspect(connection).get_table_names()
-    known = (
-        connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
-    )
+    known = connection.scalar(_SCHEMA) if "alembic_version" in tables else None
     if known == migrations.HEAD:
         return
     if known is not None and known > migrations.HEAD:
@@ -250,8 +293,12 @@ def _clear_errors() -> Iterator[None]:
             raise DatabaseBusy(
                 "another process has held the database for too long; nothing was changed, try again in a moment"
             ) from error
-        raise MnistError(f"the database cannot be used: {reason}") from error
-    except sa.exc.DatabaseError as error:
+        # SQLite is a file, so trying again would not help.
+        kind = MnistError if isinstance(error.orig, sqlite3.Error) else DatabaseUnreachable
+        raise kind(f"the database cannot be used: {reason}") from error
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnreachable(f"the database cannot be used: {error.orig}") from error
         raise MnistError(f"the database cannot be used: {error.orig}") from error
 
 

@@ -4,12 +4,15 @@ MnistError
 ├── InvalidInput: InvalidImage, ImageTooLarge, InvalidConfig, InvalidArchive
 │   └── NotAllowed: CrossSiteRequest, HostNotAllowed, TokenMissing, TokenWrong
 ├── DataError: DataMissing, DataCorrupt, DownloadFailed
-├── ModelError: ModelCorrupt, ModelInUse, AliasMoved, LessAccurate, NothingToRollBack
+├── ModelError: ModelCorrupt, ModelInUse, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
-│       TrackerUnavailable, RunFinished, RunInProgress
+│       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
 ├── ServerError: ServerUnreachable
-└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken
+└── RunMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams, OpenWithoutToken, PortTaken,
+        FolderTaken
+└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken,
+        ClusterUnavailable, StorageUnreachable
 """
 
 from __future__ import annotations
@@ -34,6 +37,11 @@ class MnistError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
+
+    @property
+    def public(self) -> str:
+        """The message for strangers; some errors leave out addresses and names of the installation."""
+        return self.message
 
 
 class InvalidInput(MnistError):
@@ -120,6 +128,15 @@ class ModelInUse(ModelError):
     """The version has an alias or is the model in the box, so it cannot be changed or deleted."""
 
 
+class StoreUnreachable(ModelError):
+    """The model store (MNIST_MODELS_URL) does not answer, or refuses access."""
+
+    @property
+    def public(self) -> str:
+        """The message without the reason, which names hosts and buckets."""
+        return "the model store cannot be reached; try again in a moment"
+
+
 class AliasMoved(ModelError):
     """The alias does not name the version that the caller expected, because somebody moved it."""
 
@@ -157,6 +174,10 @@ class TrainingUnavailable(TrainingError):
         return cls(f'training needs {package}, which is not installed. In the checkout, run: pip install ".[train]"')
 
 
+class SearchUnavailable(TrainingError):
+    """Optuna is not installed."""
+
+
 class TrackerUnavailable(TrainingError):
     """The experiment tracker (TensorBoard or MLflow) is not installed."""
 
@@ -167,6 +188,14 @@ class RunFinished(TrainingError):
 
 class RunInProgress(TrainingError):
     """Another training is running."""
+
+
+class WorkerFailed(TrainingError):
+    """Another process of the same training failed, and said why."""
+
+
+class WorkerLost(TrainingError):
+    """Another process of the same training has ended, or does not answer."""
 
 
 class ServerError(MnistError):
@@ -199,6 +228,15 @@ class DatabaseBusy(MnistError):
     """Another process is using the database."""
 
 
+class DatabaseUnreachable(MnistError):
+    """The database does not answer, or refuses access."""
+
+    @property
+    def public(self) -> str:
+        """The message without the reason, which names hosts and users."""
+        return "the database cannot be reached; try again in a moment"
+
+
 class NotReady(MnistError):
     """The server is not ready; the message gives the reasons."""
 
@@ -217,6 +255,14 @@ class PortTaken(MnistError):
 
 class FolderTaken(MnistError):
     """The output folder holds other files."""
+
+
+class ClusterUnavailable(MnistError):
+    """Ray is not installed or cannot be reached, or its machines run another version of this program."""
+
+
+class StorageUnreachable(MnistError):
+    """A shared folder or a bucket cannot be read from or written to."""
 
 
 def error_of_code(code: str, message: str, field: str | None, status: int) -> MnistError:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ class RunStatus(str, enum.Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
 
     @property
     def is_final(self) -> bool:
@@ -91,6 +92,22 @@ class EpochResult:
     validation_s: float
 
 
+class Trial(TypedDict):
+    """The part of a run in a search.
+
+    number: from 1; trial 1 is the recipe itself.  stage: `final` for the further seeds of a finalist.
+    values: the settings that vary.  losses: calibrated validation loss after each epoch, in nats.
+    loss: that of the best epoch; null until the trial has succeeded.
+    """
+
+    search: str
+    number: int
+    stage: Literal["search", "final"]
+    values: dict[str, Any]
+    losses: list[float]
+    loss: float | None
+
+
 @dataclass(frozen=True)
 class Run:
     """One training: settings, status and outcome."""
@@ -107,6 +124,7 @@ class Run:
     environment: dict[str, Any] | None = None
     summary: dict[str, Any] | None = None
     claim: str | None = None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)

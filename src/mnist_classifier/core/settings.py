@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +66,9 @@ class Settings:
         40_000_000, "largest image once unpacked", low=784, high=1_000_000_000, unit="pixels"
     )
     database_url: str = setting("", "SQLAlchemy URL of the database; empty means mnist.db in MNIST_HOME")
+    models_url: str = setting(
+        "", "model store that several servers share: a folder or an fsspec URL such as s3://bucket/models"
+    )
     max_runs: int = setting(1, "trainings that run in parallel; others wait", low=1, high=64)
     max_streams: int = setting(8, "parallel live event streams; each uses a thread", low=0, high=1000)
     log_format: str = setting("console", "log as text lines or as JSON objects", choices=LOG_FORMATS)
@@ -128,6 +132,11 @@ class Settings:
         return self.home / "models"
 
     @property
+    def models_cache_dir(self) -> Path:
+        """Folder of the copies of versions in a model store."""
+        return self.home / "cache"
+
+    @property
     def logs_dir(self) -> Path:
         """Folder of the output of training processes."""
         return self.home / "logs"
@@ -169,6 +178,46 @@ class Settings:
     def download_to(self) -> Path:
         """Folder for downloads: `data_dir`, or the user's cache, which all checkouts share."""
         return self.data_dir or _cache_dir()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How torchrun started this process; without torchrun, a single process.
+
+    rank, local_rank: number of this process among all, and on this host.  job: names this torchrun, and stays the same
+    when it restarts its processes.  restarts: how often it has done so.  threads: for each process; 0 to leave it.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    job: str = ""
+    restarts: int = 0
+    threads: int = 0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Launch:
+        """Read the variables that torchrun sets.  Source: PyTorch, torchrun (Elastic Launch)."""
+        environ = os.environ if environ is None else environ
+        job = environ.get("TORCHELASTIC_RUN_ID")
+        if job is None:
+            return cls()
+        local_size = int(environ["LOCAL_WORLD_SIZE"])
+        # torchrun sets one thread unless the user has chosen, which leaves cores idle.
+        is_preset = local_size > 1 and environ.get("OMP_NUM_THREADS") == "1"
+        return cls(
+            rank=int(environ["RANK"]),
+            size=int(environ["WORLD_SIZE"]),
+            local_rank=int(environ["LOCAL_RANK"]),
+            # Without --rdzv-id every torchrun is called "none".  It is the parent of its processes.
+            job=job if job != "none" else f"{platform.node()} {os.getppid()}",
+            restarts=int(environ["TORCHELASTIC_RESTART_COUNT"]),
+            threads=max(1, _usable_cores() // local_size) if is_preset else 0,
+        )
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_origin(origin: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mnist_classifier.core.errors import InvalidConfig
-from mnist_classifier.core.recipes import RECIPES, Value
+from mnist_classifier.core.recipes import RECIPES, Recipe, Value
 
 # Sides of kernels: with an odd one the image keeps its size.
 ODD = (1, 3, 5, 7, 9)
@@ -141,11 +141,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
-            check_setting(spec, getattr(self, spec.name))
+            if spec.name != "recipe":  # it may be the name of a file; `from_mapping` checks it
+                check_setting(spec, getattr(self, spec.name))
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Build from plain values (JSON, a form, flags) and the recipe that they name.
+    def from_mapping(cls, values: Mapping[str, Any], recipes: Mapping[str, Recipe] = RECIPES) -> TrainConfig:
+        """Build from plain values (JSON, a form, flags) and the recipe that they name, which must be in `recipes`.
 
         Raises InvalidConfig, also for an unknown name.
         """
@@ -154,10 +155,17 @@ class TrainConfig:
             if name not in known:
                 raise InvalidConfig(f"unknown setting {name!r}; known are {', '.join(known)}", field=str(name))
         recipe = values.get("recipe", "classic")
-        preset = RECIPES[recipe].values if recipe in tuple(RECIPES) else {}  # an unknown recipe is refused below
-        merged = {**preset, **values}
+        if recipe not in tuple(recipes):
+            raise InvalidConfig(f"recipe must be one of {', '.join(recipes)}, not {recipe!r:.60}", field="recipe")
+        merged = {**recipes[recipe].values, **values}
         typed: dict[str, Any] = {name: _coerce(known[name], value) for name, value in merged.items()}
         return cls(**typed)
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Build from the recorded settings of a run or version.  Its recipe may have been a file that is gone."""
+        recipe = str(values.get("recipe", "classic"))
+        return cls.from_mapping(values, RECIPES if recipe in RECIPES else {recipe: Recipe("", {})})
 
     def to_dict(self) -> dict[str, Value]:
         """Plain values, in the order of the fields."""

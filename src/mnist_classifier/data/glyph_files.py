@@ -9,10 +9,13 @@ Fortran order may not: their first glyph is complete only at the end of the file
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tokenize
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -63,6 +66,13 @@ def is_glyph_file(path: Path) -> bool:
         return False
 
 
+def count(path: Path) -> int:
+    """The number of glyphs that a file says it holds; 0 if it cannot be read."""
+    with contextlib.suppress(DataCorrupt), open_packed(path, str(path)) as file:
+        return _layout(str(path), file)[0][0]
+    return 0
+
+
 def read(data: bytes, name: str, *, limit: int) -> Bytes:
     """Convert the contents of a file to (N, 28, 28) uint8 glyphs.
 
@@ -73,17 +83,39 @@ def read(data: bytes, name: str, *, limit: int) -> Bytes:
     return np.concatenate(found) if found else np.empty((0, SIDE_PX, SIDE_PX), np.uint8)
 
 
-def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) -> Iterator[Bytes]:
-    """Yield the glyphs of a file, given by path or contents, in (N, 28, 28) uint8 blocks of at most GLYPHS_AT_ONCE.
+def sliceable_count(file: BinaryIO, name: str) -> int:
+    """The number of glyphs of an opened file if `blocks` can begin anywhere in it; else 0.
 
-    If a file is damaged, the glyphs before the damage are yielded first.
-    name, limit: as for `read`.  Raises DataCorrupt.
+    It cannot in gzip, in Fortran order, or if the length of the file contradicts its header.  Raises DataCorrupt.
+    """
+    with open_packed(file, name) as opened:
+        if not isinstance(opened, io.BufferedReader):
+            return 0
+        (count, *_), is_fortran = _layout(name, opened)
+        first_byte = opened.tell()
+        is_complete = opened.seek(0, io.SEEK_END) - first_byte == count * GLYPH_BYTES
+    return count if is_complete and not is_fortran else 0
+
+
+def blocks(
+    source: Path | bytes | BinaryIO,
+    name: str = "",
+    *,
+    limit: int | None = None,
+    first: int = 0,
+    stop: int | None = None,
+) -> Iterator[Bytes]:
+    """Yield the glyphs of a file, given by path, contents or opened, in (N, 28, 28) uint8 blocks.
+
+    A block has at most GLYPHS_AT_ONCE.  If a file is damaged, the glyphs before the damage are yielded first.
+    name, limit: as for `read`.  first, stop: only these glyphs; see `sliceable_count`.  Raises DataCorrupt.
     """
     name = name or str(source)
     with open_packed(source, name) as file:
-        is_npy = file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC)
-        shape, is_fortran = _npy_layout(name, file) if is_npy else (_idx_shape(name, file), False)
-        count = shape[0]
+        shape, is_fortran = _layout(name, file)
+        if stop is not None:
+            file.seek(first * GLYPH_BYTES, io.SEEK_CUR)
+        count = shape[0] if stop is None else stop - first
         if limit is not None and count * GLYPH_BYTES > limit:
             raise DataCorrupt(f"{name} is too long: it holds more than {limit} bytes once unpacked")
         parts = _fortran_blocks(name, file, shape) if is_fortran else _read_blocks(file, count)
@@ -92,8 +124,15 @@ def blocks(source: Path | bytes, name: str = "", *, limit: int | None = None) ->
             found += len(glyphs)
             yield glyphs
         _check_count(name, count, found)
-        if file.read(1):
+        if stop is None and file.read(1):
             raise DataCorrupt(f"{name} is too long: there is more data after its {count} glyphs")
+
+
+def _layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
+    """Read the header: the shape of the array, glyphs first, and whether it is in Fortran order."""
+    if file.peek(len(NPY_MAGIC)).startswith(NPY_MAGIC):
+        return _npy_layout(name, file)
+    return _idx_shape(name, file), False
 
 
 def _read_blocks(file: File, count: int) -> Iterator[Bytes]:
@@ -133,7 +172,6 @@ def _idx_shape(name: str, file: File) -> tuple[int, ...]:
 
 
 def _npy_layout(name: str, file: File) -> tuple[tuple[int, ...], bool]:
-    """The shape of the array, glyphs first, and whether it is in Fortran order."""
     header = _LimitedHeader(file)
     try:
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(header)]

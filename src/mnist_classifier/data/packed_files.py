@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from mnist_classifier.core.errors import DataCorrupt
 
@@ -18,14 +18,14 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 @contextmanager
-def open_packed(source: Path | bytes, name: str) -> Iterator[File]:
-    """Open a file, given by path or contents, for reading; unpack it if its first bytes say gzip.
+def open_packed(source: Path | bytes | BinaryIO, name: str) -> Iterator[File]:
+    """Open a file, given by path, by contents or opened, for reading; unpack it if its first bytes say gzip.
 
     name: what messages call the file.  Raises DataCorrupt if the file cannot be
     read, also for errors inside the `with` block.
     """
     try:
-        raw: Any = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb", buffering=0)
+        raw: Any = _opened(source)
         with io.BufferedReader(raw) as file:
             if file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
                 with gzip.GzipFile(fileobj=file) as unpacked:
@@ -40,3 +40,9 @@ def open_packed(source: Path | bytes, name: str) -> Iterator[File]:
         raise DataCorrupt(f"{name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a null byte in the name
         raise DataCorrupt(f"{name} cannot be read: {error}") from None
+
+
+def _opened(source: Path | bytes | BinaryIO) -> Any:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    return source.open("rb", buffering=0) if isinstance(source, Path) else source

@@ -83,7 +83,7 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     else:
         left_out.append("the validation accuracy of one of them is unknown")
         is_complete = False
-    known, measured = (registry.robustness(version) for version in (champion, challenger))
+    known, measured = (registry.robustness(version, strict=True) for version in (champion, challenger))
     if known is None:
         left_out.append(f"robustness was not compared, because that of {_name_of(champion.version)} was not measured")
     elif measured is None:

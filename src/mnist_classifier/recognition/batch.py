@@ -51,9 +51,15 @@ class Batch:
         return len(self.predictions)
 
 
-def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, float] = AS_FITTED) -> Batch:
+def read_glyphs(
+    recogniser: Recogniser,
+    glyphs: Bytes,
+    thresholds: Mapping[str, float] = AS_FITTED,
+    *,
+    most_threads: int = MOST_THREADS,
+) -> Batch:
     """Read (N, 28, 28) uint8 glyphs; `thresholds` override those of the model."""
-    opinions = _opinions(recogniser, glyphs)
+    opinions = _opinions(recogniser, glyphs, most_threads)
     probabilities, not_a_digit = opinions[:, :10], opinions[:, 10]
     confidences = probabilities.max(axis=1)
     applied = dataclasses.replace(recogniser.thresholds, **thresholds)
@@ -72,10 +78,10 @@ def read_glyphs(recogniser: Recogniser, glyphs: Bytes, thresholds: Mapping[str, 
     return Batch(predictions, confidences, probabilities, not_a_digit, verdicts, mean_ink(glyphs))
 
 
-def _opinions(recogniser: Recogniser, glyphs: Bytes) -> Floats:
+def _opinions(recogniser: Recogniser, glyphs: Bytes, most_threads: int) -> Floats:
     """Call `Recogniser.opinions` on several threads, which run at once: ONNX Runtime releases Python's lock (GIL)."""
     parts = [glyphs[start : start + GLYPHS_PER_CALL] for start in range(0, len(glyphs), GLYPHS_PER_CALL)]
-    threads = min(len(parts), _cores(), MOST_THREADS)
+    threads = min(len(parts), usable_cores(), most_threads)
     if threads < 2:
         return recogniser.opinions(glyphs)
     # New threads for each request cost some tenths of a millisecond, but none is left idle.
@@ -83,7 +89,7 @@ def _opinions(recogniser: Recogniser, glyphs: Bytes) -> Floats:
         return np.concatenate(list(pool.map(recogniser.opinions, parts)))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Number of cores that this process may use."""
     affinity: Any = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -83,6 +83,10 @@ class Reader:
     max_pixels: int
     steps_dir: Path | None
 
+    def read(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read each item as the task says; the outcomes have the order of the items."""
+        return self.digits(items) if self.task.mode == DIGIT else self.numbers(items)
+
     def digits(self, items: Iterable[Item]) -> Iterator[Outcome]:
         """Read one digit per item, in batches."""
         batch: list[tuple[Item, Prepared | MnistError]] = []

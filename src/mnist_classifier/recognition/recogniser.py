@@ -74,10 +74,9 @@ class Recogniser:
         Raises ModelMissing, ModelCorrupt.
         """
         # Imported here, because `open` needs no database.
-        from mnist_classifier.registry.versions import opened_registry
+        from mnist_classifier.registry.versions import version_folder
 
-        with opened_registry(settings or Settings.from_environment()) as registry:
-            return cls.open(registry.folder(registry.aliases.production() if version is None else version))
+        return cls.open(version_folder(version, settings or Settings.from_environment()))
 
     def check_interface(self) -> None:
         """Check that the network maps glyphs to logits.  Raises ModelCorrupt."""
@@ -208,20 +207,23 @@ class Recogniser:
         """Turn a row of `opinions` into a reading with a verdict; `thresholds` override those of the model."""
         applied = dataclasses.replace(self.thresholds, **thresholds) if thresholds else self.thresholds
         *probabilities, not_a_digit = opinion.tolist()
-        second, best = sorted(range(10), key=probabilities.__getitem__)[-2:]
+        best = max(range(10), key=probabilities.__getitem__)
         verdict = applied.verdict(probabilities[best], not_a_digit)
-        candidates: tuple[int, ...] = ()
-        if verdict is Verdict.AMBIGUOUS:
-            # The ten probabilities are conditional on the glyph being a digit.
-            candidates = (best, second) if probabilities[second] * (1 - not_a_digit) >= not_a_digit else (best,)
         return Reading(
             prediction=None if verdict is Verdict.NOT_A_DIGIT else best,
             confidence=probabilities[best],
             probabilities=tuple(probabilities),
             verdict=verdict,
-            candidates=candidates,
+            candidates=candidates(probabilities, not_a_digit) if verdict is Verdict.AMBIGUOUS else (),
             not_a_digit=not_a_digit,
         )
+
+
+def candidates(probabilities: Sequence[float], not_a_digit: float) -> tuple[int, ...]:
+    """The two likeliest digits of an ambiguous glyph, or one if it is likelier to be no digit than the second."""
+    best, second = sorted(range(10), key=probabilities.__getitem__, reverse=True)[:2]
+    # The ten probabilities are conditional on the glyph being a digit.
+    return (best, second) if probabilities[second] * (1 - not_a_digit) >= not_a_digit else (best,)
 
 
 def _rounded_down(place: tuple[float, float], shape: tuple[int, ...], scale: float) -> tuple[int, int]:

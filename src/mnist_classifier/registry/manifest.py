@@ -134,25 +134,40 @@ def plain_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()]
 
 
-def write_robustness(folder: Path, table: Mapping[str, Any]) -> None:
+def robustness_file(manifest: Mapping[str, Any], table: Mapping[str, Any]) -> bytes:
+    """The file with the robustness table of a model version; it says which model was measured."""
+    return (json.dumps({"measured_on": _identity(manifest), **table}, indent=1) + "\n").encode()
+
+
+def write_robustness(folder: Path, table: bytes) -> None:
     """Write the robustness table of a model version, or replace an older one, atomically.
 
-    Adds which model was measured.  Raises ModelMissing, ModelCorrupt,
-    StorageFull, and ModelError if the folder cannot be written to.
+    Raises StorageFull, and ModelError if the folder cannot be written to.
     """
-    complete = {"measured_on": _identity(read_manifest(folder)), **table}
     outcome = f"the robustness table was not stored in {folder}"
     with files.disk_errors(outcome, ModelError), files.replaced(folder / ROBUSTNESS_FILE) as part:
-        part.write_text(json.dumps(complete, indent=1) + "\n", "utf-8")
+        part.write_bytes(table)
+
+
+def read_stored_robustness(folder: Path) -> bytes | None:
+    """The file with the robustness table, if there is one that can be read."""
+    try:
+        return read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
+    except OSError:
+        return None  # a model can be used without it
 
 
 def read_robustness(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """The robustness table of a model version; None if there is none, or it belongs to another model."""
+    return parse_robustness(read_stored_robustness(folder), manifest)
+
+
+def parse_robustness(data: bytes | None, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The robustness table in a file; None if it cannot be read, or belongs to another model."""
     try:
-        data = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
-        table: dict[str, Any] = parse(data, Robustness, ROBUSTNESS_FILE)
-    except (OSError, ModelCorrupt):
-        return None  # a model can be used without it
+        table: dict[str, Any] = parse(data or b"", Robustness, ROBUSTNESS_FILE)
+    except ModelCorrupt:
+        return None
     return table if table["measured_on"] == _identity(manifest) else None
 
 

@@ -19,6 +19,7 @@ from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME
 
 FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-2"
+NEWER = "an older or newer mnist-classifier made this model"
 POSSIBLE_YEARS = range(1970, 9999)
 
 # JavaScript represents whole numbers exactly up to 2**53.  The other limits exceed every real value by far: they only
@@ -174,11 +175,11 @@ class Manifest(Struct):
 
     def __post_init__(self) -> None:
         """Check the rules that types cannot express."""
-        _require(self.format == FORMAT, f"format must be {FORMAT}")
-        if self.preprocessing != PREPROCESSING_ID:
-            raise ValueError(
-                f"preprocessing must be {PREPROCESSING_ID!r}, as in this program, not {self.preprocessing!r}"
-            )
+        _require(self.format == FORMAT, f"format must be {FORMAT}, not {self.format}; {NEWER}")
+        _require(
+            self.preprocessing == PREPROCESSING_ID,
+            f"preprocessing must be {PREPROCESSING_ID!r}, not {self.preprocessing!r}; {NEWER}",
+        )
         _require(self.name.isprintable() and self.name == self.name.strip(), "name must be one line of text")
         parse_date(self.created_at)
         _require(self.classes in (UNSET, list(range(10))), "classes must be 0 to 9")

@@ -1,8 +1,9 @@
-"""Model versions on disk, and their rows in the database.
+"""Model versions, and their rows in the database.
 
-A version is an immutable folder `models/<number>/`.  The folder is the truth;
-the database lists it and holds its name, its note and the aliases.  Version 0
-is the model in the box: it is part of the package and is not in the database.
+A version is an immutable folder `<number>/`, on this machine or in a model
+store.  The folder is the truth; the database lists it and holds its name, its
+note and the aliases.  Version 0 is the model in the box: it is part of the
+package and is not in the database.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-
 from mnist_classifier.core.database import Store, model_versions, now
 from mnist_classifier.core.errors import (
     ClaimLost,
@@ -23,38 +22,64 @@ from mnist_classifier.core.errors import (
     ModelError,
     ModelInUse,
     ModelMissing,
+    StoreUnreachable,
     VersionMissing,
 )
 from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME, LONGEST_NOTE, ModelVersion
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.registry.aliases import BOX, PRESENT, Aliases, lock_aliases, read_aliases
-from mnist_classifier.registry.folders import VersionFolders
-from mnist_classifier.registry.manifest import check_files, read_manifest, read_robustness, verify, write_robustness
+from mnist_classifier.registry.manifest import (
+    check_files,
+    parse_robustness,
+    read_manifest,
+    read_stored_robustness,
+    robustness_file,
+    verify,
+    write_robustness,
+)
 from mnist_classifier.registry.manifest_types import parse_date
+from mnist_classifier.registry.rows import VersionRows
+from mnist_classifier.registry.stores import version_store
 
 log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
 
-COLUMNS = [column for column in model_versions.c if column.name != "deleted_at"]
-
 
 class Registry:
-    """The model versions of one installation (MNIST_HOME)."""
+    """The model versions of one installation: those in MNIST_HOME, or in the model store that the settings name."""
 
-    def __init__(self, models_dir: Path, store: Store, *, box_dir: Path = PRETRAINED_DIR) -> None:
-        self.folders = VersionFolders(models_dir)
+    def __init__(
+        self,
+        models_dir: Path,
+        store: Store,
+        *,
+        box_dir: Path = PRETRAINED_DIR,
+        models_url: str = "",
+    ) -> None:
+        self.rows = VersionRows(store)
+        self.folders = version_store(models_dir, models_url, self.rows)
         self.aliases = Aliases(store)
         self.box_dir = box_dir
         self.store = store
 
+    @classmethod
+    def of(cls, settings: Settings, store: Store) -> Registry:
+        """The registry of an installation.  Raises InvalidConfig if its model store cannot be used."""
+        if settings.models_url:
+            return cls(settings.models_cache_dir, store, models_url=settings.models_url)
+        return cls(settings.models_dir, store)
+
     @property
     def models_dir(self) -> Path:
-        """The folder that holds the versions."""
+        """The folder that holds the versions, or copies of those in a model store."""
         return self.folders.models_dir
 
     def folder(self, version: int) -> Path:
-        """The folder of a version's files."""
+        """The folder of a version's files; a model store copies them there.
+
+        Raises StoreUnreachable, ModelMissing, ModelCorrupt, StorageFull for versions in a model store.
+        """
         return self.box_dir if version == BOX else self.folders.folder(version)
 
     def read(self, version: int, load: Callable[[Path], Loaded]) -> Loaded:
@@ -79,7 +104,7 @@ class Registry:
         them instead.  Raises StorageFull, ModelError, DatabaseBusy, and ClaimLost
         in a training process that no longer owns its run.
         """
-        number = self.folders.add(manifest, write_files, self._last_recorded)
+        number = self.folders.add(manifest, write_files)
         try:
             return self._record(number)
         except BaseException as error:
@@ -88,17 +113,9 @@ class Registry:
                 self.folders.remove(number)
             raise
 
-    def _last_recorded(self) -> int:
-        with self.store.reading() as connection:
-            return int(connection.scalar(sa.select(sa.func.max(model_versions.c.version))) or 0)
-
     def _record(self, number: int) -> ModelVersion:
         version = _from_folder(number, self.folder(number))
-        values = {name: getattr(version, name) for name in ("version", "name", "created_at", "manifest")}
-        with self.store.writing() as connection:
-            known = sa.select(model_versions.c.version).where(model_versions.c.version == number)
-            if connection.scalar(known) is None:
-                connection.execute(model_versions.insert().values(**values))
+        self.rows.record(version)
         return version
 
     def adopt(self) -> list[int]:
@@ -108,21 +125,19 @@ class Registry:
         came between writing and recording, or the database was lost.  Removes
         the folders of deleted versions and of unfinished saves.
         """
-        deleted = self._deleted()
-        self.folders.sweep([number for number in self.folders.numbers() if deleted.get(number)])
-        faults = self.set_aside()
+        try:
+            deleted = self.rows.deleted()
+            self.folders.sweep(deleted)
+            faults = self.set_aside()
+            adopted = [n for n in self.folders.numbers() if n not in deleted and str(n) not in faults]
+            for number in adopted:
+                self._record(number)
+        except StoreUnreachable as error:
+            log.warning("%s", error.message)
+            return []
         for name, reason in faults.items():
             log.warning("model version %s is set aside: %s", name, reason)
-        adopted = [number for number in self.folders.numbers() if number not in deleted and str(number) not in faults]
-        for number in adopted:
-            self._record(number)
         return adopted
-
-    def _deleted(self) -> dict[int, bool]:
-        """Every number that was ever recorded, and whether it was deleted."""
-        with self.store.reading() as connection:
-            rows = connection.execute(sa.select(model_versions.c.version, ~PRESENT))
-            return {int(version): bool(is_deleted) for version, is_deleted in rows}
 
     def set_aside(self) -> dict[str, str]:
         """Check every version: folder name -> reason, for those that cannot be used.
@@ -130,26 +145,32 @@ class Registry:
         Checks the hashes of versions that are new or have an alias, and only
         the file sizes of all others.
         """
-        deleted, in_use = self._deleted(), set(self.aliases.all().values())
-        found = {name: f"versions are numbered from 1 to {LARGEST_ID}" for name in self.folders.strays()}
-        for number in sorted({BOX, *self.folders.numbers(), *deleted}):
+        deleted, in_use = self.rows.deleted(), set(self.aliases.all().values())
+        try:
+            found = {name: f"versions are numbered from 1 to {LARGEST_ID}" for name in self.folders.strays()}
+            numbers = {*self.folders.numbers(), *deleted}
+        except StoreUnreachable as error:
+            found, numbers = {"store": error.public}, set()
+        for number in sorted({BOX, *numbers}):
             if deleted.get(number):
                 continue
-            check = verify if number in in_use or number not in {BOX, *deleted} else check_files
             try:
-                check(self.folder(number))
+                self._check(number, thorough=number in in_use or number not in {BOX, *deleted})
             except ModelError as error:
                 found[str(number)] = error.message
         return found
 
+    def _check(self, number: int, *, thorough: bool) -> None:
+        if number != BOX:
+            self.folders.check(number, thorough=thorough)
+        elif thorough:
+            verify(self.box_dir)
+        else:
+            check_files(self.box_dir)
+
     def versions(self) -> list[ModelVersion]:
         """Every version, newest first; the model in the box last."""
-        return [*self._recorded(), *self._box()]
-
-    def _recorded(self, *conditions: sa.ColumnElement[bool]) -> list[ModelVersion]:
-        query = sa.select(*COLUMNS).where(PRESENT, *conditions).order_by(model_versions.c.version.desc())
-        with self.store.reading() as connection:
-            return [ModelVersion(**row) for row in connection.execute(query).mappings()]
+        return [*self.rows.present(), *self._box()]
 
     def _box(self) -> list[ModelVersion]:
         try:
@@ -159,14 +180,27 @@ class Registry:
 
     def get(self, version: int) -> ModelVersion:
         """One version.  Raises VersionMissing."""
-        found = self._box() if version == BOX else self._recorded(model_versions.c.version == version)
-        if not found:
-            raise VersionMissing.numbered(version)
-        return found[0]
+        if version != BOX:
+            return self.rows.get(version)
+        for box in self._box():
+            return box
+        raise VersionMissing.numbered(BOX)
 
-    def robustness(self, version: ModelVersion) -> dict[str, Any] | None:
-        """The robustness table of a version (docs/evaluation.md), or None if it was not measured."""
-        return read_robustness(self.folder(version.version), version.manifest)
+    def robustness(self, version: ModelVersion, *, strict: bool = False) -> dict[str, Any] | None:
+        """The robustness table of a version (docs/evaluation.md), or None if it was not measured.
+
+        strict: raise StoreUnreachable, instead of returning None, if the model store does not answer.
+        """
+        try:
+            return parse_robustness(self.stored_robustness(version.version), version.manifest)
+        except StoreUnreachable:
+            if strict:
+                raise
+            return None
+
+    def stored_robustness(self, version: int) -> bytes | None:
+        """The file with the robustness table of a version, unchecked."""
+        return read_stored_robustness(self.box_dir) if version == BOX else self.folders.robustness(version)
 
     def record_robustness(self, version: ModelVersion, table: Mapping[str, Any]) -> bool:
         """Store the robustness table of a version; returns whether it did.
@@ -174,12 +208,16 @@ class Registry:
         A table with the same rows stays, and so does one that leaves out fewer
         measures.  Raises ModelError if the table cannot be written.
         """
-        known = self.robustness(version)
+        known = self.robustness(version, strict=True)
         if known is not None:
             has_fewer = len(table["left_out"]) > len(known["left_out"])
             if has_fewer or all(table[part] == known[part] for part in ("rows", "left_out")):
                 return False
-        write_robustness(self.folder(version.version), table)
+        data = robustness_file(version.manifest, table)
+        if version.version == BOX:
+            write_robustness(self.box_dir, data)
+        else:
+            self.folders.write_robustness(version.version, data)
         return True
 
     def edit(self, version: int, *, name: str | None = None, note: str | None = None) -> ModelVersion:
@@ -226,7 +264,17 @@ class Registry:
 def opened_registry(settings: Settings) -> Iterator[Registry]:
     """Open the registry of an installation (MNIST_HOME); closes its database afterwards."""
     with closing(Store(settings.resolved_database_url)) as store:
-        yield Registry(settings.models_dir, store)
+        yield Registry.of(settings, store)
+
+
+def version_folder(version: int | None, settings: Settings) -> Path:
+    """The folder of a model version of an installation, by default of the one in production.
+
+    As long as no version was promoted, production is version 0, the model in the box.
+    Raises ModelMissing.
+    """
+    with opened_registry(settings) as registry:
+        return registry.folder(registry.aliases.production() if version is None else version)
 
 
 def _checked_name(name: str) -> str:

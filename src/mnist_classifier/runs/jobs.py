@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 WORKER_MODULE = "mnist_classifier.runs.worker"
 # How often to check the queue for changes by other processes.
 QUEUE_INTERVAL_S = 1.0
+UPDATING = "a newer mnist-classifier has updated the database; start trainings there, or update this server"
 
 
 class Jobs:
@@ -41,21 +42,23 @@ class Jobs:
 
     def start(self, config: TrainConfig) -> Run:
         """Start a run at once.  Raises RunInProgress while another is active, TrainingUnavailable without PyTorch."""
-        _check_torch()
+        check_torch()
+        if not self.runs.store.is_current():
+            raise TrainingUnavailable(UPDATING)
         run = self.runs.create(config)
         self._start_worker(run)
         return run
 
     def submit(self, config: TrainConfig) -> Run:
         """Queue a run; it starts once fewer than `max_runs` are under way.  Raises TrainingUnavailable."""
-        _check_torch()
+        check_torch()
         run = self.runs.enqueue(config)
         self.dispatch()
         return self.runs.get(run.id)
 
     def resume(self, run_id: int) -> Run:
         """Queue an interrupted run.  Raises TrainingUnavailable, and what `Runs.reopen` raises."""
-        _check_torch()
+        check_torch()
         self.runs.reopen(run_id, queued=True)
         self.dispatch()
         return self.runs.get(run_id)
@@ -95,46 +98,22 @@ class Jobs:
                     log.error("cannot check the queue of trainings: %s", error)
 
     def _start_queued(self) -> None:
+        if not self.runs.store.is_current():  # a worker of this program would refuse the database
+            return
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
             self._start_worker(self.runs.get(run_id))
 
     def _start_worker(self, run: Run) -> None:
-        try:
-            process = self._spawn(run)
-        except OSError as error:
-            self.runs.finish(run.id, RunStatus.FAILED, f"the training process did not start: {error}", claim=run.claim)
-            raise
-        claims.hand_over(run.claim)
+        process = start_worker(self.settings, self.runs, run)
         threading.Thread(target=self._await_end, args=(run, process), name=f"run-{run.id}", daemon=True).start()
 
     def log_path(self, run_id: int) -> Path:
         """The file that the worker of a run prints to."""
-        return self.settings.logs_dir / f"run-{run_id}.log"
-
-    def _spawn(self, run: Run) -> subprocess.Popen[bytes]:
-        path = self.log_path(run.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", WORKER_MODULE, str(run.id), str(run.claim)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | self.settings.to_environment() | {"PYTHONPATH": import_path()},
-                # The worker inherits the lock of its claim, so there is no moment without one.
-                pass_fds=claims.inherited(run.claim),
-                # Ctrl-C in the terminal is meant for the server.
-                start_new_session=os.name != "nt",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+        return log_path(self.settings, run_id)
 
     def _await_end(self, run: Run, process: subprocess.Popen[bytes]) -> None:
         """Wait for the worker; if it ends without recording a result, the run has failed."""
-        status = process.wait()
-        ending = (
-            f"the training process ended unexpectedly (exit status {status}; see {self.log_path(run.id).name}); "
-            f"{resume_hint(run.id)}"
-        )
+        ending = f"{unexpected_end(self.settings, run.id, process.wait())}; {resume_hint(run.id)}"
         try:
             # Changes nothing if the worker has recorded the end, or another process has the run now.
             self.runs.finish(run.id, RunStatus.FAILED, ending, claim=run.claim)
@@ -144,6 +123,46 @@ class Jobs:
             log.error("run %s: %s; this could not be recorded: %s", run.id, ending, error)
 
 
-def _check_torch() -> None:
+def start_worker(settings: Settings, runs: Runs, run: Run) -> subprocess.Popen[bytes]:
+    """Start a process that carries out a claimed run; if it does not start, the run has failed.  Raises OSError."""
+    try:
+        process = _spawn(settings, run)
+    except OSError as error:
+        runs.finish(run.id, RunStatus.FAILED, f"the training process did not start: {error}", claim=run.claim)
+        raise
+    claims.hand_over(run.claim)
+    return process
+
+
+def _spawn(settings: Settings, run: Run) -> subprocess.Popen[bytes]:
+    path = log_path(settings, run.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", WORKER_MODULE, str(run.id), str(run.claim)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | settings.to_environment() | {"PYTHONPATH": import_path()},
+            # The worker inherits the lock of its claim, so there is no moment without one.
+            pass_fds=claims.inherited(run.claim),
+            # Ctrl-C in the terminal is meant for the process that starts it.
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+
+
+def log_path(settings: Settings, run_id: int) -> Path:
+    """The file that the worker of a run prints to."""
+    return settings.logs_dir / f"run-{run_id}.log"
+
+
+def unexpected_end(settings: Settings, run_id: int, status: int) -> str:
+    """How a worker ended that recorded nothing."""
+    return f"the training process ended unexpectedly (exit status {status}; see {log_path(settings, run_id).name})"
+
+
+def check_torch() -> None:
+    """Raise TrainingUnavailable if PyTorch is not installed, without importing it."""
     if importlib.util.find_spec("torch") is None:
         raise TrainingUnavailable.without("PyTorch")

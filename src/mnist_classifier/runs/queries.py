@@ -16,6 +16,8 @@ ACTIVE = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 WAITING = (runs.c.status == RunStatus.QUEUED.value) & runs.c.claimed_at.is_(None)
 # Claimed by a process, which may have died since.
 UNDER_WAY = runs.c.status.in_(ACTIVE) & runs.c.claimed_at.is_not(None)
+# The fact in a run's environment that names its torchrun.
+TORCHRUN = "torchrun"
 _RUNS = sa.select(
     *(column for column in runs.c if column.name not in ("heartbeat_at", "claimed_at", "cancel_requested"))
 )
@@ -39,20 +41,30 @@ class RunQueries:
             raise RunMissing(f"there is no run {run_id}")
         return found[0]
 
+    def of_torchrun(self, job: str) -> Run | None:
+        """The latest run of the torchrun of this name, if any."""
+        query = _RUNS.where(runs.c.environment[TORCHRUN].as_string() == job).order_by(runs.c.id.desc())
+        return next(iter(self._runs(query.limit(1))), None)
+
     def recent(self, limit: int = 20, *, before: int | None = None, search: str = "") -> list[Run]:
         """The latest runs, newest first.
 
         before: only runs with lower numbers; search: words that the number,
-        recipe, status or message must contain.
+        recipe, status, message or search must contain.
         """
         query = _RUNS.order_by(runs.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(runs.c.id < before)
         for word in search.split():
-            recipe = runs.c.config["recipe"].as_string()
-            texts = [column.icontains(word, autoescape=True) for column in (recipe, runs.c.status, runs.c.message)]
+            recipe, search_name = runs.c.config["recipe"].as_string(), runs.c.trial["search"].as_string()
+            columns = (recipe, runs.c.status, runs.c.message, sa.func.coalesce(search_name, ""))
+            texts = [column.icontains(word, autoescape=True) for column in columns]
             query = query.where(sa.or_(*texts, sa.cast(runs.c.id, sa.String) == word))
         return self._runs(query)
+
+    def of_search(self, search: str) -> list[Run]:
+        """All runs of a search, oldest first."""
+        return self._runs(_RUNS.where(runs.c.trial["search"].as_string() == search).order_by(runs.c.id))
 
     def active(self) -> Run | None:
         """The running run, or else the first in the queue, if any."""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store, now, run_events, runs
 from mnist_classifier.core.errors import ClaimLost, DatabaseBusy, RunFinished, RunInProgress, StorageFull
-from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.records import Run, RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
 from mnist_classifier.runs.queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
@@ -49,13 +49,20 @@ class Runs(RunQueries):
         # The latest report of each run, and when this process first saw it, by its own clock.
         self._seen_at: dict[_ClaimedRun, float] = {}
 
-    def create(self, config: TrainConfig) -> Run:
-        """Create a run that the caller carries out at once.  Raises RunInProgress while another is active."""
+    def create(
+        self, config: TrainConfig, trial: Trial | None = None, *, environment: Mapping[str, Any] | None = None
+    ) -> Run:
+        """Create a run that the caller carries out at once.
+
+        environment: facts that `describe` may add to.
+        Raises RunInProgress while another is active; only trials of a search may run beside others.
+        """
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
-            _refuse_while_active(connection)
+            if trial is None:
+                _refuse_while_active(connection)
             claims.lock(self.claims_dir, claim)
-            run_id = _insert(connection, config, claim)
+            run_id = _insert(connection, config, claim, environment=environment, trial=trial)
         return self.get(run_id)
 
     def enqueue(self, config: TrainConfig) -> Run:
@@ -80,23 +87,24 @@ class Runs(RunQueries):
             )
             return int(run_id)
 
-    def reopen(self, run_id: int, *, queued: bool = False) -> Run:
+    def reopen(self, run_id: int, *, queued: bool = False, beside_others: bool = False) -> Run:
         """Reopen an interrupted or failed run.  The caller carries it out or, with `queued`, it joins the queue.
 
-        Raises RunMissing, RunFinished if the run succeeded or was cancelled,
-        and RunInProgress if it is active or, without `queued`, another one is.
+        Raises RunMissing, RunFinished if the run succeeded, was cancelled or pruned,
+        and RunInProgress if it is active or, without `queued` and `beside_others`, another one is.
         """
         self.mark_interrupted()
         run = self.get(run_id)
-        if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED):
+        if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.PRUNED):
             raise RunFinished(
                 f"run {run_id} has ended ({run.status.value}); only an interrupted or failed run can be resumed"
             )
         if not run.status.is_final:
             raise RunInProgress(f"run {run_id} is already {run.status.value}")
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
-            if not queued:
+            if not queued and not beside_others:
                 _refuse_while_active(connection)
+            if not queued:
                 claims.lock(self.claims_dir, claim)
             # Change nothing if somebody else was quicker: two workers would carry out the same run.
             unchanged = (runs.c.id == run_id) & (runs.c.status == run.status.value)
@@ -122,6 +130,10 @@ class Runs(RunQueries):
     def summarise(self, run_id: int, summary: Mapping[str, Any]) -> None:
         """Record the figures that lists of runs show."""
         self._update(run_id, summary=dict(summary))
+
+    def record_trial(self, run_id: int, trial: Trial) -> None:
+        """Record how the trial of a search stands."""
+        self._update(run_id, trial=dict(trial))
 
     def beat(self, run_id: int) -> bool:
         """Record that the worker is alive; returns whether somebody asked it to stop."""
@@ -237,8 +249,16 @@ def resume_hint(run_id: int) -> str:
     return f"`mnist runs resume {run_id}` continues after the last complete epoch"
 
 
-def _insert(connection: sa.Connection, config: TrainConfig, claim: str | None) -> int:
-    values = {"config": config.to_dict(), "created_at": now(), **_queued(claim)}
+def _insert(
+    connection: sa.Connection,
+    config: TrainConfig,
+    claim: str | None,
+    *,
+    environment: Mapping[str, Any] | None = None,
+    trial: Trial | None = None,
+) -> int:
+    values = {"config": config.to_dict(), "environment": environment, "trial": trial, "created_at": now()}
+    values |= _queued(claim)
     result = connection.execute(runs.insert().values(**values))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 

@@ -20,7 +20,7 @@ from types import TracebackType
 
 from mnist_classifier.core import files, logs
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished
+from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, WorkerLost
 from mnist_classifier.core.records import ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -28,13 +28,15 @@ from mnist_classifier.data import mnist
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.runs.progress import Journal, Report
-from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.runs.run_log import Runs, resume_hint
+from mnist_classifier.runs.search.trial import TrialPruned, TrialRecord, trial_of
 from mnist_classifier.training.data import load_training_data
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer
 from mnist_classifier.training.recipe import fit
 from mnist_classifier.training.release.finished import FinishedTraining, ensemble_facts, environment
 from mnist_classifier.training.trackers import open_trackers
+from mnist_classifier.training.workers import COLLECTIVE_TIMEOUT_S, Workers
 
 HEARTBEAT_S = 0.5
 # How long a training waits for a locked database, for instance during a backup.
@@ -47,9 +49,9 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 @dataclass
 class Outcome:
-    """The result of a run."""
+    """The result of a run; a trial of a search makes no version."""
 
-    version: ModelVersion
+    version: ModelVersion | None
     cancelled: bool
     message: str
 
@@ -98,30 +100,44 @@ class Heartbeat:
                     _thread.interrupt_main()
 
 
-def execute(settings: Settings, run_id: int, claim: str, report: Report | None = None) -> Outcome:
+def execute(
+    settings: Settings, run_id: int, claim: str, report: Report | None = None, workers: Workers | None = None
+) -> Outcome:
     """Carry out a run that was claimed for this process, and record how it ends.
 
     Every error is recorded and raised: KeyboardInterrupt means that the run was
     cancelled before the first epoch ended, so nothing was saved.  RunFinished
     and ClaimLost are only raised: the run does not belong to this process any more.
+
+    workers: the processes that train together; this is the first of them.
     """
-    with closing(Store(settings.resolved_database_url, patience_s=DATABASE_PATIENCE_S)) as store:
+    workers = workers or Workers()
+    # The other processes wait for this one, but not for so long.
+    patience_s = DATABASE_PATIENCE_S if workers.size == 1 else COLLECTIVE_TIMEOUT_S / 2
+    with closing(Store(settings.resolved_database_url, patience_s=patience_s)) as store:
         runs = Runs(store, settings.claims_dir)
         runs.hold(run_id, claim)
         runs.start(run_id, os.getpid())
-        with _recorded_failure(runs, run_id), Heartbeat(runs, run_id) as heartbeat:
-            return _Job(settings, runs, run_id, report or Report(), heartbeat).run()
+        with _recorded_failure(runs, run_id, workers), Heartbeat(runs, run_id) as heartbeat:
+            return _Job(settings, runs, run_id, report or Report(), heartbeat, workers).run()
 
 
 @contextmanager
-def _recorded_failure(runs: Runs, run_id: int) -> Iterator[None]:
+def _recorded_failure(runs: Runs, run_id: int, workers: Workers) -> Iterator[None]:
     """Record how the block fails, unless the claim is lost."""
     try:
-        yield
+        with workers.ended_politely():
+            yield
     except KeyboardInterrupt:
         runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
         raise
     except ClaimLost:
+        raise
+    except WorkerLost as error:
+        if reason := workers.failure():
+            runs.finish(run_id, RunStatus.FAILED, reason)
+        else:
+            runs.finish(run_id, RunStatus.INTERRUPTED, f"{error.message}; {resume_hint(run_id)}")
         raise
     except Exception as error:
         runs.finish(run_id, RunStatus.FAILED, explain(error))
@@ -131,24 +147,45 @@ def _recorded_failure(runs: Runs, run_id: int) -> Iterator[None]:
 class _Job:
     """The stages of one run."""
 
-    def __init__(self, settings: Settings, runs: Runs, run_id: int, report: Report, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, settings: Settings, runs: Runs, run_id: int, report: Report, heartbeat: Heartbeat, workers: Workers
+    ) -> None:
         self.settings = settings
+        self.workers = workers
         self.runs = runs
-        self.registry = Registry(settings.models_dir, runs.store)
+        self.registry = Registry.of(settings, runs.store)
         self.run_id = run_id
         self.heartbeat = heartbeat
-        self.config = TrainConfig.from_mapping(self.runs.get(run_id).config)
+        self.config = TrainConfig.from_record(self.runs.get(run_id).config)
         self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
         self.journal = Journal(self.runs, run_id, report)
+        self.trial = trial_of(self.runs, run_id)
 
     def run(self) -> Outcome:
         with closing(self.journal):
+            if self.trial is not None:
+                return self._try(self.trial)
             finished = self._train()
             return self._conclude(finished.add_to(self.registry), finished.cancelled)
 
-    def _train(self) -> FinishedTraining:
+    def _try(self, trial: TrialRecord) -> Outcome:
+        """Carry out a trial: only its validation loss is kept, and the test images stay unread."""
+        cancelled = False
+        try:
+            finished = self._fit()
+        except TrialPruned as pruned:
+            status, message = RunStatus.PRUNED, str(pruned)
+        else:
+            cancelled = finished.cancelled
+            status, message = trial.conclude(finished.facts["best_epoch"], cancelled)
+        self.runs.finish(self.run_id, status, message)
+        self.checkpoint.unlink(missing_ok=True)
+        return Outcome(None, cancelled, message)
+
+    def _fit(self) -> FinishedTraining:
         run = self.runs.get(self.run_id)
-        self.runs.describe(self.run_id, environment(self.config))
+        facts = {**environment(self.config), "processes": self.workers.size}
+        self.runs.describe(self.run_id, {**(run.environment or {}), **facts})
         self.journal.trackers = open_trackers(self.settings, run)
         directories = self.settings.data_dirs()
         mnist.ensure(directories, self.settings.download_to, progress=self.journal.report.on_download)
@@ -162,12 +199,25 @@ class _Job:
             self.heartbeat.should_stop,
             on_checkpoint=self.runs.check_claim,
         )
-        finished = fit(self.config, data, self.registry, observer, checkpoint=self.checkpoint, run_id=self.run_id)
+        if self.trial is not None:
+            observer.on_logits, observer.on_epoch = self.trial.logits, self.trial.after(journal.epoch)
+        return fit(
+            self.config,
+            data,
+            self.registry,
+            observer,
+            checkpoint=self.checkpoint,
+            run_id=self.run_id,
+            workers=self.workers,
+        )
+
+    def _train(self) -> FinishedTraining:
+        finished = self._fit()
         if finished.cancelled:
             # Record this first; measuring and exporting the best weights takes a while.
             self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; saving the best weights so far")
-        journal.say("measuring and exporting")
-        finished.measure(mnist.load(directories, mnist.TEST))
+        self.journal.say("measuring and exporting")
+        finished.measure(mnist.load(self.settings.data_dirs(), mnist.TEST))
         self.runs.check_claim()
         return finished
 
@@ -193,7 +243,7 @@ def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion
     with opened_registry(settings) as registry:
         networks = [load_network(registry.folder(member.version)) for member in members]
         ensemble = Ensemble([member for network in networks for member in members_of(network)])
-        config = TrainConfig.from_mapping(members[0].manifest["config"])
+        config = TrainConfig.from_record(members[0].manifest["config"])
         data = load_training_data(settings)
         finished = FinishedTraining(config, data, ensemble, ensemble_facts(members), run_id=None)
         finished.measure(mnist.load(settings.data_dirs(), mnist.TEST))

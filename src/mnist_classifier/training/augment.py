@@ -27,6 +27,7 @@ ERASED_ASPECT = (0.3, 3.3)
 # Elastic distortion: random displacements at nodes this far apart, smoothed by a Gaussian of the same width.
 # Source: Simard et al. 2003, with a sigma of 4 px on images of 29 px.
 ELASTIC_SPACING_PX = 4
+WHOLE = slice(None)  # the shard of a process that trains alone
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,25 @@ class Augmentation:
         """Take the strengths from the settings of a training."""
         return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
-    def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-        """Vary (N, 1, H, W) float pixels in 0..1 with labels (N,); returns the same shape and range.
+    def __call__(self, pixels: Tensor, labels: Tensor, generator: Generator, shard: slice = WHOLE) -> Tensor:
+        """Vary (N, 1, H, W) float pixels in 0..1 with labels (N,); returns the `shard` of them in the same range.
 
-        Outliers are moved and erased like digits, but keep their pen and are not spoilt: otherwise the network
-        could take a spoilt digit for an outlier.
+        The random numbers of an image do not depend on the shard.  Outliers are moved and erased like digits, but keep
+        their pen and are not spoilt: otherwise the network could take a spoilt digit for an outlier.
         """
-        return to_some(
-            pixels, self.augmentation_probability, lambda p, r: self._vary(p, labels[r], generator), generator
-        )
+        others = self.style_probability or self.width_probability or self.spoil_probability
+        if others or self.augmentation_probability < 1 or shard.start == shard.stop:
+            # How many numbers these draw depends on the images, so the whole batch is varied.  So it is for an empty
+            # shard, because F.affine_grid refuses no images.
+            return to_some(
+                pixels,
+                self.augmentation_probability,
+                lambda p, r: self._vary(p, labels[r], generator, WHOLE),
+                generator,
+            )[shard]
+        return self._vary(pixels, labels, generator, shard)
 
-    def _vary(self, pixels: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+    def _vary(self, pixels: Tensor, labels: Tensor, generator: Generator, shard: slice) -> Tensor:
         digits = labels < DIGITS
         pixels = to_some(
             pixels, self.style_probability, lambda p, r: add_strokes(p[:, 0], labels[r], generator)[:, None], generator
@@ -69,21 +78,23 @@ class Augmentation:
         pixels = to_some(
             pixels, self.width_probability * digits, lambda p, r: vary_width(p[:, 0], generator)[:, None], generator
         )
-        pixels = self._move(pixels, generator)
+        pixels = self._move(pixels, generator, shard)
         pixels = to_some(
             pixels, self.spoil_probability * digits, lambda p, r: spoil(p[:, 0], generator)[:, None], generator
         )
-        return erase(pixels, self.erasing_probability, generator)
+        return erase(pixels, self.erasing_probability, generator, count=len(labels), shard=shard)
 
-    def _move(self, pixels: Tensor, generator: Generator) -> Tensor:
+    def _move(self, pixels: Tensor, generator: Generator, shard: slice) -> Tensor:
         still = self.rotation_degrees == 0 and self.translation == 0 and self.scale_low == self.scale_high == 1
         if still and self.elastic_px == self.slant_degrees == self.aspect == 0:
-            return pixels
-        count, _, height, width = pixels.shape
-        matrices = self._matrices(count, generator).to(pixels.device)
+            return pixels[shard]
+        count, pixels = len(pixels), pixels[shard]
+        height, width = pixels.shape[2:]
+        matrices = self._matrices(count, generator)[shard].to(pixels.device)
         grid = F.affine_grid(matrices, list(pixels.shape), align_corners=False)  # (N, H, W, 2)
         if self.elastic_px:
-            grid = grid + elastic_field(count, height, width, self.elastic_px, generator).to(pixels.device)
+            field = elastic_field(count, height, width, self.elastic_px, generator, shard)
+            grid = grid + field.to(pixels.device)
         return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     def _matrices(self, count: int, generator: Generator) -> Tensor:
@@ -124,13 +135,15 @@ def to_some(
     return result
 
 
-def elastic_field(count: int, height: int, width: int, strength_px: float, generator: Generator) -> Tensor:
-    """(count, height, width, 2) smooth random displacements, in -1..1 coordinates.
+def elastic_field(
+    count: int, height: int, width: int, strength_px: float, generator: Generator, shard: slice = WHOLE
+) -> Tensor:
+    """The shard of (count, height, width, 2) smooth random displacements, in -1..1 coordinates.
 
     strength_px: standard deviation of a displacement in each direction.
     """
     rows, columns = _smoothing_matrix(height), _smoothing_matrix(width)
-    noise = torch.randn(count, 2, rows.shape[1], columns.shape[1], generator=generator)
+    noise = torch.randn(count, 2, rows.shape[1], columns.shape[1], generator=generator)[shard]
     field = rows @ noise @ columns.T  # (N, 2, H, W)
     units_a_pixel = torch.tensor([2 / width, 2 / height])
     return field.permute(0, 2, 3, 1) * (strength_px * units_a_pixel)
@@ -145,11 +158,17 @@ def _smoothing_matrix(size: int) -> Tensor:
     return weights / weights.square().sum(dim=1, keepdim=True).sqrt()
 
 
-def erase(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Erase one rectangle in randomly chosen images of (N, 1, H, W).  It lies inside the image."""
+def erase(
+    pixels: Tensor, probability: float, generator: Generator, *, count: int | None = None, shard: slice = WHOLE
+) -> Tensor:
+    """Erase one rectangle in randomly chosen images of (N, 1, H, W).  It lies inside the image.
+
+    count, shard: the pixels are this shard of a batch of `count` images.
+    """
     if probability == 0:
         return pixels
-    count, _, height, width = pixels.shape
+    count = len(pixels) if count is None else count
+    height, width = pixels.shape[2:]
     area = uniform(count, *ERASED_AREA, generator) * (height * width)
     log_low, log_high = (math.log(ratio) for ratio in ERASED_ASPECT)
     aspect = uniform(count, log_low, log_high, generator).exp()
@@ -157,7 +176,7 @@ def erase(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
     # A rectangle that is not chosen has no height, so it covers nothing.
     rows = _interval((area * aspect).sqrt() * chosen, height, generator)  # (N, H)
     columns = _interval((area / aspect).sqrt(), width, generator)  # (N, W)
-    kept = ~(rows[:, :, None] & columns[:, None, :])  # (N, H, W)
+    kept = ~(rows[shard, :, None] & columns[shard, None, :])  # (N, H, W)
     return pixels * kept[:, None].to(pixels.device)
 
 

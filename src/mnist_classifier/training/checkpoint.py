@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load as from_safetensors
+from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from mnist_classifier.core import files
@@ -32,20 +33,28 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write or replace the file at `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
         with files.replaced(path) as part:
-            save_file(tensors, part, metadata={FACTS: json.dumps(self.facts)})
+            part.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of such a file."""
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
+        return to_safetensors(tensors, {FACTS: json.dumps(self.facts)})
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
         """Read a file that `save` wrote.  Raises CheckpointCorrupt."""
+        return cls.from_bytes(saved_bytes(path), path)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path | None) -> Checkpoint:
+        """Read the content of a file that `save` wrote.  path: for the message of CheckpointCorrupt."""
         try:
-            with safe_open(path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-                facts = json.loads((file.metadata() or {})[FACTS])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            # The header is JSON, and its length stands before it.  Source: safetensors, "Format".
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            return cls(from_safetensors(content), json.loads(header["__metadata__"][FACTS]))
+        except (SafetensorError, KeyError, ValueError) as error:
             raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to restart the run") from error
-        return cls(tensors, facts)
 
     def with_prefix(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix.`, by name without the prefix."""
@@ -54,6 +63,14 @@ class Checkpoint:
             for name, value in self.tensors.items()
             if name.startswith(f"{prefix}.")
         }
+
+
+def saved_bytes(path: Path) -> bytes:
+    """The content of a checkpoint.  Raises CheckpointCorrupt."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to restart the run") from error
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

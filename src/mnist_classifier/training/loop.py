@@ -26,6 +26,7 @@ from mnist_classifier.training.checkpoint import (
     optimizer_tensors,
     prefixed,
     restore_optimizer,
+    saved_bytes,
 )
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
 from mnist_classifier.training.device import choose_device, choose_precision
@@ -33,6 +34,7 @@ from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
+from mnist_classifier.training.workers import Workers, shared_network
 
 # Steps between two calls of `Observer.on_step`.
 REPORT_STEPS = 10
@@ -74,10 +76,12 @@ class Observer:
     on_batch: Callable[[int, Floats, Integers], None] = lambda epoch, pixels, labels: None
     # Called with the answers to the validation digits: epoch, predictions (N,), labels (N,).
     on_validation: Callable[[int, Integers, Integers], None] = lambda epoch, predictions, labels: None
-    # Called after every step; True ends the training.
+    # Called in every step; True ends the training after it.
     should_stop: Callable[[], bool] = lambda: False
     # Called before each checkpoint.  If it raises, no checkpoint is written and the training ends.
     on_checkpoint: Callable[[], None] = lambda: None
+    # Called with the outputs for the whole validation split: epoch, logits (N, 10 or 11), labels (N,).
+    on_logits: Callable[[int, Tensor, Tensor], None] = lambda epoch, logits, labels: None
 
 
 def train(
@@ -87,21 +91,26 @@ def train(
     *,
     checkpoint: Path | None = None,
     teacher: Network | None = None,
+    workers: Workers | None = None,
 ) -> TrainingResult:
     """Train a network with these settings.
 
     checkpoint: a file that is replaced after every epoch.  If it exists, training continues from it; on the CPU it
     ends with the same weights as without the interruption.
     teacher: a trained network whose probabilities are learned with `teacher_weight`.
+    workers: the processes that train together; each calls this function.  Only the first one has `checkpoint` and
+    `teacher`.
 
     A request to stop (KeyboardInterrupt, or `should_stop`) returns the best weights so far with `cancelled` set, or
     raises KeyboardInterrupt before the end of the first epoch.
-    Raises TrainingDiverged if the loss is not finite, CheckpointCorrupt.
+    Raises TrainingDiverged if the loss is not finite, CheckpointCorrupt, WorkerLost.
     """
     data = data.limited(config.train_images)
     data = with_generated_digits(data, config.template_share, config.seed)
     data = with_generated_outliers(data, config.outlier_share, config.seed)
-    return Trainer(config, data, observer or Observer(), checkpoint, teacher).run()
+    workers = workers or Workers()
+    workers.start()
+    return Trainer(config, data, observer or Observer(), checkpoint, teacher, workers).run()
 
 
 class Trainer:
@@ -114,13 +123,15 @@ class Trainer:
         observer: Observer,
         checkpoint: Path | None,
         teacher: Network | None,
+        workers: Workers | None = None,
     ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.config = config
         self.observer = observer
-        self.device = choose_device(config.device)
+        self.workers = workers or Workers()
+        self.device = self.workers.place(choose_device(config.device))
         self.data = data
         self.images = data.train_images.to(self.device)
         self.labels = data.train_labels.to(self.device)
@@ -129,8 +140,11 @@ class Trainer:
         self.network = MNISTClassifier.from_config(config).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
+        self.workers.prepare(self.network)
         self.augmentation = Augmentation.from_config(config)
         self.autocast_dtype = choose_precision(config.precision, self.device)
+        if config.teacher:
+            teacher = shared_network(teacher, self.workers)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
         self.optimizers = make_optimizers(self.network, config)
         self.steps_per_epoch = math.ceil(data.images_per_epoch / config.batch_size)
@@ -141,15 +155,16 @@ class Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.checkpoint = checkpoint
         self.started_at = time.perf_counter()
-        if checkpoint is not None and checkpoint.exists():
-            self._restore(Checkpoint.load(checkpoint))
+        if saved := self.workers.share(saved_bytes(checkpoint) if checkpoint and checkpoint.exists() else b""):
+            self._restore(Checkpoint.from_bytes(saved, checkpoint))
 
     def run(self) -> TrainingResult:
         """Train until the last epoch, until `patience` epochs brought no improvement, or until a request to stop."""
         cancelled = False
         try:
-            while not self._is_over():
-                self._record(self._epoch(len(self.epochs) + 1))
+            with self.workers.uninterrupted():
+                while not self._is_over():
+                    self._record(self._epoch(len(self.epochs) + 1))
         except KeyboardInterrupt:
             cancelled = True
         if not self.best_weights:
@@ -222,11 +237,11 @@ class Trainer:
             if index == 1:
                 shown = pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), labels[:SHOWN_IMAGES].cpu().numpy()
                 self.observer.on_batch(epoch, *shown)
-            loss, batch_correct = self._step(pixels, labels)
+            loss, batch_correct, stop = self._step(pixels, labels)
             loss_sum += loss * len(rows)
             correct += batch_correct
             seen += len(rows)
-            if self.observer.should_stop():
+            if stop:
                 raise KeyboardInterrupt
             if index % REPORT_STEPS == 0 or seen == len(order):
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
@@ -254,13 +269,16 @@ class Trainer:
         to be less confident.
         """
         images, labels = self.data.validation_images, self.data.validation_labels
-        logits = predict_logits(self.average.network, images, device=self.device, dtype=self.autocast_dtype)
+        own = images[self.workers.shard(len(images))]
+        own_logits = predict_logits(self.average.network, own, device=self.device, dtype=self.autocast_dtype)
+        logits = self.workers.joined(own_logits, len(images))
         loss = training_loss(logits, labels, label_smoothing=self.config.label_smoothing)
+        self.observer.on_logits(epoch, logits, labels)
         # Accuracy counts digits only.
         digits = labels < DIGITS
         predictions, labels = logits[digits, :DIGITS].argmax(dim=1), labels[digits]
         self.observer.on_validation(epoch, predictions.numpy(), labels.numpy())
-        return float(loss), float((predictions == labels).double().mean())
+        return self.workers.agree((float(loss), float((predictions == labels).double().mean())))
 
     def _report(self, epoch: int, step: int, loss: float, accuracy: float, seen: int, started: float) -> None:
         if not math.isfinite(loss):
@@ -273,12 +291,18 @@ class Trainer:
         self.observer.on_step(StepProgress(epoch, step, self.steps_per_epoch, loss, accuracy, speed, rate))
 
     def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
-        """The images of these rows, augmented unless `plain`, and their labels."""
+        """The shard of the images of these rows, augmented unless `plain`, and their labels."""
+        shard = self.workers.shard(len(rows))
+        if plain:
+            return as_pixels(self.images[rows[shard]]), self.labels[rows[shard]]
         pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
-        return (pixels if plain else self.augmentation(pixels, labels, self.generator)), labels
+        return self.augmentation(pixels, labels, self.generator, shard), labels[shard]
 
-    def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Train on one batch.  Returns the mean loss and the number of right answers, without gradients."""
+    def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, bool]:
+        """Train on this process's shard of a batch.
+
+        Returns mean loss and number of right answers of the whole batch, without gradients, and whether to stop.
+        """
         rate = self.config.learning_rate * schedule_factor(self.step / self.total_steps, self.config)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -290,11 +314,12 @@ class Trainer:
         smoothing, weight = self.config.label_smoothing, self.config.teacher_weight
         loss = training_loss(logits, labels, label_smoothing=smoothing, taught=taught, weight=weight)
         self.network.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        correct = (logits.argmax(dim=1) == labels).sum()
+        loss, correct, stop = self.workers.backward(loss, correct, self.observer.should_stop())
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
         if self.config.ema_decay:
             # A small decay at first, so that the first weights are soon forgotten (tf.train.ExponentialMovingAverage).
             self.average.update(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
-        return loss.detach(), (logits.argmax(dim=1) == labels).sum()
+        return loss, correct, stop

@@ -6,11 +6,10 @@ import copy
 import math
 
 import torch
-import torch._dynamo  # otherwise the first optimizer imports it, which takes 0.9 s
 from torch import nn
-from torch.optim import AdamW, Optimizer
 
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.training.eager import AdamW, Optimizer
 from mnist_classifier.training.muon import Muon
 from mnist_classifier.training.network import MNISTClassifier
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mnist_classifier.core.recipe_files import config_of
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -24,10 +25,11 @@ from mnist_classifier.training.data import TrainingData, load_training_data
 from mnist_classifier.training.ensemble import Network, load_network
 from mnist_classifier.training.loop import Observer, train
 from mnist_classifier.training.release.finished import FinishedTraining, training_facts
+from mnist_classifier.training.workers import Workers
 
 
 def train_recipe(
-    recipe: str = "classic",
+    recipe: str | Path = "classic",
     *,
     on_epoch: Callable[[EpochResult], None] | None = None,
     settings: Settings | None = None,
@@ -35,14 +37,15 @@ def train_recipe(
 ) -> FinishedTraining:
     """Train a recipe on MNIST, calibrate it on the validation split and score the test images once.
 
-    on_epoch: called after each epoch.  settings: the installation to use, by default that of the environment
-    (MNIST_HOME, MNIST_DATA_DIR).  values: any setting of docs/training.md, such as `seed=1` or `epochs=3`.
+    recipe: a name, or the path of a recipe file.  on_epoch: called after each epoch.  settings: the installation to
+    use, by default that of the environment (MNIST_HOME, MNIST_DATA_DIR).  values: any setting of docs/training.md,
+    such as `seed=1` or `epochs=3`.
 
     Downloads MNIST if it is missing.  Only `save` and `register` of the result write files.  Ctrl-C ends the training
     and returns the best epoch so far, or raises KeyboardInterrupt before the end of the first epoch.
     Raises InvalidConfig, DataMissing, TrainingDiverged.
     """
-    config = TrainConfig.from_mapping({"recipe": recipe, **values})
+    config = config_of({"recipe": recipe, **values})
     settings = settings or Settings.from_environment()
     mnist.ensure(settings.data_dirs(), settings.download_to)
     observer = Observer(on_epoch=on_epoch) if on_epoch else Observer()
@@ -60,14 +63,15 @@ def fit(
     *,
     checkpoint: Path | None = None,
     run_id: int | None = None,
+    workers: Workers | None = None,
 ) -> FinishedTraining:
     """Train with these settings and the teacher that they name in `registry`; does not measure the result.
 
-    observer, checkpoint, errors: see `loop.train`.
+    observer, checkpoint, workers, errors: see `loop.train`.
     """
     started = time.perf_counter()
     teacher = load_network(registry.folder(config.teacher)) if config.teacher else None
-    result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher)
+    result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher, workers=workers)
     facts = training_facts(config, data, result, time.perf_counter() - started)
     return FinishedTraining(config, data, result.network, facts, run_id, result.epochs)
 

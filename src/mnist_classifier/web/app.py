@@ -38,6 +38,7 @@ from mnist_classifier.web.routes.fast_path import FastPath
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import ServedModel
 from mnist_classifier.web.services.services import EXTENSION, Services
+from mnist_classifier.web.services.shared_rates import SharedRates
 from mnist_classifier.web.services.streams import Streams
 from mnist_classifier.web.services.testset import TestSet
 from mnist_classifier.web.wire.encoding import Json
@@ -67,7 +68,8 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 
     is_stopping: returns True when the server is about to stop, so that event streams end.
     """
-    services = _services(settings, is_stopping)
+    limiter = limits.limiter_of(settings)
+    services = _services(settings, limiter, is_stopping)
     services.registry.adopt()
     services.runs.mark_interrupted()
     services.jobs.dispatch()
@@ -83,13 +85,13 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     app.before_request(services.access.check)
     security.register(app)
     compression.register(app)
-    app.wsgi_app = _layers(app, settings)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = _layers(app, settings, limiter)  # type: ignore[assignment, method-assign]
     return app
 
 
-def _services(settings: Settings, is_stopping: Callable[[], bool]) -> Services:
+def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stopping: Callable[[], bool]) -> Services:
     store = Store(settings.resolved_database_url)
-    registry, run_log = Registry(settings.models_dir, store), Runs(store, settings.claims_dir)
+    registry, run_log = Registry.of(settings, store), Runs(store, settings.claims_dir)
     return Services(
         settings=settings,
         access=Access(settings),
@@ -103,13 +105,13 @@ def _services(settings: Settings, is_stopping: Callable[[], bool]) -> Services:
         test_set=TestSet(settings),
         explorer=Explorer(settings, registry),
         observer=Observer(),
+        rates=None if limiter is None else SharedRates(store, limiter),
     )
 
 
-def _layers(app: Flask, settings: Settings) -> WSGIApplication:
+def _layers(app: Flask, settings: Settings, limiter: limits.RateLimiter | None) -> WSGIApplication:
     """The application in its WSGI middleware, the innermost first."""
     layers: WSGIApplication = FastPath(app)
-    limiter = limits.limiter_of(settings)
     if limiter is not None:
         layers = limits.RateLimited(layers, limiter)
     if settings.allowed_origins:

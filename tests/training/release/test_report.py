@@ -21,6 +21,7 @@ from mnist_classifier.registry.manifest import (
     REPORT_FILE,
     read_manifest,
     read_robustness,
+    robustness_file,
     verified_bytes,
     verify,
     write_manifest,
@@ -184,7 +185,7 @@ def test_a_renewed_card_shows_the_robustness_table_and_the_manifest_vouches_for_
     folder = tmp_path / "version"
     shutil.copytree(PRETRAINED_DIR, folder)
     before = verify(folder)
-    write_robustness(folder, TABLE)
+    write_robustness(folder, robustness_file(before, TABLE))
     manifest = renew_card(folder)
     assert verify(folder) == manifest
     assert {**manifest, "files": {}} == {**before, "files": {}}

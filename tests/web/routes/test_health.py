@@ -37,7 +37,17 @@ def scrape(client: FlaskClient) -> dict[tuple[str, ...], float]:
 
 
 def test_a_server_with_model_and_database_is_ready(client: FlaskClient):
-    assert client.get("/readyz").get_json() == {"status": "ready"}
+    assert client.get("/readyz").get_json() == {"status": "ready", "warnings": []}
+
+
+def test_a_server_without_its_database_is_ready_to_read_and_says_what_is_wrong(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):
+    assert client.get("/readyz").status_code == 200
+    break_database(monkeypatch)
+    reply = client.get("/readyz")
+    assert reply.status_code == 200
+    assert "database" in reply.get_json()["warnings"][0]
 
 
 def break_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -164,3 +165,12 @@ def crowded(settings: Settings) -> Iterator[FlaskClient]:
 def test_streams_can_be_switched_off(crowded: FlaskClient):
     run = crowded.application.extensions[EXTENSION].runs.enqueue(TrainConfig())
     assert_error(crowded.get(f"/api/runs/{run.id}/stream"), 503, "too_many_streams")
+
+
+def test_a_request_opens_no_recipe_file(client: FlaskClient, services: Services, tmp_path: Path):
+    path = tmp_path / "mine.json"
+    path.write_text('{"base": "lightning", "values": {}}')
+    for route in ("/retrain", "/api/runs"):
+        for recipe in (str(path), "../mine.json", "mine.json", path.as_uri()):
+            assert_error(client.post(route, json={"recipe": recipe}), 400, "invalid_config", "recipe")
+    assert services.runs.recent() == []

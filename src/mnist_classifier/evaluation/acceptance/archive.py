@@ -30,6 +30,7 @@ from mnist_classifier.registry.manifest import (
     ONNX_FILE,
     ROBUSTNESS_FILE,
     WEIGHTS_FILE,
+    parse_robustness,
     read_bounded,
     verified_bytes,
     verify,
@@ -65,8 +66,9 @@ def export_version(registry: Registry, version: int) -> bytes:
     folder = registry.folder(version)
     manifest = registry.read(version, verify)
     files = {name: verified_bytes(folder, name, manifest) for name in LARGEST_BYTES if name in manifest["files"]}
-    if registry.robustness(registry.get(version)) is not None:
-        files[ROBUSTNESS_FILE] = read_bounded(folder / ROBUSTNESS_FILE, LARGEST_BYTES[ROBUSTNESS_FILE])
+    table = registry.stored_robustness(version)
+    if table is not None and parse_robustness(table, manifest) is not None:
+        files[ROBUSTNESS_FILE] = table
     files[MANIFEST_FILE] = read_bounded(folder / MANIFEST_FILE, LARGEST_BYTES[MANIFEST_FILE])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

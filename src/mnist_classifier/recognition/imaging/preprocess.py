@@ -27,7 +27,14 @@ from mnist_classifier.recognition.imaging.cautions import (
 )
 from mnist_classifier.recognition.imaging.filters import dilate
 from mnist_classifier.recognition.imaging.ink import separate_ink
-from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, centre, cut_out, ink_box, stroke_width
+from mnist_classifier.recognition.imaging.normalise import (
+    BOX_LEVEL,
+    centre,
+    cut_out,
+    ink_box,
+    stroke_width,
+    stroke_widths,
+)
 from mnist_classifier.recognition.imaging.parts import digit_parts
 from mnist_classifier.recognition.imaging.photograph import Photograph
 
@@ -141,6 +148,12 @@ def _without_specks(mask: Mask, ink: Bytes) -> Mask | None:
 def prepared_glyph(glyph: Bytes) -> Prepared:
     """Treat a (28, 28) uint8 glyph as a preprocessed image; without ink it is a blank."""
     return Prepared(None) if are_blank(glyph)[0] else Prepared(glyph, stroke_warnings(stroke_width(glyph)))
+
+
+def glyph_warnings(glyphs: Bytes) -> list[tuple[Caution, ...]]:
+    """The warnings of `prepared_glyph` for each of (N, 28, 28) uint8 glyphs."""
+    pairs = zip(are_blank(glyphs).tolist(), stroke_widths(glyphs).tolist(), strict=True)
+    return [() if is_blank else stroke_warnings(width) for is_blank, width in pairs]
 
 
 def are_blank(glyphs: Bytes) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mnist_classifier.recognition.numbers.line_reader import CLASSES
 from mnist_classifier.training.checkpoint import Checkpoint, optimizer_tensors, prefixed, restore_optimizer
+from mnist_classifier.training.eager import AdamW
 from mnist_classifier.training.line_reader.batches import BATCH, Batch
 from mnist_classifier.training.line_reader.network import LineNetwork, as_pixels
 from mnist_classifier.training.line_reader.scores import Scores, score
@@ -58,9 +59,7 @@ class LineTrainer:
         self.network = LineNetwork()
         # Convolutions on the CPU take half the time in this order of memory.
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
+        self.optimizer = AdamW(self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         self.step = 0
         if checkpoint is not None and checkpoint.is_file():
             self._restore(Checkpoint.load(checkpoint))

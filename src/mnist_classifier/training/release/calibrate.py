@@ -37,6 +37,15 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(((low + high) / 2).exp())
 
 
+def calibrated_loss(logits: Tensor, labels: Tensor) -> float:
+    """The mean cross entropy in nats at the best temperature.
+
+    It compares networks fairly whatever label smoothing they were trained with, because smoothing mostly changes
+    how confident a network is.
+    """
+    return float(F.cross_entropy(logits.double() / fit_temperature(logits, labels), labels))
+
+
 def fit_ambiguity_threshold(logits: Tensor, temperature: float) -> float:
     """The probability of the most likely digit that all but AMBIGUOUS_SHARE of the images reach.
 

@@ -18,6 +18,7 @@ import torch
 
 from mnist_classifier.core.errors import FolderTaken
 from mnist_classifier.core.onnx_runtime import RUNTIME_VERSION
+from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import EpochResult, ModelVersion
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -74,7 +75,7 @@ class FinishedTraining:
         all_logits, labels = predict_logits(network, self.data.validation_images), self.data.validation_labels
         logits = all_logits[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
-        onnx_parity = check_parity(network, self.data.validation_images)
+        onnx_parity = check_parity(network, self.data.validation_images, all_logits)
         validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
         self.report = build_report(validation, score(network, test.images, test.labels), temperature)
         self.manifest = {
@@ -90,7 +91,7 @@ class FinishedTraining:
             },
             "onnx_parity": onnx_parity,
             "config": self.config.to_dict(),
-            "defaults": {**TrainConfig.from_mapping({"recipe": self.config.recipe}).to_dict(), "recipe": "classic"},
+            "defaults": _defaults(self.config.recipe),
             "seed": self.config.seed,
             "data": {
                 "sha256": mnist.DATA_CHECKSUMS,
@@ -106,7 +107,8 @@ class FinishedTraining:
         members = self.facts.get("members")
         if members is not None:
             return f"ensemble-of-{len(members)}"
-        return f"{self.config.recipe}-{f'seed-{self.config.seed}' if self.run_id is None else self.run_id}"
+        recipe = self.config.recipe.removesuffix(".json")
+        return f"{recipe}-{f'seed-{self.config.seed}' if self.run_id is None else self.run_id}"
 
     def recogniser(self) -> Recogniser:
         """The recogniser that the server would use for this network."""
@@ -143,6 +145,16 @@ class FinishedTraining:
         save_weights(self.network, folder / WEIGHTS_FILE)
         (folder / ONNX_FILE).write_bytes(to_bytes(self.network))
         write_report(folder, self.manifest, self.report)
+
+
+def _defaults(recipe: str) -> dict[str, Any]:
+    """The settings that a command need not name if it names this recipe.
+
+    A file may be gone, so then the command names no recipe and all settings that differ from `classic`.
+    """
+    if recipe not in RECIPES:
+        return {**TrainConfig().to_dict(), "recipe": recipe}
+    return {**TrainConfig.from_mapping({"recipe": recipe}).to_dict(), "recipe": "classic"}
 
 
 def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResult, elapsed_s: float) -> dict[str, Any]:

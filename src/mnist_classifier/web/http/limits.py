@@ -7,12 +7,14 @@ been silent longest.
 
 from __future__ import annotations
 
+import heapq
 import ipaddress
 import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mnist_classifier.core.settings import Settings, is_loopback
@@ -27,6 +29,10 @@ MOST_CLIENTS = 10_000
 # MNIST_RATE_LIMIT=-1 where others reach the server: enough for a class that draws behind one address (a stroke is a
 # request or two), and well below what a process can answer.
 DEFAULT_RATE = 200
+# Other server processes are told of at most so many clients, from this share of a burst on.
+MOST_SHARED, SHARED_FROM = 1000, 0.01
+# Other processes report every second; within it, each may admit what all of them together may.
+MOST_DEBT_S = 2
 TOO_MANY = "too_many_requests"
 
 
@@ -36,25 +42,59 @@ class RateLimiter:
     def __init__(self, rate: float, burst: float, most_clients: int = MOST_CLIENTS) -> None:
         self._rate, self._burst, self._most = rate, burst, most_clients
         self._lock = threading.Lock()
-        # Address -> the time at which its bucket is full again.
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, address: str, now: float | None = None) -> float:
         """Count a request.  Returns 0.0, or the seconds to wait if the bucket is empty."""
         now = time.monotonic() if now is None else now
         with self._lock:
-            full_at = max(self._full_at.get(address, now), now)
+            bucket = self._buckets.get(address) or _Bucket(now)
+            full_at = max(bucket.full_at, now)
             wait_s = full_at - now - (self._burst - 1) / self._rate
             if wait_s > 1e-9:
                 return wait_s
-            self._full_at[address] = full_at + 1 / self._rate
-            self._full_at.move_to_end(address)
-            if len(self._full_at) > self._most:
-                self._full_at.popitem(last=False)
+            bucket.full_at = full_at + 1 / self._rate
+            bucket.admitted += 1
+            self._keep(address, bucket)
             return 0.0
 
+    def counts(self, now: float) -> dict[str, int]:
+        """Client -> requests admitted here since its bucket was last full, for the busiest; forgets full buckets."""
+        with self._lock:
+            for address in [address for address, bucket in self._buckets.items() if bucket.full_at <= now]:
+                del self._buckets[address]
+            found = {address: bucket.admitted for address, bucket in self._buckets.items() if bucket.admitted}
+        least = self._burst * SHARED_FROM
+        return dict(heapq.nlargest(MOST_SHARED, ((a, n) for a, n in found.items() if n >= least), key=lambda it: it[1]))
+
+    def absorb(self, admitted: Mapping[str, int], servers: int, now: float) -> None:
+        """Take the requests that other processes admitted from the buckets.
+
+        servers: the number of processes; it bounds how far a bucket sinks below empty.
+        """
+        lowest = now + self._burst / self._rate + servers * MOST_DEBT_S
+        with self._lock:
+            for address, count in admitted.items():
+                bucket = self._buckets.get(address) or _Bucket(now)
+                bucket.full_at = min(max(bucket.full_at, now) + count / self._rate, lowest)
+                self._keep(address, bucket)
+
+    def _keep(self, address: str, bucket: _Bucket) -> None:
+        self._buckets[address] = bucket
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+
     def __len__(self) -> int:
-        return len(self._full_at)
+        return len(self._buckets)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The time at which a bucket is full again, and the requests that were admitted since it was."""
+
+    full_at: float
+    admitted: int = 0
 
 
 def client_of(address: str) -> str:

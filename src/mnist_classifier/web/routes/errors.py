@@ -33,10 +33,12 @@ STATUS: dict[type[MnistError], int] = {
     errors.AliasMoved: 409,
     errors.LessAccurate: 409,
     errors.NothingToRollBack: 409,
+    errors.StoreUnreachable: 503,
     errors.ModelError: 500,
     errors.RunInProgress: 409,
     errors.RunFinished: 409,
     errors.TrainingUnavailable: 501,
+    errors.SearchUnavailable: 501,
     errors.TrackerUnavailable: 501,
     errors.TrainingError: 500,
     errors.RunMissing: 404,
@@ -44,6 +46,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.TooManyStreams: 503,
     errors.StorageFull: 507,
     errors.DatabaseBusy: 503,
+    errors.DatabaseUnreachable: 503,
     errors.MnistError: 500,
 }
 
@@ -116,7 +119,7 @@ def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
     status = status_of(type(error))
     if status >= 500:
         log.error("%s %s: %s", request.method, request.path, error.message)
-    message = hide_paths(error.message, services().settings)
+    message = hide_paths(error.public, services().settings)
     return _body(status, error.code, message, error.field), status, [TOKEN_WANTED] if status == 401 else []
 
 

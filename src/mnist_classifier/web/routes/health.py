@@ -18,6 +18,7 @@ from mnist_classifier.core.errors import MnistError, NotReady
 from mnist_classifier.web.services.observer import CONFIDENCE_SUM, INK_SUM, READINGS
 from mnist_classifier.web.services.services import Services, services
 from mnist_classifier.web.wire.operation import describe
+from mnist_classifier.web.wire.paths import hide_paths
 
 blueprint = Blueprint("health", __name__)
 
@@ -25,9 +26,10 @@ MEASURES = {"ink": INK_SUM, "confidence": CONFIDENCE_SUM}
 
 
 class Readiness(TypedDict):
-    """The server is ready."""
+    """The server can read; `warnings` says what else does not work."""
 
     status: Literal["ready"]
+    warnings: list[str]
 
 
 def register(app: Flask) -> None:
@@ -51,25 +53,28 @@ def _observe(response: Response) -> Response:
 @blueprint.get("/readyz")
 @describe(Readiness, errors=(NotReady,))
 def readyz() -> Response:
-    """Check that a model is loaded and the database works."""
-    check_ready()
-    return jsonify({"status": "ready"})
+    """Check that a model is loaded; name what else does not work."""
+    warnings = [hide_paths(warning, services().settings) for warning in check_ready()]
+    return jsonify({"status": "ready", "warnings": warnings})
 
 
-def check_ready() -> None:
-    """Raise NotReady with all reasons, if there are any."""
-    reasons = []
-    try:
-        services().model.current()
-    except MnistError as error:
-        reasons.append(error.message)
+def check_ready() -> list[str]:
+    """Check that a model is loaded; returns what else does not work.  Raises NotReady, with all reasons.
+
+    Without the database or the model store, readings go on: if they took all
+    servers out of service, nobody would get an answer.
+    """
+    model, reasons = services().model, []
     try:
         with services().store.reading() as connection:
             connection.execute(sa.select(1))
     except MnistError as error:
-        reasons.append(error.message)
-    if reasons:
-        raise NotReady("; ".join(reasons))
+        reasons.append(error.public)
+    try:
+        model.current()
+    except MnistError as error:
+        raise NotReady("; ".join([error.public, *reasons])) from error
+    return [*reasons, *filter(None, [model.trouble])]
 
 
 @blueprint.get("/metrics")

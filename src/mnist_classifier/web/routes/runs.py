@@ -33,7 +33,7 @@ Reply = tuple[Response, int]
 # Largest pages of the list and of the events.
 MAX_RUNS_A_PAGE, MAX_EVENTS_A_PAGE = 200, 1000
 
-SEARCH = text("search", "words to find in number, recipe, status or message", pattern=r"^[^\0]*\Z")
+SEARCH = text("search", "words to find in number, recipe, status, message or search", pattern=r"^[^\0]*\Z")
 LIMIT = whole("limit", "trainings per page", 50, 1, MAX_RUNS_A_PAGE)
 BEFORE = whole("before", "only trainings with lower numbers; 0: all", 0, 0, LARGEST_ID)
 AFTER = whole("after", "only events after this number", 0, 0, LARGEST_ID)

@@ -163,11 +163,11 @@ def _make_gateway(settings: Settings, stopping: EventType, failed: EventType, va
         sys.exit(STARTUP_FAILURE)
     services = app.extensions[EXTENSION]
     services.store.keep_open()
-    services.jobs.watch_queue()
     try:
         services.model.current()  # before the first request
     except ModelMissing as error:  # the page can train one
         log.warning(error.message)
+    services.watch()
     return Gateway(
         app,
         partial(is_quick, model=services.model, root_path=settings.root_path),

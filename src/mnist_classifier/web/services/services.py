@@ -21,6 +21,7 @@ from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
+from mnist_classifier.web.services.shared_rates import SharedRates
 from mnist_classifier.web.services.streams import Streams
 from mnist_classifier.web.services.testset import TestSet
 
@@ -42,6 +43,14 @@ class Services:
     test_set: TestSet
     explorer: Explorer
     observer: Observer
+    rates: SharedRates | None
+
+    def watch(self) -> None:
+        """Start the threads that follow what other processes do, until `close`."""
+        self.jobs.watch_queue()
+        self.model.watch()
+        if self.rates is not None:
+            self.rates.watch()
 
     def read(self, loaded: Loaded, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """Read a prepared image and count the reading."""
@@ -53,6 +62,9 @@ class Services:
     def close(self) -> None:
         """End streams and background threads, and close the database."""
         self.streams.close()
+        self.model.close()
+        if self.rates is not None:
+            self.rates.close()
         self.jobs.close()
         self.store.close()
 

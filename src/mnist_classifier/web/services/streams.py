@@ -68,7 +68,7 @@ class Streams:
                 run = self._runs.get(run_id)
                 events = self._runs.events(run_id, after=after, limit=EVENTS_AT_ONCE)
             except MnistError as error:
-                yield _line("trouble", {"message": error.message})
+                yield _line("trouble", {"message": error.public})
                 return
             for event in events:
                 after = event.sequence

@@ -127,16 +127,16 @@ def batch(value: glyph_batch.Batch, version: ModelVersion, *, with_probabilities
     columns: dict[str, Any] = {
         "count": len(value),
         "predictions": [None if read == glyph_batch.REFUSED else read for read in value.predictions.tolist()],
-        "confidences": _rounded_all(value.confidences),
+        "confidences": rounded_all(value.confidences),
         "verdicts": [glyph_batch.VERDICTS[code] for code in value.verdicts.tolist()],
-        "not_a_digit": _rounded_all(value.not_a_digit),
+        "not_a_digit": rounded_all(value.not_a_digit),
     }
     if with_probabilities:
-        columns["probabilities"] = _rounded_all(value.probabilities)
+        columns["probabilities"] = rounded_all(value.probabilities)
     return cast(Columns, {**columns, "model": name(version)})
 
 
-def _rounded_all(probabilities: Floats) -> list[Any]:
+def rounded_all(probabilities: Floats) -> list[Any]:
     """Round an array as `core.records.rounded` rounds one probability."""
     values: list[Any] = np.minimum(np.round(probabilities.astype(np.float64), 6), 0.999999).tolist()
     return values

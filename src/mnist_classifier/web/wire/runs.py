@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from mnist_classifier.core import records
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.records import EpochResult, RunStatus
+from mnist_classifier.core.records import EpochResult, RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.web.wire.fields import Probability, RunNumber, Time
 
@@ -53,6 +53,7 @@ class Run(TypedDict):
     seed: int | None
     planned_epochs: int | None
     summary: RunSummary | None
+    trial: Annotated[Trial | None, Meta(description="null unless `mnist tune` started this training")]
     created_at: Time
     started_at: Time | None
     finished_at: Time | None
@@ -166,6 +167,7 @@ def run(value: records.Run) -> Run:
         "seed": value.config.get("seed"),
         "planned_epochs": value.config.get("epochs"),
         "summary": cast("RunSummary | None", value.summary),
+        "trial": value.trial,
         "created_at": value.created_at.isoformat(),
         "started_at": _iso(value.started_at),
         "finished_at": _iso(value.finished_at),

@@ -606,9 +606,10 @@ export type QuestionForm = {
   fields?: string;
 };
 
-/** The server is ready. */
+/** The server can read; `warnings` says what else does not work. */
 export type Readiness = {
   status: "ready";
+  warnings: Array<string>;
 };
 
 /** The reading of one digit. */
@@ -666,6 +667,7 @@ export type Run = {
   seed: number | null;
   planned_epochs: number | null;
   summary: RunSummary | null;
+  trial: Trial | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -681,6 +683,7 @@ export type RunDetails = {
   seed: number | null;
   planned_epochs: number | null;
   summary: RunSummary | null;
+  trial: Trial | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -707,6 +710,7 @@ export type RunFile = {
   seed: number | null;
   planned_epochs: number | null;
   summary: RunSummary | null;
+  trial: Trial | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;
@@ -728,7 +732,7 @@ export type RunPage = {
 };
 
 /** Status of a training; all but queued and running are final. */
-export type RunStatus = "cancelled" | "failed" | "interrupted" | "queued" | "running" | "succeeded";
+export type RunStatus = "cancelled" | "failed" | "interrupted" | "pruned" | "queued" | "running" | "succeeded";
 
 /** Latest metrics of a training. */
 export type RunSummary = {
@@ -921,6 +925,16 @@ export type Training = {
 export type TrainingOptions = {
   fields: Array<Setting>;
   recipes: Array<Recipe>;
+};
+
+/** The part of a run in a search. */
+export type Trial = {
+  search: string;
+  number: number;
+  stage: "final" | "search";
+  values: any;
+  losses: Array<number>;
+  loss: number | null;
 };
 
 /** Verdict on a drawing of one digit. */

@@ -10,6 +10,7 @@ import { button, element, make, write } from "../shared/dom.js";
 import { duration, moment, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { SortHead } from "../shared/sorting.js";
 import { messageOf } from "../shared/toast.js";
+import { trialName } from "./trial.js";
 
 const TYPING_MS = 250;
 
@@ -171,7 +172,7 @@ export class RunHistory {
     const number = make("th", { className: "figure" }, open);
     number.scope = "row";
     const texts = {
-      recipe: run.recipe ?? UNKNOWN,
+      recipe: this.#recipe(run),
       status: chip(run.status),
       validation: percent(run.summary?.validation_accuracy, 2),
       epochs: `${run.summary?.epoch ?? 0}/${run.planned_epochs ?? UNKNOWN}`,
@@ -181,6 +182,17 @@ export class RunHistory {
     };
     row.append(cell("tick", this.#tick(run.run_id)), number, ...Object.entries(texts).map(([id, content]) => cell(id, content)));
     return row;
+  }
+
+  /** The recipe; for a trial also a button that lists its search. @param {Run} run */
+  #recipe({ recipe, trial }) {
+    const text = recipe ?? UNKNOWN;
+    if (trial === null) return text;
+    const list = button(trialName(trial), "link", () => {
+      this.#search.value = trial.search;
+      this.load();
+    });
+    return make("span", {}, `${text}, `, list);
   }
 
   /** @param {number} id */

@@ -10,6 +10,7 @@ import { element, make, write } from "../shared/dom.js";
 import { count, duration, loss, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { at } from "../shared/paths.js";
 import { fractionDone, timeLeft } from "./state.js";
+import { trialName, trialText } from "./trial.js";
 
 /** @param {Run} run */
 export function isOver({ status }) {
@@ -39,6 +40,9 @@ export class RunView {
     this.#status.dataset.status = run.status;
     write(this.#status, run.status);
     write(element("run-heading", HTMLElement), `Run ${run.run_id}: ${run.recipe ?? ""}`);
+    const trial = element("run-trial", HTMLElement);
+    trial.hidden = run.trial === null;
+    write(trial, run.trial ? `${sentence(trialName(run.trial))} ${sentence(trialText(run.trial))}` : "");
     write(element("run-message", HTMLElement), run.message ? sentence(run.message) : waiting(run));
     element("run-cancel", HTMLElement).hidden = isOver(run);
     element("run-resume", HTMLElement).hidden = !["failed", "interrupted"].includes(run.status);

@@ -1,13 +1,7 @@
-"""The same code on PostgreSQL.
-
-    MNIST_TEST_DATABASE_URL=postgresql+psycopg://user@host/database python -m pytest tests/core/test_postgresql.py
-
-What that database holds is lost.
-"""
+"""The same code on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +11,7 @@ import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store, metadata
 from mnist_classifier.core.errors import ModelInUse
-from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.records import RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.aliases import PRODUCTION
@@ -25,18 +19,12 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 from tests.versions import save
 
-URL = os.environ.get("MNIST_TEST_DATABASE_URL", "")
-
-pytestmark = pytest.mark.skipif(not URL, reason="needs MNIST_TEST_DATABASE_URL, a database that may be emptied")
+pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    engine = sa.create_engine(URL, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        for table in [*reversed(metadata.sorted_tables), sa.table("alembic_version")]:
-            connection.execute(sa.text(f"DROP TABLE IF EXISTS {table.name} CASCADE"))
-    store = Store(URL)
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url)
     yield store
     store.close()
 
@@ -46,6 +34,22 @@ def test_migrations_leave_the_tables_that_the_program_uses(store: Store):
         inspector = sa.inspect(connection)
         for table in metadata.sorted_tables:
             assert {column["name"] for column in inspector.get_columns(table.name)} == set(table.c.keys())
+
+
+def test_processes_that_open_a_new_database_at_once_migrate_it_once(database_url: str):
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(Store, [database_url] * 4))
+    assert all(store.is_current() for store in stores)
+    for store in stores:
+        store.close()
+
+
+def test_a_server_that_keeps_its_store_open_does_not_block_a_migration(store: Store):
+    store.keep_open()
+    engine = sa.create_engine(store.url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+        connection.execute(sa.text("ALTER TABLE runs ADD COLUMN note TEXT"))
 
 
 def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
@@ -62,6 +66,16 @@ def test_a_run_lives_from_the_queue_to_its_end(runs: Runs):
     last = runs.last_finished()
     assert last is not None
     assert last.id == run.id
+
+
+def test_trials_are_found_by_their_search_and_keep_their_losses(runs: Runs):
+    trial = Trial(search="fast-1a2b3c", number=2, stage="search", values={"epochs": 3}, losses=[], loss=None)
+    runs.enqueue(TrainConfig())
+    run = runs.create(TrainConfig(), trial)
+    runs.record_trial(run.id, {**trial, "losses": [0.5]})
+    assert [found.trial for found in runs.of_search("fast-1a2b3c")] == [{**trial, "losses": [0.5]}]
+    assert [found.id for found in runs.recent(search="1a2b")] == [run.id]
+    assert [found.id for found in runs.recent(search="classic")] == [run.id, run.id - 1]
 
 
 def test_many_at_once_neither_share_a_run_nor_a_line_of_the_log(runs: Runs):
