@@ -29,8 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from measuring import RESULTS, data_environment, machine, process_tree, processor_s, tree_memory_mb, write_result
 from mnist_classifier.core.settings import Settings
@@ -79,6 +77,9 @@ def main() -> None:
 
 def write_shards(folder: Path, shards: int, kind: str) -> None:
     """Write shards of PER_SHARD pictures: the MNIST test images in turn."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     folder.mkdir()
     images = mnist.load(Settings.from_environment().data_dirs(), mnist.TEST).images
     files = [encode_png(image) for image in images]
@@ -202,6 +203,8 @@ def _kill_one(pid: int) -> int:
 
 def lost_and_repeated(source: Path, output: Path) -> dict[str, int]:
     """Count the pictures that the output does not have, and those that it has twice."""
+    import pyarrow.parquet as pq
+
     seen = {str(shard): np.zeros(PER_SHARD, np.int64) for shard in source.iterdir()}
     for file in (output / "readings").iterdir():
         rows = pq.read_table(file, columns=["source", "index"])
