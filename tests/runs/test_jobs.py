@@ -206,6 +206,21 @@ def test_without_pytorch_training_is_refused_with_what_to_install(
     assert runs.recent() == []
 
 
+def test_a_server_without_pytorch_leaves_queued_runs_to_others(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    queued = runs.enqueue(QUICK)
+    jobs = Jobs(settings, runs)
+    jobs.dispatch()
+    jobs.close()
+    assert runs.get(queued.id).status is RunStatus.QUEUED
+    assert runs.has_waiting()
+    assert not jobs.log_path(queued.id).exists()
+
+
 @pytest.mark.mnist
 def test_further_runs_wait_and_start_by_themselves(with_mnist: Settings, runs: Runs):
     jobs = Jobs(with_mnist, runs)
