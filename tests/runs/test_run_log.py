@@ -134,6 +134,16 @@ def test_clocks_that_jump_an_hour_declare_no_run_of_another_machine_dead(
     assert runs.mark_interrupted() == [run.id]
 
 
+def test_a_status_of_a_newer_release_is_listed_as_cancelled(store: Store, runs: Runs):
+    run = runs.create(TrainConfig())
+    runs.finish(run.id, RunStatus.FAILED, "paused at night")
+    with store.writing() as connection:
+        connection.execute(runs_table.update().values(status="paused"))
+    assert [(each.status, each.message) for each in runs.recent()] == [(RunStatus.CANCELLED, "paused at night")]
+    with pytest.raises(RunFinished):
+        runs.reopen(run.id)
+
+
 def test_a_worker_that_lost_its_claim_writes_nothing_more(settings: Settings, runs: Runs):
     run = runs.create(TrainConfig())
     claims.release(settings.claims_dir, run.claim)
