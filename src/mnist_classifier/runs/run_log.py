@@ -90,14 +90,17 @@ class Runs(RunQueries):
             return int(run_id)
 
     def reopen(self, run_id: int, *, queued: bool = False, beside_others: bool = False) -> Run:
-        """Reopen an interrupted or failed run.  The caller carries it out or, with `queued`, it joins the queue.
+        """Reopen an interrupted or failed run, or a cancelled one whose weights were not saved.
+
+        The caller carries it out or, with `queued`, it joins the queue.
 
         Raises RunMissing, RunFinished if the run succeeded, was cancelled or pruned,
         and RunInProgress if it is active or, without `queued` and `beside_others`, another one is.
         """
         self.mark_interrupted()
         run = self.get(run_id)
-        if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.PRUNED):
+        has_ended = run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.PRUNED)
+        if has_ended and run.message != SAVING:  # a process that saves still, loses its claim
             raise RunFinished(
                 f"run {run_id} has ended ({run.status.value}); only an interrupted or failed run can be resumed"
             )
