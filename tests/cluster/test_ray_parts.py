@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import importlib.util
 import io
 import json
 import os
 import tarfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +24,14 @@ if importlib.util.find_spec("ray") is None and os.environ.get("CI") != "true":
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.exceptions import FSTimeoutError
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.cluster import contents, parts
 from mnist_classifier.cluster.job import Job, Model, Output, checked_inputs, opened_model
 from mnist_classifier.cluster.part_reader import PartReader, Summary
 from mnist_classifier.cluster.parts import parts_of
+from mnist_classifier.cluster.storage import Place
 from mnist_classifier.core.errors import ClusterUnavailable, FolderTaken, InvalidInput
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.version import __version__
@@ -79,7 +84,9 @@ def predicted(*arguments: str) -> list[dict[str, Any]]:
 def essence(row: dict[str, Any]) -> dict[str, Any]:
     """What a reading says.  The local engine rounds to six decimals."""
     numbers = (row["confidence"], row["not_a_digit"], *row["probabilities"])
-    return {"prediction": row["prediction"], "verdict": row["verdict"], "numbers": Rounded(numbers)}
+    warnings = [each if isinstance(each, str) else each["code"] for each in row["warnings"]]
+    named = {"prediction": row["prediction"], "verdict": row["verdict"], "warnings": warnings}
+    return {**named, "numbers": Rounded(numbers)}
 
 
 class Rounded(tuple[float, ...]):
@@ -99,6 +106,8 @@ def test_every_kind_of_input_gives_the_readings_of_the_local_engine(
 ) -> None:
     images = digits.images.copy()
     images[3] = 0  # blank
+    images[5] = 0
+    images[5, 4:24, 14] = 255  # very thin
     pictures = write_pictures(tmp_path / "pictures", images)
     array = write_array(tmp_path / "glyphs.npy", images)
     files = [write_tar(tmp_path / "a.tar", images), write_tar(tmp_path / "b.tar.gz", images)]
@@ -117,6 +126,7 @@ def test_every_kind_of_input_gives_the_readings_of_the_local_engine(
     assert len(found) == 5 * 12
     assert {(row["model_version"], row["model_name"]) for row in found} == {(0, "pretrained")}
     assert [row["prediction"] for row in found if row["verdict"] == "blank"] == [None] * 5
+    assert [row["warnings"] for row in found if row["source"] == str(array)][5] == ["very_thin"]
 
 
 def test_numbers_and_forms_have_their_columns(read: Read, out: Path, tmp_path: Path, digits: mnist.Images) -> None:
@@ -219,6 +229,100 @@ def test_a_truncated_tar_gives_what_is_before_the_damage_and_is_named(
     assert [each.skipped for each in read(shard, good)] == [True, True]  # the same file would give the same
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_damaged_header_in_a_tar_is_no_end(
+    read: Read, out: Path, tmp_path: Path, digits: mnist.Images, name: str
+) -> None:
+    data = bytearray(write_tar(tmp_path / "whole.tar", digits.images).read_bytes())
+    data[5 * 2048 + 10] ^= 1  # each picture and its label take two headers and two blocks
+    shard = tmp_path / name
+    shard.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    (done,) = read(shard)
+    assert (done.readings, done.errors) == (5, 1)
+    (error,) = rows(out, "errors")
+    assert error["message"] == f"{shard} is damaged or cut short: one of its headers is damaged (bad checksum)"
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_second_archive_in_the_same_file_is_named(
+    read: Read, out: Path, tmp_path: Path, digits: mnist.Images, name: str
+) -> None:
+    shard = write_tar(tmp_path / name, digits.images)
+    shard.write_bytes(shard.read_bytes() * 2)
+    (done,) = read(shard)
+    assert (done.readings, done.errors) == (12, 1)
+    assert rows(out, "errors")[0]["message"].endswith("more data follows the mark at its end")
+
+
+def test_a_flipped_bit_in_a_compressed_archive_is_named(read: Read, tmp_path: Path, digits: mnist.Images) -> None:
+    shard = write_tar(tmp_path / "a.tar.gz", digits.images)
+    data = bytearray(shard.read_bytes())
+    data[-6] ^= 1  # in the checksum
+    shard.write_bytes(data)
+    (done,) = read(shard)
+    assert (done.errors, done.needs_retry) == (1, False)
+
+
+class Lost(Exception):
+    """Such as those of aiohttp, which are no OSError."""
+
+
+class Failing(io.RawIOBase):
+    """A file whose storage fails after some bytes."""
+
+    def __init__(self, path: str, good: int, error: Exception) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115
+        self._good, self._error = good, error
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        if self._file.tell() + len(buffer) > self._good:
+            raise self._error
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "Input/output error"), FSTimeoutError(), ConnectionResetError("lost"), Lost("lost")]
+)
+def test_a_storage_that_fails_in_the_middle_is_no_damage_and_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, model: Model, out: Path, tmp_path: Path, digits: mnist.Images, error: Exception
+) -> None:
+    many = np.concatenate([digits.images] * 40)
+    files = [
+        write_tar(tmp_path / "a.tar", many),
+        write_tar(tmp_path / "b.tar.gz", many),
+        write_parquet(tmp_path / "c.parquet", many),
+        write_array(tmp_path / "d.npy", many),
+        *write_pictures(tmp_path / "e", digits.images[1:2]).glob("more/*.png"),
+    ]
+    found = [part for file in files for part in parts_of(str(file))]
+    reader = PartReader(Job(tuple(map(str, files)), str(out), DIGITS, {}, 40_000_000), model, __version__)
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "open", lambda self: Failing(self.path, os.path.getsize(self.path) // 2, error))
+        lost = [reader.read(part) for part in found]
+    assert [each.needs_retry or bool(each.problem) for each in lost] == [True] * 5
+    assert {row["code"] for row in rows(out, "errors")} == {"storage_unreachable"}
+    assert len(rows(out, "errors")) == 5
+    again = [reader.read(part) for part in found]
+    assert [(each.skipped, each.errors) for each in again] == [(False, 0)] * 5
+    assert sum(each.readings for each in again) == 4 * len(many) + 1
+
+
 def test_damaged_files_of_every_kind_are_named_and_the_rest_is_read(
     read: Read, out: Path, tmp_path: Path, digits: mnist.Images
 ) -> None:
@@ -275,12 +379,15 @@ def test_a_missing_input_is_a_problem_and_the_rest_is_read(
     assert len(rows(out)) == 1
 
 
-def test_a_full_disk_stops_the_job_and_leaves_no_part(read: Read, tmp_path: Path, digits: mnist.Images) -> None:
+def test_a_full_disk_stops_the_job_and_leaves_no_part(
+    monkeypatch: pytest.MonkeyPatch, read: Read, tmp_path: Path, digits: mnist.Images
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     shard = write_tar(tmp_path / "a.tar", digits.images[:1])
     (done,) = read(shard)
-    part = tmp_path / "full" / "readings" / f".part-{done.key}.parquet.{os.getpid()}.part"
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=0))
+    part = tmp_path / "full" / "readings" / f".part-{done.key}.parquet.{uuid.UUID(int=0).hex}.part"
     part.parent.mkdir(parents=True)
     part.symlink_to("/dev/full")
     (full,) = read(shard, output=str(tmp_path / "full"))

@@ -3,16 +3,15 @@
 MnistError
 ├── InvalidInput: InvalidImage, ImageTooLarge, InvalidConfig, InvalidArchive
 │   └── NotAllowed: CrossSiteRequest, HostNotAllowed, TokenMissing, TokenWrong
-├── DataError: DataMissing, DataCorrupt, DownloadFailed
+├── DataError: DataMissing, DownloadFailed
+│   └── DataCorrupt: DataUnreadable
 ├── ModelError: ModelCorrupt, ModelInUse, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
 ├── ServerError: ServerUnreachable
 └── RunMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams, OpenWithoutToken, PortTaken,
-        FolderTaken
-└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken,
-        ClusterUnavailable, StorageUnreachable
+        FolderTaken, ClusterUnavailable, StorageUnreachable
 """
 
 from __future__ import annotations
@@ -97,6 +96,10 @@ class DataMissing(DataError):
 
 class DataCorrupt(DataError):
     """A data file is truncated, altered or not in the expected format."""
+
+
+class DataUnreadable(DataCorrupt):
+    """A data file may be good, but the disk or the network did not deliver it."""
 
 
 class DownloadFailed(DataError):
