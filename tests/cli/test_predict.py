@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import stat
 import struct
 import subprocess
 import sys
@@ -220,6 +221,18 @@ def test_a_full_disk_is_told_and_a_device_is_never_replaced(one: str):
     assert "the disk is full" in run(one, "--output", "/dev/full", status=1).stderr
     run(one, "--output", "/dev/null")
     assert not os.path.isfile("/dev/null")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs /dev/null")
+def test_a_device_that_takes_the_list_of_bad_files_is_never_replaced(scans: str, tmp_path: Path):
+    null = tmp_path / "null"  # the system's own must survive a fault
+    try:
+        os.mknod(null, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        null = Path("/dev/null")
+    run(scans, "--output", "out.csv", "--errors", str(null), status=1)
+    assert null.is_char_device()
+    assert (tmp_path / "out.csv").read_text().count("\n") > 1
 
 
 def test_the_steps_are_written(one: str, tmp_path: Path):

@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import tarfile
 import uuid
 from collections.abc import Callable
@@ -372,11 +373,45 @@ def test_a_missing_input_is_a_problem_and_the_rest_is_read(
     done = read(tmp_path / "nowhere", tmp_path / "empty", str(tmp_path / "x*.png"), shard)
     assert [each.problem.removeprefix(f"{tmp_path}/") for each in done] == [
         "nowhere does not exist",
-        "empty holds no picture, tar, Parquet or glyph file",
+        "empty cannot be read: it holds no picture, tar, Parquet or glyph file",
         "x*.png cannot be read: no file matches this pattern",
         "",
     ]
     assert len(rows(out)) == 1
+
+
+def test_files_and_folders_that_vanish_while_they_are_listed_are_named_and_the_rest_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digits: mnist.Images
+) -> None:
+    monkeypatch.setattr(parts, "PICTURES_PER_PART", 1)
+    folder = write_pictures(tmp_path / "in", digits.images[1:5])
+    write_tar(folder / "z.tar", digits.images)
+    write_pictures(folder / "gone", digits.images[:2])
+    write_pictures(folder / "zoo", digits.images[:2])
+    found = parts_of(str(folder))
+    names = [Path(next(found).urls[0]).name]
+    (folder / "00002.png").unlink()
+    (folder / "z.tar").unlink()
+    shutil.rmtree(folder / "gone")
+    rest = list(found)
+    names += [Path(part.urls[0]).name for part in rest if not part.problem]
+    assert names == ["00001.png", "00000.png", "00003.png", "00001.png", "00000.png"]
+    assert [part.problem for part in rest if part.problem] == [
+        f"{folder}/{name} does not exist" for name in ("00002.png", "z.tar", "gone")
+    ]
+
+
+def test_a_pattern_matches_no_hidden_files(tmp_path: Path, digits: mnist.Images) -> None:
+    folder = write_pictures(tmp_path / ".x" / "in", digits.images[1:3])
+    (folder / "._00001.png").write_bytes(b"written by macOS")
+    write_pictures(folder / ".trash", digits.images[:2])
+
+    def found(pattern: str) -> list[str]:
+        return [os.path.relpath(url, folder) for part in parts_of(f"{folder}/{pattern}") for url in part.urls]
+
+    assert found("*.png") == ["00001.png"]
+    assert found("**/*.png") == ["00001.png", "more/00000.png"]
+    assert found(".trash/*.png") == [".trash/00001.png"]
 
 
 def test_a_full_disk_stops_the_job_and_leaves_no_part(

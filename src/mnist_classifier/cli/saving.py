@@ -66,7 +66,8 @@ def opened(
     with contextlib.ExitStack() as stack:
         if output is not None or errors is not None:
             stack.enter_context(files.disk_errors(f"{output or errors} was not written", click.ClickException))
-        if output is not None and settings is not None and is_plain(output):
+        are_plain = all(each is None or is_plain(each) for each in (output, errors))
+        if output is not None and settings is not None and are_plain:
             # Imported here, because most commands write no file.
             from mnist_classifier.cli.resumable import resumable
 
