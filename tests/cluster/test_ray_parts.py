@@ -494,3 +494,50 @@ def test_an_output_inside_an_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--output lies in the input"):
         checked_inputs([str(tmp_path)], str(tmp_path / "out"))
     assert checked_inputs([str(tmp_path / "in")], str(tmp_path / "in-out")) == (str(tmp_path / "in"),)
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.parquet", "in/*", "in/*/*/*.parquet", "in/out/*/*.parquet", "i?/out"])
+def test_an_output_that_a_pattern_matches_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(InvalidInput, match="--output lies in the input") as refused:
+        checked_inputs([f"{tmp_path}/{pattern}"], f"{tmp_path}/in/out")
+    assert refused.value.field == "output"
+    checked_inputs([f"{tmp_path}/in/*.tar", f"{tmp_path}/in/a/**/*.png"], f"{tmp_path}/in/out")
+
+
+def test_two_commands_never_write_to_one_folder(out: Path) -> None:
+    output = Output.of(str(out))
+    with output.locked(), pytest.raises(FolderTaken, match="another command is writing to"), output.locked():
+        pass
+    with output.locked():
+        output.begin({})
+
+
+# --- places -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["webhdfs://host:9870/in/a", "s3://bucket/in/a", "http://127.0.0.1:1/in/a"])
+def test_a_url_keeps_its_host(url: str) -> None:
+    place = Place.of(url)
+    assert place.url == url
+    assert (place / "b.png").url == f"{url}/b.png"
+    pattern = Place.of(f"{url}/*.png")
+    match = pattern.at(pattern.path.replace("*", "b"))
+    assert match.url == f"{url}/b.png"
+    assert Place.of(match.url).path == match.path
+
+
+def test_a_path_may_hold_any_character(read: Read, out: Path, tmp_path: Path, digits: mnist.Images) -> None:
+    folder = tmp_path / "s3:" / "a::b"
+    folder.mkdir(parents=True)
+    names = ["c::d.png", "100%.png", "a#b?.png", "file:e.png"]
+    for name in names:
+        (folder / name).write_bytes(encode_png(digits.images[1]))
+    read(folder)
+    assert {row["source"] for row in rows(out)} == {str(folder / name) for name in names}
+    assert rows(out, "errors") == []
+
+
+@pytest.mark.parametrize("url", ["zip://*.png::x.zip", "simplecache::s3://bucket/a", "cached://a"])
+def test_urls_that_lie_in_other_files_are_refused_at_once(url: str) -> None:
+    with pytest.raises(InvalidInput, match="names no place that every process can reach"):
+        Place.of(url)

@@ -129,7 +129,7 @@ def _files(source: str) -> Iterator[File]:
             raise MnistError("no file matches this pattern")
         for path in matches:
             if "**" not in place.path or place.system.isfile(path):
-                yield from _below(Place(place.system, path))
+                yield from _below(place.at(path))
     else:
         yield from _below(place)
 
@@ -155,31 +155,40 @@ def _below(place: Place) -> Iterator[File]:
     try:
         is_folder = place.system.isdir(place.path)
         itself = None if is_folder else File(place, _version(place.system.info(place.path)))
-        entries = _entries(place) if is_folder else []
+        files, folders = _entries(place) if is_folder else ({}, [])
     except Exception as error:  # file systems have no common class of exceptions
-        itself, entries = File(place, error=error), []
+        itself, files, folders = File(place, error=error), {}, []
     if itself is not None:
         yield itself
-    yield from (file for file, is_folder in entries if not is_folder and _is_readable(file))
-    for file, is_folder in entries:
-        if is_folder:
-            yield from _below(file.place)
+    yield from (File(place / name, files[name]) for name in sorted(files))
+    for name in sorted(folders):
+        yield from _below(place / name)
 
 
-def _entries(folder: Place) -> list[tuple[File, bool]]:
-    """The visible entries of a folder, sorted by name; True for folders.  Links to folders are not followed."""
+def _entries(folder: Place) -> tuple[dict[str, str | None], list[str]]:
+    """The names of the visible files to read, with their versions if known, and of the visible folders.
+
+    Links to folders are not followed.
+    """
+    entries: list[tuple[str, bool, str | None]]
     if folder.is_local:
         # fsspec would keep a kilobyte for each file, and a folder may have a million.
         with os.scandir(folder.path) as found:
-            names_and_kinds = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
-        return [(File(folder / name), is_folder) for name, is_folder in names_and_kinds if not name.startswith(".")]
-    facts = {each["name"].rstrip("/").rpartition("/")[2]: each for each in folder.system.ls(folder.path, detail=True)}
-    names = (name for name in sorted(facts) if name and not name.startswith("."))
-    return [(File(folder / name, _version(facts[name])), facts[name]["type"] == "directory") for name in names]
+            entries = [(each.name, each.is_dir(follow_symlinks=False), None) for each in found]
+    else:
+        facts = folder.system.ls(folder.path, detail=True)
+        entries = [(_name(each["name"]), each["type"] == "directory", _version(each)) for each in facts]
+    shown = [each for each in entries if each[0] and not _begins_with_dot(each[0])]
+    files = {name: version for name, is_folder, version in shown if not is_folder and _is_readable(name)}
+    return files, [name for name, is_folder, _ in shown if is_folder]
 
 
-def _is_readable(file: File) -> bool:
-    return file.place.path.lower().endswith(PICTURES + GLYPHS + TARS + PARQUET)
+def _name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _is_readable(name: str) -> bool:
+    return name.lower().endswith(PICTURES + GLYPHS + TARS + PARQUET)
 
 
 def _version(facts: dict[str, Any]) -> str:
