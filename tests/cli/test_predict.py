@@ -223,6 +223,19 @@ def test_a_full_disk_is_told_and_a_device_is_never_replaced(one: str):
     assert not os.path.isfile("/dev/null")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_the_list_of_bad_files_gives_the_same_names_back(tmp_path: Path):
+    names = ["c\rd.png", "a\nb.png", "last.png"]
+    for name in names:
+        (tmp_path / name).write_text("no picture")
+    told = run(*names, "-", "--errors", "bad.txt", status=1, stdin=b"no picture").stderr
+    assert (tmp_path / "bad.txt").read_bytes() == b"c\rd.png\nlast.png\n"
+    assert "b.png is not in the list of bad files, because its name has a line break" in told
+    again = run("--files-from", "bad.txt", "--errors", "again.txt", status=1)
+    assert again.stderr.endswith("Error: 2 files could not be read\n")
+    assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "bad.txt").read_bytes()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs /dev/null")
 def test_a_device_that_takes_the_list_of_bad_files_is_never_replaced(scans: str, tmp_path: Path):
     null = tmp_path / "null"  # the system's own must survive a fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import sys
@@ -222,7 +223,7 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
         yield ()
         return
     with disk_errors(f"could not read {files_from}", click.ClickException):
-        # A file name may have bytes that are not UTF-8.
-        lines = click.open_file(files_from, encoding="utf-8", errors="surrogateescape")
-    with lines:
+        file = click.open_file(files_from, "rb")
+    # A file name may have bytes that are not UTF-8, and a carriage return.
+    with file, io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         yield lines
