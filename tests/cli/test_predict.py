@@ -248,6 +248,15 @@ def test_a_device_that_takes_the_list_of_bad_files_is_never_replaced(scans: str,
     assert (tmp_path / "out.csv").read_text().count("\n") > 1
 
 
+def test_what_only_ray_reads_is_told(one: str, tmp_path: Path):
+    (tmp_path / "x.tar").write_bytes(b"")
+    told = run(one, "x.tar", "s3://bucket/a.png", status=1).stderr
+    assert "x.tar: is an archive; add --engine ray" in told
+    assert "s3://bucket/a.png: is a URL; add --engine ray" in told
+    for option in ("--column", "--ray-address"):
+        assert f"{option} needs --engine ray" in run(option, "a", one, status=2).stderr
+
+
 def test_the_steps_are_written(one: str, tmp_path: Path):
     run("--steps", "new/steps", one, one)
     expected = [f"{n}-one-{step}.png" for n in (1, 2) for step in ("1-grey", "2-ink", "3-glyph")]

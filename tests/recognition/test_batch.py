@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 from pathlib import Path
 
@@ -91,3 +92,13 @@ def test_the_accuracy_on_the_test_images_is_that_of_the_card(recogniser: Recogni
     batch = read_glyphs(recogniser, test.images)
     right = int((batch.probabilities.argmax(axis=1) == test.labels).sum())
     assert right == recogniser.manifest["metrics"]["test"]["correct"]
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", math.inf)])
+def test_the_limit_of_a_container_is_kept(tmp_path: Path, limit: str, cores: float):
+    group = tmp_path / "sys/fs/cgroup/a"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/a\n")
+    (group / "cpu.max").write_text(f"{limit}\n")
+    assert batches.container_cores(tmp_path) == cores

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
-from mnist_classifier.cli.engines import RAY, OutputPath, engine_options, read_with_ray
+from mnist_classifier.cli.engines import RAY, OutputPath, engine_options, read_with_ray, refuse_options_of_ray
 from mnist_classifier.cli.inputs import STDIN, Inputs, Part, items_of, parts_of
 from mnist_classifier.cli.reading import Result, Work, read_parts, result_of
 from mnist_classifier.cli.saving import Destination, opened
@@ -130,6 +130,7 @@ def predict(
     if engine == RAY:
         read_with_ray(files, task, chosen, click.get_current_context().params)
         return
+    refuse_options_of_ray(click.get_current_context())
     if steps_dir is not None and (task.mode != DIGIT or url is not None):
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
     if url is not None and (jobs is not None or restart):

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mnist_classifier.cluster.parts import PICTURES, Part
+from mnist_classifier.cluster.parts import Part
 from mnist_classifier.cluster.storage import Place, described
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import (
@@ -32,6 +32,7 @@ from mnist_classifier.core.errors import (
 from mnist_classifier.core.files import is_storage_trouble
 from mnist_classifier.data import glyph_files
 from mnist_classifier.data.packed_files import GZIP_MAGIC
+from mnist_classifier.recognition.imaging.sources import ENDINGS as PICTURES
 
 # A larger file is no picture of a digit, and would have to be held in memory.
 LARGEST_PICTURE_BYTES = 100_000_000

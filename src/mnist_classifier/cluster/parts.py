@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 from mnist_classifier.cluster.storage import Place, described
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.data import glyph_files
+from mnist_classifier.recognition.imaging.sources import ENDINGS as PICTURES
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
-GLYPHS = (".npy", "idx3-ubyte", ".npy.gz", "idx3-ubyte.gz")
+GLYPHS = glyph_files.ENDINGS
 TARS = (".tar", ".tar.gz", ".tgz")
 PARQUET = (".parquet",)
 # A core reads this many drawings in half a second, photographs in 20 s.  Smaller parts cost Ray more time: for 1,000

@@ -6,10 +6,13 @@ The results are exactly those of `Recogniser.read_glyph` for each glyph.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,4 +95,19 @@ def _opinions(recogniser: Recogniser, glyphs: Bytes, most_threads: int) -> Float
 def usable_cores() -> int:
     """Number of cores that this process may use."""
     affinity: Any = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return int(min(cores, container_cores()))
+
+
+@functools.cache
+def container_cores(root: Path = Path("/")) -> float:
+    """The cores that the container of this process may use, rounded up; without a limit, infinity.
+
+    Only control groups of version 2 are known.
+    """
+    try:
+        group = (root / "proc/self/cgroup").read_text().rpartition("::")[2].strip("/\n")
+        quota, period = (root / "sys/fs/cgroup" / group / "cpu.max").read_text().split()
+        return max(1, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):  # ValueError: there is no limit
+        return math.inf
