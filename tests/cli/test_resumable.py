@@ -132,7 +132,9 @@ def test_two_model_versions_are_never_mixed(interrupted, monkeypatch: pytest.Mon
     interrupted("--output", "out.csv")
     settings = PartReader.settings
     monkeypatch.setattr(PartReader, "settings", lambda self: {**settings(self), "model version": ("other", "1234")})
-    assert "with another model version" in run("--output", "out.csv").stderr
+    told = run("--output", "out.csv").stderr
+    assert "with another model version, named pretrained; " in told
+    assert "--model-version" in told
 
 
 def test_restart_reads_everything_again(interrupted):

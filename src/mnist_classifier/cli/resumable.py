@@ -213,6 +213,12 @@ def _compare(part: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None
     """Raise MnistError if the settings of two commands differ."""
     new = msgspec.json.decode(msgspec.json.encode(new))
     differing = [name for name in new if old.get(name) != new[name]]
+    if "model version" in differing:
+        name = (old.get("model version") or ["?"])[0]
+        raise MnistError(
+            f"{part} was written by a command with another model version, named {name}; find its number with "
+            f"`mnist models list` and repeat the command with --model-version, or {RESTART}"
+        )
     if differing:
         raise MnistError(
             f"{part} was written by a command with another {' and another '.join(differing)}, which was interrupted; "
