@@ -78,7 +78,7 @@ def _assist(settings: Settings, workers: Workers) -> None:
     mnist.ensure(settings.data_dirs(), settings.download_to)
     data = load_training_data(settings)
     try:
-        train(TrainConfig.from_mapping(task["config"]), data, workers=workers)
+        train(TrainConfig.from_record(task["config"]), data, workers=workers)
     except KeyboardInterrupt:
         return  # cancelled before the first epoch ended
 
