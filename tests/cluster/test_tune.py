@@ -195,6 +195,7 @@ def test_after_three_failures_in_a_row_the_search_stops_and_names_the_cause(home
     assert result.exit_code == 1
     assert "the last 3 trainings failed: " in result.output
     assert "train-images-idx3-ubyte" in result.output
+    assert ".." not in result.output.splitlines()[-1]
     statuses = [run.status for run in runs.recent()]
     assert statuses.count(RunStatus.FAILED) == 3
     assert RunStatus.RUNNING not in statuses

@@ -198,6 +198,18 @@ def test_two_processes_do_not_carry_out_the_same_search(settings: Settings, runs
         Search(settings, runs, PLAN).run()
 
 
+def test_a_new_search_repeats_a_failed_trial_once(settings: Settings, runs: Runs):
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (settings.home / "data" / "mnist" / f"{name}-ubyte").write_bytes(b"damaged")
+    plan = replace(PLAN, trials=1, final_seeds=0)
+    for starts in (1, 2):
+        Search(settings, runs, plan).run()
+        (run,) = runs.of_search(plan.name)
+        assert run.status is RunStatus.FAILED
+        states = [event.data["status"] for event in runs.events(run.id, kinds=("status",))]
+        assert states == ["running", "failed"] * starts
+
+
 def test_trials_are_found_by_their_search_and_a_pruned_one_is_not_resumed(runs: Runs):
     planned = PLAN.next_trial([])
     assert planned is not None

@@ -16,13 +16,13 @@ from mnist_classifier.cli.train import train
 from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.recipe_files import config_of, write_recipe
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.records import Run
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.runs.jobs import check_torch
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.runs.search.plan import RECIPE_TRIAL, Candidate, Plan
+from mnist_classifier.runs.search.plan import RECIPE_TRIAL, Candidate, Plan, has_failed
 from mnist_classifier.runs.search.proposals import check_optuna
 from mnist_classifier.runs.search.search import Search
 from mnist_classifier.runs.search.space import default_space, parse_axis
@@ -139,7 +139,7 @@ def _announce(plan: Plan, runs: Sequence[Run]) -> None:
     click.echo(f"search {plan.name}: {plan.trials} trials of `{plan.config.recipe}`; trial 1 is the recipe itself")
     click.echo("varies " + "  ".join(map(str, plan.axes)))
     if runs:
-        ended = sum(run.status.is_final and run.status is not RunStatus.INTERRUPTED for run in runs)
+        ended = sum(run.status.is_final and not has_failed(run) for run in runs)
         click.echo(f"continues: {ended} trainings of this search have ended already")
 
 

@@ -1,7 +1,7 @@
 """Carry out a search: keep `jobs` trials under way until the plan is done.
 
 Everything is read from the store each time, so a search that was interrupted in any way continues: trials that ended
-count, an interrupted one goes on after its last complete epoch, and one that still runs is waited for.
+count, one that was interrupted or failed goes on after its last complete epoch, and one that still runs is waited for.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Search:
     minutes: float = 0.0
     on_end: Callable[[Run], None] = lambda run: None
     _workers: dict[int, tuple[Run, subprocess.Popen[bytes]]] = field(default_factory=dict)
+    # Trials that failed before: each call of `run` repeats them once, but not those that fail under its eyes.
+    _failed_before: set[int] = field(default_factory=set)
     _reopened: set[int] = field(default_factory=set)
     _ended: set[int] = field(default_factory=set)
     _failures: int = 0
@@ -57,6 +59,7 @@ class Search:
         """
         with self._lock():
             self._refuse_others()
+            self._failed_before = {run.id for run in self._all() if run.status is RunStatus.FAILED}
             self._ended = {run.id for run in self._all() if self._is_over(run)}
             try:
                 while self._carry_on():
@@ -92,7 +95,12 @@ class Search:
         return self.runs.of_search(self.plan.name)
 
     def _is_over(self, run: Run) -> bool:
-        return run.status.is_final and (run.status is not RunStatus.INTERRUPTED or run.id in self._reopened)
+        return run.status.is_final and not self._can_continue(run)
+
+    def _can_continue(self, run: Run) -> bool:
+        if run.id in self._reopened:
+            return False
+        return run.status is RunStatus.INTERRUPTED or (run.status is RunStatus.FAILED and run.id in self._failed_before)
 
     def _report(self, runs: list[Run]) -> None:
         for run in runs:
@@ -102,17 +110,17 @@ class Search:
                 self._failures = self._failures + 1 if has_failed(run) else 0
                 if self._failures == MOST_FAILURES:
                     raise MnistError(
-                        f"the last {MOST_FAILURES} trainings failed: {run.message}. Nothing was lost; "
-                        "remove the cause and run the same command to go on"
+                        f"the last {MOST_FAILURES} trainings failed: {run.message.rstrip('.')}. "
+                        "Remove the cause and run the same command: it repeats them and goes on"
                     )
 
     def _start_next(self, runs: list[Run]) -> Run | None:
-        """Continue an interrupted training, or begin the next one of the plan."""
+        """Continue a training that was interrupted or failed, or begin the next one of the plan."""
         share = (time.monotonic() - self._started_at) / 60 / self.minutes if self.minutes else 0.0
         if share >= 1:
             return None
         for run in runs:
-            if not self._is_over(run) and run.status is RunStatus.INTERRUPTED:
+            if self._can_continue(run):
                 self._reopened.add(run.id)
                 return self._start(self.runs.reopen(run.id, beside_others=True))
         planned = self.plan.next_trial(runs, may_explore=share < EXPLORING_SHARE)
