@@ -177,6 +177,10 @@ def test_a_search_survives_ctrl_c_kill_9_a_lost_worker_and_a_cancelled_trial(tra
         (["--vary", "beta2=0.9,0.99", "--vary", "beta2=0.5..0.9"], "beta2 is given twice"),
         (["--recipe", "fats"], "no file 'fats'"),
         (["--output", "missing/mine.json"], "cannot be written to"),
+        (["--output", "fast"], "name of a built-in recipe"),
+        (["--output", " mine.json"], "no blank"),
+        (["--output", "m" * 81], "at most 80"),
+        (["--seed", str(2**31 - 1)], "seed must lie between"),
     ],
 )
 def test_a_wrong_command_is_one_clear_line_and_starts_nothing(home: Path, runs: Runs, arguments: list[str], words: str):

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mnist_classifier.core.errors import InvalidConfig, RunFinished, RunInProgress, SearchUnavailable
+from mnist_classifier.core.recipe_files import check_file_name
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
@@ -108,6 +110,11 @@ def test_one_command_is_one_search_and_another_question_is_another():
         replace(PLAN, axes=(parse_axis("learning_rate=0.001..0.2"),)),
     ]
     assert len({plan.name for plan in [PLAN, *others]}) == 4
+
+
+@pytest.mark.parametrize("recipe", ["m" * 80, "\U0001f600" * 20])
+def test_the_name_of_a_search_is_that_of_a_recipe_file_however_long_the_recipe(recipe: str):
+    check_file_name(Path(f"{replace(PLAN, config=replace(FAST, recipe=recipe)).name}.json"))
 
 
 def test_proposals_stay_in_their_space_and_learn_from_the_losses():

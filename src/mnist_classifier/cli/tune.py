@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mnist_classifier.cli.command import Command, data_dir_option, opened_store,
 from mnist_classifier.cli.display import TrainingDisplay
 from mnist_classifier.cli.train import train
 from mnist_classifier.core.errors import InvalidConfig
-from mnist_classifier.core.recipe_files import config_of, write_recipe
+from mnist_classifier.core.recipe_files import check_file_name, config_of, write_recipe
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import Run
 from mnist_classifier.core.settings import Settings
@@ -96,11 +97,13 @@ def _plan(given: dict[str, Any], options: dict[str, Any]) -> Plan:
             raise InvalidConfig(f"{name} is given twice; either set it or vary it", field=name)
     if not axes:
         raise InvalidConfig("nothing varies; leave out some flags, or name settings with --vary")
+    replace(config, seed=config.seed + options["final_seeds"])  # raises if the finalists would have no seeds left
     return Plan(config, tuple(axes), options["trials"], options["final_seeds"])
 
 
 def _check_folder(output: Path) -> None:
-    """Refuse a file that cannot be written before hours of search, not after."""
+    """Refuse a file that cannot be written before hours of search, not after.  Raises InvalidConfig."""
+    check_file_name(output)
     folder = output.absolute().parent
     if not os.access(folder, os.W_OK | os.X_OK) or output.is_dir():
         raise click.ClickException(f"{output} cannot be written to; name another file with --output")

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from mnist_classifier.core.recipe_files import LONGEST_FILE_NAME
 from mnist_classifier.core.records import Run, RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.search.proposals import propose
@@ -27,6 +28,8 @@ FINALISTS = 3
 RECIPE_TRIAL = 1
 # Characters of the fingerprint in the name of a search.
 FINGERPRINT = 6
+# Bytes of the recipe's name in it, so that NAME.json is the name of a recipe file.
+LONGEST_RECIPE = LONGEST_FILE_NAME - len("-.json") - FINGERPRINT
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Plan:
         """The name of the search.  The same recipe, settings, space and seed have the same name and so continue."""
         settings = {name: value for name, value in self.config.to_dict().items() if name not in FIXED or name == "seed"}
         question = msgspec.json.encode([settings, [str(axis) for axis in self.axes]])
-        recipe = self.config.recipe.removesuffix(".json")
+        recipe = self.config.recipe.removesuffix(".json").encode()[:LONGEST_RECIPE].decode(errors="ignore")
         return f"{recipe}-{hashlib.sha256(question).hexdigest()[:FINGERPRINT]}"
 
     def next_trial(self, runs: Sequence[Run], *, may_explore: bool = True) -> tuple[TrainConfig, Trial] | None:
