@@ -93,6 +93,21 @@ def test_when_the_time_is_up_for_trials_the_finalists_follow():
     assert PLAN.next_trial([runs[0], running], may_explore=False) is None
 
 
+def test_no_configuration_is_tried_twice_and_a_space_that_is_used_up_ends_the_trials():
+    plan = Plan(FAST, (parse_axis("batch_size=64,128"), parse_axis("patience=0..2")), trials=40, final_seeds=1)
+    runs = carried_out(plan, lambda config: 0.1 * config.patience)
+    tried = [run.trial["values"] for run in runs if run.trial and run.trial["stage"] == "search"]
+    assert len(tried) == 6 + (starting_point(plan.axes, FAST) not in tried[1:])
+    assert all(values not in tried[:index] for index, values in enumerate(tried))
+    assert len(runs) > len(tried)  # the finalists follow
+
+
+def test_finalists_are_different_configurations():
+    (first,) = carried_out(PLAN, by_rate, limit=1)
+    again = [replace(first, id=number, trial={**first.trial, "number": number}) for number in (2, 3, 4)]
+    assert [candidate.number for candidate in PLAN.finalists([first, *again])] == [1]
+
+
 def test_an_interrupted_search_proposes_what_it_would_have_proposed():
     whole = carried_out(PLAN, by_rate)
     for cut in range(1, len(whole)):
@@ -162,6 +177,12 @@ def test_the_default_space_lies_around_the_recipe_and_within_the_bounds(recipe: 
     assert ("rotation_degrees" in names) == (config.rotation_degrees > 0 and config.plain_epochs < config.epochs)
 
 
+def test_the_default_space_of_extreme_settings_stays_within_the_bounds():
+    bounds = {"label_smoothing": 0.5, "conv_dropout": 0.9, "hidden_dropout": 0.9}
+    space = {axis.name: axis.high for axis in default_space(replace(FAST, **bounds))}
+    assert {name: space[name] for name in bounds} == bounds
+
+
 def test_axes_are_read_from_text():
     assert parse_axis("learning-rate=1e-4..0.1") == Axis("learning_rate", 1e-4, 0.1)
     assert parse_axis("learning_rate=1e-4..0.1").is_logarithmic
@@ -184,6 +205,7 @@ def test_axes_are_read_from_text():
         ("conv1_kernel=3..7", "conv1_kernel"),
         ("conv1_kernel=3,4", "conv1_kernel"),
         ("optimizer=adamw..muon", "optimizer"),
+        ("outlier_share=0,0.1", "outlier_share"),
     ],
 )
 def test_a_wrong_axis_is_refused(text: str, field: str | None):

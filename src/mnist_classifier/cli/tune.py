@@ -174,7 +174,7 @@ def _show(plan: Plan, runs: Sequence[Run]) -> None:
         click.echo(f"{candidate.number:6}  {loss:>7}  {others:11}  {_settings(candidate.values)}")
     click.echo(_comparison(best))
     click.echo(
-        "The loss is the calibrated cross entropy on 5,000 validation images. The best of "
+        "The loss is the calibrated cross entropy on the validation images. The best of "
         f"{plan.trials} trials was chosen on them, so its figure is optimistic. No test image was used."
     )
 
