@@ -64,6 +64,13 @@ def test_dropout_and_styles_do_not_depend_on_the_number_of_processes(alone: tupl
     assert seen[0].losses[-1] == pytest.approx(single.losses[-1], rel=0.1)
 
 
+def test_the_first_process_has_an_image_of_a_batch_with_fewer_images_than_processes(
+    alone: tuple[Task, Seen], tmp_path: Path
+):
+    task = replace(with_settings(alone[0], epochs=1), images=2)
+    assert [seen.shown for seen in train_together(3, tmp_path, task)] == [[1], [1], [0]]
+
+
 def test_all_processes_stop_after_the_same_step_and_fewer_continue_the_same_curve(
     alone: tuple[Task, Seen], tmp_path: Path
 ):

@@ -9,6 +9,7 @@ A `Store` of torchrun carries messages between the processes before their group 
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
@@ -137,9 +138,16 @@ class Group(Workers):
         return data.cpu().numpy().tobytes()
 
     def shard(self, count: int) -> slice:
-        """The rows of a batch of `count` images that this process trains on; none if there are fewer than processes."""
+        """The rows of a batch of `count` images that this process trains on.
+
+        Some processes have none if there are fewer images than processes; the first, which shows images, has one.
+        """
         self.batch_size = count
-        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+        return self._rows(count)
+
+    def _rows(self, count: int) -> slice:
+        ends = [math.ceil(count * rank / self.size) for rank in (self.rank, self.rank + 1)]
+        return slice(*ends)
 
     def part(self, values: Tensor) -> Tensor:
         """The shard of something that every process has for the whole batch."""
@@ -164,7 +172,7 @@ class Group(Workers):
     def joined(self, logits: Tensor, count: int) -> Tensor:
         """The (count, C) answers to all images, from each process's (M, C) answers to its shard, on the CPU."""
         whole = torch.zeros(count, logits.shape[1], device=self._device)
-        whole[count * self.rank // self.size : count * (self.rank + 1) // self.size] = logits.to(self._device)
+        whole[self._rows(count)] = logits.to(self._device)
         self.add(whole)
         return whole.cpu()
 
