@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mnist_classifier.core.errors import WorkerFailed
 from mnist_classifier.core.settings import Launch
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.training.distributed import Group
 from mnist_classifier.training.workers import Workers
+from tests.processes import free_port
 from tests.training.together import Seen, Task, learn, train_together, variables
 
 pytestmark = pytest.mark.slow
@@ -92,3 +95,12 @@ def test_processes_of_torchrun_share_the_cores_unless_told_otherwise(monkeypatch
     assert Launch.from_environment({**environment, "OMP_NUM_THREADS": "1"}).threads == 4  # torchrun's choice
     assert Launch.from_environment({**environment, "OMP_NUM_THREADS": "3"}).threads == 0
     assert Launch.from_environment({}) == Launch()
+
+
+def test_a_wrong_network_interface_is_a_failure_of_this_process_and_is_named(monkeypatch: pytest.MonkeyPatch):
+    environment = {**variables(0, 1, free_port()), "GLOO_SOCKET_IFNAME": "missing0"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    group = Group(Launch.from_environment())
+    with pytest.raises(WorkerFailed, match="cannot connect to the others: .*missing0"):
+        group.start()

@@ -10,9 +10,7 @@ MnistError
 │       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
 ├── ServerError: ServerUnreachable
 └── RunMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams, OpenWithoutToken, PortTaken,
-        FolderTaken
-└── RunMissing, StorageFull, DatabaseBusy, NotReady, TooManyStreams, OpenWithoutToken, PortTaken, FolderTaken,
-        ClusterUnavailable, StorageUnreachable
+        FolderTaken, ClusterUnavailable, StorageUnreachable
 """
 
 from __future__ import annotations
@@ -191,7 +189,7 @@ class RunInProgress(TrainingError):
 
 
 class WorkerFailed(TrainingError):
-    """Another process of the same training failed, and said why."""
+    """A process of the training failed, and said why."""
 
 
 class WorkerLost(TrainingError):

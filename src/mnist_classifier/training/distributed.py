@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from mnist_classifier.core.errors import InvalidConfig, WorkerLost
+from mnist_classifier.core.errors import InvalidConfig, WorkerFailed, WorkerLost
 from mnist_classifier.core.settings import Launch
 from mnist_classifier.training.shared_layers import share_layers
 from mnist_classifier.training.workers import COLLECTIVE_TIMEOUT_S, Workers
@@ -68,12 +68,12 @@ class Group(Workers):
         return facts
 
     def start(self) -> None:
-        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost, WorkerFailed."""
         self._store.set(f"ready/{self.rank}", "")
         for rank in range(self.size):
             self._await(f"ready/{rank}")
         backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        with _lost_workers():
+        try:
             dist.init_process_group(
                 backends,
                 store=PrefixStore("group", self._store),
@@ -81,6 +81,11 @@ class Group(Workers):
                 world_size=self.size,
                 timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_S),
             )
+        except RuntimeError as error:
+            if reason := self.failure():
+                raise WorkerLost(reason) from error
+            # Nearly always a fault of this host, such as an unknown network interface.
+            raise WorkerFailed(f"this process cannot connect to the others: {_first_line(error)}") from error
 
     def close(self) -> None:
         """Disconnect from the other processes, which notice it."""
@@ -275,4 +280,10 @@ def _lost_workers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # PyTorch's errors of process groups and stores are RuntimeErrors
-        raise WorkerLost("another process of this training has ended, or its host does not answer") from error
+        message = f"another process of this training has ended, or its host does not answer: {_first_line(error)}"
+        raise WorkerLost(message) from error
+
+
+def _first_line(error: RuntimeError) -> str:
+    """What PyTorch says, without the stack of its C++ code."""
+    return str(error).partition("\n")[0]

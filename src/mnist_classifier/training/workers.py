@@ -76,7 +76,7 @@ class Workers:
         raise NotImplementedError("a process that trains alone is the first one")
 
     def start(self) -> None:
-        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost, WorkerFailed."""
 
     def fail(self, reason: str) -> None:
         """Tell the other processes why this one ends.  Only the first reason counts."""
