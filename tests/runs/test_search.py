@@ -12,14 +12,22 @@ from typing import Any
 
 import pytest
 
-from mnist_classifier.core.errors import InvalidConfig, RunFinished, RunInProgress, SearchUnavailable
+from mnist_classifier.core.errors import (
+    DatabaseUnreachable,
+    InvalidConfig,
+    MnistError,
+    RunFinished,
+    RunInProgress,
+    SearchUnavailable,
+)
 from mnist_classifier.core.recipe_files import check_file_name
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.runs import jobs
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.runs.search import proposals
+from mnist_classifier.runs.search import proposals, search
 from mnist_classifier.runs.search.plan import FINALISTS, Plan
 from mnist_classifier.runs.search.proposals import is_hopeless, propose
 from mnist_classifier.runs.search.search import Search
@@ -222,8 +230,8 @@ def test_a_search_does_not_start_beside_another_training(settings: Settings, run
 
 
 def test_two_processes_do_not_carry_out_the_same_search(settings: Settings, runs: Runs):
-    search = Search(settings, runs, PLAN)
-    with search._lock(), pytest.raises(RunInProgress, match="another process"):
+    first = Search(settings, runs, PLAN)
+    with first._lock(), pytest.raises(RunInProgress, match="another process"):
         Search(settings, runs, PLAN).run()
 
 
@@ -237,6 +245,44 @@ def test_a_new_search_repeats_a_failed_trial_once(settings: Settings, runs: Runs
         assert run.status is RunStatus.FAILED
         states = [event.data["status"] for event in runs.events(run.id, kinds=("status",))]
         assert states == ["running", "failed"] * starts
+
+
+def test_a_search_survives_a_database_that_cannot_be_reached_for_a_while(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    of_search, calls = runs.of_search, []
+
+    def sometimes(name: str) -> list[Run]:
+        calls.append(name)
+        if len(calls) in (4, 5):
+            raise DatabaseUnreachable("the database does not answer")
+        return of_search(name)
+
+    monkeypatch.setattr(runs, "of_search", sometimes)
+    monkeypatch.setattr(jobs.sys, "executable", "/bin/false")
+    with pytest.raises(MnistError, match="the last 3 trainings failed"):
+        Search(settings, runs, PLAN).run()
+    assert [run.status for run in of_search(PLAN.name)] == [RunStatus.FAILED] * 3
+    monkeypatch.setattr(search, "DATABASE_PATIENCE_S", 0.0)
+    calls.clear()
+    with pytest.raises(DatabaseUnreachable):
+        Search(settings, runs, PLAN).run()
+
+
+def test_trainings_that_cannot_start_end_the_search_with_one_line(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs.sys, "executable", "/missing/python")
+    with pytest.raises(MnistError, match=r"the last 3 trainings failed: .*/missing/python"):
+        Search(settings, runs, PLAN).run()
+    assert [run.status for run in runs.recent()] == [RunStatus.FAILED] * 3
+
+
+def test_a_folder_that_can_have_no_locks_is_one_line(settings: Settings, runs: Runs):
+    settings.claims_dir.parent.mkdir(parents=True, exist_ok=True)
+    settings.claims_dir.write_text("a file")
+    with pytest.raises(MnistError, match="no search can start: "):
+        Search(settings, runs, PLAN).run()
 
 
 def test_trials_are_found_by_their_search_and_a_pruned_one_is_not_resumed(runs: Runs):

@@ -90,7 +90,7 @@ def test_all_processes_stop_after_the_same_step_and_fewer_continue_the_same_curv
 
 
 def test_processes_of_torchrun_share_the_cores_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mnist_classifier.core.settings._usable_cores", lambda: 8)
+    monkeypatch.setattr("mnist_classifier.core.settings.usable_cores", lambda: 8)
     environment = variables(1, 2, 29500)
     assert Launch.from_environment({**environment, "OMP_NUM_THREADS": "1"}).threads == 4  # torchrun's choice
     assert Launch.from_environment({**environment, "OMP_NUM_THREADS": "3"}).threads == 0

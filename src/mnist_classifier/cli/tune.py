@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.recipe_files import check_file_name, config_of, write_recipe
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import Run
-from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.settings import Settings, usable_cores
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.runs.jobs import check_torch
@@ -26,7 +27,7 @@ from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.runs.search.plan import RECIPE_TRIAL, Candidate, Plan, has_failed
 from mnist_classifier.runs.search.proposals import check_optuna
 from mnist_classifier.runs.search.search import Search
-from mnist_classifier.runs.search.space import default_space, parse_axis
+from mnist_classifier.runs.search.space import FIXED, default_space, parse_axis
 
 # Rows of the table at the end.
 SHOWN = 5
@@ -82,7 +83,8 @@ def tune(context: click.Context, /, data_dir: Path | None, trains: bool, **flags
     write_recipe(output, base, {**fixed, **best[0].values}, f"the best of {plan.trials} trials of search {plan.name}")
     click.echo(f"saved as {output}; train it with `mnist train --recipe {output}`")
     if trains:
-        context.invoke(train, data_dir=data_dir, recipe=str(output))
+        alike = {name: given[name] for name in FIXED if name in given}
+        context.invoke(train, data_dir=data_dir, **{**alike, "recipe": str(output)})
 
 
 def _plan(given: dict[str, Any], options: dict[str, Any]) -> Plan:
@@ -127,15 +129,19 @@ def _search(settings: Settings, plan: Plan, options: dict[str, Any]) -> list[Run
             minutes=options["minutes"] or 0.0,
             on_end=lambda run: click.echo(_line(plan, run)),
         )
+        # End the trainings also when a service manager or `kill` ends the search.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return search.run()
         except KeyboardInterrupt:
             raise click.ClickException("stopped; the same command continues the search") from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _threads(jobs: int) -> int:
     """CPU threads of each training; 0 lets PyTorch choose if there is only one at a time."""
-    return 0 if jobs == 1 else max(1, (os.cpu_count() or 1) // jobs)
+    return 0 if jobs == 1 else max(1, usable_cores() // jobs)
 
 
 def _announce(plan: Plan, runs: Sequence[Run]) -> None:
@@ -152,7 +158,11 @@ def _line(plan: Plan, run: Run) -> str:
     assert trial is not None
     is_final = trial["stage"] == "final"
     name = f"trial {trial['number']:3}/{plan.trials}" + (f", seed {run.config['seed']}" if is_final else "")
-    took = "" if not run.started_at or not run.finished_at else f"{(run.finished_at - run.started_at).seconds} s"
+    took = (
+        ""
+        if not run.started_at or not run.finished_at
+        else f"{(run.finished_at - run.started_at).total_seconds():.0f} s"
+    )
     accuracy = (run.summary or {}).get("validation_accuracy")
     figures = f"{run.status.value:9}  {run.message}"
     if trial["loss"] is not None and accuracy is not None:
@@ -204,7 +214,6 @@ def _base(config: TrainConfig) -> tuple[str, dict[str, Any]]:
     """The built-in recipe that a file starts from, and the settings of this search that differ from it."""
     base = config.recipe if config.recipe in RECIPES else "classic"
     preset = TrainConfig.from_mapping({"recipe": base}).to_dict()
-    skipped = ("recipe", "seed", "threads", "device", "precision")
     return base, {
-        name: value for name, value in config.to_dict().items() if name not in skipped and value != preset[name]
+        name: value for name, value in config.to_dict().items() if name not in FIXED and value != preset[name]
     }

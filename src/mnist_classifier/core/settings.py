@@ -212,11 +212,12 @@ class Launch:
             # Without --rdzv-id every torchrun is called "none".  It is the parent of its processes.
             job=job if job != "none" else f"{platform.node()} {os.getppid()}",
             restarts=int(environ["TORCHELASTIC_RESTART_COUNT"]),
-            threads=max(1, _usable_cores() // local_size) if is_preset else 0,
+            threads=max(1, usable_cores() // local_size) if is_preset else 0,
         )
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from filelock import FileLock, Timeout
 
-from mnist_classifier.core.errors import MnistError, RunInProgress
+from mnist_classifier.core import files
+from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable, MnistError, RunInProgress
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.runs.jobs import start_worker, unexpected_end
@@ -24,6 +25,8 @@ from mnist_classifier.runs.search.plan import Plan, has_failed
 POLL_S = 0.2
 # So many failures one after the other have a common reason, such as a full disk.
 MOST_FAILURES = 3
+# How long to wait for a database that cannot be used, as its trainings do.
+DATABASE_PATIENCE_S = 600.0
 # The share of `minutes` in which new configurations are tried; the rest is for the finalists.
 EXPLORING_SHARE = 2 / 3
 
@@ -49,6 +52,7 @@ class Search:
     _reopened: set[int] = field(default_factory=set)
     _ended: set[int] = field(default_factory=set)
     _failures: int = 0
+    _failing_since: float | None = None
     _started_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> list[Run]:
@@ -62,7 +66,7 @@ class Search:
             self._failed_before = {run.id for run in self._all() if run.status is RunStatus.FAILED}
             self._ended = {run.id for run in self._all() if self._is_over(run)}
             try:
-                while self._carry_on():
+                while self._carry_on_patiently():
                     time.sleep(POLL_S)
             finally:
                 self._stop_workers()
@@ -71,13 +75,30 @@ class Search:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """Keep other processes of this machine from carrying out the same search."""
-        self.settings.claims_dir.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.settings.claims_dir / f"{self.plan.name}.lock")
+        folder = self.settings.claims_dir
+        with files.disk_errors(f"no search can start: {folder} cannot be written to", MnistError):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{self.plan.name}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise RunInProgress(f"another process carries out the search {self.plan.name} already") from None
         try:
-            with lock.acquire(timeout=0):
-                yield
-        except Timeout:
-            raise RunInProgress(f"another process carries out the search {self.plan.name} already") from None
+            yield
+        finally:
+            lock.release()
+
+    def _carry_on_patiently(self) -> bool:
+        """`_carry_on`, but try again for a while if the database cannot be used."""
+        try:
+            goes_on = self._carry_on()
+        except (DatabaseUnreachable, DatabaseBusy):
+            self._failing_since = self._failing_since or time.monotonic()
+            if time.monotonic() - self._failing_since > DATABASE_PATIENCE_S:
+                raise
+            return True
+        self._failing_since = None
+        return goes_on
 
     def _carry_on(self) -> bool:
         """Record what ended and start what can start; False once nothing is left to do."""
@@ -130,7 +151,8 @@ class Search:
         return self._start(self.runs.create(replace(config, threads=self.threads), trial))
 
     def _start(self, run: Run) -> Run:
-        self._workers[run.id] = run, start_worker(self.settings, self.runs, run)
+        with suppress(OSError):  # it has recorded that the training failed
+            self._workers[run.id] = run, start_worker(self.settings, self.runs, run)
         return run
 
     def _collect(self) -> None:
