@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from mnist_classifier.core.errors import WorkerFailed
+from mnist_classifier.core.errors import InvalidConfig, WorkerFailed
 from mnist_classifier.core.settings import Launch
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.distributed import Group
@@ -97,10 +98,13 @@ def test_processes_of_torchrun_share_the_cores_unless_told_otherwise(monkeypatch
     assert Launch.from_environment({}) == Launch()
 
 
-def test_a_wrong_network_interface_is_a_failure_of_this_process_and_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_gpu_or_network_interface_is_a_failure_of_this_process_and_is_named(monkeypatch: pytest.MonkeyPatch):
     environment = {**variables(0, 1, free_port()), "GLOO_SOCKET_IFNAME": "missing0"}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    group = Group(Launch.from_environment())
+    group = Group(replace(Launch.from_environment(), local_rank=2))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InvalidConfig, match="this host has 2 GPUs and more processes"):
+        group.place(torch.device("cuda"))
     with pytest.raises(WorkerFailed, match="cannot connect to the others: .*missing0"):
         group.start()

@@ -118,10 +118,19 @@ class Group(Workers):
                 time.sleep(POLL_S)
 
     def place(self, device: torch.device) -> torch.device:
-        """The GPU of this process, or the CPU.  Raises InvalidConfig for MPS, which cannot exchange tensors."""
+        """The GPU of this process, or the CPU.
+
+        Raises InvalidConfig if there are too few GPUs, and for MPS, which cannot exchange tensors.
+        """
         if device.type == "mps":
             raise InvalidConfig("several processes cannot train on one MPS device; add --device cpu", field="device")
         if device.type == "cuda":
+            count = torch.cuda.device_count()
+            if self.local_rank >= count:
+                raise InvalidConfig(
+                    f"this host has {count} GPUs and more processes; start at most {count} here, or add --device cpu",
+                    field="device",
+                )
             device = torch.device("cuda", self.local_rank)
             torch.cuda.set_device(device)
         self._device = device
@@ -132,10 +141,12 @@ class Group(Workers):
         self._parameters = list(network.parameters())
         share_layers(network, self)
 
-    def share(self, content: bytes) -> bytes:
-        """The bytes that the first process passes, in every process."""
-        length = torch.tensor([len(content)], device=self._device)
+    def share(self, content: bytes | None) -> bytes | None:
+        """The bytes that the first process passes, or None if it passes none, in every process."""
+        length = torch.tensor([-1 if content is None else len(content)], device=self._device)
         self._broadcast(length)
+        if length < 0:
+            return None
         data = torch.empty(int(length), dtype=torch.uint8, device=self._device)
         if self.rank == 0:
             data.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else data)
