@@ -111,7 +111,7 @@ def shared_network(network: Network | None, workers: Workers) -> Network | None:
     """The network that the first process passes, in every process."""
     if workers.size == 1:
         return network
-    sent = network and Checkpoint(network.state_dict(), describe_network(network)).to_bytes()
+    sent = None if network is None else Checkpoint(network.state_dict(), describe_network(network)).to_bytes()
     received = Checkpoint.from_bytes(workers.share(sent) or b"", None)
     built = build_network(received.facts)
     built.load_state_dict(dict(received.tensors))
