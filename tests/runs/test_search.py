@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mnist_classifier.core.errors import (
     DatabaseUnreachable,
@@ -32,6 +34,7 @@ from mnist_classifier.runs.search.plan import FINALISTS, Plan
 from mnist_classifier.runs.search.proposals import is_hopeless, propose
 from mnist_classifier.runs.search.search import Search
 from mnist_classifier.runs.search.space import Axis, default_space, is_within, parse_axis, starting_point
+from mnist_classifier.runs.search.trial import TrialPruned, trial_of
 
 FAST = TrainConfig.from_mapping({"recipe": "fast"})
 RATE = parse_axis("learning_rate=0.001..0.1")
@@ -283,6 +286,16 @@ def test_a_folder_that_can_have_no_locks_is_one_line(settings: Settings, runs: R
     settings.claims_dir.write_text("a file")
     with pytest.raises(MnistError, match="no search can start: "):
         Search(settings, runs, PLAN).run()
+
+
+def test_a_trial_that_diverges_is_pruned_and_not_a_failure(runs: Runs):
+    planned = PLAN.next_trial([])
+    assert planned is not None
+    run = runs.create(*planned)
+    record = trial_of(runs, run.id)
+    assert record is not None
+    with pytest.raises(TrialPruned, match="became nan in epoch 1"):
+        record.logits(1, torch.full((4, 10), math.nan), torch.zeros(4, dtype=torch.int64))
 
 
 def test_trials_are_found_by_their_search_and_a_pruned_one_is_not_resumed(runs: Runs):
