@@ -253,7 +253,7 @@ def test_a_new_search_repeats_a_failed_trial_once(settings: Settings, runs: Runs
 def test_a_search_survives_a_database_that_cannot_be_reached_for_a_while(
     settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ):
-    of_search, calls = runs.of_search, []
+    of_search, get, calls, asked = runs.of_search, runs.get, [], []
 
     def sometimes(name: str) -> list[Run]:
         calls.append(name)
@@ -261,7 +261,14 @@ def test_a_search_survives_a_database_that_cannot_be_reached_for_a_while(
             raise DatabaseUnreachable("the database does not answer")
         return of_search(name)
 
+    def later(run_id: int) -> Run:
+        asked.append(run_id)
+        if len(asked) == 1:  # the run was created, but its process does not start yet
+            raise DatabaseUnreachable("the database does not answer")
+        return get(run_id)
+
     monkeypatch.setattr(runs, "of_search", sometimes)
+    monkeypatch.setattr(runs, "get", later)
     monkeypatch.setattr(jobs.sys, "executable", "/bin/false")
     with pytest.raises(MnistError, match="the last 3 trainings failed"):
         Search(settings, runs, PLAN).run()

@@ -18,6 +18,7 @@ from mnist_classifier.core import files
 from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable, MnistError, RunInProgress
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.runs import claims
 from mnist_classifier.runs.jobs import start_worker, unexpected_end
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.runs.search.plan import Plan, has_failed
@@ -106,6 +107,10 @@ class Search:
         self.runs.mark_interrupted()
         runs = self._all()
         self._report(runs)
+        for run in runs:
+            # The database was lost between creating the run and starting its process.
+            if not run.status.is_final and run.id not in self._workers and claims.inherited(run.claim):
+                self._start(run)
         active = sum(not run.status.is_final for run in runs)
         while active < self.jobs and (started := self._start_next(runs)) is not None:
             runs = [*(run for run in runs if run.id != started.id), started]
