@@ -30,8 +30,9 @@ import numpy as np
 from load import pictures
 from measuring import machine, tree_memory_mb, write_result
 from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.processors import usable_cores
 from mnist_classifier.core.settings import PRETRAINED_DIR
-from mnist_classifier.recognition.batch import GLYPHS_PER_CALL, usable_cores
+from mnist_classifier.recognition.batch import GLYPHS_PER_CALL
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.recogniser import Recogniser
 

@@ -95,6 +95,16 @@ def test_a_picture_that_ends_every_process_is_a_bad_file_and_the_rest_is_read(pi
     assert [line.split(b'"')[3].decode()[-6:] for line in found.text.splitlines()] == names
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_many_deadly_pictures_in_one_chunk_do_not_end_the_command(pictures: list[str], tmp_path: Path):
+    deadly = [Part(f"deadly{number}.png", number, _Deadly()) for number in range(6)]  # type: ignore[arg-type]
+    with Pool(WORK, 1) as pool:
+        chunks = iter([deadly, [Part(str(tmp_path / "00.png"), 6)]])
+        found = joined(result for result in pool.read(chunks, lambda parts, elapsed_s: None))
+    assert [name for name, _ in found.errors] == [part.name for part in deadly]
+    assert found.text.count(b"\n") == 1
+
+
 class _Deadly:
     """Kills the process that unpickles it."""
 
@@ -108,10 +118,10 @@ def _kill_this_process() -> None:
 
 def test_processes_that_keep_dying_end_the_command_with_a_reason(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pools, "serve", _die)
-    monkeypatch.setattr(pools, "MOST_DEATHS", 2)
+    monkeypatch.setattr(pools, "MOST_DEATHS", 3)
     with (
         Pool(WORK, 1) as pool,
-        pytest.raises(MnistError, match="2 reading processes died .* with exit code 7; .* smaller --jobs"),
+        pytest.raises(MnistError, match="3 reading processes died .* with exit code 7; .* smaller --jobs"),
     ):
         list(pool.read(iter([[Part("x.png", 1)]]), lambda parts, elapsed_s: None))
 

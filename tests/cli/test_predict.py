@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import stat
 import struct
 import subprocess
 import sys
@@ -220,6 +221,40 @@ def test_a_full_disk_is_told_and_a_device_is_never_replaced(one: str):
     assert "the disk is full" in run(one, "--output", "/dev/full", status=1).stderr
     run(one, "--output", "/dev/null")
     assert not os.path.isfile("/dev/null")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_the_list_of_bad_files_gives_the_same_names_back(tmp_path: Path):
+    names = ["c\rd.png", "a\nb.png", "last.png"]
+    for name in names:
+        (tmp_path / name).write_text("no picture")
+    told = run(*names, "-", "--errors", "bad.txt", status=1, stdin=b"no picture").stderr
+    assert (tmp_path / "bad.txt").read_bytes() == b"c\rd.png\nlast.png\n"
+    assert "b.png is not in the list of bad files, because its name has a line break" in told
+    again = run("--files-from", "bad.txt", "--errors", "again.txt", status=1)
+    assert again.stderr.endswith("Error: 2 files could not be read\n")
+    assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "bad.txt").read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs /dev/null")
+def test_a_device_that_takes_the_list_of_bad_files_is_never_replaced(scans: str, tmp_path: Path):
+    null = tmp_path / "null"  # the system's own must survive a fault
+    try:
+        os.mknod(null, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        null = Path("/dev/null")
+    run(scans, "--output", "out.csv", "--errors", str(null), status=1)
+    assert null.is_char_device()
+    assert (tmp_path / "out.csv").read_text().count("\n") > 1
+
+
+def test_what_only_ray_reads_is_told(one: str, tmp_path: Path):
+    (tmp_path / "x.tar").write_bytes(b"")
+    told = run(one, "x.tar", "s3://bucket/a.png", status=1).stderr
+    assert "x.tar: is an archive; add --engine ray" in told
+    assert "s3://bucket/a.png: is a URL; add --engine ray" in told
+    for option in ("--column", "--ray-address"):
+        assert f"{option} needs --engine ray" in run(option, "a", one, status=2).stderr
 
 
 def test_the_steps_are_written(one: str, tmp_path: Path):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import filelock
@@ -15,10 +15,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_classifier.cli import reading
+from mnist_classifier.cli.inputs import Part, stamp
 from mnist_classifier.cli.main import main
-from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
+from mnist_classifier.recognition.bulk import Task
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.numbers.expected import ANYTHING
 from tests.processes import python
 
 PartReader = reading.PartReader
@@ -129,7 +132,9 @@ def test_two_model_versions_are_never_mixed(interrupted, monkeypatch: pytest.Mon
     interrupted("--output", "out.csv")
     settings = PartReader.settings
     monkeypatch.setattr(PartReader, "settings", lambda self: {**settings(self), "model version": ("other", "1234")})
-    assert "with another model version" in run("--output", "out.csv").stderr
+    told = run("--output", "out.csv").stderr
+    assert "with another model version, named pretrained; " in told
+    assert "--model-version" in told
 
 
 def test_restart_reads_everything_again(interrupted):
@@ -196,6 +201,92 @@ def test_a_file_of_the_user_is_never_taken_for_a_part():
     Path("out.csv.part").write_text("mine")
     assert "nothing says which command wrote it" in run("--output", "out.csv", "--restart").stderr
     assert Path("out.csv.part").read_text() == "mine"
+
+
+def test_a_crash_between_the_two_renamings_loses_nothing(interrupted, monkeypatch: pytest.MonkeyPatch):
+    run("--output", "whole.csv", "--errors", "whole.txt")
+    replace = os.replace
+
+    def crash(source: Path, target: Path) -> None:
+        if Path(target).name == "out.csv":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", crash)
+        run("--output", "out.csv", "--errors", "bad.txt")
+    assert files() == ["bad.txt", "out.csv.part", "out.csv.part.journal", "whole.csv", "whole.txt"]
+    assert "continuing after" in run("--output", "out.csv", "--errors", "bad.txt").stderr
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert Path("bad.txt").read_bytes() == Path("whole.txt").read_bytes()
+    assert files() == ["bad.txt", "out.csv", "whole.csv", "whole.txt"]
+
+
+@pytest.mark.parametrize("lost", ["bad.txt.part", "out.csv.part"])
+def test_a_part_that_lost_bytes_discards_nothing(interrupted, lost: str):
+    interrupted("--output", "out.csv", "--errors", "bad.txt", after=5)
+    before = {name: Path(name).read_bytes() for name in files()}
+    Path(lost).write_bytes(b"") if lost.startswith("out") else Path(lost).unlink()
+    assert f"{lost} is missing or incomplete" in run("--output", "out.csv", "--errors", "bad.txt").stderr
+    Path(lost).write_bytes(before[lost])
+    assert {name: Path(name).read_bytes() for name in files()} == before
+    assert "continuing" in run("--output", "out.csv", "--errors", "bad.txt").stderr
+
+
+def test_a_restart_deletes_the_parts_of_the_old_command_and_no_others(interrupted):
+    interrupted("--output", "out.csv", "--errors", "old.txt", after=5)
+    Path("new.txt.part").write_text("mine")
+    before = files()
+    assert "nothing says which command" in run("--output", "out.csv", "--errors", "new.txt", "--restart").stderr
+    assert files() == before
+    assert Path("new.txt.part").read_text() == "mine"
+    Path("new.txt.part").unlink()
+    run("--output", "out.csv", "--errors", "new.txt", "--restart")
+    assert files() == ["new.txt", "out.csv"]
+
+
+def test_two_commands_never_write_one_list_of_bad_files():
+    with filelock.FileLock("bad.txt.part.lock"):
+        assert "another command is writing" in run("--output", "out.csv", "--errors", "bad.txt").stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
+def test_a_list_of_bad_files_may_have_any_name(interrupted):
+    name = os.fsdecode(b"b\xffd.txt")
+    interrupted("--output", "out.csv", "--errors", name)
+    assert "continuing" in run("--output", "out.csv", "--errors", name).stderr
+    assert Path(name).read_text().count("\n") == 2
+
+
+def test_a_file_with_many_errors_is_listed_and_counted_once(interrupted):
+    Path("form.json").write_text('{"fields": [{"name": "a", "box": [100, 100, 50, 50]}]}')
+    options = ("--fields", "form.json")
+    whole = run("--output", "whole.csv", "--errors", "whole.txt", *options)
+    assert whole.stderr.endswith("Error: 25 files could not be read\n")
+    assert Path("whole.txt").read_text().splitlines().count("glyphs.npy") == 1
+    interrupted("--output", "out.csv", "--errors", "bad.txt", *options, after=20)
+    result = run("--output", "out.csv", "--errors", "bad.txt", *options)
+    assert "continuing" in result.stderr
+    assert result.stderr.endswith("Error: 25 files could not be read\n")
+    assert Path("bad.txt").read_bytes() == Path("whole.txt").read_bytes()
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    whole = PartReader._read_items
+
+    def changing(self: PartReader, parts: Iterable[Part]) -> reading.Result:
+        some = list(parts)
+        result = whole(self, some)
+        for part in some:
+            with Path(part.name).open("ab") as file:
+                file.write(b" ")
+        return result
+
+    part = Part("a/00.png", 1)
+    before = stamp(part)
+    monkeypatch.setattr(PartReader, "_read_items", changing)
+    work = reading.Work(PRETRAINED_DIR, Task("digit", ANYTHING, ()), {}, 10**6, None, "jsonl")
+    assert work.open().read([part]).stamps == before != stamp(part)
 
 
 @pytest.mark.slow

@@ -75,3 +75,9 @@ def test_a_run_that_waits_is_cancelled_at_once(runs: Runs):
     runs.enqueue(TrainConfig())
     assert "was queued" in mnist("runs", "cancel", "1")
     assert "cancelled" in mnist("runs")
+
+
+def test_seeds_beyond_the_largest_are_refused_before_the_first_training(runs: Runs):
+    result = CliRunner().invoke(main, ["train", "--seeds", "2", "--seed", str(2**31 - 1)])
+    assert (result.exit_code, "seed must lie between" in result.output) == (1, True)
+    assert runs.recent() == []

@@ -67,6 +67,22 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(30)
 
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Nobody gets an answer during the block, and no connection is refused: a host that hangs."""
+        assert self._process is not None
+        parent = self._process.pid
+        os.kill(parent, signal.SIGSTOP)  # first, so that no child comes after
+        stopped = [parent]
+        try:
+            for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+                stopped.append(int(child))
+                os.kill(int(child), signal.SIGSTOP)
+            yield
+        finally:
+            for pid in reversed(stopped):
+                os.kill(pid, signal.SIGCONT)
+
     def url(self, database: str) -> str:
         """The address of a database, for MNIST_DATABASE_URL."""
         return f"postgresql+psycopg://mnist@127.0.0.1:{self._port}/{database}"

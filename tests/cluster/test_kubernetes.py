@@ -36,6 +36,8 @@ OVERLAYS = ["single", "several", "kserve", "ray", "training"]
 RELEASES = ["1.29", "1.37"]
 # Fields of KServe's ComponentExtensionSpec; the rest of a predictor is a PodSpec.
 PREDICTOR_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
+# The label that KServe gives the pods of an InferenceService: its name.
+KSERVE_LABEL = "serving.kserve.io/inferenceservice"
 # Variables of other programs: KServe reads PROTOCOL, boto3 AWS_..., torchrun's --rdzv-id JOB_ID.
 OTHERS_VARIABLES = {
     "PROTOCOL",
@@ -76,7 +78,8 @@ def pod_templates(document: Document) -> Iterator[Document]:
     spec = document.get("spec", {})
     if document["kind"] == "InferenceService":
         pod = {name: value for name, value in spec["predictor"].items() if name not in PREDICTOR_FIELDS}
-        yield {"metadata": {"labels": document["metadata"]["labels"]}, "spec": pod}
+        labels = {**document["metadata"]["labels"], KSERVE_LABEL: document["metadata"]["name"]}
+        yield {"metadata": {"labels": labels}, "spec": pod}
     elif document["kind"] == "RayJob":
         cluster = spec["rayClusterSpec"]
         for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
@@ -266,8 +269,8 @@ def test_the_network_of_a_single_server_ends_at_its_port() -> None:
     assert not spec.get("egress")
 
 
-@pytest.mark.parametrize("overlay", ["several", "ray", "training"])
-def test_pods_reach_names_database_and_bucket_alone(overlay: str) -> None:
+@pytest.mark.parametrize("overlay", [overlay for overlay in OVERLAYS if overlay != "single"])
+def test_pods_reach_names_and_two_ports_alone(overlay: str) -> None:
     rules = of_kind(overlay, "NetworkPolicy")["spec"]["egress"]
     beyond = [rule for rule in rules if any("ipBlock" in to for to in rule["to"])]
     assert {port["port"] for rule in beyond for port in rule["ports"]} <= {443, 5432}
@@ -293,6 +296,29 @@ def test_secrets_and_config_maps_agree_with_the_documented_command() -> None:
     assert {reference["name"] for reference in wanted} == {name}
     assert {reference["key"] for reference in wanted} == keys
     assert not any(key in str(of_kind("several", "ConfigMap")) for key in ("TOKEN", "SECRET", "DATABASE"))
+
+
+@pytest.mark.parametrize("overlay", ["several", "kserve", "training"])
+def test_pods_on_the_shared_database_have_its_model_store_with_keys_and_both_drivers(overlay: str) -> None:
+    # A version whose row is in the database and whose files are elsewhere is listed by all servers as missing.
+    several = of_kind("several", "ConfigMap")["data"]["MNIST_MODELS_URL"]
+    maps = {it["metadata"]["name"]: it["data"] for it in documents(overlay) if it["kind"] == "ConfigMap"}
+    for pod in every_pod(overlay):
+        (container,) = pod["spec"]["containers"]
+        variables = {variable["name"]: variable for variable in container["env"]}
+        required = variables["MNIST_DATABASE_URL"]["valueFrom"]["secretKeyRef"]
+        assert not required.get("optional")
+        shared = {
+            name: value
+            for source in container.get("envFrom", [])
+            for name, value in maps[source["configMapRef"]["name"]].items()
+        }
+        assert shared.get("MNIST_MODELS_URL", variables.get("MNIST_MODELS_URL", {}).get("value")) == several
+        assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= variables.keys()
+        repository = container["image"].rpartition(":")[0]
+        text = (ROOT / "deploy" / IMAGES[repository]).read_text("utf-8")
+        assert f"--build-arg EXTRAS=servers -t {repository.rpartition('/')[2]} " in text
+        assert '".${EXTRAS:+[$EXTRAS]}"' in text
 
 
 def test_a_single_pod_keeps_its_database_on_a_volume_that_no_second_pod_opens() -> None:

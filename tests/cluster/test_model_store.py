@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,21 @@ import pytest
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import InvalidConfig, ModelCorrupt, StorageFull, StoreUnreachable
+from mnist_classifier.core.records import RunStatus
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.data import mnist
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.acceptance import archive
 from mnist_classifier.recognition.recogniser import Recogniser
-from mnist_classifier.registry.aliases import BOX, PRODUCTION
+from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.bucket import Bucket
 from mnist_classifier.registry.manifest import MANIFEST_FILE, ONNX_FILE, ROBUSTNESS_FILE, verify
 from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs import worker
+from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.services.served_model import ServedModel
 from tests.cluster.s3 import S3
+from tests.runs.test_jobs import LONG
 from tests.versions import MANIFEST, robustness, save
 
 pytestmark = pytest.mark.cluster
@@ -291,6 +297,42 @@ def test_without_the_store_lists_go_on_and_no_promotion_skips_the_robustness_che
     assert registry.robustness(first) is None
     with pytest.raises(StoreUnreachable):
         promotion.compare(registry, first, second)
+
+
+def test_a_version_whose_check_the_store_interrupts_is_the_challenger(machine: Callable[..., Registry], shared: Path):
+    registry = machine("here", str(shared))
+    save(registry)
+    shared.rename(shared.with_name("away"))
+    decision = promotion.promote_unless_worse(registry, 1, actor="training 1")
+    assert not decision.promoted
+    assert "not compared with the version in production, because the model store cannot be reached" in decision.message
+    assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
+
+
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_a_cancelled_training_that_could_not_be_saved_is_resumed_and_saved(
+    settings: Settings, runs: Runs, shared: Path, mnist_dirs: list[Path]
+):
+    here = replace(settings, data_dir=mnist.find(mnist_dirs, mnist.TRAIN), models_url=str(shared))
+    run = runs.create(LONG)
+    cancel_it = worker.Report(on_epoch=lambda result: cancel(runs, run.id))
+    away = shared.rename(shared.with_name("away"))
+    with pytest.raises(StoreUnreachable):
+        worker.execute(here, run.id, str(run.claim), cancel_it)
+    failed = runs.get(run.id)
+    assert failed.status is RunStatus.FAILED
+    assert "cancelled, but the best weights were not saved: the model store cannot be reached" in failed.message
+    assert f"mnist runs resume {run.id}" in failed.message
+    away.rename(shared)
+    resumed = runs.reopen(run.id)
+    worker.execute(here, run.id, str(resumed.claim), cancel_it)
+    saved = runs.get(run.id)
+    assert (saved.status, saved.model_version) == (RunStatus.CANCELLED, 1)
+
+
+def cancel(runs: Runs, run_id: int) -> None:
+    runs.request_cancel(run_id)
 
 
 def test_a_save_without_the_store_fails_clearly(machine: Callable[..., Registry], shared: Path):

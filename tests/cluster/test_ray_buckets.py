@@ -110,6 +110,10 @@ def test_a_bucket_that_cannot_be_reached_is_named(
     local = write_tar(tmp_path / "a.tar", digits.images)
     with pytest.raises(StorageUnreachable, match=r"s3://digits/out/_job.json cannot be read: .*[Cc]onnect"):
         read(model, "s3://digits/out", str(local))
+    output = Output.of("s3://digits/out")
+    for use in (output.begin_again, output.rows, lambda: output.remove_others(set()), lambda: output.is_complete("a")):
+        with pytest.raises(StorageUnreachable, match=r"s3://digits/out/.*: .*[Cc]onnect"):
+            use()
     lost, good = read(model, str(tmp_path / "out"), "s3://digits/a.tar", str(local))
     assert lost.problem.startswith("s3://digits/a.tar cannot be read: ")
     assert (good.problem, good.readings) == ("", 12)

@@ -152,6 +152,23 @@ def test_killed_processes_lose_nothing_and_repeat_nothing(
     wait_until(lambda: not processes_of(environment))
 
 
+def test_many_inputs_start_few_processes(tmp_path: Path, digits: mnist.Images, environment: dict[str, str]) -> None:
+    first = write_tar(tmp_path / "0.tar", digits.images)
+    inputs = [first, *(shutil.copyfile(first, tmp_path / f"{number}.tar") for number in range(1, 24))]
+    most = 0
+    arguments = (*map(str, inputs), "--output", str(tmp_path / "out"), "--jobs", "2")
+    with started(*arguments, environment=environment) as command:
+        while command.poll() is None:
+            names = [Path(f"/proc/{each}/cmdline") for each in processes_of(environment)]
+            with contextlib.suppress(OSError):  # it has ended
+                most = max(most, sum(b"ray::" in name.read_bytes() for name in names))
+            time.sleep(0.1)
+        said, _ = command.communicate()
+    assert said == f"{tmp_path / 'out'}: {24 * 12} readings\n"
+    assert 0 < most <= 12
+    wait_until(lambda: not processes_of(environment))
+
+
 def test_the_same_command_continues_after_the_first_was_killed(
     tmp_path: Path, shards: Path, digits: mnist.Images, environment: dict[str, str]
 ) -> None:

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import importlib.util
 import io
 import json
 import os
+import shutil
 import tarfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +25,14 @@ if importlib.util.find_spec("ray") is None and os.environ.get("CI") != "true":
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.exceptions import FSTimeoutError
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.cluster import contents, parts
 from mnist_classifier.cluster.job import Job, Model, Output, checked_inputs, opened_model
 from mnist_classifier.cluster.part_reader import PartReader, Summary
 from mnist_classifier.cluster.parts import parts_of
+from mnist_classifier.cluster.storage import Place
 from mnist_classifier.core.errors import ClusterUnavailable, FolderTaken, InvalidInput
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.version import __version__
@@ -79,7 +85,9 @@ def predicted(*arguments: str) -> list[dict[str, Any]]:
 def essence(row: dict[str, Any]) -> dict[str, Any]:
     """What a reading says.  The local engine rounds to six decimals."""
     numbers = (row["confidence"], row["not_a_digit"], *row["probabilities"])
-    return {"prediction": row["prediction"], "verdict": row["verdict"], "numbers": Rounded(numbers)}
+    warnings = [each if isinstance(each, str) else each["code"] for each in row["warnings"]]
+    named = {"prediction": row["prediction"], "verdict": row["verdict"], "warnings": warnings}
+    return {**named, "numbers": Rounded(numbers)}
 
 
 class Rounded(tuple[float, ...]):
@@ -99,6 +107,8 @@ def test_every_kind_of_input_gives_the_readings_of_the_local_engine(
 ) -> None:
     images = digits.images.copy()
     images[3] = 0  # blank
+    images[5] = 0
+    images[5, 4:24, 14] = 255  # very thin
     pictures = write_pictures(tmp_path / "pictures", images)
     array = write_array(tmp_path / "glyphs.npy", images)
     files = [write_tar(tmp_path / "a.tar", images), write_tar(tmp_path / "b.tar.gz", images)]
@@ -117,6 +127,7 @@ def test_every_kind_of_input_gives_the_readings_of_the_local_engine(
     assert len(found) == 5 * 12
     assert {(row["model_version"], row["model_name"]) for row in found} == {(0, "pretrained")}
     assert [row["prediction"] for row in found if row["verdict"] == "blank"] == [None] * 5
+    assert [row["warnings"] for row in found if row["source"] == str(array)][5] == ["very_thin"]
 
 
 def test_numbers_and_forms_have_their_columns(read: Read, out: Path, tmp_path: Path, digits: mnist.Images) -> None:
@@ -219,6 +230,100 @@ def test_a_truncated_tar_gives_what_is_before_the_damage_and_is_named(
     assert [each.skipped for each in read(shard, good)] == [True, True]  # the same file would give the same
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_damaged_header_in_a_tar_is_no_end(
+    read: Read, out: Path, tmp_path: Path, digits: mnist.Images, name: str
+) -> None:
+    data = bytearray(write_tar(tmp_path / "whole.tar", digits.images).read_bytes())
+    data[5 * 2048 + 10] ^= 1  # each picture and its label take two headers and two blocks
+    shard = tmp_path / name
+    shard.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    (done,) = read(shard)
+    assert (done.readings, done.errors) == (5, 1)
+    (error,) = rows(out, "errors")
+    assert error["message"] == f"{shard} is damaged or cut short: one of its headers is damaged (bad checksum)"
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_second_archive_in_the_same_file_is_named(
+    read: Read, out: Path, tmp_path: Path, digits: mnist.Images, name: str
+) -> None:
+    shard = write_tar(tmp_path / name, digits.images)
+    shard.write_bytes(shard.read_bytes() * 2)
+    (done,) = read(shard)
+    assert (done.readings, done.errors) == (12, 1)
+    assert rows(out, "errors")[0]["message"].endswith("more data follows the mark at its end")
+
+
+def test_a_flipped_bit_in_a_compressed_archive_is_named(read: Read, tmp_path: Path, digits: mnist.Images) -> None:
+    shard = write_tar(tmp_path / "a.tar.gz", digits.images)
+    data = bytearray(shard.read_bytes())
+    data[-6] ^= 1  # in the checksum
+    shard.write_bytes(data)
+    (done,) = read(shard)
+    assert (done.errors, done.needs_retry) == (1, False)
+
+
+class Lost(Exception):
+    """Such as those of aiohttp, which are no OSError."""
+
+
+class Failing(io.RawIOBase):
+    """A file whose storage fails after some bytes."""
+
+    def __init__(self, path: str, good: int, error: Exception) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115
+        self._good, self._error = good, error
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        if self._file.tell() + len(buffer) > self._good:
+            raise self._error
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "Input/output error"), FSTimeoutError(), ConnectionResetError("lost"), Lost("lost")]
+)
+def test_a_storage_that_fails_in_the_middle_is_no_damage_and_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, model: Model, out: Path, tmp_path: Path, digits: mnist.Images, error: Exception
+) -> None:
+    many = np.concatenate([digits.images] * 40)
+    files = [
+        write_tar(tmp_path / "a.tar", many),
+        write_tar(tmp_path / "b.tar.gz", many),
+        write_parquet(tmp_path / "c.parquet", many),
+        write_array(tmp_path / "d.npy", many),
+        *write_pictures(tmp_path / "e", digits.images[1:2]).glob("more/*.png"),
+    ]
+    found = [part for file in files for part in parts_of(str(file))]
+    reader = PartReader(Job(tuple(map(str, files)), str(out), DIGITS, {}, 40_000_000), model, __version__)
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "open", lambda self: Failing(self.path, os.path.getsize(self.path) // 2, error))
+        lost = [reader.read(part) for part in found]
+    assert [each.needs_retry or bool(each.problem) for each in lost] == [True] * 5
+    assert {row["code"] for row in rows(out, "errors")} == {"storage_unreachable"}
+    assert len(rows(out, "errors")) == 5
+    again = [reader.read(part) for part in found]
+    assert [(each.skipped, each.errors) for each in again] == [(False, 0)] * 5
+    assert sum(each.readings for each in again) == 4 * len(many) + 1
+
+
 def test_damaged_files_of_every_kind_are_named_and_the_rest_is_read(
     read: Read, out: Path, tmp_path: Path, digits: mnist.Images
 ) -> None:
@@ -268,19 +373,56 @@ def test_a_missing_input_is_a_problem_and_the_rest_is_read(
     done = read(tmp_path / "nowhere", tmp_path / "empty", str(tmp_path / "x*.png"), shard)
     assert [each.problem.removeprefix(f"{tmp_path}/") for each in done] == [
         "nowhere does not exist",
-        "empty holds no picture, tar, Parquet or glyph file",
+        "empty cannot be read: it holds no picture, tar, Parquet or glyph file",
         "x*.png cannot be read: no file matches this pattern",
         "",
     ]
     assert len(rows(out)) == 1
 
 
-def test_a_full_disk_stops_the_job_and_leaves_no_part(read: Read, tmp_path: Path, digits: mnist.Images) -> None:
+def test_files_and_folders_that_vanish_while_they_are_listed_are_named_and_the_rest_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, digits: mnist.Images
+) -> None:
+    monkeypatch.setattr(parts, "PICTURES_PER_PART", 1)
+    folder = write_pictures(tmp_path / "in", digits.images[1:5])
+    write_tar(folder / "z.tar", digits.images)
+    write_pictures(folder / "gone", digits.images[:2])
+    write_pictures(folder / "zoo", digits.images[:2])
+    found = parts_of(str(folder))
+    names = [Path(next(found).urls[0]).name]
+    (folder / "00002.png").unlink()
+    (folder / "z.tar").unlink()
+    shutil.rmtree(folder / "gone")
+    rest = list(found)
+    names += [Path(part.urls[0]).name for part in rest if not part.problem]
+    assert names == ["00001.png", "00000.png", "00003.png", "00001.png", "00000.png"]
+    assert [part.problem for part in rest if part.problem] == [
+        f"{folder}/{name} does not exist" for name in ("00002.png", "z.tar", "gone")
+    ]
+
+
+def test_a_pattern_matches_no_hidden_files(tmp_path: Path, digits: mnist.Images) -> None:
+    folder = write_pictures(tmp_path / ".x" / "in", digits.images[1:3])
+    (folder / "._00001.png").write_bytes(b"written by macOS")
+    write_pictures(folder / ".trash", digits.images[:2])
+
+    def found(pattern: str) -> list[str]:
+        return [os.path.relpath(url, folder) for part in parts_of(f"{folder}/{pattern}") for url in part.urls]
+
+    assert found("*.png") == ["00001.png"]
+    assert found("**/*.png") == ["00001.png", "more/00000.png"]
+    assert found(".trash/*.png") == [".trash/00001.png"]
+
+
+def test_a_full_disk_stops_the_job_and_leaves_no_part(
+    monkeypatch: pytest.MonkeyPatch, read: Read, tmp_path: Path, digits: mnist.Images
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     shard = write_tar(tmp_path / "a.tar", digits.images[:1])
     (done,) = read(shard)
-    part = tmp_path / "full" / "readings" / f".part-{done.key}.parquet.{os.getpid()}.part"
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=0))
+    part = tmp_path / "full" / "readings" / f".part-{done.key}.parquet.{uuid.UUID(int=0).hex}.part"
     part.parent.mkdir(parents=True)
     part.symlink_to("/dev/full")
     (full,) = read(shard, output=str(tmp_path / "full"))
@@ -352,3 +494,50 @@ def test_an_output_inside_an_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--output lies in the input"):
         checked_inputs([str(tmp_path)], str(tmp_path / "out"))
     assert checked_inputs([str(tmp_path / "in")], str(tmp_path / "in-out")) == (str(tmp_path / "in"),)
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.parquet", "in/*", "in/*/*/*.parquet", "in/out/*/*.parquet", "i?/out"])
+def test_an_output_that_a_pattern_matches_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(InvalidInput, match="--output lies in the input") as refused:
+        checked_inputs([f"{tmp_path}/{pattern}"], f"{tmp_path}/in/out")
+    assert refused.value.field == "output"
+    checked_inputs([f"{tmp_path}/in/*.tar", f"{tmp_path}/in/a/**/*.png"], f"{tmp_path}/in/out")
+
+
+def test_two_commands_never_write_to_one_folder(out: Path) -> None:
+    output = Output.of(str(out))
+    with output.locked(), pytest.raises(FolderTaken, match="another command is writing to"), output.locked():
+        pass
+    with output.locked():
+        output.begin({})
+
+
+# --- places -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["webhdfs://host:9870/in/a", "s3://bucket/in/a", "http://127.0.0.1:1/in/a"])
+def test_a_url_keeps_its_host(url: str) -> None:
+    place = Place.of(url)
+    assert place.url == url
+    assert (place / "b.png").url == f"{url}/b.png"
+    pattern = Place.of(f"{url}/*.png")
+    match = pattern.at(pattern.path.replace("*", "b"))
+    assert match.url == f"{url}/b.png"
+    assert Place.of(match.url).path == match.path
+
+
+def test_a_path_may_hold_any_character(read: Read, out: Path, tmp_path: Path, digits: mnist.Images) -> None:
+    folder = tmp_path / "s3:" / "a::b"
+    folder.mkdir(parents=True)
+    names = ["c::d.png", "100%.png", "a#b?.png", "file:e.png"]
+    for name in names:
+        (folder / name).write_bytes(encode_png(digits.images[1]))
+    read(folder)
+    assert {row["source"] for row in rows(out)} == {str(folder / name) for name in names}
+    assert rows(out, "errors") == []
+
+
+@pytest.mark.parametrize("url", ["zip://*.png::x.zip", "simplecache::s3://bucket/a", "cached://a"])
+def test_urls_that_lie_in_other_files_are_refused_at_once(url: str) -> None:
+    with pytest.raises(InvalidInput, match="names no place that every process can reach"):
+        Place.of(url)

@@ -130,6 +130,32 @@ def test_readings_go_on_while_the_database_is_gone_and_all_recovers_by_itself(
     wait_until(lambda: all(version_at(address) == newer for address in cluster.addresses))
 
 
+def test_probe_and_metrics_answer_at_once_while_the_database_is_silent(cluster: Cluster, database_server: PostgreSQL):
+    number = promote(cluster)
+    first = cluster.addresses[0]
+    wait_until(lambda: version_at(first) == number)
+    wait_until(lambda: ask(first, "GET", "/readyz")[1]["warnings"] == [])
+    with database_server.silent():
+        longest, warnings, started = 0.0, [], time.monotonic()
+        while not warnings:
+            assert time.monotonic() - started < 30
+            for path in ("/readyz", "/v2/health/ready"):
+                asked = time.monotonic()
+                status, reply = ask(first, "GET", path)
+                longest = max(longest, time.monotonic() - asked)
+                assert status == 200
+                warnings = warnings or reply.get("warnings", [])
+            time.sleep(0.1)
+        assert "the database cannot be reached" in warnings[0]
+        asked = time.monotonic()
+        with closing(http.client.HTTPConnection(first, timeout=30)) as connection:
+            connection.request("GET", "/metrics")
+            assert b"mnist_model_info{" in connection.getresponse().read()
+        assert max(longest, time.monotonic() - asked) < 2  # the patience of the probes in deploy/kubernetes
+        assert version_at(first) == number
+    wait_until(lambda: ask(first, "GET", "/readyz")[1]["warnings"] == [])
+
+
 def test_a_version_for_a_newer_program_is_not_served_and_the_reason_is_said(cluster: Cluster):
     number = promote(cluster)
     wait_until(lambda: all(version_at(address) == number for address in cluster.addresses))

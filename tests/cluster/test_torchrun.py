@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
+from mnist_classifier.core.recipe_files import write_recipe
 from mnist_classifier.core.records import RunStatus
 from mnist_classifier.core.settings import Launch, Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -99,6 +100,14 @@ def test_a_process_that_fails_ends_all_and_its_reason_is_in_the_run(with_mnist: 
     assert run.message.startswith("process 1 failed: ")
     assert "mirror" in run.message
     assert ranks(with_mnist) == {}
+
+
+def test_a_recipe_file_of_the_first_process_counts_in_all_of_them(with_mnist: Settings, runs: Runs, tmp_path: Path):
+    write_recipe(tmp_path / "mine.json", "fast", {"learning_rate": 0.012}, "")
+    with torchrun(with_mnist, recipe=tmp_path / "mine.json", epochs=1) as process:
+        output, _ = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 0, output
+    assert [(run.status, run.config["recipe"]) for run in runs.recent()] == [(RunStatus.SUCCEEDED, "mine.json")]
 
 
 def test_torchrun_refuses_several_seeds(monkeypatch: pytest.MonkeyPatch):

@@ -95,6 +95,21 @@ def test_a_search_saves_the_best_recipe_and_neither_a_version_nor_a_look_at_test
     assert len(runs.recent()) == 4
 
 
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_the_training_after_a_search_has_its_seed_and_threads(
+    home: Path, mnist_dirs: list[Path], monkeypatch: pytest.MonkeyPatch, runs: Runs
+):
+    monkeypatch.setenv("MNIST_DATA_DIR", str(find(mnist_dirs, TRAIN)))
+    search = ["tune", "--recipe", "lightning", *SMALL, "--trials", "2", "--vary", "learning_rate=0.01..0.05"]
+    search += ["--final-seeds", "0", "--jobs", "2", "--seed", "5", "--output", "mine.json", "--train"]
+    result = CliRunner().invoke(main, search, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    last = runs.recent()[0]
+    assert last.trial is None
+    assert (last.config["recipe"], last.config["seed"], last.config["threads"]) == ("mine.json", 5, 1)
+
+
 @contextmanager
 def tuning() -> Iterator[subprocess.Popen[str]]:
     """The search of LONG trials in a process of its own, which a shell would stop with Ctrl-C."""
@@ -168,6 +183,19 @@ def test_a_search_survives_ctrl_c_kill_9_a_lost_worker_and_a_cancelled_trial(tra
     assert Path("mine.json").is_file()
 
 
+@pytest.mark.mnist
+@pytest.mark.slow
+def test_kill_ends_a_search_with_its_trainings(training_images: Path, runs: Runs):
+    with tuning() as process:
+        wait_until(lambda: running(runs, 1), process)
+        process.terminate()
+        assert "the same command continues the search" in process.communicate()[0]
+    run = runs.get(1)
+    assert run.status is RunStatus.INTERRUPTED
+    with pytest.raises(ProcessLookupError):
+        os.kill(run.pid or 0, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -177,6 +205,10 @@ def test_a_search_survives_ctrl_c_kill_9_a_lost_worker_and_a_cancelled_trial(tra
         (["--vary", "beta2=0.9,0.99", "--vary", "beta2=0.5..0.9"], "beta2 is given twice"),
         (["--recipe", "fats"], "no file 'fats'"),
         (["--output", "missing/mine.json"], "cannot be written to"),
+        (["--output", "fast"], "name of a built-in recipe"),
+        (["--output", " mine.json"], "no blank"),
+        (["--output", "m" * 81], "at most 80"),
+        (["--seed", str(2**31 - 1)], "seed must lie between"),
     ],
 )
 def test_a_wrong_command_is_one_clear_line_and_starts_nothing(home: Path, runs: Runs, arguments: list[str], words: str):
@@ -195,6 +227,7 @@ def test_after_three_failures_in_a_row_the_search_stops_and_names_the_cause(home
     assert result.exit_code == 1
     assert "the last 3 trainings failed: " in result.output
     assert "train-images-idx3-ubyte" in result.output
+    assert ".." not in result.output.splitlines()[-1]
     statuses = [run.status for run in runs.recent()]
     assert statuses.count(RunStatus.FAILED) == 3
     assert RunStatus.RUNNING not in statuses

@@ -76,6 +76,18 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path):
         assert caught.value.field == "recipe"
 
 
+@pytest.mark.parametrize(
+    "name", ["fast", "fast.json", " mine.json", "mine.json ", "m" * 81, "\U0001f600" * 21, "a\nb", ""]
+)
+def test_a_name_that_no_recipe_can_have_is_neither_written_nor_read(tmp_path: Path, name: str):
+    with pytest.raises(InvalidConfig, match="name of a (recipe file|built-in recipe)"):
+        write_recipe(tmp_path / name if name else Path(), "fast", {}, "")
+    if name.isprintable() and name:
+        recipe_file(tmp_path, {"base": "fast"}, name)
+    with pytest.raises(InvalidConfig, match="name of a (recipe file|built-in recipe)"):
+        config_of({"recipe": str(tmp_path / name) if name else "."})
+
+
 def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path):
     with pytest.raises(MnistError, match=r"missing.mine\.json cannot be written to"):
         write_recipe(tmp_path / "missing" / "mine.json", "fast", {}, "")

@@ -12,7 +12,7 @@ import pytest
 from application import Application
 from belongings import add_runs, add_trials
 from pictures import keep
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
@@ -202,6 +202,24 @@ def test_trials_show_their_search_and_values_and_its_name_lists_them(with_histor
 
     expect(visitor.find("history").locator("tr")).to_have_count(2)
     expect(visitor.find("history-search")).to_have_value("fast-1a2b3c")
+
+
+def test_runs_of_an_older_server_which_knows_no_trials_are_listed_and_shown(with_history: Application, visit: Visit):
+    visitor = visit("/training", at=with_history)
+
+    def without_trials(route: Route) -> None:
+        reply = route.fetch()
+        body = reply.json()
+        for run in body.get("runs", [body]):
+            run.pop("trial", None)
+        route.fulfill(response=reply, json=body)
+
+    visitor.page.route("**/api/runs?*", without_trials)
+    visitor.page.route("**/api/runs/3", without_trials)
+    visitor.page.goto(f"{visitor.page.url}?run=3")
+    expect(visitor.find("history").locator("tr")).to_have_count(25)
+    expect(visitor.find("run-status")).to_have_text("succeeded")
+    expect(visitor.find("run-trial")).to_be_hidden()
 
 
 def test_without_trainings_there_is_no_empty_table(application: Application, visit: Visit):

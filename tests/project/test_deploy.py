@@ -127,6 +127,16 @@ def test_the_pins_of_the_slim_image_are_those_of_the_application() -> None:
     assert "torch==" in training_pins
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_the_checks_of_a_commit_say_at_once_that_they_need_root() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    start = script[: script.index("timed() {")].replace('"$(dirname "$0")/.."', "/")
+    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(["bash", "-c", start], capture_output=True, encoding="utf-8", **as_nobody)  # type: ignore[call-overload]
+    assert done.returncode == 1
+    assert "needs root" in done.stderr
+
+
 # --- systemd --------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,8 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs import worker
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.runs.search.plan import Plan
+from mnist_classifier.runs.search.space import parse_axis
 from tests.mirror import dead_url
 
 QUICK = TrainConfig(
@@ -175,6 +177,20 @@ def why_it_failed(settings: Settings, runs: Runs) -> str:
     return ended.message
 
 
+@pytest.mark.mnist
+def test_a_trial_whose_training_diverges_is_pruned_and_not_a_failure(with_mnist: Settings, runs: Runs):
+    """A decay of 10 at a rate of 1 multiplies the weights by -9 in each step."""
+    diverging = replace(QUICK, batch_size=8, epochs=9, optimizer="adamw", weight_decay=10.0, schedule="constant")
+    plan = Plan(replace(diverging, learning_rate=1.0), (parse_axis("ema_decay=0..0.5"),), trials=1, final_seeds=0)
+    planned = plan.next_trial([])
+    assert planned is not None
+    run = runs.create(*planned)
+    assert worker.execute(with_mnist, run.id, str(run.claim)).version is None
+    ended = runs.get(run.id)
+    assert ended.status is RunStatus.PRUNED
+    assert "the loss became" in ended.message
+
+
 def test_missing_data_fails_the_run_with_the_reason(settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("https_proxy", dead_url())
     monkeypatch.delenv("no_proxy", raising=False)
@@ -204,6 +220,21 @@ def test_without_pytorch_training_is_refused_with_what_to_install(
     with pytest.raises(TrainingUnavailable, match=r'pip install "\.\[train\]"'):
         Jobs(settings, runs).start(QUICK)
     assert runs.recent() == []
+
+
+def test_a_server_without_pytorch_leaves_queued_runs_to_others(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    queued = runs.enqueue(QUICK)
+    jobs = Jobs(settings, runs)
+    jobs.dispatch()
+    jobs.close()
+    assert runs.get(queued.id).status is RunStatus.QUEUED
+    assert runs.has_waiting()
+    assert not jobs.log_path(queued.id).exists()
 
 
 @pytest.mark.mnist

@@ -35,7 +35,7 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs import claims, progress
 from mnist_classifier.runs import run_log as runs_module
 from mnist_classifier.runs.progress import Journal
-from mnist_classifier.runs.run_log import SILENT_AFTER_S, Runs
+from mnist_classifier.runs.run_log import SAVING, SILENT_AFTER_S, Runs
 from mnist_classifier.training.loop import StepProgress
 from tests import versions
 
@@ -132,6 +132,30 @@ def test_clocks_that_jump_an_hour_declare_no_run_of_another_machine_dead(
     assert runs.mark_interrupted() == []
     clocks["monotonic"] = 2 * SILENT_AFTER_S + 3
     assert runs.mark_interrupted() == [run.id]
+
+
+def test_a_cancelled_run_whose_process_dies_before_its_weights_are_saved_can_be_resumed(runs: Runs):
+    seen, unseen = runs.create(TrainConfig()), runs.enqueue(TrainConfig())
+    for run in (seen, unseen):
+        assert runs.finish(run.id, RunStatus.CANCELLED, SAVING)
+    assert runs.finish(seen.id, RunStatus.FAILED, "the training process ended unexpectedly")  # the server was there
+    assert runs.get(seen.id).status is RunStatus.FAILED
+    for run in (seen, unseen):
+        runs.reopen(run.id, queued=True)
+    runs.finish(seen.id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
+    assert not runs.finish(seen.id, RunStatus.FAILED, "again")
+    with pytest.raises(RunFinished):
+        runs.reopen(seen.id)
+
+
+def test_a_status_of_a_newer_release_is_listed_as_cancelled(store: Store, runs: Runs):
+    run = runs.create(TrainConfig())
+    runs.finish(run.id, RunStatus.FAILED, "paused at night")
+    with store.writing() as connection:
+        connection.execute(runs_table.update().values(status="paused"))
+    assert [(each.status, each.message) for each in runs.recent()] == [(RunStatus.CANCELLED, "paused at night")]
+    with pytest.raises(RunFinished):
+        runs.reopen(run.id)
 
 
 def test_a_worker_that_lost_its_claim_writes_nothing_more(settings: Settings, runs: Runs):

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from mnist_classifier.core.errors import InvalidConfig, RunFinished, RunInProgress, SearchUnavailable
+from mnist_classifier.core.errors import (
+    DatabaseUnreachable,
+    InvalidConfig,
+    MnistError,
+    RunFinished,
+    RunInProgress,
+    SearchUnavailable,
+)
+from mnist_classifier.core.recipe_files import check_file_name
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.runs import jobs
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.runs.search import proposals
+from mnist_classifier.runs.search import proposals, search
 from mnist_classifier.runs.search.plan import FINALISTS, Plan
 from mnist_classifier.runs.search.proposals import is_hopeless, propose
 from mnist_classifier.runs.search.search import Search
 from mnist_classifier.runs.search.space import Axis, default_space, is_within, parse_axis, starting_point
+from mnist_classifier.runs.search.trial import TrialPruned, trial_of
 
 FAST = TrainConfig.from_mapping({"recipe": "fast"})
 RATE = parse_axis("learning_rate=0.001..0.1")
@@ -91,6 +104,21 @@ def test_when_the_time_is_up_for_trials_the_finalists_follow():
     assert PLAN.next_trial([runs[0], running], may_explore=False) is None
 
 
+def test_no_configuration_is_tried_twice_and_a_space_that_is_used_up_ends_the_trials():
+    plan = Plan(FAST, (parse_axis("batch_size=64,128"), parse_axis("patience=0..2")), trials=40, final_seeds=1)
+    runs = carried_out(plan, lambda config: 0.1 * config.patience)
+    tried = [run.trial["values"] for run in runs if run.trial and run.trial["stage"] == "search"]
+    assert len(tried) == 6 + (starting_point(plan.axes, FAST) not in tried[1:])
+    assert all(values not in tried[:index] for index, values in enumerate(tried))
+    assert len(runs) > len(tried)  # the finalists follow
+
+
+def test_finalists_are_different_configurations():
+    (first,) = carried_out(PLAN, by_rate, limit=1)
+    again = [replace(first, id=number, trial={**first.trial, "number": number}) for number in (2, 3, 4)]
+    assert [candidate.number for candidate in PLAN.finalists([first, *again])] == [1]
+
+
 def test_an_interrupted_search_proposes_what_it_would_have_proposed():
     whole = carried_out(PLAN, by_rate)
     for cut in range(1, len(whole)):
@@ -108,6 +136,11 @@ def test_one_command_is_one_search_and_another_question_is_another():
         replace(PLAN, axes=(parse_axis("learning_rate=0.001..0.2"),)),
     ]
     assert len({plan.name for plan in [PLAN, *others]}) == 4
+
+
+@pytest.mark.parametrize("recipe", ["m" * 80, "\U0001f600" * 20])
+def test_the_name_of_a_search_is_that_of_a_recipe_file_however_long_the_recipe(recipe: str):
+    check_file_name(Path(f"{replace(PLAN, config=replace(FAST, recipe=recipe)).name}.json"))
 
 
 def test_proposals_stay_in_their_space_and_learn_from_the_losses():
@@ -155,6 +188,12 @@ def test_the_default_space_lies_around_the_recipe_and_within_the_bounds(recipe: 
     assert ("rotation_degrees" in names) == (config.rotation_degrees > 0 and config.plain_epochs < config.epochs)
 
 
+def test_the_default_space_of_extreme_settings_stays_within_the_bounds():
+    bounds = {"label_smoothing": 0.5, "conv_dropout": 0.9, "hidden_dropout": 0.9}
+    space = {axis.name: axis.high for axis in default_space(replace(FAST, **bounds))}
+    assert {name: space[name] for name in bounds} == bounds
+
+
 def test_axes_are_read_from_text():
     assert parse_axis("learning-rate=1e-4..0.1") == Axis("learning_rate", 1e-4, 0.1)
     assert parse_axis("learning_rate=1e-4..0.1").is_logarithmic
@@ -177,6 +216,7 @@ def test_axes_are_read_from_text():
         ("conv1_kernel=3..7", "conv1_kernel"),
         ("conv1_kernel=3,4", "conv1_kernel"),
         ("optimizer=adamw..muon", "optimizer"),
+        ("outlier_share=0,0.1", "outlier_share"),
     ],
 )
 def test_a_wrong_axis_is_refused(text: str, field: str | None):
@@ -193,9 +233,76 @@ def test_a_search_does_not_start_beside_another_training(settings: Settings, run
 
 
 def test_two_processes_do_not_carry_out_the_same_search(settings: Settings, runs: Runs):
-    search = Search(settings, runs, PLAN)
-    with search._lock(), pytest.raises(RunInProgress, match="another process"):
+    first = Search(settings, runs, PLAN)
+    with first._lock(), pytest.raises(RunInProgress, match="another process"):
         Search(settings, runs, PLAN).run()
+
+
+def test_a_new_search_repeats_a_failed_trial_once(settings: Settings, runs: Runs):
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (settings.home / "data" / "mnist" / f"{name}-ubyte").write_bytes(b"damaged")
+    plan = replace(PLAN, trials=1, final_seeds=0)
+    for starts in (1, 2):
+        Search(settings, runs, plan).run()
+        (run,) = runs.of_search(plan.name)
+        assert run.status is RunStatus.FAILED
+        states = [event.data["status"] for event in runs.events(run.id, kinds=("status",))]
+        assert states == ["running", "failed"] * starts
+
+
+def test_a_search_survives_a_database_that_cannot_be_reached_for_a_while(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    of_search, get, calls, asked = runs.of_search, runs.get, [], []
+
+    def sometimes(name: str) -> list[Run]:
+        calls.append(name)
+        if len(calls) in (4, 5):
+            raise DatabaseUnreachable("the database does not answer")
+        return of_search(name)
+
+    def later(run_id: int) -> Run:
+        asked.append(run_id)
+        if len(asked) == 1:  # the run was created, but its process does not start yet
+            raise DatabaseUnreachable("the database does not answer")
+        return get(run_id)
+
+    monkeypatch.setattr(runs, "of_search", sometimes)
+    monkeypatch.setattr(runs, "get", later)
+    monkeypatch.setattr(jobs.sys, "executable", "/bin/false")
+    with pytest.raises(MnistError, match="the last 3 trainings failed"):
+        Search(settings, runs, PLAN).run()
+    assert [run.status for run in of_search(PLAN.name)] == [RunStatus.FAILED] * 3
+    monkeypatch.setattr(search, "DATABASE_PATIENCE_S", 0.0)
+    calls.clear()
+    with pytest.raises(DatabaseUnreachable):
+        Search(settings, runs, PLAN).run()
+
+
+def test_trainings_that_cannot_start_end_the_search_with_one_line(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs.sys, "executable", "/missing/python")
+    with pytest.raises(MnistError, match=r"the last 3 trainings failed: .*/missing/python"):
+        Search(settings, runs, PLAN).run()
+    assert [run.status for run in runs.recent()] == [RunStatus.FAILED] * 3
+
+
+def test_a_folder_that_can_have_no_locks_is_one_line(settings: Settings, runs: Runs):
+    settings.claims_dir.parent.mkdir(parents=True, exist_ok=True)
+    settings.claims_dir.write_text("a file")
+    with pytest.raises(MnistError, match="no search can start: "):
+        Search(settings, runs, PLAN).run()
+
+
+def test_a_trial_that_diverges_is_pruned_and_not_a_failure(runs: Runs):
+    planned = PLAN.next_trial([])
+    assert planned is not None
+    run = runs.create(*planned)
+    record = trial_of(runs, run.id)
+    assert record is not None
+    with pytest.raises(TrialPruned, match="became nan in epoch 1"):
+        record.logits(1, torch.full((4, 10), math.nan), torch.zeros(4, dtype=torch.int64))
 
 
 def test_trials_are_found_by_their_search_and_a_pruned_one_is_not_resumed(runs: Runs):

@@ -19,6 +19,7 @@ from mnist_classifier.training.loop import Observer, StepProgress, train
 from mnist_classifier.training.network import OUTLIER, MNISTClassifier, predict_logits
 from mnist_classifier.training.objective import training_loss
 from mnist_classifier.training.optimisation import schedule_factor
+from mnist_classifier.training.workers import Workers, agreed_choice
 
 
 def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):
@@ -147,9 +148,30 @@ def test_a_checkpoint_of_another_training_or_a_broken_one_is_refused(
     train(tiny_config, tiny_data, checkpoint=path)
     with pytest.raises(CheckpointCorrupt, match="other settings"):
         train(replace(tiny_config, seed=5), tiny_data, checkpoint=path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CheckpointCorrupt, match="delete it"):
-        train(tiny_config, tiny_data, checkpoint=path)
+    for length in (1000, 0):
+        path.write_bytes(path.read_bytes()[:length])
+        with pytest.raises(CheckpointCorrupt, match="delete it"):
+            train(tiny_config, tiny_data, checkpoint=path)
+
+
+class Other(Workers):
+    """A process that is not the first one, which chose `choice`."""
+
+    def __init__(self, choice: bytes) -> None:
+        self.choice = choice
+
+    def share(self, content: bytes | None) -> bytes | None:
+        return self.choice
+
+
+def test_all_processes_take_the_device_and_precision_of_the_first(tiny_config: TrainConfig):
+    config = replace(tiny_config, device="auto", precision="auto")
+    for precision in (torch.float32, torch.bfloat16):
+        choice = f"cpu {precision}".replace("torch.", "").encode()
+        assert agreed_choice(config, Other(choice)) == (torch.device("cpu"), precision)
+    missing = next(kind for kind in ("mps", "cuda") if not getattr(torch, kind).is_available())
+    with pytest.raises(InvalidConfig, match=f"first process trains on {missing}, which this host lacks"):
+        agreed_choice(config, Other(f"{missing} float32".encode()))
 
 
 def test_a_teacher_that_is_trusted_alone_is_followed_against_the_labels(

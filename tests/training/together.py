@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Seen:
     best_epoch: int
     weights: int  # their checksum
     cancelled: bool
+    shown: list[int] = field(compare=False)  # images of its shard of the first batch of each epoch
 
 
 def train_together(size: int, folder: Path, task: Task) -> list[Seen]:
@@ -97,7 +98,11 @@ def learn(task: Task, workers: Workers) -> Seen:
     rows = np.arange(len(labels))
     data = TrainingData.from_arrays(images, labels, rows[: task.images], rows[task.images :])
     losses: list[float] = []
-    observer = Observer(should_stop=lambda: workers.rank == task.stop_rank and len(losses) + 1 == task.stop_step)
+    shown: list[int] = []
+    observer = Observer(
+        should_stop=lambda: workers.rank == task.stop_rank and len(losses) + 1 == task.stop_step,
+        on_batch=lambda epoch, pixels, labels: shown.append(len(pixels)),
+    )
     checkpoint = Path(task.checkpoint) if task.checkpoint and workers.rank == 0 else None
     trainer = Trainer(TrainConfig.from_mapping(task.config), data, observer, checkpoint, None, workers)
     step = trainer._step
@@ -111,7 +116,7 @@ def learn(task: Task, workers: Workers) -> Seen:
     result = trainer.run()
     weights = b"".join(value.numpy().tobytes() for value in result.network.state_dict().values())
     validation = [epoch.validation_loss for epoch in result.epochs]
-    return Seen(losses, validation, result.best_epoch, zlib.crc32(weights), result.cancelled)
+    return Seen(losses, validation, result.best_epoch, zlib.crc32(weights), result.cancelled, shown)
 
 
 def main(folder: Path) -> None:

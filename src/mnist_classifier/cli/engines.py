@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from tqdm import tqdm
 
 from mnist_classifier.cli.output import shown
@@ -62,6 +63,13 @@ def engine_options(function: Function) -> Function:
     ):
         function = option(function)
     return function
+
+
+def refuse_options_of_ray(context: click.Context) -> None:
+    """Raise UsageError for options that only Ray takes; RAY_ADDRESS may be set for other programs."""
+    for name in ("column", "ray_address"):
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --engine ray; add it")
 
 
 def read_with_ray(

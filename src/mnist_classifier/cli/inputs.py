@@ -16,12 +16,13 @@ from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import DataError, InvalidImage, MnistError
 from mnist_classifier.data import glyph_files
 from mnist_classifier.recognition.bulk import Item
+from mnist_classifier.recognition.imaging.sources import ENDINGS as PICTURES
 from mnist_classifier.recognition.imaging.sources import read_file
 
 STDIN = "-"
-# Endings of the files to read in a folder; a file named by the user may have any.
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
-GLYPHS = (".npy", "idx3-ubyte", ".npy.gz", "idx3-ubyte.gz")
+GLYPHS = glyph_files.ENDINGS
+# Files that only Ray's engine reads.
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _matches(pattern: str) -> Iterator[Found]:
 
 def _files(name: str) -> Iterator[Found]:
     if name == STDIN or not os.path.isdir(name):
-        yield Found(name)
+        yield Found(name, "" if name == STDIN else _needs_ray(name))
         return
     is_empty = True
     for found in _walk(name):
@@ -78,6 +79,13 @@ def _files(name: str) -> Iterator[Found]:
         yield found
     if is_empty:
         yield Found(name, f"the folder has no pictures ({', '.join(PICTURES)}) and no glyphs ({', '.join(GLYPHS)})")
+
+
+def _needs_ray(name: str) -> str:
+    """Why only Ray's engine reads this; empty if every engine may."""
+    is_url = "://" in name and not os.path.lexists(name)
+    what = "a URL" if is_url else "an archive" if name.lower().endswith(ARCHIVES) else ""
+    return f"is {what}; add --engine ray and a folder for --output to read it" if what else ""
 
 
 def _walk(folder: str) -> Iterator[Found]:

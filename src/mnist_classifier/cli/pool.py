@@ -163,7 +163,7 @@ class Pool:
         self._workers.remove(worker)
         self._deaths += 1
         reason = _reason(worker.process)
-        if self._deaths >= MOST_DEATHS:
+        if self._deaths >= max(MOST_DEATHS, MOST_ATTEMPTS * self.jobs):
             raise MnistError(
                 f"{self._deaths} reading processes died one after the other, the last one {reason}; "
                 "perhaps they need more memory than there is: try a smaller --jobs"
@@ -182,13 +182,15 @@ class Pool:
             (part,) = chunk.parts
             message = f"{MOST_ATTEMPTS} processes died while reading it, the last one {reason}"
             chunk.result = Result(b"", [(part.name, message)], part.file_number, len(part), 1, stamp(part))
+            self._deaths = 0
             return
         alone = [Chunk([part], chunk.deaths + 1) for part in chunk.parts]
         place = self._chunks.index(chunk)
         del self._chunks[place]
         for offset, each in enumerate(alone):
             self._chunks.insert(place + offset, each)
-        self._lost.extend(alone)
+        # Those that are tried already come first, so that the deaths between two results stay few.
+        self._lost.extendleft(reversed(alone))
 
 
 def _end(worker: Worker) -> None:

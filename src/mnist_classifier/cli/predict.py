@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import sys
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from mnist_classifier.cli import output as listing
 from mnist_classifier.cli.command import Command
-from mnist_classifier.cli.engines import RAY, OutputPath, engine_options, read_with_ray
+from mnist_classifier.cli.engines import RAY, OutputPath, engine_options, read_with_ray, refuse_options_of_ray
 from mnist_classifier.cli.inputs import STDIN, Inputs, Part, items_of, parts_of
 from mnist_classifier.cli.reading import Result, Work, read_parts, result_of
 from mnist_classifier.cli.saving import Destination, opened
@@ -23,9 +24,9 @@ from mnist_classifier.cli.servers import ask_server
 from mnist_classifier.client.client import Client
 from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.core.files import disk_errors
+from mnist_classifier.core.processors import usable_cores
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data.glyph_files import GLYPHS_AT_ONCE
-from mnist_classifier.recognition.batch import usable_cores
 from mnist_classifier.recognition.bulk import DIGIT, FORM, NUMBER, Task
 from mnist_classifier.recognition.numbers import form
 from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected
@@ -129,6 +130,7 @@ def predict(
     if engine == RAY:
         read_with_ray(files, task, chosen, click.get_current_context().params)
         return
+    refuse_options_of_ray(click.get_current_context())
     if steps_dir is not None and (task.mode != DIGIT or url is not None):
         raise click.UsageError("--steps does not work with --number, --fields or --url; leave them out")
     if url is not None and (jobs is not None or restart):
@@ -222,7 +224,7 @@ def _opened_list(files_from: str | None) -> Iterator[Iterable[str]]:
         yield ()
         return
     with disk_errors(f"could not read {files_from}", click.ClickException):
-        # A file name may have bytes that are not UTF-8.
-        lines = click.open_file(files_from, encoding="utf-8", errors="surrogateescape")
-    with lines:
+        file = click.open_file(files_from, "rb")
+    # A file name may have bytes that are not UTF-8, and a carriage return.
+    with file, io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         yield lines

@@ -95,13 +95,14 @@ class PartReader:
 
     def read(self, parts: Sequence[Part]) -> Result:
         """Read some parts, at least one, in their order."""
+        stamps = b"".join(map(stamp, parts))  # first, so that a file that changes meanwhile is noticed
         results = [
             result
             for is_block, some in itertools.groupby(parts, self._is_block)
             for result in (map(self._read_block, some) if is_block else [self._read_items(some)])
         ]
         errors = [error for result in results for error in result.errors]
-        text, stamps = b"".join(result.text for result in results), b"".join(map(stamp, parts))
+        text = b"".join(result.text for result in results)
         return Result(text, errors, parts[-1].file_number, sum(map(len, parts)), len(parts), stamps)
 
     def _is_block(self, part: Part) -> bool:

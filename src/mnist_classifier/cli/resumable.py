@@ -32,13 +32,15 @@ from mnist_classifier.core.errors import MnistError
 CHECKPOINT_S = 2.0
 REPEAT = "Repeat the command to go on."
 RESTART = "add --restart to read everything again"
+BAD_FILES = "list of bad files (--errors)"
 
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a command is.
 
     parts, files, size: of the input; size counts pictures and glyphs.  digest: of the stamps of these parts.
-    sizes: valid bytes of the output, and of the list of bad files.
+    sizes: valid bytes of the output, and of the list of bad files.  last_bad: the last bad file.
+    is_complete: everything is read, and the files are being renamed.
     """
 
     parts: int = 0
@@ -47,6 +49,8 @@ class Progress(msgspec.Struct, frozen=True):
     digest: str = ""
     failures: int = 0
     sizes: tuple[int, int] = (0, 0)
+    last_bad: str = ""
+    is_complete: bool = False
 
 
 @dataclass
@@ -60,6 +64,7 @@ class ResumableFiles(Destination):
 
     def __post_init__(self) -> None:
         self.failures, self.done = self.progress.failures, self.progress.size
+        self.last_bad = _path(self.progress.last_bad)
         self.saved = self.progress
         self._digest = hashlib.sha256()
 
@@ -92,6 +97,7 @@ class ResumableFiles(Destination):
             digest=self._digest.hexdigest(),
             failures=self.failures,
             sizes=(self.lines.tell(), 0 if self.bad_files is None else self.bad_files.tell()),
+            last_bad=_text(self.last_bad),
         )
         if time.monotonic() - self._saved_s > CHECKPOINT_S:
             self.save()
@@ -117,15 +123,18 @@ def resumable(
     settings, or is still writing.
     """
     targets = [Path(os.path.realpath(each)) for each in (output, errors) if each is not None]
-    with _locked(targets[0]):
+    with contextlib.ExitStack() as locks:
+        for each in targets:
+            locks.enter_context(_locked(each))
         journal = _beside(targets[0], ".part.journal")
         progress = _prepared(
-            journal, targets, {**settings, "list of bad files (--errors)": [str(each) for each in targets[1:]]}, restart
+            journal, targets, {**settings, BAD_FILES: [_text(str(each)) for each in targets[1:]]}, restart
         )
         found: ResumableFiles | None = None
         try:
             with _opened(targets, journal, progress) as found:
                 yield found
+                found.progress = msgspec.structs.replace(found.progress, is_complete=True)
                 found.save()
         except BaseException:
             saved = found.saved if found is not None else progress
@@ -145,41 +154,71 @@ def resumable(
 def _prepared(journal: Path, targets: Sequence[Path], settings: Mapping[str, Any], restart: bool) -> Progress:
     """The progress of an interrupted command, or that of a new one after writing its settings to the journal."""
     parts = [_beside(each, ".part") for each in targets]
-    if not journal.exists():
-        for part in parts:
-            if part.exists():
-                raise MnistError(f"{part} exists, and nothing says which command wrote it; move or delete it")
-    elif not restart:
-        entries, old_settings, progress = _read_journal(journal)
-        # Without its part, the journal belongs to an output that was completed.
-        if progress.parts and parts[0].exists():
-            _compare(parts[0], old_settings, settings)
-            sizes = [part.stat().st_size if part.exists() else -1 for part in parts]
-            if all(size >= valid for size, valid in zip(sizes, progress.sizes, strict=False)):
-                os.truncate(journal, len(entries))  # a power cut may have torn the last line
-                return progress
+    entries, old_settings, progress = _read_journal(journal, restart)
+    # Without its part, the journal belongs to an output that was completed.
+    if progress.parts and parts[0].exists() and not restart:
+        _compare(parts[0], old_settings, settings)
+        for target, valid in zip(targets, progress.sizes, strict=False):
+            _check_part(target, valid, progress)
+        os.truncate(journal, len(entries))  # a power cut may have torn the last line
+        return progress
+    known = [_beside(Path(_path(each)), ".part") for each in old_settings.get(BAD_FILES, ())]
+    known += parts[:1] if journal.exists() else []
+    for part in parts:
+        if part.exists() and part not in known:
+            raise MnistError(f"{part} exists, and nothing says which command wrote it; move or delete it")
+    for part in known:
+        part.unlink(missing_ok=True)
     with journal.open("wb") as stream:
         stream.write(msgspec.json.encode(settings) + b"\n")
         _flush(stream)
     return Progress()
 
 
-def _read_journal(journal: Path) -> tuple[bytes, Mapping[str, Any], Progress]:
-    """The complete lines of a journal, its settings and last checkpoint."""
-    content = journal.read_bytes()
+def _check_part(target: Path, valid: int, progress: Progress) -> None:
+    """Raise MnistError if the part of a file is not as long as the journal says."""
+    part = _beside(target, ".part")
+    if progress.is_complete and not part.exists() and target.exists():
+        os.replace(target, part)  # the command ended between its two renamings
+    if not part.exists() or part.stat().st_size < valid:
+        raise MnistError(
+            f"{part} is missing or incomplete, so the command cannot go on; restore the file, or {RESTART}"
+        )
+
+
+def _read_journal(journal: Path, restart: bool) -> tuple[bytes, Mapping[str, Any], Progress]:
+    """The complete lines of a journal, its settings and last checkpoint; nothing if it does not exist."""
+    content = journal.read_bytes() if journal.exists() else b""
     complete = content[: content.rfind(b"\n") + 1]
     lines = complete.splitlines()
     try:
         settings = msgspec.json.decode(lines[0]) if lines else {}
         return complete, settings, msgspec.json.decode(lines[-1], type=Progress) if lines[1:] else Progress()
     except msgspec.DecodeError as error:
+        if restart:
+            return b"", {}, Progress()
         raise MnistError(f"{journal} is damaged: {error}; {RESTART}") from error
+
+
+def _text(path: str) -> str:
+    """A path as text for JSON, which takes no bytes that are not UTF-8."""
+    return os.fsencode(path).decode("latin-1")
+
+
+def _path(text: str) -> str:
+    return os.fsdecode(text.encode("latin-1"))
 
 
 def _compare(part: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raise MnistError if the settings of two commands differ."""
     new = msgspec.json.decode(msgspec.json.encode(new))
     differing = [name for name in new if old.get(name) != new[name]]
+    if "model version" in differing:
+        name = (old.get("model version") or ["?"])[0]
+        raise MnistError(
+            f"{part} was written by a command with another model version, named {name}; find its number with "
+            f"`mnist models list` and repeat the command with --model-version, or {RESTART}"
+        )
     if differing:
         raise MnistError(
             f"{part} was written by a command with another {' and another '.join(differing)}, which was interrupted; "

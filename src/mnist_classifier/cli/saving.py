@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from mnist_classifier.cli.inputs import Part
+from mnist_classifier.cli.inputs import STDIN, Part
+from mnist_classifier.cli.output import shown
 from mnist_classifier.cli.reading import Result
 from mnist_classifier.core import files
 
@@ -26,15 +27,15 @@ class Destination:
     """Files that take the results.
 
     lines: for the readings.  bad_files: for the names of files that could not
-    be read.  failures: errors so far.  done: pictures and glyphs that an
-    earlier command has read.
+    be read.  failures: how many these are so far.  done: pictures and glyphs
+    that an earlier command has read.  last_bad: the last of these files.
     """
 
     lines: BinaryIO
     bad_files: BinaryIO | None
     failures: int = 0
     done: int = 0
-    _last_bad: str = ""
+    last_bad: str = ""
 
     def begin(self, header: bytes, parts: Iterator[Part]) -> Iterator[Part]:
         """Write the header; returns the parts that are still to be read."""
@@ -44,12 +45,19 @@ class Destination:
     def add(self, result: Result) -> None:
         """Write a result."""
         self.lines.write(result.text)
-        self.failures += len(result.errors)
         for name, _ in result.errors:
-            # A list of files has one in each line, so it cannot have a name with a line break.
-            if self.bad_files is not None and name != self._last_bad and "\n" not in name:
-                self.bad_files.write(os.fsencode(name) + b"\n")
-            self._last_bad = name
+            if name != self.last_bad:  # a file of glyphs may have many errors
+                self.failures += 1
+                self._list(name)
+            self.last_bad = name
+
+    def _list(self, name: str) -> None:
+        if self.bad_files is None or name == STDIN:
+            return
+        if "\n" in name:
+            click.echo(f"{shown(name)} is not in the list of bad files, because its name has a line break", err=True)
+        else:
+            self.bad_files.write(os.fsencode(name) + b"\n")
 
 
 @contextlib.contextmanager
@@ -66,7 +74,8 @@ def opened(
     with contextlib.ExitStack() as stack:
         if output is not None or errors is not None:
             stack.enter_context(files.disk_errors(f"{output or errors} was not written", click.ClickException))
-        if output is not None and settings is not None and is_plain(output):
+        are_plain = all(each is None or is_plain(each) for each in (output, errors))
+        if output is not None and settings is not None and are_plain:
             # Imported here, because most commands write no file.
             from mnist_classifier.cli.resumable import resumable
 

@@ -73,10 +73,12 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
             raise click.UsageError("torchrun trains one network; leave out --seeds and --ensemble")
         _train_together(settings, config, launch)
         return
+    # All of them first, because the last seeds may be too large.
+    configs = [dataclasses.replace(config, seed=config.seed + more) for more in range(seeds or ensemble or 1)]
     versions = []
-    for seed in range(config.seed, config.seed + (seeds or ensemble or 1)):
+    for each in configs:
         with opened_store(settings) as store:
-            run = Runs(store, settings.claims_dir).create(dataclasses.replace(config, seed=seed))
+            run = Runs(store, settings.claims_dir).create(each)
         versions.append(carry_out(worker, settings, run))
     if ensemble:
         _show_spread(versions)

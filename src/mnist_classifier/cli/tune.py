@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,19 @@ from mnist_classifier.cli.command import Command, data_dir_option, opened_store,
 from mnist_classifier.cli.display import TrainingDisplay
 from mnist_classifier.cli.train import train
 from mnist_classifier.core.errors import InvalidConfig
-from mnist_classifier.core.recipe_files import config_of, write_recipe
+from mnist_classifier.core.processors import usable_cores
+from mnist_classifier.core.recipe_files import check_file_name, config_of, write_recipe
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.records import Run
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.runs.jobs import check_torch
 from mnist_classifier.runs.run_log import Runs
-from mnist_classifier.runs.search.plan import RECIPE_TRIAL, Candidate, Plan
+from mnist_classifier.runs.search.plan import RECIPE_TRIAL, Candidate, Plan, has_failed
 from mnist_classifier.runs.search.proposals import check_optuna
 from mnist_classifier.runs.search.search import Search
-from mnist_classifier.runs.search.space import default_space, parse_axis
+from mnist_classifier.runs.search.space import FIXED, default_space, parse_axis
 
 # Rows of the table at the end.
 SHOWN = 5
@@ -81,7 +84,8 @@ def tune(context: click.Context, /, data_dir: Path | None, trains: bool, **flags
     write_recipe(output, base, {**fixed, **best[0].values}, f"the best of {plan.trials} trials of search {plan.name}")
     click.echo(f"saved as {output}; train it with `mnist train --recipe {output}`")
     if trains:
-        context.invoke(train, data_dir=data_dir, recipe=str(output))
+        alike = {name: given[name] for name in FIXED if name in given}
+        context.invoke(train, data_dir=data_dir, **{**alike, "recipe": str(output)})
 
 
 def _plan(given: dict[str, Any], options: dict[str, Any]) -> Plan:
@@ -96,11 +100,13 @@ def _plan(given: dict[str, Any], options: dict[str, Any]) -> Plan:
             raise InvalidConfig(f"{name} is given twice; either set it or vary it", field=name)
     if not axes:
         raise InvalidConfig("nothing varies; leave out some flags, or name settings with --vary")
+    replace(config, seed=config.seed + options["final_seeds"])  # raises if the finalists would have no seeds left
     return Plan(config, tuple(axes), options["trials"], options["final_seeds"])
 
 
 def _check_folder(output: Path) -> None:
-    """Refuse a file that cannot be written before hours of search, not after."""
+    """Refuse a file that cannot be written before hours of search, not after.  Raises InvalidConfig."""
+    check_file_name(output)
     folder = output.absolute().parent
     if not os.access(folder, os.W_OK | os.X_OK) or output.is_dir():
         raise click.ClickException(f"{output} cannot be written to; name another file with --output")
@@ -124,22 +130,26 @@ def _search(settings: Settings, plan: Plan, options: dict[str, Any]) -> list[Run
             minutes=options["minutes"] or 0.0,
             on_end=lambda run: click.echo(_line(plan, run)),
         )
+        # End the trainings also when a service manager or `kill` ends the search.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return search.run()
         except KeyboardInterrupt:
             raise click.ClickException("stopped; the same command continues the search") from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _threads(jobs: int) -> int:
     """CPU threads of each training; 0 lets PyTorch choose if there is only one at a time."""
-    return 0 if jobs == 1 else max(1, (os.cpu_count() or 1) // jobs)
+    return 0 if jobs == 1 else max(1, usable_cores() // jobs)
 
 
 def _announce(plan: Plan, runs: Sequence[Run]) -> None:
     click.echo(f"search {plan.name}: {plan.trials} trials of `{plan.config.recipe}`; trial 1 is the recipe itself")
     click.echo("varies " + "  ".join(map(str, plan.axes)))
     if runs:
-        ended = sum(run.status.is_final and run.status is not RunStatus.INTERRUPTED for run in runs)
+        ended = sum(run.status.is_final and not has_failed(run) for run in runs)
         click.echo(f"continues: {ended} trainings of this search have ended already")
 
 
@@ -149,7 +159,11 @@ def _line(plan: Plan, run: Run) -> str:
     assert trial is not None
     is_final = trial["stage"] == "final"
     name = f"trial {trial['number']:3}/{plan.trials}" + (f", seed {run.config['seed']}" if is_final else "")
-    took = "" if not run.started_at or not run.finished_at else f"{(run.finished_at - run.started_at).seconds} s"
+    took = (
+        ""
+        if not run.started_at or not run.finished_at
+        else f"{(run.finished_at - run.started_at).total_seconds():.0f} s"
+    )
     accuracy = (run.summary or {}).get("validation_accuracy")
     figures = f"{run.status.value:9}  {run.message}"
     if trial["loss"] is not None and accuracy is not None:
@@ -171,7 +185,7 @@ def _show(plan: Plan, runs: Sequence[Run]) -> None:
         click.echo(f"{candidate.number:6}  {loss:>7}  {others:11}  {_settings(candidate.values)}")
     click.echo(_comparison(best))
     click.echo(
-        "The loss is the calibrated cross entropy on 5,000 validation images. The best of "
+        "The loss is the calibrated cross entropy on the validation images. The best of "
         f"{plan.trials} trials was chosen on them, so its figure is optimistic. No test image was used."
     )
 
@@ -201,7 +215,6 @@ def _base(config: TrainConfig) -> tuple[str, dict[str, Any]]:
     """The built-in recipe that a file starts from, and the settings of this search that differ from it."""
     base = config.recipe if config.recipe in RECIPES else "classic"
     preset = TrainConfig.from_mapping({"recipe": base}).to_dict()
-    skipped = ("recipe", "seed", "threads", "device", "precision")
     return base, {
-        name: value for name, value in config.to_dict().items() if name not in skipped and value != preset[name]
+        name: value for name, value in config.to_dict().items() if name not in FIXED and value != preset[name]
     }

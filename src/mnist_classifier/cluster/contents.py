@@ -5,28 +5,43 @@ Nothing is kept: a tar archive is read as a stream, a Parquet file in batches of
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import io
 import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mnist_classifier.cluster.parts import PICTURES, Part
+from mnist_classifier.cluster.parts import Part
 from mnist_classifier.cluster.storage import Place, described
 from mnist_classifier.core.arrays import Bytes
-from mnist_classifier.core.errors import DataCorrupt, ImageTooLarge, InvalidImage, MnistError, StorageUnreachable
+from mnist_classifier.core.errors import (
+    DataCorrupt,
+    DataUnreadable,
+    ImageTooLarge,
+    InvalidImage,
+    MnistError,
+    StorageUnreachable,
+)
+from mnist_classifier.core.files import is_storage_trouble
 from mnist_classifier.data import glyph_files
+from mnist_classifier.data.packed_files import GZIP_MAGIC
+from mnist_classifier.recognition.imaging.sources import ENDINGS as PICTURES
 
 # A larger file is no picture of a digit, and would have to be held in memory.
 LARGEST_PICTURE_BYTES = 100_000_000
 ROWS_AT_ONCE = 64
+READ_AT_ONCE = 1 << 16
 # Names of the column that holds the pictures, if none is given.
 COLUMNS = ("image", "bytes", "png", "jpg", "content")
-DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+# PyArrow and gzip raise OSError without a number for a damaged file.
+DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException, OSError)
 
 
 @dataclass(frozen=True)
@@ -52,32 +67,32 @@ def pictures(part: Part, column: str | None) -> Iterator[Picture]:
     found = _tar(url) if part.kind == "tar" else _rows(part, column)
     try:
         yield from found
-    except DAMAGE as error:
-        yield Picture(url, DataCorrupt(f"{url} is damaged or cut short: {described(error)}"))
-    except (pa.ArrowException, OSError) as error:
-        # PyArrow raises OSError without a number for a damaged file.
-        is_damaged = isinstance(error, pa.ArrowException) or error.errno is None
-        kind = DataCorrupt if is_damaged else StorageUnreachable
-        yield Picture(url, kind(f"{url} {'is damaged' if is_damaged else 'cannot be read'}: {described(error)}"))
     except DataCorrupt as error:
         yield Picture(url, error)
+    except Exception as error:  # file systems have no common class of exceptions
+        is_damaged = isinstance(error, DAMAGE) and not is_storage_trouble(error)
+        kind, what = (DataCorrupt, "is damaged or cut short") if is_damaged else (StorageUnreachable, "cannot be read")
+        yield Picture(url, kind(f"{url} {what}: {described(error)}"))
 
 
 def glyphs(part: Part) -> Iterator[Bytes]:
     """The glyphs of a part, in (N, 28, 28) blocks.  Raises DataCorrupt at the damage, StorageUnreachable."""
     (url,) = part.urls
     try:
-        file = Place.of(url).open()
-    except OSError as error:
+        yield from glyph_files.blocks(Place.of(url).open(), url, first=part.first, stop=part.stop)
+    except DataUnreadable as error:
+        raise StorageUnreachable(error.message) from error
+    except DataCorrupt:
+        raise
+    except Exception as error:  # file systems have no common class of exceptions
         raise StorageUnreachable(f"{url} cannot be read: {described(error)}") from error
-    return glyph_files.blocks(file, url, first=part.first, stop=part.stop)
 
 
 def _picture(url: str) -> bytes | MnistError:
     try:
         with Place.of(url).open() as file:
             return _bounded(file.read(LARGEST_PICTURE_BYTES + 1))
-    except OSError as error:
+    except Exception as error:  # file systems have no common class of exceptions
         return StorageUnreachable(f"{url} cannot be read: {described(error)}")
 
 
@@ -91,20 +106,36 @@ def _bounded(data: bytes) -> bytes | MnistError:
 
 
 class _Header(tarfile.TarInfo):
-    """Refuses a missing or incomplete header, which tarfile takes for the end of the archive."""
+    """Refuses a missing, incomplete or damaged header, which tarfile takes for the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
-        """Parse a header."""
+        """Parse a header.  Raises ReadError."""
         if len(buf) != tarfile.BLOCKSIZE:
             raise tarfile.ReadError("the mark at its end is missing")
-        return super().frombuf(buf, encoding, errors)
+        if not any(buf):
+            return super().frombuf(buf, encoding, errors)  # raises the error that means the end
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"one of its headers is damaged ({error})") from error
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+        """Read a header and what belongs to it.  Raises ReadError."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            while rest := archive.fileobj.read(READ_AT_ONCE):
+                if any(rest):
+                    raise tarfile.ReadError("more data follows the mark at its end") from None
+            raise
 
 
 def _tar(url: str) -> Iterator[Picture]:
     """The pictures of a tar archive, plain or compressed."""
     index = 0
-    with Place.of(url).open() as file, tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as archive:
+    with _unpacked(Place.of(url)) as file, tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as archive:
         for member in archive:
             name = member.name
             if not member.isfile() or not name.lower().endswith(PICTURES) or name.rpartition("/")[2].startswith("."):
@@ -114,6 +145,17 @@ def _tar(url: str) -> Iterator[Picture]:
             yield Picture(url, _bounded(data), name, index)
             index += 1
             vars(archive)["members"] = []  # tarfile keeps every header otherwise
+
+
+@contextlib.contextmanager
+def _unpacked(place: Place) -> Iterator[BinaryIO]:
+    """The archive without its gzip, because tarfile would ignore the checksum and everything after the first stream."""
+    with place.open() as file, io.BufferedReader(cast("Any", file)) as buffered:
+        if buffered.peek(2).startswith(GZIP_MAGIC):
+            with gzip.GzipFile(fileobj=buffered) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        else:
+            yield buffered
 
 
 # --- Parquet ------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from mnist_classifier.core.errors import ClusterUnavailable, MnistError, Storage
 from mnist_classifier.core.version import __version__
 
 MOST_SHOWN = 10
+MOST_LISTS = 2
 MOST_ATTEMPTS = 4
 
 
@@ -82,6 +83,13 @@ def run(
     Raises FolderTaken, StorageFull, StorageUnreachable, ClusterUnavailable.
     """
     output = Output.of(job.output)
+    with output.locked():
+        return _run(job, model, output, address, cores, on_part)
+
+
+def _run(
+    job: Job, model: Model, output: Output, address: str, cores: int | None, on_part: Callable[[Totals], None]
+) -> Totals:
     output.begin(job.description(model))
     output.begin_again()
     totals = Totals()
@@ -102,7 +110,9 @@ def _summaries(job: Job, model: Model, cores: int) -> Generator[tuple[str, Summa
     # Every part becomes a block, so that each is a task of its own and the first is read while others are listed.
     context.target_max_block_size = 1
     attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
-    parts = ray.data.from_items([{"input": each} for each in job.inputs], override_num_blocks=len(job.inputs))
+    # Each block takes a process that lists it.
+    lists = min(len(job.inputs), MOST_LISTS)
+    parts = ray.data.from_items([{"input": each} for each in job.inputs], override_num_blocks=lists)
     done = parts.flat_map(_listed, num_cpus=0).map_batches(
         Process,
         fn_constructor_args=(job, model, __version__, attempts),

@@ -9,17 +9,24 @@ OUT/_SUCCESS                  totals; written when every part is complete
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
+import glob
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pyarrow.parquet as pq
 
-from mnist_classifier.cluster.storage import Place, read_text, write_text
-from mnist_classifier.core.errors import FolderTaken, InvalidInput
+from mnist_classifier.cluster.parts import fixed_folder
+from mnist_classifier.cluster.storage import Place, described, read_text, write_text
+from mnist_classifier.core.errors import FolderTaken, InvalidInput, StorageUnreachable
+from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.version import __version__
 from mnist_classifier.recognition.bulk import Task
@@ -115,6 +122,27 @@ class Output:
         """Whether a part needs no more work."""
         return self.readings(key).exists() and not self.retry(key).exists()
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second command out of a folder; a bucket has no locks.  Raises FolderTaken, StorageUnreachable."""
+        if not self.place.is_local:
+            yield
+            return
+        folder = Path(self.place.path)
+        lock = filelock.FileLock(folder / ".lock")
+        with disk_errors(f"{folder} cannot be written to", StorageUnreachable):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                raise FolderTaken(f"another command is writing to {folder}; wait until it ends") from None
+            except NotImplementedError:
+                pass  # a shared folder without locks
+        try:
+            yield
+        finally:
+            lock.release()
+
     def begin(self, description: Mapping[str, Any]) -> None:
         """Record the job, or check that the output belongs to it.  Raises FolderTaken, StorageUnreachable."""
         wanted = json.loads(json.dumps(description))
@@ -166,8 +194,11 @@ class Output:
 
 
 def _rows(place: Place) -> int:
-    with place.open() as file:
-        return int(pq.read_metadata(file).num_rows)
+    try:
+        with place.open() as file:
+            return int(pq.read_metadata(file).num_rows)
+    except Exception as error:  # file systems have no common class of exceptions
+        raise StorageUnreachable(f"{place.url} cannot be read: {described(error)}") from error
 
 
 def _difference(known: Any, wanted: Any, name: str = "") -> str:
@@ -185,6 +216,17 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 
+def _takes(source: str, output: str) -> bool:
+    """Whether an input holds an output folder, or a pattern matches it, a folder above it or a file in it."""
+    if not glob.has_magic(source) or os.path.lexists(source):
+        return f"{output}/".startswith(f"{source.rstrip('/')}/")
+    if "**" in source:
+        return f"{output}/".startswith(f"{fixed_folder(source)}/")
+    wanted = source.split("/")
+    written = [f"{output}/{folder}/part-0.parquet".split("/") for folder in (READINGS, ERRORS)]
+    return any(len(each) >= len(wanted) and all(map(fnmatch.fnmatchcase, each, wanted)) for each in written)
+
+
 def checked_inputs(inputs: Sequence[str], output: str = "") -> tuple[str, ...]:
     """The inputs as absolute paths or URLs, which mean the same on every machine.
 
@@ -194,6 +236,6 @@ def checked_inputs(inputs: Sequence[str], output: str = "") -> tuple[str, ...]:
         raise InvalidInput("standard input (-) cannot be read on several machines; name files, folders or URLs")
     found = tuple(Place.of(each).url for each in inputs)
     for each in found:
-        if output == each or output.startswith(f"{each.rstrip('/')}/"):
+        if output and _takes(each, output):
             raise InvalidInput(f"--output lies in the input {each}; choose a place outside of it", field="output")
     return found

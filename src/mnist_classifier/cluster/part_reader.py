@@ -124,9 +124,8 @@ class PartReader:
             # More at once would be read on several threads, but every core has a process already.
             for start in range(0, len(block), batch.GLYPHS_PER_CALL):
                 some = block[start : start + batch.GLYPHS_PER_CALL]
-                writer.add(
-                    self._columns.of_batch(url, index, batch.read_glyphs(self._recogniser, some, self._job.thresholds))
-                )
+                readings = batch.read_glyphs(self._recogniser, some, self._job.thresholds)
+                writer.add(self._columns.of_batch(url, index, some, readings))
                 index += len(some)
 
 

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,9 +22,9 @@ import pyarrow.parquet as pq
 from mnist_classifier.cluster.storage import Place, described
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.data import glyph_files
+from mnist_classifier.recognition.imaging.sources import ENDINGS as PICTURES
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
-GLYPHS = (".npy", "idx3-ubyte", ".npy.gz", "idx3-ubyte.gz")
+GLYPHS = glyph_files.ENDINGS
 TARS = (".tar", ".tar.gz", ".tgz")
 PARQUET = (".parquet",)
 # A core reads this many drawings in half a second, photographs in 20 s.  Smaller parts cost Ray more time: for 1,000
@@ -70,20 +71,26 @@ class Part:
 
 @dataclass(frozen=True)
 class File:
-    """A file of the input; its version is looked up when it is needed, if the listing does not have it."""
+    """A file of the input; its version is looked up when it is needed, if the listing does not have it.
+
+    error: why this file or folder cannot be listed.
+    """
 
     place: Place
     version: str | None = None
+    error: Exception | None = None
 
     def facts(self) -> tuple[str, str]:
-        """URL and version."""
+        """URL and version.  Raises any exception."""
+        if self.error is not None:
+            raise self.error
         return self.place.url, self.version or _version(self.place.system.info(self.place.path))
 
 
 def parts_of(source: str) -> Iterator[Part]:
     """The parts of an input: a file, a folder or a pattern.  They are found one after the other.
 
-    A failure becomes a last part with a `problem`, so that other inputs are read.
+    A file or folder that cannot be listed becomes a part with a `problem`, so that the others are read.
     """
     try:
         is_empty = True
@@ -91,14 +98,14 @@ def parts_of(source: str) -> Iterator[Part]:
             is_empty = False
             yield part
         if is_empty:
-            yield _failed(source, "holds no picture, tar, Parquet or glyph file")
+            yield _failed(source, MnistError("it holds no picture, tar, Parquet or glyph file"))
     except Exception as error:  # file systems have no common class of exceptions
-        problem = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {described(error)}"
-        yield _failed(source, problem)
+        yield _failed(source, error)
 
 
-def _failed(source: str, problem: str) -> Part:
-    return Part("pictures", (source,), (), problem=f"{source} {problem}")
+def _failed(url: str, error: Exception) -> Part:
+    problem = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {described(error)}"
+    return Part("pictures", (url,), (), problem=f"{url} {problem}")
 
 
 def kind_of(path: str) -> Kind:
@@ -117,42 +124,71 @@ def kind_of(path: str) -> Kind:
 def _files(source: str) -> Iterator[File]:
     place = Place.of(source)
     if glob.has_magic(place.path) and not place.system.exists(place.path):
-        matches = sorted(place.system.glob(place.path))
+        matches = [path for path in sorted(place.system.glob(place.path)) if not _is_hidden(path, place.path)]
         if not matches:
             raise MnistError("no file matches this pattern")
         for path in matches:
             if "**" not in place.path or place.system.isfile(path):
-                yield from _below(Place(place.system, path))
+                yield from _below(place.at(path))
     else:
         yield from _below(place)
 
 
+def _is_hidden(path: str, pattern: str) -> bool:
+    """Whether a name that `pattern` does not spell out begins with a dot; fsspec's patterns match those too."""
+    first = fixed_folder(pattern).count("/") + 1
+    found, wanted = path.split("/")[first:], pattern.split("/")[first:]
+    return any(map(_begins_with_dot, found)) and not any(map(_begins_with_dot, wanted))
+
+
+def _begins_with_dot(name: str) -> bool:
+    return name.startswith(".")
+
+
+def fixed_folder(pattern: str) -> str:
+    """The folder below which a pattern matches."""
+    return re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+
+
 def _below(place: Place) -> Iterator[File]:
     """The file itself, or the files in the folder: first its own, then those of its folders, each sorted by name."""
-    if not place.system.isdir(place.path):
-        yield File(place, _version(place.system.info(place.path)))
-        return
-    entries = _entries(place)
-    yield from (file for file, is_folder in entries if not is_folder and _is_readable(file))
-    for file, is_folder in entries:
-        if is_folder:
-            yield from _below(file.place)
+    try:
+        is_folder = place.system.isdir(place.path)
+        itself = None if is_folder else File(place, _version(place.system.info(place.path)))
+        files, folders = _entries(place) if is_folder else ({}, [])
+    except Exception as error:  # file systems have no common class of exceptions
+        itself, files, folders = File(place, error=error), {}, []
+    if itself is not None:
+        yield itself
+    yield from (File(place / name, files[name]) for name in sorted(files))
+    for name in sorted(folders):
+        yield from _below(place / name)
 
 
-def _entries(folder: Place) -> list[tuple[File, bool]]:
-    """The visible entries of a folder, sorted by name; True for folders.  Links to folders are not followed."""
+def _entries(folder: Place) -> tuple[dict[str, str | None], list[str]]:
+    """The names of the visible files to read, with their versions if known, and of the visible folders.
+
+    Links to folders are not followed.
+    """
+    entries: list[tuple[str, bool, str | None]]
     if folder.is_local:
         # fsspec would keep a kilobyte for each file, and a folder may have a million.
         with os.scandir(folder.path) as found:
-            names_and_kinds = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
-        return [(File(folder / name), is_folder) for name, is_folder in names_and_kinds if not name.startswith(".")]
-    facts = {each["name"].rstrip("/").rpartition("/")[2]: each for each in folder.system.ls(folder.path, detail=True)}
-    names = (name for name in sorted(facts) if name and not name.startswith("."))
-    return [(File(folder / name, _version(facts[name])), facts[name]["type"] == "directory") for name in names]
+            entries = [(each.name, each.is_dir(follow_symlinks=False), None) for each in found]
+    else:
+        facts = folder.system.ls(folder.path, detail=True)
+        entries = [(_name(each["name"]), each["type"] == "directory", _version(each)) for each in facts]
+    shown = [each for each in entries if each[0] and not _begins_with_dot(each[0])]
+    files = {name: version for name, is_folder, version in shown if not is_folder and _is_readable(name)}
+    return files, [name for name, is_folder, _ in shown if is_folder]
 
 
-def _is_readable(file: File) -> bool:
-    return file.place.path.lower().endswith(PICTURES + GLYPHS + TARS + PARQUET)
+def _name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _is_readable(name: str) -> bool:
+    return name.lower().endswith(PICTURES + GLYPHS + TARS + PARQUET)
 
 
 def _version(facts: dict[str, Any]) -> str:
@@ -170,15 +206,30 @@ def _divided(files: Iterable[File]) -> Iterator[Part]:
     for is_picture, group in itertools.groupby(files, lambda file: kind_of(file.place.path) == "pictures"):
         if is_picture:
             while chunk := list(itertools.islice(group, PICTURES_PER_PART)):
-                urls, versions = zip(*(file.facts() for file in chunk), strict=True)
-                yield Part("pictures", urls, versions)
+                yield from _parts_of_pictures(chunk)
         else:
             for file in group:
                 yield from _parts_of_file(file)
 
 
+def _parts_of_pictures(files: Iterable[File]) -> Iterator[Part]:
+    facts = []
+    for file in files:
+        try:
+            facts.append(file.facts())
+        except Exception as error:  # deleted since it was listed, for example
+            yield _failed(file.place.url, error)
+    if facts:
+        urls, versions = zip(*facts, strict=True)
+        yield Part("pictures", urls, versions)
+
+
 def _parts_of_file(file: File) -> Iterator[Part]:
-    url, version = file.facts()
+    try:
+        url, version = file.facts()
+    except Exception as error:
+        yield _failed(file.place.url, error)
+        return
     kind = kind_of(url)
     whole = Part(kind, (url,), (version,))
     if kind == "tar":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import fsspec
+from fsspec.dircache import DirCache
 from fsspec.implementations.local import LocalFileSystem
 
 from mnist_classifier.core import files
@@ -21,39 +22,60 @@ from mnist_classifier.core.errors import InvalidInput, MnistError, StorageUnreac
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss"})
 
 
+# What only this process sees, or what lies in another file that the URL would have to name too.
+WITHOUT_PLACE = frozenset(
+    {"memory", "zip", "tar", "libarchive", "dir", "reference", "cached", "simplecache", "filecache", "blockcache"}
+)
+
+
 @dataclass(frozen=True)
 class Place:
-    """A file or folder in a file system of fsspec."""
+    """A file or folder in a file system of fsspec.
+
+    path: as the file system wants it.  url: the absolute path if the place is local, else the URL, in the form in
+    which the user wrote it, because file systems forget their hosts.
+    """
 
     system: Any
     path: str
+    url: str
 
     @classmethod
     def of(cls, url: str) -> Place:
         """The place that a path or a URL names.  Raises InvalidInput, StorageUnreachable."""
-        if url.startswith("memory:"):
-            raise InvalidInput(f"{url} exists in one process only; name a folder or a bucket")
+        protocol, is_url, _ = url.partition("://")
+        if not is_url or protocol in LocalFileSystem.protocol:
+            # Any character may occur in a path, even those that fsspec gives a meaning in a URL.
+            path = LocalFileSystem._strip_protocol(url) if is_url else Path(os.path.abspath(url)).as_posix()
+            return cls(LocalFileSystem(), path, path)
+        if protocol in WITHOUT_PLACE or "::" in protocol:
+            raise InvalidInput(f"{url} names no place that every process can reach; name a folder or a bucket")
         try:
-            # Listings must be fresh, because other machines write here at the same time.
-            system, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+            kind: Any = fsspec.get_filesystem_class(protocol)
+            system, path = kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
         except (ValueError, ImportError) as error:
             raise InvalidInput(f"{url} cannot be opened: {error}") from error
         except Exception as error:  # file systems have no common class of exceptions
             raise StorageUnreachable(f"{url} cannot be reached: {described(error)}") from error
-        return cls(system, path)
+        # Listings must be fresh, because other machines write here at the same time.
+        if isinstance(system.dircache, DirCache):
+            system.dircache.use_listings_cache = False
+            system.dircache.clear()
+        return cls(system, path, url if path.endswith("/") else url.rstrip("/"))
 
     @property
     def is_local(self) -> bool:
         """Whether this is a path of this machine, or of a folder that machines share."""
         return isinstance(self.system, LocalFileSystem)
 
-    @property
-    def url(self) -> str:
-        """The absolute path if it is local, else the URL."""
-        return self.path if self.is_local else str(self.system.unstrip_protocol(self.path))
-
     def __truediv__(self, name: str) -> Place:
-        return Place(self.system, f"{self.path.rstrip('/')}/{name}")
+        return Place(self.system, f"{self.path.rstrip('/')}/{name}", f"{self.url.rstrip('/')}/{name}")
+
+    def at(self, path: str) -> Place:
+        """Another path in this file system, such as a match of a pattern."""
+        same = len(os.path.commonprefix([self.url[::-1], self.path[::-1]]))
+        start = self.url[: len(self.url) - same]
+        return Place(self.system, path, start + path[len(self.path) - same :])
 
     def open(self) -> BinaryIO:
         """Open the file for reading."""
@@ -61,19 +83,33 @@ class Place:
         return file
 
     def exists(self) -> bool:
-        """Whether there is a file."""
-        return os.path.isfile(self.path) if self.is_local else bool(self.system.isfile(self.path))
+        """Whether there is a file.  Raises StorageUnreachable."""
+        # Not `isfile`, which takes a lost connection for a missing file.
+        with contextlib.suppress(FileNotFoundError), reachable(self, "cannot be reached"):
+            return bool(self.system.info(self.path)["type"] == "file")
+        return False
 
     def names(self) -> list[str]:
-        """The names of the files in this folder; none if it does not exist."""
-        with contextlib.suppress(FileNotFoundError):
+        """The names of the files in this folder; none if it does not exist.  Raises StorageUnreachable."""
+        with contextlib.suppress(FileNotFoundError), reachable(self, "cannot be listed"):
             return [str(path).rpartition("/")[2] for path in self.system.ls(self.path, detail=False)]
         return []
 
     def remove(self) -> None:
-        """Delete the file, if it exists."""
-        with contextlib.suppress(FileNotFoundError):
+        """Delete the file, if it exists.  Raises StorageUnreachable."""
+        with contextlib.suppress(FileNotFoundError), reachable(self, "cannot be deleted"):
             self.system.rm_file(self.path)
+
+
+@contextlib.contextmanager
+def reachable(place: Place, outcome: str) -> Iterator[None]:
+    """Turn every exception but FileNotFoundError into StorageUnreachable; file systems have no common class."""
+    try:
+        yield
+    except (FileNotFoundError, MnistError):
+        raise
+    except Exception as error:
+        raise StorageUnreachable(f"{place.url} {outcome}: {described(error)}") from error
 
 
 @contextlib.contextmanager
@@ -105,7 +141,7 @@ def _upload(part: Path, place: Place) -> None:
     if OBJECT_STORES & {protocol, *(protocol if isinstance(protocol, tuple) else ())}:
         place.system.put_file(str(part), place.path)
         return
-    unfinished = Place(place.system, f"{place.path}.{uuid.uuid4().hex}.part")
+    unfinished = place.at(f"{place.path}.{uuid.uuid4().hex}.part")
     place.system.makedirs(place.path.rpartition("/")[0], exist_ok=True)
     try:
         place.system.put_file(str(part), unfinished.path)
@@ -123,13 +159,9 @@ def write_text(place: Place, text: str) -> None:
 
 def read_text(place: Place) -> str | None:
     """The contents of a small file; None if it does not exist.  Raises StorageUnreachable."""
-    try:
-        with place.open() as file:
-            return file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return None
-    except Exception as error:  # file systems have no common class of exceptions
-        raise StorageUnreachable(f"{place.url} cannot be read: {described(error)}") from error
+    with contextlib.suppress(FileNotFoundError), reachable(place, "cannot be read"), place.open() as file:
+        return file.read().decode("utf-8", "replace")
+    return None
 
 
 def described(error: BaseException) -> str:

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 
 from mnist_classifier.cluster.job import Model
 from mnist_classifier.cluster.storage import Place, replaced
+from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.records import NumberReading, Reading
 from mnist_classifier.recognition.batch import REFUSED, VERDICTS, Batch
 from mnist_classifier.recognition.bulk import DIGIT, Answer, FormReading
+from mnist_classifier.recognition.imaging.preprocess import glyph_warnings
 
 PLACE = [pa.field("source", pa.string()), pa.field("member", pa.string()), pa.field("index", pa.int64())]
 VERDICT = [pa.field("verdict", pa.string()), pa.field("confidence", pa.float32())]
@@ -94,8 +96,8 @@ class Columns:
         rows = [{**row, **self._model} for origin, answer in answers for row in _rows(origin.row(), answer)]
         return pa.Table.from_pylist(rows, self.schema)
 
-    def of_batch(self, source: str, first: int, batch: Batch) -> pa.Table:
-        """One row for each glyph of a file, the first with the number `first`."""
+    def of_batch(self, source: str, first: int, glyphs: Bytes, batch: Batch) -> pa.Table:
+        """One row for each of (N, 28, 28) glyphs of a file, the first with the number `first`."""
         count = len(batch)
         probabilities = pa.array(batch.probabilities.reshape(-1), pa.float32())
         columns = {
@@ -107,7 +109,7 @@ class Columns:
             "confidence": pa.array(batch.confidences, pa.float32()),
             "not_a_digit": pa.array(batch.not_a_digit, pa.float32()),
             "probabilities": pa.FixedSizeListArray.from_arrays(probabilities, 10),
-            "warnings": pa.array([[]] * count, WARNINGS.type),
+            "warnings": pa.array([[each.code for each in found] for found in glyph_warnings(glyphs)], WARNINGS.type),
             **{name: _repeated(value, count, self.schema.field(name).type) for name, value in self._model.items()},
         }
         return pa.table(columns, self.schema)

@@ -3,7 +3,8 @@
 MnistError
 ├── InvalidInput: InvalidImage, ImageTooLarge, InvalidConfig, InvalidArchive
 │   └── NotAllowed: CrossSiteRequest, HostNotAllowed, TokenMissing, TokenWrong
-├── DataError: DataMissing, DataCorrupt, DownloadFailed
+├── DataError: DataMissing, DownloadFailed
+│   └── DataCorrupt: DataUnreadable
 ├── ModelError: ModelCorrupt, ModelInUse, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
@@ -95,6 +96,10 @@ class DataMissing(DataError):
 
 class DataCorrupt(DataError):
     """A data file is truncated, altered or not in the expected format."""
+
+
+class DataUnreadable(DataCorrupt):
+    """A data file may be good, but the disk or the network did not deliver it."""
 
 
 class DownloadFailed(DataError):
@@ -189,7 +194,7 @@ class RunInProgress(TrainingError):
 
 
 class WorkerFailed(TrainingError):
-    """Another process of the same training failed, and said why."""
+    """A process of the training failed, and said why."""
 
 
 class WorkerLost(TrainingError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,12 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 def is_disk_full(error: BaseException) -> bool:
     """Whether the disk is full, or the user's quota is used up."""
     return isinstance(error, OSError) and error.errno in _FULL
+
+
+def is_storage_trouble(error: BaseException) -> bool:
+    """Whether the disk or the network failed; for damaged contents, libraries raise OSError without a number."""
+    has_number = isinstance(error, OSError) and error.errno is not None
+    return has_number or isinstance(error, TimeoutError | ConnectionError)
 
 
 @contextmanager
@@ -39,7 +46,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
     The file is flushed to the disk first.  If the block fails, the old file stays.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         yield part
         flush(part)

@@ -20,7 +20,7 @@ from mnist_classifier.core.train_config import TrainConfig
 
 # A recipe has some dozens of short values.
 LARGEST_FILE_BYTES = 100_000
-# The name of the file is the name of the recipe in records and on pages.
+# The name of the file is the name of the recipe in records and on pages.  In bytes: 4 for a rare character.
 LONGEST_FILE_NAME = 80
 
 
@@ -58,18 +58,31 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def write_recipe(path: Path, base: str, values: Mapping[str, Value], summary: str) -> None:
-    """Write a recipe file; an older file of that name is replaced.  Raises StorageFull, MnistError."""
+    """Write a recipe file; an older file of that name is replaced.  Raises InvalidConfig, StorageFull, MnistError."""
+    check_file_name(path)
     data = msgspec.json.encode(_Contents(base, summary, dict(values)))
     with files.disk_errors(f"{path} cannot be written to", MnistError), files.replaced(path) as part:
         part.write_bytes(msgspec.json.format(data, indent=2) + b"\n")
 
 
-def _contents_of(path: Path) -> bytes:
-    if len(path.name) > LONGEST_FILE_NAME or not path.name.isprintable():
+def check_file_name(path: Path) -> None:
+    """Refuse a file name that no recipe can have, and that of a built-in recipe.  Raises InvalidConfig."""
+    name = path.name
+    if name.removesuffix(".json") in RECIPES:
         raise InvalidConfig(
-            f"the name of a recipe file has at most {LONGEST_FILE_NAME} printable characters, not {path.name!r:.99}",
+            f"{str(path)!r:.200} has the name of a built-in recipe; give the file another name", field="recipe"
+        )
+    # A name of printable characters can be encoded.
+    if not name.isprintable() or name != name.strip() or not 1 <= len(name.encode()) <= LONGEST_FILE_NAME:
+        raise InvalidConfig(
+            f"the name of a recipe file has at most {LONGEST_FILE_NAME} printable characters and no blank at either "
+            f"end, not {name!r:.99}",
             field="recipe",
         )
+
+
+def _contents_of(path: Path) -> bytes:
+    check_file_name(path)
     try:
         if path.is_file():  # neither a folder nor a pipe, which may never end
             with path.open("rb") as file:

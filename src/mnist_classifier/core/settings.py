@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from mnist_classifier.core.errors import InvalidConfig
+from mnist_classifier.core.processors import usable_cores
 from mnist_classifier.core.train_config import check_setting, setting
 
 if TYPE_CHECKING:
@@ -212,12 +213,8 @@ class Launch:
             # Without --rdzv-id every torchrun is called "none".  It is the parent of its processes.
             job=job if job != "none" else f"{platform.node()} {os.getppid()}",
             restarts=int(environ["TORCHELASTIC_RESTART_COUNT"]),
-            threads=max(1, _usable_cores() // local_size) if is_preset else 0,
+            threads=max(1, usable_cores() // local_size) if is_preset else 0,
         )
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_origin(origin: str) -> None:

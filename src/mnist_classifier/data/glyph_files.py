@@ -25,6 +25,8 @@ from mnist_classifier.core.errors import DataCorrupt
 from mnist_classifier.data.mnist import parse_header
 from mnist_classifier.data.packed_files import GZIP_MAGIC, File, open_packed
 
+# Endings of files of glyphs.
+ENDINGS = (".npy", "idx3-ubyte", ".npy.gz", "idx3-ubyte.gz")
 GLYPHS_AT_ONCE = 256
 GLYPH_BYTES = PIXELS  # uint8
 # The first bytes of each format.  No picture file begins with them.

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from mnist_classifier.core.errors import DataCorrupt
+from mnist_classifier.core.errors import DataCorrupt, DataUnreadable
+from mnist_classifier.core.files import is_storage_trouble
 
 File: TypeAlias = "gzip.GzipFile | io.BufferedReader"
 
@@ -21,8 +22,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 def open_packed(source: Path | bytes | BinaryIO, name: str) -> Iterator[File]:
     """Open a file, given by path, by contents or opened, for reading; unpack it if its first bytes say gzip.
 
-    name: what messages call the file.  Raises DataCorrupt if the file cannot be
-    read, also for errors inside the `with` block.
+    name: what messages call the file.  Raises DataCorrupt if the file is damaged, DataUnreadable if the disk
+    or the network fails, also for errors inside the `with` block.
     """
     try:
         raw: Any = _opened(source)
@@ -37,7 +38,8 @@ def open_packed(source: Path | bytes | BinaryIO, name: str) -> Iterator[File]:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataCorrupt(f"{name} is damaged: {error}") from None
     except OSError as error:
-        raise DataCorrupt(f"{name} cannot be read: {error.strerror or error}") from error
+        kind = DataUnreadable if is_storage_trouble(error) else DataCorrupt
+        raise kind(f"{name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a null byte in the name
         raise DataCorrupt(f"{name} cannot be read: {error}") from None
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack
+from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack, StoreUnreachable
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.evaluation.self_test import open_tested
@@ -128,11 +128,16 @@ def _name_of(version: int) -> str:
 def promote_unless_worse(registry: Registry, version: int, *, actor: str) -> Decision:
     """Put a new version into production if it is not worse than the one there, else make it the challenger.
 
+    If the model store does not answer, the version becomes the challenger: it was not compared.
     Raises VersionMissing, ModelCorrupt; no alias has moved then.
     """
     while True:
         try:
             return _decide(registry, version, actor)
+        except StoreUnreachable as error:
+            reason = f"it was not compared with the version in production, because {error.message}"
+            registry.aliases.move(CHALLENGER, version, actor=actor, reason=reason)
+            return Decision(version, False, reason)
         except AliasMoved:
             continue  # another training ended at the same moment: compare with its version
 

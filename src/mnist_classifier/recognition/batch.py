@@ -6,16 +6,15 @@ The results are exactly those of `Recogniser.read_glyph` for each glyph.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.core.arrays import Bytes, Floats
+from mnist_classifier.core.processors import usable_cores
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.recognition.imaging.preprocess import are_blank, mean_ink
 from mnist_classifier.recognition.recogniser import AS_FITTED, BLANK, Recogniser
@@ -87,9 +86,3 @@ def _opinions(recogniser: Recogniser, glyphs: Bytes, most_threads: int) -> Float
     # New threads for each request cost some tenths of a millisecond, but none is left idle.
     with ThreadPoolExecutor(threads, "batch") as pool:
         return np.concatenate(list(pool.map(recogniser.opinions, parts)))
-
-
-def usable_cores() -> int:
-    """Number of cores that this process may use."""
-    affinity: Any = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -12,6 +12,7 @@ from typing import Any
 
 from mnist_classifier.core import files
 from mnist_classifier.core.errors import InvalidConfig, MnistError, ModelCorrupt, StorageFull, StoreUnreachable
+from mnist_classifier.registry.manifest import read_bounded
 
 # How long a listing is used again: a list of versions asks once for each of them.
 LISTED_FOR_S = 2.0
@@ -56,10 +57,21 @@ class Bucket:
         """The bytes of a file.  Raises FileNotFoundError, and ModelCorrupt if it has more than `largest_bytes`."""
         data: bytes | None = None
         with self._asking(), suppress(FileNotFoundError):
-            data = self._fs.cat_file(f"{self._root}/{path}", start=0, end=largest_bytes + 1)
+            data = self._read(path, largest_bytes)
         if data is None:
             self.list(fresh=True)  # perhaps the whole store is away
             raise FileNotFoundError(path)
+        return data
+
+    def _read(self, path: str, largest_bytes: int) -> bytes:
+        if self._is_disk:
+            try:
+                return read_bounded(Path(self._root, path), largest_bytes)
+            except OSError as error:
+                if error.errno:
+                    raise
+                raise ModelCorrupt(f"{path} in the model store cannot be read: {error.strerror}") from error
+        data: bytes = self._fs.cat_file(f"{self._root}/{path}", start=0, end=largest_bytes + 1)
         if len(data) > largest_bytes:
             raise ModelCorrupt(f"{path} in the model store has more than {largest_bytes} bytes")
         return data
@@ -85,16 +97,18 @@ class Bucket:
                     Path(self._root, path).parent.rmdir()
         self._listed_at = float("-inf")
 
-    def modified(self, path: str) -> datetime:
-        """When a file was written."""
-        with self._asking():
-            found: datetime = self._fs.modified(f"{self._root}/{path}")
+    def modified(self, path: str) -> datetime | None:
+        """When a file was written; None if it is gone."""
+        found: datetime | None = None
+        with self._asking(), suppress(FileNotFoundError):
+            found = self._fs.modified(f"{self._root}/{path}")
         return found
 
     def _find(self) -> Listing:
         # For a shared folder that is not mounted, fsspec would find an empty store.
         if self._is_disk and not Path(self._root).is_dir():
             raise FileNotFoundError(f"there is no folder {self._root}")
+        self._fs.invalidate_cache()  # most drivers remember listings
         found: Listing = self._fs.find(self._root, detail=True)
         return found
 
@@ -110,6 +124,8 @@ class Bucket:
         except Exception as error:  # the drivers of fsspec have no common class of errors
             if files.is_disk_full(error):
                 raise StorageFull("the model store is full; free some space and try again") from error
+            if isinstance(error, PermissionError):  # an answer, perhaps about one file only
+                raise StoreUnreachable(f"the model store refuses access: {error}") from error
             self._failure, self._failed_at = f"the model store cannot be reached: {error}", time.monotonic()
             raise StoreUnreachable(self._failure) from error
 

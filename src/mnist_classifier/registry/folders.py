@@ -23,6 +23,7 @@ from mnist_classifier.registry.manifest import (
     ROBUSTNESS_FILE,
     check_files,
     plain_files,
+    read_manifest,
     read_stored_robustness,
     verify,
     write_manifest,
@@ -71,8 +72,8 @@ class VersionFolders:
         """
         (verify if thorough else check_files)(self.folder(number))
 
-    def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> int:
-        """Write a version under the next free number, and return the number.
+    def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> dict[str, Any]:
+        """Write a version under the next free number, and return its manifest.
 
         The folder is written under another name, flushed and renamed, so a
         failure leaves a complete version or none.  Raises StorageFull, ModelError.
@@ -94,12 +95,13 @@ class VersionFolders:
                 folder.mkdir()
                 yield folder
 
-    def _place(self, folder: Path, manifest: dict[str, Any]) -> int:
+    def _place(self, folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         for _ in range(NUMBER_ATTEMPTS):
             number = next(n for n in itertools.count(self._rows.last() + 1) if not os.path.lexists(self.folder(n)))
             if number > LARGEST_ID:
                 raise ModelError(f"version {LARGEST_ID} is the last possible one; use another MNIST_HOME")
             write_manifest(folder, {**manifest, "version": number})
+            written = read_manifest(folder)
             try:
                 os.rename(folder, self.folder(number))
             except OSError as error:
@@ -108,7 +110,7 @@ class VersionFolders:
                     raise
                 continue
             files.flush_folder(self.models_dir)
-            return number
+            return written
         raise ModelError(f"no free version number was found in {self.models_dir}; check its permissions")
 
     def remove(self, number: int) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Lock
@@ -69,8 +69,8 @@ class RemoteStore:
         return folder
 
     def numbers(self) -> list[int]:
-        """The numbers of the complete versions in the store."""
-        names = (path.split("/") for path in self._bucket.list())
+        """The numbers of the complete versions in the store now."""
+        names = (path.split("/") for path in self._bucket.list(fresh=True))
         return sorted(int(number) for number, name in names if name == MANIFEST_FILE and is_version(number))
 
     def strays(self) -> list[str]:
@@ -99,8 +99,8 @@ class RemoteStore:
         """A temporary folder on this machine."""
         return self._cache.new_folder()
 
-    def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> int:
-        """Write a version under a number of its own, and return the number.
+    def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> dict[str, Any]:
+        """Write a version under a number of its own, and return its manifest.
 
         A failure leaves a complete version or none.  Raises StorageFull, ModelError.
         """
@@ -108,11 +108,13 @@ class RemoteStore:
             write_files(folder)
             number = self._rows.reserve(max(self._used(), default=0))
             write_manifest(folder, {**manifest, "version": number})
+            written = read_manifest(folder)
             names = sorted((path.name for path in plain_files(folder)), key=lambda name: name == MANIFEST_FILE)
             for name in names:  # the manifest last
                 self._bucket.write(f"{number}/{name}", (folder / name).read_bytes())
+            self._cache.remove(number)  # a version of this number that another database knew
             self._keep(folder, number)
-        return number
+        return written
 
     def remove(self, number: int) -> None:
         """Delete a version here and in the store; what cannot be reached now, the next start deletes."""
@@ -151,7 +153,8 @@ class RemoteStore:
     def _fetch(self, number: int, recorded: Mapping[str, Any] | None) -> None:
         with self._cache.new_folder(f"version {number} was not copied from the model store") as folder:
             (folder / MANIFEST_FILE).write_bytes(self._read(number, MANIFEST_FILE, LARGEST_BYTES[MANIFEST_FILE]))
-            manifest = read_manifest(folder)
+            with _told_of_the_store(number, folder):
+                manifest = read_manifest(folder)
             if recorded is not None and manifest["files"] != recorded["files"]:
                 raise ModelCorrupt(
                     f"version {number} in the model store is not the one that was recorded; restore its files"
@@ -160,10 +163,8 @@ class RemoteStore:
                 largest = min(expected["bytes"], LARGEST_BYTES.get(name, MB))
                 (folder / name).write_bytes(self._read(number, name, largest))
                 files.flush(folder / name)
-            try:
+            with _told_of_the_store(number, folder):
                 verify(folder)
-            except ModelCorrupt as error:
-                raise ModelCorrupt(f"version {number} is damaged in the model store: {error.message}") from error
             files.flush(folder / MANIFEST_FILE)
             self._keep(folder, number)
 
@@ -184,7 +185,9 @@ class RemoteStore:
 
     def _is_abandoned(self, number: int) -> bool:
         """Whether a process that died left this folder: nobody wrote to it for a day."""
-        newest = max(self._bucket.modified(path) for path in self._paths(number))
+        moments = [self._bucket.modified(path) for path in self._paths(number)]
+        # Another server may be removing the files at this moment.
+        newest = max((moment for moment in moments if moment is not None), default=datetime.now(timezone.utc))
         return (datetime.now(timezone.utc) - newest).total_seconds() > ABANDONED_AFTER_S
 
     def _paths(self, number: int) -> list[str]:
@@ -201,6 +204,16 @@ class RemoteStore:
         except FileNotFoundError:
             kind = ModelMissing if name == MANIFEST_FILE else ModelCorrupt
             raise kind(f"{number}/{name} is not in the model store") from None
+
+
+@contextmanager
+def _told_of_the_store(number: int, folder: Path) -> Iterator[None]:
+    """Let an error name the version in the store, not the temporary folder that it was copied to."""
+    try:
+        yield
+    except ModelCorrupt as error:
+        reason = error.message.replace(f"{folder}{os.sep}", "")
+        raise ModelCorrupt(f"version {number} is damaged in the model store: {reason}") from error
 
 
 def _holds(folder: Path, recorded: Mapping[str, Any]) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store, model_versions, now
-from mnist_classifier.core.errors import VersionMissing
-from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.core.errors import ModelError, VersionMissing
+from mnist_classifier.core.records import LARGEST_ID, ModelVersion
 from mnist_classifier.registry.aliases import PRESENT
 
 COLUMNS = [column for column in model_versions.c if column.name != "deleted_at"]
@@ -28,11 +28,16 @@ class VersionRows:
             return _last(connection)
 
     def reserve(self, above: int) -> int:
-        """Take the next number over all that were used, and over `above`; no other machine gets it."""
+        """Take the next number over all that were used, and over `above`; no other machine gets it.
+
+        Raises ModelError after the largest number.
+        """
         with self._store.writing() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has only one writer anyway
                 connection.execute(sa.text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE"))
             number = max(_last(connection), above) + 1
+            if number > LARGEST_ID:
+                raise ModelError(f"version {LARGEST_ID} is the last possible one; use another database and model store")
             row = {"version": number, "name": "", "manifest": {}, "created_at": now(), "deleted_at": now()}
             connection.execute(model_versions.insert().values(**row))
         return number

@@ -21,7 +21,7 @@ class VersionStore(Protocol):
     def strays(self) -> list[str]: ...  # noqa: D102
     def check(self, number: int, *, thorough: bool) -> None: ...  # noqa: D102
     def new_folder(self) -> AbstractContextManager[Path]: ...  # noqa: D102
-    def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> int: ...  # noqa: D102
+    def add(self, manifest: dict[str, Any], write_files: Callable[[Path], None]) -> dict[str, Any]: ...  # noqa: D102
     def remove(self, number: int) -> None: ...  # noqa: D102
     def sweep(self, deleted: Mapping[int, bool]) -> None: ...  # noqa: D102
     def robustness(self, number: int) -> bytes | None: ...  # noqa: D102

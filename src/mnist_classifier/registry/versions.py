@@ -22,6 +22,7 @@ from mnist_classifier.core.errors import (
     ModelError,
     ModelInUse,
     ModelMissing,
+    StorageFull,
     StoreUnreachable,
     VersionMissing,
 )
@@ -104,17 +105,17 @@ class Registry:
         them instead.  Raises StorageFull, ModelError, DatabaseBusy, and ClaimLost
         in a training process that no longer owns its run.
         """
-        number = self.folders.add(manifest, write_files)
+        written = self.folders.add(manifest, write_files)
+        version = _version(written["version"], written)
         try:
-            return self._record(number)
+            return self._record(version)
         except BaseException as error:
             # Without a claim the version must go too, or the next start would record it.
             if not keep_unrecorded or isinstance(error, ClaimLost):
-                self.folders.remove(number)
+                self.folders.remove(version.version)
             raise
 
-    def _record(self, number: int) -> ModelVersion:
-        version = _from_folder(number, self.folder(number))
+    def _record(self, version: ModelVersion) -> ModelVersion:
         self.rows.record(version)
         return version
 
@@ -131,8 +132,8 @@ class Registry:
             faults = self.set_aside()
             adopted = [n for n in self.folders.numbers() if n not in deleted and str(n) not in faults]
             for number in adopted:
-                self._record(number)
-        except StoreUnreachable as error:
+                self._record(_from_folder(number, self.folder(number)))
+        except (StoreUnreachable, StorageFull) as error:  # the server starts without them
             log.warning("%s", error.message)
             return []
         for name, reason in faults.items():
@@ -156,7 +157,7 @@ class Registry:
                 continue
             try:
                 self._check(number, thorough=number in in_use or number not in {BOX, *deleted})
-            except ModelError as error:
+            except (ModelError, StorageFull) as error:
                 found[str(number)] = error.message
         return found
 
@@ -292,5 +293,8 @@ def _checked_note(note: str) -> str:
 
 
 def _from_folder(number: int, folder: Path) -> ModelVersion:
-    manifest = read_manifest(folder)
+    return _version(number, read_manifest(folder))
+
+
+def _version(number: int, manifest: dict[str, Any]) -> ModelVersion:
     return ModelVersion(number, manifest["name"], parse_date(manifest["created_at"]), manifest)

@@ -9,6 +9,7 @@ version.  The others only train.  When torchrun restarts its processes, the firs
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -19,6 +20,7 @@ from mnist_classifier.core.settings import Launch, Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.core.version import __version__
 from mnist_classifier.data import mnist
+from mnist_classifier.runs import claims, run_log
 from mnist_classifier.runs.progress import Report
 from mnist_classifier.runs.queries import TORCHRUN
 from mnist_classifier.runs.run_log import Runs
@@ -27,6 +29,10 @@ from mnist_classifier.training.data import load_training_data
 from mnist_classifier.training.distributed import joined
 from mnist_classifier.training.loop import train
 from mnist_classifier.training.workers import Workers
+
+# How much longer than SILENT_AFTER_S to wait for the end of an earlier attempt, and how often to check.
+PATIENCE_S = 10.0
+POLL_S = 0.2
 
 
 def train_together(settings: Settings, config: TrainConfig, launch: Launch, report: Report) -> Outcome | None:
@@ -44,7 +50,7 @@ def train_together(settings: Settings, config: TrainConfig, launch: Launch, repo
 
 def _lead(settings: Settings, config: TrainConfig, launch: Launch, report: Report, workers: Workers) -> Outcome | None:
     with closing(Store(settings.resolved_database_url)) as store:
-        run = _run_of(Runs(store, settings.claims_dir), config, launch)
+        run = _run_of(Runs(store, settings.claims_dir), config, launch, report)
     workers.announce({"version": __version__, "config": run.config, "is_over": run.status.is_final})
     if run.status.is_final:
         report.on_message(f"run {run.id} has ended ({run.status.value}): {run.message}")
@@ -52,16 +58,35 @@ def _lead(settings: Settings, config: TrainConfig, launch: Launch, report: Repor
     return execute(settings, run.id, str(run.claim), report, workers)
 
 
-def _run_of(runs: Runs, config: TrainConfig, launch: Launch) -> Run:
+def _run_of(runs: Runs, config: TrainConfig, launch: Launch, report: Report) -> Run:
     """The run of this torchrun: a new one or, after a restart, the same one again.  It may have ended."""
     runs.mark_interrupted()
     run = runs.of_torchrun(launch.job)
     if run is not None and run.config == config.to_dict():
+        run = _once_silent(runs, run, report)
         if run.status in (RunStatus.INTERRUPTED, RunStatus.FAILED):
             return runs.reopen(run.id)
         if launch.restarts and run.status.is_final:
             return run
     return runs.create(config, environment={TORCHRUN: launch.job})
+
+
+def _once_silent(runs: Runs, run: Run, report: Report) -> Run:
+    """Wait until the process of the attempt before counts as gone, where its lock cannot be checked."""
+    deadline = time.monotonic() + run_log.SILENT_AFTER_S + PATIENCE_S
+    is_told = False
+    while not run.status.is_final and claims.is_alive(runs.claims_dir, run.claim) is None:
+        if time.monotonic() > deadline:
+            break  # it reports, so another torchrun of this name carries it out
+        if not is_told:
+            report.on_message(
+                f"waits, for about {run_log.SILENT_AFTER_S:.0f} s, to see that run {run.id} has no process"
+            )
+            is_told = True
+        time.sleep(POLL_S)
+        runs.mark_interrupted()
+        run = runs.get(run.id)
+    return run
 
 
 def _assist(settings: Settings, workers: Workers) -> None:
@@ -78,7 +103,7 @@ def _assist(settings: Settings, workers: Workers) -> None:
     mnist.ensure(settings.data_dirs(), settings.download_to)
     data = load_training_data(settings)
     try:
-        train(TrainConfig.from_mapping(task["config"]), data, workers=workers)
+        train(TrainConfig.from_record(task["config"]), data, workers=workers)
     except KeyboardInterrupt:
         return  # cancelled before the first epoch ended
 

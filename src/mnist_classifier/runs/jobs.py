@@ -98,7 +98,8 @@ class Jobs:
                     log.error("cannot check the queue of trainings: %s", error)
 
     def _start_queued(self) -> None:
-        if not self.runs.store.is_current():  # a worker of this program would refuse the database
+        # Without PyTorch the run would fail here; and a worker of this program would refuse a newer database.
+        if not has_torch() or not self.runs.store.is_current():
             return
         while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
             self._start_worker(self.runs.get(run_id))
@@ -164,5 +165,10 @@ def unexpected_end(settings: Settings, run_id: int, status: int) -> str:
 
 def check_torch() -> None:
     """Raise TrainingUnavailable if PyTorch is not installed, without importing it."""
-    if importlib.util.find_spec("torch") is None:
+    if not has_torch():
         raise TrainingUnavailable.without("PyTorch")
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed, without importing it."""
+    return importlib.util.find_spec("torch") is not None

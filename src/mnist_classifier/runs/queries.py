@@ -99,11 +99,19 @@ class RunQueries:
     def _runs(self, query: sa.Select[Any]) -> list[Run]:
         with self.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return [Run(**{**row, "status": RunStatus(row["status"])}) for row in rows]
+        return [Run(**{**row, "status": _status(row["status"])}) for row in rows]
 
     def _events(self, query: sa.Select[Any]) -> list[RunEvent]:
         with self.store.reading() as connection:
             return [RunEvent(**row) for row in connection.execute(query).mappings()]
+
+
+def _status(stored: str) -> RunStatus:
+    """The status of a run.  One that a newer release invented counts as cancelled: it has ended, and is not resumed."""
+    try:
+        return RunStatus(stored)
+    except ValueError:
+        return RunStatus.CANCELLED
 
 
 def _events(run_id: int, kinds: Sequence[str]) -> sa.Select[Any]:

@@ -29,6 +29,8 @@ from mnist_classifier.runs.queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
 SILENT_AFTER_S = 120.0
 # Key of the queue's advisory lock in PostgreSQL.  Any number will do that nothing else in the database uses.
 QUEUE_LOCK = 5_171_017
+# The message of a cancelled run until its best weights are a version.
+SAVING = "cancelled; saving the best weights so far"
 
 
 class _ClaimedRun(NamedTuple):
@@ -88,14 +90,17 @@ class Runs(RunQueries):
             return int(run_id)
 
     def reopen(self, run_id: int, *, queued: bool = False, beside_others: bool = False) -> Run:
-        """Reopen an interrupted or failed run.  The caller carries it out or, with `queued`, it joins the queue.
+        """Reopen an interrupted or failed run, or a cancelled one whose weights were not saved.
+
+        The caller carries it out or, with `queued`, it joins the queue.
 
         Raises RunMissing, RunFinished if the run succeeded, was cancelled or pruned,
         and RunInProgress if it is active or, without `queued` and `beside_others`, another one is.
         """
         self.mark_interrupted()
         run = self.get(run_id)
-        if run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.PRUNED):
+        has_ended = run.status in (RunStatus.SUCCEEDED, RunStatus.CANCELLED, RunStatus.PRUNED)
+        if has_ended and run.message != SAVING:  # a process that saves still, loses its claim
             raise RunFinished(
                 f"run {run_id} has ended ({run.status.value}); only an interrupted or failed run can be resumed"
             )
@@ -170,6 +175,7 @@ class Runs(RunQueries):
     ) -> bool:
         """Record how a run ended.  Returns False, and changes nothing, if it had ended before.
 
+        A run that was cancelled ends once more if its best weights cannot be saved.
         claim: record the end only if the run still has this claim.
         """
         chosen = runs.c.id == run_id if claim is None else _has_claim(run_id, claim)
@@ -296,7 +302,8 @@ def _finish(
     model_version: int | None = None,
 ) -> bool:
     values = {"status": status.value, "message": message, "model_version": model_version, "finished_at": now()}
-    ended = connection.execute(runs.update().where(chosen, runs.c.status.in_(ACTIVE)).values(**values)).rowcount
+    is_open = runs.c.status.in_(ACTIVE) | ((runs.c.status == RunStatus.CANCELLED.value) & (runs.c.message == SAVING))
+    ended = connection.execute(runs.update().where(chosen, is_open).values(**values)).rowcount
     if ended:
         _append(connection, run_id, "status", {"status": status.value, "message": message})
     return bool(ended)

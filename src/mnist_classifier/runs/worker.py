@@ -20,7 +20,7 @@ from types import TracebackType
 
 from mnist_classifier.core import files, logs
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, WorkerLost
+from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, TrainingDiverged, WorkerLost
 from mnist_classifier.core.records import ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -28,7 +28,7 @@ from mnist_classifier.data import mnist
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.runs.progress import Journal, Report
-from mnist_classifier.runs.run_log import Runs, resume_hint
+from mnist_classifier.runs.run_log import SAVING, Runs, resume_hint
 from mnist_classifier.runs.search.trial import TrialPruned, TrialRecord, trial_of
 from mnist_classifier.training.data import load_training_data
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
@@ -129,19 +129,28 @@ def _recorded_failure(runs: Runs, run_id: int, workers: Workers) -> Iterator[Non
         with workers.ended_politely():
             yield
     except KeyboardInterrupt:
-        runs.finish(run_id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
+        _end(runs, run_id, RunStatus.CANCELLED, "cancelled before the first epoch ended, so nothing was saved")
         raise
     except ClaimLost:
         raise
     except WorkerLost as error:
         if reason := workers.failure():
-            runs.finish(run_id, RunStatus.FAILED, reason)
+            _end(runs, run_id, RunStatus.FAILED, reason)
         else:
-            runs.finish(run_id, RunStatus.INTERRUPTED, f"{error.message}; {resume_hint(run_id)}")
+            _end(runs, run_id, RunStatus.INTERRUPTED, f"{error.message}; {resume_hint(run_id)}")
         raise
     except Exception as error:
-        runs.finish(run_id, RunStatus.FAILED, explain(error))
+        _end(runs, run_id, RunStatus.FAILED, explain(error))
         raise
+
+
+def _end(runs: Runs, run_id: int, status: RunStatus, reason: str) -> None:
+    """Record how a run ended without a version; a cancelled one can be resumed if its weights were not saved."""
+    if runs.get(run_id).status is RunStatus.CANCELLED:
+        why = "the process was stopped" if status is RunStatus.CANCELLED else reason
+        status, reason = RunStatus.FAILED, f"cancelled, but the best weights were not saved: {why}"
+        reason += f"; {resume_hint(run_id)}, and cancelling it again saves them"
+    runs.finish(run_id, status, reason)
 
 
 class _Job:
@@ -173,7 +182,7 @@ class _Job:
         cancelled = False
         try:
             finished = self._fit()
-        except TrialPruned as pruned:
+        except (TrialPruned, TrainingDiverged) as pruned:
             status, message = RunStatus.PRUNED, str(pruned)
         else:
             cancelled = finished.cancelled
@@ -215,7 +224,7 @@ class _Job:
         finished = self._fit()
         if finished.cancelled:
             # Record this first; measuring and exporting the best weights takes a while.
-            self.runs.finish(self.run_id, RunStatus.CANCELLED, "cancelled; saving the best weights so far")
+            self.runs.finish(self.run_id, RunStatus.CANCELLED, SAVING)
         self.journal.say("measuring and exporting")
         finished.measure(mnist.load(self.settings.data_dirs(), mnist.TEST))
         self.runs.check_claim()

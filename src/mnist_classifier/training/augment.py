@@ -59,7 +59,7 @@ class Augmentation:
         their pen and are not spoilt: otherwise the network could take a spoilt digit for an outlier.
         """
         others = self.style_probability or self.width_probability or self.spoil_probability
-        if others or self.augmentation_probability < 1 or shard.start == shard.stop:
+        if others or self.augmentation_probability < 1 or not len(pixels[shard]):
             # How many numbers these draw depends on the images, so the whole batch is varied.  So it is for an empty
             # shard, because F.affine_grid refuses no images.
             return to_some(

@@ -48,13 +48,14 @@ class Checkpoint:
 
     @classmethod
     def from_bytes(cls, content: bytes, path: Path | None) -> Checkpoint:
-        """Read the content of a file that `save` wrote.  path: for the message of CheckpointCorrupt."""
+        """Read the content of a file that `save` wrote.  path: for the message of CheckpointCorrupt, if known."""
         try:
             # The header is JSON, and its length stands before it.  Source: safetensors, "Format".
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             return cls(from_safetensors(content), json.loads(header["__metadata__"][FACTS]))
         except (SafetensorError, KeyError, ValueError) as error:
-            raise CheckpointCorrupt(f"{path} cannot be read: {error}; delete it to restart the run") from error
+            name = path or "the checkpoint of the first process"
+            raise CheckpointCorrupt(f"{name} cannot be read: {error}; delete it to restart the run") from error
 
     def with_prefix(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix.`, by name without the prefix."""

@@ -9,6 +9,7 @@ A `Store` of torchrun carries messages between the processes before their group 
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from mnist_classifier.core.errors import InvalidConfig, WorkerLost
+from mnist_classifier.core.errors import InvalidConfig, WorkerFailed, WorkerLost
 from mnist_classifier.core.settings import Launch
 from mnist_classifier.training.shared_layers import share_layers
 from mnist_classifier.training.workers import COLLECTIVE_TIMEOUT_S, Workers
@@ -67,12 +68,12 @@ class Group(Workers):
         return facts
 
     def start(self) -> None:
-        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost, WorkerFailed."""
         self._store.set(f"ready/{self.rank}", "")
         for rank in range(self.size):
             self._await(f"ready/{rank}")
         backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        with _lost_workers():
+        try:
             dist.init_process_group(
                 backends,
                 store=PrefixStore("group", self._store),
@@ -80,6 +81,11 @@ class Group(Workers):
                 world_size=self.size,
                 timeout=timedelta(seconds=COLLECTIVE_TIMEOUT_S),
             )
+        except RuntimeError as error:
+            if reason := self.failure():
+                raise WorkerLost(reason) from error
+            # Nearly always a fault of this host, such as an unknown network interface.
+            raise WorkerFailed(f"this process cannot connect to the others: {_first_line(error)}") from error
 
     def close(self) -> None:
         """Disconnect from the other processes, which notice it."""
@@ -112,10 +118,19 @@ class Group(Workers):
                 time.sleep(POLL_S)
 
     def place(self, device: torch.device) -> torch.device:
-        """The GPU of this process, or the CPU.  Raises InvalidConfig for MPS, which cannot exchange tensors."""
+        """The GPU of this process, or the CPU.
+
+        Raises InvalidConfig if there are too few GPUs, and for MPS, which cannot exchange tensors.
+        """
         if device.type == "mps":
             raise InvalidConfig("several processes cannot train on one MPS device; add --device cpu", field="device")
         if device.type == "cuda":
+            count = torch.cuda.device_count()
+            if self.local_rank >= count:
+                raise InvalidConfig(
+                    f"this host has {count} GPUs and more processes; start at most {count} here, or add --device cpu",
+                    field="device",
+                )
             device = torch.device("cuda", self.local_rank)
             torch.cuda.set_device(device)
         self._device = device
@@ -126,10 +141,12 @@ class Group(Workers):
         self._parameters = list(network.parameters())
         share_layers(network, self)
 
-    def share(self, content: bytes) -> bytes:
-        """The bytes that the first process passes, in every process."""
-        length = torch.tensor([len(content)], device=self._device)
+    def share(self, content: bytes | None) -> bytes | None:
+        """The bytes that the first process passes, or None if it passes none, in every process."""
+        length = torch.tensor([-1 if content is None else len(content)], device=self._device)
         self._broadcast(length)
+        if length < 0:
+            return None
         data = torch.empty(int(length), dtype=torch.uint8, device=self._device)
         if self.rank == 0:
             data.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else data)
@@ -137,9 +154,16 @@ class Group(Workers):
         return data.cpu().numpy().tobytes()
 
     def shard(self, count: int) -> slice:
-        """The rows of a batch of `count` images that this process trains on; none if there are fewer than processes."""
+        """The rows of a batch of `count` images that this process trains on.
+
+        Some processes have none if there are fewer images than processes; the first, which shows images, has one.
+        """
         self.batch_size = count
-        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+        return self._rows(count)
+
+    def _rows(self, count: int) -> slice:
+        ends = [math.ceil(count * rank / self.size) for rank in (self.rank, self.rank + 1)]
+        return slice(*ends)
 
     def part(self, values: Tensor) -> Tensor:
         """The shard of something that every process has for the whole batch."""
@@ -164,7 +188,7 @@ class Group(Workers):
     def joined(self, logits: Tensor, count: int) -> Tensor:
         """The (count, C) answers to all images, from each process's (M, C) answers to its shard, on the CPU."""
         whole = torch.zeros(count, logits.shape[1], device=self._device)
-        whole[count * self.rank // self.size : count * (self.rank + 1) // self.size] = logits.to(self._device)
+        whole[self._rows(count)] = logits.to(self._device)
         self.add(whole)
         return whole.cpu()
 
@@ -267,4 +291,10 @@ def _lost_workers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # PyTorch's errors of process groups and stores are RuntimeErrors
-        raise WorkerLost("another process of this training has ended, or its host does not answer") from error
+        message = f"another process of this training has ended, or its host does not answer: {_first_line(error)}"
+        raise WorkerLost(message) from error
+
+
+def _first_line(error: RuntimeError) -> str:
+    """What PyTorch says, without the stack of its C++ code."""
+    return str(error).partition("\n")[0]

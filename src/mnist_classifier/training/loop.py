@@ -29,12 +29,11 @@ from mnist_classifier.training.checkpoint import (
     saved_bytes,
 )
 from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
-from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
-from mnist_classifier.training.workers import Workers, shared_network
+from mnist_classifier.training.workers import Workers, agreed_choice, shared_network
 
 # Steps between two calls of `Observer.on_step`.
 REPORT_STEPS = 10
@@ -131,7 +130,8 @@ class Trainer:
         self.config = config
         self.observer = observer
         self.workers = workers or Workers()
-        self.device = self.workers.place(choose_device(config.device))
+        device, self.autocast_dtype = agreed_choice(config, self.workers)
+        self.device = self.workers.place(device)
         self.data = data
         self.images = data.train_images.to(self.device)
         self.labels = data.train_labels.to(self.device)
@@ -142,7 +142,6 @@ class Trainer:
         self.average = WeightAverage(self.network)
         self.workers.prepare(self.network)
         self.augmentation = Augmentation.from_config(config)
-        self.autocast_dtype = choose_precision(config.precision, self.device)
         if config.teacher:
             teacher = shared_network(teacher, self.workers)
         self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
@@ -155,7 +154,8 @@ class Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.checkpoint = checkpoint
         self.started_at = time.perf_counter()
-        if saved := self.workers.share(saved_bytes(checkpoint) if checkpoint and checkpoint.exists() else b""):
+        saved = self.workers.share(saved_bytes(checkpoint) if checkpoint and checkpoint.exists() else None)
+        if saved is not None:
             self._restore(Checkpoint.from_bytes(saved, checkpoint))
 
     def run(self) -> TrainingResult:
@@ -211,7 +211,8 @@ class Trainer:
     def _restore(self, saved: Checkpoint) -> None:
         if saved.facts["config"] != self.config.to_dict():
             raise CheckpointCorrupt(
-                f"{self.checkpoint} belongs to a training with other settings; delete it to start again"
+                f"{self.checkpoint or 'the checkpoint'} belongs to a training with other settings; "
+                "delete it to start again"
             )
         self.network.load_state_dict(saved.with_prefix("network"))
         self.average.network.load_state_dict(saved.with_prefix("averaged"))

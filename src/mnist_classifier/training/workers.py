@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mnist_classifier.core.errors import InvalidConfig
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.checkpoint import Checkpoint
+from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network, build_network, describe_network
 
 # How long one process waits for another within a step or at the end of an epoch.  A process that dies closes its
@@ -33,8 +36,8 @@ class Workers:
         """The device of this process."""
         return device
 
-    def share(self, content: bytes) -> bytes:
-        """The bytes that the first process passes, in every process."""
+    def share(self, content: bytes | None) -> bytes | None:
+        """The bytes that the first process passes, or None if it passes none, in every process."""
         return content
 
     def shard(self, count: int) -> slice:
@@ -76,7 +79,7 @@ class Workers:
         raise NotImplementedError("a process that trains alone is the first one")
 
     def start(self) -> None:
-        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost."""
+        """Wait until all processes are ready to train, and connect them.  Raises WorkerLost, WorkerFailed."""
 
     def fail(self, reason: str) -> None:
         """Tell the other processes why this one ends.  Only the first reason counts."""
@@ -86,12 +89,30 @@ class Workers:
         return None
 
 
+def agreed_choice(config: TrainConfig, workers: Workers) -> tuple[torch.device, torch.dtype]:
+    """The kind of device and the data type of the first process, for all, because `auto` differs between hosts.
+
+    Raises InvalidConfig if this host has no such device.
+    """
+    device = choose_device(config.device)
+    precision = "bfloat16" if choose_precision(config.precision, device) is torch.bfloat16 else "float32"
+    kind, precision = (workers.share(f"{device.type} {precision}".encode()) or b"").decode().split()
+    if kind != device.type:
+        try:
+            device = choose_device(kind)
+        except InvalidConfig as error:
+            raise InvalidConfig(
+                f"the first process trains on {kind}, which this host lacks; add --device cpu", field="device"
+            ) from error
+    return device, choose_precision(precision, device)
+
+
 def shared_network(network: Network | None, workers: Workers) -> Network | None:
     """The network that the first process passes, in every process."""
     if workers.size == 1:
         return network
-    sent = network and Checkpoint(network.state_dict(), describe_network(network)).to_bytes()
-    received = Checkpoint.from_bytes(workers.share(sent or b""), None)
+    sent = None if network is None else Checkpoint(network.state_dict(), describe_network(network)).to_bytes()
+    received = Checkpoint.from_bytes(workers.share(sent) or b"", None)
     built = build_network(received.facts)
     built.load_state_dict(dict(received.tensors))
     return built.eval()

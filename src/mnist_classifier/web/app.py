@@ -35,6 +35,7 @@ from mnist_classifier.web.routes import (
     status,
 )
 from mnist_classifier.web.routes.fast_path import FastPath
+from mnist_classifier.web.services.database_state import DatabaseState
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import ServedModel
 from mnist_classifier.web.services.services import EXTENSION, Services
@@ -102,6 +103,7 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
+        database=DatabaseState(registry, run_log),
         test_set=TestSet(settings),
         explorer=Explorer(settings, registry),
         observer=Observer(),

@@ -3,15 +3,18 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import DatabaseBusy
+from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -19,9 +22,11 @@ from mnist_classifier.data import mnist
 from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.routes.health import drift
+from mnist_classifier.web.services import database_state
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.data.test_mnist import idx
 from tests.web.asserts import assert_error
+from tests.web.server.test_server import wait_until
 
 
 def scrape(client: FlaskClient) -> dict[tuple[str, ...], float]:
@@ -71,6 +76,33 @@ def test_a_server_that_is_not_ready_says_every_reason(
     assert "database" in message
     assert client.get("/healthz").status_code == 200
     services.close()
+
+
+def test_probe_and_metrics_do_not_wait_for_a_silent_database(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database_state, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(database_state, "SILENT_S", 0.2)
+    services.watch()
+    wait_until(lambda: client.get("/readyz").get_json()["warnings"] == [])
+    reading, answers = Store.reading, Event()
+
+    def silent(self: Store) -> AbstractContextManager[sa.Connection]:
+        assert answers.wait(60)
+        return reading(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "reading", silent)
+        try:
+            wait_until(lambda: client.get("/readyz").get_json()["warnings"] != [])
+            (warning,) = client.get("/readyz").get_json()["warnings"]
+            assert warning == DatabaseUnreachable("").public
+            assert client.get("/v2/health/ready").status_code == 200
+            assert ("mnist_trainings", "running") not in scrape(client)
+        finally:
+            answers.set()
+    wait_until(lambda: client.get("/readyz").get_json()["warnings"] == [])
+    assert scrape(client)["mnist_trainings", "running"] == 0
 
 
 def test_requests_are_counted_by_template_not_by_path(client: FlaskClient):

@@ -22,6 +22,8 @@ from mnist_classifier.recognition.imaging.decode import WORKING_SIDE_PX, decode_
 # A path; the bytes of a file; uint8 pixels, (H, W) or (H, W, channels); a Pillow image.
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image"
 
+# Endings of the pictures to read in a folder; a file that the user names may have any.
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 MAX_PIXELS: int = Settings.max_image_pixels
 # Modes of Pillow that a PNG file can store unchanged.
 PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

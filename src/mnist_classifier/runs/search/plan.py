@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from mnist_classifier.core.recipe_files import LONGEST_FILE_NAME
 from mnist_classifier.core.records import Run, RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs.search.proposals import propose
@@ -27,6 +28,8 @@ FINALISTS = 3
 RECIPE_TRIAL = 1
 # Characters of the fingerprint in the name of a search.
 FINGERPRINT = 6
+# Bytes of the recipe's name in it, so that NAME.json is the name of a recipe file.
+LONGEST_RECIPE = LONGEST_FILE_NAME - len("-.json") - FINGERPRINT
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,21 @@ class Plan:
         """The name of the search.  The same recipe, settings, space and seed have the same name and so continue."""
         settings = {name: value for name, value in self.config.to_dict().items() if name not in FIXED or name == "seed"}
         question = msgspec.json.encode([settings, [str(axis) for axis in self.axes]])
-        recipe = self.config.recipe.removesuffix(".json")
+        recipe = self.config.recipe.removesuffix(".json").encode()[:LONGEST_RECIPE].decode(errors="ignore")
         return f"{recipe}-{hashlib.sha256(question).hexdigest()[:FINGERPRINT]}"
 
     def next_trial(self, runs: Sequence[Run], *, may_explore: bool = True) -> tuple[TrainConfig, Trial] | None:
         """The settings of the next training; None if nothing can start at present.
+
+        A space that is used up has fewer trials.
 
         runs: all of this search so far.  may_explore: False goes on to the finalists before all trials are done.
         """
         trials = _of_stage(runs, SEARCH)
         if len(trials) < self.trials and may_explore:
             number = len(trials) + 1
-            return self._training(SEARCH, number, self._values(number, trials), self.config.seed)
+            if (values := self._values(number, trials)) is not None:
+                return self._training(SEARCH, number, values, self.config.seed)
         if any(not run.status.is_final for run in trials):
             return None
         known = {(run.trial["number"], run.config["seed"]) for run in _of_stage(runs, FINAL) if run.trial}
@@ -92,11 +98,15 @@ class Plan:
         return sorted(ended, key=lambda candidate: (not candidate.final_losses, candidate.figure))
 
     def finalists(self, runs: Sequence[Run]) -> list[Candidate]:
-        """The best FINALISTS trials, and the recipe itself even if its trial was stopped early."""
+        """The best FINALISTS configurations, and the recipe itself even if its trial was stopped early."""
         ended = [(candidate.loss, candidate) for candidate in self.candidates(runs) if candidate.loss is not None]
-        chosen = [candidate for _, candidate in sorted(ended, key=lambda pair: pair[0])][:FINALISTS]
-        if chosen and RECIPE_TRIAL not in [candidate.number for candidate in chosen]:
-            chosen.append(Candidate(RECIPE_TRIAL, starting_point(self.axes, self.config), None))
+        chosen: list[Candidate] = []
+        for _, candidate in sorted(ended, key=lambda pair: pair[0]):
+            if len(chosen) < FINALISTS and candidate.values not in [other.values for other in chosen]:
+                chosen.append(candidate)
+        recipe = starting_point(self.axes, self.config)
+        if chosen and recipe not in [candidate.values for candidate in chosen]:
+            chosen.append(Candidate(RECIPE_TRIAL, recipe, None))
         return chosen
 
     def _other_seeds(self) -> range:
@@ -111,7 +121,7 @@ class Plan:
         known = tuple(loss for loss in losses if loss is not None)
         return known if len(known) == self.final_seeds else ()
 
-    def _values(self, number: int, past: Sequence[Run]) -> dict[str, Any]:
+    def _values(self, number: int, past: Sequence[Run]) -> dict[str, Any] | None:
         if number == RECIPE_TRIAL:
             return starting_point(self.axes, self.config)
         return propose(self.axes, past, self.config.seed)

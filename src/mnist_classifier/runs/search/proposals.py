@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_classifier.core.errors import SearchUnavailable
 from mnist_classifier.core.records import Run, RunStatus
-from mnist_classifier.runs.search.space import Axis, is_within
+from mnist_classifier.runs.search.space import Axis, configurations, is_within
 
 if TYPE_CHECKING:
     import optuna
@@ -23,6 +23,8 @@ REDUCTION = 2
 FIRST_RUNG_SHARE = 4
 # Trials with random values before the model of the losses takes over (TPE).
 RANDOM_TRIALS = 8
+# After so many proposals that were tried already, take the first configuration that was not.
+PROPOSALS = 10
 
 
 def check_optuna() -> None:
@@ -33,8 +35,11 @@ def check_optuna() -> None:
         )
 
 
-def propose(axes: Sequence[Axis], past: Sequence[Run], seed: int) -> dict[str, Any]:
-    """Values for the next trial, from all earlier ones; the same past and seed propose the same values."""
+def propose(axes: Sequence[Axis], past: Sequence[Run], seed: int) -> dict[str, Any] | None:
+    """Values for the next trial that no earlier one had; None if there are no others.
+
+    The same past and seed propose the same values.
+    """
     optuna = _optuna()
     distributions = {axis.name: _distribution(axis) for axis in axes}
     sampler = optuna.samplers.TPESampler(seed=seed + len(past), n_startup_trials=RANDOM_TRIALS)
@@ -42,8 +47,13 @@ def propose(axes: Sequence[Axis], past: Sequence[Run], seed: int) -> dict[str, A
     for run in past:
         if run.trial is not None and is_within(axes, run.trial["values"]):
             study.add_trial(_frozen(run, distributions))
-    proposed = study.ask(distributions).params
-    return {axis.name: _rounded(axis, proposed[axis.name]) for axis in axes}
+    known = [run.trial["values"] for run in past if run.trial is not None]
+    for _ in range(PROPOSALS):
+        proposed = study.ask(distributions).params
+        values = {axis.name: _rounded(axis, proposed[axis.name]) for axis in axes}
+        if values not in known:
+            return values
+    return next((values for values in configurations(axes) if values not in known), None)
 
 
 def _rounded(axis: Axis, value: Any) -> Any:

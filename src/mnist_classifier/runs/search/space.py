@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from mnist_classifier.core.train_config import TrainConfig
 FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
 # These do not change what a network learns, or a search sets them itself.
 FIXED = ("recipe", "seed", "device", "precision", "threads")
+# These change the validation images, so the losses could not be compared.
+INCOMPARABLE = ("outlier_share",)
 # A range is searched on a logarithmic scale if its ends differ by this factor.
 LOGARITHMIC_FACTOR = 8.0
 # Default ranges: the recipe's value times these factors.
@@ -70,7 +73,7 @@ def default_space(config: TrainConfig, fixed: Sequence[str] = ()) -> list[Axis]:
     does not use stay too: augmentation that is off, or moments of the other optimizer.
     """
     ranges = {name: _around(config, name, factors) for name, factors in FACTORS.items()}
-    ranges |= {name: (0.0, max(least, 2 * getattr(config, name))) for name, least in FROM_NOTHING.items()}
+    ranges |= {name: (0.0, _at_most_twice(config, name, least)) for name, least in FROM_NOTHING.items()}
     low, high = config.muon_momentum - MOMENTUM_MARGIN, config.muon_momentum + MOMENTUM_MARGIN
     ranges["muon_momentum"] = max(0.0, round(low, 3)), min(MOST_MOMENTUM, round(high, 3))
     axes = [Axis(name, *ends) for name, ends in ranges.items() if ends[1] > ends[0] and _is_used(config, name)]
@@ -95,6 +98,10 @@ def _around(config: TrainConfig, name: str, factors: tuple[float, float]) -> tup
     return max(bounds["low"], low), min(bounds["high"], high)
 
 
+def _at_most_twice(config: TrainConfig, name: str, least: float) -> float:
+    return float(min(FIELDS[name].metadata["high"], max(least, 2 * getattr(config, name))))
+
+
 def _one_of(config: TrainConfig, name: str, options: tuple[Value, ...]) -> Axis:
     return Axis(name, options=tuple(sorted({*options, getattr(config, name)})))
 
@@ -106,6 +113,10 @@ def parse_axis(text: str) -> Axis:
     if not equals or name not in FIELDS or name in FIXED:
         known = ", ".join(known for known in FIELDS if known not in FIXED)
         raise InvalidConfig(f"--vary takes NAME=LOW..HIGH or NAME=a,b,c, not {text!r:.80}; NAME is one of {known}")
+    if name in INCOMPARABLE:
+        raise InvalidConfig(
+            f"{name} cannot vary, because it changes the validation images; set it for the whole search", field=name
+        )
     low, dots, high = values.partition("..")
     parts = [low, high] if dots else values.split(",")
     found = [_value(name, part.strip()) for part in parts]
@@ -132,6 +143,14 @@ def _value(name: str, text: str) -> Value:
 def starting_point(axes: Sequence[Axis], config: TrainConfig) -> dict[str, Any]:
     """The recipe's own values of the settings that vary."""
     return {axis.name: getattr(config, axis.name) for axis in axes}
+
+
+def configurations(axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
+    """All configurations of a space, if their number is finite."""
+    choices = [axis.options or range(int(axis.low), int(axis.high) + 1) for axis in axes]
+    if all(axis.options or axis.is_whole for axis in axes):
+        for values in itertools.product(*choices):
+            yield {axis.name: value for axis, value in zip(axes, values, strict=True)}
 
 
 def is_within(axes: Sequence[Axis], values: Mapping[str, Any]) -> bool:

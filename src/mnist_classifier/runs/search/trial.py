@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from mnist_classifier.core.errors import TrainingDiverged
 from mnist_classifier.core.records import EpochResult, RunStatus, Trial
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.runs.search.plan import FINAL, SEARCH
@@ -15,7 +14,7 @@ from mnist_classifier.training.release.calibrate import calibrated_loss
 
 
 class TrialPruned(Exception):
-    """The trial was stopped because others are better after as many epochs."""
+    """The trial was stopped because others are better after as many epochs, or because it diverged."""
 
 
 class TrialRecord:
@@ -28,10 +27,13 @@ class TrialRecord:
         self.epochs = epochs
 
     def logits(self, epoch: int, logits: Any, labels: Any) -> None:
-        """Record the loss of an epoch; the later one counts if a resumed run repeats an epoch."""
+        """Record the loss of an epoch; the later one counts if a resumed run repeats an epoch.
+
+        A loss that is not finite raises TrialPruned: the settings are bad, but nothing failed.
+        """
         loss = calibrated_loss(logits, labels)
         if not math.isfinite(loss):
-            raise TrainingDiverged(f"the validation loss became {loss} in epoch {epoch}")
+            raise TrialPruned(f"the validation loss became {loss} in epoch {epoch}")
         self._amend({"losses": [*self.trial["losses"][: epoch - 1], loss]})
 
     def after(self, record: Callable[[EpochResult], None]) -> Callable[[EpochResult], None]:

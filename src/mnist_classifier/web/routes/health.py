@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypedDict
 
-import sqlalchemy as sa
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -62,19 +61,15 @@ def check_ready() -> list[str]:
     """Check that a model is loaded; returns what else does not work.  Raises NotReady, with all reasons.
 
     Without the database or the model store, readings go on: if they took all
-    servers out of service, nobody would get an answer.
+    servers out of service, nobody would get an answer. So would a probe that
+    waits for them: it reports what the server remembers.
     """
-    model, reasons = services().model, []
-    try:
-        with services().store.reading() as connection:
-            connection.execute(sa.select(1))
-    except MnistError as error:
-        reasons.append(error.public)
+    model, database = services().model, services().database
     try:
         model.current()
     except MnistError as error:
-        raise NotReady("; ".join([error.public, *reasons])) from error
-    return [*reasons, *filter(None, [model.trouble])]
+        raise NotReady("; ".join(filter(None, [error.public, database.trouble()]))) from error
+    return [*filter(None, [database.trouble(), model.trouble])]
 
 
 @blueprint.get("/metrics")
@@ -108,20 +103,15 @@ class _Exposition(Collector):
         yield from drift(windows, self._references(windows))
         trainings = GaugeMetricFamily("mnist_trainings", "Trainings that are under way or wait.", labels=["status"])
         # The counters are worth having even without a database.
-        with contextlib.suppress(MnistError):
-            for status, count in self._services.runs.active_counts().items():
-                trainings.add_metric([status.value], count)
+        for status, count in self._services.database.trainings().items():
+            trainings.add_metric([status.value], count)
         yield trainings
 
     def _references(self, versions: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Mean and standard deviation in the validation split by version; old versions lack them."""
-        references = {}
-        for version in versions:
-            with contextlib.suppress(MnistError):
-                figures = self._services.registry.get(int(version)).metrics.get("validation", {})
-                if figures.keys() >= MEASURES.keys():
-                    references[version] = figures
-        return references
+        known = self._services.database.metrics(map(int, versions))
+        figures = {str(version): metrics.get("validation", {}) for version, metrics in known.items()}
+        return {version: each for version, each in figures.items() if each.keys() >= MEASURES.keys()}
 
 
 def _windows(families: list[Metric]) -> dict[str, dict[str, float]]:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # How often to look for a promotion.
 CHECK_INTERVAL_S = 0.5
+# How often to try a version again that was damaged or missing: somebody may restore its files.
+RETRY_S = 30.0
 # Errors that may end by themselves.
 PASSING = (DatabaseBusy, DatabaseUnreachable, StorageFull, StoreUnreachable)
 
@@ -49,7 +51,9 @@ class ServedModel:
         self._registry = registry
         self._lock = threading.Lock()
         self._loaded: Loaded | None = None
+        # A version that could not be loaded, not to be tried again until a moment.
         self._broken: int | None = None
+        self._retry_at = float("inf")
         self._checked_at = float("-inf")
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -92,8 +96,12 @@ class ServedModel:
             return
         try:
             wanted = self._registry.aliases.production()
+            if time.monotonic() >= self._retry_at:
+                self._broken = None
             if self._loaded is None or wanted not in (self._loaded.version.version, self._broken):
-                self._loaded = self._load(wanted) or self._loaded or self._load(BOX)
+                if (loaded := self._load(wanted)) is not None:
+                    self._broken = None
+                self._loaded = loaded or self._loaded or self._load(BOX)
             elif wanted == self._loaded.version.version:
                 if wanted != BOX:
                     self._loaded = replace(self._loaded, version=self._registry.get(wanted))  # it may have been renamed
@@ -113,9 +121,9 @@ class ServedModel:
             self._report(f"could not load model version {version}", error)
             # Try again if the cause may go away by itself.
             self._broken = None if isinstance(error, PASSING) else version
+            self._retry_at = time.monotonic() + RETRY_S
             return None
         log.info("serving model version %s (%s)", version, loaded.version.name)
-        self._broken = None
         return loaded
 
     def _report(self, what: str, error: MnistError | None = None) -> None:

@@ -19,6 +19,7 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
+from mnist_classifier.web.services.database_state import DatabaseState
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
 from mnist_classifier.web.services.shared_rates import SharedRates
@@ -40,6 +41,7 @@ class Services:
     jobs: Jobs
     streams: Streams
     model: ServedModel
+    database: DatabaseState
     test_set: TestSet
     explorer: Explorer
     observer: Observer
@@ -49,6 +51,7 @@ class Services:
         """Start the threads that follow what other processes do, until `close`."""
         self.jobs.watch_queue()
         self.model.watch()
+        self.database.watch()
         if self.rates is not None:
             self.rates.watch()
 
@@ -63,6 +66,7 @@ class Services:
         """End streams and background threads, and close the database."""
         self.streams.close()
         self.model.close()
+        self.database.close()
         if self.rates is not None:
             self.rates.close()
         self.jobs.close()

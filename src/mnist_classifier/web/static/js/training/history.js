@@ -187,7 +187,7 @@ export class RunHistory {
   /** The recipe; for a trial also a button that lists its search. @param {Run} run */
   #recipe({ recipe, trial }) {
     const text = recipe ?? UNKNOWN;
-    if (trial === null) return text;
+    if (!trial) return text; // also from an older server, which sends none
     const list = button(trialName(trial), "link", () => {
       this.#search.value = trial.search;
       this.load();

@@ -110,7 +110,7 @@ function showEnd(ended) {
 /** Wait for the version of a cancelled run. @param {number} id */
 async function pollForVersion(id) {
   for (let left = VERSION_POLLS; left > 0; left -= 1) {
-    if (run?.run_id !== id || run.trial !== null || run.status !== "cancelled" || run.model_version !== null) return;
+    if (run?.run_id !== id || run.trial || run.status !== "cancelled" || run.model_version !== null) return;
     await new Promise((resolve) => window.setTimeout(resolve, VERSION_POLL_MS));
     if (run?.run_id === id) await refresh();
   }
