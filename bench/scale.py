@@ -67,7 +67,7 @@ def main() -> None:
                 [sys.executable, str(ROOT / "bench" / f"{name}.py"), *(["--quick"] if options.quick else [])],
                 check=True,
             )
-    measured = {name: _result(name, options.quick) for name in SCRIPTS}
+    measured = {name: _result(name) for name in SCRIPTS}
     measured["database"] = measure_database(seconds=5 if options.quick else 30)
     assumed = Assumed(price=options.price)
     tables = {
@@ -79,9 +79,8 @@ def main() -> None:
     write_result("scale", result, table="\n\n".join(_shown(name, rows) for name, rows in tables.items()))
 
 
-def _result(name: str, quick: bool) -> dict[str, Any]:
-    path = RESULTS / f"{name}_quick.json" if quick and (RESULTS / f"{name}_quick.json").exists() else None
-    found: dict[str, Any] = json.loads((path or RESULTS / f"{name}.json").read_text("utf-8"))
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     return found
 
 

@@ -61,8 +61,7 @@ def main() -> None:
         lines.append(
             f"{number:7} {found['median_s']:9.2f} {found['longest_s']:9.2f} {found['readings']:9} {found['lost']:5}"
         )
-    name = "servers_quick" if options.quick else "servers"
-    write_result(name, result, table="\n".join(lines), folder=options.results)
+    write_result("servers", result, table="\n".join(lines), folder=options.results)
     raise SystemExit(any(found["lost"] for found in result["servers"].values()))
 
 

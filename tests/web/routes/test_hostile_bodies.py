@@ -167,7 +167,7 @@ def test_strokes_that_all_lie_on_the_same_ink_do_not_keep_a_process_busy(app: Fl
     image = base64.b64encode(encode_png(pixels)).decode()
     body = json.dumps({"image": image, "mode": "number", "strokes": strokes}).encode()
     (status, answer), spent_s = processor_seconds(lambda: post(app, "/predict", body))
-    assert spent_s < 3 * MOST_CPU_S
+    assert spent_s < 5 * MOST_CPU_S
     assert status == 200, answer
 
 
