@@ -25,7 +25,7 @@ DOCUMENTATION := $(VENV)/.docs-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test test-unit test-cluster contract bench bench-training bench-serving bench-scale bench-soak fuzz check audit types format screenshots docs clean
+.PHONY: help run train test test-unit test-bench test-cluster contract bench bench-training bench-serving bench-scale bench-soak fuzz check audit types format screenshots docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -36,8 +36,8 @@ run: $(APPLICATION) ## start the web application
 train: $(APPLICATION) ## train a model on MNIST
 	@$(BIN)/python train_model.py $(ARGS)
 
-test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
-	$(PYTEST) --ignore tests/cluster $(ARGS)
+test: $(DEVELOPMENT) ## run the tests of the program, Python's and JavaScript's
+	$(PYTEST) --ignore tests/bench --ignore tests/cluster $(ARGS)
 	@files=$$(find tests/js -name node_modules -prune -o -name '*.test.*js' -print 2>/dev/null); \
 	if [ -z "$$files" ]; then \
 		echo "No JavaScript tests in tests/js."; \
@@ -50,6 +50,9 @@ test: $(DEVELOPMENT) ## run all tests, Python's and JavaScript's
 
 test-unit: $(DEVELOPMENT) ## run the quick tests of the rooms below the web application
 	$(PYTEST) -m "not slow" $(ARGS) $(UNIT_TESTS)
+
+test-bench: $(DEVELOPMENT) ## run every measurement of bench/ with little input
+	$(PYTEST) $(ARGS) tests/bench
 
 test-cluster: $(CLUSTER) ## run the tests with Ray, PostgreSQL, an object store, containers and two hosts
 	$(PYTEST) $(ARGS) tests/cluster

@@ -35,7 +35,6 @@ LONGEST_FILES = (
     "runs/test_liveness.py",
     "e2e/test_models.py",
     "e2e/test_training.py",
-    "project/test_bench.py",
     "web/openapi/test_contract.py",
     "e2e/test_accessibility.py",
     "runs/test_jobs.py",
