@@ -23,8 +23,17 @@ def container_cores(root: Path = Path("/")) -> float:
     Only control groups of version 2 are known.
     """
     try:
-        group = (root / "proc/self/cgroup").read_text().rpartition("::")[2].strip("/\n")
-        quota, period = (root / "sys/fs/cgroup" / group / "cpu.max").read_text().split()
+        path = (root / "proc/self/cgroup").read_text().rpartition("::")[2].strip("/\n")
+    except (OSError, ValueError):  # ValueError: the path is no text
+        return math.inf
+    groups = root / "sys/fs/cgroup"
+    # A limit counts for all groups below.
+    return min(_limit(each) for each in (groups / path, *(groups / path).parents) if each.is_relative_to(groups))
+
+
+def _limit(group: Path) -> float:
+    try:
+        quota, period = (group / "cpu.max").read_text().split()
         return max(1, math.ceil(int(quota) / int(period)))
     except (OSError, ValueError):  # ValueError: there is no limit
         return math.inf
