@@ -229,6 +229,13 @@ def test_what_a_killed_save_left_is_swept_once_nobody_can_be_at_it(registry: Reg
     assert list(registry.models_dir.iterdir()) == [new]
 
 
+def test_a_server_starts_while_the_unfinished_folder_of_another_vanishes(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / ".new-gone"])
+    assert registry.adopt() == []
+
+
 def test_every_move_of_an_alias_is_written_down(registry: Registry):
     for number in (1, 2):
         registry.save(MANIFEST, write_files)

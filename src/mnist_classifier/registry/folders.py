@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,9 @@ class VersionFolders:
         for path in self.models_dir.glob(f"{DELETED}*"):
             shutil.rmtree(path, ignore_errors=True)
         for path in self.models_dir.glob(f"{NEW}*"):
-            if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process has just finished
+                if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def robustness(self, number: int) -> bytes | None:
         """The robustness table of a version as it was stored, if there is one."""
