@@ -6,14 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import MnistError, RunInProgress, TrainingUnavailable
+from mnist_classifier.core.errors import DatabaseUnreachable, MnistError, RunInProgress, TrainingUnavailable
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -22,6 +22,7 @@ from mnist_classifier.recognition.imaging.decode import decode_base64, decode_im
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs import jobs as jobs_module
 from mnist_classifier.runs import worker
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.run_log import Runs
@@ -235,6 +236,35 @@ def test_a_server_without_pytorch_leaves_queued_runs_to_others(
     assert runs.get(queued.id).status is RunStatus.QUEUED
     assert runs.has_waiting()
     assert not jobs.log_path(queued.id).exists()
+
+
+def unreachable(*arguments: object, **named: object) -> Run:
+    raise DatabaseUnreachable("the database does not answer")
+
+
+def test_a_run_does_not_hang_if_the_database_is_lost_once_it_is_claimed(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs_module.sys, "executable", "/bin/false")
+    queued, jobs = runs.enqueue(QUICK), Jobs(settings, runs)
+    with monkeypatch.context() as patch, suppress(DatabaseUnreachable):
+        patch.setattr(runs, "get", unreachable)
+        jobs.dispatch()
+    jobs.dispatch()
+    wait_for(runs, queued.id, RunStatus.FAILED, RunStatus.INTERRUPTED, timeout_s=20)
+    jobs.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_a_run_whose_process_did_not_start_is_interrupted_if_its_end_could_not_be_recorded(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs_module.sys, "executable", "/nowhere/python")
+    queued, jobs = runs.enqueue(QUICK), Jobs(settings, runs)
+    with monkeypatch.context() as patch, suppress(DatabaseUnreachable):
+        patch.setattr(runs, "finish", unreachable)
+        jobs.dispatch()
+    assert runs.mark_interrupted() == [queued.id]
 
 
 @pytest.mark.mnist

@@ -245,7 +245,7 @@ def test_a_lock_that_cannot_be_made_leaves_the_run_in_the_queue(settings: Settin
         runs.claim_next(1)
     assert runs.has_waiting()
     settings.claims_dir.unlink()
-    assert runs.claim_next(1) == 1
+    assert runs.claim_next(1).id == 1
 
 
 def test_a_worker_learns_that_it_should_stop(runs: Runs):
@@ -308,19 +308,19 @@ def test_the_database_is_in_wal_mode_so_that_readers_do_not_wait(store: Store, s
 
 def test_runs_are_claimed_oldest_first_and_no_more_than_there_are_places(runs: Runs):
     first, second, third = (runs.enqueue(TrainConfig(seed=seed)) for seed in range(3))
-    assert runs.claim_next(2) == first.id
-    assert runs.claim_next(2) == second.id
+    assert runs.claim_next(2).id == first.id
+    assert runs.claim_next(2).id == second.id
     assert runs.claim_next(2) is None
     runs.start(first.id, pid=1)
     assert runs.claim_next(2) is None
     runs.finish(first.id, RunStatus.FAILED)
-    assert runs.claim_next(2) == third.id
+    assert runs.claim_next(2).id == third.id
     assert not runs.has_waiting()
 
 
 def test_a_run_that_waits_is_not_interrupted_however_long_that_takes(runs: Runs, clocks: dict[str, float]):
     claimed, waiting = runs.enqueue(TrainConfig()), runs.enqueue(TrainConfig())
-    assert runs.claim_next(1) == claimed.id
+    assert runs.claim_next(1).id == claimed.id
     claims.hand_over(runs.get(claimed.id).claim)
     clocks["monotonic"] = 100 * SILENT_AFTER_S
     assert runs.mark_interrupted() == [claimed.id]
@@ -333,12 +333,12 @@ def test_many_claims_at_once_get_different_runs(settings: Settings, runs: Runs):
         claimed = list(
             pool.map(lambda _: Runs(Store(settings.resolved_database_url), settings.claims_dir).claim_next(8), range(8))
         )
-    assert set(claimed) == expected
+    assert {run.id for run in claimed if run is not None} == expected
 
 
 def test_a_run_that_was_cancelled_before_it_began_cannot_start(runs: Runs):
     run = runs.enqueue(TrainConfig())
-    assert runs.claim_next(1) == run.id
+    assert runs.claim_next(1).id == run.id
     assert runs.request_cancel(run.id).status is RunStatus.CANCELLED
     with pytest.raises(RunFinished):
         runs.start(run.id, pid=1)
@@ -456,7 +456,7 @@ def test_an_end_that_could_not_be_recorded_is_noticed_at_the_next_look(settings:
 def test_the_lock_of_a_run_that_is_over_is_removed(settings: Settings, runs: Runs):
     ended, cancelled = runs.create(TrainConfig()), runs.enqueue(TrainConfig())
     runs.finish(ended.id, RunStatus.FAILED, "no", claim=ended.claim)
-    assert runs.claim_next(1) == cancelled.id
+    assert runs.claim_next(1).id == cancelled.id
     assert len(list(settings.claims_dir.iterdir())) == 1
     runs.request_cancel(cancelled.id)
     assert list(settings.claims_dir.iterdir()) == []

@@ -101,8 +101,8 @@ class Jobs:
         # Without PyTorch the run would fail here; and a worker of this program would refuse a newer database.
         if not has_torch() or not self.runs.store.is_current():
             return
-        while (run_id := self.runs.claim_next(self.settings.max_runs)) is not None:
-            self._start_worker(self.runs.get(run_id))
+        while (run := self.runs.claim_next(self.settings.max_runs)) is not None:
+            self._start_worker(run)
 
     def _start_worker(self, run: Run) -> None:
         process = start_worker(self.settings, self.runs, run)
@@ -131,7 +131,9 @@ def start_worker(settings: Settings, runs: Runs, run: Run) -> subprocess.Popen[b
     except OSError as error:
         runs.finish(run.id, RunStatus.FAILED, f"the training process did not start: {error}", claim=run.claim)
         raise
-    claims.hand_over(run.claim)
+    finally:
+        # To the process or, if none has started, to nobody: then the run counts as interrupted.
+        claims.hand_over(run.claim)
     return process
 
 

@@ -18,7 +18,7 @@ WAITING = (runs.c.status == RunStatus.QUEUED.value) & runs.c.claimed_at.is_(None
 UNDER_WAY = runs.c.status.in_(ACTIVE) & runs.c.claimed_at.is_not(None)
 # The fact in a run's environment that names its torchrun.
 TORCHRUN = "torchrun"
-_RUNS = sa.select(
+RUNS = sa.select(
     *(column for column in runs.c if column.name not in ("heartbeat_at", "claimed_at", "cancel_requested"))
 )
 
@@ -36,14 +36,14 @@ class RunQueries:
 
     def get(self, run_id: int) -> Run:
         """One run.  Raises RunMissing."""
-        found = self._runs(_RUNS.where(runs.c.id == run_id))
+        found = self._runs(RUNS.where(runs.c.id == run_id))
         if not found:
             raise RunMissing(f"there is no run {run_id}")
         return found[0]
 
     def of_torchrun(self, job: str) -> Run | None:
         """The latest run of the torchrun of this name, if any."""
-        query = _RUNS.where(runs.c.environment[TORCHRUN].as_string() == job).order_by(runs.c.id.desc())
+        query = RUNS.where(runs.c.environment[TORCHRUN].as_string() == job).order_by(runs.c.id.desc())
         return next(iter(self._runs(query.limit(1))), None)
 
     def recent(self, limit: int = 20, *, before: int | None = None, search: str = "") -> list[Run]:
@@ -52,7 +52,7 @@ class RunQueries:
         before: only runs with lower numbers; search: words that the number,
         recipe, status, message or search must contain.
         """
-        query = _RUNS.order_by(runs.c.id.desc()).limit(limit)
+        query = RUNS.order_by(runs.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(runs.c.id < before)
         for word in search.split():
@@ -64,12 +64,12 @@ class RunQueries:
 
     def of_search(self, search: str) -> list[Run]:
         """All runs of a search, oldest first."""
-        return self._runs(_RUNS.where(runs.c.trial["search"].as_string() == search).order_by(runs.c.id))
+        return self._runs(RUNS.where(runs.c.trial["search"].as_string() == search).order_by(runs.c.id))
 
     def active(self) -> Run | None:
         """The running run, or else the first in the queue, if any."""
         # Descending, so that "running" comes before "queued".
-        query = _RUNS.where(runs.c.status.in_(ACTIVE)).order_by(runs.c.status.desc(), runs.c.id)
+        query = RUNS.where(runs.c.status.in_(ACTIVE)).order_by(runs.c.status.desc(), runs.c.id)
         return next(iter(self._runs(query.limit(1))), None)
 
     def active_counts(self) -> dict[RunStatus, int]:
@@ -81,7 +81,7 @@ class RunQueries:
 
     def last_finished(self) -> Run | None:
         """The latest run that has ended, if any."""
-        query = _RUNS.where(runs.c.status.not_in(ACTIVE)).order_by(runs.c.id.desc())
+        query = RUNS.where(runs.c.status.not_in(ACTIVE)).order_by(runs.c.id.desc())
         return next(iter(self._runs(query.limit(1))), None)
 
     def events(
@@ -98,12 +98,17 @@ class RunQueries:
 
     def _runs(self, query: sa.Select[Any]) -> list[Run]:
         with self.store.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [Run(**{**row, "status": _status(row["status"])}) for row in rows]
+            return found_runs(connection, query)
 
     def _events(self, query: sa.Select[Any]) -> list[RunEvent]:
         with self.store.reading() as connection:
             return [RunEvent(**row) for row in connection.execute(query).mappings()]
+
+
+def found_runs(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
+    """The runs that a query of `RUNS` finds."""
+    rows = connection.execute(query).mappings().all()
+    return [Run(**{**row, "status": _status(row["status"])}) for row in rows]
 
 
 def _status(stored: str) -> RunStatus:

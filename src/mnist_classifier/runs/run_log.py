@@ -22,7 +22,7 @@ from mnist_classifier.core.errors import ClaimLost, DatabaseBusy, RunFinished, R
 from mnist_classifier.core.records import Run, RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
-from mnist_classifier.runs.queries import ACTIVE, UNDER_WAY, WAITING, RunQueries
+from mnist_classifier.runs.queries import ACTIVE, RUNS, UNDER_WAY, WAITING, RunQueries, found_runs
 
 # Workers report twice a second.  If a worker's lock cannot be checked, as on another machine, this much silence means
 # that it is gone.
@@ -73,7 +73,7 @@ class Runs(RunQueries):
             run_id = _insert(connection, config, None)
         return self.get(run_id)
 
-    def claim_next(self, at_once: int) -> int | None:
+    def claim_next(self, at_once: int) -> Run | None:
         """Claim the oldest run in the queue unless `at_once` runs are under way; the caller starts its worker."""
         self.mark_interrupted()
         with claims.new_claim(self.claims_dir) as claim, self.store.writing() as connection:
@@ -87,7 +87,8 @@ class Runs(RunQueries):
             connection.execute(
                 runs.update().where(runs.c.id == run_id).values(claim=claim, claimed_at=moment, heartbeat_at=moment)
             )
-            return int(run_id)
+            # In the same transaction: if the database is lost now, the run stays in the queue.
+            return found_runs(connection, RUNS.where(runs.c.id == run_id))[0]
 
     def reopen(self, run_id: int, *, queued: bool = False, beside_others: bool = False) -> Run:
         """Reopen an interrupted or failed run, or a cancelled one whose weights were not saved.
