@@ -197,6 +197,25 @@ def test_an_output_that_another_command_is_writing_is_left_alone():
         assert "another command is writing" in run("--output", "out.csv").stderr
 
 
+@pytest.mark.parametrize(
+    ("output", "errors"),
+    [("out", "out.part"), ("out", "out.part.journal"), ("out", "out.part.lock"), ("bad.part", "bad")],
+)
+def test_no_file_has_the_name_of_an_unfinished_one(output: str, errors: str):
+    assert "is a name for unfinished files" in run("--output", output, "--errors", errors).stderr
+    assert files() == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError()])
+def test_a_disk_without_locks_is_written_to(monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def refuse(lock: filelock.FileLock, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    run("--output", "out.csv")
+    assert files() == ["out.csv"]
+
+
 def test_a_file_of_the_user_is_never_taken_for_a_part():
     Path("out.csv.part").write_text("mine")
     assert "nothing says which command wrote it" in run("--output", "out.csv", "--restart").stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+import filelock
 import pytest
 
 from mnist_classifier.core import files
@@ -19,6 +20,22 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError()])
+def test_a_disk_without_locks_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def refuse(lock: filelock.FileLock, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with files.locked(tmp_path / "lock", RuntimeError("taken")):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_an_error(tmp_path: Path):
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(OSError, match="lock"), files.locked(tmp_path / "lock", RuntimeError("taken")):
+        pass
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])

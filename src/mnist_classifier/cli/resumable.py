@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import filelock
 import msgspec
 
 from mnist_classifier.cli.inputs import Part, stamp
@@ -123,10 +122,13 @@ def resumable(
     settings, or is still writing.
     """
     targets = [Path(os.path.realpath(each)) for each in (output, errors) if each is not None]
+    journal = _beside(targets[0], ".part.journal")
+    beside = {journal, *(_beside(each, suffix) for each in targets for suffix in (".part", ".part.lock"))}
+    if taken := beside & set(targets):
+        raise MnistError(f"{min(taken)} is a name for unfinished files; choose another one")
     with contextlib.ExitStack() as locks:
         for each in targets:
             locks.enter_context(_locked(each))
-        journal = _beside(targets[0], ".part.journal")
         progress = _prepared(
             journal, targets, {**settings, BAD_FILES: [_text(str(each)) for each in targets[1:]]}, restart
         )
@@ -275,15 +277,11 @@ def _closing(stream: BinaryIO) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def _locked(target: Path) -> Iterator[None]:
     """Keep two commands from writing the same file."""
-    target.parent.stat()  # filelock would create the folder
-    lock = filelock.FileLock(_beside(target, ".part.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise MnistError(f"another command is writing {target}; wait for it, or choose another file") from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # Windows deletes no open file
-            os.unlink(lock.lock_file)
-        lock.release()
+    target.parent.stat()  # the lock would create the folder
+    lock = _beside(target, ".part.lock")
+    with files.locked(lock, MnistError(f"another command is writing {target}; wait for it, or choose another file")):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows deletes no open file
+                lock.unlink()

@@ -20,13 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pyarrow.parquet as pq
 
 from mnist_classifier.cluster.parts import fixed_folder
 from mnist_classifier.cluster.storage import Place, described, read_text, write_text
+from mnist_classifier.core import files
 from mnist_classifier.core.errors import FolderTaken, InvalidInput, StorageUnreachable
-from mnist_classifier.core.files import disk_errors
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.version import __version__
 from mnist_classifier.recognition.bulk import Task
@@ -129,19 +128,12 @@ class Output:
             yield
             return
         folder = Path(self.place.path)
-        lock = filelock.FileLock(folder / ".lock")
-        with disk_errors(f"{folder} cannot be written to", StorageUnreachable):
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                raise FolderTaken(f"another command is writing to {folder}; wait until it ends") from None
-            except NotImplementedError:
-                pass  # a shared folder without locks
-        try:
+        taken = FolderTaken(f"another command is writing to {folder}; wait until it ends")
+        with contextlib.ExitStack() as stack:
+            with files.disk_errors(f"{folder} cannot be written to", StorageUnreachable):
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(files.locked(folder / ".lock", taken))
             yield
-        finally:
-            lock.release()
 
     def begin(self, description: Mapping[str, Any]) -> None:
         """Record the job, or check that the output belongs to it.  Raises FolderTaken, StorageUnreachable."""

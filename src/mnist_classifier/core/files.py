@@ -13,6 +13,8 @@ from mnist_classifier.core.errors import StorageFull
 
 # Windows has no EDQUOT.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# How a disk says that it has no locks; many network disks have none.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -54,6 +56,31 @@ def replaced(path: Path) -> Iterator[Path]:
         flush_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, taken: Exception) -> Iterator[None]:
+    """Lock a file during the block; raises `taken` while another process has locked it.
+
+    On a disk without locks it does nothing.  Raises OSError.
+    """
+    # Imported here, because most commands lock nothing.
+    import filelock
+
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise taken from None
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def flush(path: Path) -> None:
