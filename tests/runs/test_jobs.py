@@ -255,6 +255,17 @@ def test_a_run_does_not_hang_if_the_database_is_lost_once_it_is_claimed(
     jobs.close()
 
 
+def test_a_folder_for_logs_that_cannot_be_written_to_fails_the_run_and_not_the_request(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    logs = settings.home / "a file/logs"
+    logs.parent.write_text("in the way")
+    monkeypatch.setattr(jobs_module, "log_path", lambda *run: logs / "run-1.log")
+    run = Jobs(settings, runs).submit(QUICK)
+    assert run.status is RunStatus.FAILED
+    assert "the training process did not start: " in run.message
+
+
 @pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
 def test_a_run_whose_process_did_not_start_is_interrupted_if_its_end_could_not_be_recorded(
     settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch

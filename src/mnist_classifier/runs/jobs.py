@@ -105,7 +105,11 @@ class Jobs:
             self._start_worker(run)
 
     def _start_worker(self, run: Run) -> None:
-        process = start_worker(self.settings, self.runs, run)
+        try:
+            process = start_worker(self.settings, self.runs, run)
+        except OSError as error:  # recorded as the end of the run
+            log.error("run %s: the training process did not start: %s", run.id, error)
+            return
         threading.Thread(target=self._await_end, args=(run, process), name=f"run-{run.id}", daemon=True).start()
 
     def log_path(self, run_id: int) -> Path:
