@@ -300,6 +300,8 @@ def _clear_errors() -> Iterator[None]:
         if error.connection_invalidated:
             raise DatabaseUnreachable(f"the database cannot be used: {error.orig}") from error
         raise MnistError(f"the database cannot be used: {error.orig}") from error
+    except ValueError as error:  # JSON or a date that cannot be parsed
+        raise MnistError(f"the database is damaged: {error}; restore it from a backup") from error
 
 
 def now() -> datetime:

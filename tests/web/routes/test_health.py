@@ -19,13 +19,14 @@ from mnist_classifier.core.records import Verdict
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
-from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.routes.health import drift
-from mnist_classifier.web.services import database_state
+from mnist_classifier.web.services import database_state, served_model
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.data.test_mnist import idx
 from tests.web.asserts import assert_error
+from tests.web.routes.test_routes import MANIFEST, write_files
 from tests.web.server.test_server import wait_until
 
 
@@ -103,6 +104,25 @@ def test_probe_and_metrics_do_not_wait_for_a_silent_database(
             answers.set()
     wait_until(lambda: client.get("/readyz").get_json()["warnings"] == [])
     assert scrape(client)["mnist_trainings", "running"] == 0
+
+
+def test_a_damaged_row_is_said_and_the_next_promotion_is_followed(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database_state, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(served_model, "CHECK_INTERVAL_S", 0.05)
+    for _ in range(2):
+        services.registry.save(MANIFEST, write_files)
+    services.registry.aliases.move(PRODUCTION, 1)
+    services.watch()
+    wait_until(lambda: services.model.current().version.version == 1)
+    with services.store.writing() as connection:
+        connection.execute(sa.text("UPDATE model_versions SET manifest = '{' WHERE version = 1"))
+    services.database.metrics([1])
+    wait_until(lambda: len(client.get("/readyz").get_json()["warnings"]) == 2)
+    assert all("database is damaged" in each for each in client.get("/readyz").get_json()["warnings"])
+    services.registry.aliases.move(PRODUCTION, 2)
+    wait_until(lambda: services.model.current().version.version == 2)
 
 
 def test_requests_are_counted_by_template_not_by_path(client: FlaskClient):
