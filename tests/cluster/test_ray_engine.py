@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -93,6 +94,13 @@ def processes_of(environment: dict[str, str]) -> list[int]:
     return [each for each in found if mark in environ_of(each)]
 
 
+def session_of(environment: dict[str, str]) -> Path:
+    """The folder of the Ray that a command of this test started."""
+    lines = [path.read_text() for each in processes_of(environment) if (path := Path(f"/proc/{each}/cmdline")).exists()]
+    (folder,) = set(re.findall(r"/tmp/mnist-ray-\w+", "\n".join(lines)))
+    return Path(folder)
+
+
 def readers(environment: dict[str, str]) -> list[int]:
     """The processes that read."""
     names = {each: Path(f"/proc/{each}/cmdline") for each in processes_of(environment)}
@@ -174,13 +182,12 @@ def test_the_same_command_continues_after_the_first_was_killed(
 ) -> None:
     output = tmp_path / "out"
     arguments = (str(shards), "--output", str(output))
-    sessions = set(Path("/tmp").glob("mnist-ray-*"))
     with started(*arguments, environment=environment) as command:
         wait_until(lambda: len(parts(output)) > 1, command)
+        session = session_of(environment)
         command.kill()
     wait_until(lambda: not processes_of(environment))
-    for folder in set(Path("/tmp").glob("mnist-ray-*")) - sessions:  # nobody was left to delete it
-        shutil.rmtree(folder)
+    shutil.rmtree(session)  # nobody was left to delete it
     before = {path: path.stat().st_mtime_ns for path in parts(output)}
     assert not (output / "_SUCCESS").exists()
 
@@ -202,6 +209,20 @@ def test_the_same_command_continues_after_the_first_was_killed(
         said, _ = command.communicate(timeout=DEADLINE_S)
     assert command.returncode == 1
     assert said.startswith(f"Error: {output} belongs to another job: options.thresholds.ambiguous_below was null")
+
+
+def test_kill_ends_the_command_with_its_processes_and_files(
+    tmp_path: Path, shards: Path, environment: dict[str, str]
+) -> None:
+    with started(str(shards), "--output", str(tmp_path / "out"), environment=environment) as command:
+        wait_until(lambda: len(parts(tmp_path / "out")) > 1, command)
+        session = session_of(environment)
+        command.terminate()
+        said, _ = command.communicate(timeout=DEADLINE_S)
+    assert said.endswith("Aborted!\n")
+    assert "SIGTERM" not in said
+    wait_until(lambda: not processes_of(environment))
+    assert not session.exists()
 
 
 # --- two hosts ----------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -50,7 +52,21 @@ def connected(address: str, cores: int | None = None) -> Iterator[int]:
             where = "Ray did not start" if address == LOCAL else f"the Ray cluster {address} cannot be used"
             raise ClusterUnavailable(f"{where}: {described(error)}") from error
         _be_quiet()
+        stack.enter_context(_ended_politely())
         yield int(ray.cluster_resources().get("CPU", 1))
+
+
+@contextlib.contextmanager
+def _ended_politely() -> Iterator[None]:
+    """Let `kill` end the block as Ctrl-C does.  Ray would abort the process, and its folder would stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
