@@ -195,13 +195,31 @@ def test_trials_show_their_search_and_values_and_its_name_lists_them(with_histor
     visitor = visit("/training?run=42", at=with_history)
     expect(visitor.find("run-status")).to_have_text("pruned")
     expect(visitor.find("run-message")).to_contain_text("Stopped early")
-    expect(visitor.find("run-trial")).to_have_text("Trial 2 of fast-1a2b3c. Learning rate 0.02. Search loss 0.1250.")
+    expect(visitor.find("run-trial")).to_have_text(
+        "Trial 2 of fast-1a2b3c. Learning rate 0.02. Calibrated validation loss 0.1250."
+    )
     expect(visitor.find("run-resume")).to_be_hidden()
 
     visitor.page.get_by_role("button", name="trial 1 of fast-1a2b3c").click()
 
     expect(visitor.find("history").locator("tr")).to_have_count(2)
     expect(visitor.find("history-search")).to_have_value("fast-1a2b3c")
+
+
+def test_the_history_shows_trials_in_whole_and_keeps_the_focus_on_them(with_history: Application, visit: Visit):
+    add_trials(with_history.folder / "home")
+    visitor = visit("/training?run=42", at=with_history)
+    link = visitor.page.get_by_role("button", name="trial 1 of fast-1a2b3c")
+    expect(link).to_be_visible()
+    hidden_px = "table => [table, ...table.querySelectorAll('td')].map(each => each.scrollWidth - each.clientWidth)"
+    for width_px in (1280, 1024, 375):
+        visitor.page.set_viewport_size({"width": width_px, "height": 900})
+        assert max(visitor.find("history-scroll").evaluate(hidden_px)) <= 0, width_px
+
+    link.focus()
+    visitor.page.get_by_role("button", name="Recipe", exact=True).dispatch_event("click")
+    expect(visitor.find("history").locator("tr")).to_have_count(42)
+    expect(link).to_be_focused()
 
 
 def test_runs_of_an_older_server_which_knows_no_trials_are_listed_and_shown(with_history: Application, visit: Visit):
@@ -220,6 +238,7 @@ def test_runs_of_an_older_server_which_knows_no_trials_are_listed_and_shown(with
     expect(visitor.find("history").locator("tr")).to_have_count(25)
     expect(visitor.find("run-status")).to_have_text("succeeded")
     expect(visitor.find("run-trial")).to_be_hidden()
+    visitor.page.unroute_all(behavior="ignoreErrors")
 
 
 def test_without_trainings_there_is_no_empty_table(application: Application, visit: Visit):

@@ -63,7 +63,7 @@ class TrialRecord:
         if is_hopeless(self.trial["losses"], courses, self.epochs):
             beaten = sum(len(course) >= epoch and course[epoch - 1] < loss for course in courses)
             raise TrialPruned(
-                f"stopped early: {beaten} of {len(courses)} other trials have a lower validation loss than "
+                f"stopped early: {beaten} of {len(courses)} other trials have a lower calibrated validation loss than "
                 f"{loss:.4f} after epoch {epoch} of {self.epochs}"
             )
 

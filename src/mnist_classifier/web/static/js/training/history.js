@@ -185,14 +185,15 @@ export class RunHistory {
   }
 
   /** The recipe; for a trial also a button that lists its search. @param {Run} run */
-  #recipe({ recipe, trial }) {
+  #recipe({ recipe, trial, seed }) {
     const text = recipe ?? UNKNOWN;
     if (!trial) return text; // also from an older server, which sends none
-    const list = button(trialName(trial), "link", () => {
+    const list = button(trialName(trial, seed), "link trial", () => {
       this.#search.value = trial.search;
       this.load();
     });
-    return make("span", {}, `${text}, `, list);
+    list.title = `List the trainings of search ${trial.search}`;
+    return make("div", { className: "of-search" }, make("div", { text }), list);
   }
 
   /** @param {number} id */
@@ -227,7 +228,7 @@ export class RunHistory {
 function keepFocus(body, change) {
   const focused = document.activeElement;
   const row = focused?.closest("tr");
-  const kind = focused instanceof HTMLInputElement ? "input" : "button";
+  const kind = focused instanceof HTMLInputElement ? "input" : focused?.matches(".trial") ? ".trial" : "button";
   const id = row && body.contains(row) ? row.dataset.run : undefined;
   change();
   if (id === undefined) return;

@@ -42,7 +42,7 @@ export class RunView {
     write(element("run-heading", HTMLElement), `Run ${run.run_id}: ${run.recipe ?? ""}`);
     const trial = element("run-trial", HTMLElement);
     trial.hidden = !run.trial;
-    write(trial, run.trial ? `${sentence(trialName(run.trial))} ${sentence(trialText(run.trial))}` : "");
+    write(trial, run.trial ? `${sentence(trialName(run.trial, run.seed))} ${sentence(trialText(run.trial))}` : "");
     write(element("run-message", HTMLElement), run.message ? sentence(run.message) : waiting(run));
     element("run-cancel", HTMLElement).hidden = isOver(run);
     element("run-resume", HTMLElement).hidden = !["failed", "interrupted"].includes(run.status);
