@@ -20,8 +20,8 @@ def run(*arguments: str, status: int) -> Result:
 def test_without_ray_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(installed, "NEEDED", ("a_package_that_nobody_has",))
     result = run("a.tar", "--output", str(tmp_path / "out"), status=1)
-    advice = 'pip install "mnist-digit-classifier[cluster]"'
-    assert result.output == f"Error: mnist predict --engine ray needs Ray: {advice}\n"
+    advice = 'pip install ".[cluster]"'
+    assert result.output == f"Error: --engine ray needs Ray, which is not installed. In the checkout, run: {advice}\n"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import tarfile
 import uuid
 from collections.abc import Callable
@@ -32,7 +33,8 @@ from mnist_classifier.cluster import contents, parts
 from mnist_classifier.cluster.job import Job, Model, Output, checked_inputs, opened_model
 from mnist_classifier.cluster.part_reader import PartReader, Summary
 from mnist_classifier.cluster.parts import parts_of
-from mnist_classifier.cluster.storage import Place
+from mnist_classifier.cluster.ray_session import connected
+from mnist_classifier.cluster.storage import Place, write_text
 from mnist_classifier.core.errors import ClusterUnavailable, FolderTaken, InvalidInput
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.version import __version__
@@ -455,20 +457,54 @@ def test_another_job_is_refused_with_the_difference(model: Model, out: Path) -> 
     output = Output.of(str(out))
     output.begin(job.description(model))
     output.begin(job.description(model))
+    write_text(output.readings("0"), "the readings of a part")
     other = Model(7, {**model.manifest, "name": "better"}, model.onnx_bytes)
     for another, used, difference in (
-        (Job(("/b",), str(out), task, {}, 40_000_000), model, 'inputs was ["/a"], now it is ["/b"]'),
+        (Job(("/b",), str(out), task, {}, 40_000_000), model, '(inputs: ["/a"] there, ["/b"] now)'),
         (
             Job(("/a",), str(out), task, {"ambiguous_below": 0.5}, 40_000_000),
             model,
             "options.thresholds.ambiguous_below",
         ),
-        (Job(("/a",), str(out), Task(NUMBER, ANYTHING, ()), {}, 40_000_000), model, 'options.mode was "digit", now'),
-        (job, other, "model.version was 0, now it is 7"),
+        (
+            Job(("/a",), str(out), Task(NUMBER, ANYTHING, ()), {}, 40_000_000),
+            model,
+            'options.mode: "digit" there, "number" now',
+        ),
+        (job, other, "model.version: 0 there, 7 now"),
     ):
         with pytest.raises(FolderTaken, match="belongs to another job") as refused:
             output.begin(another.description(used))
         assert difference in refused.value.message
+
+
+def test_a_job_that_read_nothing_does_not_keep_its_output_from_another(model: Model, out: Path) -> None:
+    misspelt, right = (
+        Job((each,), str(out), Task(DIGIT, ANYTHING, ()), {}, 40_000_000) for each in ("/sacns", "/scans")
+    )
+    output = Output.of(str(out))
+    output.begin(misspelt.description(model))
+    output.begin(right.description(model))
+    write_text(output.errors("0"), "the errors of a part")
+    with pytest.raises(FolderTaken, match=r'inputs: \["/scans"\] there, \["/sacns"\] now'):
+        output.begin(misspelt.description(model))
+
+
+def test_a_file_as_output_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("readings")
+    with pytest.raises(InvalidInput, match="is a file"), Output.of(str(tmp_path / "a.csv")).locked():
+        pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_an_address_without_a_cluster_is_named_at_once(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with (
+        pytest.raises(ClusterUnavailable, match="cannot be reached .*; check the address"),
+        connected(f"{host}:{port}"),
+    ):
+        pass
 
 
 def test_a_folder_with_other_files_is_refused(model: Model, out: Path) -> None:

@@ -101,7 +101,10 @@ def read_with_ray(
             bar.update(totals.readings - bar.n)
 
         model = opened_model(options["model_version"], settings)
-        totals = engine.run(job, model, options["ray_address"], options.get("jobs"), show)
+        try:
+            totals = engine.run(job, model, options["ray_address"], options.get("jobs"), show)
+        except KeyboardInterrupt:
+            raise click.ClickException("stopped; run the same command again to continue") from None
     _report(output, totals)
 
 

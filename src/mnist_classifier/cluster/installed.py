@@ -12,4 +12,6 @@ NEEDED = ("ray", "pyarrow", "fsspec")
 def check_installed() -> None:
     """Raise ClusterUnavailable if Ray or a package that reading at scale needs is missing."""
     if not all(importlib.util.find_spec(name) for name in NEEDED):
-        raise ClusterUnavailable('mnist predict --engine ray needs Ray: pip install "mnist-digit-classifier[cluster]"')
+        raise ClusterUnavailable(
+            '--engine ray needs Ray, which is not installed. In the checkout, run: pip install ".[cluster]"'
+        )

@@ -123,11 +123,16 @@ class Output:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second command out of a folder; a bucket has no locks.  Raises FolderTaken, StorageUnreachable."""
+        """Keep a second command out of a folder; a bucket has no locks.
+
+        Raises FolderTaken, InvalidInput, StorageUnreachable.
+        """
         if not self.place.is_local:
             yield
             return
         folder = Path(self.place.path)
+        if folder.is_file():
+            raise InvalidInput(f"{folder} is a file; --engine ray writes into a folder", field="output")
         taken = FolderTaken(f"another command is writing to {folder}; wait until it ends")
         with contextlib.ExitStack() as stack:
             with files.disk_errors(f"{folder} cannot be written to", StorageUnreachable):
@@ -148,10 +153,16 @@ class Output:
             known = json.loads(text)
         except ValueError:
             raise FolderTaken(f"{self.place.url}/{JOB_FILE} is damaged; choose another --output") from None
-        if difference := _difference(known, wanted):
+        difference = _difference(known, wanted)
+        if difference and self._has_parts():
             raise FolderTaken(
-                f"{self.place.url} belongs to another job: {difference}; choose another --output, or delete that one"
+                f"{self.place.url} belongs to another job ({difference}); choose another --output, or delete this one"
             )
+        if difference:  # a job that read nothing, such as one with a typing error in its input
+            write_text(self.place / JOB_FILE, json.dumps(wanted, indent=1) + "\n")
+
+    def _has_parts(self) -> bool:
+        return any((self.place / folder).names() for folder in (READINGS, ERRORS))
 
     def _others(self) -> str:
         names = [name for name in self.place.names() if not name.startswith(".")]
@@ -200,7 +211,7 @@ def _difference(known: Any, wanted: Any, name: str = "") -> str:
             _difference(known.get(key), wanted.get(key), f"{name}.{key}".lstrip(".")) for key in {**known, **wanted}
         )
         return next(filter(None, found), "")
-    return "" if known == wanted else f"{name} was {_short(known)}, now it is {_short(wanted)}"
+    return "" if known == wanted else f"{name}: {_short(known)} there, {_short(wanted)} now"
 
 
 def _short(value: Any) -> str:

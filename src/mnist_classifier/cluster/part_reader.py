@@ -59,7 +59,7 @@ class PartReader:
         if program != __version__:
             raise ClusterUnavailable(
                 f"{socket.gethostname()} has version {__version__} of this program, but version {program} started the "
-                f"job; run there: pip install mnist-digit-classifier[cluster]=={program}"
+                "job; install the same version on all machines"
             )
         if model.sha256 != model.manifest["files"][ONNX_FILE]["sha256"]:
             raise ModelCorrupt(f"the model arrived damaged at {socket.gethostname()}; run the same command again")

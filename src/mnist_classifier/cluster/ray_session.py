@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import warnings
@@ -29,6 +30,8 @@ import ray.data  # noqa: E402
 
 # The address that means: start Ray on this machine, for this command only.
 LOCAL = "local"
+# How long a cluster may take to answer.  Ray itself would wait for minutes, without a word.
+REACHED_WITHIN_S = 10.0
 TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -44,6 +47,8 @@ def connected(address: str, cores: int | None = None) -> Iterator[int]:
         if address == LOCAL:
             stack.enter_context(_token())
             options |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": stack.enter_context(_session_dir())}
+        else:
+            _check_reachable(address)
         stack.callback(ray.shutdown)
         try:
             with _without_stderr():
@@ -54,6 +59,20 @@ def connected(address: str, cores: int | None = None) -> Iterator[int]:
         _be_quiet()
         stack.enter_context(_ended_politely())
         yield int(ray.cluster_resources().get("CPU", 1))
+
+
+def _check_reachable(address: str) -> None:
+    """Raise ClusterUnavailable if nothing listens at HOST:PORT; Ray checks other kinds of addresses itself."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in address or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_WITHIN_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterUnavailable(
+            f"the Ray cluster {address} cannot be reached ({described(error)}); "
+            "check the address, and that Ray runs there"
+        ) from error
 
 
 @contextlib.contextmanager
