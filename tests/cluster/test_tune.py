@@ -200,7 +200,10 @@ def test_kill_ends_a_search_with_its_trainings(training_images: Path, runs: Runs
     ("arguments", "words"),
     [
         (["--vary", "learning_rate=9..10"], "learning_rate must lie between"),
-        (["--vary", "speed=1,2"], "--vary takes NAME=LOW..HIGH or NAME=a,b,c"),
+        (["--vary", "beta2"], "--vary takes NAME=LOW..HIGH or NAME=a,b,c, not 'beta2'"),
+        (["--vary", "batch_size=64-128"], "'64-128' is not a value of batch_size; --vary takes NAME=LOW..HIGH"),
+        (["--vary", "lerning_rate=1,2"], "unknown setting 'lerning_rate'; did you mean learning_rate?"),
+        (["--vary", "seed=1,2"], "seed cannot vary"),
         (["--vary", "beta2=0.9,0.99", "--beta2", "0.9"], "beta2 is given twice"),
         (["--vary", "beta2=0.9,0.99", "--vary", "beta2=0.5..0.9"], "beta2 is given twice"),
         (["--recipe", "fats"], "no file 'fats'"),

@@ -111,6 +111,12 @@ def test_no_configuration_is_tried_twice_and_a_space_that_is_used_up_ends_the_tr
     assert len(tried) == 6 + (starting_point(plan.axes, FAST) not in tried[1:])
     assert all(values not in tried[:index] for index, values in enumerate(tried))
     assert len(runs) > len(tried)  # the finalists follow
+    assert plan.shortfall(runs) == f"the space is used up: it has only {len(tried)} configurations"
+
+
+def test_a_search_says_why_it_tried_fewer_configurations_than_planned():
+    assert PLAN.shortfall(carried_out(PLAN, by_rate)) == ""
+    assert "the time was up after 2 of" in PLAN.shortfall(carried_out(PLAN, by_rate, limit=2))
 
 
 def test_finalists_are_different_configurations():
@@ -205,8 +211,8 @@ def test_axes_are_read_from_text():
 @pytest.mark.parametrize(
     ("text", "field"),
     [
-        ("speed=1..2", None),
-        ("seed=1,2", None),
+        ("speed=1..2", "speed"),
+        ("seed=1,2", "seed"),
         ("learning_rate", None),
         ("learning_rate=0.1..7", "learning_rate"),
         ("learning_rate=0.1..0.01", "learning_rate"),

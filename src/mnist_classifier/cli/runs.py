@@ -57,8 +57,15 @@ def _line(run: Run) -> str:
     validation = "" if accuracy is None else f"{accuracy:.2%}"
     recipe = str(run.config.get("recipe", ""))
     began = f"{run.created_at:%Y-%m-%d %H:%M}"
-    trial = f"trial {run.trial['number']} of {run.trial['search']}: " if run.trial else ""
-    return f"{run.id:4}  {run.status.value:11}  {began}  {recipe:11}  {validation:>7}  {trial}{run.message}"
+    return f"{run.id:4}  {run.status.value:11}  {began}  {recipe:11}  {validation:>7}  {_trial(run)}{run.message}"
+
+
+def _trial(run: Run) -> str:
+    """Which trial of a search the run is, before its message."""
+    if run.trial is None:
+        return ""
+    seed = f", seed {run.config['seed']}" if run.trial["stage"] == "final" else ""
+    return f"trial {run.trial['number']} of {run.trial['search']}{seed}: "
 
 
 @runs.command()

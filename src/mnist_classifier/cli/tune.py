@@ -81,7 +81,9 @@ def tune(context: click.Context, /, data_dir: Path | None, trains: bool, **flags
         raise click.ClickException("no trial succeeded, so there is nothing to save")
     _show(plan, runs)
     base, fixed = _base(plan.config)
-    write_recipe(output, base, {**fixed, **best[0].values}, f"the best of {plan.trials} trials of search {plan.name}")
+    write_recipe(
+        output, base, {**fixed, **best[0].values}, f"the best of {plan.tried(runs)} trials of search {plan.name}"
+    )
     click.echo(f"saved as {output}; train it with `mnist train --recipe {output}`")
     if trains:
         alike = {name: given[name] for name in FIXED if name in given}
@@ -184,9 +186,11 @@ def _show(plan: Plan, runs: Sequence[Run]) -> None:
         others = f"{candidate.figure:.4f}" if candidate.final_losses else "-"
         click.echo(f"{candidate.number:6}  {loss:>7}  {others:11}  {_settings(candidate.values)}")
     click.echo(_comparison(best))
+    if shortfall := plan.shortfall(runs):
+        click.echo(shortfall)
     click.echo(
         "The loss is the calibrated cross entropy on the validation images. The best of "
-        f"{plan.trials} trials was chosen on them, so its figure is optimistic. No test image was used."
+        f"{plan.tried(runs)} trials was chosen on them, so its figure is optimistic. No test image was used."
     )
 
 

@@ -72,6 +72,8 @@ def check_file_name(path: Path) -> None:
         raise InvalidConfig(
             f"{str(path)!r:.200} has the name of a built-in recipe; give the file another name", field="recipe"
         )
+    if path.is_dir():
+        raise InvalidConfig(f"{str(path)!r:.200} is a folder; name a recipe file", field="recipe")
     # A name of printable characters can be encoded.
     if not name.isprintable() or name != name.strip() or not 1 <= len(name.encode()) <= LONGEST_FILE_NAME:
         raise InvalidConfig(

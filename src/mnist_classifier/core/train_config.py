@@ -7,6 +7,7 @@ docs/training.md are made from the fields of `TrainConfig`.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,7 +154,7 @@ class TrainConfig:
         known = {spec.name: spec for spec in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise InvalidConfig(f"unknown setting {name!r}; known are {', '.join(known)}", field=str(name))
+                raise unknown_setting(name)
         recipe = values.get("recipe", "classic")
         if recipe not in tuple(recipes):
             raise InvalidConfig(f"recipe must be one of {', '.join(recipes)}, not {recipe!r:.60}", field="recipe")
@@ -170,6 +171,14 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Value]:
         """Plain values, in the order of the fields."""
         return dataclasses.asdict(self)
+
+
+def unknown_setting(name: object) -> InvalidConfig:
+    """The error for a name that no setting has, with the one that was probably meant."""
+    known = [spec.name for spec in dataclasses.fields(TrainConfig)]
+    alike = difflib.get_close_matches(str(name)[:60], known, n=1, cutoff=0.8)
+    advice = f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}"
+    return InvalidConfig(f"unknown setting {name!r:.80}; {advice}", field=str(name))
 
 
 def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:

@@ -109,6 +109,17 @@ class Plan:
             chosen.append(Candidate(RECIPE_TRIAL, recipe, None))
         return chosen
 
+    def shortfall(self, runs: Sequence[Run]) -> str:
+        """Why a search that has ended tried fewer configurations than planned; empty if it did not."""
+        tried = self.tried(runs)
+        if self.next_trial(runs) is not None:
+            return f"the time was up after {tried} of {self.trials} trials; the same command continues the search"
+        return "" if tried == self.trials else f"the space is used up: it has only {tried} configurations"
+
+    def tried(self, runs: Sequence[Run]) -> int:
+        """The number of trials so far."""
+        return len(_of_stage(runs, SEARCH))
+
     def _other_seeds(self) -> range:
         return range(self.config.seed + 1, self.config.seed + 1 + self.final_seeds)
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.recipes import Value
-from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.core.train_config import TrainConfig, unknown_setting
 
 FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
 # These do not change what a network learns, or a search sets them itself.
@@ -19,6 +19,7 @@ FIXED = ("recipe", "seed", "device", "precision", "threads")
 INCOMPARABLE = ("outlier_share",)
 # A range is searched on a logarithmic scale if its ends differ by this factor.
 LOGARITHMIC_FACTOR = 8.0
+FORMS = "NAME=LOW..HIGH or NAME=a,b,c"
 # Default ranges: the recipe's value times these factors.
 FACTORS = {
     "learning_rate": (1 / 3, 3.0),
@@ -110,9 +111,12 @@ def parse_axis(text: str) -> Axis:
     """Read NAME=LOW..HIGH or NAME=a,b,c.  Raises InvalidConfig, which names the setting."""
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
-    if not equals or name not in FIELDS or name in FIXED:
-        known = ", ".join(known for known in FIELDS if known not in FIXED)
-        raise InvalidConfig(f"--vary takes NAME=LOW..HIGH or NAME=a,b,c, not {text!r:.80}; NAME is one of {known}")
+    if not equals:
+        raise InvalidConfig(f"--vary takes {FORMS}, not {text!r:.80}")
+    if name not in FIELDS:
+        raise unknown_setting(name)
+    if name in FIXED:
+        raise InvalidConfig(f"{name} cannot vary in a search; leave it out of --vary", field=name)
     if name in INCOMPARABLE:
         raise InvalidConfig(
             f"{name} cannot vary, because it changes the validation images; set it for the whole search", field=name
@@ -137,7 +141,7 @@ def _value(name: str, text: str) -> Value:
     try:
         return cast(Value, kind(text))
     except ValueError:
-        raise InvalidConfig(f"{text!r:.60} is no value of {name}", field=name) from None
+        raise InvalidConfig(f"{text!r:.60} is not a value of {name}; --vary takes {FORMS}", field=name) from None
 
 
 def starting_point(axes: Sequence[Axis], config: TrainConfig) -> dict[str, Any]:
