@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +154,19 @@ def test_short_work_starts_no_process(pictures: list[str], monkeypatch: pytest.M
     monkeypatch.setattr(pools.Pool, "_start", lambda self: pytest.fail("a process was started"))
     results = list(read_parts(parts_of(Inputs([f"{pictures[0]}/00.png"])), WORK.open(), jobs=8))
     assert len(results) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which shows blocked signals")
+def test_ctrl_c_never_reaches_a_process_even_while_the_first_one_starts():
+    code = (
+        "import multiprocessing, re, time\n"
+        "from mnist_classifier.cli.pool import _ctrl_c_held_back\n"
+        "with _ctrl_c_held_back():\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=time.sleep, args=(60,))\n"
+        "    process.start()\n"
+        "status = open(f'/proc/{process.pid}/status').read()\n"
+        "process.kill()\n"
+        "print(int(re.search(r'SigBlk:\\s*(\\w+)', status)[1], 16))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert int(result.stdout) & 1 << signal.SIGINT - 1

@@ -83,7 +83,7 @@ def test_an_interrupted_command_goes_on_and_gives_the_same_bytes(interrupted, su
     whole = run("--output", f"whole.{suffix}", "--errors", "bad.txt")
     Path(f"out.{suffix}").write_text("before")
     broken = interrupted("--output", f"out.{suffix}", "--errors", "bad2.txt", after=after)
-    assert f"out.{suffix} is not complete: " in broken.stderr
+    assert f"out.{suffix} is not complete yet. So far: " in broken.stderr
     assert Path(f"out.{suffix}").read_text() == "before"
     result = run("--output", f"out.{suffix}", "--errors", "bad2.txt")
     assert "continuing after" in result.stderr
@@ -151,7 +151,7 @@ def test_changed_files_are_noticed(interrupted, change: str):
     with Path(change).open("ab") as file:
         file.write(b" ")
     result = run("--output", "out.csv")
-    assert "some of them have been changed, renamed, added or removed since" in result.stderr
+    assert "some were edited, renamed, added or removed" in result.stderr
     assert files() == ["out.csv.part", "out.csv.part.journal"]
 
 

@@ -29,7 +29,7 @@ from mnist_classifier.core.errors import MnistError
 
 # A command that is killed, or loses its power, repeats at most the work since its last checkpoint.
 CHECKPOINT_S = 2.0
-REPEAT = "Repeat the command to go on."
+REPEAT = "Repeat the command to continue."
 RESTART = "add --restart to read everything again"
 BAD_FILES = "list of bad files (--errors)"
 
@@ -78,10 +78,10 @@ class ResumableFiles(Destination):
                 break
         if self._digest.hexdigest() != self.progress.digest:
             raise MnistError(
-                f"the interrupted command had read {self.progress.files:,} files, and some of them have been changed, "
-                f"renamed, added or removed since; {RESTART}"
+                f"the interrupted command had read {_amount(self.progress)}, and the files have changed since: "
+                f"some were edited, renamed, added or removed; {RESTART}"
             )
-        click.echo(f"continuing after {self.progress.files:,} files that are already read; {RESTART}", err=True)
+        click.echo(f"continuing after {_amount(self.progress)}; {RESTART}", err=True)
         return parts
 
     def add(self, result: Result) -> None:
@@ -141,7 +141,7 @@ def resumable(
         except BaseException:
             saved = found.saved if found is not None else progress
             if saved != progress:
-                click.echo(f"{output} is not complete: {saved.files:,} files are read. {REPEAT}", err=True)
+                click.echo(f"{output} is not complete yet. So far: {_amount(saved)}. {REPEAT}", err=True)
             if not saved.parts:
                 for file in (*(_beside(each, ".part") for each in targets), journal):
                     file.unlink(missing_ok=True)
@@ -200,6 +200,13 @@ def _read_journal(journal: Path, restart: bool) -> tuple[bytes, Mapping[str, Any
         if restart:
             return b"", {}, Progress()
         raise MnistError(f"{journal} is damaged: {error}; {RESTART}") from error
+
+
+def _amount(progress: Progress) -> str:
+    """How much was read: files alone say little, because one may hold many glyphs."""
+    pictures = "picture" if progress.size == 1 else "pictures"
+    files = "file" if progress.files == 1 else "files"
+    return f"{progress.size:,} {pictures} from {progress.files:,} {files}"
 
 
 def _text(path: str) -> str:
