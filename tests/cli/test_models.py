@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data.mnist import PUBLISHED_SPLITS, TRAIN, find
 from mnist_classifier.registry.aliases import PRODUCTION
@@ -52,6 +53,24 @@ def refused(*arguments: str) -> str:
 def test_plain_models_lists_them(registry: Registry):
     assert mnist() == mnist("list")
     assert [line.split()[0] for line in mnist().splitlines()] == ["2", "1", "*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "words"),
+    [
+        ("MNIST_DATABASE_URL", "nonsense", "MNIST_DATABASE_URL should look like"),
+        ("MNIST_MODELS_URL", "s4://bucket", "MNIST_MODELS_URL cannot be used: Protocol not known: s4"),
+        ("MNIST_MODELS_URL", "/missing/models", "there is no folder /missing/models"),
+    ],
+)
+def test_plain_models_tells_a_wrong_url_on_one_line(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, name: str, url: str, words: str
+):
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv(name, url)
+    result = run()
+    assert not isinstance(result.exception, MnistError)
+    assert words in result.output
 
 
 def test_a_version_that_cannot_be_read_is_listed_with_its_reason(registry: Registry):

@@ -29,16 +29,27 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        try:
+        with _errors_on_one_line():
             return super().invoke(ctx)
-        except MnistError as error:
-            raise click.ClickException(error.message) from error
 
 
 class Group(click.Group):
-    """A group whose commands print known errors as one line."""
+    """A group that prints known errors as one line, as its commands do."""
 
     command_class = Command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command of the group, or the one that stands for the group alone."""
+        with _errors_on_one_line():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _errors_on_one_line() -> Iterator[None]:
+    try:
+        yield
+    except MnistError as error:
+        raise click.ClickException(error.message) from error
 
 
 def setting_options(owner: type, *names: str, note: str) -> Callable[[Function], Function]:

@@ -44,7 +44,7 @@ def list_versions() -> None:
         aliases = registry.aliases.all()
         for version in registry.versions():
             click.echo(model_line(version, aliases, registry.robustness(version)))
-        for name, reason in registry.set_aside().items():
+        for name, reason in registry.set_aside(names_hosts=True).items():
             click.echo(f"! {name:>4}  cannot be read: {reason}")
 
 

@@ -132,16 +132,17 @@ class Bucket:
 
 def _open(url: str) -> tuple[Any, str]:
     """The file system of a URL, and the path in it.  Raises InvalidConfig."""
+    is_s3 = url.startswith(("s3:", "s3a:"))
     try:
         from fsspec.core import url_to_fs
 
-        is_s3 = url.startswith(("s3:", "s3a:"))
         fs, root = url_to_fs(url, **(S3_OPTIONS if is_s3 else {}))
     except ImportError as error:
+        # fsspec names the package of other kinds of URLs, such as gcsfs.
+        is_in_extra = is_s3 or (error.name or "").partition(".")[0] == "fsspec"
+        advice = '. In the checkout, run: pip install ".[servers]"' if is_in_extra else ""
         raise InvalidConfig(
-            f"MNIST_MODELS_URL needs a driver that is not installed ({error.name or error}). "
-            'In the checkout, run: pip install ".[servers]"',
-            field="models_url",
+            f"MNIST_MODELS_URL needs a driver that is not installed ({error.name or error}){advice}", field="models_url"
         ) from error
     except (ValueError, TypeError) as error:
         raise InvalidConfig(f"MNIST_MODELS_URL cannot be used: {error}", field="models_url") from error

@@ -140,9 +140,10 @@ class Registry:
             log.warning("model version %s is set aside: %s", name, reason)
         return adopted
 
-    def set_aside(self) -> dict[str, str]:
+    def set_aside(self, *, names_hosts: bool = False) -> dict[str, str]:
         """Check every version: folder name -> reason, for those that cannot be used.
 
+        names_hosts: whether a reason may name hosts and buckets, for those who run the program.
         Checks the hashes of versions that are new or have an alias, and only
         the file sizes of all others.
         """
@@ -151,7 +152,7 @@ class Registry:
             found = {name: f"versions are numbered from 1 to {LARGEST_ID}" for name in self.folders.strays()}
             numbers = {*self.folders.numbers(), *deleted}
         except StoreUnreachable as error:
-            found, numbers = {"store": error.public}, set()
+            found, numbers = {"store": error.message if names_hosts else error.public}, set()
         for number in sorted({BOX, *numbers}):
             if deleted.get(number):
                 continue
