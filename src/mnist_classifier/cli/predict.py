@@ -65,7 +65,7 @@ NUMBERS_AT_ONCE = 4
     "--output",
     type=OutputPath(dir_okay=False, path_type=Path),
     help="Write to this file, once all pictures are read; with --engine ray, to this folder or URL. After an "
-    "interruption, the same command goes on.",
+    "interruption, the same command continues.",
 )
 @click.option("--restart", is_flag=True, help="With --output: discard what an interrupted command has read.")
 @click.option(
