@@ -575,5 +575,5 @@ def test_a_path_may_hold_any_character(read: Read, out: Path, tmp_path: Path, di
 
 @pytest.mark.parametrize("url", ["zip://*.png::x.zip", "simplecache::s3://bucket/a", "cached://a"])
 def test_urls_that_lie_in_other_files_are_refused_at_once(url: str) -> None:
-    with pytest.raises(InvalidInput, match="names no place that every process can reach"):
+    with pytest.raises(InvalidInput, match="is not a place that every process can reach"):
         Place.of(url)

@@ -16,7 +16,7 @@ from mnist_classifier.recognition.bulk import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-IN_THIS_PROCESS, RAY = ENGINES = ("local", "ray")
+LOCAL, RAY = ENGINES = ("local", "ray")
 # Options of `mnist predict` that belong to the engine on this machine.
 LOCAL_OPTIONS = {
     "files_from": "--files-from",
@@ -42,7 +42,9 @@ def engine_options(function: Function) -> Function:
     """Add --engine and the options of Ray."""
     for option in (
         click.option(
-            "--column", help="With --engine ray: the column of Parquet files that holds the pictures.  [default: image]"
+            "--column",
+            help="With --engine ray: the column of Parquet files that holds the pictures.  "
+            "[default: the first of image, bytes, png, jpg, content]",
         ),
         click.option(
             "--ray-address",
@@ -55,10 +57,10 @@ def engine_options(function: Function) -> Function:
         click.option(
             "--engine",
             type=click.Choice(ENGINES),
-            default=IN_THIS_PROCESS,
+            default=LOCAL,
             show_default=True,
             is_eager=True,
-            help="Read in this process, or on all machines of a Ray cluster; see docs/scale.md.",
+            help="Read on this machine, or with Ray, on one machine or many; see docs/scale.md.",
         ),
     ):
         function = option(function)

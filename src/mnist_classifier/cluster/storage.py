@@ -49,7 +49,7 @@ class Place:
             path = LocalFileSystem._strip_protocol(url) if is_url else Path(os.path.abspath(url)).as_posix()
             return cls(LocalFileSystem(), path, path)
         if protocol in WITHOUT_PLACE or "::" in protocol:
-            raise InvalidInput(f"{url} names no place that every process can reach; name a folder or a bucket")
+            raise InvalidInput(f"{url} is not a place that every process can reach; name a folder or a bucket")
         try:
             kind: Any = fsspec.get_filesystem_class(protocol)
             system, path = kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)

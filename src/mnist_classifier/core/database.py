@@ -285,7 +285,7 @@ def _clear_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as error:
-        reason = str(error.orig)
+        reason = _reason(error)
         # SQLITE_IOERR_SHMSIZE: there is no space for the index of the log.
         if "disk is full" in reason or getattr(error.orig, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
             raise StorageFull("the disk is full: free some space and try again; nothing was lost") from error
@@ -298,10 +298,15 @@ def _clear_errors() -> Iterator[None]:
         raise kind(f"the database cannot be used: {reason}") from error
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
-            raise DatabaseUnreachable(f"the database cannot be used: {error.orig}") from error
-        raise MnistError(f"the database cannot be used: {error.orig}") from error
+            raise DatabaseUnreachable(f"the database cannot be used: {_reason(error)}") from error
+        raise MnistError(f"the database cannot be used: {_reason(error)}") from error
     except ValueError as error:  # JSON or a date that cannot be parsed
         raise MnistError(f"the database is damaged: {error}; restore it from a backup") from error
+
+
+def _reason(error: sa.exc.DBAPIError) -> str:
+    """What the driver says, on one line: psycopg's messages have several."""
+    return " ".join(str(error.orig).split())
 
 
 def now() -> datetime:

@@ -80,7 +80,7 @@ def _once_silent(runs: Runs, run: Run, report: Report) -> Run:
             break  # it reports, so another torchrun of this name carries it out
         if not is_told:
             report.on_message(
-                f"waits, for about {run_log.SILENT_AFTER_S:.0f} s, to see that run {run.id} has no process"
+                f"waiting {run_log.SILENT_AFTER_S:.0f} s until the earlier processes of run {run.id} count as gone"
             )
             is_told = True
         time.sleep(POLL_S)

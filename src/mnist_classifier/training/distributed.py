@@ -114,7 +114,7 @@ class Group(Workers):
         with _lost_workers():
             while not self._store.check([key]):
                 if self._store.check([FAILURE]) or time.monotonic() > deadline:
-                    raise WorkerLost("another process of this training did not get ready")
+                    raise WorkerLost("another process of this training did not become ready in time")
                 time.sleep(POLL_S)
 
     def place(self, device: torch.device) -> torch.device:
@@ -282,7 +282,7 @@ def _meet(store: Store, rank: int, size: int) -> str:
         if offer and own in offer["said"] and store.check([offer["name"]]):
             return str(offer["name"])
         time.sleep(POLL_S)
-    raise WorkerLost("the other processes of this training did not start")
+    raise WorkerLost("the other processes of this training did not start in time")
 
 
 @contextmanager
