@@ -208,7 +208,7 @@ def test_the_same_command_continues_after_the_first_was_killed(
     with started(*arguments, "--ambiguous-below", "0.9", environment=environment) as command:
         said, _ = command.communicate(timeout=DEADLINE_S)
     assert command.returncode == 1
-    assert said.startswith(f"Error: {output} belongs to another job: options.thresholds.ambiguous_below was null")
+    assert said.startswith(f"Error: {output} belongs to another job (options.thresholds.ambiguous_below: null there")
 
 
 def test_kill_ends_the_command_with_its_processes_and_files(
@@ -219,7 +219,7 @@ def test_kill_ends_the_command_with_its_processes_and_files(
         session = session_of(environment)
         command.terminate()
         said, _ = command.communicate(timeout=DEADLINE_S)
-    assert said.endswith("Aborted!\n")
+    assert said.endswith("run the same command again to continue\n")
     assert "SIGTERM" not in said
     wait_until(lambda: not processes_of(environment))
     assert not session.exists()
