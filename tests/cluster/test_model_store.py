@@ -359,9 +359,7 @@ def test_a_bucket_that_is_not_there_is_no_empty_store(machine: Callable[..., Reg
         save(machine("here", "s3://not-there/models"))
 
 
-@pytest.mark.parametrize(
-    ("address", "said"), [("gs://bucket/models", "install gcsfs"), ("nonsense://x", "nonsense")]
-)
+@pytest.mark.parametrize(("address", "said"), [("gs://bucket/models", "install gcsfs"), ("nonsense://x", "nonsense")])
 def test_a_store_that_cannot_be_used_is_one_line(store: Store, tmp_path: Path, address: str, said: str):
     with pytest.raises(InvalidConfig, match=said) as caught:
         Registry(tmp_path, store, models_url=address)

@@ -72,9 +72,14 @@ def find_frame(part: Floats, own: Mask) -> Frame | None:
 
 def _lines(own: Mask, across_px: float, down_px: float) -> tuple[list[StraightLine], list[StraightLine]]:
     """Lines across and down (of the transposed mask), from the first, that enclose cells."""
+    found = find_straight_lines(own, across_px, MAX_LINES)
+    if len(found) < 2:
+        return found, []  # most digits, after half of the work
     turned = np.ascontiguousarray(own.T)
-    lines = (find_straight_lines(own, across_px, MAX_LINES), find_straight_lines(turned, down_px, MAX_LINES))
-    across, down = (sorted(each, key=lambda line: float(line.centres.mean())) for each in lines)
+    across, down = (
+        sorted(each, key=lambda line: float(line.centres.mean()))
+        for each in (found, find_straight_lines(turned, down_px, MAX_LINES))
+    )
     outer = [line for each in (across, down) for line in (each[:1] + each[1:][-1:])]
     thickest = ALIKE * float(np.median([line.thickness for line in outer])) + 1 if outer else 0.0
     return (_enclosing(across, down, thickest), _enclosing(down, across, thickest))

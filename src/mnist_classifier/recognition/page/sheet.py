@@ -42,6 +42,8 @@ LEAST_DARK_SHEET = 70
 # without ink is a thick stroke; with more ink and of one level it is a digit with holes.
 INK_SHARE, LEAST_WRITTEN, MOST_WRITTEN, LEAST_BLANK_SHEET = 0.3, 0.001, 0.25, 0.5
 FLAT_LEVELS, FLAT_SHARE = 3, 0.4
+# The least share of a drawing that has one of its two levels; the rest are soft edges.  Every fourth pixel counts.
+TWO_LEVELS, SAMPLED = 0.9, 4
 # The outermost part of a sheet that does not count.
 RIM = 0.1
 
@@ -79,9 +81,10 @@ def find_sheet(grey: Bytes) -> Sheet | None:
     if min(grey.shape) < LEAST_SIDE_PX:
         return None
     coarse = smooth(shrink(grey, COARSE_PX))
+    is_drawing = _has_two_levels(grey)
     fine = None
     for is_lighter in (True, False):
-        candidates = _candidates(coarse, is_lighter=is_lighter)
+        candidates = _candidates(coarse, is_lighter=is_lighter, is_drawing=is_drawing)
         if not candidates:
             continue
         fine = smooth(shrink(grey, FINE_PX)) if fine is None else fine
@@ -94,13 +97,23 @@ def find_sheet(grey: Bytes) -> Sheet | None:
     return None
 
 
-def _candidates(levels: Floats, *, is_lighter: bool) -> list[Doubles]:
-    """The corners (4, 2) of parts that may be sheets, lighter or darker than the desk."""
+def _has_two_levels(grey: Bytes) -> bool:
+    """Whether most pixels of a picture have one of two levels, as in a drawing; photographs have noise."""
+    some = grey[::SAMPLED, ::SAMPLED]
+    counts = np.sort(np.bincount(some.ravel(), minlength=256))
+    return bool(counts[-2:].sum() >= TWO_LEVELS * some.size)
+
+
+def _candidates(levels: Floats, *, is_lighter: bool, is_drawing: bool) -> list[Doubles]:
+    """The corners (4, 2) of parts that may be sheets, lighter or darker than the desk.
+
+    is_drawing: every threshold would find the same parts.
+    """
     low, high = np.quantile(levels, (EXTREME, 1 - EXTREME))
     if high - low < LEAST_STEP:
         return []
     found: list[Doubles] = []
-    for threshold in np.linspace(low, high, THRESHOLDS + 2)[1:-1]:
+    for threshold in np.linspace(low, high, (1 if is_drawing else THRESHOLDS) + 2)[1:-1]:
         part = levels > threshold if is_lighter else (levels < threshold) & (levels > LEAST_DARK_SHEET)
         corners = _largest(part)
         if corners is None or any(np.abs(corners - known).max() < SAME_PX for known in found):
@@ -112,8 +125,9 @@ def _candidates(levels: Floats, *, is_lighter: bool) -> list[Doubles]:
 
 def _largest(mask: Mask) -> Doubles | None:
     """The corners (4, 2) of four sides around the largest part of a mask; None if it does not look like a sheet."""
-    eroded = erode(mask, 3)
-    labels, count = label(eroded)
+    if np.count_nonzero(mask) < LEAST_AREA * mask.size:
+        return None
+    labels, count = label(erode(mask, 3))
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     if count == 0 or areas.max() < LEAST_AREA * mask.size:
         return None
