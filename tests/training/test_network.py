@@ -84,6 +84,20 @@ def test_onnx_and_torch_agree_with_every_sign_of_gamma(network: MNISTClassifier,
     assert export.check_parity(network, glyphs, predict_logits(network, glyphs)) < 1e-4
 
 
+def test_batchnorm_becomes_part_of_the_convolution_unless_it_turns_the_maximum_around(
+    network: MNISTClassifier, glyphs: torch.Tensor
+):
+    operators = [node.op_type for node in export.build_onnx(network).graph.node]
+    assert operators.count("Mul") == 1 + 2  # the pixels, and the BatchNorm behind each pooling
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.abs_()
+    operators = [node.op_type for node in export.build_onnx(network).graph.node]
+    assert operators.count("Mul") == 1
+    assert export.check_parity(network, glyphs, predict_logits(network, glyphs)) < 1e-4
+
+
 def test_an_export_that_differs_is_refused(
     network: MNISTClassifier, glyphs: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ):

@@ -106,13 +106,18 @@ def _add_network(graph: GraphBuilder, x: str, prefix: str, network: MNISTClassif
         x = _add_patches(graph, x, prefix, patch)
     for name in ("block1", "block2"):
         x = add_layers(graph, x, f"{prefix}{name}", getattr(network, name))
-    x = graph.add("Transpose", x, output=f"{prefix}pixelwise", perm=[0, 2, 3, 1])
     x = graph.add("Flatten", x, output=f"{prefix}features")
     linear, norm = cast("nn.Linear", network.hidden[1]), cast("nn.BatchNorm1d", network.hidden[2])
     factor, shift = _batch_norm_as_affine(norm)
-    x = _add_linear(graph, x, f"{prefix}hidden", linear.weight.detach() * factor[:, None], shift)
+    weight = _channel_by_channel(linear.weight.detach(), network.arguments["conv2_channels"])
+    x = _add_linear(graph, x, f"{prefix}hidden", weight * factor[:, None], shift)
     x = graph.add("Relu", x, output=f"{prefix}hidden_relu")
     return _add_linear(graph, x, f"{prefix}logits", network.output.weight.detach(), network.output.bias.detach())
+
+
+def _channel_by_channel(weight: Tensor, channels: int) -> Tensor:
+    """Reorder (H, pixels * channels) weights for the values of each channel one after the other, as ONNX has them."""
+    return weight.view(len(weight), -1, channels).transpose(1, 2).reshape(len(weight), -1)
 
 
 def _add_patches(graph: GraphBuilder, x: str, prefix: str, patch: int) -> str:
@@ -127,20 +132,32 @@ def _add_patches(graph: GraphBuilder, x: str, prefix: str, patch: int) -> str:
 
 def add_layers(graph: GraphBuilder, x: str, name: str, layers: nn.Sequential) -> str:
     """Convolutions, pooling, BatchNorm and ReLU; dropout is left out."""
-    for index, (layer, following) in enumerate(zip(layers, [*layers][1:] + [None], strict=True)):
+    merged: list[nn.Module] = []
+    for index, layer in enumerate(layers):
         label = f"{name}_{index}"
         if isinstance(layer, nn.Conv1d | nn.Conv2d):
-            norm = following if isinstance(following, nn.BatchNorm1d | nn.BatchNorm2d) else None
+            norm = _norm_to_merge(list(layers)[index + 1 :])
+            merged += [] if norm is None else [norm]
             x = _add_convolution(graph, x, label, layer, norm)
         elif isinstance(layer, nn.MaxPool2d):
             size = layer.kernel_size if isinstance(layer.kernel_size, tuple) else (layer.kernel_size,) * 2
             x = graph.add("MaxPool", x, output=f"{label}_pool", kernel_shape=list(size), strides=list(size))
-            # This BatchNorm follows pooling.  It cannot be merged into the kernels, because a negative factor does not
-            # commute with a maximum.
-            x = _add_batch_norm(graph, x, label, cast("nn.BatchNorm2d", following))
+        elif isinstance(layer, nn.BatchNorm2d) and layer not in merged:
+            x = _add_batch_norm(graph, x, label, layer)
         elif isinstance(layer, nn.ReLU):
             x = graph.add("Relu", x, output=f"{label}_relu")
     return x
+
+
+def _norm_to_merge(following: Sequence[nn.Module]) -> nn.BatchNorm1d | nn.BatchNorm2d | None:
+    """The BatchNorm behind a convolution, or behind its pooling, as part of the convolution.
+
+    Only a factor that is not negative commutes with a maximum.
+    """
+    norm = following[1] if len(following) > 1 and isinstance(following[0], nn.MaxPool2d) else None
+    if isinstance(norm, nn.BatchNorm2d):
+        return norm if bool((norm.weight >= 0).all()) else None
+    return following[0] if following and isinstance(following[0], nn.BatchNorm1d | nn.BatchNorm2d) else None
 
 
 def _add_convolution(
