@@ -74,6 +74,7 @@ def test_a_flag_out_of_range_is_one_clear_line(home: Path, arguments: list[str])
 @pytest.mark.slow
 def test_train_list_promote_evaluate(with_mnist: Path):
     output = mnist("train", *QUICK)
+    assert re.match(r"about \d+ s of training on this machine\n", output)
     assert "saved as version 1" in output
     assert "version 1 was not promoted: validation" in output
     assert "`mnist models promote 1`" in output

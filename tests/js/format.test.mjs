@@ -31,6 +31,11 @@ test("percentages", async (t) => {
   }
 });
 
+test("estimated durations have one or two digits", () => {
+  const shown = [0.2, 7.4, 43, 89, 91, 1000, 5000, 8000].map((seconds) => plain(format.roughDuration(seconds)));
+  assert.deepEqual(shown, ["1 s", "7 s", "45 s", "90 s", "2 min", "15 min", "85 min", "2 h"]);
+});
+
 test("durations", () => {
   assert.equal(plain(format.duration(0)), "0 s");
   assert.equal(plain(format.duration(41.2)), "42 s");

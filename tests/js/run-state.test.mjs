@@ -50,6 +50,8 @@ test("how far a run is, and how long it will take", () => {
   const run = { planned_epochs: 4 };
   assert.equal(fractionDone(emptyState(), 4), 0);
   assert.equal(timeLeft(emptyState(), run), null);
+  const first = after(["step", step(1, 50, { images: 9000 })]);
+  assert.equal(timeLeft(first, run), 35); // 3.5 epochs of 10 s
   const state = after(["epoch", epoch(1)], ["step", step(2, 50)]);
   assert.equal(fractionDone(state, 4), 0.375);
   assert.equal(timeLeft(state, run), 25);

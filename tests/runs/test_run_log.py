@@ -388,7 +388,7 @@ def test_progress_is_written_at_growing_distances(runs: Runs, monkeypatch: pytes
     run = runs.create(TrainConfig())
     log = Journal(runs, run.id, started_at=0.0)
     for step in range(4 * 1200):  # each looks at the clock once: twenty minutes
-        log.step(StepProgress(1, step, 4800, 0.1, 0.9, 5000.0, 0.001))
+        log.step(StepProgress(1, step, 4800, 0.1, 0.9, 5000.0, 0.001, 55_000))
     written = len(runs.events(run.id))
     assert 850 < written < 1100
 

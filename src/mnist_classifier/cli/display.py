@@ -73,6 +73,16 @@ def epoch_line(result: EpochResult) -> str:
     )
 
 
+def rough_duration(seconds: float) -> str:
+    """A duration that is only estimated, with one or two digits."""
+    if seconds < 90:
+        return f"{max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)} s"
+    minutes = seconds / 60
+    if minutes < 90:
+        return f"{round(minutes) if minutes < 10 else 5 * round(minutes / 5)} min"
+    return f"{round(minutes / 60)} h"
+
+
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:
     """The result of a training as text.  message: whether the version was promoted, printed last."""
     place = "the model store" if settings.models_url else settings.models_dir / str(version.version)

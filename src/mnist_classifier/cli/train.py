@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnist_classifier.cli.command import COMMAND_LINE, Command, data_dir_option, opened_store, setting_options
-from mnist_classifier.cli.display import TrainingDisplay, summary
+from mnist_classifier.cli.display import TrainingDisplay, rough_duration, summary
 from mnist_classifier.core.errors import TrainingUnavailable
 from mnist_classifier.core.metrics import spread
 from mnist_classifier.core.recipe_files import config_of
@@ -75,6 +75,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
         return
     # All of them first, because the last seeds may be too large.
     configs = [dataclasses.replace(config, seed=config.seed + more) for more in range(seeds or ensemble or 1)]
+    _say_how_long(config, len(configs))
     versions = []
     for each in configs:
         with opened_store(settings) as store:
@@ -88,6 +89,18 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
         click.echo(f"version {best.version} has the lowest validation loss; {_promote_unless_worse(settings, best)}")
+
+
+def _say_how_long(config: TrainConfig, trainings: int) -> None:
+    """Print an estimate of the time of so many trainings, from a short measurement."""
+    from mnist_classifier.training.pace import training_s
+
+    try:
+        seconds = trainings * training_s(config)
+    except (MemoryError, RuntimeError, ValueError):
+        return  # the training will say what is wrong
+    bound = "at least" if config.teacher else "about"  # its answers take more
+    click.echo(f"{bound} {rough_duration(seconds)} of training on this machine")
 
 
 def _train_together(settings: Settings, config: TrainConfig, launch: Launch) -> None:

@@ -1,4 +1,4 @@
-"""The processor cores that this process may use."""
+"""The processor cores that this process may use, and its priority on them."""
 
 from __future__ import annotations
 
@@ -37,3 +37,9 @@ def _limit(group: Path) -> float:
         return max(1, math.ceil(int(quota) / int(period)))
     except (OSError, ValueError):  # ValueError: there is no limit
         return math.inf
+
+
+def lower_priority() -> None:
+    """Give other processes, such as the server's replies, priority on the processors."""
+    if hasattr(os, "nice"):
+        os.nice(10)

@@ -15,6 +15,8 @@ from mnist_classifier.data import mnist
 from mnist_classifier.data.mnist import Images
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+# How many images each split has.
+SIZES = {TRAIN: 55_000, VALIDATION: 5_000, TEST: 10_000}
 # The splits that models are measured on: all but the one that taught them.
 MEASURED_SPLITS = (TEST, VALIDATION)
 

@@ -21,6 +21,7 @@ from types import TracebackType
 from mnist_classifier.core import files, logs
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, TrainingDiverged, WorkerLost
+from mnist_classifier.core.processors import lower_priority
 from mnist_classifier.core.records import ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -276,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_id", type=int)
     parser.add_argument("claim")
     options = parser.parse_args(arguments)
-    _lower_priority()
+    lower_priority()
     # A server started in the background ignores Ctrl-C, and its children inherit that; cancelling needs the signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings = Settings.from_environment()
@@ -289,12 +290,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(error.message, file=sys.stderr)
         return 1
     return 1 if outcome.cancelled else 0
-
-
-def _lower_priority() -> None:
-    """Give the server's replies priority on the processors."""
-    if hasattr(os, "nice"):
-        os.nice(10)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ class StepProgress:
     accuracy: float
     images_per_s: float
     learning_rate: float
+    images: int  # of the epoch
 
 
 @dataclass
@@ -289,7 +290,8 @@ class Trainer:
             )
         speed = seen / (time.perf_counter() - started)
         rate = self.optimizers[0].param_groups[0]["lr"]
-        self.observer.on_step(StepProgress(epoch, step, self.steps_per_epoch, loss, accuracy, speed, rate))
+        images = self.data.images_per_epoch
+        self.observer.on_step(StepProgress(epoch, step, self.steps_per_epoch, loss, accuracy, speed, rate, images))
 
     def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
         """The shard of the images of these rows, augmented unless `plain`, and their labels."""

@@ -14,6 +14,7 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
+from mnist_classifier.runs.recipe_times import RecipeTimes
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http import compression, limits, security
 from mnist_classifier.web.http.access import Access
@@ -100,6 +101,7 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         registry=registry,
         runs=run_log,
         jobs=Jobs(settings, run_log),
+        recipe_times=RecipeTimes(settings, run_log),
         # Each stream holds a thread; half of the threads stay free for other requests.
         streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),

@@ -62,6 +62,14 @@ def train_config() -> Response:
     return jsonify(views.training_options())
 
 
+@blueprint.get("/api/recipes/times")
+@describe(views.RecipeTimes)
+def recipe_times() -> Response:
+    """Estimate how long each recipe trains here; the first request starts the measurement, so ask again."""
+    state, seconds = services().recipe_times.ask()
+    return jsonify({"state": state.value, "seconds": seconds})
+
+
 @blueprint.get("/api/runs")
 @describe(views.RunPage, query=(SEARCH, LIMIT, BEFORE))
 def list_runs() -> Response:

@@ -17,6 +17,7 @@ from mnist_classifier.recognition.recogniser import AS_FITTED
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
+from mnist_classifier.runs.recipe_times import RecipeTimes
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
 from mnist_classifier.web.services.database_state import DatabaseState
@@ -39,6 +40,7 @@ class Services:
     registry: Registry
     runs: Runs
     jobs: Jobs
+    recipe_times: RecipeTimes
     streams: Streams
     model: ServedModel
     database: DatabaseState
@@ -70,6 +72,7 @@ class Services:
         if self.rates is not None:
             self.rates.close()
         self.jobs.close()
+        self.recipe_times.close()
         self.store.close()
 
 

@@ -12,6 +12,7 @@ from mnist_classifier.core import records
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.records import EpochResult, RunStatus, Trial
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.runs.recipe_times import Measurement
 from mnist_classifier.web.wire.fields import Probability, RunNumber, Time
 
 EPOCH_FIELDS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -154,6 +155,13 @@ class TrainingOptions(TypedDict):
 
     fields: list[Setting]
     recipes: list[Recipe]
+
+
+class RecipeTimes(TypedDict):
+    """How long the training of each recipe takes on this machine."""
+
+    state: Annotated[Measurement, Meta(description="`busy`: measured after the training that is running")]
+    seconds: Annotated[dict[str, float], Meta(description="by recipe; empty unless the state is `measured`")]
 
 
 def run(value: records.Run) -> Run:

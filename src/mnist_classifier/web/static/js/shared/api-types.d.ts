@@ -392,6 +392,9 @@ export type Mark = {
 /** What a mark is: writing that is no digit. */
 export type MarkKind = "closing_bracket" | "colon" | "comma" | "equals" | "hyphen" | "number_sign" | "opening_bracket" | "other" | "percent" | "plus" | "point" | "slash";
 
+/** What is known about the times of the recipes. */
+export type Measurement = "busy" | "measured" | "measuring" | "unavailable";
+
 /** Metrics by split. */
 export type Metrics = {
   validation?: SplitMetrics;
@@ -637,6 +640,12 @@ export type Recipe = {
   name: string;
   summary: string;
   values: any;
+};
+
+/** How long the training of each recipe takes on this machine. */
+export type RecipeTimes = {
+  state: Measurement;
+  seconds: Record<string, number>;
 };
 
 /** A version in the repository. */

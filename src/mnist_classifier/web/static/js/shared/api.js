@@ -227,6 +227,11 @@ export function getRun(runId) {
   return request(`/api/runs/${runId}`);
 }
 
+/** How long each recipe trains on the server. @returns {Promise<import("./api-types.js").RecipeTimes>} */
+export function recipeTimes() {
+  return request("/api/recipes/times");
+}
+
 /** Queue a training. @param {Record<string, unknown>} config @returns {Promise<Run>} */
 export function submitRun(config) {
   return request("/api/runs", { method: "POST", json: config });

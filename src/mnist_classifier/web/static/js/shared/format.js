@@ -70,6 +70,14 @@ export function duration(seconds_s) {
   return `${Math.floor(minutes / 60)}${NBSP}h ${minutes % 60}${NBSP}min`;
 }
 
+/** A duration that is only estimated, with one or two digits. @param {number} seconds */
+export function roughDuration(seconds) {
+  if (seconds < 90) return `${seconds < 10 ? Math.max(1, Math.round(seconds)) : 5 * Math.round(seconds / 5)}${NBSP}s`;
+  const minutes = seconds / 60;
+  if (minutes < 90) return `${minutes < 10 ? Math.round(minutes) : 5 * Math.round(minutes / 5)}${NBSP}min`;
+  return `${Math.round(minutes / 60)}${NBSP}h`;
+}
+
 /** @param {number} bytes */
 export function fileSize(bytes) {
   if (bytes < 1000) return `${bytes}${NBSP}B`;

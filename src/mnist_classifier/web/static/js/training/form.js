@@ -3,12 +3,16 @@
  * The form that starts a training.  An empty field means the recipe's value.
  *
  * @typedef {import("../shared/api-types.js").Recipe} Recipe
+ * @typedef {import("../shared/api-types.js").RecipeTimes} RecipeTimes
  */
 
 import * as api from "../shared/api.js";
 import { element, write } from "../shared/dom.js";
 import { sentence } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
+import { timeText } from "./times.js";
+
+const TIMES_POLL_MS = 2_000;
 
 export class RunForm {
   #form = element("run-form", HTMLFormElement);
@@ -17,6 +21,8 @@ export class RunForm {
   #recipe = element("config-recipe", HTMLSelectElement);
   #recipes;
   #onStart;
+  /** @type {RecipeTimes} */
+  #times = { state: "unavailable", seconds: {} };
 
   /** @param {Recipe[]} recipes @param {(runId: number) => void} onStart */
   constructor(recipes, onStart) {
@@ -28,6 +34,8 @@ export class RunForm {
     });
     this.#form.addEventListener("input", () => this.#clearError());
     this.#recipe.addEventListener("change", () => this.#showRecipe());
+    // Measuring takes the server some seconds of the processor, so only who fills in the form causes it.
+    this.#form.addEventListener("focusin", () => this.#askTimes(), { once: true });
     this.#showRecipe();
   }
 
@@ -37,11 +45,27 @@ export class RunForm {
     write(element("run-hint", HTMLElement), busy ? "Another training is running. This one starts after it." : "");
   }
 
+  /** Show how long each recipe takes.  The server measures it when it is first asked. */
+  async #askTimes() {
+    try {
+      this.#times = await api.recipeTimes();
+    } catch {
+      return; // the form works without them
+    }
+    this.#showTime();
+    if (this.#times.state === "measuring") window.setTimeout(() => this.#askTimes(), TIMES_POLL_MS);
+  }
+
+  #showTime() {
+    write(element("recipe-time", HTMLElement), timeText(this.#times, this.#recipe.value));
+  }
+
   #showRecipe() {
     /** @type {Partial<Recipe>} */
     const chosen = this.#recipes.find(({ name }) => name === this.#recipe.value) ?? {};
     const { summary = "", values = {} } = chosen;
     write(element("recipe-summary", HTMLElement), sentence(summary));
+    this.#showTime();
     for (const control of this.#controls()) {
       if (control === this.#recipe) continue;
       const value = values[control.name];

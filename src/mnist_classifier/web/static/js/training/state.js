@@ -5,7 +5,7 @@
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
  * @typedef {import("../shared/api-types.js").EpochResult} Epoch
- * @typedef {{at: number, loss: number, accuracy: number, images_per_s: number, learning_rate: number}} Step
+ * @typedef {{at: number, loss: number, accuracy: number, images_per_s: number, learning_rate: number, images: number}} Step
  * @typedef {{epoch: number, columns: number, labels: number[], image: string}} Batch
  * @typedef {{
  *   last: number, steps: Step[], epochs: Epoch[], confusion: {epoch: number, rows: number[][]} | null,
@@ -41,10 +41,10 @@ export function withEvent(state, { id, kind, at, data }) {
 }
 
 /** @param {Step[]} steps @param {any} data @returns {Step[]} */
-function withStep(steps, { epoch, step, steps: total, loss, accuracy, images_per_s, learning_rate }) {
+function withStep(steps, { epoch, step, steps: total, loss, accuracy, images_per_s, learning_rate, images = 55_000 }) {
   const at = epoch - 1 + step / total;
   const before = steps.length > 0 && steps[steps.length - 1].at >= at ? steps.filter((known) => known.at < at) : steps;
-  return [...before, { at, loss, accuracy, images_per_s, learning_rate }];
+  return [...before, { at, loss, accuracy, images_per_s, learning_rate, images }];
 }
 
 /**
@@ -67,8 +67,7 @@ export function timeLeft(state, run) {
   const epoch = state.epochs.at(-1);
   if (!speed || run.planned_epochs === null) return null;
   const rest = run.planned_epochs * (1 - fractionDone(state, run.planned_epochs));
-  // Before the first epoch has ended, assume 55,000 images.
-  const epoch_s = epoch ? epoch.elapsed_s / epoch.epoch : 55_000 / speed;
+  const epoch_s = epoch ? epoch.elapsed_s / epoch.epoch : (state.steps.at(-1)?.images ?? 0) / speed;
   return rest * epoch_s;
 }
 

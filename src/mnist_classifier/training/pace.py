@@ -1,0 +1,117 @@
+"""How long a training takes on this machine, from a short measurement of its parts."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Generator, Tensor
+
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.data.splits import SIZES, TRAIN, VALIDATION
+from mnist_classifier.training.data import POOL_FACTOR, VALIDATION_OUTLIERS, TrainingData
+from mnist_classifier.training.loop import Observer, Trainer
+from mnist_classifier.training.network import predict_logits
+from mnist_classifier.training.synthetic.handwriting import digit_pool
+from mnist_classifier.training.synthetic.outliers import outlier_pool
+
+# Pictures that are drawn to measure how long drawing takes.
+DRAWN = 64
+# The largest batch that is measured.  An image of a larger one takes about as long.
+LARGEST_BATCH = 256
+# How long one part is measured, and how often at least, unless already the first time takes SLOW_S.
+MEASURED_S, MEASURED_TIMES, SLOW_S = 0.2, 3, 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Pace:
+    """Seconds of an image of an epoch, augmented or plain, of a validation, and of the drawing of pictures before."""
+
+    augmented_image_s: float
+    plain_image_s: float
+    validation_s: float
+    drawing_s: float = 0.0
+
+    def training_s(self, config: TrainConfig) -> float:
+        """Seconds of a training that no early stopping ends."""
+        plain = min(config.plain_epochs, config.epochs)
+        images = epoch_images(config)
+        epochs_s = (config.epochs - plain) * self.augmented_image_s + plain * self.plain_image_s
+        return self.drawing_s + images * epochs_s + config.epochs * self.validation_s
+
+
+def epoch_images(config: TrainConfig) -> int:
+    """How many images an epoch has, drawn ones included."""
+    digits, outliers = _drawn(config)
+    return (config.train_images or SIZES[TRAIN]) + digits + outliers
+
+
+def _drawn(config: TrainConfig) -> tuple[int, int]:
+    """How many digits and outliers an epoch has that the program draws."""
+    images = config.train_images or SIZES[TRAIN]
+    digits = round(images * config.template_share / (1 - config.template_share))
+    return digits, round((images + digits) * config.outlier_share / (1 - config.outlier_share))
+
+
+def training_s(config: TrainConfig) -> float:
+    """Seconds that a training with these settings takes here, without its teacher; measures once in each process."""
+    return _measured(dataclasses.replace(config, seed=0, teacher=0)).training_s(config)
+
+
+@lru_cache(maxsize=64)
+def _measured(config: TrainConfig) -> Pace:
+    """Measure some steps of a training on pictures that are no digits of MNIST, so that it need not be there."""
+    drawing_s, sample = _sample(config)
+    trainer = Trainer(config, sample, Observer(), None, None)
+    rows = torch.arange(min(config.batch_size, LARGEST_BATCH)) % len(sample.train_labels)
+
+    def step(plain: bool) -> None:
+        trainer.network.train()
+        loss, _, _ = trainer._step(*trainer._batch(rows, plain))
+        float(loss)  # waits for a GPU
+
+    def validate() -> Tensor:
+        images, network = sample.train_images, trainer.average.network
+        return predict_logits(network, images, device=trainer.device, dtype=trainer.autocast_dtype)
+
+    plain_s = median_s(lambda: step(True)) / len(rows) if config.plain_epochs else 0.0
+    augmented_s = median_s(lambda: step(False)) / len(rows) if config.plain_epochs < config.epochs else 0.0
+    validated = SIZES[VALIDATION] + (VALIDATION_OUTLIERS if config.outlier_share else 0)
+    return Pace(augmented_s, plain_s, median_s(validate) / len(sample.train_labels) * validated, drawing_s)
+
+
+def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
+    """Seconds until the pictures of this training are drawn, and some pictures to train on."""
+    generator = Generator().manual_seed(0)
+    labels = torch.arange(DRAWN) % 10
+    images = torch.randint(256, (DRAWN, 28, 28), generator=generator, dtype=torch.uint8)
+    if not any((config.template_share, config.outlier_share, config.style_probability, config.width_probability)):
+        return 0.0, TrainingData(images, labels, images, labels)
+    digit_pool(1, generator)  # prepares the templates
+    images, labels = digit_pool(DRAWN, generator)
+    digits, outliers = _drawn(config)
+    digits_s = median_s(lambda: digit_pool(DRAWN, generator)) / DRAWN * digits
+    outliers_s = median_s(lambda: outlier_pool(DRAWN, generator, images, labels)) / DRAWN * outliers
+    return POOL_FACTOR * (digits_s + outliers_s), TrainingData(images, labels, images, labels)
+
+
+def median_s(work: Callable[[], object]) -> float:
+    """Median seconds of some work.  The first time does not count, because kernels are compiled."""
+    first_s = elapsed_s(work)
+    if first_s > SLOW_S:
+        return first_s
+    times: list[float] = []
+    while len(times) < MEASURED_TIMES or sum(times) < MEASURED_S:
+        times.append(elapsed_s(work))
+    return statistics.median(times)
+
+
+def elapsed_s(work: Callable[[], object]) -> float:
+    """Seconds that some work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
