@@ -15,12 +15,12 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data.splits import SIZES, TRAIN, VALIDATION
 from mnist_classifier.training.data import POOL_FACTOR, VALIDATION_OUTLIERS, TrainingData
 from mnist_classifier.training.loop import Observer, Trainer
-from mnist_classifier.training.network import predict_logits
+from mnist_classifier.training.network import OUTLIER, predict_logits
 from mnist_classifier.training.synthetic.handwriting import digit_pool
 from mnist_classifier.training.synthetic.outliers import outlier_pool
 
-# Pictures that are drawn to measure how long drawing takes.
-DRAWN = 64
+# Pictures that are drawn to measure how long drawing takes.  Each of fewer would take longer.
+DRAWN = 256
 # The largest batch that is measured.  An image of a larger one takes about as long.
 LARGEST_BATCH = 256
 # How long one part is measured, and how often at least, unless already the first time takes SLOW_S.
@@ -67,7 +67,7 @@ def _measured(config: TrainConfig) -> Pace:
     """Measure some steps of a training on pictures that are no digits of MNIST, so that it need not be there."""
     drawing_s, sample = _sample(config)
     trainer = Trainer(config, sample, Observer(), None, None)
-    rows = torch.arange(min(config.batch_size, LARGEST_BATCH)) % len(sample.train_labels)
+    rows = torch.randint(len(sample.train_labels), (min(config.batch_size, LARGEST_BATCH),))
 
     def step(plain: bool) -> None:
         trainer.network.train()
@@ -91,11 +91,16 @@ def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
     images = torch.randint(256, (DRAWN, 28, 28), generator=generator, dtype=torch.uint8)
     if not any((config.template_share, config.outlier_share, config.style_probability, config.width_probability)):
         return 0.0, TrainingData(images, labels, images, labels)
-    digit_pool(1, generator)  # prepares the templates
     images, labels = digit_pool(DRAWN, generator)
+    outlier_pool(1, generator, images, labels)  # prepares the templates
     digits, outliers = _drawn(config)
-    digits_s = median_s(lambda: digit_pool(DRAWN, generator)) / DRAWN * digits
-    outliers_s = median_s(lambda: outlier_pool(DRAWN, generator, images, labels)) / DRAWN * outliers
+    digits_s = elapsed_s(lambda: digit_pool(DRAWN, generator)) / DRAWN * digits
+    started = time.perf_counter()
+    others = outlier_pool(DRAWN, generator, images, labels)
+    outliers_s = (time.perf_counter() - started) / DRAWN * outliers
+    # The outliers are as frequent as in an epoch.
+    others = others[: round(DRAWN * config.outlier_share / (1 - config.outlier_share))]
+    images, labels = torch.cat([images, others]), torch.cat([labels, torch.full((len(others),), OUTLIER)])
     return POOL_FACTOR * (digits_s + outliers_s), TrainingData(images, labels, images, labels)
 
 

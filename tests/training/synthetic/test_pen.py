@@ -6,7 +6,13 @@ import torch
 
 from mnist_classifier.recognition.imaging.normalise import MNIST_LONGER_SIDES
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
-from mnist_classifier.training.synthetic.pen import change_width, draw_segments, fit_like_preprocessing, ink_boxes
+from mnist_classifier.training.synthetic.pen import (
+    as_glyphs,
+    change_width,
+    draw_segments,
+    fit_like_preprocessing,
+    ink_boxes,
+)
 from mnist_classifier.training.synthetic.styles import stroke_width
 
 
@@ -66,3 +72,7 @@ def test_strokes_get_wider_and_thinner_by_what_was_asked():
 def test_nothing_drawn_stays_nothing():
     blank = torch.zeros(2, 28, 28)
     assert torch.equal(fit_like_preprocessing(blank), blank)
+
+
+def test_no_pictures_make_no_glyphs():
+    assert as_glyphs(torch.zeros(0, 60, 90)).shape == (0, 28, 28)

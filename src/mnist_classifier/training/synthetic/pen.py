@@ -57,6 +57,8 @@ def fit_like_preprocessing(pixels: Tensor) -> Tensor:
     better resampling.
     """
     count, height, width = pixels.shape
+    if not count:  # F.affine_grid refuses no images
+        return pixels.new_zeros(0, SIDE_PX, SIDE_PX)
     boxes = ink_boxes(pixels)
     left, top, right, bottom = boxes.unbind(1)
     zoom = torch.maximum(right - left, bottom - top) / BOX_SIDE  # pixels of the source for one of the glyph
