@@ -69,10 +69,11 @@ def orthogonalised(matrix: Tensor, iterations: int) -> Tensor:
     size = square.trace().sqrt().clamp(min=1e-12)
     square = square / size.square()
     factor = torch.eye(len(x), dtype=x.dtype, device=x.device) / size
-    for _ in range(iterations):
+    for left in reversed(range(iterations)):
         change = torch.addmm(square, square, square, beta=b, alpha=c)
         change.diagonal().add_(a)  # a I + b S + c S^2
         factor = change @ factor
-        square = change @ square @ change
+        if left:
+            square = change @ square @ change
     result = factor @ x
     return result if len(matrix) <= matrix.shape[1] else result.T
