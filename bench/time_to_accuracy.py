@@ -6,7 +6,9 @@ The contestants are peers/pytorch_example.py and our recipes.  They take turns, 
 starts when the data is in memory and the imports are done; evaluation is timed separately.  The validation split
 decides, at the end of an epoch, whether the target is reached.  The peer stops there; a recipe runs to its end.  The
 test set is scored once, at the end of a trial.  Figures are medians over the trials, and a trial that never reaches the
-target counts as infinitely long.  A ratio over 1 is in our favour.
+target counts as infinitely long.  A ratio over 1 is in our favour.  A second table has each whole training in epochs of
+the peer, by the clock and by processor time.  On a busy machine only processor time with one thread (OMP_NUM_THREADS=1)
+is comparable, because threads that wait for each other spin.
 
 --quick tests the script with one trial of one epoch each.
 --run NAME runs one contestant in this process and prints one line of JSON.
@@ -30,7 +32,7 @@ from mnist_classifier.core.train_config import TrainConfig
 PEER = "pytorch_example"
 # The figures of a contestant.  Lower costs are better.
 COSTS = ("epoch_s", "to_target_s", "to_target_with_evaluation_s", "peak_mb")
-FIGURES = (*COSTS, "test_accuracy")
+FIGURES = (*COSTS, "epoch_processor_s", "training_s", "training_processor_s", "test_accuracy")
 
 
 def main() -> None:
@@ -118,6 +120,10 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             **medians[name],
             "reached_target": sum(trial["to_target_s"] is not None for trial in trials[name]),
             "times_better_than_peer": {key: ratio(medians[PEER][key], medians[name][key]) for key in COSTS},
+            "peer_epochs": ratio(medians[name]["training_s"], medians[PEER]["epoch_s"]),
+            "peer_epochs_by_processor": ratio(
+                medians[name]["training_processor_s"], medians[PEER]["epoch_processor_s"]
+            ),
             "trials": trials[name],
         }
         for name in names
@@ -137,7 +143,7 @@ def run_child(name: str, seed: int, options: argparse.Namespace) -> dict[str, An
 
 
 def figures_of(facts: dict[str, Any], target: float) -> dict[str, float | None]:
-    """Seconds for an epoch, and until the end of the first epoch at the target (None if no epoch reached it)."""
+    """Seconds of an epoch, of the whole training, and until an epoch ends at the target (None if none does)."""
     epochs = facts["epochs"]
     hits = [index for index, epoch in enumerate(epochs) if epoch["validation_accuracy"] >= target]
     until = epochs[: hits[0] + 1] if hits else []
@@ -145,6 +151,9 @@ def figures_of(facts: dict[str, Any], target: float) -> dict[str, float | None]:
     evaluation_s = sum(epoch["evaluation_s"] for epoch in until)
     return {
         "epoch_s": statistics.median(epoch["train_s"] for epoch in epochs),
+        "epoch_processor_s": statistics.median(epoch["processor_s"] for epoch in epochs),
+        "training_s": facts["setup_s"] + sum(epoch["train_s"] for epoch in epochs),
+        "training_processor_s": sum(epoch["processor_s"] for epoch in epochs),
         "to_target_s": train_s if hits else None,
         "to_target_with_evaluation_s": train_s + evaluation_s if hits else None,
     }
@@ -156,9 +165,9 @@ def median(trials: list[dict[str, Any]], figure: str) -> float | None:
     return middle if math.isfinite(middle) else None
 
 
-def ratio(peer: float | None, ours: float | None) -> float | None:
-    """The cost of the peer divided by ours; None if one is unknown."""
-    return round(peer / ours, 2) if peer and ours else None
+def ratio(cost: float | None, other: float | None) -> float | None:
+    """One cost divided by another; None if one is unknown."""
+    return round(cost / other, 3) if cost and other else None
 
 
 def table(result: dict[str, Any]) -> str:
@@ -169,6 +178,10 @@ def table(result: dict[str, Any]) -> str:
         cells = [cell(entry[key], entry["times_better_than_peer"][key]) for key in COSTS]
         reached = f"{entry['reached_target']} of {result['trials']}"
         lines.append(f"{name:18}" + "".join(cells) + f"{reached:>10}{entry['test_accuracy']:>10.2%}")
+    lines.append(f"{'':18}{'s training':>20}{'epochs of the peer':>20}{'by processor':>20}")
+    for name, entry in result["contestants"].items():
+        epochs = f"{entry['peer_epochs']:>20}{entry['peer_epochs_by_processor']:>20}"
+        lines.append(f"{name:18}{entry['training_s']:>20.2f}{epochs}")
     trials = [trial for entry in result["contestants"].values() for trial in entry["trials"]]
     machine_name = f"{result['machine']['processor']}, {result['machine']['cores']} cores"
     lines.append(f"medians of {result['trials']} trial(s) each; {machine_name}; {load_range(trials)}")

@@ -29,12 +29,15 @@ class Stopwatch:
         self.setup_s = 0.0
         self.epochs: list[dict[str, float]] = []
         self.began = self.epoch_began = time.perf_counter()
+        self.processor_began = time.process_time()
         self.trained: float | None = None
+        self.processor_s = 0.0
 
     def on_step(self, progress: StepProgress) -> None:
         """Record the end of the last step.  Without it, the whole epoch counts as training."""
         if progress.step == progress.steps:
             self.trained = time.perf_counter()
+            self.processor_s = time.process_time() - self.processor_began
 
     def on_epoch(self, result: EpochResult) -> None:
         """Record the epoch and start the next one."""
@@ -45,9 +48,17 @@ class Stopwatch:
         trained = self.trained or now
         train_s, evaluation_s = trained - self.epoch_began, now - trained
         accuracy = result.validation_accuracy
-        self.epochs.append({"train_s": train_s, "evaluation_s": evaluation_s, "validation_accuracy": accuracy})
+        self.epochs.append(
+            {
+                "train_s": train_s,
+                "processor_s": self.processor_s,
+                "evaluation_s": evaluation_s,
+                "validation_accuracy": accuracy,
+            }
+        )
         print(f"{self.recipe}: epoch {result.epoch}: {train_s:.2f} s, validation {accuracy:.2%}", file=sys.stderr)
         self.epoch_began, self.trained = time.perf_counter(), None
+        self.processor_began = time.process_time()
 
 
 def run(config: TrainConfig, evaluation_images: int) -> dict[str, Any]:

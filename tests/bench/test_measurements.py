@@ -88,8 +88,11 @@ def test_quick_comparison_finds_the_figures_of_both(mnist_dirs: list[Path], tmp_
         assert name in printed
         (trial,) = entry["trials"]
         (epoch,) = trial["epochs"]
-        assert set(epoch) == {"train_s", "evaluation_s", "validation_accuracy"}
+        assert set(epoch) == {"train_s", "processor_s", "evaluation_s", "validation_accuracy"}
         assert entry["epoch_s"] == epoch["train_s"] > 0
+        peer_s = result["contestants"]["pytorch_example"]["epoch_s"]
+        assert entry["peer_epochs"] == pytest.approx(entry["training_s"] / peer_s, abs=0.001)
+        assert entry["peer_epochs_by_processor"] > 0
         assert 0 < entry["test_accuracy"] < 1
         assert entry["times_better_than_peer"]["epoch_s"] > 0
         assert (entry["peak_mb"] is None) == (os.name == "nt")
