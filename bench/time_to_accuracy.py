@@ -62,7 +62,12 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--target", type=float, default=0.99, help="validation accuracy, a fraction")
     parser.add_argument("--max-epochs", type=int, default=14, help="where the peer gives up; 14 is its own number")
-    parser.add_argument("--train-images", type=int, default=0, help="use only the first so many; 0 uses all 55,000")
+    parser.add_argument(
+        "--train-images",
+        type=int,
+        default=0,
+        help="use only the first so many; 0 uses as many as a recipe has, and all 55,000 for the peer",
+    )
     parser.add_argument(
         "--evaluation-images", type=int, default=0, help="score only so many of each split; 0 scores all"
     )
@@ -87,9 +92,9 @@ def parse_options() -> argparse.Namespace:
 def configure(recipe: str, options: argparse.Namespace) -> TrainConfig:
     """The settings of a recipe, with the seed and the options for a short trial."""
     small = {"epochs": 1} if options.quick else {}
-    return TrainConfig.from_mapping(
-        {"recipe": recipe, "seed": options.seed, "train_images": options.train_images, **small}
-    )
+    if options.train_images:  # otherwise as many as the recipe has
+        small["train_images"] = options.train_images
+    return TrainConfig.from_mapping({"recipe": recipe, "seed": options.seed, **small})
 
 
 def run_contestant(options: argparse.Namespace) -> dict[str, Any]:

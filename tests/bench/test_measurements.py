@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation.robustness.pages.source import make
 from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
 from tests.checkout import ROOT
@@ -73,6 +76,13 @@ def test_an_unknown_recipe_is_refused_before_anything_runs(
     code, said, complaint = ended[str(COMPARISON), "--recipes", recipe]
     assert (code, said) == (2, "")
     assert "recipe must be one of" in complaint
+
+
+def test_recipes_are_compared_with_their_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(COMPARISON.parent))
+    configure = runpy.run_path(str(COMPARISON))["configure"]
+    options = argparse.Namespace(quick=False, seed=0, train_images=0)
+    assert configure("lightning", options) == TrainConfig.from_mapping({"recipe": "lightning"})
 
 
 @pytest.mark.slow
