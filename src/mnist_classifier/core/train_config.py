@@ -113,6 +113,9 @@ class TrainConfig:
     template_share: float = setting(
         0.0, "fraction of training digits that are drawn from stroke templates", low=0.0, high=0.5
     )
+    pen_share: float = setting(
+        0.0, "fraction of training digits that are drawn from strokes that people wrote with a pen", low=0.0, high=0.5
+    )
     erasing_probability: float = setting(0.1, "probability that a rectangle of the image is erased", low=0.0, high=1.0)
     outlier_share: float = setting(
         0.0,

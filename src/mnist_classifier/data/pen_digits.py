@@ -46,7 +46,7 @@ class _Digit(_Row):
 
 class _Character(_Row):
     label: str
-    lookalike: bool
+    lookalike: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +120,18 @@ def load(directories: Sequence[Path]) -> PenSets:
         )
     except DataCorrupt as error:
         raise DataCorrupt(f"{error.message}; restore the file from a copy") from None
+
+
+def load_folder(folder: Path) -> PenSets:
+    """Read whatever of the sets a folder holds; another file of strokes holds characters.  Raises DataCorrupt."""
+    digits: list[PenCharacter] = []
+    characters: list[PenCharacter] = []
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        if path.name == DIGITS_FILE:
+            digits += _read(path, _Digit)
+        else:
+            characters += _read(path, _Character)
+    return PenSets(tuple(digits), tuple(characters))
 
 
 def _read(path: Path, kind: type[_Digit] | type[_Character]) -> Iterator[PenCharacter]:

@@ -13,6 +13,7 @@ from mnist_classifier.data.splits import TRAIN, VALIDATION, load_training_file
 from mnist_classifier.training.network import OUTLIER
 from mnist_classifier.training.synthetic.handwriting import digit_pool
 from mnist_classifier.training.synthetic.outliers import outlier_pool
+from mnist_classifier.training.synthetic.written import written_digits
 
 # Outliers in the validation split.  They are always the same, so that losses of different runs are comparable.
 VALIDATION_OUTLIERS = 2000
@@ -103,6 +104,15 @@ def with_generated_digits(data: TrainingData, share: float, seed: int) -> Traini
         return data
     count = round(data.images_per_epoch * share / (1 - share))
     images, labels = digit_pool(POOL_FACTOR * count, Generator().manual_seed(seed))
+    return data.with_pool(images, labels, count)
+
+
+def with_written_digits(data: TrainingData, share: float, seed: int) -> TrainingData:
+    """Add digits drawn from strokes that people wrote, so that they make up `share` of an epoch."""
+    if share == 0:
+        return data
+    count = round(data.images_per_epoch * share / (1 - share))
+    images, labels = written_digits(POOL_FACTOR * count, Generator().manual_seed(seed))
     return data.with_pool(images, labels, count)
 
 

@@ -28,7 +28,12 @@ from mnist_classifier.training.checkpoint import (
     restore_optimizer,
     saved_bytes,
 )
-from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
+from mnist_classifier.training.data import (
+    TrainingData,
+    with_generated_digits,
+    with_generated_outliers,
+    with_written_digits,
+)
 from mnist_classifier.training.ensemble import Network
 from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
@@ -107,6 +112,7 @@ def train(
     """
     data = data.limited(config.train_images)
     data = with_generated_digits(data, config.template_share, config.seed)
+    data = with_written_digits(data, config.pen_share, config.seed)
     data = with_generated_outliers(data, config.outlier_share, config.seed)
     workers = workers or Workers()
     workers.start()

@@ -20,6 +20,7 @@ from mnist_classifier.training.synthetic import shapes
 from mnist_classifier.training.synthetic.handwriting import draw_all, drawn_by, numpy_rng, write
 from mnist_classifier.training.synthetic.pen import as_glyphs, ink_boxes
 from mnist_classifier.training.synthetic.templates import DOODLES, LETTERS, SIGNS, Points
+from mnist_classifier.training.synthetic.written import written_characters
 
 # A fragment of a digit that is narrower (width over height) looks like a one.
 MIN_ASPECT = 0.45
@@ -75,6 +76,11 @@ def characters(count: int, source: _Source) -> Tensor:
     known = [*LETTERS.values(), *LETTERS.values(), *SIGNS.values()]
     chosen = source.rng.integers(0, len(known), count)
     return draw_all([write(known[i], source.rng, SIGN_ASPECT) for i in chosen])
+
+
+def written(count: int, source: _Source) -> Tensor:
+    """Letters and signs that people wrote with a pen."""
+    return written_characters(count, source.rng)
 
 
 def doodles(count: int, source: _Source) -> Tensor:
@@ -186,7 +192,8 @@ def drawings(*makers: Callable[[np.random.Generator], Sequence[Points]]) -> Fami
 
 # Name: relative share of the pool (they are scaled to sum to 1), and the function that makes the pictures.
 FAMILIES: dict[str, tuple[float, Family]] = {
-    "characters": (0.46, characters),
+    "characters": (0.2, characters),
+    "written": (0.4, written),
     "doodles": (0.08, doodles),
     "symbols": (0.12, drawings(shapes.symbol)),
     "polygons": (0.12, drawings(shapes.polygon, shapes.polygon, shapes.box, shapes.outline)),
