@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 from mnist_classifier.core.arrays import Bytes, Integers
 from mnist_classifier.data import pen_digits
 from mnist_classifier.data.splits import TRAIN
-from mnist_classifier.training.synthetic.handwriting import draw_all, drawn_by, numpy_rng
+from mnist_classifier.training.synthetic.handwriting import distort, draw_all, drawn_by, numpy_rng
 from mnist_classifier.training.synthetic.templates import Points
 
 FILE = "written.npz"
@@ -29,6 +29,10 @@ UNITS = 255
 # Smallest distance of two points, a third of a pixel of the glyph.
 SPACING = 5
 NO_DIGIT = 10
+# How many characters are bent and slanted, so that a few writers stand for many; the others stay as they were written.
+DISTORTED = 0.6
+# Smallest and largest factor of the width of a distorted character.
+ASPECT = (0.75, 1.3)
 
 
 class Written(NamedTuple):
@@ -78,7 +82,16 @@ def written_characters(count: int, rng: np.random.Generator) -> Tensor:
 
 
 def _drawn(written: Written, rows: Sequence[int] | Integers, rng: np.random.Generator) -> Tensor:
-    return draw_all([drawn_by(lambda _, row=row: written.traced(row), rng) for row in rows])  # type: ignore[misc]
+    return draw_all([drawn_by(lambda _, row=row: _varied(written.traced(row), rng), rng) for row in rows])  # type: ignore[misc]
+
+
+def _varied(strokes: list[Points], rng: np.random.Generator) -> list[Points]:
+    """Distort a character as templates are, or leave it as it is."""
+    if rng.random() >= DISTORTED:
+        return strokes
+    everything = np.concatenate(strokes)
+    middle = (everything.min(axis=0) + everything.max(axis=0)) / 2
+    return distort([(points - middle) * (100 / UNITS) + 50 for points in strokes], rng, ASPECT)
 
 
 def pack(folders: Sequence[Path]) -> Written:
