@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.training.augment import Augmentation, elastic_field, erase
+from mnist_classifier.training.augment import Augmentation, cut_out, elastic_field, erase
+from mnist_classifier.training.network import PIXEL_MEAN
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -106,6 +107,32 @@ def test_erasing_blackens_one_rectangle_in_the_asked_share_of_images():
         rows, columns = black.any(1).sum(), black.any(0).sum()
         assert black.sum() == rows * columns  # a full rectangle
         assert 0.01 < black.float().mean() < 0.2
+
+
+def test_cutout_covers_one_square_in_the_asked_share_of_images():
+    covered = cut_out(torch.ones(2000, 1, 28, 28), 12, 0.5, generator())[:, 0] != 1
+    hit = covered.any(dim=(1, 2))
+    assert 0.45 < hit.float().mean() < 0.55
+    assert covered.any(dim=2).sum(dim=1).max() == 12
+    whole = covered[covered.sum(dim=(1, 2)) >= 64]  # those at the edge are smaller
+    rows, columns = whole.any(dim=2).sum(dim=1), whole.any(dim=1).sum(dim=1)
+    assert torch.equal(whole.sum(dim=(1, 2)), rows * columns)
+    assert rows.min() >= 6
+
+
+def test_cutout_fills_with_the_mean_of_mnist_and_leaves_the_rest():
+    ink = torch.ones(200, 1, 28, 28)
+    changed = varied(Augmentation(cutout_probability=1.0), ink)
+    assert changed.unique().tolist() == pytest.approx([PIXEL_MEAN, 1.0])
+    # The centre may be in a corner, so any pixel can be covered.
+    assert (changed != 1).any(dim=0).all()
+
+
+def test_a_shard_of_a_batch_is_covered_as_in_the_whole_batch(pixels: torch.Tensor):
+    whole = cut_out(pixels, 12, 0.5, generator())
+    shard = slice(16, 48)
+    part = cut_out(pixels[shard], 12, 0.5, generator(), count=len(pixels), shard=shard)
+    assert torch.equal(part, whole[shard])
 
 
 def test_the_same_seed_gives_the_same_batch(pixels: torch.Tensor):

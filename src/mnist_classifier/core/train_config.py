@@ -117,6 +117,12 @@ class TrainConfig:
         0.0, "fraction of training digits that are drawn from strokes that people wrote with a pen", low=0.0, high=0.5
     )
     erasing_probability: float = setting(0.1, "probability that a rectangle of the image is erased", low=0.0, high=1.0)
+    cutout_px: int = setting(
+        12, "largest side of the grey square that cutout puts on an image", low=1, high=28, unit="px"
+    )
+    cutout_probability: float = setting(
+        0.0, "probability of a grey square, its centre anywhere in the image", low=0.0, high=1.0
+    )
     outlier_share: float = setting(
         0.0,
         "fraction of training images that show no digit, as an eleventh class; 0 trains on digits only",

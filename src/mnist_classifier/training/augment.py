@@ -16,13 +16,16 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.training.network import DIGITS
+from mnist_classifier.training.network import DIGITS, PIXEL_MEAN
 from mnist_classifier.training.synthetic.styles import add_strokes, spoil, uniform, vary_width
 
 # Ranges of an erased rectangle: its share of the image, and its aspect ratio.  Source: Zhong et al. 2017, Random
 # Erasing; the areas are halved, because a digit becomes unreadable sooner than a photograph.
 ERASED_AREA = (0.02, 0.15)
 ERASED_ASPECT = (0.3, 3.3)
+
+# Smallest side of the square of cutout, as a share of the largest.
+CUTOUT_SMALLEST = 2 / 3
 
 # Elastic distortion: random displacements at nodes this far apart, smoothed by a Gaussian of the same width.
 # Source: Simard et al. 2003, with a sigma of 4 px on images of 29 px.
@@ -40,6 +43,8 @@ class Augmentation:
     scale_high: float = 1.0
     elastic_px: float = 0.0
     erasing_probability: float = 0.0
+    cutout_px: int = 12
+    cutout_probability: float = 0.0
     slant_degrees: float = 0.0
     aspect: float = 0.0
     style_probability: float = 0.0
@@ -82,7 +87,8 @@ class Augmentation:
         pixels = to_some(
             pixels, self.spoil_probability * digits, lambda p, r: spoil(p[:, 0], generator)[:, None], generator
         )
-        return erase(pixels, self.erasing_probability, generator, count=len(labels), shard=shard)
+        pixels = erase(pixels, self.erasing_probability, generator, count=len(labels), shard=shard)
+        return cut_out(pixels, self.cutout_px, self.cutout_probability, generator, count=len(labels), shard=shard)
 
     def _move(self, pixels: Tensor, generator: Generator, shard: slice) -> Tensor:
         still = self.rotation_degrees == 0 and self.translation == 0 and self.scale_low == self.scale_high == 1
@@ -186,3 +192,31 @@ def _interval(length: Tensor, size: int, generator: Generator) -> Tensor:
     start = (uniform(len(length), 0.0, 1.0, generator) * (size - length + 1)).floor()
     position = torch.arange(size)
     return (position >= start[:, None]) & (position < (start + length)[:, None])
+
+
+def cut_out(
+    pixels: Tensor,
+    largest_px: int,
+    probability: float,
+    generator: Generator,
+    *,
+    count: int | None = None,
+    shard: slice = WHOLE,
+) -> Tensor:
+    """Cover a square of randomly chosen images of (N, 1, H, W) with the mean grey; its centre is anywhere.
+
+    largest_px: its largest side.  count, shard: as for `erase`.  Source: DeVries and Taylor 2017, Cutout.
+    """
+    if probability == 0:
+        return pixels
+    count = len(pixels) if count is None else count
+    side = uniform(count, CUTOUT_SMALLEST * largest_px, largest_px, generator)
+    side = side * (uniform(count, 0.0, 1.0, generator) < probability)
+    rows, columns = (_around(uniform(count, 0.0, size, generator), side, size)[shard] for size in pixels.shape[2:])
+    covered = (rows[:, :, None] & columns[:, None, :])[:, None]
+    return torch.where(covered.to(pixels.device), PIXEL_MEAN, pixels)
+
+
+def _around(centre: Tensor, length: Tensor, size: int) -> Tensor:
+    """For each of (N,) centres, the positions nearer than half of its length: (N, size) bool."""
+    return (torch.arange(size) + 0.5 - centre[:, None]).abs() < length[:, None] / 2

@@ -33,6 +33,7 @@ FACTORS = {
     "width_probability": (0.5, 1.5),
     "spoil_probability": (0.5, 1.5),
     "erasing_probability": (0.5, 1.5),
+    "cutout_probability": (0.5, 1.5),
 }
 # Default ranges from nothing to twice the recipe's value, and at least to this.
 FROM_NOTHING = {"label_smoothing": 0.1, "conv_dropout": 0.1, "hidden_dropout": 0.1}

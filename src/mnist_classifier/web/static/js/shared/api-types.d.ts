@@ -904,7 +904,10 @@ export type TrainConfig = {
   spoil_probability?: number;
   augmentation_probability?: number;
   template_share?: number;
+  pen_share?: number;
   erasing_probability?: number;
+  cutout_px?: number;
+  cutout_probability?: number;
   outlier_share?: number;
   plain_epochs?: number;
   teacher?: number;
