@@ -9,7 +9,12 @@ import torch
 
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training import pace
-from mnist_classifier.training.data import TrainingData, with_generated_digits, with_generated_outliers
+from mnist_classifier.training.data import (
+    TrainingData,
+    with_generated_digits,
+    with_generated_outliers,
+    with_written_digits,
+)
 from mnist_classifier.training.loop import train
 from mnist_classifier.training.pace import Pace
 from mnist_classifier.training.synthetic.handwriting import digit_pool
@@ -28,10 +33,11 @@ def test_more_plain_epochs_than_epochs_cost_no_more(tiny_config: TrainConfig):
 
 @pytest.mark.slow
 def test_drawn_images_count_as_in_a_training(tiny_config: TrainConfig):
-    config = replace(tiny_config, train_images=100, template_share=0.16, outlier_share=0.25)
+    config = replace(tiny_config, train_images=100, template_share=0.16, pen_share=0.11, outlier_share=0.25)
     images, labels = digit_pool(100, torch.Generator().manual_seed(0))
     data = TrainingData(images, labels, images, labels)
     data = with_generated_digits(data, config.template_share, seed=0)
+    data = with_written_digits(data, config.pen_share, seed=0)
     data = with_generated_outliers(data, config.outlier_share, seed=0)
     assert pace.epoch_images(config) == data.images_per_epoch
 

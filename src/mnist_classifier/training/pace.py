@@ -52,9 +52,10 @@ def epoch_images(config: TrainConfig) -> int:
 
 def _drawn(config: TrainConfig) -> tuple[int, int]:
     """How many digits and outliers an epoch has that the program draws."""
-    images = config.train_images or SIZES[TRAIN]
-    digits = round(images * config.template_share / (1 - config.template_share))
-    return digits, round((images + digits) * config.outlier_share / (1 - config.outlier_share))
+    digits = images = config.train_images or SIZES[TRAIN]
+    for share in (config.template_share, config.pen_share):
+        digits += round(digits * share / (1 - share))
+    return digits - images, round(digits * config.outlier_share / (1 - config.outlier_share))
 
 
 def training_s(config: TrainConfig) -> float:
@@ -89,7 +90,8 @@ def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
     generator = Generator().manual_seed(0)
     labels = torch.arange(DRAWN) % 10
     images = torch.randint(256, (DRAWN, 28, 28), generator=generator, dtype=torch.uint8)
-    if not any((config.template_share, config.outlier_share, config.style_probability, config.width_probability)):
+    draws = config.template_share, config.pen_share, config.outlier_share
+    if not any((*draws, config.style_probability, config.width_probability)):
         return 0.0, TrainingData(images, labels, images, labels)
     images, labels = digit_pool(DRAWN, generator)
     outlier_pool(1, generator, images, labels)  # prepares the templates
