@@ -4,8 +4,8 @@
 
 PYTHON ?= python3
 SEEDS ?= 10
-# Twice the cores of a small machine, because tests wait for browsers and servers.
-TEST_PROCESSES ?= 4
+# One more than the cores of a small machine, because tests wait for browsers and servers.
+TEST_PROCESSES ?= 3
 # A file of tests stays in one process, so that it starts its server once; tests/conftest.py decides on the order.
 # Without bytecode every process, and every program that a test starts, would compile all modules again.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder

@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the API is tried by schemathesis."""
-    parser.addoption("--contract-examples", type=int, default=12, help="random requests to each operation of the API")
+    parser.addoption("--contract-examples", type=int, default=8, help="random requests to each operation of the API")
 
 
 @pytest.fixture(scope="session")

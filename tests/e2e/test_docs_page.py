@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from test_accessibility import PHONE, rules
+from test_accessibility import rules, viewports
 
-from conftest import DESKTOP, Visit
+from conftest import Visit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -38,7 +38,7 @@ def test_predict_can_be_tried(visit: Visit, tmp_path: Path):
 def test_axe_finds_nothing_where_everything_is_open(visit: Visit, theme: str):
     page = visit("/docs", color_scheme=theme).page
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    for viewport in (DESKTOP, PHONE):
+    for viewport in viewports(theme):
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
         found = Axe().run(page, options=rules(theme))
         assert found.violations_count == 0, found.generate_report()

@@ -184,7 +184,8 @@ def test_the_default_space_lies_around_the_recipe_and_within_the_bounds(recipe: 
     config = TrainConfig.from_mapping({"recipe": recipe})
     axes = default_space(config)
     names = [axis.name for axis in axes]
-    assert {"learning_rate", "weight_decay", "label_smoothing", "batch_size"} <= set(names)
+    assert {"learning_rate", "label_smoothing", "batch_size"} <= set(names)
+    assert ("weight_decay" in names) == (config.weight_decay > 0)
     assert not {"epochs", "seed", "conv1_channels", "train_images"} & set(names)
     for axis in axes:
         for value in axis.options or (axis.low, axis.high):
