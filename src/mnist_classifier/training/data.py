@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,21 +99,28 @@ def load_training_data(settings: Settings) -> TrainingData:
     return TrainingData.from_arrays(file.images, file.labels, rows[TRAIN], rows[VALIDATION])
 
 
+def drawn_beside(images: int, share: float) -> int:
+    """How many drawn images make up `share` of an epoch that has so many others."""
+    return round(images * share / (1 - share))
+
+
 def with_generated_digits(data: TrainingData, share: float, seed: int) -> TrainingData:
     """Add digits drawn from stroke templates, so that they make up `share` of an epoch."""
-    if share == 0:
-        return data
-    count = round(data.images_per_epoch * share / (1 - share))
-    images, labels = digit_pool(POOL_FACTOR * count, Generator().manual_seed(seed))
-    return data.with_pool(images, labels, count)
+    return _with_digits(data, share, seed, digit_pool)
 
 
 def with_written_digits(data: TrainingData, share: float, seed: int) -> TrainingData:
     """Add digits drawn from strokes that people wrote, so that they make up `share` of an epoch."""
+    return _with_digits(data, share, seed, written_digits)
+
+
+def _with_digits(
+    data: TrainingData, share: float, seed: int, draw: Callable[[int, Generator], tuple[Tensor, Tensor]]
+) -> TrainingData:
     if share == 0:
         return data
-    count = round(data.images_per_epoch * share / (1 - share))
-    images, labels = written_digits(POOL_FACTOR * count, Generator().manual_seed(seed))
+    count = drawn_beside(data.images_per_epoch, share)
+    images, labels = draw(POOL_FACTOR * count, Generator().manual_seed(seed))
     return data.with_pool(images, labels, count)
 
 
@@ -120,7 +128,7 @@ def with_generated_outliers(data: TrainingData, share: float, seed: int) -> Trai
     """Add outliers: `share` of an epoch, and VALIDATION_OUTLIERS to the validation split."""
     if share == 0:
         return data
-    count = round(data.images_per_epoch * share / (1 - share))
+    count = drawn_beside(data.images_per_epoch, share)
     # Outliers are made from MNIST's digits, not from generated ones.
     digits, labels = data.train_images[: data.unpooled], data.train_labels[: data.unpooled]
     images = outlier_pool(POOL_FACTOR * count, Generator().manual_seed(seed), digits, labels)

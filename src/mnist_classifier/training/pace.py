@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data.splits import SIZES, TRAIN, VALIDATION
-from mnist_classifier.training.data import POOL_FACTOR, VALIDATION_OUTLIERS, TrainingData
+from mnist_classifier.training.data import POOL_FACTOR, VALIDATION_OUTLIERS, TrainingData, drawn_beside
 from mnist_classifier.training.loop import Observer, Trainer
 from mnist_classifier.training.network import OUTLIER, predict_logits
 from mnist_classifier.training.synthetic.handwriting import digit_pool
@@ -54,8 +54,8 @@ def _drawn(config: TrainConfig) -> tuple[int, int]:
     """How many digits and outliers an epoch has that the program draws."""
     digits = images = config.train_images or SIZES[TRAIN]
     for share in (config.template_share, config.pen_share):
-        digits += round(digits * share / (1 - share))
-    return digits - images, round(digits * config.outlier_share / (1 - config.outlier_share))
+        digits += drawn_beside(digits, share)
+    return digits - images, drawn_beside(digits, config.outlier_share)
 
 
 def training_s(config: TrainConfig) -> float:
@@ -101,7 +101,7 @@ def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
     others = outlier_pool(DRAWN, generator, images, labels)
     outliers_s = (time.perf_counter() - started) / DRAWN * outliers
     # The outliers are as frequent as in an epoch.
-    others = others[: round(DRAWN * config.outlier_share / (1 - config.outlier_share))]
+    others = others[: drawn_beside(DRAWN, config.outlier_share)]
     images, labels = torch.cat([images, others]), torch.cat([labels, torch.full((len(others),), OUTLIER)])
     return POOL_FACTOR * (digits_s + outliers_s), TrainingData(images, labels, images, labels)
 
