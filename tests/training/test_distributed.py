@@ -81,6 +81,17 @@ def test_dropout_and_styles_do_not_depend_on_the_number_of_processes(alone: tupl
     assert seen[0].losses[-1] == pytest.approx(single.losses[-1], rel=0.1)
 
 
+def test_processes_agree_in_later_passes_too(alone: tuple[Task, Seen], tmp_path: Path):
+    """A later pass mixes the images of each process, so only the first one has the loss curve of one process."""
+    task = with_settings(alone[0], epochs=1, passes=2)
+    single = learn(task, Workers())
+    first, second = train_together(2, tmp_path, task)
+    assert first == second
+    assert len(first.losses) == 2 * STEPS_PER_EPOCH
+    assert first.losses[:STEPS_PER_EPOCH] == pytest.approx(single.losses[:STEPS_PER_EPOCH], abs=1e-3)
+    assert first.validation == pytest.approx(single.validation, abs=0.1)
+
+
 def test_the_first_process_has_an_image_of_a_batch_with_fewer_images_than_processes(
     alone: tuple[Task, Seen], tmp_path: Path
 ):

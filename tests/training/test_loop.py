@@ -120,7 +120,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     tiny_config: TrainConfig, tiny_data: TrainingData, tmp_path: Path, epoch: int, step: int, optimizer: str
 ):
     config = replace(
-        tiny_config, optimizer=optimizer, epochs=4, rotation_degrees=10.0, hidden_dropout=0.3, plain_epochs=1
+        tiny_config, optimizer=optimizer, epochs=4, rotation_degrees=10.0, hidden_dropout=0.3, plain_epochs=1, passes=2
     )
 
     def kill_after_epoch(result: EpochResult) -> None:

@@ -20,7 +20,7 @@ from mnist_classifier.training.synthetic.written import written_digits
 VALIDATION_OUTLIERS = 2000
 VALIDATION_OUTLIER_SEED = 1999
 # Generated pictures for each one that an epoch uses: a new choice in each epoch is harder to memorise.
-POOL_FACTOR = 4
+POOL_FACTOR = 8
 
 
 @dataclass(frozen=True)

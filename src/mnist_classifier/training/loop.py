@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mnist_classifier.core.arrays import Floats, Integers
 from mnist_classifier.core.errors import CheckpointCorrupt, TrainingDiverged
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.training.augment import Augmentation
+from mnist_classifier.training.batch import Batch
 from mnist_classifier.training.checkpoint import (
     Checkpoint,
     copied_state,
@@ -151,9 +152,10 @@ class Trainer:
         self.augmentation = Augmentation.from_config(config)
         if config.teacher:
             teacher = shared_network(teacher, self.workers)
-        self.teacher = teacher and Teacher(teacher, self.device, self.autocast_dtype)
+        self.teacher = Teacher(teacher, self.device, self.autocast_dtype) if teacher else None
         self.optimizers = make_optimizers(self.network, config)
-        self.steps_per_epoch = math.ceil(data.images_per_epoch / config.batch_size)
+        self.images_per_epoch = data.images_per_epoch * config.passes
+        self.steps_per_epoch = math.ceil(data.images_per_epoch / config.batch_size) * config.passes
         self.total_steps = self.steps_per_epoch * config.epochs
         self.step = 0
         self.epochs: list[EpochResult] = []
@@ -240,18 +242,17 @@ class Trainer:
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         seen = 0
-        for index, rows in enumerate(torch.split(order, self.config.batch_size), start=1):
-            pixels, labels = self._batch(rows, plain)
+        for index, (size, batch) in enumerate(self._batches(order, plain), start=1):
             if index == 1:
-                shown = pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), labels[:SHOWN_IMAGES].cpu().numpy()
+                shown = batch.pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), batch.labels[:SHOWN_IMAGES].cpu().numpy()
                 self.observer.on_batch(epoch, *shown)
-            loss, batch_correct, stop = self._step(pixels, labels)
-            loss_sum += loss * len(rows)
+            loss, batch_correct, stop = self._step(batch)
+            loss_sum += loss * size
             correct += batch_correct
-            seen += len(rows)
+            seen += size
             if stop:
                 raise KeyboardInterrupt
-            if index % REPORT_STEPS == 0 or seen == len(order):
+            if index % REPORT_STEPS == 0 or seen == self.images_per_epoch:
                 self._report(epoch, index, loss_sum.item() / seen, correct.item() / seen, seen, started)
         if not self.config.ema_decay:
             self.average.update(0.0)  # no averaging: copy the weights
@@ -296,18 +297,41 @@ class Trainer:
             )
         speed = seen / (time.perf_counter() - started)
         rate = self.optimizers[0].param_groups[0]["lr"]
-        images = self.data.images_per_epoch
-        self.observer.on_step(StepProgress(epoch, step, self.steps_per_epoch, loss, accuracy, speed, rate, images))
+        steps, images = self.steps_per_epoch, self.images_per_epoch
+        self.observer.on_step(StepProgress(epoch, step, steps, loss, accuracy, speed, rate, images))
 
-    def _batch(self, rows: Tensor, plain: bool) -> tuple[Tensor, Tensor]:
-        """The shard of the images of these rows, augmented unless `plain`, and their labels."""
+    def _batches(self, order: Tensor, plain: bool) -> Iterator[tuple[int, Batch]]:
+        """An epoch's batches, each with its size before it is split among processes.
+
+        Source of the passes after the first: Choi et al. 2019, Faster Neural Network Training with Data Echoing.
+        """
+        made: list[Batch] = []
+        sizes = [len(rows) for rows in torch.split(order, self.config.batch_size)]
+        for rows in torch.split(order, self.config.batch_size):
+            batch = self._batch(rows, plain)
+            if self.config.passes > 1:
+                made.append(batch.packed())
+            yield len(rows), batch
+        for _ in range(self.config.passes - 1):
+            # Drawn by all processes alike, although their shards may differ in length.
+            seed = int(torch.randint(2**31, (), generator=self.generator))
+            mixed = Batch.joined(made).shuffled(Generator().manual_seed(seed))
+            for size, batch in zip(sizes, mixed.split([len(batch.labels) for batch in made]), strict=True):
+                yield size, batch.unpacked()
+
+    def _batch(self, rows: Tensor, plain: bool) -> Batch:
+        """The shard of the images of these rows, augmented unless `plain`, their labels and the teacher's answers."""
         shard = self.workers.shard(len(rows))
         if plain:
-            return as_pixels(self.images[rows[shard]]), self.labels[rows[shard]]
-        pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
-        return self.augmentation(pixels, labels, self.generator, shard), labels[shard]
+            pixels, labels = as_pixels(self.images[rows[shard]]), self.labels[rows[shard]]
+        else:
+            pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
+            pixels, labels = self.augmentation(pixels, labels, self.generator, shard), labels[shard]
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        taught = self.teacher.probabilities(pixels, self.generator) if self.teacher else None
+        return Batch(pixels, labels, taught)
 
-    def _step(self, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, bool]:
+    def _step(self, batch: Batch) -> tuple[Tensor, Tensor, bool]:
         """Train on this process's shard of a batch.
 
         Returns mean loss and number of right answers of the whole batch, without gradients, and whether to stop.
@@ -316,14 +340,12 @@ class Trainer:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
-            logits = self.network(pixels).float()
-        taught = self.teacher.probabilities(pixels, self.generator) if self.teacher else None
+            logits = self.network(batch.pixels).float()
         smoothing, weight = self.config.label_smoothing, self.config.teacher_weight
-        loss = training_loss(logits, labels, label_smoothing=smoothing, taught=taught, weight=weight)
+        loss = training_loss(logits, batch.labels, label_smoothing=smoothing, taught=batch.taught, weight=weight)
         self.network.zero_grad(set_to_none=True)
-        correct = (logits.argmax(dim=1) == labels).sum()
+        correct = (logits.argmax(dim=1) == batch.labels).sum()
         loss, correct, stop = self.workers.backward(loss, correct, self.observer.should_stop())
         for optimizer in self.optimizers:
             optimizer.step()

@@ -72,7 +72,9 @@ def _measured(config: TrainConfig) -> Pace:
 
     def step(plain: bool) -> None:
         trainer.network.train()
-        loss, _, _ = trainer._step(*trainer._batch(rows, plain))
+        batch = trainer._batch(rows, plain)
+        for _ in range(config.passes):
+            loss, _, _ = trainer._step(batch)
         float(loss)  # waits for a GPU
 
     def validate() -> Tensor:

@@ -193,7 +193,7 @@ def drawings(*makers: Callable[[np.random.Generator], Sequence[Points]]) -> Fami
 # Name: relative share of the pool (they are scaled to sum to 1), and the function that makes the pictures.
 FAMILIES: dict[str, tuple[float, Family]] = {
     "characters": (0.2, characters),
-    "written": (0.4, written),
+    "written": (0.7, written),
     "doodles": (0.08, doodles),
     "symbols": (0.12, drawings(shapes.symbol)),
     "polygons": (0.12, drawings(shapes.polygon, shapes.polygon, shapes.box, shapes.outline)),
