@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 SEEDS ?= 10
+BOX_HOME ?= box-training
 # One more than the cores of a small machine, because tests wait for browsers and servers.
 TEST_PROCESSES ?= 3
 # A file of tests stays in one process, so that it starts its server once; tests/conftest.py decides on the order.
@@ -25,7 +26,7 @@ DOCUMENTATION := $(VENV)/.docs-stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train test test-unit test-bench test-cluster contract bench bench-training bench-serving bench-scale bench-soak fuzz check audit types format screenshots docs clean
+.PHONY: help run train box test test-unit test-bench test-cluster contract bench bench-training bench-serving bench-scale bench-soak fuzz check audit types format screenshots docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /	/' | expand -t 16
@@ -35,6 +36,14 @@ run: $(APPLICATION) ## start the web application
 
 train: $(APPLICATION) ## train a model on MNIST
 	@$(BIN)/python train_model.py $(ARGS)
+
+# A new installation numbers its versions from 1: two teachers, their ensemble, the model.
+box: $(DEVELOPMENT) ## train the model in the box again, after its two teachers: hours with a GPU, days without; needs an empty BOX_HOME
+	@[ ! -e "$(BOX_HOME)/mnist.db" ] || { echo "$(BOX_HOME) has trainings already; delete it, or set BOX_HOME to a new folder."; exit 1; }
+	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist train --recipe src/mnist_classifier/pretrained/teacher.json --ensemble 2 $(ARGS)
+	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist train --recipe handwriting --teacher 3 $(ARGS)
+	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist evaluate --suite robust --model-version 4
+	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist models box 4
 
 test: $(DEVELOPMENT) ## run the tests of the program, Python's and JavaScript's
 	$(PYTEST) --ignore tests/bench --ignore tests/cluster $(ARGS)

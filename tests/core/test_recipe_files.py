@@ -9,6 +9,7 @@ import pytest
 from mnist_classifier.core.errors import InvalidConfig, MnistError
 from mnist_classifier.core.recipe_files import LARGEST_FILE_BYTES, config_of, read_recipe, write_recipe
 from mnist_classifier.core.recipes import RECIPES
+from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.core.train_config import TrainConfig
 
 
@@ -92,3 +93,9 @@ def test_a_name_that_no_recipe_can_have_is_neither_written_nor_read(tmp_path: Pa
 def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path):
     with pytest.raises(MnistError, match=r"missing.mine\.json cannot be written to"):
         write_recipe(tmp_path / "missing" / "mine.json", "fast", {}, "")
+
+
+def test_the_teacher_of_the_model_in_the_box_is_a_recipe_file():
+    config = config_of({"recipe": str(PRETRAINED_DIR / "teacher.json")})
+    assert (config.conv1_channels, config.conv2_layers, config.passes) == (48, 3, 1)
+    assert config.outlier_share == config_of({"recipe": "handwriting"}).outlier_share > 0

@@ -83,10 +83,16 @@ def test_a_folder_that_exists_is_not_overwritten(trained: FinishedTraining, tmp_
 
 
 @pytest.mark.mnist
-def test_the_teacher_of_a_recipe_is_a_version_of_the_installation(trained: FinishedTraining, with_mnist: Settings):
+def test_the_teacher_of_a_recipe_is_a_version_of_the_installation(
+    trained: FinishedTraining, with_mnist: Settings, tmp_path: Path
+):
     teacher = trained.register(with_mnist).version
     taught = train_recipe(settings=with_mnist, **SETTINGS, teacher=teacher)
     assert taught.manifest["config"]["teacher"] == teacher
+    # Its number means nothing on another machine.
+    card = (taught.save(tmp_path / "taught") / "MODEL_CARD.md").read_text("utf-8")
+    assert "| taught by | lightning-seed-0, " in card
+    assert "`python train_model.py --recipe lightning --epochs 2 " in card
     assert taught.epochs[-1].train_loss != trained.epochs[-1].train_loss
 
 

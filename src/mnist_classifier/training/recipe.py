@@ -24,7 +24,7 @@ from mnist_classifier.registry.versions import Registry, opened_registry
 from mnist_classifier.training.data import TrainingData, load_training_data
 from mnist_classifier.training.ensemble import Network, load_network
 from mnist_classifier.training.loop import Observer, train
-from mnist_classifier.training.release.finished import FinishedTraining, training_facts
+from mnist_classifier.training.release.finished import FinishedTraining, teacher_facts, training_facts
 from mnist_classifier.training.workers import Workers
 
 
@@ -73,6 +73,8 @@ def fit(
     teacher = load_network(registry.folder(config.teacher)) if config.teacher else None
     result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher, workers=workers)
     facts = training_facts(config, data, result, time.perf_counter() - started)
+    if config.teacher:
+        facts["teacher"] = teacher_facts(registry.folder(config.teacher))
     return FinishedTraining(config, data, result.network, facts, run_id, result.epochs)
 
 

@@ -25,7 +25,7 @@ Input: a 28x28 glyph, white ink on black, centred as in MNIST. Output: ten proba
 | recipe | {recipe} |
 | trained on | {train_images:,} of the 60,000 MNIST training images ({epochs} epochs, best: {best_epoch}) |
 | command | `{command}` |
-| created | {created_at} |
+{teachers}| created | {created_at} |
 | hardware | {device}, {precision} |
 | libraries | {libraries} |
 
@@ -100,6 +100,7 @@ def render_card(
         epochs=training["epochs"],
         best_epoch=training["best_epoch"],
         command=command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ()))),
+        teachers=_teachers(training),
         created_at=manifest["created_at"],
         device=training["device"],
         precision=training["precision"],
@@ -122,6 +123,16 @@ def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, memb
     flags = [f"--ensemble {members}"] if members else []
     flags += [f"--{name.replace('_', '-')} {value}" for name, value in config.items() if value != defaults[name]]
     return " ".join(["python train_model.py", *flags])
+
+
+def _teachers(training: Mapping[str, Any]) -> str:
+    """A row of the table for the teacher, and one for each teacher of a teacher."""
+    teacher = training.get("teacher")
+    if teacher is None:
+        return ""
+    macs = teacher["architecture"]["multiply_accumulates"]
+    row = f"| taught by | {teacher['name']}, {macs:,} multiply-accumulates per image: `{teacher['command']}` |\n"
+    return row + _teachers(teacher)
 
 
 def _row(split: str, figures: Mapping[str, Any]) -> str:

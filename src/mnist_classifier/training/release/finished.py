@@ -42,7 +42,7 @@ from mnist_classifier.training.ensemble import Network, describe_network, load_n
 from mnist_classifier.training.loop import TrainingResult
 from mnist_classifier.training.network import DIGITS, predict_logits
 from mnist_classifier.training.release.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
-from mnist_classifier.training.release.card import render_card
+from mnist_classifier.training.release.card import command_line, render_card
 from mnist_classifier.training.release.export import check_parity, save_weights, to_bytes
 from mnist_classifier.training.release.report import Scored, build_report, metrics_of
 
@@ -168,6 +168,15 @@ def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResu
         "elapsed_s": round(elapsed_s, 1),
         **hardware(config),
     }
+
+
+def teacher_facts(folder: Path) -> dict[str, Any]:
+    """What taught a network, for its manifest: the network and the command that trained it."""
+    manifest = verify(folder)
+    training = manifest["training"]
+    command = command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ())))
+    more = {"teacher": training["teacher"]} if "teacher" in training else {}
+    return {"name": manifest["name"], "architecture": manifest["architecture"], "command": command, **more}
 
 
 def hardware(config: TrainConfig) -> dict[str, str]:
