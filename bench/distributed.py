@@ -130,7 +130,7 @@ def time_steps(out: Path, values: dict[str, Any], count: int) -> None:
         for _ in range(WARM_UP_STEPS + count):
             rows = torch.randperm(len(data.train_labels), generator=trainer.generator)[: config.batch_size]
             waited_s, started = 0.0, time.perf_counter()
-            trainer._step(trainer._batch(rows, False))
+            trainer._step(trainer.batches.make(rows, False))
             steps.append((time.perf_counter() - started, waited_s))
         whole, waits = zip(*steps[WARM_UP_STEPS:], strict=True)
         if workers.rank == 0:

@@ -98,7 +98,7 @@ def measure(config: TrainConfig, speeds: dict[str, float], steps: int) -> dict[s
         times = []
         for rows in batches[:count]:
             started = time.perf_counter()
-            trainer._step(trainer._batch(rows, plain))
+            trainer._step(trainer.batches.make(rows, plain))
             times.append(time.perf_counter() - started)
         return times
 

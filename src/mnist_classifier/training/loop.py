@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mnist_classifier.core.arrays import Floats, Integers
 from mnist_classifier.core.errors import CheckpointCorrupt, TrainingDiverged
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.training.augment import Augmentation
-from mnist_classifier.training.batch import Batch
+from mnist_classifier.training.batches import Batch, Batches
 from mnist_classifier.training.checkpoint import (
     Checkpoint,
     copied_state,
@@ -36,7 +35,7 @@ from mnist_classifier.training.data import (
     with_written_digits,
 )
 from mnist_classifier.training.ensemble import Network
-from mnist_classifier.training.network import DIGITS, MNISTClassifier, as_pixels, predict_logits
+from mnist_classifier.training.network import DIGITS, MNISTClassifier, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
 from mnist_classifier.training.workers import Workers, agreed_choice, shared_network
@@ -141,18 +140,16 @@ class Trainer:
         device, self.autocast_dtype = agreed_choice(config, self.workers)
         self.device = self.workers.place(device)
         self.data = data
-        self.images = data.train_images.to(self.device)
-        self.labels = data.train_labels.to(self.device)
         # Random numbers come from the CPU on every device, so that a seed means the same everywhere.
         self.generator = torch.Generator().manual_seed(config.seed)
         self.network = MNISTClassifier.from_config(config).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
         self.workers.prepare(self.network)
-        self.augmentation = Augmentation.from_config(config)
         if config.teacher:
             teacher = shared_network(teacher, self.workers)
-        self.teacher = Teacher(teacher, self.device, self.autocast_dtype) if teacher else None
+        taught_by = Teacher(teacher, self.device, self.autocast_dtype) if teacher else None
+        self.batches = Batches(config, data, self.device, self.generator, taught_by, self.workers)
         self.optimizers = make_optimizers(self.network, config)
         self.images_per_epoch = data.images_per_epoch * config.passes
         self.steps_per_epoch = math.ceil(data.images_per_epoch / config.batch_size) * config.passes
@@ -238,11 +235,10 @@ class Trainer:
         self.network.train()
         started = time.perf_counter()
         plain = epoch > self.config.epochs - self.config.plain_epochs
-        order = self.data.order(self.generator).to(self.device)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         seen = 0
-        for index, (size, batch) in enumerate(self._batches(order, plain), start=1):
+        for index, (size, batch) in enumerate(self.batches.of_epoch(plain), start=1):
             if index == 1:
                 shown = batch.pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), batch.labels[:SHOWN_IMAGES].cpu().numpy()
                 self.observer.on_batch(epoch, *shown)
@@ -299,37 +295,6 @@ class Trainer:
         rate = self.optimizers[0].param_groups[0]["lr"]
         steps, images = self.steps_per_epoch, self.images_per_epoch
         self.observer.on_step(StepProgress(epoch, step, steps, loss, accuracy, speed, rate, images))
-
-    def _batches(self, order: Tensor, plain: bool) -> Iterator[tuple[int, Batch]]:
-        """An epoch's batches, each with its size before it is split among processes.
-
-        Source of the passes after the first: Choi et al. 2019, Faster Neural Network Training with Data Echoing.
-        """
-        made: list[Batch] = []
-        sizes = [len(rows) for rows in torch.split(order, self.config.batch_size)]
-        for rows in torch.split(order, self.config.batch_size):
-            batch = self._batch(rows, plain)
-            if self.config.passes > 1:
-                made.append(batch.packed())
-            yield len(rows), batch
-        for _ in range(self.config.passes - 1):
-            # Drawn by all processes alike, although their shards may differ in length.
-            seed = int(torch.randint(2**31, (), generator=self.generator))
-            mixed = Batch.joined(made).shuffled(Generator().manual_seed(seed))
-            for size, batch in zip(sizes, mixed.split([len(batch.labels) for batch in made]), strict=True):
-                yield size, batch.unpacked()
-
-    def _batch(self, rows: Tensor, plain: bool) -> Batch:
-        """The shard of the images of these rows, augmented unless `plain`, their labels and the teacher's answers."""
-        shard = self.workers.shard(len(rows))
-        if plain:
-            pixels, labels = as_pixels(self.images[rows[shard]]), self.labels[rows[shard]]
-        else:
-            pixels, labels = as_pixels(self.images[rows]), self.labels[rows]
-            pixels, labels = self.augmentation(pixels, labels, self.generator, shard), labels[shard]
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        taught = self.teacher.probabilities(pixels, self.generator) if self.teacher else None
-        return Batch(pixels, labels, taught)
 
     def _step(self, batch: Batch) -> tuple[Tensor, Tensor, bool]:
         """Train on this process's shard of a batch.

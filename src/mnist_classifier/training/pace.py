@@ -72,7 +72,7 @@ def _measured(config: TrainConfig) -> Pace:
 
     def step(plain: bool) -> None:
         trainer.network.train()
-        batch = trainer._batch(rows, plain)
+        batch = trainer.batches.make(rows, plain)
         for _ in range(config.passes):
             loss, _, _ = trainer._step(batch)
         float(loss)  # waits for a GPU
