@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from mnist_classifier.core.train_config import TrainConfig
@@ -75,7 +76,8 @@ class Batches:
     def of_epoch(self, plain: bool) -> Iterator[tuple[int, Batch]]:
         """The batches of all passes of an epoch, each with its size before it is split among processes.
 
-        plain: do not augment.  A pass after the first one mixes the images that this process has anew.
+        plain: do not augment.  A pass after the first one mixes the images that this process has anew, and moves each
+        batch by up to a pixel unless `plain`.
         Source: Choi et al. 2019, Faster Neural Network Training with Data Echoing.
         """
         order = self.data.order(self.generator).to(self.images.device)
@@ -87,7 +89,7 @@ class Batches:
                 sizes.append(len(rows))
                 made.append(batch.packed())
         for _ in range(self.config.passes - 1):
-            yield from zip(sizes, self._mixed(made), strict=True)
+            yield from zip(sizes, self._mixed(made, plain), strict=True)
 
     def make(self, rows: Tensor, plain: bool) -> Batch:
         """The shard of the images of these rows, augmented unless `plain`, with labels and the teacher's answers."""
@@ -100,14 +102,26 @@ class Batches:
         pixels = _channels_last(pixels)
         return Batch(pixels, labels, self.teacher.probabilities(pixels, self.generator) if self.teacher else None)
 
-    def _mixed(self, made: Sequence[Batch]) -> Iterator[Batch]:
-        """The images of all these batches, shuffled, in batches of the same sizes."""
+    def _mixed(self, made: Sequence[Batch], plain: bool) -> Iterator[Batch]:
+        """The images of all these batches, shuffled, in batches of the same sizes; moved unless `plain`."""
         # All processes draw the same number, although their shards may differ in length.
         seed = int(torch.randint(2**31, (), generator=self.generator))
         whole = Batch.joined(made)
-        order = torch.randperm(len(whole.labels), generator=Generator().manual_seed(seed)).to(whole.labels.device)
+        generator = Generator().manual_seed(seed)
+        order = torch.randperm(len(whole.labels), generator=generator).to(whole.labels.device)
         for rows in torch.split(order, [len(batch.labels) for batch in made]):
-            yield whole.chosen(rows).unpacked()
+            batch = whole.chosen(rows).unpacked()
+            yield batch if plain else moved(batch, generator)
+
+
+def moved(batch: Batch, generator: Generator) -> Batch:
+    """The images moved by up to a pixel in each direction, all alike.
+
+    Without it, a network learns by heart what it sees several times.  The teacher's answer stays the same.
+    """
+    down, right = torch.randint(-1, 2, (2,), generator=generator).tolist()
+    pixels = F.pad(batch.pixels, (right, -right, down, -down))
+    return Batch(_channels_last(pixels), batch.labels, batch.taught)
 
 
 def _channels_last(pixels: Tensor) -> Tensor:
