@@ -141,7 +141,7 @@ def writers_for(options: argparse.Namespace) -> Sequence[Writer]:
     if pen_digits.find(folders) is None:
         print("generated writers: there is no pen data (--pen-dir, MNIST_PEN_DIR)")
         return generated_writers(options.seed)
-    return writers_of(pen_digits.load(folders), options.split)
+    return writers_of(pen_digits.load(folders).of_split(options.split))
 
 
 def save(folder: Path, index: int, sample: Sample, found: str) -> None:

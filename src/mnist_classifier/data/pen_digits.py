@@ -77,15 +77,9 @@ class PenSets:
     def of_split(self, split: str) -> PenSets:
         """What the writers of one split wrote."""
         return PenSets(
-            tuple(digit for digit in self.digits if writer_split(digit.writer) == split),
-            tuple(character for character in self.characters if writer_split(character.writer) == split),
+            tuple(digit for digit in self.digits if split_of(digit.writer) == split),
+            tuple(character for character in self.characters if split_of(character.writer) == split),
         )
-
-
-def writer_split(writer: str) -> str:
-    """The split that a writer belongs to: TRAIN (60 %), VALIDATION (20 %) or TEST (20 %)."""
-    share = int(hashlib.sha256(writer.encode()).hexdigest(), 16) % 100
-    return TRAIN if share < 60 else VALIDATION if share < 80 else TEST
 
 
 def split_of(writer: str) -> str:

@@ -76,12 +76,17 @@ def test_without_pen_sets_the_suite_says_what_it_left_out(recogniser: Recogniser
     assert told[-1][1] + 1 == told[-1][2]
 
 
-def test_without_writers_of_the_split_the_suite_leaves_pages_out(recogniser: Recogniser, data: SuiteData):
-    assert data.pen is not None
-    strangers = dataclasses.replace(data, split="train")
-    report = run_suite(recogniser, strangers, limit=1)
-    assert report.left_out == {"numbers on pages": "the pen strokes have no writer of the train split"}
-    assert not [row for row in report.rows if row.id.startswith("pages")]
+@pytest.mark.mnist
+def test_the_suite_reads_only_writers_of_its_split(mnist_dirs: list[Path], settings: Settings, pen_dir: Path):
+    settings = dataclasses.replace(settings, data_dir=mnist.find(mnist_dirs, mnist.TRAIN), pen_dir=pen_dir)
+    sets = {split: load_data(settings, split).pen for split in ("validation", "test")}
+    for split, pen in sets.items():
+        assert pen is not None
+        assert len(pen.digits) == 3
+        assert {pen_digits.split_of(each.writer) for each in (*pen.digits, *pen.characters)} == {split}
+    without = load_data(settings, "train")
+    assert without.pen is None
+    assert without.pen_missing == "the pen strokes have no writer of the train split"
 
 
 def test_only_a_full_run_on_the_test_images_is_final(recogniser: Recogniser, data: SuiteData):

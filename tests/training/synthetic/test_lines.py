@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.data import pen_digits
-from mnist_classifier.data.pen_digits import PenCharacter, PenSets, writer_split
+from mnist_classifier.data.pen_digits import PenCharacter, PenSets, split_of
 from mnist_classifier.data.splits import TEST, TRAIN, VALIDATION
 from mnist_classifier.recognition.numbers.line_reader import CLASSES, FRAME_PX, HEIGHT_PX
 from mnist_classifier.training.synthetic.line_characters import Hand, LineCharacters
@@ -60,7 +60,7 @@ def test_texts_are_of_the_classes_and_all_classes_occur():
 
 def test_a_writer_is_in_one_split_and_three_in_five_train():
     writers = [f"writer {number}" for number in range(1000)]
-    shares = {split: sum(writer_split(writer) == split for writer in writers) for split in (TRAIN, VALIDATION, TEST)}
+    shares = {split: sum(split_of(writer) == split for writer in writers) for split in (TRAIN, VALIDATION, TEST)}
     assert sum(shares.values()) == 1000
     assert 560 < shares[TRAIN] < 640
     assert 160 < shares[VALIDATION] < 240
@@ -70,8 +70,8 @@ def test_training_lines_show_no_writing_of_validation_writers():
     writers = [f"writer {number}" for number in range(100)]
     characters = LineCharacters.of_sets(written_by(writers).of_split(TRAIN))
     assert characters.digits
-    assert {writer_split(writer) for writer in characters.digits} == {TRAIN}
-    assert len(characters.marks["/"]) == sum(writer_split(writer) == TRAIN for writer in writers)
+    assert {split_of(writer) for writer in characters.digits} == {TRAIN}
+    assert len(characters.marks["/"]) == sum(split_of(writer) == TRAIN for writer in writers)
 
 
 def test_without_variation_writers_strokes_stay_as_they_are():

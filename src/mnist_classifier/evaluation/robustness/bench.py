@@ -18,7 +18,6 @@ from mnist_classifier.core.arrays import Bytes, Integers, Mask
 from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.data.mnist import Images
 from mnist_classifier.data.pen_digits import PenCharacter, PenSets
-from mnist_classifier.data.splits import TEST
 from mnist_classifier.evaluation.robustness.drawing import Points, draw
 from mnist_classifier.recognition.recogniser import Recogniser
 
@@ -73,7 +72,7 @@ class Bench:
     """The model, the data, and the readings that several measures need.
 
     limit: most pictures for one row of the table.  on_part: called with the name of each set of pictures before the
-    model reads it.  split: whose writers write on pages.
+    model reads it.
     """
 
     recogniser: Recogniser
@@ -81,7 +80,6 @@ class Bench:
     pen: PenSets | None = None
     limit: int | None = None
     on_part: Progress = field(default=lambda name: None)
-    split: str = TEST
 
     def read(self, name: str, pictures: Iterable[Bytes]) -> list[Reading]:
         """Read pictures, which may come from a generator."""

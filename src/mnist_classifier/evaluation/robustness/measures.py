@@ -182,15 +182,10 @@ def pen_strings(bench: Bench) -> list[Row]:
 
 
 def numbers_on_pages(bench: Bench) -> list[Row]:
-    """Numbers as people bring them: in boxes, tables and circles, with marks, photographed.
-
-    None if the pen data has no writer of the split.
-    """
+    """Numbers as people bring them: in boxes, tables and circles, with marks, photographed."""
     assert bench.pen is not None
     bench.on_part("numbers on pages")
-    writers = writers_of(bench.pen, bench.split)
-    if not writers:
-        return []
+    writers = writers_of(bench.pen)
     count = PAGES if bench.limit is None else min(QUICK_PAGES, bench.limit)
 
     def scores_of(kind: str) -> list[Score]:

@@ -17,7 +17,7 @@ from mnist_classifier.data.pen_digits import PenSets
 from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness.bench import Bench
 from mnist_classifier.evaluation.robustness.measures import MEASURES
-from mnist_classifier.evaluation.robustness.report import RobustnessReport, Row
+from mnist_classifier.evaluation.robustness.report import RobustnessReport
 from mnist_classifier.recognition.recogniser import Recogniser
 
 # Most pictures for one row in a quick run, which takes seconds; the intervals are some per cent wide.
@@ -29,7 +29,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class SuiteData:
-    """The MNIST images of a split, and digits and characters as pen strokes if there are files with them."""
+    """The MNIST images of a split, and what its writers wrote with a pen if there are files with it."""
 
     split: str
     digits: mnist.Images
@@ -48,7 +48,10 @@ def load_data(settings: Settings, split: str) -> SuiteData:
         looked_in = ", ".join(map(str, directories)) or "any folder"
         reason = f"no pen strokes in {looked_in}; set --pen-dir or MNIST_PEN_DIR to their folder"
         return SuiteData(split, digits, pen_missing=reason)
-    return SuiteData(split, digits, pen_digits.load(directories))
+    pen = pen_digits.load(directories).of_split(split)
+    if not pen.digits or not pen.non_digits:
+        return SuiteData(split, digits, pen_missing=f"the pen strokes have no writer of the {split} split")
+    return SuiteData(split, digits, pen)
 
 
 def run_suite(
@@ -71,11 +74,6 @@ def run_suite(
         progress(name, done, total)
         done += 1
 
-    bench = Bench(recogniser, data.digits, data.pen, limit, on_part, data.split)
-    rows: list[Row] = []
-    for name, measure in possible.items():
-        made = measure.make(bench)
-        rows += made
-        if not made:
-            left_out[name] = f"the pen strokes have no writer of the {data.split} split"
+    bench = Bench(recogniser, data.digits, data.pen, limit, on_part)
+    rows = [row for measure in possible.values() for row in measure.make(bench)]
     return RobustnessReport(data.split, limit, tuple(rows), left_out, time.perf_counter() - started)

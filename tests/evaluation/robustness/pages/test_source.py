@@ -95,24 +95,24 @@ def test_only_a_struck_or_cut_number_is_rightly_doubted():
 
 def test_two_splits_have_no_writer_in_common(pen_dir: Path):
     sets = pen_digits.load([pen_dir])
-    (test,), (validation,) = writers_of(sets, "test"), writers_of(sets, "validation")
+    (test,), (validation,) = writers_of(sets.of_split("test")), writers_of(sets.of_split("validation"))
     assert sorted(test.digits) == sorted(validation.digits) == ["0", "1", "7"]
     assert test.digits["7"][0] is not validation.digits["7"][0]
-    assert writers_of(sets, "train") == ()
+    assert writers_of(sets.of_split("train")) == ()
 
 
 def test_writers_without_all_digits_are_left_out_if_others_have_them(pen_dir: Path):
     sets = pen_digits.load([pen_dir])
     strokes = sets.digits[0].strokes
     whole = tuple(pen_digits.PenCharacter(str(label), "o", strokes) for label in range(10))
-    found = writers_of(pen_digits.PenSets((*sets.digits, *whole), sets.characters), "test")
+    found = writers_of(pen_digits.PenSets((*sets.digits, *whole), sets.characters))
     assert [sorted(writer.digits) for writer in found] == [list("0123456789")]
 
 
 def test_a_slash_that_could_be_a_one_is_left_out(pen_dir: Path):
     sets = pen_digits.load([pen_dir])
     upright, leaning = (pen_digits.PenCharacter("/", "a", (np.array([[lean, 0.0], [0, 1000]]),)) for lean in (100, 400))
-    (writer,) = writers_of(pen_digits.PenSets(sets.digits, (upright, leaning)), "test")
+    writer, _ = writers_of(pen_digits.PenSets(sets.digits, (upright, leaning)))
     assert writer.marks == {MarkKind.SLASH: [leaning.strokes]}
 
 

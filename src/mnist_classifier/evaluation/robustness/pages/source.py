@@ -33,7 +33,7 @@ def samples(kind: str, seed: int, split: str = VALIDATION) -> Iterator[Sample]:
 @lru_cache(maxsize=2)
 def writers_in(split: str) -> tuple[Writer, ...]:
     """The writers of a split of the pen data of this installation.  Raises DataMissing, DataCorrupt."""
-    found = writers_of(pen_digits.load(Settings.from_environment().pen_dirs()), split)
+    found = writers_of(pen_digits.load(Settings.from_environment().pen_dirs()).of_split(split))
     if not found:
         raise DataMissing(f"the pen data has no digits by writers of the split {split}")
     return found

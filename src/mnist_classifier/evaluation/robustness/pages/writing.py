@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from mnist_classifier.core.records import MARK_CHARACTERS, MarkKind
-from mnist_classifier.data.pen_digits import PenSets, Strokes, split_of
+from mnist_classifier.data.pen_digits import PenSets, Strokes
 from mnist_classifier.evaluation.robustness import strings
 from mnist_classifier.evaluation.robustness.shapes import polylines
 
@@ -89,19 +89,15 @@ class Writer:
         )
 
 
-def writers_of(pen: PenSets, split: str) -> tuple[Writer, ...]:
-    """The writers of a split of the pen data: those who wrote all ten digits or, if nobody did, all of them.
-
-    Empty if the data has no writer of the split.
-    """
+def writers_of(pen: PenSets) -> tuple[Writer, ...]:
+    """The writers of pen data: those who wrote all ten digits or, if nobody did, all of them."""
     digits: dict[str, dict[str, list[Strokes]]] = defaultdict(lambda: defaultdict(list))
     for each in pen.digits:
-        if split_of(each.writer) == split:
-            digits[each.writer][each.label].append(each.strokes)
+        digits[each.writer][each.label].append(each.strokes)
     marks: dict[MarkKind, list[Strokes]] = defaultdict(list)
     for each in pen.characters:
         kind = MARK_KINDS.get(each.label)
-        if kind is not None and split_of(each.writer) == split and _is_broad(kind, each.strokes):
+        if kind is not None and _is_broad(kind, each.strokes):
             marks[kind].append(each.strokes)
     everybody = [dict(digits[name]) for name in sorted(digits)]
     return tuple(Writer(ways, marks) for ways in [each for each in everybody if len(each) == len(DIGITS)] or everybody)
