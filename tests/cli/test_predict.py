@@ -23,6 +23,7 @@ from mnist_classifier.cli.main import main
 from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness.strings import draw
 from mnist_classifier.recognition import bulk
 from mnist_classifier.recognition.bulk import Item
 from mnist_classifier.recognition.imaging.decode import encode_png
@@ -30,6 +31,7 @@ from mnist_classifier.recognition.numbers.expected import ANYTHING
 from mnist_classifier.recognition.recogniser import Recogniser
 from tests.e2e.application import Application
 from tests.mirror import dead_url
+from tests.recognition.test_recogniser import seven_and_one
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +82,18 @@ def test_json_lines_have_the_whole_reading(one: str):
     assert len(reading["probabilities"]) == 10
     assert max(reading["probabilities"]) < 1
     assert readings("--json", one) == readings("--format", "jsonl", one) == [reading]
+
+
+def test_several_digits_are_answered_with_the_option_that_reads_them(tmp_path: Path):
+    strokes, size = seven_and_one()
+    (tmp_path / "71.png").write_bytes(encode_png(255 - draw(strokes, 14, size)))
+
+    (reading,) = readings("71.png")
+    _, row = run("--format", "table", "71.png").stdout.splitlines()
+
+    assert [warning["code"] for warning in reading["warnings"]] == ["several_digits"]
+    assert row.endswith("71.png  (several digits: add --number)")
+    assert readings("--number", "71.png")[0]["number"] == "71"
 
 
 def test_a_folder_is_read_in_order_and_what_cannot_be_read_is_told(scans: str):

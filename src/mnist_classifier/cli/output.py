@@ -23,6 +23,8 @@ DIGIT_COLUMNS = (
     *(f"p{digit}" for digit in range(10)),
 )
 NUMBER_COLUMNS = ("file", "index", "number", "confidence", "verdict", "digits", "text", "warnings")
+# What the table says in place of the code of a warning.
+NOTES = {"several_digits": "several digits: add --number"}
 FORM_COLUMNS = ("file", "index", "field", *NUMBER_COLUMNS[2:])
 
 
@@ -104,7 +106,7 @@ def _notes(answer: Reading | NumberReading) -> Iterator[str]:
             yield _one_line(" or ".join(each.number for each in answer.candidates[:2]))
     elif answer.candidates:
         yield " or ".join([*map(str, answer.candidates), "not a digit"][:2])
-    yield from (warning.code for warning in answer.warnings)
+    yield from (NOTES.get(warning.code, warning.code) for warning in answer.warnings)
 
 
 # --- JSON Lines -------------------------------------------------------------------------------------

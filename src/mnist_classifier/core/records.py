@@ -183,6 +183,7 @@ class Caution:
         "cut_off",
         "unexplained_ink",
         "unexpected",
+        "several_digits",
     ]
     message: str
 

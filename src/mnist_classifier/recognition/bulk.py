@@ -19,12 +19,15 @@ from mnist_classifier.recognition.imaging.decode import decode_with_scale, encod
 from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare, prepared_glyph
 from mnist_classifier.recognition.numbers.expected import Expected, Field
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX
+from mnist_classifier.recognition.numbers.several import lightened
 from mnist_classifier.recognition.recogniser import Recogniser
 
 # What is read in a picture.
 DIGIT, NUMBER, FORM = "digit", "number", "form"
 # Pictures that the network reads together, and how long to wait for them.
 BATCH, BATCH_S = 256, 0.5
+# They are read earlier if the pictures that may show several digits together have so many bytes.
+MOST_HELD_BYTES = 16_000_000
 Result = TypeVar("Result")
 
 
@@ -90,14 +93,16 @@ class Reader:
     def digits(self, items: Iterable[Item]) -> Iterator[Outcome]:
         """Read one digit per item, in batches."""
         batch: list[tuple[Item, Prepared | MnistError]] = []
-        started = time.monotonic()
+        started, held_bytes = time.monotonic(), 0
         for item in items:
             ready = attempt(self._prepare, item)
+            if isinstance(ready, Prepared) and ready.picture is not None:
+                held_bytes += ready.picture.nbytes
             # Drop the file's bytes, because a batch of large files would fill the memory.
             batch.append((dataclasses.replace(item, content=b""), ready))
-            if len(batch) >= BATCH or time.monotonic() - started > BATCH_S:
+            if len(batch) >= BATCH or held_bytes > MOST_HELD_BYTES or time.monotonic() - started > BATCH_S:
                 yield from self._batch(batch)
-                batch, started = [], time.monotonic()
+                batch, started, held_bytes = [], time.monotonic(), 0
         yield from self._batch(batch)
 
     def _batch(self, batch: Sequence[tuple[Item, Prepared | MnistError]]) -> Iterator[Outcome]:
@@ -113,7 +118,7 @@ class Reader:
         prepared = prepare(pixels, keep_steps=self.steps_dir is not None)
         if self.steps_dir is not None:
             _write_steps(self.steps_dir, f"{item.file_number}-{Path(item.name).stem}", prepared)
-        return dataclasses.replace(prepared, steps=())
+        return lightened(prepared)
 
     def numbers(self, items: Iterable[Item]) -> Iterator[Outcome]:
         """Read several digits per item."""

@@ -28,6 +28,7 @@ from mnist_classifier.recognition.numbers.expected import ANYTHING, Expected, Fi
 from mnist_classifier.recognition.numbers.line_reader import LineReader
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX, look
 from mnist_classifier.recognition.numbers.reading import Reader, read_pages, with_cells
+from mnist_classifier.recognition.numbers.several import DOUBTFUL, SEVERAL, lightened, may_show_several, shows_several
 from mnist_classifier.recognition.page.underlines import interpretations
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
 
@@ -98,14 +99,27 @@ class Recogniser:
 
     def read_prepared(self, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """Read a preprocessed image; the reading includes its warnings."""
+        return self.with_hint(self.first_reading(prepared, thresholds), prepared, thresholds)
+
+    def first_reading(self, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """Read a preprocessed image as one digit; does not look for several."""
         if prepared.glyph is None:
             return BLANK
         reading = self.read_glyph(prepared.glyph, thresholds)
         return dataclasses.replace(reading, warnings=prepared.warnings) if prepared.warnings else reading
 
+    def with_hint(self, reading: Reading, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
+        """Add the warning `several_digits` if no digit explains the picture, but a number does."""
+        if not needs_hint(reading, prepared):
+            return reading
+        assert prepared.picture is not None
+        if not shows_several(self.read_number(prepared.picture, thresholds=thresholds)):
+            return reading
+        return dataclasses.replace(reading, warnings=(*reading.warnings, SEVERAL))
+
     def read_many(self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED) -> list[Reading]:
         """Read many pictures as `read` does, but in large batches; accepts a generator."""
-        return self.read_many_prepared([prepare(as_pixels(picture)[0]) for picture in pictures], thresholds)
+        return self.read_many_prepared([lightened(prepare(as_pixels(picture)[0])) for picture in pictures], thresholds)
 
     def read_many_prepared(
         self, prepared: Sequence[Prepared], thresholds: Mapping[str, float] = AS_FITTED
@@ -113,12 +127,13 @@ class Recogniser:
         """Read many preprocessed images."""
         drawn = [each.glyph for each in prepared if each.glyph is not None]
         opinions = iter(self.opinions(np.stack(drawn)) if drawn else ())
-        return [
+        readings = [
             BLANK
             if each.glyph is None
             else dataclasses.replace(self.judge(next(opinions), thresholds), warnings=each.warnings)
             for each in prepared
         ]
+        return [self.with_hint(reading, each, thresholds) for reading, each in zip(readings, prepared, strict=True)]
 
     def read_glyph(self, glyph: npt.NDArray[np.uint8], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """Read one (28, 28) uint8 glyph."""
@@ -217,6 +232,11 @@ class Recogniser:
             candidates=candidates(probabilities, not_a_digit) if verdict is Verdict.AMBIGUOUS else (),
             not_a_digit=not_a_digit,
         )
+
+
+def needs_hint(reading: Reading, prepared: Prepared) -> bool:
+    """Whether `Recogniser.with_hint` has to read the picture as a number, which takes some hundredths of a second."""
+    return reading.verdict in DOUBTFUL and prepared.picture is not None and may_show_several(prepared.glyph)
 
 
 def candidates(probabilities: Sequence[float], not_a_digit: float) -> tuple[int, ...]:

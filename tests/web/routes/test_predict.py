@@ -6,16 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
+from werkzeug.test import create_environ
 
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness.strings import draw
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_image, encode_png, to_data_url
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.recogniser import Recogniser
+from mnist_classifier.web.http.event_loop import IN_EVENT_LOOP, TakesLong
 from mnist_classifier.web.routes import errors
 from mnist_classifier.web.services.services import Services
+from tests.recognition.test_recogniser import seven_and_one
 from tests.web.asserts import assert_error, assert_reading
 
 
@@ -118,6 +123,31 @@ def test_what_may_spoil_the_reading_is_said(client: FlaskClient):
     (warning,) = assert_reading(client.post("/predict", data=cut, content_type="image/png"))["warnings"]
     assert warning["code"] == "touches_edge"
     assert "edge" in warning["message"]
+
+
+def seventy_one() -> bytes:
+    strokes, size = seven_and_one()
+    return encode_png(255 - draw(strokes, 14, size))
+
+
+def test_several_digits_are_refused_with_the_advice_to_read_a_number(client: FlaskClient):
+    body = assert_reading(client.post("/predict", data=seventy_one(), content_type="image/png"))
+    assert (body["verdict"], [warning["code"] for warning in body["warnings"]]) == ("not_a_digit", ["several_digits"])
+    assert "number" in body["warnings"][0]["message"]
+
+
+def test_the_event_loop_leaves_a_picture_of_several_digits_to_a_thread_and_counts_it_once(app: Flask):
+    environ = create_environ("/predict", method="POST", data=seventy_one(), content_type="image/png")
+
+    with pytest.raises(TakesLong):
+        app.wsgi_app({**environ, IN_EVENT_LOOP: True}, lambda *_: None)  # type: ignore[arg-type]
+
+    app.test_client().post("/predict", data=seventy_one(), content_type="image/png")
+    metrics = app.test_client().get("/metrics").text
+    counted = [
+        line for line in metrics.splitlines() if line.startswith("mnist_readings_total") and "not_a_digit" in line
+    ]
+    assert [float(line.split()[-1]) for line in counted] == [1.0]
 
 
 def test_a_blank_canvas_is_blank(client: FlaskClient):

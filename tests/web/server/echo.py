@@ -17,6 +17,7 @@ from wsgiref.validate import validator
 
 import uvicorn
 
+from mnist_classifier.web.http.event_loop import IN_EVENT_LOOP, TakesLong
 from mnist_classifier.web.server.connections import Connection
 from mnist_classifier.web.server.gateway import Gateway
 
@@ -52,12 +53,18 @@ STREAMS = {"/ticks": b"tick\n", "/flood": bytes(2_000_000)}
 
 
 def echo(environ: WSGIEnvironment, start_response: StartResponse) -> object:
-    """Say what was asked, and whether the last stream was closed; `/ticks` and `/flood` stream, `/large` is large."""
+    """Say what was asked, and whether the last stream was closed; `/ticks` and `/flood` stream, `/large` is large.
+
+    The event loop cannot answer `/takes-long`.
+    """
     path = environ["PATH_INFO"]
     if path in STREAMS:
         closed.clear()
         start_response("200 OK", [("Content-Type", "text/plain")])
         return Ticks(STREAMS[path])
+    if path == "/takes-long" and IN_EVENT_LOOP in environ:
+        environ["wsgi.input"].read(2)
+        raise TakesLong
     if path == "/breaks":
         raise RuntimeError("on purpose")
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

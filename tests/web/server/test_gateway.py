@@ -50,6 +50,12 @@ def test_quick_requests_are_answered_in_the_loop_and_others_in_threads(address: 
     assert said(address, "POST / HTTP/1.1\nContent-Length: 5", b"other")["thread"].startswith("request")
 
 
+def test_a_request_that_turns_out_to_take_long_goes_to_a_thread_with_its_whole_body(address: tuple[str, int]):
+    heard = said(address, "POST /takes-long HTTP/1.1\nContent-Length: 5", b"quick")
+    assert heard["thread"].startswith("request")
+    assert heard["body"] == "quick"
+
+
 def test_a_body_in_pieces_has_its_length_in_the_end(address: tuple[str, int]):
     heard = said(address, "POST / HTTP/1.1\nTransfer-Encoding: chunked", b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
     assert (heard["body"], heard["CONTENT_LENGTH"]) == ("abcde", "5")

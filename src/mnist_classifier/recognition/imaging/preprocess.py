@@ -51,11 +51,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A preprocessed image: its glyph (None for a blank), warnings, and the steps if they were kept."""
+    """A preprocessed image: its glyph (None for a blank), warnings, and the steps if they were kept.
+
+    picture: the pixels that it was made of; None if they were a glyph already.
+    """
 
     glyph: Bytes | None
     warnings: tuple[Caution, ...] = ()
     steps: tuple[Step, ...] = ()
+    picture: Bytes | None = None
 
 
 def make_glyph(pixels: Bytes) -> Bytes | None:
@@ -94,7 +98,7 @@ def prepare(pixels: Bytes, *, keep_steps: bool = False) -> Prepared:
         drawn = _drawn(ink, found.extent, show)
     glyph, width = centre(drawn.ink)
     show("glyph", lambda: glyph)
-    return Prepared(glyph, (*picture_warnings(drawn), *stroke_warnings(width)), tuple(steps))
+    return Prepared(glyph, (*picture_warnings(drawn), *stroke_warnings(width)), tuple(steps), pixels)
 
 
 def _drawn(ink: Bytes, extent: Extent, show: Show) -> Drawn:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wsgi import ClosingIterator
 
 from mnist_classifier.core.logs import REQUEST_ID
+from mnist_classifier.web.http.event_loop import TakesLong
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -57,6 +58,8 @@ class RequestLog:
 
         try:
             reply = self._application(environ, start)
+        except TakesLong:  # it is logged when a thread has answered it
+            raise
         except BaseException:
             exchange.finish()
             raise

@@ -21,6 +21,7 @@ from flask import Flask
 from mnist_classifier.core.errors import InvalidInput
 from mnist_classifier.recognition.imaging.decode import PNG_START, decode_base64
 from mnist_classifier.recognition.recogniser import AS_FITTED
+from mnist_classifier.web.http.event_loop import IN_EVENT_LOOP, TakesLong
 from mnist_classifier.web.http.root_path import below
 from mnist_classifier.web.http.security import HEADERS, RESOURCE_POLICY
 from mnist_classifier.web.routes.predict import read_digit
@@ -66,8 +67,16 @@ class FastPath:
         try:
             question = _question(environ.get("CONTENT_TYPE", ""), body)
             with_glyph = environ.get("QUERY_STRING") == WITH_GLYPH
-            reply = read_digit(self._services, self._services.model.current, question, with_glyph=with_glyph)
+            reply = read_digit(
+                self._services,
+                self._services.model.current,
+                question,
+                with_glyph=with_glyph,
+                in_event_loop=IN_EVENT_LOOP in environ,
+            )
             content = msgspec.json.encode(timed(reply, started))
+        except TakesLong:
+            raise
         except Exception:  # Flask answers the same request again, and says what is wrong with it
             environ["wsgi.input"] = io.BytesIO(body)
             return self._app(environ, start_response)

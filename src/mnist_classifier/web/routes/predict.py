@@ -81,10 +81,11 @@ def read_digit(
     *,
     with_glyph: bool = False,
     with_steps: bool = False,
+    in_event_loop: bool = False,
 ) -> dict[str, Any]:
     """Read one digit and count the reading; the reply still lacks its time.
 
-    Raises InvalidImage, ImageTooLarge, and then what `find_model` raises.
+    Raises InvalidImage, ImageTooLarge, what `find_model` raises, and TakesLong in the event loop.
     """
     if question.is_glyph:
         prepared = prepared_glyph(raw_glyph(question.image))
@@ -92,7 +93,7 @@ def read_digit(
         pixels = decode_image(question.image, max_pixels=app_services.settings.max_image_pixels)
         prepared = prepare(pixels, keep_steps=with_steps)
     loaded = find_model()
-    reading = app_services.read(loaded, prepared, question.thresholds)
+    reading = app_services.read(loaded, prepared, question.thresholds, in_event_loop=in_event_loop)
     reply: dict[str, Any] = {**readings.reading(reading, loaded.version)}
     if with_glyph:
         reply["glyph"] = readings.glyph(prepared)

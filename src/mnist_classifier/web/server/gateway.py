@@ -7,7 +7,7 @@ few kilobytes and no thread, and has a time limit.
 
 The event loop itself answers requests that take about a millisecond, because
 handing one to a thread and back would add a quarter to that. Threads answer the
-others. Source: the ASGI specification 3.0; PEP 3333.
+others, and those that turn out to take longer. Source: the ASGI specification 3.0; PEP 3333.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mnist_classifier.web.http.event_loop import IN_EVENT_LOOP, TakesLong
 from mnist_classifier.web.http.refusal import refusal
 from mnist_classifier.web.server.environ import environment
 
@@ -133,9 +134,8 @@ class Gateway:
     async def _answer(
         self, environ: WSGIEnvironment, body: bytes, received: _Received, receive: Receive, send: Send
     ) -> None:
-        if self._is_quick(environ, body):
-            reply = self._ask(environ, received)
-        else:
+        reply = self._ask_at_once(environ, body, received) if self._is_quick(environ, body) else None
+        if reply is None:
             # All threads that work on a request share one context, so that its request id stays set.
             context = copy_context()
             reply = await _in_thread(self._threads, context, self._ask, environ, received)
@@ -143,6 +143,17 @@ class Gateway:
                 await self._send_pieces(reply, reply.stream, context, receive, send)
                 return
         await _send(send, reply)
+
+    def _ask_at_once(self, environ: WSGIEnvironment, body: bytes, received: _Received) -> _Reply | None:
+        """Call the application in the event loop; None if it says that the answer takes long."""
+        environ[IN_EVENT_LOOP] = True
+        try:
+            return self._ask(environ, received)
+        except TakesLong:
+            environ["wsgi.input"] = io.BytesIO(body)
+            return None
+        finally:
+            del environ[IN_EVENT_LOOP]
 
     def _ask(self, environ: WSGIEnvironment, received: _Received) -> _Reply:
         """Call the application; a reply is streamed only if it declares no length."""

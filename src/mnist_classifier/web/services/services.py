@@ -13,13 +13,14 @@ from mnist_classifier.core.records import ModelVersion, Reading
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.recognition.imaging.preprocess import Prepared, mean_ink
-from mnist_classifier.recognition.recogniser import AS_FITTED
+from mnist_classifier.recognition.recogniser import AS_FITTED, needs_hint
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.recipe_times import RecipeTimes
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
+from mnist_classifier.web.http.event_loop import TakesLong
 from mnist_classifier.web.services.database_state import DatabaseState
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
@@ -57,9 +58,23 @@ class Services:
         if self.rates is not None:
             self.rates.watch()
 
-    def read(self, loaded: Loaded, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Read a prepared image and count the reading."""
-        reading = loaded.recogniser.read_prepared(prepared, thresholds)
+    def read(
+        self,
+        loaded: Loaded,
+        prepared: Prepared,
+        thresholds: Mapping[str, float] = AS_FITTED,
+        *,
+        in_event_loop: bool = False,
+    ) -> Reading:
+        """Read a prepared image and count the reading.
+
+        Raises TakesLong in the event loop if the picture has to be read as a number.
+        """
+        reading = loaded.recogniser.first_reading(prepared, thresholds)
+        if needs_hint(reading, prepared):
+            if in_event_loop:
+                raise TakesLong
+            reading = loaded.recogniser.with_hint(reading, prepared, thresholds)
         ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
         self.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
         return reading

@@ -38,7 +38,7 @@ export type Block = {
 
 /** A warning about the drawing: a stable code for programs, and a message for people. */
 export type Caution = {
-  code: "cut_off" | "low_contrast" | "small" | "struck_through" | "touches_edge" | "unexpected" | "unexplained_ink" | "very_thick" | "very_thin";
+  code: "cut_off" | "low_contrast" | "several_digits" | "small" | "struck_through" | "touches_edge" | "unexpected" | "unexplained_ink" | "very_thick" | "very_thin";
   message: string;
 };
 
@@ -909,6 +909,7 @@ export type TrainConfig = {
   cutout_px?: number;
   cutout_probability?: number;
   outlier_share?: number;
+  passes?: number;
   plain_epochs?: number;
   teacher?: number;
   teacher_weight?: number;

@@ -1,0 +1,46 @@
+"""Notice that a picture shows several digits although it is read as one.
+
+Number mode decides, but it takes forty times as long as reading a digit.  So
+only ink that no digit explains, and that is wide or has a gap, is read again.
+Rates: docs/experiments.md, "Several digits in a picture of one".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.records import Caution, NumberReading, Verdict
+from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, ink_box
+from mnist_classifier.recognition.imaging.preprocess import Prepared
+
+SEVERAL = Caution("several_digits", "the picture seems to show several digits; read it with mode number")
+# Digits beside each other are at least so wide, in heights, unless an empty column separates them.
+LEAST_WIDTH = 0.9
+# Number mode must be at least as sure as this.
+LEAST_CONFIDENCE = 0.5
+DOUBTFUL = (Verdict.NOT_A_DIGIT, Verdict.AMBIGUOUS)
+
+
+def may_show_several(glyph: Bytes | None) -> bool:
+    """Whether the ink of a (28, 28) uint8 glyph is wide, or has parts beside each other."""
+    if glyph is None:
+        return False
+    ink = glyph >= BOX_LEVEL * 255
+    if not ink.any():
+        return False
+    top, bottom, left, right = ink_box(ink)
+    has_gap = not ink[:, left:right].any(axis=0).all()
+    return bool(has_gap or right - left >= LEAST_WIDTH * (bottom - top))
+
+
+def shows_several(number: NumberReading) -> bool:
+    """Whether a number has several digits, and none of them is in doubt."""
+    verdicts = [digit.reading.verdict for digit in number.digits]
+    return len(verdicts) > 1 and set(verdicts) == {Verdict.DIGIT} and number.confidence >= LEAST_CONFIDENCE
+
+
+def lightened(prepared: Prepared) -> Prepared:
+    """Drop the steps, and the picture unless it may have to be read as a number: pictures would fill the memory."""
+    picture = prepared.picture if may_show_several(prepared.glyph) else None
+    return dataclasses.replace(prepared, steps=(), picture=picture)
