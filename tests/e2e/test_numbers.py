@@ -44,6 +44,38 @@ def test_two_digits_are_read_as_a_number(visit: Visit) -> None:
     expect(visitor.find("steps")).to_be_hidden()  # they are those of one digit
 
 
+def test_two_digits_on_the_square_pad_are_read_as_a_number_with_one_click(visit: Visit) -> None:
+    visitor = visit()
+    visitor.draw([(x * 0.6, y) for x, y in SEVEN])
+    expect(visitor.find("digit")).to_have_text("7")
+    expect(visitor.find("read-number")).to_be_hidden()
+    visitor.draw([(0.75, 0.22), (0.75, 0.8)])
+    expect(visitor.find("verdict")).to_have_text("Not a digit")
+    expect(visitor.find("warnings")).to_have_text("These seem to be several digits.")
+
+    visitor.find("read-number").click()
+
+    expect(visitor.find("digit")).to_have_text("71")
+    expect(visitor.find("read-number")).to_be_hidden()
+    expect(visitor.find("mode-number")).to_be_focused()
+    visitor.find("mode-digit").click()
+    expect(visitor.find("verdict")).to_have_text("Not a digit")  # the drawing is still there
+
+
+def test_a_picture_of_several_digits_is_read_as_a_number_with_one_click(visit: Visit) -> None:
+    visitor = visit("/mnist")
+    strokes, size = seven_and_one()
+    picture = encode_png(255 - draw(strokes, 12, size))
+    visitor.find("file").set_input_files({"name": "71.png", "mimeType": "image/png", "buffer": picture})
+    expect(visitor.find("verdict")).to_have_text("Not a digit")
+
+    visitor.find("read-number").click()
+
+    expect(visitor.find("digit")).to_have_text("71")
+    expect(visitor.find("caption")).to_contain_text("71.png")
+    expect(visitor.page.locator(".found-item")).to_have_text(["7", "1"])
+
+
 def test_strokes_are_sent_in_pixels_of_the_picture(visit: Visit) -> None:
     visitor = visit()
     write_seven_and_one(visitor)

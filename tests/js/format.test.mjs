@@ -90,6 +90,7 @@ test("a blank pad is no reading", () => {
 
 test("warnings become advice, unknown ones their own words", () => {
   assert.equal(format.advice({ code: "touches_edge", message: "x" }), "The digit touches the edge. A part may be missing.");
+  assert.equal(format.advice({ code: "several_digits", message: "x" }), "These seem to be several digits.");
   assert.equal(format.advice({ code: "new_one", message: "the paper is wet" }), "The paper is wet.");
 });
 

@@ -57,6 +57,7 @@ export class Workbench {
   /** @type {import("./numbers.js").Numbers | null} */
   #numbers = null;
   #isLookingForServer = false;
+  #readAsNumber = element("read-number", HTMLButtonElement);
   /** The heading, which may depend on the mode. */
   #heading = element("heading", HTMLElement);
 
@@ -97,6 +98,21 @@ export class Workbench {
     this.#numbers?.clear();
     this.#result.showEmpty();
     this.predict();
+  }
+
+  /** Move the drawing or the picture to number mode, and read it there. */
+  readAsNumber() {
+    const { backdrop } = this.#pad;
+    if (backdrop === null) {
+      this.restore("number", this.#pad.strokes.export());
+    } else {
+      this.setMode("number");
+      this.#pad.showPicture(backdrop.picture, { ...backdrop.subject, mode: "number", label: null });
+      this.#changed();
+      this.predict();
+    }
+    // The button that had the focus is gone.
+    element("mode-number", HTMLButtonElement).focus();
   }
 
   /** Show an earlier drawing again. @param {Mode} mode @param {readonly Stroke[]} strokes */
@@ -164,6 +180,7 @@ export class Workbench {
     for (const [id, action] of Object.entries(actions)) {
       element(id, HTMLButtonElement).addEventListener("click", action);
     }
+    this.#readAsNumber.addEventListener("click", () => this.readAsNumber());
     for (const mode of MODES) {
       element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
     }
@@ -259,6 +276,7 @@ export class Workbench {
       this.#numbers?.show(reading, subject);
     } else {
       this.#result.showReading(reading, subject.label);
+      this.#readAsNumber.hidden = !reading.warnings?.some(({ code }) => code === "several_digits");
     }
     this.onReading(reading, subject);
   }
@@ -284,6 +302,7 @@ export class Workbench {
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
     this.#isRead = false;
+    this.#readAsNumber.hidden = true;
     this.#numbers?.changed();
     write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
     const { canUndo, canRedo } = this.#pad.strokes;

@@ -17,6 +17,7 @@ const ADVICE = {
   low_contrast: "The digit is faint. Use a darker pen or more light.",
   very_thin: "The strokes are very thin. Use a thicker pen.",
   very_thick: "The strokes are very thick. Use a thinner pen.",
+  several_digits: "These seem to be several digits.",
 };
 
 /** @type {Record<string, string>} */
