@@ -97,6 +97,13 @@ test("ink from edge to edge goes the way of photographs", () => {
   assert.deepEqual(names, ["grey", "background", "ink", "without_lines", "digit", "glyph"]);
 });
 
+test("a digit from edge to edge is a drawing, as one with a margin", () => {
+  const one = prepare(picture(280, WHITE, [130, 0, 20, 280, BLACK], [70, 40, 60, 20, BLACK]));
+  assert.deepEqual(one.steps.map(({ name }) => name), ["grey", "ink", "glyph"]);
+  const grid = prepare(picture(280, WHITE, [0, 100, 280, 4, BLACK], [0, 180, 280, 4, BLACK], [70, 0, 4, 280, BLACK], [200, 0, 4, 280, BLACK], [120, 40, 20, 120, BLACK]));
+  assert.ok(grid.steps.some(({ name }) => name === "without_lines"));
+});
+
 test("large pictures are averaged by blocks, the rest of a block at the edge too", () => {
   const small = reduced(picture(5, WHITE, [0, 0, 1, 1, BLACK], [4, 4, 1, 1, BLACK]), 2);
   assert.deepEqual([small.width, small.height], [3, 3]);

@@ -21,7 +21,8 @@ from mnist_classifier.evaluation.robustness.corruptions import (
     stripes,
     thick,
 )
-from mnist_classifier.recognition.imaging.background import extent_of, find_ink, needs_flattening
+from mnist_classifier.evaluation.robustness.drawing import Placement, draw
+from mnist_classifier.recognition.imaging.background import extent_of, fills_picture, find_ink, needs_flattening
 from mnist_classifier.recognition.imaging.filters import border_of
 from mnist_classifier.recognition.imaging.normalise import (
     BOX_SIDE,
@@ -208,6 +209,38 @@ def test_a_drawing_on_a_plain_background_is_not_flattened():
     for pixels in (drawing(), 255 - drawing(), drawing(top=0, left=0)):
         assert not needs_flattening(pixels, extent_of(find_ink(pixels)))
     assert needs_flattening(lit(drawing()), extent_of(find_ink(lit(drawing()))))
+
+
+TWO = [(20.0, 250.0), (250.0, 20.0), (700.0, 10.0), (750.0, 300.0), (40.0, 980.0), (960.0, 990.0)]
+FIVE = [[(300.0, 40.0), (280.0, 450.0), (700.0, 560.0), (650.0, 900.0), (100.0, 980.0)], [(300.0, 40.0), (950.0, 30.0)]]
+ONE = [(100.0, 300.0), (500.0, 10.0), (480.0, 990.0)]
+
+
+@pytest.mark.parametrize("strokes", [[TWO], FIVE, [ONE]], ids=["two", "five", "one"])
+@pytest.mark.parametrize("pen_px", [12, 36])
+def test_a_digit_that_fills_the_picture_gives_the_glyph_that_it_gives_with_a_margin(strokes: list[list[tuple[float, float]]], pen_px: int):
+    lines = [np.repeat(np.array(stroke), 3, axis=0) for stroke in strokes]
+    with_margin = draw(lines, pen_px=pen_px, placement=Placement(280, 10, 10), side_px=300)
+    top, bottom, left, right = ink_box(with_margin < 250)
+    full_height = with_margin[top:bottom]
+    tight = with_margin[top:bottom, left:right]
+    for picture in (full_height, tight):
+        assert np.array_equal(glyph_of(picture), glyph_of(with_margin))
+
+
+def test_ruled_and_squared_lines_are_no_digit_that_fills_the_picture():
+    page = np.full((280, 280), 255, np.uint8)
+    page[60:220, 120:140] = 0
+    ruled = page.copy()
+    ruled[40::60] = 0
+    squared = ruled.copy()
+    squared[:, 40::60] = 0
+    margin = page.copy()
+    margin[:, 40:44] = 0  # apart from the digit
+    for picture in (ruled, squared, margin):
+        ink = find_ink(picture)
+        assert ink is not None
+        assert not fills_picture(picture, ink, extent_of(ink))
 
 
 @pytest.mark.parametrize("spoil", [motion_blur, gaussian_blur, thick, shift], ids=lambda spoil: spoil.__name__)

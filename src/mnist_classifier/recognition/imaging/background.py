@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_classifier.core.arrays import Bytes, Mask
+from mnist_classifier.recognition.imaging.components import find_components
 from mnist_classifier.recognition.imaging.filters import border_of
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 
@@ -21,6 +22,9 @@ PLAIN_SHARE, PLAIN_EDGE_SHARE = 0.5, 0.9
 # With a blurred or bold digit, less of the picture is plain.  Ink then touches the border in few places; noise, lines
 # and fog touch it in many.  In a thumbnail, more of the border may be ink.
 LEAST_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
+# A digit that fills a drawing: nearly all pixels have the level of the background or of the ink, most of the ink is one
+# part, and it meets the border in few places.  Measurements: docs/experiments.md, "Digits that fill the picture".
+TWO_LEVELS_SHARE, MAIN_SHARE, MOST_MEETINGS = 0.9, 0.85, 6
 # In smaller pictures, ruled lines look like digits.
 MIN_PHOTOGRAPH_PX = 64
 
@@ -104,6 +108,34 @@ def has_plain_background(grey: Bytes) -> bool:
     places = np.count_nonzero(is_plain_edge & ~np.roll(is_plain_edge, 1))
     enough = plain >= LEAST_PLAIN_SHARE * is_plain.size and plain_edge >= least_edge * border.size
     return bool(enough and places <= MOST_PLACES)
+
+
+def fills_picture(grey: Bytes, ink: Bytes, extent: Extent) -> bool:
+    """Whether a drawing in two levels shows one digit from the top edge to the bottom edge, not ruled lines.
+
+    ink, extent: of the whole picture, as `find_ink` and `extent_of` return them.
+    """
+    faintest = extent.rows.max() * BOX_LEVEL
+    reaches = extent.rows[0] >= faintest and extent.rows[-1] >= faintest
+    if min(grey.shape) < MIN_PHOTOGRAPH_PX or not reaches or not _has_two_levels(grey):
+        return False
+    mask = ink >= faintest
+    border = border_of(mask)
+    if np.count_nonzero(border & ~np.roll(border, 1)) > MOST_MEETINGS:
+        return False
+    found = find_components(mask, ink)
+    joins = set(found.labels[0].tolist()) & set(found.labels[-1].tolist()) - {0}
+    return bool(not joins or found.masses.max() >= MAIN_SHARE * found.masses.sum())
+
+
+def _has_two_levels(grey: Bytes) -> bool:
+    """Whether nearly all pixels have the level of the background or the one farthest from it, as on a screen."""
+    sample, background = _sample(grey), median_of(border_of(grey))
+    darkest, lightest = int(sample.min()), int(sample.max())
+    strongest = darkest if background - darkest > lightest - background else lightest
+    plain, inked = _near(sample, background, PLAIN_LEVELS), _near(sample, strongest, PLAIN_LEVELS)
+    enough = np.count_nonzero(plain | inked) >= TWO_LEVELS_SHARE * sample.size
+    return bool(enough and np.count_nonzero(plain) >= PLAIN_SHARE * sample.size)
 
 
 def _sample(grey: Bytes) -> Bytes:

@@ -16,6 +16,7 @@ from mnist_classifier.recognition.imaging.background import (
     extent_of,
     find_ink,
     has_plain_background,
+    fills_picture,
     needs_flattening,
 )
 from mnist_classifier.recognition.imaging.cautions import LOW_CONTRAST, LOW_DENSITY
@@ -92,6 +93,8 @@ def separate_ink(
         return Ink(grey, levels, is_glyph=True)
     extent = None if levels is None else extent_of(levels)
     is_photograph = needs_flattening(grey, extent)
+    if is_photograph and not is_number and levels is not None and extent is not None:
+        is_photograph = not fills_picture(grey, levels, extent)
     if not is_page and levels is not None and (is_photograph or _covers_much(levels)):
         sheet = find_sheet(grey)
         if sheet is not None:

@@ -14,7 +14,7 @@
  * @typedef {{ink: Floats, box: Box, contrast: number}} Drawn  contrast under 1 is low
  */
 
-import { digitParts } from "./connected-components.js";
+import { digitParts, label, partsOf } from "./connected-components.js";
 import { dilate } from "./image-filters.js";
 import { readPhotograph, toInk } from "./flatten-photograph.js";
 import { borderOf, channelsOf, findInk, pickChannel } from "./pixels.js";
@@ -27,6 +27,9 @@ const PLAIN_EDGE_SHARE = 0.9;
 const LEAST_PLAIN_SHARE = 0.25;
 const SMALL_PLAIN_EDGE_SHARE = 0.7;
 const MOST_PLACES = 3;
+const TWO_LEVELS_SHARE = 0.9;
+const MAIN_SHARE = 0.85;
+const MOST_MEETINGS = 6;
 const MIN_PHOTOGRAPH_PX = 64;
 const ENLARGED_PX = 140;
 const MOST_ENLARGED_PX = 1024;
@@ -44,7 +47,8 @@ export function prepare(picture) {
   /** @type {Step[]} */
   const steps = [{ name: "grey", picture: grey }];
   if (ink !== null && isGlyph(ink)) return { glyph: ink, warnings: strokeWarnings(ink), steps: [...steps, { name: "glyph", picture: ink }] };
-  const drawn = needsFlattening(grey, ink) ? photographed(channels[0], steps) : cleanDrawing(ink, steps);
+  const isPhotograph = needsFlattening(grey, ink) && !(ink !== null && fillsPicture(grey, ink));
+  const drawn = isPhotograph ? photographed(channels[0], steps) : cleanDrawing(ink, steps);
   if (drawn === null) return { glyph: null, warnings: [], steps };
   const cut = cutOut(drawn.ink, drawn.box);
   const plain = place(fit(cut));
@@ -143,6 +147,37 @@ function needsFlattening(grey, ink) {
   if (isSmall) return false;
   if (ink === null) return plain < count;
   return touchesOppositeEdges(maskOf(ink, largest(ink) * BOX_LEVEL));
+}
+
+/** Whether a drawing in two levels shows one digit from the top edge to the bottom edge. @param {Bytes} grey @param {Bytes} ink */
+function fillsPicture(grey, ink) {
+  const { width, height } = grey;
+  if (Math.min(width, height) < MIN_PHOTOGRAPH_PX || !hasTwoLevels(grey)) return false;
+  const mask = maskOf(ink, largest(ink) * BOX_LEVEL);
+  const border = borderOf(mask);
+  if (border.filter((value, i) => value === 1 && border.at(i - 1) === 0).length > MOST_MEETINGS) return false;
+  const { labels, count } = label(mask);
+  const top = new Set(labels.subarray(0, width));
+  const bottom = new Set(labels.subarray((height - 1) * width));
+  if (Math.max(...top) === 0 || Math.max(...bottom) === 0) return false;
+  if (![...top].some((each) => each > 0 && bottom.has(each))) return true;
+  const masses = partsOf(labels, count, ink).map(({ mass }) => mass);
+  return Math.max(...masses) >= MAIN_SHARE * masses.reduce((sum, mass) => sum + mass, 0);
+}
+
+/** Whether nearly all pixels have the level of the background, or the one farthest from it. @param {Bytes} grey */
+function hasTwoLevels({ width, height, data }) {
+  const background = Math.trunc(median(borderOf({ width, height, data })));
+  const down = Math.max(1, Math.floor(height / 64));
+  const right = Math.max(1, Math.floor(width / 64));
+  const sample = [];
+  for (let y = 0; y < height; y += down) for (let x = 0; x < width; x += right) sample.push(data[y * width + x]);
+  const darkest = Math.min(...sample);
+  const lightest = Math.max(...sample);
+  const strongest = background - darkest > lightest - background ? darkest : lightest;
+  const plain = sample.filter((level) => Math.abs(level - background) <= PLAIN_LEVELS).length;
+  const either = sample.filter((level) => Math.min(Math.abs(level - background), Math.abs(level - strongest)) <= PLAIN_LEVELS).length;
+  return either >= TWO_LEVELS_SHARE * sample.length && plain >= PLAIN_SHARE * sample.length;
 }
 
 /** Whether ink meets two opposite edges. @param {Bytes} mask */
