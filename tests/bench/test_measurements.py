@@ -20,6 +20,7 @@ from mnist_classifier.evaluation.robustness.pages.writing import generated_write
 from tests.checkout import ROOT
 
 SCRIPTS = [path for path in sorted((ROOT / "bench").glob("*.py")) if path.stem != "measuring"]
+MISREADINGS = ROOT / "bench" / "misreadings.py"
 NUMBERS_ON_PAGES = ROOT / "bench" / "numbers_on_pages.py"
 COMPARISON = ROOT / "bench" / "time_to_accuracy.py"
 PEER = ROOT / "bench" / "peers" / "pytorch_example.py"
@@ -128,6 +129,19 @@ def test_pictures_of_a_folder_are_scored_and_those_misread_are_saved(tmp_path: P
         f"plain_0001_{sample.number}-9_read_{sample.number}.png",
         f"struck_0002_{sample.number}_read_{sample.number}.png",
     ]
+
+
+@pytest.mark.slow
+def test_every_known_misreading_is_drawn_with_three_pens_and_saved_if_it_is_misread(tmp_path: Path) -> None:
+    arguments = ("--variants", "3", "--save", tmp_path / "wrong", "--results", tmp_path)
+    printed = run_script(MISREADINGS, *map(str, arguments)).stdout
+    rows = json.loads((tmp_path / "misreadings.json").read_text("utf-8"))["rows"]
+    assert {row["pictures"] for row in rows} == {9}
+    assert [row["kind"] for row in rows][-3:] == ["fills the picture", "on pale waves", "on dark waves"]
+    assert {int(row["kind"][0]) for row in rows[:-3]} == {1, 2, 3, 4, 5, 7, 9}
+    assert all(row["kind"] in printed for row in rows)
+    not_right = sum(round((1 - row["right"]) * row["pictures"]) for row in rows)
+    assert len(list((tmp_path / "wrong").iterdir())) == not_right
 
 
 @pytest.mark.slow

@@ -218,7 +218,9 @@ ONE = [(100.0, 300.0), (500.0, 10.0), (480.0, 990.0)]
 
 @pytest.mark.parametrize("strokes", [[TWO], FIVE, [ONE]], ids=["two", "five", "one"])
 @pytest.mark.parametrize("pen_px", [12, 36])
-def test_a_digit_that_fills_the_picture_gives_the_glyph_that_it_gives_with_a_margin(strokes: list[list[tuple[float, float]]], pen_px: int):
+def test_a_digit_that_fills_the_picture_gives_the_glyph_that_it_gives_with_a_margin(
+    strokes: list[list[tuple[float, float]]], pen_px: int
+):
     lines = [np.repeat(np.array(stroke), 3, axis=0) for stroke in strokes]
     with_margin = draw(lines, pen_px=pen_px, placement=Placement(280, 10, 10), side_px=300)
     top, bottom, left, right = ink_box(with_margin < 250)

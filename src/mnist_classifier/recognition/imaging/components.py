@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.core.arrays import Doubles, Floats, Indices, Integers, Mask
+from mnist_classifier.core.arrays import Bytes, Doubles, Floats, Indices, Integers, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Components:
         return np.asarray(np.append(False, kept)[self.labels])
 
 
-def find_components(mask: Mask, weights: Floats) -> Components:
+def find_components(mask: Mask, weights: Bytes | Floats) -> Components:
     """Label the components of a (H, W) mask and add up the (H, W) weights of each."""
     labels, count = label(mask)
     masses = np.asarray(np.bincount(labels.ravel(), weights.ravel(), count + 1)[1:], np.float64)

@@ -14,9 +14,9 @@ from mnist_classifier.recognition.imaging.background import (
     MIN_CONTRAST,
     Extent,
     extent_of,
+    fills_picture,
     find_ink,
     has_plain_background,
-    fills_picture,
     needs_flattening,
 )
 from mnist_classifier.recognition.imaging.cautions import LOW_CONTRAST, LOW_DENSITY
