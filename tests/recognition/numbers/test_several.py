@@ -74,6 +74,13 @@ def test_only_pictures_that_may_show_several_digits_stay_in_memory():
     assert not may_show_several(np.zeros((28, 28), np.uint8))
 
 
+def test_noise_is_not_read_as_a_number(recogniser: Recogniser):
+    squares = np.random.default_rng(0).random((100, 100)) > 0.7
+    prepared = prepare(np.kron(squares.astype(np.uint8) * 255, np.ones((10, 10), np.uint8)))
+
+    assert not needs_hint(recogniser.first_reading(prepared), prepared)
+
+
 @pytest.mark.parametrize("digit", range(10))
 def test_one_digit_of_several_strokes_is_never_called_several(recogniser: Recogniser, digit: int):
     pytest.importorskip("torch")

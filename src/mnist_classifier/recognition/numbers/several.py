@@ -17,21 +17,24 @@ from mnist_classifier.recognition.imaging.preprocess import Prepared
 SEVERAL = Caution("several_digits", "the picture seems to show several digits; read it with mode number")
 # Digits beside each other are at least so wide, in heights, unless an empty column separates them.
 LEAST_WIDTH = 0.9
+# Pairs of MNIST digits cover at most 0.67 of their box; noise covers more, and takes longest to read as a number.
+MOST_COVERED = 0.8
 # Number mode must be at least as sure as this.
 LEAST_CONFIDENCE = 0.5
 DOUBTFUL = (Verdict.NOT_A_DIGIT, Verdict.AMBIGUOUS)
 
 
 def may_show_several(glyph: Bytes | None) -> bool:
-    """Whether the ink of a (28, 28) uint8 glyph is wide, or has parts beside each other."""
+    """Whether the ink of a (28, 28) uint8 glyph is wide, or has parts beside each other, but does not fill its box."""
     if glyph is None:
         return False
     ink = glyph >= BOX_LEVEL * 255
     if not ink.any():
         return False
     top, bottom, left, right = ink_box(ink)
-    has_gap = not ink[:, left:right].any(axis=0).all()
-    return bool(has_gap or right - left >= LEAST_WIDTH * (bottom - top))
+    box = ink[top:bottom, left:right]
+    is_wide = right - left >= LEAST_WIDTH * (bottom - top) or not box.any(axis=0).all()
+    return bool(is_wide and box.mean() <= MOST_COVERED)
 
 
 def shows_several(number: NumberReading) -> bool:
