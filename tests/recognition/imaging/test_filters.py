@@ -49,6 +49,16 @@ def test_the_running_mean_of_a_plain_picture_is_plain(height: int, width: int, l
     assert max(shrink(plain, 16).shape) <= 16
 
 
+@given(Pictures, st.integers(1, 20))
+def test_a_shrunk_pixel_is_the_mean_of_its_block_also_at_the_edge(picture: npt.NDArray[np.uint8], side_px: int):
+    factor = -(-max(picture.shape) // side_px)
+    shrunk = shrink(picture, side_px)
+    assert shrunk.shape == tuple(-(-length // factor) for length in picture.shape)
+    for row, column in np.ndindex(shrunk.shape):
+        block = picture[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
+        assert shrunk[row, column] == np.float32(block.mean())
+
+
 def test_a_dot_becomes_a_disc():
     dot = np.zeros((9, 9), np.float32)
     dot[4, 4] = 1

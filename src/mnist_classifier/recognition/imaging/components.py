@@ -46,14 +46,15 @@ def find_components(mask: Mask, weights: Bytes | Floats) -> Components:
 
 def boxes_of(labels: npt.NDArray[np.int32], count: int) -> Integers:
     """(count, 4) bounding boxes of labelled components: top, bottom, left, right; bottom and right are exclusive."""
-    rows, columns = np.nonzero(labels)
-    numbers = labels[rows, columns] - 1
+    starts, ends = runs(labels > 0)
+    rows, lefts = np.divmod(starts, labels.shape[1] + 2)
+    numbers = labels[rows, lefts] - 1
     found = np.empty((count, 4), np.int64)
     found[:, [0, 2]] = max(labels.shape)
     found[:, [1, 3]] = 0
-    for side, positions in ((0, rows), (2, columns)):
-        np.minimum.at(found[:, side], numbers, positions)
-        np.maximum.at(found[:, side + 1], numbers, positions + 1)
+    for side, firsts, lasts in ((0, rows, rows + 1), (2, lefts, lefts + ends - starts)):
+        np.minimum.at(found[:, side], numbers, firsts)
+        np.maximum.at(found[:, side + 1], numbers, lasts)
     return found
 
 

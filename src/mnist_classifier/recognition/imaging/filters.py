@@ -5,6 +5,7 @@ Plain loops over shifted arrays: the results are exact and the same in any langu
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,16 +21,22 @@ def shrink(grey: Bytes, side_px: int) -> Floats:
     factor = -(-max(grey.shape) // side_px)
     if factor == 1:
         return grey.astype(np.float32)
-    rows, columns = (np.arange(0, length, factor) for length in grey.shape)
-    sums = np.add.reduceat(np.add.reduceat(grey, rows, axis=0, dtype=np.float32), columns, axis=1)
-    counts = np.outer(np.diff(rows, append=grey.shape[0]), np.diff(columns, append=grey.shape[1]))
-    return np.asarray(sums / counts, np.float32)
+    blocks = [-(-length // factor) for length in grey.shape]
+    padded = np.zeros([count * factor for count in blocks], np.float32)
+    padded[: grey.shape[0], : grey.shape[1]] = grey
+    # np.add.reduceat takes ten times as long.
+    rows = reduce(np.add, (padded[start::factor] for start in range(factor)))
+    sums = reduce(np.add, (rows[:, start::factor] for start in range(factor)))
+    heights, widths = (
+        np.minimum(factor, length - factor * np.arange(count)) for length, count in zip(grey.shape, blocks, strict=True)
+    )
+    return np.asarray(sums / np.outer(heights, widths), np.float32)
 
 
 def smooth(values: Floats) -> Floats:
     """Binomial filter: weights 1 2 1 along both axes; edge pixels are repeated."""
     for _ in range(2):
-        padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")
+        padded = np.concatenate([values[:1], values, values[-1:]])  # np.pad is slower
         values = ((padded[:-2] + padded[2:]) * np.float32(0.25) + padded[1:-1] * np.float32(0.5)).T
     return values
 

@@ -128,7 +128,7 @@ def resampling_matrix(source: int, target: int) -> Floats:
 
 def _matrix(source: int, target: int) -> Floats:
     scale = source / target
-    pixels, targets = np.arange(source), np.arange(target)[:, None]
+    pixels, targets = np.arange(float(source)), np.arange(float(target))[:, None]
     if scale > 1:
         overlap = np.minimum(pixels + 1, (targets + 1) * scale) - np.maximum(pixels, targets * scale)
         weights = np.maximum(overlap, 0.0)

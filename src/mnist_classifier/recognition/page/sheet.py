@@ -81,10 +81,13 @@ def find_sheet(grey: Bytes) -> Sheet | None:
     if min(grey.shape) < LEAST_SIDE_PX:
         return None
     coarse = smooth(shrink(grey, COARSE_PX))
-    is_drawing = _has_two_levels(grey)
+    low, high = np.quantile(coarse, (EXTREME, 1 - EXTREME))
+    if high - low < LEAST_STEP:
+        return None
+    thresholds = np.linspace(low, high, (1 if _has_two_levels(grey) else THRESHOLDS) + 2)[1:-1]
     fine = None
     for is_lighter in (True, False):
-        candidates = _candidates(coarse, is_lighter=is_lighter, is_drawing=is_drawing)
+        candidates = _candidates(coarse, thresholds, is_lighter=is_lighter)
         if not candidates:
             continue
         fine = smooth(shrink(grey, FINE_PX)) if fine is None else fine
@@ -98,22 +101,19 @@ def find_sheet(grey: Bytes) -> Sheet | None:
 
 
 def _has_two_levels(grey: Bytes) -> bool:
-    """Whether most pixels of a picture have one of two levels, as in a drawing; photographs have noise."""
+    """Whether most pixels of a picture have one of two levels, as in a drawing; photographs have noise.
+
+    In a drawing, every threshold finds the same parts.
+    """
     some = grey[::SAMPLED, ::SAMPLED]
     counts = np.sort(np.bincount(some.ravel(), minlength=256))
     return bool(counts[-2:].sum() >= TWO_LEVELS * some.size)
 
 
-def _candidates(levels: Floats, *, is_lighter: bool, is_drawing: bool) -> list[Doubles]:
-    """The corners (4, 2) of parts that may be sheets, lighter or darker than the desk.
-
-    is_drawing: every threshold would find the same parts.
-    """
-    low, high = np.quantile(levels, (EXTREME, 1 - EXTREME))
-    if high - low < LEAST_STEP:
-        return []
+def _candidates(levels: Floats, thresholds: Doubles, *, is_lighter: bool) -> list[Doubles]:
+    """The corners (4, 2) of parts that may be sheets, lighter or darker than the desk."""
     found: list[Doubles] = []
-    for threshold in np.linspace(low, high, (1 if is_drawing else THRESHOLDS) + 2)[1:-1]:
+    for threshold in thresholds:
         part = levels > threshold if is_lighter else (levels < threshold) & (levels > LEAST_DARK_SHEET)
         corners = _largest(part)
         if corners is None or any(np.abs(corners - known).max() < SAME_PX for known in found):
@@ -137,7 +137,7 @@ def _largest(mask: Mask) -> Doubles | None:
     points = hull(labels == int(areas.argmax()) + 1)
     if len(points) < 4 or first < SOLID * area(points):
         return None
-    corners = four_sides(points.copy())
+    corners = four_sides(points)
     if corners is None or area(points) < QUADRILATERAL * area(corners):
         return None
     # Centres of pixels become px from the top left; the erosion took one px away.

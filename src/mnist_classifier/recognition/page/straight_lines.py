@@ -244,12 +244,11 @@ def _along(
 ) -> tuple[Integers, Integers, Doubles]:
     """Columns from left to right, and the length and middle of the run of ink at most `reach` px beside the line."""
     columns = np.arange(left, min(right, mask.shape[1]))
-    on_line = np.rint(offset + slope * columns).astype(np.int64)
-    rows = on_line.clip(0, len(mask) - 1)
-    for distance in range(1, reach + 1):
-        for side in (-distance, distance):
-            beside = (on_line + side).clip(0, len(mask) - 1)
-            rows = np.where(mask[rows, columns], rows, beside)
+    distances = np.array(sorted(range(-reach, reach + 1), key=abs))[:, None]
+    beside = (np.rint(offset + slope * columns).astype(np.int64) + distances).clip(0, len(mask) - 1)
+    inked = mask[beside, columns]
+    inked[-1] = True  # where there is no ink
+    rows = beside[inked.argmax(axis=0), np.arange(len(columns))]
     return columns, column_runs.lengths[rows, columns], column_runs.middles[rows, columns]
 
 
