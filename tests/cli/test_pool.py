@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,34 @@ def test_short_work_starts_no_process(pictures: list[str], monkeypatch: pytest.M
     monkeypatch.setattr(pools.Pool, "_start", lambda self: pytest.fail("a process was started"))
     results = list(read_parts(parts_of(Inputs([f"{pictures[0]}/00.png"])), WORK.open(), jobs=8))
     assert len(results) == 1
+
+
+def test_glyphs_are_read_in_threads_and_a_few_blocks_at_once(pictures: list[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pools.Pool, "_start", lambda self: pytest.fail("a process was started"))
+    monkeypatch.setattr(reading, "ALONE_S", 0.0)
+    taken = given = 0
+    names: set[str] = set()
+    reader = WORK.open()
+    read = reader.read
+
+    def noted(parts: Sequence[Part]) -> Result:
+        names.add(threading.current_thread().name)
+        return read(parts)
+
+    def counted() -> Iterator[Part]:
+        nonlocal taken
+        for part in parts_of(Inputs([f"{pictures[0]}/glyphs.npy"] * 12)):
+            taken += 1
+            yield part
+
+    monkeypatch.setattr(reader, "read", noted)
+    results = []
+    for given, result in enumerate(read_parts(counted(), reader, jobs=2), 1):
+        assert taken - given < reading.WAITING_BLOCKS * 2
+        results.append(result)
+    assert joined(iter(results)) == alone([f"{pictures[0]}/glyphs.npy"] * 12)
+    assert given == taken == 24
+    assert names == {"glyphs_0", "glyphs_1"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, which shows blocked signals")

@@ -19,7 +19,7 @@ from mnist_classifier.web.wire.readings import rounded_all
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 FORMATS = (JSON_LINES, CSV)  # A table is for people, who read no million lines.
-JSON_KEYS = ("file", "index", *readings.DigitReading.__annotations__)
+_JsonLine = msgspec.defstruct("_JsonLine", ("file", "index", *readings.DigitReading.__annotations__))
 
 
 def block_lines(format: str, file: str, first: int, glyphs: Bytes, batch: Batch) -> bytes:
@@ -50,8 +50,7 @@ def _rows(glyphs: Bytes, batch: Batch) -> Iterator[tuple[Any, ...]]:
 def _as_json(file: str, rows: Iterator[tuple[int, tuple[Any, ...]]]) -> bytes:
     # json can encode a file name with bytes that are not UTF-8; msgspec cannot.
     name = msgspec.Raw(json.dumps(file).encode())
-    lines = [dict(zip(JSON_KEYS, (name, index, *row), strict=True)) for index, row in rows]
-    return msgspec.json.Encoder().encode_lines(lines)
+    return msgspec.json.Encoder().encode_lines([_JsonLine(name, index, *row) for index, row in rows])
 
 
 def _as_csv(file: str, rows: Iterator[tuple[int, tuple[Any, ...]]]) -> bytes:

@@ -85,7 +85,9 @@ NUMBERS_AT_ONCE = 4
     help="Answer `not_a_digit` if the probability of no digit is higher than this.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, MOST_JOBS), help="Read in this many processes.  [default: one for each core]"
+    "--jobs",
+    type=click.IntRange(1, MOST_JOBS),
+    help="Read in this many processes, and glyphs in as many threads.  [default: one for each core]",
 )
 @click.option("--url", help="Send the pictures to this server, such as http://127.0.0.1:5000.")
 @engine_options

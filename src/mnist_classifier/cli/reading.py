@@ -1,4 +1,7 @@
-"""Read the input of `mnist predict`, in this process and then, if there is much of it, in several."""
+"""Read the input of `mnist predict`: glyphs in threads; pictures in this process, and in several if there are many.
+
+The network takes nearly all of the time of a glyph, and runs without Python's lock; most of a picture's time needs it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import hashlib
 import itertools
 import json
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +35,9 @@ from mnist_classifier.registry.line_manifest import read_line_manifest
 ALONE_S = 0.5
 # How long a chunk of the input should take.  Shorter ones would cost more than a hundredth of the time to hand over.
 CHUNK_S = 0.1
-# The most pictures and glyphs in a chunk, and how long to wait for them.
+# Blocks of glyphs for each thread that are being read, or wait to be written.
+WAITING_BLOCKS = 4
+# The most pictures in a chunk, and how long to wait for them.
 MOST_AT_ONCE, WAIT_S = 256, 0.5
 
 
@@ -98,14 +105,15 @@ class PartReader:
         stamps = b"".join(map(stamp, parts))  # first, so that a file that changes meanwhile is noticed
         results = [
             result
-            for is_block, some in itertools.groupby(parts, self._is_block)
+            for is_block, some in itertools.groupby(parts, self.is_block)
             for result in (map(self._read_block, some) if is_block else [self._read_items(some)])
         ]
         errors = [error for result in results for error in result.errors]
         text = b"".join(result.text for result in results)
         return Result(text, errors, parts[-1].file_number, sum(map(len, parts)), len(parts), stamps)
 
-    def _is_block(self, part: Part) -> bool:
+    def is_block(self, part: Part) -> bool:
+        """Whether a part has glyphs that are read together."""
         return self._takes_blocks and isinstance(part.content, np.ndarray)
 
     def _read_items(self, parts: Iterable[Part]) -> Result:
@@ -114,7 +122,7 @@ class PartReader:
 
     def _read_block(self, part: Part) -> Result:
         assert isinstance(part.content, np.ndarray)
-        # Another process uses the next core.
+        # Another thread uses the next core.
         batch = read_glyphs(self._recogniser, part.content, self.work.thresholds, most_threads=1)
         text = block_lines(self.work.format, part.name, part.index or 0, part.content, batch)
         return Result(text, (), part.file_number)
@@ -168,11 +176,27 @@ class Chunks:
 
 
 def read_parts(parts: Iterable[Part], here: PartReader, jobs: int) -> Iterator[Result]:
-    """Read parts with at most `jobs` processes; yields results in the order of the parts.
+    """Read parts with at most `jobs` threads or processes; yields results in the order of the parts.
 
-    here: reads the first parts, in this process.
+    here: reads glyphs and the first pictures, in this process.
     Raises MnistError if the steps cannot be written, or processes keep dying.
     """
+    for is_block, some in itertools.groupby(parts, here.is_block):
+        yield from (_read_blocks if is_block else _read_pictures)(some, here, jobs)
+
+
+def _read_blocks(parts: Iterable[Part], here: PartReader, jobs: int) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(jobs, "glyphs") as pool:
+        for part in parts:
+            waiting.append(pool.submit(here.read, [part]))
+            if len(waiting) >= WAITING_BLOCKS * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _read_pictures(parts: Iterable[Part], here: PartReader, jobs: int) -> Iterator[Result]:
     chunks = Chunks(parts)
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
