@@ -25,7 +25,6 @@ from kornia_rs import io as png
 from PIL import Image
 
 from mnist_classifier.core.errors import ImageTooLarge, InvalidImage
-from mnist_classifier.recognition.imaging.normalise import ink_box
 
 # Pillow's warnings of harmless damage quote the file: strangers could write to the log, and Python keeps every text.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -220,18 +219,11 @@ def _fewestchannels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _grey_drawing(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
     """Reduce (H, W, 4) to (H, W) if all pixels are grey and opaque, as on most canvases, or return None."""
     whole = pixels.view("<u4")[..., 0]
-    red, green, blue, alpha = pixels[0, 0].tolist()
-    if not (red == green == blue and alpha == 255):
-        return None
-    grey = np.full(whole.shape, red, np.uint8)
-    drawn = whole != whole[0, 0]
-    if drawn.any():
-        top, bottom, left, right = ink_box(drawn)
-        box = np.s_[top:bottom, left:right]
-        grey[box] = pixels[box][..., 0]
-        if not np.array_equal(whole[box], grey[box] * np.uint32(0x010101) | np.uint32(0xFF000000)):
-            return None
-    return grey
+    grey = whole.astype(np.uint8)  # the lowest byte is red
+    expected = grey.astype(np.uint32)
+    expected *= np.uint32(0x010101)
+    expected |= np.uint32(0xFF000000)
+    return grey if (whole == expected).all() else None
 
 
 def check_size(image: Image.Image, max_pixels: int) -> None:
