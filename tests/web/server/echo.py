@@ -6,6 +6,7 @@ into a 500.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -70,6 +71,7 @@ def echo(environ: WSGIEnvironment, start_response: StartResponse) -> object:
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     said = {name: value for name, value in environ.items() if isinstance(value, str) and name not in os.environ}
     said |= {"body": body.decode("latin-1"), "thread": threading.current_thread().name, "closed": bool(closed)}
+    said["tasks"] = int(threading.current_thread() is threading.main_thread() and asyncio.current_task() is not None)
     reply = bytes(LARGE_BYTES) if path == "/large" else json.dumps(said).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(reply)))])
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else reply]
@@ -94,5 +96,11 @@ class ImpatientConnection(Connection):
 
 if __name__ == "__main__":
     uvicorn.run(
-        gateway, port=int(sys.argv[1]), http=ImpatientConnection, ws="none", interface="asgi3", log_level="critical"
+        gateway,
+        port=int(sys.argv[1]),
+        http=ImpatientConnection,
+        ws="none",
+        interface="asgi3",
+        proxy_headers=False,
+        log_level="critical",
     )

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import time
 from contextlib import ExitStack, closing
@@ -54,6 +55,27 @@ def test_a_request_that_turns_out_to_take_long_goes_to_a_thread_with_its_whole_b
     heard = said(address, "POST /takes-long HTTP/1.1\nContent-Length: 5", b"quick")
     assert heard["thread"].startswith("request")
     assert heard["body"] == "quick"
+
+
+def test_a_quick_request_that_arrives_whole_needs_no_task(address: tuple[str, int]):
+    assert not said(address, "POST / HTTP/1.1\nContent-Length: 5", b"quick")["tasks"]
+    assert said(address, "POST / HTTP/1.1\nTransfer-Encoding: chunked", b"5\r\nquick\r\n0\r\n\r\n")["tasks"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("path", ["/", "/breaks"])
+def test_a_quick_request_gets_the_same_reply_with_and_without_a_task(address: tuple[str, int], version: str, path: str):
+    head = raw(f"POST {path} HTTP/{version}\nContent-Length: 5\nConnection: close")
+    replies = []
+    for pieces in ([head + b"quick"], [head, b"quick"]):
+        with connect(address) as client:
+            for piece in pieces:
+                client.sendall(piece)
+                time.sleep(0.05)  # so that two pieces arrive one after the other
+            replies.append(closes(client))
+    alike = [re.sub(rb'"(REMOTE_PORT|tasks)": [^,}]+|date: [^\r]+', b"", reply) for reply in replies]
+    assert alike[0] == alike[1]
+    assert alike[0].startswith(b"HTTP/1.1 200" if path == "/" else b"HTTP/1.1 500")
 
 
 def test_a_body_in_pieces_has_its_length_in_the_end(address: tuple[str, int]):

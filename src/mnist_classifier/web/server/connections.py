@@ -8,14 +8,16 @@ when the client stalls.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from mnist_classifier.web.http.refusal import refusal
+from mnist_classifier.web.server.gateway import Gateway
 from mnist_classifier.web.server.transport import Transport
 
 # Connections of one process. Further clients are asked to try again.
@@ -68,6 +70,8 @@ class Connection(HttpToolsProtocol):
     # Bytes sent at the last check; None if nothing was left to send.
     _sent_bytes: int | None = None
     _alarm: asyncio.TimerHandle
+    # A request that has arrived in one piece and has no task.
+    _whole: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn's signature
         """Wait for a request, or refuse the connection if there are too many."""
@@ -103,6 +107,8 @@ class Connection(HttpToolsProtocol):
                 return
             piece, self._unparsed = self._unparsed[:end], self._unparsed[end:]
             self._feed(piece)
+            if self._whole is not None and not self._whole.more_body:
+                self._answer(self._whole)
 
     @property
     def has_pending_request(self) -> bool:
@@ -170,6 +176,31 @@ class Connection(HttpToolsProtocol):
         self._other_bytes = self._body_bytes = 0
         self._left_bytes = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        is_whole = 0 < self._left_bytes == len(self._unparsed) and not cycle.waiting_for_100_continue
+        if is_whole and isinstance(app, Gateway):
+            self._whole = cycle  # parse its body first
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _answer(self, cycle: RequestResponseCycle) -> None:
+        """Answer a whole request at once if it is quick, or start a task, with which a quick one takes much longer."""
+        self._whole = None
+        reply = None
+        with contextlib.suppress(Exception):  # a task fails too, and uvicorn reports it
+            reply = self.app.answer_at_once(cycle.scope, bytes(cycle.body))
+        if reply is None:
+            super()._start_asgi_task(cycle, self.app)
+            return
+        closes = [] if cycle.keep_alive else [(b"connection", b"close")]
+        headers = (*self.server_state.default_headers, *reply.head["headers"], *closes)
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self.transport.write(b"".join((STATUS_LINE[reply.status], *lines, b"\r\n", reply.body)))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         """Add a part of the body."""
@@ -260,14 +291,3 @@ def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes
             yield name, b", ".join(option for option in options if option.lower() not in UPGRADE_NAMES)
         elif name not in UPGRADE_NAMES:
             yield name, value
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """An event loop whose servers share a port with other processes (SO_REUSEPORT); not on Windows."""
-    import uvloop
-
-    class Loop(uvloop.Loop):
-        async def create_server(self, *args: Any, **kwargs: Any) -> Any:
-            return await super().create_server(*args, reuse_port=True, **kwargs)
-
-    return Loop()

@@ -82,6 +82,14 @@ class Gateway:
         elif scope["type"] == "http":
             await self._exchange(scope, receive, send)
 
+    def answer_at_once(self, scope: Mapping[str, Any], body: bytes) -> _Reply | None:
+        """The reply to a request that has arrived whole; None if it is not quick."""
+        environ = environment(scope)
+        if len(body) > self._max_body_bytes or not self._is_quick(environ, body):
+            return None
+        environ["wsgi.input"] = io.BytesIO(body)
+        return self._ask_at_once(environ, body, _Received(is_whole=True))
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import logging
@@ -14,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from multiprocessing.synchronize import Event as EventType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import STARTUP_FAILURE, Config
 
@@ -85,7 +86,7 @@ def _config(settings: Settings, port: int, make_gateway: Callable[[], Gateway], 
         host=settings.host,
         port=port,
         workers=settings.workers,
-        loop="mnist_classifier.web.server.connections:new_loop" if own_sockets else "auto",
+        loop=f"{__name__}:new_loop" if own_sockets else "auto",
         http="mnist_classifier.web.server.connections:Connection",
         ws="none",
         lifespan="on",
@@ -100,6 +101,17 @@ def _config(settings: Settings, port: int, make_gateway: Callable[[], Gateway], 
         timeout_graceful_shutdown=GRACE_S,
         timeout_worker_healthcheck=HUNG_S,
     )
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """An event loop whose servers share a port with other processes (SO_REUSEPORT); not on Windows."""
+    import uvloop
+
+    class Loop(uvloop.Loop):
+        async def create_server(self, *args: Any, **kwargs: Any) -> Any:
+            return await super().create_server(*args, reuse_port=True, **kwargs)
+
+    return Loop()
 
 
 @contextlib.contextmanager
