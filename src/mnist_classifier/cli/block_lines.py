@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from mnist_classifier.cli.output import CSV, JSON_LINES, shown
 from mnist_classifier.core.arrays import Bytes
@@ -19,6 +20,7 @@ from mnist_classifier.web.wire.readings import rounded_all
 from mnist_classifier.web.wire.spreadsheet import csv_line
 
 FORMATS = (JSON_LINES, CSV)  # A table is for people, who read no million lines.
+AMBIGUOUS = VERDICTS.index(Verdict.AMBIGUOUS)
 _JsonLine = msgspec.defstruct("_JsonLine", ("file", "index", *readings.DigitReading.__annotations__))
 
 
@@ -34,14 +36,16 @@ def block_lines(format: str, file: str, first: int, glyphs: Bytes, batch: Batch)
 def _rows(glyphs: Bytes, batch: Batch) -> Iterator[tuple[Any, ...]]:
     """The values of each reading, in the order of `readings.DigitReading`."""
     verdicts = [VERDICTS[code] for code in batch.verdicts.tolist()]
-    columns = zip(batch.probabilities, batch.not_a_digit, verdicts, strict=True)
+    likely: list[tuple[int, ...]] = [()] * len(batch)
+    for row in np.flatnonzero(batch.verdicts == AMBIGUOUS).tolist():
+        likely[row] = candidates(batch.probabilities[row].tolist(), float(batch.not_a_digit[row]))
     return zip(
         [None if read == REFUSED else read for read in batch.predictions.tolist()],
         rounded_all(batch.confidences),
         rounded_all(batch.probabilities),
         verdicts,
         rounded_all(batch.not_a_digit),
-        [candidates(row.tolist(), float(none)) if each is Verdict.AMBIGUOUS else () for row, none, each in columns],
+        likely,
         glyph_warnings(glyphs),
         strict=True,
     )
