@@ -32,6 +32,8 @@ from mnist_classifier.recognition.imaging.normalise import (
     resampling_matrix,
     stroke_width,
 )
+from mnist_classifier.recognition.imaging.patterned import above_pattern
+from mnist_classifier.recognition.imaging.photograph import read_photograph
 from mnist_classifier.recognition.imaging.preprocess import make_glyph, prepare
 
 
@@ -228,6 +230,30 @@ def test_a_digit_that_fills_the_picture_gives_the_glyph_that_it_gives_with_a_mar
     tight = with_margin[top:bottom, left:right]
     for picture in (full_height, tight):
         assert np.array_equal(glyph_of(picture), glyph_of(with_margin))
+
+
+def on_paper(pixels: Bytes, paper: np.ndarray) -> Bytes:
+    """A white drawing in black ink on paper with other levels."""
+    return np.rint(paper + (40.0 - paper) * (pixels / 255.0)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("darkest", [175, 135])
+def test_waves_below_a_digit_are_left_out(darkest: int):
+    y, x = np.mgrid[:280, :280]
+    waves = np.where(np.sin(x / 9 + 2 * np.sin(y / 25)) > 0.3, darkest, 235)
+    expected, glyph = glyph_of(drawing()).astype(int), glyph_of(on_paper(drawing(), waves)).astype(int)
+    # With dark waves in the glyph these are 27 and 0.48.
+    assert np.abs(glyph - expected).mean() < 15
+    assert (glyph[expected > 250] > 100).mean() > 0.9
+
+
+def test_pale_writing_beside_dark_writing_is_no_pattern():
+    grey = on_paper(drawing(left=40), np.full((280, 280), 235.0))
+    grey[60:210, 200:215] = 130
+    noisy = grey + np.random.default_rng(0).normal(0, 3, grey.shape)
+    photograph = read_photograph(np.clip(noisy, 0, 255).astype(np.uint8), may_be_cropped=False)
+    assert photograph is not None
+    assert above_pattern(photograph) is photograph
 
 
 def test_ruled_and_squared_lines_are_no_digit_that_fills_the_picture():

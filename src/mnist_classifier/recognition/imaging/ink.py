@@ -24,6 +24,7 @@ from mnist_classifier.recognition.imaging.colour import composite, luminance, pi
 from mnist_classifier.recognition.imaging.components import label
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, ink_box, is_glyph, resampling_matrix
 from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
+from mnist_classifier.recognition.imaging.patterned import above_pattern
 from mnist_classifier.recognition.imaging.photograph import WORKING_SIDE_PX, Photograph, read_photograph, to_ink
 from mnist_classifier.recognition.page.outlines import Outline, may_enclose, remove_outlines
 from mnist_classifier.recognition.page.sheet import Sheet, find_sheet, straighten
@@ -108,6 +109,8 @@ def separate_ink(
     photograph = read_photograph(_enlarge(luminance(opaque)), may_be_cropped=may_be_cropped, side_px=photograph_px)
     if photograph is None:
         return Ink(grey, None)
+    if not is_number:
+        photograph = above_pattern(photograph)
     typical = np.float32(photograph.typical)
     # Printed frames are fainter than the ink.  Faint lines of ruled paper are removed already.
     is_ruled = bool((photograph.with_lines > photograph.density).any())

@@ -17,6 +17,7 @@
 import { digitParts, label, partsOf } from "./connected-components.js";
 import { dilate } from "./image-filters.js";
 import { readPhotograph, toInk } from "./flatten-photograph.js";
+import { abovePattern } from "./patterned.js";
 import { borderOf, channelsOf, findInk, pickChannel } from "./pixels.js";
 import { any, bytes, cutOut, inkBox, largest, mapped, maskOf, median, round } from "./planes.js";
 import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, fit, isGlyph, place, redraw, resample, strokeWidth } from "./scaling.js";
@@ -78,8 +79,9 @@ function cleanDrawing(ink, steps) {
 
 /** Ink on paper, in uneven light. @param {Bytes} grey @param {Step[]} steps @returns {Drawn | null} */
 function photographed(grey, steps) {
-  const photograph = readPhotograph(enlarge(grey), Math.min(grey.width, grey.height) < ENLARGED_PX);
-  if (photograph === null) return null;
+  const found = readPhotograph(enlarge(grey), Math.min(grey.width, grey.height) < ENLARGED_PX);
+  if (found === null) return null;
+  const photograph = abovePattern(found);
   const show = (/** @type {string} */ name, /** @type {Floats} */ density) =>
     steps.push({ name, picture: mapped(density, (value) => (value * 255) / photograph.typical) });
   steps.push({ name: "background", picture: photograph.background });
