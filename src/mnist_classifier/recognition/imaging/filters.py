@@ -55,13 +55,15 @@ def dilate_round(values: Floats, radius: int) -> Floats:
     """Maximum over a disc of `radius` pixels; pixels outside the picture are 0."""
     height, width = values.shape
     padded = np.pad(values, radius)
-    result = values
-    for down in range(-radius, radius + 1):
-        for right in range(-radius, radius + 1):
-            # 0.3 more than the radius makes small discs rounder.
-            if down * down + right * right <= (radius + 0.3) ** 2:
-                shifted = padded[radius + down : radius + down + height, radius + right : radius + right + width]
-                result = np.maximum(result, shifted)
+    result, across = values.copy(), padded[:, radius : radius + width].copy()
+    # 0.3 more than the radius makes small discs rounder.
+    reaches = [int(((radius + 0.3) ** 2 - down * down) ** 0.5) for down in range(radius + 1)]
+    for reach in range(radius + 1):
+        for start in (radius - reach, radius + reach):
+            np.maximum(across, padded[:, start : start + width], out=across)
+        for down in range(-radius, radius + 1):
+            if reaches[abs(down)] == reach:
+                np.maximum(result, across[radius + down : radius + down + height], out=result)
     return result
 
 

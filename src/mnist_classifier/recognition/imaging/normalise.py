@@ -130,11 +130,13 @@ def _matrix(source: int, target: int) -> Floats:
     scale = source / target
     pixels, targets = np.arange(float(source)), np.arange(float(target))[:, None]
     if scale > 1:
-        overlap = np.minimum(pixels + 1, (targets + 1) * scale) - np.maximum(pixels, targets * scale)
-        weights = np.maximum(overlap, 0.0)
+        weights = np.minimum(pixels + 1, (targets + 1) * scale)
+        weights -= np.maximum(pixels, targets * scale)
     else:
-        weights = np.maximum(0.0, 1.0 - np.abs(pixels + 0.5 - (targets + 0.5) * scale))
-    matrix: Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        weights = 1.0 - np.abs(pixels + 0.5 - (targets + 0.5) * scale)
+    np.maximum(weights, 0.0, out=weights)
+    weights /= weights.sum(axis=1, keepdims=True)
+    matrix: Floats = weights.astype(np.float32)
     matrix.setflags(write=False)
     return matrix
 

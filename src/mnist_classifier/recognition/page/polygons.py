@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mnist_classifier.core.arrays import Doubles, Mask
+from mnist_classifier.core.arrays import Doubles, Indices, Mask
 
 
 def hull(mask: Mask) -> Doubles:
@@ -16,10 +16,18 @@ def hull(mask: Mask) -> Doubles:
     rows = np.flatnonzero(mask.any(axis=1))
     lefts = mask[rows].argmax(axis=1)
     rights = mask.shape[1] - 1 - mask[rows][:, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([side, rows], axis=1) for side in (lefts, rights)])
+    ends = np.concatenate([_outermost(lefts, rows, -1), _outermost(rights, rows, 1)])
     points = sorted({(int(x), int(y)) for x, y in ends.tolist()})
     corners = [*_chain(points)[:-1], *_chain(points[::-1])[:-1]] if len(points) > 2 else points
     return np.array(corners, np.float64)
+
+
+def _outermost(columns: Indices, rows: Indices, side: int) -> Indices:
+    """The points (N, 2) that lie beyond the line between their neighbours; no other is a corner of the hull."""
+    is_beyond = np.ones(len(rows), np.bool_)
+    rises, falls = columns[1:-1] - columns[:-2], columns[2:] - columns[:-2]
+    is_beyond[1:-1] = side * (rises * (rows[2:] - rows[:-2]) - falls * (rows[1:-1] - rows[:-2])) > 0
+    return np.stack([columns, rows], axis=1)[is_beyond]
 
 
 def _chain(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
