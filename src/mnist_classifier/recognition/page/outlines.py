@@ -73,7 +73,7 @@ class _Parts:
     def of(cls, mask: Mask) -> _Parts:
         labels, count = label(mask)
         boxes = boxes_of(labels, count)
-        masses = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.int64)
+        masses = np.bincount(labels[mask], minlength=count + 1)[1:].astype(np.int64)
         return cls(labels, boxes, boxes[:, [1, 3]] - boxes[:, [0, 2]], masses)
 
     def between(self, index: int) -> Integers:
@@ -200,11 +200,12 @@ def _is_crossed(own: Mask) -> bool:
 
 
 def _is_full(own: Mask) -> bool:
-    """Whether most pixels have ink on all four sides."""
-    surrounded = np.ones_like(own)
-    for view, target in ((own, surrounded), (own.T, surrounded.T)):
-        target &= np.logical_or.accumulate(view) & np.logical_or.accumulate(view[::-1])[::-1]
-    return bool(surrounded.mean() >= LEAST_FULL)
+    """Whether most pixels have ink on all four sides.  own: a component, with ink in each row and column."""
+    height, width = own.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    across = (columns >= own.argmax(axis=1)[:, None]) & (columns < width - own[:, ::-1].argmax(axis=1)[:, None])
+    down = (rows >= own.argmax(axis=0)) & (rows < height - own[::-1].argmax(axis=0))
+    return bool((across & down).mean() >= LEAST_FULL)
 
 
 def _has_ink(left_over: Floats, cells: Integers) -> bool:
