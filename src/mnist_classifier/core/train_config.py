@@ -75,7 +75,7 @@ class TrainConfig:
         0.995, "decay per step of the weights' moving average (EMA); 0 turns it off", low=0.0, high=0.99999
     )
     patch: int = setting(
-        1,
+        2,
         "patch side: each patch of pixels becomes channels before the first block",
         low=1,
         high=4,
@@ -83,9 +83,9 @@ class TrainConfig:
         among=(1, 2, 4),  # divisors of the glyph's 28 px
     )
     conv1_channels: int = setting(32, "channels in the first convolutional block", low=1, high=512)
-    conv2_channels: int = setting(64, "channels in the second convolutional block", low=1, high=512)
+    conv2_channels: int = setting(128, "channels in the second convolutional block", low=1, high=512)
     conv1_kernel: int = setting(5, "kernel side in the first block; odd", low=1, high=9, unit="px", among=ODD)
-    conv2_kernel: int = setting(5, "kernel side in the second block; odd", low=1, high=9, unit="px", among=ODD)
+    conv2_kernel: int = setting(3, "kernel side in the second block; odd", low=1, high=9, unit="px", among=ODD)
     conv1_layers: int = setting(1, "convolutions in the first block", low=1, high=4)
     conv2_layers: int = setting(1, "convolutions in the second block", low=1, high=4)
     hidden_units: int = setting(256, "width of the first fully connected layer", low=1, high=4096)
