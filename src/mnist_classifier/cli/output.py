@@ -23,7 +23,7 @@ DIGIT_COLUMNS = (
     *(f"p{digit}" for digit in range(10)),
 )
 NUMBER_COLUMNS = ("file", "index", "number", "confidence", "verdict", "digits", "text", "warnings")
-# What the table says in place of the code of a warning.
+# Texts that the table shows instead of the code of a warning.
 NOTES = {"several_digits": "several digits: add --number"}
 FORM_COLUMNS = ("file", "index", "field", *NUMBER_COLUMNS[2:])
 

@@ -107,7 +107,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "best": Recipe(
-        "the most accurate small network, with a teacher; 4.8 million multiplications",
+        "the most accurate small network, with a teacher; 4.8 million multiply-accumulates",
         {
             **_TAUGHT,
             "epochs": 15,

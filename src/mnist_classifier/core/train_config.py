@@ -130,7 +130,7 @@ class TrainConfig:
         high=0.5,
     )
     passes: int = setting(
-        1, "times that an epoch trains on each image after augmenting it and asking the teacher once", low=1, high=100
+        1, "times that an epoch trains on each augmented image; the teacher judges it once", low=1, high=100
     )
     plain_epochs: int = setting(3, "number of last epochs without augmentation", low=0, high=1000)
     teacher: int = setting(

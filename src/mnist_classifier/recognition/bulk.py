@@ -26,7 +26,7 @@ from mnist_classifier.recognition.recogniser import Recogniser
 DIGIT, NUMBER, FORM = "digit", "number", "form"
 # Pictures that the network reads together, and how long to wait for them.
 BATCH, BATCH_S = 256, 0.5
-# They are read earlier if the pictures that may show several digits together have so many bytes.
+# Read them earlier if the kept pictures, those that may show several digits, have more than this many bytes.
 MOST_HELD_BYTES = 16_000_000
 Result = TypeVar("Result")
 

@@ -19,9 +19,9 @@ from mnist_classifier.training.workers import Workers
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, their labels (N,), and a teacher's probabilities (N, C) of the classes, if there is one.
+    """Images with their labels (N,) and, if there is a teacher, its probabilities (N, C).
 
-    pixels: (N, 1, 28, 28) float in 0..1, channels last; packed, they are (N, 28, 28) uint8.
+    pixels: (N, 1, 28, 28) float in 0..1, channels last; after `packed`, (N, 28, 28) uint8.
     """
 
     pixels: Tensor
@@ -53,7 +53,7 @@ class Batch:
 
 
 class Batches:
-    """Makes the batches of a training, in each of its processes those of its shard."""
+    """Makes the batches of a training; in each process, only the shard of that process."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class Batches:
     def of_epoch(self, plain: bool) -> Iterator[tuple[int, Batch]]:
         """The batches of all passes of an epoch, each with its size before it is split among processes.
 
-        plain: do not augment.  A pass after the first one mixes the images that this process has anew, and moves each
-        batch by up to a pixel unless `plain`.
+        plain: do not augment.  A pass after the first one shuffles this process's images again, and moves each batch
+        by up to a pixel unless `plain`.
         Source: Choi et al. 2019, Faster Neural Network Training with Data Echoing.
         """
         order = self.data.order(self.generator).to(self.images.device)
@@ -115,7 +115,7 @@ class Batches:
 
 
 def moved(batch: Batch, generator: Generator) -> Batch:
-    """The images moved by up to a pixel in each direction, all alike.
+    """Move all images of a batch by the same random step of up to a pixel.
 
     Without it, a network learns by heart what it sees several times.  The teacher's answer stays the same.
     """

@@ -86,7 +86,7 @@ def test_the_suite_reads_only_writers_of_its_split(mnist_dirs: list[Path], setti
         assert {pen_digits.split_of(each.writer) for each in (*pen.digits, *pen.characters)} == {split}
     without = load_data(settings, "train")
     assert without.pen is None
-    assert without.pen_missing == "the pen strokes have no writer of the train split"
+    assert without.pen_missing == "the writers of the train split wrote no digits or no other characters"
 
 
 def test_only_a_full_run_on_the_test_images_is_final(recogniser: Recogniser, data: SuiteData):

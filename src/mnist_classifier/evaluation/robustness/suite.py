@@ -29,7 +29,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class SuiteData:
-    """The MNIST images of a split, and what its writers wrote with a pen if there are files with it."""
+    """The MNIST images of a split, and the pen strokes of its writers if there are files of strokes."""
 
     split: str
     digits: mnist.Images
@@ -50,7 +50,9 @@ def load_data(settings: Settings, split: str) -> SuiteData:
         return SuiteData(split, digits, pen_missing=reason)
     pen = pen_digits.load(directories).of_split(split)
     if not pen.digits or not pen.non_digits:
-        return SuiteData(split, digits, pen_missing=f"the pen strokes have no writer of the {split} split")
+        return SuiteData(
+            split, digits, pen_missing=f"the writers of the {split} split wrote no digits or no other characters"
+        )
     return SuiteData(split, digits, pen)
 
 

@@ -22,8 +22,8 @@ PLAIN_SHARE, PLAIN_EDGE_SHARE = 0.5, 0.9
 # With a blurred or bold digit, less of the picture is plain.  Ink then touches the border in few places; noise, lines
 # and fog touch it in many.  In a thumbnail, more of the border may be ink.
 LEAST_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
-# A digit that fills a drawing: nearly all pixels have the level of the background or of the ink, most of the ink is one
-# part, and it meets the border in few places.  Measurements: docs/experiments.md, "Digits that fill the picture".
+# A digit that fills a drawing: nearly all pixels have the level of the background or of the ink, and the ink meets the
+# border in few places.  A part that joins the top and the bottom edge has most of the ink.  See docs/experiments.md.
 TWO_LEVELS_SHARE, MAIN_SHARE, MOST_MEETINGS = 0.9, 0.85, 6
 # In smaller pictures, ruled lines look like digits.
 MIN_PHOTOGRAPH_PX = 64

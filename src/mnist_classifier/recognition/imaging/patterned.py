@@ -13,11 +13,12 @@ from mnist_classifier.recognition.imaging.photograph import Photograph
 # Ink has at least this many times the density of the pattern, and the densities of few pixels lie in the middle third
 # between the two.  Measurements: docs/experiments.md, "Waves below a digit".
 LEAST_RATIO, MIDDLE, MOST_BETWEEN = 1.6, (0.35, 0.65), 0.05
-# A pattern meets the border in at least so many places, and covers at least the area of the ink away from it.
+# Away from the soft edges of the ink, a pattern meets the border in at least this many places and covers at least as
+# much as the ink.
 LEAST_MEETINGS = 6
-# The soft edge of a stroke, which is as pale as a pattern, px.
+# The width of a stroke's soft edge, which is as pale as a pattern, px.
 EDGE_PX = 7
-# So many densities are enough to find two groups among them, and so many bins to divide them.
+# This many densities are enough to find two groups, and this many bins to divide them.
 SAMPLES, BINS = 4096, 64
 
 

@@ -15,7 +15,7 @@ from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, ink_box
 from mnist_classifier.recognition.imaging.preprocess import Prepared
 
 SEVERAL = Caution("several_digits", "the picture seems to show several digits; read it with mode number")
-# Digits beside each other are at least so wide, in heights, unless an empty column separates them.
+# Digits side by side are at least this many times as wide as high, unless an empty column separates them.
 LEAST_WIDTH = 0.9
 # Pairs of MNIST digits cover at most 0.67 of their box; noise covers more, and takes longest to read as a number.
 MOST_COVERED = 0.8

@@ -247,7 +247,7 @@ def _along(
     distances = np.array(sorted(range(-reach, reach + 1), key=abs))[:, None]
     beside = (np.rint(offset + slope * columns).astype(np.int64) + distances).clip(0, len(mask) - 1)
     inked = mask[beside, columns]
-    inked[-1] = True  # where there is no ink
+    inked[-1] = True  # a column without ink takes the last row
     rows = beside[inked.argmax(axis=0), np.arange(len(columns))]
     return columns, column_runs.lengths[rows, columns], column_runs.middles[rows, columns]
 

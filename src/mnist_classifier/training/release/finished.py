@@ -171,7 +171,7 @@ def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResu
 
 
 def teacher_facts(folder: Path) -> dict[str, Any]:
-    """What taught a network, for its manifest: the network and the command that trained it."""
+    """Facts about a teacher, for the manifest of its student: its network and the command that trained it."""
     manifest = verify(folder)
     training = manifest["training"]
     command = command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ())))

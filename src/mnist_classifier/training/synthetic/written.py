@@ -26,8 +26,8 @@ from mnist_classifier.training.synthetic.templates import Points
 FILE = "written.npz"
 # The longer side of a character in the packed file.
 UNITS = 255
-# The numbers of UNIPEN's training digits that a person would misread or not read at all: ones like sevens, sevens like
-# twos, broken ones.  We looked at the 61 that a network of other strokes misread with at least two of three pens.
+# Positions of UNIPEN's training digits that people would misread or not read at all: ones like sevens, sevens like
+# twos, broken ones.  We looked at the 61 that a network that knew none of them misread with at least two of three pens.
 LEFT_OUT = frozenset(
     (222, 248, 258, 268, 278, 533, 866, 922, 930, 1176, 1177, 1472, 1502, 1840, 2872, 2969)
     + (3525, 4070, 4175, 4230, 4249, 4267, 4403, 4454, 4500, 4581, 4583, 4599, 4757, 4803, 5259, 5286)

@@ -185,10 +185,10 @@ class Connection(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def _answer(self, cycle: RequestResponseCycle) -> None:
-        """Answer a whole request at once if it is quick, or start a task, with which a quick one takes much longer."""
+        """Answer a request that has arrived whole: at once if it is quick, otherwise in a task, which costs more."""
         self._whole = None
         reply = None
-        with contextlib.suppress(Exception):  # a task fails too, and uvicorn reports it
+        with contextlib.suppress(Exception):  # the task below fails in the same way, and uvicorn logs it
             reply = self.app.answer_at_once(cycle.scope, bytes(cycle.body))
         if reply is None:
             super()._start_asgi_task(cycle, self.app)
