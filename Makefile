@@ -37,13 +37,14 @@ run: $(APPLICATION) ## start the web application
 train: $(APPLICATION) ## train a model on MNIST
 	@$(BIN)/python train_model.py $(ARGS)
 
-# A new installation numbers its versions from 1: two teachers, their ensemble, the model.
-box: $(DEVELOPMENT) ## train the model in the box again, after its two teachers: hours with a GPU, days without; needs an empty BOX_HOME
-	@[ ! -e "$(BOX_HOME)/mnist.db" ] || { echo "$(BOX_HOME) has trainings already; delete it, or set BOX_HOME to a new folder."; exit 1; }
-	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist train --recipe src/mnist_classifier/pretrained/teacher.json --ensemble 2 $(ARGS)
-	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist train --recipe handwriting --teacher 3 $(ARGS)
-	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist evaluate --suite robust --model-version 4
-	MNIST_HOME=$(BOX_HOME) $(BIN)/mnist models box 4
+# A new installation numbers its versions from 1: versions 1 and 2 are the teachers, 3 is their ensemble, 4 is the model.
+box: MNIST := env -u MNIST_DATABASE_URL -u MNIST_MODELS_URL MNIST_HOME=$(BOX_HOME) $(BIN)/mnist
+box: $(DEVELOPMENT) ## train the model in the box again, after its two teachers (days without a GPU), in the new folder BOX_HOME
+	@[ ! -e "$(BOX_HOME)/mnist.db" ] || { echo "$(BOX_HOME) has trainings already; continue with \`MNIST_HOME=$(BOX_HOME) mnist runs resume\` and the commands of docs/training.md, or delete it."; exit 1; }
+	$(MNIST) train --recipe src/mnist_classifier/training/box_teacher.json --ensemble 2 $(ARGS)
+	$(MNIST) train --recipe handwriting --teacher 3 $(ARGS)
+	$(MNIST) evaluate --suite robust --model-version 4
+	$(MNIST) models box 4
 
 test: $(DEVELOPMENT) ## run the tests of the program, Python's and JavaScript's
 	$(PYTEST) --ignore tests/bench --ignore tests/cluster $(ARGS)

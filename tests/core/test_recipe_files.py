@@ -9,7 +9,7 @@ import pytest
 from mnist_classifier.core.errors import InvalidConfig, MnistError
 from mnist_classifier.core.recipe_files import LARGEST_FILE_BYTES, config_of, read_recipe, write_recipe
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.core.settings import PACKAGE_DIR
 from mnist_classifier.core.train_config import TrainConfig
 
 
@@ -95,7 +95,15 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path):
         write_recipe(tmp_path / "missing" / "mine.json", "fast", {}, "")
 
 
+def test_a_setting_that_is_younger_than_a_record_is_off():
+    record = config_of({"recipe": "best"}).to_dict()
+    del record["passes"], record["cutout_probability"]
+    config = TrainConfig.from_record(record)
+    assert (config.recipe, config.passes, config.cutout_probability) == ("best", 1, 0.0)
+    assert config.epochs == record["epochs"]
+
+
 def test_the_teacher_of_the_model_in_the_box_is_a_recipe_file():
-    config = config_of({"recipe": str(PRETRAINED_DIR / "teacher.json")})
+    config = config_of({"recipe": str(PACKAGE_DIR / "training" / "box_teacher.json")})
     assert (config.conv1_channels, config.conv2_layers, config.passes) == (48, 3, 1)
     assert config.outlier_share == config_of({"recipe": "handwriting"}).outlier_share > 0

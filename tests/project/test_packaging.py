@@ -84,7 +84,7 @@ def test_wheel_holds_the_whole_package(wheel_names: set[str]) -> None:
         "pretrained/manifest.json",
         "pretrained/model.onnx",
         "pretrained/weights.safetensors",
-        "pretrained/teacher.json",
+        "training/box_teacher.json",
         "pretrained/line_reader/manifest.json",
         "pretrained/line_reader/model.onnx",
         "web/templates/base.html",

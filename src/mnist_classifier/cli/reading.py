@@ -90,11 +90,12 @@ class PartReader:
     def settings(self) -> dict[str, Any]:
         """Everything that decides the output besides the input, by names for messages."""
         work = self.work
-        line_reader = () if work.task.mode == DIGIT else (read_line_manifest(LINE_READER_DIR),)
+        # One digit too: a picture that shows several is read as a number.
+        line_reader = read_line_manifest(LINE_READER_DIR)
         return {
             "program version": __version__,
             "model version": (self._recogniser.manifest["name"], _digest(self._recogniser.manifest)),
-            "task (--number, --fields, --length, --pattern, --allowed)": (work.task, *map(_digest, line_reader)),
+            "task (--number, --fields, --length, --pattern, --allowed)": (work.task, _digest(line_reader)),
             "threshold": dict(work.thresholds),
             "limit of image sizes": work.max_pixels,
             "format": work.format,
@@ -187,13 +188,16 @@ def read_parts(parts: Iterable[Part], here: PartReader, jobs: int) -> Iterator[R
 
 def _read_blocks(parts: Iterable[Part], here: PartReader, jobs: int) -> Iterator[Result]:
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(jobs, "glyphs") as pool:
+    pool = ThreadPoolExecutor(jobs, "glyphs")
+    try:
         for part in parts:
             waiting.append(pool.submit(here.read, [part]))
             if len(waiting) >= WAITING_BLOCKS * jobs:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, nobody wants the blocks that wait
 
 
 def _read_pictures(parts: Iterable[Part], here: PartReader, jobs: int) -> Iterator[Result]:

@@ -176,9 +176,12 @@ class TrainConfig:
 
     @classmethod
     def from_record(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Build from the recorded settings of a run or version.  Its recipe may have been a file that is gone."""
-        recipe = str(values.get("recipe", "classic"))
-        return cls.from_mapping(values, RECIPES if recipe in RECIPES else {recipe: Recipe("", {})})
+        """Build from the recorded settings of a run or version.
+
+        Its recipe may have been a file that is gone, or one that has changed.  A setting that is younger than the
+        record is off.
+        """
+        return cls.from_mapping(values, {str(values.get("recipe", "classic")): Recipe("", {})})
 
     def to_dict(self) -> dict[str, Value]:
         """Plain values, in the order of the fields."""

@@ -10,7 +10,8 @@ import pytest
 
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.web.app import create_app
-from mnist_classifier.web.http.limits import BURST_S, DEFAULT_RATE, RateLimiter, client_of, limiter_of
+from mnist_classifier.web.http.event_loop import TOOK_LONG
+from mnist_classifier.web.http.limits import BURST_S, DEFAULT_RATE, RateLimited, RateLimiter, client_of, limiter_of
 from mnist_classifier.web.services.services import EXTENSION
 from tests.web.asserts import assert_error
 from tests.web.conformance import ConformingClient
@@ -111,3 +112,11 @@ def test_too_many_requests_are_refused_in_the_one_shape(settings: Settings):
     assert "default-src" in response.headers["Content-Security-Policy"]
     assert client.get("/healthz", environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
     app.extensions[EXTENSION].close()
+
+
+def test_a_request_that_the_event_loop_tried_in_vain_is_limited_once():
+    limited = RateLimited(lambda environ, start: [b"answered"], RateLimiter(rate=0.001, burst=1))
+    first = {"REMOTE_ADDR": "203.0.113.1"}
+    assert list(limited(first, lambda *_: print)) == [b"answered"]  # type: ignore[arg-type]
+    assert list(limited({**first, TOOK_LONG: True}, lambda *_: print)) == [b"answered"]  # type: ignore[arg-type]
+    assert list(limited(first, lambda *_: print)) != [b"answered"]  # type: ignore[arg-type]

@@ -150,6 +150,14 @@ def test_the_event_loop_leaves_a_picture_of_several_digits_to_a_thread_and_count
     assert [float(line.split()[-1]) for line in counted] == [1.0]
 
 
+def test_the_event_loop_leaves_every_question_with_options_to_a_thread(app: Flask):
+    question = {"image": to_data_url(seventy_one()), "mode": "number"}
+    environ = create_environ("/predict", method="POST", json=question)
+    with pytest.raises(TakesLong):
+        app.wsgi_app({**environ, IN_EVENT_LOOP: True}, lambda *_: None)  # type: ignore[arg-type]
+    assert app.test_client().post("/predict", json=question).get_json()["number"] == "71"
+
+
 def test_a_blank_canvas_is_blank(client: FlaskClient):
     blank = to_data_url(png(np.zeros((280, 280), np.uint8)))
     body = assert_reading(client.post("/predict?glyph=1", json={"image": blank}))

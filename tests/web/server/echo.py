@@ -33,6 +33,8 @@ CONNECTIONS = 150
 LARGE_BYTES = 30_000_000
 
 closed = []
+# Attempts of the event loop at `/takes-long` since the last reply.
+tried = []
 
 
 class Ticks:
@@ -65,12 +67,15 @@ def echo(environ: WSGIEnvironment, start_response: StartResponse) -> object:
         return Ticks(STREAMS[path])
     if path == "/takes-long" and IN_EVENT_LOOP in environ:
         environ["wsgi.input"].read(2)
+        tried.append(path)
         raise TakesLong
     if path == "/breaks":
         raise RuntimeError("on purpose")
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     said = {name: value for name, value in environ.items() if isinstance(value, str) and name not in os.environ}
     said |= {"body": body.decode("latin-1"), "thread": threading.current_thread().name, "closed": bool(closed)}
+    said["tried"] = len(tried)
+    tried.clear()
     said["tasks"] = int(threading.current_thread() is threading.main_thread() and asyncio.current_task() is not None)
     reply = bytes(LARGE_BYTES) if path == "/large" else json.dumps(said).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(reply)))])

@@ -170,13 +170,17 @@ def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResu
     }
 
 
-def teacher_facts(folder: Path) -> dict[str, Any]:
+def teacher_facts(folder: Path, network: Network) -> dict[str, Any]:
     """Facts about a teacher, for the manifest of its student: its network and the command that trained it."""
     manifest = verify(folder)
-    training = manifest["training"]
-    command = command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ())))
-    more = {"teacher": training["teacher"]} if "teacher" in training else {}
-    return {"name": manifest["name"], "architecture": manifest["architecture"], "command": command, **more}
+    training, config, defaults = (manifest.get(name) or {} for name in ("training", "config", "defaults"))
+    known = {name: value for name, value in config.items() if name in defaults}  # an import may lack some
+    return {
+        "name": manifest["name"],
+        "architecture": describe_network(network),
+        "command": command_line(known, defaults, members=len(training.get("members", ()))),
+        **({"teacher": training["teacher"]} if "teacher" in training else {}),
+    }
 
 
 def hardware(config: TrainConfig) -> dict[str, str]:

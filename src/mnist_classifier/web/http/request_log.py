@@ -59,6 +59,7 @@ class RequestLog:
         try:
             reply = self._application(environ, start)
         except TakesLong:  # it is logged when a thread has answered it
+            REQUEST_ID.set("")
             raise
         except BaseException:
             exchange.finish()

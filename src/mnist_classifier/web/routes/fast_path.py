@@ -78,6 +78,8 @@ class FastPath:
         except TakesLong:
             raise
         except Exception:  # Flask answers the same request again, and says what is wrong with it
+            if IN_EVENT_LOOP in environ:
+                raise TakesLong from None
             environ["wsgi.input"] = io.BytesIO(body)
             return self._app(environ, start_response)
         self._services.observer.observe_request(ROUTE, 200, time.perf_counter() - started)

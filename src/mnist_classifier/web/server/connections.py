@@ -8,8 +8,8 @@ when the client stalls.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -179,7 +179,8 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         is_whole = 0 < self._left_bytes == len(self._unparsed) and not cycle.waiting_for_100_continue
-        if is_whole and isinstance(app, Gateway):
+        # A task waits until the client has read enough.
+        if is_whole and isinstance(app, Gateway) and not self.flow.write_paused:
             self._whole = cycle  # parse its body first
         else:
             super()._start_asgi_task(cycle, app)
@@ -187,9 +188,11 @@ class Connection(HttpToolsProtocol):
     def _answer(self, cycle: RequestResponseCycle) -> None:
         """Answer a request that has arrived whole: at once if it is quick, otherwise in a task, which costs more."""
         self._whole = None
-        reply = None
-        with contextlib.suppress(Exception):  # the task below fails in the same way, and uvicorn logs it
+        try:
             reply = self.app.answer_at_once(cycle.scope, bytes(cycle.body))
+        except Exception as error:
+            super()._start_asgi_task(cycle, partial(_fail, error))
+            return
         if reply is None:
             super()._start_asgi_task(cycle, self.app)
             return
@@ -281,6 +284,11 @@ class _Flow(FlowControl):
         """Read on.  uvicorn calls this whenever the application waits for the client."""
         if not self._connection.has_pending_request:
             super().resume_reading()
+
+
+async def _fail(error: Exception, *_: object) -> None:
+    """An application that fails, so that uvicorn logs the error and answers 500."""
+    raise error
 
 
 def _without_upgrade(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:

@@ -20,7 +20,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mnist_classifier.web.http.event_loop import IN_EVENT_LOOP, TakesLong
+from mnist_classifier.web.http.event_loop import IN_EVENT_LOOP, TOOK_LONG, TakesLong
 from mnist_classifier.web.http.refusal import refusal
 from mnist_classifier.web.server.environ import environment
 
@@ -82,13 +82,19 @@ class Gateway:
         elif scope["type"] == "http":
             await self._exchange(scope, receive, send)
 
-    def answer_at_once(self, scope: Mapping[str, Any], body: bytes) -> _Reply | None:
-        """The reply to a request that has arrived whole; None if it is not quick."""
+    def answer_at_once(self, scope: dict[str, Any], body: bytes) -> _Reply | None:
+        """The reply to a request that has arrived whole; None if it is not quick.
+
+        If the application says that it takes long, `scope` keeps the environment for the next attempt.
+        """
         environ = environment(scope)
         if len(body) > self._max_body_bytes or not self._is_quick(environ, body):
             return None
         environ["wsgi.input"] = io.BytesIO(body)
-        return self._ask_at_once(environ, body, _Received(is_whole=True))
+        reply = self._ask_at_once(environ, body, _Received(is_whole=True))
+        if reply is None:
+            scope[TOOK_LONG] = environ
+        return reply
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -101,7 +107,7 @@ class Gateway:
 
     async def _exchange(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         received = _Received()
-        environ = environment(scope)
+        environ = scope.get(TOOK_LONG) or environment(scope)
         try:
             body = await self._receive(environ, receive, received)
             if body:
@@ -142,7 +148,8 @@ class Gateway:
     async def _answer(
         self, environ: WSGIEnvironment, body: bytes, received: _Received, receive: Receive, send: Send
     ) -> None:
-        reply = self._ask_at_once(environ, body, received) if self._is_quick(environ, body) else None
+        is_quick = TOOK_LONG not in environ and self._is_quick(environ, body)
+        reply = self._ask_at_once(environ, body, received) if is_quick else None
         if reply is None:
             # All threads that work on a request share one context, so that its request id stays set.
             context = copy_context()
@@ -159,6 +166,7 @@ class Gateway:
             return self._ask(environ, received)
         except TakesLong:
             environ["wsgi.input"] = io.BytesIO(body)
+            environ[TOOK_LONG] = True
             return None
         finally:
             del environ[IN_EVENT_LOOP]
