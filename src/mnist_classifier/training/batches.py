@@ -81,15 +81,19 @@ class Batches:
         Source: Choi et al. 2019, Faster Neural Network Training with Data Echoing.
         """
         order = self.data.order(self.generator).to(self.images.device)
-        sizes, made = [], []
+        sizes: list[int] = []
+        made: list[Batch] = []
         for rows in torch.split(order, self.config.batch_size):
             batch = self.make(rows, plain)
             yield len(rows), batch
             if self.config.passes > 1:
                 sizes.append(len(rows))
                 made.append(batch.packed())
-        for _ in range(self.config.passes - 1):
-            yield from zip(sizes, self._mixed(made, plain), strict=True)
+        if made:
+            whole, own_sizes = Batch.joined(made), [len(batch.labels) for batch in made]
+            made.clear()
+            for _ in range(self.config.passes - 1):
+                yield from zip(sizes, self._mixed(whole, own_sizes, plain), strict=True)
 
     def make(self, rows: Tensor, plain: bool) -> Batch:
         """The shard of the images of these rows, augmented unless `plain`, with labels and the teacher's answers."""
@@ -102,14 +106,13 @@ class Batches:
         pixels = _channels_last(pixels)
         return Batch(pixels, labels, self.teacher.probabilities(pixels, self.generator) if self.teacher else None)
 
-    def _mixed(self, made: Sequence[Batch], plain: bool) -> Iterator[Batch]:
-        """The images of all these batches, shuffled, in batches of the same sizes; moved unless `plain`."""
+    def _mixed(self, whole: Batch, sizes: Sequence[int], plain: bool) -> Iterator[Batch]:
+        """All images of this process, shuffled, in batches of these sizes; moved unless `plain`."""
         # All processes draw the same number, although their shards may differ in length.
         seed = int(torch.randint(2**31, (), generator=self.generator))
-        whole = Batch.joined(made)
         generator = Generator().manual_seed(seed)
         order = torch.randperm(len(whole.labels), generator=generator).to(whole.labels.device)
-        for rows in torch.split(order, [len(batch.labels) for batch in made]):
+        for rows in torch.split(order, list(sizes)):
             batch = whole.chosen(rows).unpacked()
             yield batch if plain else moved(batch, generator)
 
