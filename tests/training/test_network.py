@@ -119,6 +119,7 @@ def test_patches_are_exported_too(patch: int, glyphs: torch.Tensor):
     network = MNISTClassifier(patch=patch, conv1_channels=4, conv2_channels=5, hidden_units=8).eval()
     assert export.check_parity(network, glyphs, predict_logits(network, glyphs)) < 1e-4
     assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+    assert network.patches(torch.zeros(0, 1, 28, 28)).shape == (0, patch**2, 28 // patch, 28 // patch)
 
 
 def test_any_number_of_glyphs_goes_through(network: MNISTClassifier, glyphs: torch.Tensor):

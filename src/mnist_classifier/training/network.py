@@ -64,7 +64,7 @@ class MNISTClassifier(nn.Module):
             "conv_dropout": conv_dropout,
             "hidden_dropout": hidden_dropout,
         }
-        self.patches = nn.PixelUnshuffle(patch)
+        self.patches = Patches(patch)
         self.block1 = convolutional_block(patch * patch, conv1_channels, conv1_kernel, conv1_layers, conv_dropout)
         self.block2 = convolutional_block(conv1_channels, conv2_channels, conv2_kernel, conv2_layers, conv_dropout)
         self.hidden = nn.Sequential(
@@ -102,6 +102,18 @@ class MNISTClassifier(nn.Module):
         x = self.hidden(x)  # (N, H)
         logits: Tensor = self.output(x)  # (N, classes)
         return logits
+
+
+class Patches(nn.PixelUnshuffle):
+    """Makes each patch of P * P pixels one pixel with P * P channels."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(N, 1, S, S) -> (N, P*P, S/P, S/P)."""
+        if pixels.numel():
+            return super().forward(pixels)
+        # A process has no image of a batch with fewer images than processes.  PyTorch leaves the shape as it is.
+        side = SIDE_PX // self.downscale_factor
+        return pixels.reshape(0, self.downscale_factor**2, side, side)
 
 
 class FlattenPixels(nn.Module):
