@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 import mnist_classifier.runs
 from mnist_classifier.cli.main import main
+from mnist_classifier.cli.train import CANCELLED
 from mnist_classifier.core.errors import PortTaken
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
@@ -173,7 +174,7 @@ def test_ctrl_c_keeps_the_best_weights_out_of_production(with_mnist: Path):
         assert any("epoch" in line and "validation" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, rest
+    assert process.returncode == CANCELLED, rest
     assert "not in production" in rest
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mnist_classifier.runs.progress import Report
     from mnist_classifier.runs.worker import Outcome
 
+# The exit status after Ctrl-C, as shells have it, so that scripts do not go on with half-trained weights.
+CANCELLED = 130
+
 
 def list_recipes(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
     """Print the recipes and exit."""
@@ -145,7 +148,7 @@ def carry_out(worker: ModuleType, settings: Settings, run: Run) -> ModelVersion:
     outcome = _shown(settings, config, lambda report: worker.execute(settings, run.id, str(run.claim), report))
     assert outcome is not None
     if outcome.cancelled or outcome.version is None:
-        raise click.exceptions.Exit(0)  # Ctrl-C also skips the remaining seeds
+        raise click.exceptions.Exit(CANCELLED)  # skips the remaining seeds too
     return outcome.version
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -119,7 +120,10 @@ class Recogniser:
 
     def read_many(self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED) -> list[Reading]:
         """Read many pictures as `read` does, but in large batches; accepts a generator."""
-        return self.read_many_prepared([lightened(prepare(as_pixels(picture)[0])) for picture in pictures], thresholds)
+        rest, readings = iter(pictures), list[Reading]()
+        while batch := [lightened(prepare(as_pixels(each)[0])) for each in itertools.islice(rest, 4 * BATCH)]:
+            readings += self.read_many_prepared(batch, thresholds)
+        return readings
 
     def read_many_prepared(
         self, prepared: Sequence[Prepared], thresholds: Mapping[str, float] = AS_FITTED

@@ -25,6 +25,8 @@ LEAST_PLAIN_SHARE, SMALL_PLAIN_EDGE_SHARE, MOST_PLACES = 0.25, 0.7, 3
 # A digit that fills a drawing: nearly all pixels have the level of the background or of the ink, and the ink meets the
 # border in few places.  A part that joins the top and the bottom edge has most of the ink.  See docs/experiments.md.
 TWO_LEVELS_SHARE, MAIN_SHARE, MOST_MEETINGS = 0.9, 0.85, 6
+# Separate ink at the top and the bottom edge is not of one digit if it covers this much of an edge.
+LEAST_RULE_SHARE = 0.6
 # In smaller pictures, ruled lines look like digits.
 MIN_PHOTOGRAPH_PX = 64
 
@@ -125,7 +127,9 @@ def fills_picture(grey: Bytes, ink: Bytes, extent: Extent) -> bool:
         return False
     found = find_components(mask, ink)
     joins = set(found.labels[0].tolist()) & set(found.labels[-1].tolist()) - {0}
-    return bool(not joins or found.masses.max() >= MAIN_SHARE * found.masses.sum())
+    if joins:
+        return bool(found.masses.max() >= MAIN_SHARE * found.masses.sum())
+    return bool(max(mask[0].mean(), mask[-1].mean()) < LEAST_RULE_SHARE)
 
 
 def _has_two_levels(grey: Bytes) -> bool:

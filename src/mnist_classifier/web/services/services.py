@@ -71,10 +71,9 @@ class Services:
         Raises TakesLong in the event loop if the picture has to be read as a number.
         """
         reading = loaded.recogniser.first_reading(prepared, thresholds)
-        if needs_hint(reading, prepared):
-            if in_event_loop:
-                raise TakesLong
-            reading = loaded.recogniser.with_hint(reading, prepared, thresholds)
+        if in_event_loop and needs_hint(reading, prepared):
+            raise TakesLong
+        reading = loaded.recogniser.with_hint(reading, prepared, thresholds)
         ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
         self.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
         return reading
