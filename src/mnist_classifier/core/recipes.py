@@ -17,7 +17,7 @@ class Recipe:
     values: Mapping[str, Value]
 
 
-# Common to the shorter recipes: smoothed labels, a high rate that falls linearly, no early stopping.
+# Common to all recipes but `classic`: smoothed labels, a rate that rises and falls linearly, no early stopping.
 _BRISK: dict[str, Value] = {
     "patience": 0,
     "schedule": "triangle",
@@ -25,7 +25,7 @@ _BRISK: dict[str, Value] = {
     "label_smoothing": 0.1,
     "erasing_probability": 0.0,
 }
-# Common to the two that learn from a teacher: no smoothed labels, an average over many steps.
+# Common to the two recipes that learn from a teacher: no smoothed labels, an average over many steps.
 _TAUGHT: dict[str, Value] = {
     **_BRISK,
     "learning_rate": 0.006,

@@ -1,7 +1,7 @@
 """The settings of a training, with their defaults, bounds, units and explanations.
 
-The command line flags, the web form, the range checks and the table in
-docs/training.md are made from the fields of `TrainConfig`.
+The fields of `TrainConfig` define the command line flags, the web form and the range checks.  A test compares them
+with the table in docs/training.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from mnist_classifier.core.errors import InvalidConfig
 from mnist_classifier.core.recipes import RECIPES, Recipe, Value
 
-# Sides of kernels: with an odd one the image keeps its size.
+# Kernel sides.  An odd kernel keeps the size of the image.
 ODD = (1, 3, 5, 7, 9)
 
 
@@ -43,11 +43,13 @@ class TrainConfig:
     """All settings of one training.  The defaults are the recipe `classic`.
 
     `from_mapping` starts from the named recipe; the constructor does not.
-    Raises InvalidConfig, which names the field, if a value is out of range.
+    Raises InvalidConfig, which names the setting, if a value is not allowed.
     """
 
     recipe: str = setting("classic", "preset that supplies all values that you do not set", choices=tuple(RECIPES))
-    epochs: int = setting(15, "passes over the training images", low=1, high=1000)
+    epochs: int = setting(
+        15, "number of epochs; each trains on every training image, as many times as passes says", low=1, high=1000
+    )
     patience: int = setting(
         5, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0, high=1000
     )
@@ -101,9 +103,17 @@ class TrainConfig:
         0.0, "elastic distortion: standard deviation of a pixel's displacement", low=0.0, high=10.0, unit="px"
     )
     slant_degrees: float = setting(0.0, "largest random slant, in either direction", low=0.0, high=45.0, unit="degrees")
-    aspect: float = setting(0.0, "largest random stretch, as the logarithm of the aspect ratio", low=0.0, high=1.0)
+    aspect: float = setting(
+        0.0,
+        "largest random stretch: logarithm of the factor by which the width grows and the height shrinks",
+        low=0.0,
+        high=1.0,
+    )
     style_probability: float = setting(
-        0.0, "probability of a slashed zero, a one with hook or foot, or a crossed seven", low=0.0, high=1.0
+        0.0,
+        "probability of a slash through a zero, a hook or foot on a one, or a bar through a seven",
+        low=0.0,
+        high=1.0,
     )
     width_probability: float = setting(
         0.0, "probability of another pen: thinner, thicker or sharper", low=0.0, high=1.0
@@ -121,7 +131,7 @@ class TrainConfig:
         12, "largest side of the grey square that cutout puts on an image", low=1, high=28, unit="px"
     )
     cutout_probability: float = setting(
-        0.0, "probability of a grey square, its centre anywhere in the image", low=0.0, high=1.0
+        0.0, "probability that an image gets a grey square; its centre may be anywhere in the image", low=0.0, high=1.0
     )
     outlier_share: float = setting(
         0.0,
@@ -130,12 +140,15 @@ class TrainConfig:
         high=0.5,
     )
     passes: int = setting(
-        1, "times that an epoch trains on each augmented image; the teacher judges it once", low=1, high=100
+        1,
+        "times that an epoch trains on each image; it is augmented and shown to the teacher only once",
+        low=1,
+        high=100,
     )
-    plain_epochs: int = setting(3, "number of last epochs without augmentation", low=0, high=1000)
+    plain_epochs: int = setting(3, "number of final epochs without augmentation", low=0, high=1000)
     teacher: int = setting(
         0,
-        "model version, such as an ensemble, to distil from; 0 for none",
+        "model version whose probabilities the network learns, often an ensemble; 0 for none",
         low=0,
         high=2**31 - 1,
     )
@@ -159,9 +172,9 @@ class TrainConfig:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], recipes: Mapping[str, Recipe] = RECIPES) -> TrainConfig:
-        """Build from plain values (JSON, a form, flags) and the recipe that they name, which must be in `recipes`.
+        """Build from plain values (JSON, a form, flags).  They name a recipe of `recipes`, by default `classic`.
 
-        Raises InvalidConfig, also for an unknown name.
+        Raises InvalidConfig for an unknown setting or recipe, and for a value that is not allowed.
         """
         known = {spec.name: spec for spec in dataclasses.fields(cls)}
         for name in values:
@@ -178,18 +191,18 @@ class TrainConfig:
     def from_record(cls, values: Mapping[str, Any]) -> TrainConfig:
         """Build from the recorded settings of a run or version.
 
-        Its recipe may have been a file that is gone, or one that has changed.  A setting that is younger than the
-        record is off.
+        The recipe does not count, because it may have changed since, or may have been a file that is gone.  Settings
+        that the record lacks get their defaults.
         """
         return cls.from_mapping(values, {str(values.get("recipe", "classic")): Recipe("", {})})
 
     def to_dict(self) -> dict[str, Value]:
-        """Plain values, in the order of the fields."""
+        """The settings as plain values, in the order of the fields."""
         return dataclasses.asdict(self)
 
 
 def unknown_setting(name: object) -> InvalidConfig:
-    """The error for a name that no setting has, with the one that was probably meant."""
+    """The error for an unknown setting.  It suggests the most similar name."""
     known = [spec.name for spec in dataclasses.fields(TrainConfig)]
     alike = difflib.get_close_matches(str(name)[:60], known, n=1, cutoff=0.8)
     advice = f"did you mean {alike[0]}?" if alike else f"known are {', '.join(known)}"
@@ -200,7 +213,7 @@ def _coerce(spec: dataclasses.Field[Any], value: Any) -> Value:
     """Convert a JSON value to the type of the field if nothing is lost.  Raises InvalidConfig."""
     wanted = type(spec.default)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        check_setting(spec, value)  # a number of 400 digits has no float
+        check_setting(spec, value)  # an integer of 400 digits does not fit into a float
         return float(value)
     if wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)

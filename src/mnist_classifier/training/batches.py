@@ -1,4 +1,4 @@
-"""The batches of an epoch: augmented images, which it can train on more than once."""
+"""The batches of an epoch: augmented images, on which one or several passes train."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Batch:
     taught: Tensor | None
 
     def packed(self) -> Batch:
-        """The same with a byte for each pixel."""
+        """The same batch with one byte a pixel."""
         pixels = (self.pixels[:, 0].float() * 255).round().clamp(0, 255).to(torch.uint8)
         return Batch(pixels, self.labels, self.taught)
 
     def unpacked(self) -> Batch:
-        """The same with the pixels that a network takes."""
+        """The same batch with float pixels, as the network takes them."""
         return Batch(_channels_last(as_pixels(self.pixels)), self.labels, self.taught)
 
     @classmethod
@@ -48,7 +48,7 @@ class Batch:
         )
 
     def chosen(self, rows: Tensor) -> Batch:
-        """The images of these rows, in this order."""
+        """The images at these rows, in this order."""
         return Batch(self.pixels[rows], self.labels[rows], None if self.taught is None else self.taught[rows])
 
 
@@ -76,8 +76,8 @@ class Batches:
     def of_epoch(self, plain: bool) -> Iterator[tuple[int, Batch]]:
         """The batches of all passes of an epoch, each with its size before it is split among processes.
 
-        plain: do not augment.  A pass after the first one shuffles this process's images again, and moves each batch
-        by up to a pixel unless `plain`.
+        The first pass augments the images and asks the teacher.  Each later pass shuffles the images of this process
+        again, and moves each batch by up to a pixel.  plain: images are neither augmented nor moved.
         Source: Choi et al. 2019, Faster Neural Network Training with Data Echoing.
         """
         order = self.data.order(self.generator).to(self.images.device)
@@ -96,7 +96,7 @@ class Batches:
                 yield from zip(sizes, self._mixed(whole, own_sizes, plain), strict=True)
 
     def make(self, rows: Tensor, plain: bool) -> Batch:
-        """The shard of the images of these rows, augmented unless `plain`, with labels and the teacher's answers."""
+        """Make the shard of the images at these rows, augmented unless `plain`, with labels and teacher's answers."""
         shard = self.workers.shard(len(rows))
         if plain:
             pixels, labels = as_pixels(self.images[rows[shard]]), self.labels[rows[shard]]
@@ -108,7 +108,7 @@ class Batches:
 
     def _mixed(self, whole: Batch, sizes: Sequence[int], plain: bool) -> Iterator[Batch]:
         """All images of this process, shuffled, in batches of these sizes; moved unless `plain`."""
-        # All processes draw the same number, although their shards may differ in length.
+        # Shards may differ in length, so each process draws only one number here, and generators stay in step.
         seed = int(torch.randint(2**31, (), generator=self.generator))
         generator = Generator().manual_seed(seed)
         order = torch.randperm(len(whole.labels), generator=generator).to(whole.labels.device)
@@ -120,7 +120,7 @@ class Batches:
 def moved(batch: Batch, generator: Generator) -> Batch:
     """Move all images of a batch by the same random step of up to a pixel.
 
-    Without it, a network learns by heart what it sees several times.  The teacher's answer stays the same.
+    Without it, a network learns by heart the images that it sees several times.  The teacher's answers stay the same.
     """
     down, right = torch.randint(-1, 2, (2,), generator=generator).tolist()
     pixels = F.pad(batch.pixels, (right, -right, down, -down))

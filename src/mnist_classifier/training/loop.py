@@ -1,6 +1,6 @@
 """The training loop: train a network on images in memory, and return the weights of the best epoch.
 
-The data set is one uint8 tensor; a batch is a slice of the epoch's random order.  Only the validation split decides
+The data set is one uint8 tensor.  A batch is a slice of the epoch's random order.  Only the validation split decides
 which epoch is best and when to stop.
 """
 
@@ -48,7 +48,7 @@ SHOWN_IMAGES = 32
 
 @dataclass(frozen=True)
 class StepProgress:
-    """Progress of an epoch; loss and accuracy are means since its start."""
+    """Progress of an epoch: steps and images of all its passes; mean loss and accuracy since its start."""
 
     epoch: int
     step: int
@@ -57,7 +57,7 @@ class StepProgress:
     accuracy: float
     images_per_s: float
     learning_rate: float
-    images: int  # of the epoch
+    images: int  # of the whole epoch; one for each pass
 
 
 @dataclass
@@ -73,7 +73,7 @@ class TrainingResult:
 
 @dataclass
 class Observer:
-    """Functions that a training calls on the way; by default they do nothing."""
+    """Functions that a training calls as it proceeds; by default they do nothing."""
 
     on_step: Callable[[StepProgress], None] = lambda progress: None
     on_epoch: Callable[[EpochResult], None] = lambda result: None
@@ -81,7 +81,7 @@ class Observer:
     on_batch: Callable[[int, Floats, Integers], None] = lambda epoch, pixels, labels: None
     # Called with the answers to the validation digits: epoch, predictions (N,), labels (N,).
     on_validation: Callable[[int, Integers, Integers], None] = lambda epoch, predictions, labels: None
-    # Called in every step; True ends the training after it.
+    # Called in every step; True ends the training after that step.
     should_stop: Callable[[], bool] = lambda: False
     # Called before each checkpoint.  If it raises, no checkpoint is written and the training ends.
     on_checkpoint: Callable[[], None] = lambda: None
@@ -100,14 +100,14 @@ def train(
 ) -> TrainingResult:
     """Train a network with these settings.
 
-    checkpoint: a file that is replaced after every epoch.  If it exists, training continues from it; on the CPU it
-    ends with the same weights as without the interruption.
-    teacher: a trained network whose probabilities are learned with `teacher_weight`.
-    workers: the processes that train together; each calls this function.  Only the first one has `checkpoint` and
+    checkpoint: a file that is replaced after every epoch.  If it exists, training continues from it.  On the CPU, the
+    weights at the end are the same as without the interruption.
+    teacher: a trained network whose probabilities the network learns with `teacher_weight`.
+    workers: the processes that train together.  Each calls this function; only the first one passes `checkpoint` and
     `teacher`.
 
-    A request to stop (KeyboardInterrupt, or `should_stop`) returns the best weights so far with `cancelled` set, or
-    raises KeyboardInterrupt before the end of the first epoch.
+    After a request to stop (KeyboardInterrupt or `should_stop`), returns the best weights so far with `cancelled` set.
+    Before the end of the first epoch there are none, so it raises KeyboardInterrupt.
     Raises TrainingDiverged if the loss is not finite, CheckpointCorrupt, WorkerLost.
     """
     data = data.limited(config.train_images)
@@ -165,7 +165,7 @@ class Trainer:
             self._restore(Checkpoint.from_bytes(saved, checkpoint))
 
     def run(self) -> TrainingResult:
-        """Train until the last epoch, until `patience` epochs brought no improvement, or until a request to stop."""
+        """Train until the last epoch, until `patience` epochs bring no improvement, or until a request to stop."""
         cancelled = False
         try:
             with self.workers.uninterrupted():
@@ -270,7 +270,7 @@ class Trainer:
     def _validate(self, epoch: int) -> tuple[float, float]:
         """Loss and accuracy of the averaged weights on the validation split.
 
-        The loss has the label smoothing of training.  Without it, a network would seem to get worse while it learns
+        The loss includes the label smoothing of training.  Otherwise a network would seem to get worse while it learns
         to be less confident.
         """
         images, labels = self.data.validation_images, self.data.validation_labels
@@ -299,7 +299,7 @@ class Trainer:
     def _step(self, batch: Batch) -> tuple[Tensor, Tensor, bool]:
         """Train on this process's shard of a batch.
 
-        Returns mean loss and number of right answers of the whole batch, without gradients, and whether to stop.
+        Returns the mean loss and the number of right answers of the whole batch, and whether to stop.
         """
         rate = self.config.learning_rate * schedule_factor(self.step / self.total_steps, self.config)
         for optimizer in self.optimizers:
@@ -316,6 +316,6 @@ class Trainer:
             optimizer.step()
         self.step += 1
         if self.config.ema_decay:
-            # A small decay at first, so that the first weights are soon forgotten (tf.train.ExponentialMovingAverage).
+            # A small decay at first soon forgets the first weights (tf.train.ExponentialMovingAverage).
             self.average.update(min(self.config.ema_decay, (1 + self.step) / (10 + self.step)))
         return loss, correct, stop
