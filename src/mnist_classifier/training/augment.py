@@ -61,12 +61,12 @@ class Augmentation:
         """Vary (N, 1, H, W) float pixels in 0..1 with labels (N,); returns the `shard` of them in the same range.
 
         The random numbers of an image do not depend on the shard.  Outliers are moved and erased like digits, but keep
-        their pen and are not spoilt: otherwise the network could take a spoilt digit for an outlier.
+        their pen and are not spoilt: otherwise the network could learn to take a spoilt digit for an outlier.
         """
         others = self.style_probability or self.width_probability or self.spoil_probability
         if others or self.augmentation_probability < 1 or not len(pixels[shard]):
-            # How many numbers these draw depends on the images, so the whole batch is varied.  So it is for an empty
-            # shard, because F.affine_grid refuses no images.
+            # How many random numbers these draw depends on the images, so every process varies the whole batch.  A
+            # process with an empty shard does too, because F.affine_grid refuses a batch without images.
             return to_some(
                 pixels,
                 self.augmentation_probability,
@@ -107,7 +107,7 @@ class Augmentation:
         """Random (count, 2, 3) affine matrices from output to input coordinates, both in -1..1."""
         angle = uniform(count, -self.rotation_degrees, self.rotation_degrees, generator) * (math.pi / 180)
         scale = 1 / uniform(count, self.scale_low, self.scale_high, generator)
-        # The image is 2 units wide, so a share of its side is twice as many units.
+        # In these coordinates the image is 2 units wide.
         shift_x = 2 * uniform(count, -self.translation, self.translation, generator)
         shift_y = 2 * uniform(count, -self.translation, self.translation, generator)
         cos, sin = scale * angle.cos(), scale * angle.sin()
@@ -115,7 +115,8 @@ class Augmentation:
             return torch.stack([cos, -sin, shift_x, sin, cos, shift_y], dim=1).view(count, 2, 3)
         slant = (uniform(count, -self.slant_degrees, self.slant_degrees, generator) * (math.pi / 180)).tan()
         stretch = uniform(count, -self.aspect, self.aspect, generator).exp()
-        # The image is stretched, then slanted, then turned.  The matrices undo this, because they map output to input.
+        # The image is stretched, then slanted, then rotated.  The matrices invert this, because they map output to
+        # input.
         across_x, down_x = cos * stretch, (cos * slant - sin) / stretch
         across_y, down_y = sin * stretch, (sin * slant + cos) / stretch
         return torch.stack([across_x, down_x, shift_x, across_y, down_y, shift_y], dim=1).view(count, 2, 3)
@@ -203,9 +204,9 @@ def cut_out(
     count: int | None = None,
     shard: slice = WHOLE,
 ) -> Tensor:
-    """Cover a square of randomly chosen images of (N, 1, H, W) with the mean grey; its centre is anywhere.
+    """Cover a square in randomly chosen images of (N, 1, H, W) with the mean grey.  Its centre may be anywhere.
 
-    largest_px: its largest side.  count, shard: as for `erase`.  Source: DeVries and Taylor 2017, Cutout.
+    largest_px: largest side of the square.  count, shard: as for `erase`.  Source: DeVries and Taylor 2017, Cutout.
     """
     if probability == 0:
         return pixels
@@ -218,5 +219,5 @@ def cut_out(
 
 
 def _around(centre: Tensor, length: Tensor, size: int) -> Tensor:
-    """For each of (N,) centres, the positions nearer than half of its length: (N, size) bool."""
+    """For each of (N,) centres, the positions within half the length: (N, size) bool."""
     return (torch.arange(size) + 0.5 - centre[:, None]).abs() < length[:, None] / 2

@@ -37,7 +37,7 @@ class Checkpoint:
             part.write_bytes(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """The content of such a file."""
+        """The state as the bytes of such a file."""
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
         return to_safetensors(tensors, {FACTS: json.dumps(self.facts)})
 
@@ -48,9 +48,9 @@ class Checkpoint:
 
     @classmethod
     def from_bytes(cls, content: bytes, path: Path | None) -> Checkpoint:
-        """Read the content of a file that `save` wrote.  path: for the message of CheckpointCorrupt, if known."""
+        """Read the bytes of a file that `save` wrote.  path: for the message of CheckpointCorrupt, if known."""
         try:
-            # The header is JSON, and its length stands before it.  Source: safetensors, "Format".
+            # The file begins with the length of its header, which is JSON.  Source: safetensors, "Format".
             header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
             return cls(from_safetensors(content), json.loads(header["__metadata__"][FACTS]))
         except (SafetensorError, KeyError, ValueError) as error:
@@ -67,7 +67,7 @@ class Checkpoint:
 
 
 def saved_bytes(path: Path) -> bytes:
-    """The content of a checkpoint.  Raises CheckpointCorrupt."""
+    """Read the bytes of a checkpoint.  Raises CheckpointCorrupt."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -19,7 +19,7 @@ from mnist_classifier.training.synthetic.written import written_digits
 # Outliers in the validation split.  They are always the same, so that losses of different runs are comparable.
 VALIDATION_OUTLIERS = 2000
 VALIDATION_OUTLIER_SEED = 1999
-# Generated pictures for each one that an epoch uses: a new choice in each epoch is harder to memorise.
+# A pool has this many pictures for each one that an epoch uses.  A new choice in each epoch is harder to memorise.
 POOL_FACTOR = 8
 
 
@@ -62,7 +62,7 @@ class TrainingData:
 
     @property
     def images_per_epoch(self) -> int:
-        """How many images one epoch has."""
+        """How many images an epoch has.  All its passes train on the same ones."""
         return self.unpooled + sum(pool.per_epoch for pool in self.pools)
 
     def order(self, generator: Generator) -> Tensor:
@@ -100,7 +100,7 @@ def load_training_data(settings: Settings) -> TrainingData:
 
 
 def drawn_beside(images: int, share: float) -> int:
-    """How many drawn images make up `share` of an epoch that has so many others."""
+    """How many drawn images make up `share` of an epoch with `images` others."""
     return round(images * share / (1 - share))
 
 

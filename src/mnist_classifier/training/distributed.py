@@ -1,7 +1,8 @@
 """Train one network in several processes.  Only this module knows PyTorch Distributed.
 
 Each process trains on its shard of every batch.  Gradients, BatchNorm statistics and decisions cover the whole batch,
-and every process draws the same random numbers, so the result does not depend on the number of processes.
+and every process draws the same random numbers.  So the result does not depend on the number of processes, apart from
+rounding.  Only the later passes of an epoch have other batches, because each process shuffles its own images.
 
 A `Store` of torchrun carries messages between the processes before their group exists and after one has failed.
 """
@@ -58,7 +59,7 @@ class Group(Workers):
         self._device = torch.device("cpu")
 
     def announce(self, facts: Mapping[str, Any]) -> None:
-        """Tell all processes, from the first one, what to do."""
+        """Tell all processes what to do; only the first one calls this."""
         self._store.set("task", json.dumps(facts))
 
     def task(self) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Group(Workers):
     def shard(self, count: int) -> slice:
         """The rows of a batch of `count` images that this process trains on.
 
-        Some processes have none if there are fewer images than processes; the first, which shows images, has one.
+        With fewer images than processes, some have none.  The first process has one, because it shows images.
         """
         self.batch_size = count
         return self._rows(count)
@@ -170,7 +171,7 @@ class Group(Workers):
         return values[self.shard(len(values))]
 
     def backward(self, loss: Tensor, correct: Tensor, stop: bool) -> tuple[Tensor, Tensor, bool]:
-        """Compute the gradients of the whole batch, see Workers; one exchange carries everything."""
+        """Compute the gradients of the whole batch as `Workers.backward` does, with a single exchange."""
         rows = self.shard(self.batch_size)
         share = (rows.stop - rows.start) / self.batch_size
         (loss * share).backward()
@@ -211,7 +212,7 @@ class Group(Workers):
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
-        """Let Ctrl-C end the block only between two steps, in all processes after the same one."""
+        """Let Ctrl-C end the block only between two steps, in all processes after the same step."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -259,8 +260,8 @@ def joined(launch: Launch) -> Iterator[Workers]:
 def _meet(store: Store, rank: int, size: int) -> str:
     """Agree with all other processes on a name that no earlier attempt had.
 
-    torchrun keeps its store when it restarts processes, so a key may be left from the attempt before, and the count of
-    restarts differs between hosts.  So each process says a random number, and the first one repeats them all.
+    torchrun keeps its store when it restarts processes, so it may have keys of an earlier attempt, and the count of
+    restarts differs between hosts.  So each process writes a random number, and the first one answers with all of them.
     """
     own = uuid.uuid4().hex
     store.set(f"hello/{rank}", own)
@@ -296,5 +297,5 @@ def _lost_workers() -> Iterator[None]:
 
 
 def _first_line(error: RuntimeError) -> str:
-    """What PyTorch says, without the stack of its C++ code."""
+    """The message of PyTorch, without the stack of its C++ code."""
     return str(error).partition("\n")[0]

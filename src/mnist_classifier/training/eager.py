@@ -1,7 +1,7 @@
 """Optimizers that do not import torch.compile.
 
-Methods of PyTorch's optimizers import it only to keep themselves out of compiled code.  We compile nothing, and the
-import takes each process that trains a second.  Without their wrappers the methods compute the same.
+The wrappers of PyTorch's optimizer methods import it only to keep them out of compiled code.  We compile nothing, and
+the import costs each training process a second.  Without the wrappers the methods compute the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The network: two convolutional blocks and two fully connected layers.
 
-Fast recipes first turn squares of 2 by 2 pixels into channels, so that the first block has a quarter of the
-positions.
+With `patch` 2 or 4, each patch of pixels first becomes channels, so that the blocks work on fewer positions.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ PIXEL_STD = 0.3081
 DIGITS = 10
 # The eleventh class, "not a digit", in networks that have one.
 OUTLIER = 10
-# Images in one forward pass.  The data of larger ones does not fit into the processor's cache.
+# Images in one forward pass.  The activations of more images do not fit into the processor's cache.
 EVALUATION_BATCH = 500
 
 
@@ -105,13 +104,13 @@ class MNISTClassifier(nn.Module):
 
 
 class Patches(nn.PixelUnshuffle):
-    """Makes each patch of P * P pixels one pixel with P * P channels."""
+    """Turns each patch of P * P pixels into one pixel with P * P channels."""
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, P*P, S/P, S/P)."""
         if pixels.numel():
             return super().forward(pixels)
-        # A process has no image of a batch with fewer images than processes.  PyTorch leaves the shape as it is.
+        # Without images PyTorch keeps the shape.  A process has none if a batch has fewer images than processes.
         side = SIDE_PX // self.downscale_factor
         return pixels.reshape(0, self.downscale_factor**2, side, side)
 

@@ -37,8 +37,8 @@ def training_loss(
 ) -> Tensor:
     """Cross entropy with the labels and, with `weight` (0..1), with the probabilities of a teacher.
 
-    logits: (N, C); labels: (N,); taught: (N, C) probabilities of the teacher.  For an outlier that the teacher takes
-    for a digit, the label replaces them.  The loss of no images is 0.
+    logits: (N, C); labels: (N,); taught: (N, C) probabilities of the teacher.  If the teacher takes an outlier for a
+    digit, the label replaces its probabilities.  The loss of a batch without images is 0.
     Source: Hinton et al. 2015, Distilling the Knowledge in a Neural Network.
     """
     if not len(labels):

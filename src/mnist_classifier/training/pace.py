@@ -19,17 +19,17 @@ from mnist_classifier.training.network import OUTLIER, predict_logits
 from mnist_classifier.training.synthetic.handwriting import digit_pool
 from mnist_classifier.training.synthetic.outliers import outlier_pool
 
-# Pictures that are drawn to measure how long drawing takes.  Each of fewer would take longer.
+# How many pictures are drawn to measure the time.  If they were fewer, each would take longer.
 DRAWN = 256
-# The largest batch that is measured.  An image of a larger one takes about as long.
+# The largest batch that is measured.  In a larger one, an image takes about as long.
 LARGEST_BATCH = 256
-# How long one part is measured, and how often at least, unless already the first time takes SLOW_S.
+# Each part is measured for this long and at least this often.  Once is enough if it takes SLOW_S.
 MEASURED_S, MEASURED_TIMES, SLOW_S = 0.2, 3, 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """Seconds of an image of an epoch, augmented or plain, of a validation, and of the drawing of pictures before."""
+    """Seconds of the parts of a training: all passes over one image, a validation, and drawing the pictures."""
 
     augmented_image_s: float
     plain_image_s: float
@@ -37,7 +37,7 @@ class Pace:
     drawing_s: float = 0.0
 
     def training_s(self, config: TrainConfig) -> float:
-        """Seconds of a training that no early stopping ends."""
+        """Seconds of a training without early stopping."""
         plain = min(config.plain_epochs, config.epochs)
         images = epoch_images(config)
         epochs_s = (config.epochs - plain) * self.augmented_image_s + plain * self.plain_image_s
@@ -45,13 +45,13 @@ class Pace:
 
 
 def epoch_images(config: TrainConfig) -> int:
-    """How many images an epoch has, drawn ones included."""
+    """How many images an epoch has, including drawn ones and counting each once, whatever `passes` is."""
     digits, outliers = _drawn(config)
     return (config.train_images or SIZES[TRAIN]) + digits + outliers
 
 
 def _drawn(config: TrainConfig) -> tuple[int, int]:
-    """How many digits and outliers an epoch has that the program draws."""
+    """How many digits and outliers the program draws for an epoch."""
     digits = images = config.train_images or SIZES[TRAIN]
     for share in (config.template_share, config.pen_share):
         digits += drawn_beside(digits, share)
@@ -65,7 +65,7 @@ def training_s(config: TrainConfig) -> float:
 
 @lru_cache(maxsize=64)
 def _measured(config: TrainConfig) -> Pace:
-    """Measure some steps of a training on pictures that are no digits of MNIST, so that it need not be there."""
+    """Measure some steps of a training on pictures that are not from MNIST, which may be missing."""
     drawing_s, sample = _sample(config)
     trainer = Trainer(config, sample, Observer(), None, None)
     rows = torch.randint(len(sample.train_labels), (min(config.batch_size, LARGEST_BATCH),))
@@ -88,7 +88,7 @@ def _measured(config: TrainConfig) -> Pace:
 
 
 def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
-    """Seconds until the pictures of this training are drawn, and some pictures to train on."""
+    """How many seconds it takes to draw the pictures of this training, and some pictures to train on."""
     generator = Generator().manual_seed(0)
     labels = torch.arange(DRAWN) % 10
     images = torch.randint(256, (DRAWN, 28, 28), generator=generator, dtype=torch.uint8)
@@ -102,7 +102,7 @@ def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
     started = time.perf_counter()
     others = outlier_pool(DRAWN, generator, images, labels)
     outliers_s = (time.perf_counter() - started) / DRAWN * outliers
-    # The outliers are as frequent as in an epoch.
+    # The share of outliers is that of an epoch.
     others = others[: drawn_beside(DRAWN, config.outlier_share)]
     images, labels = torch.cat([images, others]), torch.cat([labels, torch.full((len(others),), OUTLIER)])
     return POOL_FACTOR * (digits_s + outliers_s), TrainingData(images, labels, images, labels)

@@ -1,4 +1,4 @@
-"""Training from Python: train a recipe in one call, load its weights in another.
+"""Training from Python: one call trains a recipe, another loads the network of a version.
 
     from mnist_classifier.training import train_recipe
 
@@ -65,7 +65,7 @@ def fit(
     run_id: int | None = None,
     workers: Workers | None = None,
 ) -> FinishedTraining:
-    """Train with these settings and the teacher that they name in `registry`; does not measure the result.
+    """Train with these settings and with their teacher, which is in `registry`; does not measure the result.
 
     observer, checkpoint, workers, errors: see `loop.train`.
     """

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Sharing(Protocol):
-    """What the layers need of the processes; see distributed.Group."""
+    """What the layers need from the group of processes; see distributed.Group."""
 
     batch_size: int
 
@@ -68,7 +68,7 @@ class SharedBatchNorm(nn.Module):
         own = x.numel() // x.shape[1]
         sums = torch.zeros(2, x.shape[1], dtype=torch.float64, device=x.device)
         if own:
-            # The running statistics are only here so that the result is float32 for bfloat16 values, too.
+            # The running statistics are passed only to get float32 results for bfloat16 values.
             unused = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
             mean, variance = torch.batch_norm_update_stats(x, *unused, 0.0)
             sums = own * torch.stack([mean.double(), variance.double() + mean.double().square()])
@@ -106,7 +106,7 @@ class _Normalise(torch.autograd.Function):
             of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
                 gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
             )
-        # These would be all if the statistics were constant.  The rest is affine in x, as a normalisation is.
+        # This is the gradient for constant statistics.  The correction is affine in x, so batch_norm computes it.
         sums = ctx.group.add(torch.stack([of_weight, of_bias]))
         slope, offset = sums * (weight * torch.rsqrt(variance + ctx.eps) / ctx.count)
         if x.numel():

@@ -19,7 +19,7 @@ from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network, build_network, describe_network
 
 # How long one process waits for another within a step or at the end of an epoch.  A process that dies closes its
-# connection and is noticed at once; only a host without power or network is silent for so long.
+# connection, which is noticed at once.  Only a host without power or network is silent for so long.
 COLLECTIVE_TIMEOUT_S = 120.0
 
 
@@ -63,7 +63,7 @@ class Workers:
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
-        """Let Ctrl-C end the block only between two steps, in all processes after the same one."""
+        """Let Ctrl-C end the block only between two steps, in all processes after the same step."""
         yield
 
     @contextmanager
@@ -72,7 +72,7 @@ class Workers:
         yield
 
     def announce(self, facts: Mapping[str, Any]) -> None:
-        """Tell all processes, from the first one, what to do."""
+        """Tell all processes what to do; only the first one calls this."""
 
     def task(self) -> dict[str, Any]:
         """What the first process announced."""
