@@ -1,8 +1,8 @@
 """Train one network in several processes.  Only this module knows PyTorch Distributed.
 
 Each process trains on its shard of every batch.  Gradients, BatchNorm statistics and decisions cover the whole batch,
-and every process draws the same random numbers.  So the result does not depend on the number of processes, apart from
-rounding.  Only the later passes of an epoch have other batches, because each process shuffles its own images.
+and every process draws the same random numbers, so the number of processes changes the result only by rounding.
+Later passes of an epoch are the exception: each process shuffles its own images.
 
 A `Store` of torchrun carries messages between the processes before their group exists and after one has failed.
 """
