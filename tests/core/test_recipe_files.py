@@ -97,9 +97,9 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path):
 
 def test_a_setting_that_is_younger_than_a_record_is_off():
     record = config_of({"recipe": "best"}).to_dict()
-    del record["passes"], record["cutout_probability"]
+    del record["passes"], record["cutout_probability"], record["patch"]
     config = TrainConfig.from_record(record)
-    assert (config.recipe, config.passes, config.cutout_probability) == ("best", 1, 0.0)
+    assert (config.recipe, config.passes, config.cutout_probability, config.patch) == ("best", 1, 0.0, 1)
     assert config.epochs == record["epochs"]
 
 

@@ -192,9 +192,9 @@ class TrainConfig:
         """Build from the recorded settings of a run or version.
 
         The recipe does not count, because it may have changed since, or may have been a file that is gone.  Settings
-        that the record lacks get their defaults.
+        that the record lacks get their defaults; networks had no patches before there was a setting for them.
         """
-        return cls.from_mapping(values, {str(values.get("recipe", "classic")): Recipe("", {})})
+        return cls.from_mapping({"patch": 1, **values}, {str(values.get("recipe", "classic")): Recipe("", {})})
 
     def to_dict(self) -> dict[str, Value]:
         """The settings as plain values, in the order of the fields."""
