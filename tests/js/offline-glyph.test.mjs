@@ -53,6 +53,14 @@ test("what is a glyph already passes unchanged", () => {
   assert.deepEqual(prepare({ width: 28, height: 28, data: rgba }).glyph.data, glyph.data);
 });
 
+test("a pale glyph becomes as strong as a drawn one", () => {
+  const { glyph } = prepare(picture(280, BLACK, [120, 50, 30, 180, WHITE]));
+  const rgba = Uint8ClampedArray.from({ length: 784 * 4 }, (_, i) => (i % 4 === 3 ? 255 : Math.round(glyph.data[i >> 2] * 0.6)));
+  const found = prepare({ width: 28, height: 28, data: rgba }).glyph;
+  assert.equal(Math.max(...found.data), 255);
+  assert.ok(found.data.every((level, i) => Math.abs(level - glyph.data[i]) <= 1));
+});
+
 test("nothing drawn gives no glyph", () => {
   for (const paper of [WHITE, BLACK, CLEAR]) assert.equal(prepare(picture(280, paper)).glyph, null);
   assert.equal(prepare(picture(280, WHITE, [100, 100, 20, 90, [250, 250, 250, 255]])).glyph, null);

@@ -357,6 +357,15 @@ def test_a_glyph_made_here_passes_is_glyph():
     assert np.array_equal(glyph_of(glyph), glyph)
 
 
+@pytest.mark.parametrize(("paper", "ink"), [(0, 150), (230, 40), (255, 200)])
+def test_a_pale_glyph_becomes_as_strong_as_a_drawn_one(paper: int, ink: int):
+    glyph = glyph_of(drawing())
+    pale = np.rint(paper + (ink - paper) * (glyph / 255)).astype(np.uint8)
+    found = glyph_of(pale)
+    assert found.max() == 255
+    assert np.abs(found.astype(int) - glyph).max() <= 255 / abs(ink - paper)
+
+
 @given(st.integers(1, 300), st.integers(1, 40))
 def test_resampling_keeps_a_plain_area_plain(source: int, target: int):
     assert np.allclose(resampling_matrix(source, target).sum(axis=1), 1, atol=1e-5)

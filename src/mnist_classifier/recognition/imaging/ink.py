@@ -22,7 +22,7 @@ from mnist_classifier.recognition.imaging.background import (
 from mnist_classifier.recognition.imaging.cautions import LOW_CONTRAST, LOW_DENSITY
 from mnist_classifier.recognition.imaging.colour import composite, luminance, pick_channel
 from mnist_classifier.recognition.imaging.components import label
-from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, ink_box, is_glyph, resampling_matrix
+from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, as_strong_as_mnist, ink_box, is_glyph, resampling_matrix
 from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
 from mnist_classifier.recognition.imaging.patterned import above_pattern
 from mnist_classifier.recognition.imaging.photograph import WORKING_SIDE_PX, Photograph, read_photograph, to_ink
@@ -91,7 +91,7 @@ def separate_ink(
     grey = pick_channel(opaque)
     levels = find_ink(grey)
     if not is_number and levels is not None and is_glyph(levels):
-        return Ink(grey, levels, is_glyph=True)
+        return Ink(grey, as_strong_as_mnist(levels), is_glyph=True)
     extent = None if levels is None else extent_of(levels)
     is_photograph = needs_flattening(grey, extent)
     if is_photograph and not is_number and levels is not None and extent is not None:

@@ -25,6 +25,8 @@ BOX_LEVEL = 0.1
 MNIST_LONGER_SIDES = (19, 20)
 MNIST_CENTRE = 14.0
 MNIST_CENTRE_TOLERANCE = 0.55
+# The strongest pixel of each is 254 or 255.
+MNIST_STRONGEST = 254
 
 # Thinner strokes are redrawn with the first pen, thicker ones with the second, in px of the 20 px box.
 # Measurements: docs/experiments.md, "Thin and thick strokes are redrawn".
@@ -44,6 +46,12 @@ def is_glyph(ink: Bytes) -> bool:
     if max(bottom - top, right - left) not in MNIST_LONGER_SIDES:
         return False
     return all(abs(centre - MNIST_CENTRE) <= MNIST_CENTRE_TOLERANCE for centre in centre_of_mass(ink))
+
+
+def as_strong_as_mnist(ink: Bytes) -> Bytes:
+    """Stretch the levels of a pale glyph; a network that knows MNIST would refuse it as it is."""
+    strongest = int(ink.max())
+    return ink if strongest >= MNIST_STRONGEST else np.rint(ink * np.float32(255 / strongest)).astype(np.uint8)
 
 
 def ink_box(mask: Mask) -> Box:

@@ -20,6 +20,7 @@ export const INK_LEVEL = BOX_LEVEL * 255;
 const MNIST_LONGER_SIDES = [19, 20];
 const MNIST_CENTRE = 14;
 const MNIST_CENTRE_TOLERANCE = 0.55;
+const MNIST_STRONGEST = 254;
 /** Stroke widths in px of the 20 px box: the limits beyond which strokes are redrawn, and their new widths. */
 export const THIN_PX = 1.4;
 export const THICK_PX = 4;
@@ -32,6 +33,14 @@ export function isGlyph(ink) {
   const { top, bottom, left, right } = inkBox(ink);
   if (!MNIST_LONGER_SIDES.includes(Math.max(bottom - top, right - left))) return false;
   return centreOfMass(ink).every((centre) => Math.abs(centre - MNIST_CENTRE) <= MNIST_CENTRE_TOLERANCE);
+}
+
+/** Stretch the levels of a pale glyph. @param {Bytes} ink @returns {Bytes} */
+export function asStrongAsMnist(ink) {
+  const strongest = largest(ink);
+  if (strongest >= MNIST_STRONGEST) return ink;
+  const factor = Math.fround(255 / strongest);
+  return { ...ink, data: Uint8Array.from(mapped(ink, (value) => value * factor).data, round) };
 }
 
 /** Row and column of the centre of mass. @param {Bytes} ink @returns {[number, number]} */

@@ -20,7 +20,7 @@ import { readPhotograph, toInk } from "./flatten-photograph.js";
 import { abovePattern } from "./patterned.js";
 import { borderOf, channelsOf, findInk, pickChannel } from "./pixels.js";
 import { any, bytes, cutOut, inkBox, largest, mapped, maskOf, median, round } from "./planes.js";
-import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, fit, isGlyph, place, redraw, resample, strokeWidth } from "./scaling.js";
+import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, asStrongAsMnist, fit, isGlyph, place, redraw, resample, strokeWidth } from "./scaling.js";
 
 const PLAIN_LEVELS = 3;
 const PLAIN_SHARE = 0.5;
@@ -31,6 +31,7 @@ const MOST_PLACES = 3;
 const TWO_LEVELS_SHARE = 0.9;
 const MAIN_SHARE = 0.85;
 const MOST_MEETINGS = 6;
+const LEAST_RULE_SHARE = 0.6;
 const MIN_PHOTOGRAPH_PX = 64;
 const ENLARGED_PX = 140;
 const MOST_ENLARGED_PX = 1024;
@@ -47,7 +48,10 @@ export function prepare(picture) {
   const ink = findInk(grey);
   /** @type {Step[]} */
   const steps = [{ name: "grey", picture: grey }];
-  if (ink !== null && isGlyph(ink)) return { glyph: ink, warnings: strokeWarnings(ink), steps: [...steps, { name: "glyph", picture: ink }] };
+  if (ink !== null && isGlyph(ink)) {
+    const glyph = asStrongAsMnist(ink);
+    return { glyph, warnings: strokeWarnings(glyph), steps: [...steps, { name: "glyph", picture: glyph }] };
+  }
   const isPhotograph = needsFlattening(grey, ink) && !(ink !== null && fillsPicture(grey, ink));
   const drawn = isPhotograph ? photographed(channels[0], steps) : cleanDrawing(ink, steps);
   if (drawn === null) return { glyph: null, warnings: [], steps };
@@ -162,7 +166,10 @@ function fillsPicture(grey, ink) {
   const top = new Set(labels.subarray(0, width));
   const bottom = new Set(labels.subarray((height - 1) * width));
   if (Math.max(...top) === 0 || Math.max(...bottom) === 0) return false;
-  if (![...top].some((each) => each > 0 && bottom.has(each))) return true;
+  if (![...top].some((each) => each > 0 && bottom.has(each))) {
+    const covered = [mask.data.subarray(0, width), mask.data.subarray((height - 1) * width)].map((row) => row.filter(Boolean).length);
+    return Math.max(...covered) < LEAST_RULE_SHARE * width;
+  }
   const masses = partsOf(labels, count, ink).map(({ mass }) => mass);
   return Math.max(...masses) >= MAIN_SHARE * masses.reduce((sum, mass) => sum + mass, 0);
 }
