@@ -22,7 +22,13 @@ from mnist_classifier.recognition.imaging.background import (
 from mnist_classifier.recognition.imaging.cautions import LOW_CONTRAST, LOW_DENSITY
 from mnist_classifier.recognition.imaging.colour import composite, luminance, pick_channel
 from mnist_classifier.recognition.imaging.components import label
-from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL, as_strong_as_mnist, ink_box, is_glyph, resampling_matrix
+from mnist_classifier.recognition.imaging.normalise import (
+    BOX_LEVEL,
+    as_strong_as_mnist,
+    ink_box,
+    is_glyph,
+    resampling_matrix,
+)
 from mnist_classifier.recognition.imaging.parts import digit_parts, number_parts
 from mnist_classifier.recognition.imaging.patterned import above_pattern
 from mnist_classifier.recognition.imaging.photograph import WORKING_SIDE_PX, Photograph, read_photograph, to_ink
