@@ -16,6 +16,7 @@ from mnist_classifier import Recogniser
 from mnist_classifier.core.errors import FolderTaken, InvalidConfig, VersionMissing
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist
+from mnist_classifier.registry.manifest import read_manifest
 from mnist_classifier.registry.versions import opened_registry
 from mnist_classifier.training import FinishedTraining, load_model, train_recipe
 from mnist_classifier.training.network import as_pixels
@@ -94,6 +95,13 @@ def test_the_teacher_of_a_recipe_is_a_version_of_the_installation(
     assert "| taught by | lightning-seed-0, " in card
     assert "`python train_model.py --recipe lightning --epochs 2 " in card
     assert taught.epochs[-1].train_loss != trained.epochs[-1].train_loss
+    # What is read back names the teachers too, and so does the card of a version that this one teaches.
+    known = read_manifest(tmp_path / "taught")["training"]
+    assert known["teacher"] == taught.manifest["training"]["teacher"]
+    student = train_recipe(
+        settings=with_mnist, **{**SETTINGS, "epochs": 1}, teacher=taught.register(with_mnist).version
+    )
+    assert student.manifest["training"]["teacher"]["teacher"] == known["teacher"]
 
 
 def test_wrong_arguments_are_named(settings: Settings):

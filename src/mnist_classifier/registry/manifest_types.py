@@ -111,8 +111,21 @@ class Architecture(Struct, rename={"kind": "class"}):
     multiply_accumulates: Count | UnsetType = UNSET
 
 
+class Teacher(Struct):
+    """The version that taught a network, which itself may have had a teacher."""
+
+    name: Text
+    architecture: Architecture
+    command: Annotated[str, Meta(max_length=2000)]
+    teacher: Teacher | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Check what the card shows."""
+        _require(self.architecture.multiply_accumulates is not UNSET, "must say how much the teacher computes")
+
+
 class Training(Struct):
-    """Facts about the training: images, epochs, duration, device."""
+    """Facts about the training: images, epochs, duration, device, teacher."""
 
     images: Count | UnsetType = UNSET
     epochs: Count | UnsetType = UNSET
@@ -124,6 +137,7 @@ class Training(Struct):
     precision: Text | UnsetType = UNSET
     members: Versions | UnsetType = UNSET
     seeds: Annotated[list[Count | None], Meta(max_length=1000)] | UnsetType = UNSET
+    teacher: Teacher | UnsetType = UNSET
 
 
 class Data(Struct):
