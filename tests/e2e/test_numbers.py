@@ -49,7 +49,7 @@ def test_two_digits_on_the_square_pad_are_read_as_a_number_with_one_click(visit:
     visitor.draw([(x * 0.6, y) for x, y in SEVEN])
     expect(visitor.find("digit")).to_have_text("7")
     expect(visitor.find("read-number")).to_be_hidden()
-    visitor.draw([(0.75, 0.22), (0.75, 0.8)])
+    visitor.draw([(0.85, 0.22), (0.85, 0.8)])
     expect(visitor.find("verdict")).to_have_text("Not a digit")
     expect(visitor.find("warnings")).to_have_text("These seem to be several digits.")
 

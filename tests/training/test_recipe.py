@@ -97,11 +97,11 @@ def test_the_teacher_of_a_recipe_is_a_version_of_the_installation(
     assert taught.epochs[-1].train_loss != trained.epochs[-1].train_loss
     # What is read back names the teachers too, and so does the card of a version that this one teaches.
     known = read_manifest(tmp_path / "taught")["training"]
-    assert known["teacher"] == taught.manifest["training"]["teacher"]
+    assert known["teachers"] == taught.manifest["training"]["teachers"]
     student = train_recipe(
         settings=with_mnist, **{**SETTINGS, "epochs": 1}, teacher=taught.register(with_mnist).version
     )
-    assert student.manifest["training"]["teacher"]["teacher"] == known["teacher"]
+    assert student.manifest["training"]["teachers"][1:] == known["teachers"]
 
 
 def test_wrong_arguments_are_named(settings: Settings):

@@ -29,7 +29,14 @@ from mnist_classifier.recognition.numbers.expected import ANYTHING, Expected, Fi
 from mnist_classifier.recognition.numbers.line_reader import LineReader
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX, look
 from mnist_classifier.recognition.numbers.reading import Reader, read_pages, with_cells
-from mnist_classifier.recognition.numbers.several import DOUBTFUL, SEVERAL, lightened, may_show_several, shows_several
+from mnist_classifier.recognition.numbers.several import (
+    DOUBTFUL,
+    SEVERAL,
+    lightened,
+    may_show_several,
+    shows_several,
+    stands_apart,
+)
 from mnist_classifier.recognition.page.underlines import interpretations
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
 
@@ -110,13 +117,17 @@ class Recogniser:
         return dataclasses.replace(reading, warnings=prepared.warnings) if prepared.warnings else reading
 
     def with_hint(self, reading: Reading, prepared: Prepared, thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
-        """Add the warning `several_digits` if no digit explains the picture, but a number does."""
+        """Add the warning `several_digits` if a number explains the picture better.  A digit is ambiguous then."""
         if not needs_hint(reading, prepared):
             return reading
         assert prepared.picture is not None
         if not shows_several(self.read_number(prepared.picture, thresholds=thresholds)):
             return reading
-        return dataclasses.replace(reading, warnings=(*reading.warnings, SEVERAL))
+        warnings = (*reading.warnings, SEVERAL)
+        if reading.verdict is not Verdict.DIGIT:
+            return dataclasses.replace(reading, warnings=warnings)
+        shown = candidates(reading.probabilities, reading.not_a_digit)
+        return dataclasses.replace(reading, verdict=Verdict.AMBIGUOUS, candidates=shown, warnings=warnings)
 
     def read_many(self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED) -> list[Reading]:
         """Read many pictures as `read` does, but in large batches; accepts a generator."""
@@ -240,7 +251,9 @@ class Recogniser:
 
 def needs_hint(reading: Reading, prepared: Prepared) -> bool:
     """Whether `Recogniser.with_hint` has to read the picture as a number, which takes some hundredths of a second."""
-    return reading.verdict in DOUBTFUL and prepared.picture is not None and may_show_several(prepared.glyph)
+    if prepared.picture is None:
+        return False
+    return may_show_several(prepared.glyph) if reading.verdict in DOUBTFUL else stands_apart(prepared.glyph)
 
 
 def candidates(probabilities: Sequence[float], not_a_digit: float) -> tuple[int, ...]:

@@ -112,12 +112,11 @@ class Architecture(Struct, rename={"kind": "class"}):
 
 
 class Teacher(Struct):
-    """The version that taught a network, which itself may have had a teacher."""
+    """The version that taught a network."""
 
     name: Text
     architecture: Architecture
     command: Annotated[str, Meta(max_length=2000)]
-    teacher: Teacher | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Check what the card shows."""
@@ -137,7 +136,8 @@ class Training(Struct):
     precision: Text | UnsetType = UNSET
     members: Versions | UnsetType = UNSET
     seeds: Annotated[list[Count | None], Meta(max_length=1000)] | UnsetType = UNSET
-    teacher: Teacher | UnsetType = UNSET
+    # The teacher, its teacher, and so on.
+    teachers: Annotated[list[Teacher], Meta(max_length=100)] | UnsetType = UNSET
 
 
 class Data(Struct):

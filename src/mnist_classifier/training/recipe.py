@@ -71,7 +71,7 @@ def fit(
     """
     started = time.perf_counter()
     teacher = load_network(registry.folder(config.teacher)) if config.teacher else None
-    taught_by = {"teacher": teacher_facts(registry.folder(config.teacher), teacher)} if teacher else {}
+    taught_by = {"teachers": teacher_facts(registry.folder(config.teacher), teacher)} if teacher else {}
     result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher, workers=workers)
     facts = {**training_facts(config, data, result, time.perf_counter() - started), **taught_by}
     return FinishedTraining(config, data, result.network, facts, run_id, result.epochs)

@@ -34,7 +34,7 @@ def test_a_name_of_any_length_can_be_appended():
 def test_the_maps_are_the_input_of_the_next_layer():
     first, second = FeatureMaps(ONNX).look(glyphs(1).images[0])
     assert (first.name, second.name) == ("block1", "block2")
-    assert (first.maps.shape, second.maps.shape) == ((16, 14, 14), (48, 7, 7))
+    assert (first.maps.shape, second.maps.shape) == ((32, 7, 7), (48, 3, 3))
     assert first.maps.min() >= 0 < first.maps.max()
 
 

@@ -66,9 +66,24 @@ def test_ink_that_is_no_number_either_is_not_called_several_digits(recogniser: R
     assert SEVERAL not in reading.warnings
 
 
-def test_a_digit_that_is_read_is_never_read_as_a_number_too(recogniser: Recogniser):
-    prepared = prepare(seventy_one())
-    reading = recogniser.first_reading(prepared, {"not_a_digit_above": 1.0, "ambiguous_below": 0.0})
+def test_a_digit_that_stands_beside_another_is_in_doubt(recogniser: Recogniser):
+    seven = np.array([(220, 250), (400, 240), (580, 250), (480, 500), (350, 820)], float)
+    one = np.array([(800, 220), (800, 800)], float)
+    prepared = prepare(draw([seven, one], pen_px=18, rng=np.random.default_rng(0)))
+    assert (
+        recogniser.first_reading(prepared, {"not_a_digit_above": 1.0, "ambiguous_below": 0.0}).verdict is Verdict.DIGIT
+    )
+    reading = recogniser.read_prepared(prepared, {"not_a_digit_above": 1.0, "ambiguous_below": 0.0})
+
+    assert (reading.verdict, reading.warnings) == (Verdict.AMBIGUOUS, (SEVERAL,))
+    assert reading.candidates[0] == reading.prediction
+
+
+def test_a_sure_digit_in_one_piece_is_not_read_as_a_number_too(recogniser: Recogniser):
+    prepared = prepare(
+        draw([np.array([(100.0, 0.0), (700.0, 0.0), (300.0, 900.0)])], pen_px=18, rng=np.random.default_rng(2))
+    )
+    reading = recogniser.first_reading(prepared)
 
     assert reading.verdict is Verdict.DIGIT
     assert not needs_hint(reading, prepared)

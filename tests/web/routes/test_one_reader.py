@@ -198,7 +198,7 @@ def test_an_array_is_read_alike_here_and_at_a_server_however_large(url: str):
 
 
 def test_a_number_is_printed_alike_in_json_csv_and_over_http(client: FlaskClient, glyphs: np.ndarray):
-    data = encode_png(np.kron(glyphs[0], np.ones((8, 8), np.uint8)))
+    data = encode_png(np.kron(glyphs[1], np.ones((8, 8), np.uint8)))
     reply = client.post("/predict", data=data, content_type="image/png").text
     told = reply[reply.index("[") + 1 : reply.index("]")].split(",")
     assert any("e-" in number or number.startswith("0.0000") for number in told)

@@ -70,8 +70,8 @@ def test_feature_maps_are_pictures_of_one_scale(client: FlaskClient):
     body = client.post("/api/explore/activations", json={"image": SEVEN}).get_json()
     assert set(body) == {"model", "glyph", "blocks", "elapsed_ms"}
     first, second = body["blocks"]
-    assert (first["name"], first["channels"], first["height"], first["width"]) == ("block1", 16, 14, 14)
-    assert (second["name"], second["channels"], second["height"], second["width"]) == ("block2", 48, 7, 7)
+    assert (first["name"], first["channels"], first["height"], first["width"]) == ("block1", 32, 7, 7)
+    assert (second["name"], second["channels"], second["height"], second["width"]) == ("block2", 48, 3, 3)
     assert len(second["maps"]) == 48
     for block in (first, second):
         peaks = [each["strongest"] for each in block["maps"]]

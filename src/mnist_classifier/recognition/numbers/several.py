@@ -1,13 +1,16 @@
 """Notice that a picture shows several digits although it is read as one.
 
 Number mode decides, but it takes forty times as long as reading a digit.  So
-only ink that no digit explains, and that is wide or has a gap, is read again.
+only ink is read again that no digit explains and that is wide or has a gap, and
+ink in two high parts beside each other, which networks may take for one digit.
 Rates: docs/experiments.md, "Several digits in a picture of one".
 """
 
 from __future__ import annotations
 
 import dataclasses
+
+import numpy as np
 
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.records import Caution, NumberReading, Verdict
@@ -21,6 +24,8 @@ LEAST_WIDTH = 0.9
 MOST_COVERED = 0.8
 # Number mode must be at least as sure as this.
 LEAST_CONFIDENCE = 0.5
+# Two parts are beside each other if both have at least this share of the height; hardly any digit is written so.
+LEAST_HEIGHT = 0.6
 DOUBTFUL = (Verdict.NOT_A_DIGIT, Verdict.AMBIGUOUS)
 
 
@@ -35,6 +40,23 @@ def may_show_several(glyph: Bytes | None) -> bool:
     box = ink[top:bottom, left:right]
     is_wide = right - left >= LEAST_WIDTH * (bottom - top) or not box.any(axis=0).all()
     return bool(is_wide and box.mean() <= MOST_COVERED)
+
+
+def stands_apart(glyph: Bytes | None) -> bool:
+    """Whether an empty column of a (28, 28) uint8 glyph has high ink on both sides."""
+    if glyph is None:
+        return False
+    ink = glyph >= BOX_LEVEL * 255
+    inked = np.flatnonzero(ink.any(axis=0))
+    gaps = np.flatnonzero(np.diff(inked) > 1)
+    if not len(gaps):
+        return False
+    rows = ink.any(axis=1)
+    least = LEAST_HEIGHT * np.ptp(np.flatnonzero(rows))
+    return any(
+        min(np.ptp(np.flatnonzero(part.any(axis=1))) for part in np.split(ink, [inked[gap] + 1], axis=1)) >= least
+        for gap in gaps
+    )
 
 
 def shows_several(number: NumberReading) -> bool:

@@ -127,12 +127,11 @@ def command_line(config: Mapping[str, Any], defaults: Mapping[str, Any], *, memb
 
 def _teachers(training: Mapping[str, Any]) -> str:
     """A row of the table for the teacher, and one for each teacher of a teacher."""
-    teacher = training.get("teacher")
-    if teacher is None:
-        return ""
-    macs = teacher["architecture"]["multiply_accumulates"]
-    row = f"| taught by | {teacher['name']}, {macs:,} multiply-accumulates per image: `{teacher['command']}` |\n"
-    return row + _teachers(teacher)
+    row = "| taught by | {}, {:,} multiply-accumulates per image: `{}` |\n"
+    return "".join(
+        row.format(teacher["name"], teacher["architecture"]["multiply_accumulates"], teacher["command"])
+        for teacher in training.get("teachers", ())
+    )
 
 
 def _row(split: str, figures: Mapping[str, Any]) -> str:

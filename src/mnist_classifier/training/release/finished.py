@@ -170,17 +170,17 @@ def training_facts(config: TrainConfig, data: TrainingData, result: TrainingResu
     }
 
 
-def teacher_facts(folder: Path, network: Network) -> dict[str, Any]:
-    """Facts about a teacher, for the manifest of its student: its network and the command that trained it."""
+def teacher_facts(folder: Path, network: Network) -> list[dict[str, Any]]:
+    """Facts about a teacher, for the manifest of its student: its network and its command; then about its teachers."""
     manifest = verify(folder)
     training, config, defaults = (manifest.get(name) or {} for name in ("training", "config", "defaults"))
     known = {name: value for name, value in config.items() if name in defaults}  # an import may lack some
-    return {
+    teacher = {
         "name": manifest["name"],
         "architecture": describe_network(network),
         "command": command_line(known, defaults, members=len(training.get("members", ()))),
-        **({"teacher": training["teacher"]} if "teacher" in training else {}),
     }
+    return [teacher, *training.get("teachers", ())]
 
 
 def hardware(config: TrainConfig) -> dict[str, str]:

@@ -8,6 +8,14 @@ export type Activations = {
   elapsed_ms: number;
 };
 
+/** How to rebuild the network. */
+export type Architecture = {
+  parameters?: number;
+  class?: string;
+  arguments?: Record<string, boolean | number | number | string | Array<Record<string, boolean | number | number | string | null>> | null>;
+  multiply_accumulates?: number;
+};
+
 /** A form with an archive. */
 export type Archive = {
   file: string;
@@ -827,6 +835,13 @@ export type Summary = {
   corruptions_mean?: number | null;
 };
 
+/** The version that taught a network. */
+export type Teacher = {
+  name: string;
+  architecture: Architecture;
+  command: string;
+};
+
 /** An input or output tensor; -1 means any number of glyphs. */
 export type TensorKind = {
   name: string;
@@ -920,7 +935,7 @@ export type TrainConfig = {
   threads?: number;
 };
 
-/** Facts about the training: images, epochs, duration, device. */
+/** Facts about the training: images, epochs, duration, device, teacher. */
 export type Training = {
   images?: number;
   epochs?: number;
@@ -932,6 +947,7 @@ export type Training = {
   precision?: string;
   members?: Array<number>;
   seeds?: Array<number | null>;
+  teachers?: Array<Teacher>;
 };
 
 /** The settings of a training, and the recipes. */
