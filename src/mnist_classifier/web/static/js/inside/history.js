@@ -11,7 +11,7 @@
 
 import { pack, unpack } from "../pad/packed.js";
 
-const KEY = "mnist-classifier.drawings";
+export const KEY = "mnist-classifier.drawings";
 const FORMAT = 1;
 export const MAX_DRAWINGS = 24;
 /** A drawing with more points is not stored: it would fill the storage. */

@@ -5,6 +5,7 @@ import { modelStatus } from "../shared/api.js";
 import { element, write } from "../shared/dom.js";
 import { modelLine } from "../shared/model.js";
 import { messageOf } from "../shared/toast.js";
+import { keep } from "./keep.js";
 import { Workbench } from "./workbench.js";
 
 const line = element("model-line", HTMLElement);
@@ -21,7 +22,10 @@ async function showModel() {
   }
 }
 
-new Workbench().onReading = ({ model }) => {
+const bench = new Workbench();
+/** @type {typeof bench.onReading} */
+bench.onReading = ({ model }) => {
   if (model !== undefined && model.version !== shownVersion) showModel();
 };
+keep(bench);
 showModel();

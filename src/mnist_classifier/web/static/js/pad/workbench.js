@@ -13,7 +13,6 @@
  */
 
 import * as api from "../shared/api.js";
-import { DatasetNotice } from "../shared/dataset.js";
 import { element, mark, write } from "../shared/dom.js";
 import { saveDrawing } from "../shared/download.js";
 import { fileSize } from "../shared/format.js";
@@ -41,11 +40,17 @@ export class Workbench {
   onReading = () => {};
   /** Called when the pad has become empty. */
   onEmpty = () => {};
+  /** Called when the drawing or the mode changes. */
+  onChange = () => {};
+
+  /** Whether the pad shows the drawings of `adopt`, unchanged. */
+  isAdopted = false;
 
   #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
   #tools = new Tools(this.#pad);
   #result = new ResultView();
-  #notice = new DatasetNotice();
+  /** @type {import("../shared/dataset.js").DatasetNotice | null} */
+  #notice = null;
   #latest = new Latest();
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
@@ -54,6 +59,8 @@ export class Workbench {
   #mode = "digit";
   /** The drawing of each mode, with its history. @type {Record<Mode, Strokes>} */
   #sheets = { digit: this.#pad.strokes, number: new Strokes() };
+  /** The mode before the last change, if that changed the mode: Undo goes back to it. @type {Mode | null} */
+  #cameFrom = null;
   /** @type {import("./numbers.js").Numbers | null} */
   #numbers = null;
   #isLookingForServer = false;
@@ -71,7 +78,6 @@ export class Workbench {
       this.predict();
     };
     this.#result.onStepsWanted = () => this.reread();
-    this.#notice.onReady = () => this.showRandom();
     this.#listen();
     this.#changed();
     this.#showEmpty();
@@ -82,11 +88,39 @@ export class Workbench {
     if (this.#isRead) this.predict();
   }
 
+  get mode() {
+    return this.#mode;
+  }
+
+  /** The drawing of each mode, with its history. @returns {Record<Mode, Strokes>} */
+  get sheets() {
+    return { ...this.#sheets, [this.#mode]: this.#pad.strokes };
+  }
+
+  /** The strokes on the pad. */
+  get drawn() {
+    return this.#pad.strokes.export();
+  }
+
+  /** Show other drawings, with their history. @param {{mode: Mode, sheets: Record<Mode, Strokes>}} drawings */
+  adopt({ mode, sheets }) {
+    this.#sheets = { ...sheets };
+    this.#open(mode);
+    this.isAdopted = true;
+  }
+
   /** Read one digit or a number; each mode has its own drawing. @param {Mode} mode */
   setMode(mode) {
-    if (mode === this.#mode) return;
+    const before = this.#mode;
+    if (mode === before) return;
     this.#pad.finish();
-    this.#sheets[this.#mode] = this.#pad.strokes;
+    this.#sheets[before] = this.#pad.strokes;
+    this.#open(mode);
+    this.#noteOrigin(before);
+  }
+
+  /** @param {Mode} mode */
+  #open(mode) {
     this.#mode = mode;
     element("bench", HTMLElement).dataset.mode = mode;
     element("random", HTMLButtonElement).hidden = mode === "number";
@@ -109,6 +143,7 @@ export class Workbench {
       this.setMode("number");
       this.#pad.showPicture(backdrop.picture, { ...backdrop.subject, mode: "number", label: null });
       this.#changed();
+      this.#noteOrigin("digit");
       this.predict();
     }
     // The button that had the focus is gone.
@@ -117,8 +152,10 @@ export class Workbench {
 
   /** Show an earlier drawing again. @param {Mode} mode @param {readonly Stroke[]} strokes */
   restore(mode, strokes) {
+    const before = this.#mode;
     this.setMode(mode);
     this.#pad.showStrokes(strokes);
+    this.#noteOrigin(before);
     element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
   }
 
@@ -137,7 +174,7 @@ export class Workbench {
     if (this.#mode === "number") return;
     await this.#ask("random", async (signal) => {
       const { index, label, image } = await api.randomTestImage(signal);
-      this.#notice.hide();
+      this.#notice?.hide();
       const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
       this.#lay(await load(image), subject, signal);
       this.#show(await this.#read(subject, signal), subject, signal);
@@ -168,11 +205,25 @@ export class Workbench {
     });
   }
 
+  /** Undo the last step, or the change of the mode if that came last. */
+  undo() {
+    const before = this.#cameFrom;
+    if (before === null || this.#pad.strokes.isOpen) return this.#pad.undo();
+    this.setMode(before);
+    this.#noteOrigin(before);
+  }
+
+  /** Let Undo go back to that mode, unless it is the present one. @param {Mode} before */
+  #noteOrigin(before) {
+    this.#cameFrom = before === this.#mode ? null : before;
+    this.#showSteps();
+  }
+
   #listen() {
     const actions = {
       predict: () => this.predict(),
       clear: () => this.#pad.clear(),
-      undo: () => this.#pad.undo(),
+      undo: () => this.undo(),
       redo: () => this.#pad.redo(),
       random: () => this.showRandom(),
       download: () => saveDrawing(this.#pad),
@@ -251,10 +302,18 @@ export class Workbench {
 
   /** @param {unknown} error */
   #fail(error) {
-    if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
+    if (error instanceof api.ApiError && error.code === "data_missing") return this.#offerData();
     if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
     if (!this.#isRead && !this.#pad.isEmpty) this.#showError();
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
+  }
+
+  /** Offer to download MNIST. */
+  async #offerData() {
+    const { DatasetNotice } = await import("../shared/dataset.js");
+    this.#notice ??= new DatasetNotice();
+    this.#notice.onReady = () => this.showRandom();
+    this.#notice.showMissing();
   }
 
   /** Try the server until it answers, then read the subject that waits. */
@@ -301,13 +360,20 @@ export class Workbench {
 
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
-    this.#isRead = false;
+    this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();
+    this.#cameFrom = null;
     write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
+    this.#showSteps();
+    this.onChange();
+  }
+
+  /** Whether there is anything to undo or redo. */
+  #showSteps() {
     const { canUndo, canRedo } = this.#pad.strokes;
     // `disabled` would take the keyboard focus away.
-    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));
+    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo && this.#cameFrom === null));
     mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
   }
 }
