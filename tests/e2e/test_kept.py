@@ -9,7 +9,7 @@ import pytest
 from application import Application
 from PIL import Image, ImageDraw
 from playwright.sync_api import BrowserContext, Error, expect
-from visitor import DOT, SEVEN, Visitor
+from visitor import DOT, FAILED_REQUEST, SEVEN, Visitor
 
 from conftest import Visit
 
@@ -208,3 +208,51 @@ def test_test_image_comes_back_with_its_label(visit: Visit, application_with_dat
 
     expect(visitor.find("caption")).to_have_text(caption)
     expect(visitor.find("truth")).to_have_text(truth)
+
+
+@pytest.mark.mnist
+def test_address_chooses_the_version_that_reads(visit: Visit, lived_in: Application) -> None:
+    visitor = visit("/?version=2", at=lived_in)
+    note = visitor.page.locator(".version-note")
+    expect(note).to_contain_text("Version 2 (lightning-2) reads your drawing on this page. It is not in production.")
+    expect(visitor.find("model-line")).to_contain_text("Read by version 2")
+    seven = drawn(visitor)
+    expect(visitor.find("answered-by")).to_contain_text("version 2")
+
+    note.get_by_role("link").click()
+    expect(visitor.page).to_have_url(f"{lived_in.url}/")
+    expect(visitor.find("answered-by")).to_contain_text("version 1")
+    expect_seven(visitor, seven)
+    expect(note).to_have_count(0)
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("version", ["99", "best"])
+def test_unknown_version_says_so_and_the_one_in_production_reads(
+    visit: Visit, lived_in: Application, version: str
+) -> None:
+    visitor = visit(f"/?version={version}&mode=number", at=lived_in)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    expect(visitor.page.locator(".version-note")).to_contain_text(f"There is no version {version}.")
+    expect(visitor.page).to_have_url(f"{lived_in.url}/?mode=number")
+    visitor.find("mode-digit").click()
+    drawn(visitor)
+    expect(visitor.find("answered-by")).to_contain_text("version 1")
+    expect(visitor.page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.mnist
+def test_version_that_is_removed_while_the_page_is_open_gives_way_to_the_one_in_production(
+    visit: Visit, lived_in: Application
+) -> None:
+    visitor = visit("/mnist?version=2", at=lived_in)
+    expect(visitor.page.locator(".version-note")).to_contain_text("Version 2")
+    # As the server answers for a version that does not exist.
+    visitor.page.route("**version=2*", lambda route: route.continue_(url=route.request.url.replace("=2", "=77")))
+    visitor.expected_errors = (FAILED_REQUEST,)
+
+    drawn(visitor)
+
+    expect(visitor.page.locator(".version-note")).to_contain_text("There is no version 2.")
+    expect(visitor.find("answered-by")).to_contain_text("version 1")
+    expect(visitor.page.get_by_role("alert")).to_have_count(0)

@@ -1,10 +1,11 @@
 // @ts-check
 /** The home page: the pad and the reading. */
 
-import { modelStatus } from "../shared/api.js";
+import { modelStatus, request } from "../shared/api.js";
 import { element, write } from "../shared/dom.js";
 import { modelLine } from "../shared/model.js";
 import { messageOf } from "../shared/toast.js";
+import { chosenVersion } from "../shared/version.js";
 import { keep } from "./keep.js";
 import { Workbench } from "./workbench.js";
 
@@ -14,12 +15,19 @@ let shownVersion;
 
 async function showModel() {
   try {
-    const status = await modelStatus();
+    const status = await readerStatus();
     shownVersion = status.model?.version;
     write(line, modelLine(status));
   } catch (error) {
     write(line, messageOf(error));
   }
+}
+
+/** The model that reads here: the one in production, or the one that the address asks for. */
+async function readerStatus() {
+  const version = chosenVersion();
+  if (version === null) return modelStatus();
+  return { status: /** @type {const} */ ("ready"), model: await request(`/api/models/${version}`) };
 }
 
 const bench = new Workbench();

@@ -15,17 +15,18 @@ import { showToast } from "../shared/toast.js";
 import { addressOf, modeIn } from "./address.js";
 import { DRAWING } from "./keep.js";
 import { Kept, withoutLost } from "./kept.js";
-import { load } from "./picture.js";
+import { load } from "./paint.js";
 import { Strokes } from "./strokes.js";
 
 /** Larger files are not stored: they would crowd out the drawings. */
 const MOST_BYTES = 700_000;
 
+/** Files as data URLs, null for those that are not stored. @type {WeakMap<File, string | null>} */
+const texts = new WeakMap();
+
 export class Session {
   #bench;
   #kept = new Kept({ tab: () => window.sessionStorage, last: () => window.localStorage });
-  /** Files as data URLs, null for those that are not stored. @type {WeakMap<File, string | null>} */
-  #files = new WeakMap();
   /** @type {number | undefined} */
   #timer;
   #isChanged = false;
@@ -37,6 +38,7 @@ export class Session {
 
   /** Show the drawings of earlier and the one of the link, and store changes from now on. @param {boolean} isNew  whether there is nothing to show */
   async start(isNew) {
+    if (new URLSearchParams(location.search).has("version")) this.#noteVersion();
     this.#bench.onChange = () => this.#changed();
     if (isNew) this.#changed();
     else await this.#restore(modeIn(location.search), () => this.#bench.drawn);
@@ -78,6 +80,11 @@ export class Session {
     showToast("kept", "This link is damaged, so it shows no drawing. Ask for it again. Undo brings back your own drawing.", "info");
   }
 
+  async #noteVersion() {
+    const { noteVersion } = await import("./version-note.js");
+    await noteVersion(() => this.#bench.reread());
+  }
+
   /** Store soon, after the question to the server. */
   #changed() {
     this.#isChanged = true;
@@ -109,13 +116,13 @@ export class Session {
 
   /** A file as a data URL; null until it is read. @param {File} file */
   #textOf(file) {
-    const known = this.#files.get(file);
+    const known = texts.get(file);
     if (known !== undefined) return known;
-    this.#files.set(file, null);
+    texts.set(file, null);
     if (file.size <= MOST_BYTES) {
       const reader = new FileReader();
       reader.onload = () => {
-        this.#files.set(file, String(reader.result));
+        texts.set(file, String(reader.result));
         this.#changed();
       };
       // A file without a type is a picture too; the browser finds out which.
@@ -165,5 +172,7 @@ async function backdropOf({ image, file, ...details }) {
 function fileOf(image, name) {
   const [head, content] = image.split(",", 2);
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-  return new File([bytes], name, { type: head.slice("data:".length).split(";")[0] });
+  const file = new File([bytes], name, { type: head.slice("data:".length).split(";")[0] });
+  texts.set(file, image);
+  return file;
 }

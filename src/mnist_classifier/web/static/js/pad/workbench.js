@@ -19,7 +19,7 @@ import { fileSize } from "../shared/format.js";
 import { listenForHelp } from "../shared/help.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { Pad } from "./pad.js";
-import { load, makeReady } from "./picture.js";
+import { load } from "./paint.js";
 import { ResultView } from "./result.js";
 import { listenToKeys } from "../shared/shortcuts.js";
 import { SIDE, Strokes, WIDE_SIDE } from "./strokes.js";
@@ -184,6 +184,7 @@ export class Workbench {
   /** Show a file and read it; nothing changes if it cannot be read. @param {File} file */
   async showFile(file) {
     await this.#ask("predict", async (signal) => {
+      const { makeReady } = await import("./picture.js").catch(() => Promise.reject(api.unreachable()));
       const { file: ready, picture, scale } = await makeReady(file);
       const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
       const subject = this.#subject({ file: ready }, { caption, scale });
