@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { addressOf, modeIn } from "../../src/mnist_classifier/web/static/js/pad/address.js";
+import { withMode, modeIn } from "../../src/mnist_classifier/web/static/js/pad/address.js";
 import { format, Kept, parse, withoutLost } from "../../src/mnist_classifier/web/static/js/pad/kept.js";
 import { Strokes } from "../../src/mnist_classifier/web/static/js/pad/strokes.js";
 
@@ -168,9 +168,8 @@ test("in place of a lost picture its page shows the drawing below it", () => {
   assert.equal(Strokes.from(withoutLost({ sheets: [{ strokes: [], backdrop: PICTURE }], at: 0 }, () => true)).isEmpty, true);
 });
 
-test("the mode is in the address, and a drawing leaves it", () => {
+test("the mode is in the address, beside what else is there", () => {
   assert.deepEqual(["?mode=number", "?mode=digit", "?mode=letter", ""].map(modeIn), ["number", "digit", null, null]);
-  assert.equal(addressOf("http://a/b?version=3#d=xyz", "number"), "http://a/b?version=3&mode=number");
-  assert.equal(addressOf("http://a/b?mode=number", "digit"), "http://a/b");
-  assert.equal(addressOf("http://a/b#recent", "digit"), "http://a/b#recent");
+  assert.equal(withMode("http://a/b?version=3#recent", "number"), "http://a/b?version=3&mode=number#recent");
+  assert.equal(withMode("http://a/b?mode=number", "digit"), "http://a/b");
 });

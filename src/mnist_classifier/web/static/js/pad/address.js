@@ -5,19 +5,16 @@
  * @typedef {import("./workbench.js").Mode} Mode
  */
 
-import { DRAWING } from "./keep.js";
-
 /** The mode that an address asks for; null for none. @param {string} search @returns {Mode | null} */
 export function modeIn(search) {
   const mode = new URLSearchParams(search).get("mode");
   return mode === "digit" || mode === "number" ? mode : null;
 }
 
-/** An address with that mode, without a drawing. @param {string} href @param {Mode} mode */
-export function addressOf(href, mode) {
+/** An address with that mode. @param {string} href @param {Mode} mode */
+export function withMode(href, mode) {
   const address = new URL(href);
   if (mode === "digit") address.searchParams.delete("mode");
   else address.searchParams.set("mode", mode);
-  if (address.hash.startsWith(DRAWING)) address.hash = "";
   return address.href;
 }

@@ -90,8 +90,10 @@ export function format({ mode, digit, number }, picture, depth = DEPTHS[0]) {
   const pictures = new Map();
   const [digits, numbers] = [digit, number].map(({ sheets, at }) => {
     const from = Math.max(0, at - depth);
-    const near = sheets.slice(from, at + depth + 1);
-    return { at: at - from, sheets: near.map((sheet) => (sheet.backdrop === null ? sheet.strokes.map((each) => place(strokes, each)) : place(pictures, sheet.backdrop))) };
+    const near = sheets.slice(from, at + depth + 1).map(({ strokes: drawn, backdrop }) =>
+      backdrop === null ? drawn.map((stroke) => place(strokes, stroke)) : place(pictures, backdrop),
+    );
+    return { at: at - from, sheets: near };
   });
   const shared = { strokes: pack([...strokes.keys()]), pictures: [...pictures.keys()].map(picture) };
   return JSON.stringify({ format: FORMAT, mode, ...shared, digit: digits, number: numbers });
@@ -104,7 +106,10 @@ function place(list, thing) {
   return known;
 }
 
-/** The drawings from the text of `format`, with a StoredPicture as each backdrop; null if it is anything else. @param {string | null} text @returns {Drawings | null} */
+/**
+ * The drawings from the text of `format`, with a StoredPicture as each backdrop; null if it is anything else.
+ * @param {string | null} text @returns {Drawings | null}
+ */
 export function parse(text) {
   /** @type {any} */
   let found;

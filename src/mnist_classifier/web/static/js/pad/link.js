@@ -16,16 +16,29 @@ const FORMAT = 1;
 /** @type {readonly Mode[]} */
 const MODES = ["digit", "number"];
 const PER_UNIT = 10;
-/** Browsers and messengers pass links of this length; a page full of strokes needs less. */
+/** A usual digit needs some hundred characters. A longer link leaves out points, which can change single pixels of the network input. */
+const USUAL = 2_000;
+/** How far lines may move in a longer link, in units: the network input has a pixel for about 10. */
+const TOLERANCES = [0.05, 0.25];
+/** Browsers and messengers pass links of this length. */
 const LONGEST = 30_000;
 /** No drawing has wider strokes, or goes farther beyond the pad, in units. */
 const [MOST_WIDTH, MOST_DISTANCE] = [100, 10_000];
 
 /** The text of a drawing; null if it is too long for a link. @param {Drawing} drawing @returns {string | null} */
 export function encode({ mode, strokes }) {
+  let text = textOf(mode, strokes);
+  for (const tolerance of TOLERANCES) {
+    if (text.length > USUAL) text = textOf(mode, strokes.map((stroke) => simplified(stroke, tolerance)));
+  }
+  return text.length > LONGEST ? null : text;
+}
+
+/** @param {Mode} mode @param {readonly Stroke[]} strokes */
+function textOf(mode, strokes) {
   const bytes = [FORMAT, MODES.indexOf(mode)];
   let [x, y] = [0, 0];
-  for (const { width, points } of strokes.map(simplified)) {
+  for (const { width, points } of strokes) {
     put(bytes, Math.round(width * PER_UNIT));
     put(bytes, points.length);
     for (const point of points) {
@@ -36,8 +49,7 @@ export function encode({ mode, strokes }) {
     }
   }
   const sum = checksum(bytes);
-  const text = toText([...bytes, sum >> 8, sum & 255]);
-  return text.length > LONGEST ? null : text;
+  return toText([...bytes, sum >> 8, sum & 255]);
 }
 
 /** The drawing of a text; null if the text is damaged or of another format. @param {string} text @returns {Drawing | null} */

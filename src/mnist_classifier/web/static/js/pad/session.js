@@ -12,7 +12,7 @@
  */
 
 import { showToast } from "../shared/toast.js";
-import { addressOf, modeIn } from "./address.js";
+import { modeIn, withMode } from "./address.js";
 import { DRAWING } from "./keep.js";
 import { Kept, withoutLost } from "./kept.js";
 import { load } from "./paint.js";
@@ -72,11 +72,11 @@ export class Session {
   async #openLink() {
     if (!location.hash.startsWith(DRAWING)) return;
     const text = location.hash.slice(DRAWING.length);
-    this.#writeAddress();
+    history.replaceState(history.state, "", location.pathname + location.search);
     const { decode } = await import("./link.js");
     const drawing = decode(text);
     if (drawing !== null) return this.#bench.restore(drawing.mode, drawing.strokes);
-    this.#bench.restore(this.#bench.mode, []);
+    this.#bench.clear();
     showToast("kept", "This link is damaged, so it shows no drawing. Ask for it again. Undo brings back your own drawing.", "info");
   }
 
@@ -103,7 +103,7 @@ export class Session {
   }
 
   #writeAddress() {
-    const address = addressOf(location.href, this.#bench.mode);
+    const address = withMode(location.href, this.#bench.mode);
     if (address !== location.href) history.replaceState(history.state, "", address);
   }
 

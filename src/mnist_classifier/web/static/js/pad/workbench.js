@@ -55,6 +55,8 @@ export class Workbench {
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
+  /** The last reading that was shown. @type {Reading | NumberReading | null} */
+  #reading = null;
   /** @type {Mode} */
   #mode = "digit";
   /** The drawing of each mode, with its history. @type {Record<Mode, Strokes>} */
@@ -159,6 +161,10 @@ export class Workbench {
     element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
   }
 
+  clear() {
+    this.#pad.clear();
+  }
+
   /** Read the subject on the pad. */
   async predict() {
     // Ending the stroke changes the drawing, which is then read.
@@ -223,7 +229,7 @@ export class Workbench {
   #listen() {
     const actions = {
       predict: () => this.predict(),
-      clear: () => this.#pad.clear(),
+      clear: () => this.clear(),
       undo: () => this.undo(),
       redo: () => this.#pad.redo(),
       random: () => this.showRandom(),
@@ -232,6 +238,7 @@ export class Workbench {
     for (const [id, action] of Object.entries(actions)) {
       element(id, HTMLButtonElement).addEventListener("click", action);
     }
+    element("share", HTMLButtonElement).addEventListener("click", () => this.#share());
     this.#readAsNumber.addEventListener("click", () => this.readAsNumber());
     for (const mode of MODES) {
       element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
@@ -246,6 +253,18 @@ export class Workbench {
       help: listenForHelp(),
     });
     listenForFiles((file) => this.showFile(file));
+  }
+
+  /** Offer the drawing or picture, with its reading, as a link and as a picture. */
+  async #share() {
+    if (this.#pad.isEmpty) return showToast("download", "There is nothing to share yet. Draw something first.", "info");
+    try {
+      const { share } = await import("./share.js").catch(() => Promise.reject(api.unreachable()));
+      const { backdrop, width } = this.#pad;
+      share({ strokes: this.drawn, picture: backdrop?.picture ?? null, width, reading: this.#isRead ? this.#reading : null }, this.#mode);
+    } catch (error) {
+      showToast("download", messageOf(error));
+    }
   }
 
   /** @param {Source} source @param {Partial<Subject>} details @returns {Subject} */
@@ -331,6 +350,7 @@ export class Workbench {
   #show(reading, subject, signal) {
     signal.throwIfAborted();
     this.#isRead = true;
+    this.#reading = reading;
     if ("digits" in reading) {
       this.#result.showNumber(reading);
       this.#numbers?.show(reading, subject);
