@@ -71,10 +71,10 @@ export class Session {
   /** Show the drawing of the address; Undo brings back the one on the pad. */
   async #openLink() {
     if (!location.hash.startsWith(DRAWING)) return;
-    const text = location.hash.slice(DRAWING.length);
+    const link = await import("./link.js").catch(() => null);
+    if (link === null) return showToast("kept", "No answer from the server, so this link does not open yet. Reload the page to try again.");
+    const drawing = link.decode(location.hash.slice(DRAWING.length));
     history.replaceState(history.state, "", location.pathname + location.search);
-    const { decode } = await import("./link.js");
-    const drawing = decode(text);
     if (drawing !== null) return this.#bench.restore(drawing.mode, drawing.strokes);
     this.#bench.clear();
     showToast("kept", "This link is damaged, so it shows no drawing. Ask for it again. Undo brings back your own drawing.", "info");
@@ -85,21 +85,25 @@ export class Session {
     await noteVersion(() => this.#bench.reread());
   }
 
-  /** Store soon, after the question to the server. */
+  /** Store soon, after the question to the server, but not while the pen is down. */
   #changed() {
     this.#isChanged = true;
     this.#writeAddress();
     window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.#store());
+    this.#timer = window.setTimeout(() => this.#isOpen || this.#store());
   }
 
   #store() {
     if (!this.#isChanged) return;
     window.clearTimeout(this.#timer);
     const { mode, sheets } = this.#bench;
-    this.#isChanged = sheets[mode].isOpen;
+    this.#isChanged = this.#isOpen;
     const [digit, number] = [sheets.digit, sheets.number].map(({ timeline }) => timeline);
     this.#kept.write({ mode, digit, number }, (backdrop) => this.#stored(/** @type {Backdrop} */ (backdrop)));
+  }
+
+  get #isOpen() {
+    return this.#bench.sheets[this.#bench.mode].isOpen;
   }
 
   #writeAddress() {
