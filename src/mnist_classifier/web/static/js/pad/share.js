@@ -9,7 +9,6 @@
 import { copyText } from "../shared/clipboard.js";
 import { button, make, write } from "../shared/dom.js";
 import { fileName, saveUrl } from "../shared/download.js";
-import { at } from "../shared/paths.js";
 import { DRAWING } from "./keep.js";
 import { encode } from "./link.js";
 import { pictureOf, sentenceOf } from "./share-picture.js";
@@ -19,15 +18,10 @@ const ONLY_HERE = "This page comes from your own computer, so the link opens onl
 const NO_LINK = "A link can hold a drawing, but not a picture. Save the picture instead.";
 const TOO_LONG = "This drawing has too many strokes for a link. Save the picture instead.";
 
-/**
- * Offer to share what is on the pad.
- * @param {Shared} shared
- * @param {Drawing["mode"]} mode
- * @param {string} page  address of the page that opens links
- */
-export function share(shared, mode, page = new URL(at("/"), location.href).href) {
+/** Offer to share what is on the pad. @param {Shared} shared @param {Drawing["mode"]} mode */
+export function share(shared, mode) {
   const code = shared.picture === null ? encode({ mode, strokes: [...shared.strokes] }) : null;
-  const link = code === null ? null : `${page}${DRAWING}${code}`;
+  const link = code === null ? null : `${homePage()}${DRAWING}${code}`;
   const words = sentenceOf(shared);
   const picture = pictureOf(shared).toDataURL("image/png");
   const dialog = make("dialog", { className: "help share" });
@@ -39,6 +33,12 @@ export function share(shared, mode, page = new URL(at("/"), location.href).href)
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/** The address of the home page, below any path, which the name of the program links to. */
+function homePage() {
+  const brand = document.querySelector("a.brand");
+  return new URL(brand instanceof HTMLAnchorElement ? brand.href : ".", location.href).href;
 }
 
 /** @param {HTMLDialogElement} dialog */
