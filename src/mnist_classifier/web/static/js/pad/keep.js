@@ -4,6 +4,9 @@
  * new visitor stays small.
  */
 
+/** How long to wait for a server that does not answer. */
+const RETRY_MS = 2_000;
+
 /** Where browsers store the drawings. */
 export const KEY = "mnist-classifier.pad";
 
@@ -15,9 +18,10 @@ export async function keep(bench) {
   const isNew = !isAsked();
   /** @type {typeof import("./session.js") | null} */
   let parts = null;
-  for (let mayWait = isNew; parts === null; mayWait = true) {
-    if (mayWait) await somethingToKeep(bench);
-    parts = await import("./session.js").catch(() => null); // no server: try again at the next change
+  if (isNew) await somethingToKeep(bench);
+  while (parts === null) {
+    parts = await import("./session.js").catch(() => null);
+    if (parts === null) await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // no server
   }
   await new parts.Session(bench).start(isNew);
 }
