@@ -9,6 +9,7 @@ from application import Application
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from test_numbers import upload_seven_and_one
+from visitor import FAILED_REQUEST, SEVEN
 
 from conftest import DESKTOP, Visit
 
@@ -53,6 +54,21 @@ def test_axe_finds_nothing_around_a_picture_with_numbers(visit: Visit, theme: st
     for part in ("hints", "form"):
         visitor.find(part).locator("summary").click()
     visitor.page.get_by_role("button", name="Add field").click()
+    for viewport in viewports(theme):
+        visitor.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+        found = Axe().run(visitor.page, options=rules(theme))
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_dialog_that_shares(visit: Visit, theme: str):
+    visitor = visit("/?version=99", color_scheme=theme)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    expect(visitor.page.locator(".version-note")).to_contain_text("There is no version 99.")
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+    visitor.find("share").click()
+    expect(visitor.page.get_by_role("dialog", name="Share")).to_be_visible()
     for viewport in viewports(theme):
         visitor.page.set_viewport_size(viewport)  # type: ignore[arg-type]
         found = Axe().run(visitor.page, options=rules(theme))

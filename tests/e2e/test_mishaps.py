@@ -112,6 +112,10 @@ def test_drawing_is_read_by_itself_when_the_server_is_back(visit: Visit, tmp_pat
         expect(visitor.find("digit")).to_have_text("7")
         expect(visitor.page.get_by_role("alert")).to_have_count(0)
         assert visitor.ink() == ink
+        visitor.page.wait_for_function("sessionStorage.getItem('mnist-classifier.pad') !== null")
+        visitor.page.reload()
+        expect(visitor.find("digit")).to_have_text("7")
+        assert visitor.ink() == ink
 
 
 def test_picture_waits_for_a_server_that_is_gone(visit: Visit) -> None:

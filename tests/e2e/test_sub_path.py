@@ -44,6 +44,10 @@ def test_a_drawing_and_an_upload_are_read(visit: Visit, below: Application, tmp_
     visitor.page.locator("input[type=file]").first.set_input_files(file)
     expect(visitor.find("digit")).to_have_text("7")
     assert {request.url.partition("?")[0] for request in visitor.predict_requests} == {f"{below.url}/predict"}
+    expect(visitor.find("caption")).to_contain_text("seven.png")
+    visitor.find("undo").click()
+    visitor.find("share").click()
+    assert visitor.page.get_by_label("Link to this drawing").input_value().startswith(f"{below.url}/#d=")
 
 
 def test_the_navigation_stays_below_the_path(visit: Visit, below: Application) -> None:

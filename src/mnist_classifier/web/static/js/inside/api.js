@@ -12,18 +12,19 @@
  */
 
 import { request } from "../shared/api.js";
+import { withVersion } from "../shared/version.js";
 
 // The first explanation loads the training images.
 const TIMEOUT_MS = 60_000;
 
 /** @param {Source} source @param {AbortSignal} signal @param {number | null} digit  the digit to explain; null for the most likely one @returns {Promise<Explanation>} */
 export function explain(source, signal, digit = null) {
-  return post(`/api/explore/explain${digit === null ? "" : `?digit=${digit}`}`, source, {}, signal);
+  return withVersion((version) => post(`/api/explore/explain${digit === null ? "" : `?digit=${digit}`}`, source, version, signal));
 }
 
 /** @param {Source} source @param {AbortSignal} signal @returns {Promise<Activations>} */
 export function activations(source, signal) {
-  return post("/api/explore/activations", source, {}, signal);
+  return withVersion((version) => post("/api/explore/activations", source, version, signal));
 }
 
 /** Read with a given version. @param {number} version @param {Source} source @param {Mode} mode @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */

@@ -9,7 +9,9 @@
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} DrawingStorage
  */
 
-const KEY = "mnist-classifier.drawings";
+import { pack, unpack } from "../pad/packed.js";
+
+export const KEY = "mnist-classifier.drawings";
 const FORMAT = 1;
 export const MAX_DRAWINGS = 24;
 /** A drawing with more points is not stored: it would fill the storage. */
@@ -78,16 +80,8 @@ function isFull(error) {
 
 /** @param {Drawing[]} drawings */
 export function format(drawings) {
-  const packed = drawings.map(({ strokes, ...rest }) => ({
-    ...rest,
-    strokes: strokes.map(({ width, points }) => [width, ...points.flatMap(({ x, y }) => [tenths(x), tenths(y)])]),
-  }));
+  const packed = drawings.map(({ strokes, ...rest }) => ({ ...rest, strokes: pack(strokes) }));
   return JSON.stringify({ format: FORMAT, drawings: packed });
-}
-
-/** @param {number} value */
-function tenths(value) {
-  return Math.round(value * 10) / 10;
 }
 
 /** The drawings from the text of `format`, without invalid ones. @param {string | null} text @returns {Drawing[]} */
@@ -105,21 +99,8 @@ export function parse(text) {
 
 /** @param {any} packed @returns {Drawing | null} */
 function drawingOf(packed) {
-  const { id, mode, text, words, strokes } = packed ?? {};
+  const { id, mode, text, words } = packed ?? {};
   if ([id, text, words].some((each) => typeof each !== "string") || !["digit", "number"].includes(mode)) return null;
-  if (!Array.isArray(strokes) || strokes.length === 0 || !strokes.every(isPacked)) return null;
-  return { id, mode, text, words, strokes: strokes.map(unpack) };
-}
-
-/** @param {unknown} stroke */
-function isPacked(stroke) {
-  return Array.isArray(stroke) && stroke.length >= 3 && stroke.length % 2 === 1 && stroke.every(Number.isFinite);
-}
-
-/** @param {number[]} packed @returns {Stroke} */
-function unpack([width, ...rest]) {
-  /** @type {Stroke} */
-  const stroke = { width, points: [] };
-  for (let index = 0; index < rest.length; index += 2) stroke.points.push({ x: rest[index], y: rest[index + 1] });
-  return stroke;
+  const strokes = unpack(packed.strokes);
+  return strokes === null || strokes.length === 0 ? null : { id, mode, text, words, strokes };
 }

@@ -7,6 +7,7 @@ import { Looking } from "./looking.js";
 import { Recent } from "./recent.js";
 import { watchStatus } from "../shared/status.js";
 import { messageOf } from "../shared/toast.js";
+import { keep } from "../pad/keep.js";
 import { Workbench } from "../pad/workbench.js";
 
 /** How long the pen must rest before the panels load, which costs the server more than a reading. */
@@ -38,7 +39,7 @@ watchStatus({
 
 /** @type {typeof bench.onReading} */
 bench.onReading = (reading, subject) => {
-  recent.note(reading, subject);
+  if (!bench.isAdopted) recent.note(reading, subject);
   window.clearTimeout(timer);
   timer = window.setTimeout(() => {
     looking.show(subject);
@@ -53,4 +54,5 @@ bench.onEmpty = () => {
 };
 /** @type {typeof recent.onChosen} */
 recent.onChosen = ({ mode, strokes }) => bench.restore(mode, strokes);
+keep(bench);
 comparison.refresh();

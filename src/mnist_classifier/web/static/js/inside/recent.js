@@ -13,7 +13,7 @@ import { describe } from "../shared/format.js";
 import { describeNumber } from "../pad/number.js";
 import { context2d, paint } from "../pad/paint.js";
 import { SIDE, WIDE_SIDE } from "../pad/strokes.js";
-import { History } from "./history.js";
+import { History, KEY } from "./history.js";
 
 const SHOWN_SIDE_PX = 112;
 
@@ -36,7 +36,9 @@ export class Recent {
       this.#show();
     });
     // Another tab may change the list.
-    window.addEventListener("storage", () => this.#show());
+    window.addEventListener("storage", ({ key }) => (key === null || key === KEY) && this.#show());
+    // The pad shows the drawing of before: it is not a new one.
+    for (const { id, strokes } of this.#history.list()) this.#ids.set(startOf(strokes), id);
     this.#show();
   }
 

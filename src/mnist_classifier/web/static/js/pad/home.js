@@ -1,10 +1,12 @@
 // @ts-check
 /** The home page: the pad and the reading. */
 
-import { modelStatus } from "../shared/api.js";
+import { modelStatus, request } from "../shared/api.js";
 import { element, write } from "../shared/dom.js";
 import { modelLine } from "../shared/model.js";
 import { messageOf } from "../shared/toast.js";
+import { chosenVersion } from "../shared/version.js";
+import { keep } from "./keep.js";
 import { Workbench } from "./workbench.js";
 
 const line = element("model-line", HTMLElement);
@@ -13,7 +15,7 @@ let shownVersion;
 
 async function showModel() {
   try {
-    const status = await modelStatus();
+    const status = await readerStatus();
     shownVersion = status.model?.version;
     write(line, modelLine(status));
   } catch (error) {
@@ -21,7 +23,17 @@ async function showModel() {
   }
 }
 
-new Workbench().onReading = ({ model }) => {
+/** The model that reads here: the one in production, or the one that the address asks for. */
+async function readerStatus() {
+  const version = chosenVersion();
+  if (version === null) return modelStatus();
+  return { status: /** @type {const} */ ("ready"), model: await request(`/api/models/${version}`) };
+}
+
+const bench = new Workbench();
+/** @type {typeof bench.onReading} */
+bench.onReading = ({ model }) => {
   if (model !== undefined && model.version !== shownVersion) showModel();
 };
+keep(bench);
 showModel();

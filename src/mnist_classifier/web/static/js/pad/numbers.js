@@ -17,7 +17,7 @@ import { Hints } from "./hints.js";
 import { Inspector } from "./inspector.js";
 import { NumberView } from "./number-view.js";
 import { Overlay } from "./overlay.js";
-import { load } from "./picture.js";
+import { load } from "./paint.js";
 import { SIDE, toPaths } from "./strokes.js";
 
 export class Numbers {

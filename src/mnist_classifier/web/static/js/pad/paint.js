@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Paints strokes and pictures on a canvas.
+ * Loads pictures, and paints them and strokes on a canvas.
  *
  * @typedef {import("./strokes.js").Point} Point
  * @typedef {import("./strokes.js").Stroke} Stroke
@@ -11,6 +11,14 @@ import { SIDE, trace } from "./strokes.js";
 
 /** Pictures up to this size are enlarged without smoothing. */
 const PIXELATED_UP_TO_PX = 64;
+
+/** @param {string} url @returns {Promise<HTMLImageElement>} */
+export async function load(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return image;
+}
 
 /** @param {HTMLCanvasElement} canvas */
 export function context2d(canvas) {

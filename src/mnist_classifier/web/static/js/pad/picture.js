@@ -9,6 +9,7 @@
  */
 
 import { fileSize } from "../shared/format.js";
+import { load } from "./paint.js";
 
 /** The server scales pictures down to 1,024 px, so twice that loses nothing. */
 const MAX_SIDE_PX = 2048;
@@ -93,12 +94,4 @@ async function open(file) {
   } finally {
     URL.revokeObjectURL(url);
   }
-}
-
-/** @param {string} url @returns {Promise<HTMLImageElement>} */
-export async function load(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
 }

@@ -6,6 +6,7 @@
  * @typedef {{x: number, y: number}} Point
  * @typedef {{width: number, points: Point[]}} Stroke
  * @typedef {{strokes: readonly Stroke[], backdrop: unknown}} Sheet  strokes, or a picture as the backdrop
+ * @typedef {{sheets: readonly Sheet[], at: number}} Timeline  the drawing and its history, oldest first; at: which one is shown
  */
 
 import { ERASER_RADIUS, eraseAlong } from "./eraser.js";
@@ -41,6 +42,23 @@ export class Strokes {
   /** Undone sheets, for redo. @type {Sheet[]} */
   #future = [];
 
+  /** A drawing with the history that `timeline` gave. @param {Timeline} timeline */
+  static from({ sheets, at }) {
+    const strokes = new Strokes();
+    strokes.#past = sheets.slice(0, at);
+    strokes.#sheet = sheets[at];
+    strokes.#future = sheets.slice(at + 1).reverse();
+    return strokes;
+  }
+
+  /** The drawing with its history, as if the open stroke or erasure were finished. @returns {Timeline} */
+  get timeline() {
+    const begun = this.#erasing?.before ?? this.#sheet;
+    const past = this.isOpen ? [...this.#past, begun] : this.#past;
+    const sheet = this.#open === null ? this.#sheet : { strokes: [...this.#sheet.strokes, this.#open], backdrop: null };
+    return { sheets: [...past, sheet, ...(this.isOpen ? [] : [...this.#future].reverse())], at: past.length };
+  }
+
   /** Whether there are no strokes; there may be a backdrop. */
   get isEmpty() {
     return this.#sheet.strokes.length === 0 && this.#open === null;
@@ -71,7 +89,7 @@ export class Strokes {
    */
   add(point, width = PEN_WIDTH) {
     this.finish();
-    this.#open = { width, points: [{ x: point.x, y: point.y }] };
+    this.#open = { width, points: [rounded(point)] };
   }
 
   /** Put the eraser down. @param {Point} point @param {number} radius */
@@ -86,7 +104,8 @@ export class Strokes {
    * @param {Iterable<Point>} points
    */
   extend(points) {
-    for (const { x, y } of points) {
+    for (const point of points) {
+      const { x, y } = rounded(point);
       if (this.#open !== null) {
         const last = this.#open.points[this.#open.points.length - 1];
         if (Math.hypot(x - last.x, y - last.y) >= MIN_STEP) this.#open.points.push({ x, y });
@@ -178,6 +197,11 @@ export class Strokes {
   }
 }
 
+/** To tenths, as drawings are stored: so a stored drawing is the same to the pixel. @param {Point} point @returns {Point} */
+function rounded({ x, y }) {
+  return { x: Math.round(x * 10) / 10, y: Math.round(y * 10) / 10 };
+}
+
 /** @param {readonly Stroke[]} strokes @returns {Stroke[]} */
 function copy(strokes) {
   return strokes.map(({ width, points }) => ({ width, points: points.map((point) => ({ ...point })) }));
@@ -189,6 +213,5 @@ function copy(strokes) {
  * @returns {[number, number][][]}
  */
 export function toPaths(strokes) {
-  const tenths = (/** @type {number} */ value) => Math.round(value * 10) / 10;
-  return strokes.map(({ points }) => points.map(({ x, y }) => [tenths(x), tenths(y)]));
+  return strokes.map(({ points }) => points.map(rounded).map(({ x, y }) => [x, y]));
 }

@@ -13,14 +13,13 @@
  */
 
 import * as api from "../shared/api.js";
-import { DatasetNotice } from "../shared/dataset.js";
 import { element, mark, write } from "../shared/dom.js";
 import { saveDrawing } from "../shared/download.js";
 import { fileSize } from "../shared/format.js";
 import { listenForHelp } from "../shared/help.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { Pad } from "./pad.js";
-import { load, makeReady } from "./picture.js";
+import { load } from "./paint.js";
 import { ResultView } from "./result.js";
 import { listenToKeys } from "../shared/shortcuts.js";
 import { SIDE, Strokes, WIDE_SIDE } from "./strokes.js";
@@ -41,19 +40,29 @@ export class Workbench {
   onReading = () => {};
   /** Called when the pad has become empty. */
   onEmpty = () => {};
+  /** Called when the drawing or the mode changes. */
+  onChange = () => {};
+
+  /** Whether the pad shows the drawings of `adopt`, unchanged. */
+  isAdopted = false;
 
   #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
   #tools = new Tools(this.#pad);
   #result = new ResultView();
-  #notice = new DatasetNotice();
+  /** @type {import("../shared/dataset.js").DatasetNotice | null} */
+  #notice = null;
   #latest = new Latest();
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
+  /** The last reading that was shown. @type {Reading | NumberReading | null} */
+  #reading = null;
   /** @type {Mode} */
   #mode = "digit";
   /** The drawing of each mode, with its history. @type {Record<Mode, Strokes>} */
   #sheets = { digit: this.#pad.strokes, number: new Strokes() };
+  /** The mode before the last change, if that changed the mode: Undo goes back to it. @type {Mode | null} */
+  #cameFrom = null;
   /** @type {import("./numbers.js").Numbers | null} */
   #numbers = null;
   #isLookingForServer = false;
@@ -71,7 +80,6 @@ export class Workbench {
       this.predict();
     };
     this.#result.onStepsWanted = () => this.reread();
-    this.#notice.onReady = () => this.showRandom();
     this.#listen();
     this.#changed();
     this.#showEmpty();
@@ -82,11 +90,39 @@ export class Workbench {
     if (this.#isRead) this.predict();
   }
 
+  get mode() {
+    return this.#mode;
+  }
+
+  /** The drawing of each mode, with its history. @returns {Record<Mode, Strokes>} */
+  get sheets() {
+    return { ...this.#sheets, [this.#mode]: this.#pad.strokes };
+  }
+
+  /** The strokes on the pad. */
+  get drawn() {
+    return this.#pad.strokes.export();
+  }
+
+  /** Show other drawings, with their history. @param {{mode: Mode, sheets: Record<Mode, Strokes>}} drawings */
+  adopt({ mode, sheets }) {
+    this.#sheets = { ...sheets };
+    this.#open(mode);
+    this.isAdopted = true;
+  }
+
   /** Read one digit or a number; each mode has its own drawing. @param {Mode} mode */
   setMode(mode) {
-    if (mode === this.#mode) return;
+    const before = this.#mode;
+    if (mode === before) return;
     this.#pad.finish();
-    this.#sheets[this.#mode] = this.#pad.strokes;
+    this.#sheets[before] = this.#pad.strokes;
+    this.#open(mode);
+    this.#noteOrigin(before);
+  }
+
+  /** @param {Mode} mode */
+  #open(mode) {
     this.#mode = mode;
     element("bench", HTMLElement).dataset.mode = mode;
     element("random", HTMLButtonElement).hidden = mode === "number";
@@ -109,6 +145,7 @@ export class Workbench {
       this.setMode("number");
       this.#pad.showPicture(backdrop.picture, { ...backdrop.subject, mode: "number", label: null });
       this.#changed();
+      this.#noteOrigin("digit");
       this.predict();
     }
     // The button that had the focus is gone.
@@ -117,9 +154,15 @@ export class Workbench {
 
   /** Show an earlier drawing again. @param {Mode} mode @param {readonly Stroke[]} strokes */
   restore(mode, strokes) {
+    const before = this.#mode;
     this.setMode(mode);
     this.#pad.showStrokes(strokes);
+    this.#noteOrigin(before);
     element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
+  }
+
+  clear() {
+    this.#pad.clear();
   }
 
   /** Read the subject on the pad. */
@@ -137,7 +180,7 @@ export class Workbench {
     if (this.#mode === "number") return;
     await this.#ask("random", async (signal) => {
       const { index, label, image } = await api.randomTestImage(signal);
-      this.#notice.hide();
+      this.#notice?.hide();
       const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
       this.#lay(await load(image), subject, signal);
       this.#show(await this.#read(subject, signal), subject, signal);
@@ -147,6 +190,7 @@ export class Workbench {
   /** Show a file and read it; nothing changes if it cannot be read. @param {File} file */
   async showFile(file) {
     await this.#ask("predict", async (signal) => {
+      const { makeReady } = await import("./picture.js").catch(() => Promise.reject(api.unreachable()));
       const { file: ready, picture, scale } = await makeReady(file);
       const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
       const subject = this.#subject({ file: ready }, { caption, scale });
@@ -168,11 +212,25 @@ export class Workbench {
     });
   }
 
+  /** Undo the last step, or the change of the mode if that came last. */
+  undo() {
+    const before = this.#cameFrom;
+    if (before === null || this.#pad.strokes.isOpen) return this.#pad.undo();
+    this.setMode(before);
+    this.#noteOrigin(before);
+  }
+
+  /** Let Undo go back to that mode, unless it is the present one. @param {Mode} before */
+  #noteOrigin(before) {
+    this.#cameFrom = before === this.#mode ? null : before;
+    this.#showSteps();
+  }
+
   #listen() {
     const actions = {
       predict: () => this.predict(),
-      clear: () => this.#pad.clear(),
-      undo: () => this.#pad.undo(),
+      clear: () => this.clear(),
+      undo: () => this.undo(),
       redo: () => this.#pad.redo(),
       random: () => this.showRandom(),
       download: () => saveDrawing(this.#pad),
@@ -180,6 +238,7 @@ export class Workbench {
     for (const [id, action] of Object.entries(actions)) {
       element(id, HTMLButtonElement).addEventListener("click", action);
     }
+    element("share", HTMLButtonElement).addEventListener("click", () => this.#share());
     this.#readAsNumber.addEventListener("click", () => this.readAsNumber());
     for (const mode of MODES) {
       element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
@@ -194,6 +253,18 @@ export class Workbench {
       help: listenForHelp(),
     });
     listenForFiles((file) => this.showFile(file));
+  }
+
+  /** Offer the drawing or picture, with its reading, as a link and as a picture. */
+  async #share() {
+    if (this.#pad.isEmpty) return showToast("download", "There is nothing to share yet. Draw something first.", "info");
+    try {
+      const { share } = await import("./share.js").catch(() => Promise.reject(api.unreachable()));
+      const { backdrop, width } = this.#pad;
+      share({ strokes: this.drawn, picture: backdrop?.picture ?? null, width, reading: this.#isRead ? this.#reading : null }, this.#mode);
+    } catch (error) {
+      showToast("download", messageOf(error));
+    }
   }
 
   /** @param {Source} source @param {Partial<Subject>} details @returns {Subject} */
@@ -251,10 +322,18 @@ export class Workbench {
 
   /** @param {unknown} error */
   #fail(error) {
-    if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
+    if (error instanceof api.ApiError && error.code === "data_missing") return this.#offerData();
     if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
     if (!this.#isRead && !this.#pad.isEmpty) this.#showError();
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
+  }
+
+  /** Offer to download MNIST. */
+  async #offerData() {
+    const { DatasetNotice } = await import("../shared/dataset.js");
+    this.#notice ??= new DatasetNotice();
+    this.#notice.onReady = () => this.showRandom();
+    this.#notice.showMissing();
   }
 
   /** Try the server until it answers, then read the subject that waits. */
@@ -271,6 +350,7 @@ export class Workbench {
   #show(reading, subject, signal) {
     signal.throwIfAborted();
     this.#isRead = true;
+    this.#reading = reading;
     if ("digits" in reading) {
       this.#result.showNumber(reading);
       this.#numbers?.show(reading, subject);
@@ -301,13 +381,20 @@ export class Workbench {
 
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
-    this.#isRead = false;
+    this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();
+    this.#cameFrom = null;
     write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
+    this.#showSteps();
+    this.onChange();
+  }
+
+  /** Whether there is anything to undo or redo. */
+  #showSteps() {
     const { canUndo, canRedo } = this.#pad.strokes;
     // `disabled` would take the keyboard focus away.
-    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo));
+    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo && this.#cameFrom === null));
     mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
   }
 }

@@ -18,6 +18,7 @@
 
 import { at } from "./paths.js";
 import { askForToken, authorization } from "./token.js";
+import { withVersion } from "./version.js";
 
 const TIMEOUT_MS = 15_000;
 const UPLOAD_TIMEOUT_MS = 60_000;
@@ -146,14 +147,22 @@ function unexpected(status) {
   return new ApiError("bad_answer", `The server sent an unexpected reply (HTTP ${status}). Reload the page and try again.`, { status });
 }
 
+/** Ask for a reading by the version of the page. @param {Record<string, string>} options  of the query @param {Options} sent @returns {Promise<any>} */
+function predict(options, sent) {
+  return withVersion((version) => {
+    const query = String(new URLSearchParams({ ...options, ...version }));
+    return request(`/predict${query === "" ? "" : `?${query}`}`, { method: "POST", ...sent });
+  });
+}
+
 /** @param {boolean} steps  whether to ask for the preprocessing steps */
-function predictPath(steps) {
-  return `/predict?glyph=1${steps ? "&steps=1" : ""}`;
+function digitOptions(steps) {
+  return { glyph: "1", ...(steps ? { steps: "1" } : {}) };
 }
 
 /** @param {string} image  data URL @param {AbortSignal} [signal] @param {boolean} [steps] @returns {Promise<Reading>} */
 export function predictImage(image, signal, steps = false) {
-  return request(predictPath(steps), { method: "POST", json: { image }, signal });
+  return predict(digitOptions(steps), { json: { image }, signal });
 }
 
 /**
@@ -166,7 +175,7 @@ export function predictImage(image, signal, steps = false) {
  */
 export function predictNumber(image, strokes, expected, signal) {
   const json = { image, mode: "number", ...(strokes.length > 0 ? { strokes } : {}), ...expected };
-  return request("/predict", { method: "POST", json, signal });
+  return predict({}, { json, signal });
 }
 
 /** @param {File} file @param {Expected} expected @param {AbortSignal} [signal] @returns {Promise<NumberReading>} */
@@ -174,7 +183,7 @@ export function predictNumberFile(file, expected, signal) {
   const body = new FormData();
   body.append("file", file, file.name || "image");
   for (const [name, value] of Object.entries({ mode: "number", ...expected })) body.append(name, String(value));
-  return request("/predict", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
+  return predict({}, { body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
 /**
@@ -189,14 +198,14 @@ export function predictForm(file, fields, signal) {
   body.append("file", file, file.name || "image");
   body.append("mode", "number");
   body.append("fields", JSON.stringify(fields));
-  return request("/predict", { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
+  return predict({}, { body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
 /** @param {File} file @param {AbortSignal} [signal] @param {boolean} [steps] @returns {Promise<Reading>} */
 export function predictFile(file, signal, steps = false) {
   const body = new FormData();
   body.append("file", file, file.name || "image");
-  return request(predictPath(steps), { method: "POST", body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
+  return predict(digitOptions(steps), { body, signal, timeout_ms: UPLOAD_TIMEOUT_MS });
 }
 
 /** @param {AbortSignal} [signal] @returns {Promise<import("./api-types.js").State>} */

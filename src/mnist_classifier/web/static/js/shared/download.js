@@ -7,27 +7,30 @@ import { showToast } from "./toast.js";
 /** @param {import("../pad/pad.js").Pad} pad */
 export function saveDrawing(pad) {
   if (pad.isEmpty) return showToast("download", "There is nothing to save yet. Draw something first.", "info");
+  saveUrl(pad.backdrop === null ? pad.toDataUrl() : pngOf(pad.backdrop.picture), fileName(new Date()));
+}
+
+/** Save what is behind an address. @param {string} url @param {string} name */
+export function saveUrl(url, name) {
   const link = document.createElement("a");
-  link.href = pad.backdrop === null ? pad.toDataUrl() : pngOf(pad.backdrop.picture);
-  link.download = fileName(new Date());
+  link.href = url;
+  link.download = name;
   link.click();
 }
 
 /** Save text as a file. @param {string} name @param {string} text @param {string} type */
 export function saveText(name, text, type) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  saveUrl(url, name);
   // Chromium and Firefox have read the address when click returns; Safari needs a moment.
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** A name such as "drawing-20261122-190500.png", in local time. @param {Date} now */
-export function fileName(now) {
+/** A name such as "drawing-20261122-190500.png", in local time. @param {Date} now @param {string} [what] */
+export function fileName(now, what = "drawing") {
   const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
-  return `drawing-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}.png`;
+  return `${what}-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}.png`;
 }
 
 /** @param {HTMLImageElement} picture */

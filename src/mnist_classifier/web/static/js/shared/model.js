@@ -9,7 +9,7 @@
 import { element, write } from "./dom.js";
 import { count, day, score, UNKNOWN } from "./format.js";
 
-/** @param {Status} status */
+/** @param {Pick<Status, "model" | "status">} status */
 export function modelLine({ model, status }) {
   if (model === null) return status === "training" ? "The first model is training." : "There is no model yet. Train one.";
   const test = model.metrics?.test;
