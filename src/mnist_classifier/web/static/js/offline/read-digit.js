@@ -32,8 +32,13 @@ export class Recogniser {
 
   /** @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Reading} */
   readGlyph(glyph) {
+    return this.readingOf(this.network.logits(glyph));
+  }
+
+  /** @param {Float64Array} scores  logits @returns {Reading} */
+  readingOf(scores) {
     const { temperature, thresholds } = this.network.header;
-    const logits = [...this.network.logits(glyph)];
+    const logits = [...scores];
     const probabilities = softmax(logits.slice(0, DIGITS).map((logit) => logit / temperature));
     const notADigit = logits.length > DIGITS ? softmax(logits)[DIGITS] : 0;
     const [best, second] = [...probabilities.keys()].sort((one, other) => probabilities[other] - probabilities[one]);
