@@ -15,7 +15,7 @@
 import { outputOf } from "../offline/stages.js";
 import { button, make, mark, write } from "../shared/dom.js";
 import { BOARD, drawFromStrip, fillGrey, fillStrip, MARK, MINUS_RGB, PLUS_RGB, sized } from "./story-draw.js";
-import { boxesOf, heightOf } from "./story-layout.js";
+import { boxesOf, heightOf, ROW_PX } from "./story-layout.js";
 import { columnsOf } from "./story-graph.js";
 import { largestOf } from "./story-numbers.js";
 
@@ -30,6 +30,7 @@ const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
 export class FlowView {
   #canvas = make("canvas");
   #labels = make("ol", { className: "story-labels" });
+  #picture = make("div", { className: "story-picture" }, this.#canvas, this.#labels);
   #caption = make("p", { className: "story-caption" });
   #playButton = button("Play", "primary", () => this.play());
   #backButton = button("Back", "", () => this.#step(-1));
@@ -51,11 +52,10 @@ export class FlowView {
   constructor() {
     mark(this.#canvas, "aria-hidden", "true");
     mark(this.#caption, "role", "status");
-    const picture = make("div", { className: "story-picture" }, this.#canvas, this.#labels);
     const controls = make("div", { className: "story-controls" }, this.#playButton, this.#backButton, this.#stepButton);
     mark(controls, "role", "group");
     mark(controls, "aria-label", "Let the drawing flow through the network");
-    this.root = make("div", { className: "story-flow" }, picture, controls, this.#caption);
+    this.root = make("div", { className: "story-flow" }, this.#picture, controls, this.#caption);
     new ResizeObserver(([{ contentRect }]) => {
       if (contentRect.width === this.#width) return;
       this.#width = contentRect.width;
@@ -129,6 +129,7 @@ export class FlowView {
     if (this.#labels.dataset.text === text) return;
     this.#labels.dataset.text = text;
     this.#labels.style.setProperty("--columns", String(this.#columns.length));
+    this.#labels.style.setProperty("--row", `${ROW_PX}px`);
     this.#labels.replaceChildren(
       ...this.#columns.map(({ section, title, size }) => {
         const link = make("a", {}, make("b", { text: title }), " ", make("span", { text: size }));
@@ -146,6 +147,7 @@ export class FlowView {
     this.#canvas.style.height = `${height}px`;
     const context = sized(this.#canvas, width, height);
     const boxes = boxesOf(this.#columns, width);
+    mark(this.#picture, "data-upright", String(boxes.isUpright));
     const reached = this.#reached ?? this.#columns.length;
     this.#columns.forEach(({ links }, index) => paintLinks(context, links, boxes[index - 1], boxes[index], reached - index + 1, boxes.isUpright));
     this.#columns.forEach((column, index) => {

@@ -12,7 +12,8 @@ const WIDE_HEIGHT_PX = 400;
 /** Room for the name of a column below it, or of a row above it. */
 const LABEL_PX = 60;
 const ROW_LABEL_PX = 34;
-const ROW_PX = 118;
+/** Height of a row. */
+export const ROW_PX = 118;
 const MARGIN_PX = 12;
 
 /** @param {number[]} counts  nodes in each column @param {number} width */

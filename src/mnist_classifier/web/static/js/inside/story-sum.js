@@ -21,9 +21,9 @@ const WHERE_PX = 112;
 const POOL_PX = 112;
 /** Side of a cell by the side of the grid; larger grids share the last size. */
 const CELLS_PX = [0, 132, 66, 50, 45, 45, 42];
-/** From this side on, the grids need the whole width. */
-const WIDE_SIDE = 4;
-const LARGE_GRID_PX = 168;
+/** Grids of these sides have so many numbers that they need the whole width. */
+const WIDE_SIDES = [4, 5, 6];
+const LARGE_GRID_PX = 156;
 
 export class SumView {
   #title = make("h4");
@@ -51,7 +51,7 @@ export class SumView {
     const sum = others.reduce((total, part) => total + part.total, 0);
     const noun = isOfUnits ? "unit" : "channel";
     write(this.#rest, others.length === 0 ? "" : `The other ${plural(others.length, noun)} add ${short(sum)}.`);
-    this.root.dataset.wide = String(!isOfUnits && stage.kind === "conv" && parts[0].side >= WIDE_SIDE);
+    this.root.dataset.wide = String(!isOfUnits && stage.kind === "conv" && WIDE_SIDES.includes(parts[0].side));
     this.#chain.replaceChildren(...chain(stage, made).map((step) => chainItem(step, made, this.#pool)));
   }
 
