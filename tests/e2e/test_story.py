@@ -190,6 +190,20 @@ def test_the_drawing_flows_unless_the_visitor_wants_no_motion(story: Visitor) ->
     expect(flow).to_have_attribute("data-state", "still")
 
 
+def test_the_kernel_slides_over_the_map_until_it_is_stopped(story: Visitor) -> None:
+    story.page.emulate_media(reduced_motion="no-preference")
+    with story.page.expect_response("**/predict*"):
+        story.find("predict").click()
+    stage = section(story, "block1").locator(".story-stage").first
+    before = stage.locator("h4").inner_text()
+    stage.get_by_role("button", name="Slide the kernel").click()
+    expect(stage.locator("h4")).not_to_have_text(before)
+    stage.get_by_role("button", name="Stop").click()
+    stopped = stage.locator("h4").inner_text()
+    expect(stage.get_by_role("button", name="Slide the kernel")).to_be_visible()
+    assert stage.locator("h4").inner_text() == stopped
+
+
 def test_a_version_without_a_file_for_browsers_says_so(story: Visitor) -> None:
     message = "Version 9 is an ensemble."
     body = {"error": {"code": "model_error", "message": message, "field": None}}

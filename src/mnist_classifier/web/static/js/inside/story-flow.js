@@ -15,6 +15,7 @@
 import { outputOf } from "../offline/stages.js";
 import { button, make, mark, write } from "../shared/dom.js";
 import { BOARD, drawFromStrip, fillGrey, fillStrip, MARK, MINUS_RGB, PLUS_RGB, sized } from "./story-draw.js";
+import { stillness } from "./story-motion.js";
 import { boxesOf, heightOf, ROW_PX } from "./story-layout.js";
 import { columnsOf } from "./story-graph.js";
 import { largestOf } from "./story-numbers.js";
@@ -25,7 +26,6 @@ const FAINT = 0.14;
 const PALE = "#c9ced8";
 const TRACK = "#2e333c";
 const DIGITS = 10;
-const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export class FlowView {
   #canvas = make("canvas");

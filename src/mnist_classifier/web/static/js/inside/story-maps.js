@@ -48,12 +48,13 @@ export class ChannelMaps {
   constructor(label, kind) {
     this.#kind = kind;
     this.#nameHeight = kind.name(0) === "" ? 0 : NAME_PX;
-    this.#more = button("", "story-more", () => this.#toggle());
+    this.#more = button("", "", () => this.#toggle());
     this.#canvas.tabIndex = 0;
     mark(this.#canvas, "role", "application");
     const shift = kind.noun === "channel" ? ", with Shift between channels" : "";
     mark(this.#canvas, "aria-label", `${label}. The arrow keys move between values${shift}.`);
-    this.root = make("div", { className: "story-channels" }, this.#canvas, this.#more);
+    this.tools = make("div", { className: "story-tools" }, this.#more);
+    this.root = make("div", { className: "story-channels" }, this.#canvas, this.tools);
     this.#listen();
     new ResizeObserver(([{ contentRect }]) => {
       if (contentRect.width === this.#width) return;

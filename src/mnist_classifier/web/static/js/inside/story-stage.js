@@ -10,12 +10,16 @@
  */
 
 import { made, outputOf, peakOf, valueAt } from "../offline/stages.js";
-import { make, write } from "../shared/dom.js";
+import { button, make, write } from "../shared/dom.js";
 import { ChannelMaps } from "./story-maps.js";
 import { largestOf, short } from "./story-numbers.js";
 import { orderOf } from "./story-order.js";
+import { stillness } from "./story-motion.js";
 import { SumView } from "./story-sum.js";
 import { answerName, placeName, size, spoken } from "./story-words.js";
+
+/** How long the kernel stays at a position when it slides. */
+const SLIDE_MS = 70;
 
 /** A value to look at: what the user points at, else what was chosen, else the most active one. */
 class Choice {
@@ -45,6 +49,8 @@ export class StageView {
   #choice = new Choice();
   /** @type {Pass | null} */
   #pass = null;
+  #slideButton = button("Slide the kernel", "", () => (this.#timer === 0 ? this.#slide() : this.#stop()));
+  #timer = 0;
 
   /** @param {Stage} stage @param {Stage | null} before  the stage before it @param {boolean} isLast @param {string} name */
   constructor(stage, before, isLast, name) {
@@ -56,12 +62,15 @@ export class StageView {
     const label = (/** @type {number} */ channel) => (isLast ? (channel > 9 ? "none" : String(channel)) : String(channel + 1));
     this.#maps = new ChannelMaps(name, { noun, name: label, isSigned: isLast });
     this.#maps.onPlace = (place, how) => this.#point(place, how);
+    if (stage.kind === "conv") this.#maps.tools.append(this.#slideButton);
     this.root = make("div", { className: "story-stage" }, this.#summary, this.#maps.root, this.#sum.root);
   }
 
   /** @param {Pass} pass @returns {string}  the summary */
   show(pass) {
+    this.#stop();
     this.#pass = pass;
+    this.#slideButton.hidden = stillness.matches;
     const output = outputOf(pass.trace, this.#stage);
     const order = this.#isLast ? [...Array(output.channels).keys()] : orderOf(pass, this.#stage);
     const place = this.#place(pass);
@@ -94,12 +103,40 @@ export class StageView {
 
   /** @param {Place | null} place @param {"point" | "choose"} how */
   #point(place, how) {
-    if (this.#pass === null) return;
+    // A pointer that only rests on the map does not stop the kernel.
+    if (this.#pass === null || (this.#timer !== 0 && how === "point")) return;
+    this.#stop();
     this.#choice.note(place, how);
-    const shown = this.#place(this.#pass);
-    this.#maps.mark(shown);
-    const words = this.#explain(shown);
+    const words = this.#look(this.#place(this.#pass));
     if (how === "choose") this.onChosen(words);
+  }
+
+  /** @param {Place} place @returns {string}  the value in words */
+  #look(place) {
+    this.#maps.mark(place);
+    return this.#explain(place);
+  }
+
+  /** Move the kernel over the whole map of the channel, row by row. */
+  #slide() {
+    const pass = /** @type {Pass} */ (this.#pass);
+    const { side } = outputOf(pass.trace, this.#stage);
+    const { channel } = this.#place(pass);
+    const before = this.#choice.chosen;
+    let position = 0;
+    write(this.#slideButton, "Stop");
+    this.#timer = window.setInterval(() => {
+      if (position === side * side) this.#stop();
+      this.#choice.chosen = position === side * side ? before : { x: position % side, y: Math.floor(position / side), channel };
+      this.#look(this.#place(pass));
+      position += 1;
+    }, SLIDE_MS);
+  }
+
+  #stop() {
+    window.clearInterval(this.#timer);
+    this.#timer = 0;
+    write(this.#slideButton, "Slide the kernel");
   }
 
   /** @param {Place} place @returns {string}  the same in words */
