@@ -21,7 +21,8 @@ const GLYPH_PIXELS = 784;
 export class Story {
   #root;
   #note = make("p", { className: "story-note" });
-  #spoken = make("p", { className: "story-spoken" });
+  /** For screen readers; the figures show the same. */
+  #spoken = make("p", { className: "story-spoken visually-hidden" });
   #flow = new FlowView();
   #body = make("div", { className: "story-body" });
   /** What belongs to the recogniser that was shown last. @type {{recogniser: Recogniser, stages: Stage[], sections: Section[], empty: Features[]} | null} */
