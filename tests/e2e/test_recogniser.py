@@ -131,7 +131,7 @@ def test_version_that_was_trained_beside_the_page_answers_and_can_be_compared(
         expect(visitor.find("compare-right-version")).to_have_value("0")
         expect(visitor.find("compare-note")).to_contain_text("agree")
         expect(visitor.find("compare-right").locator(".compared-digit")).to_have_text("7")
-        expect(visitor.find("inside-body").locator("img").first).to_be_visible()
+        expect(visitor.find("story-answers").locator("li").first).to_be_visible()
 
 
 def wait_for_version(visitor: Visitor, at: Application, version: int) -> None:

@@ -72,7 +72,7 @@ def helped(visitor: Visitor) -> None:
 def recogniser(visitor: Visitor) -> None:
     home(visitor)
     expect(visitor.find("why-body").locator("canvas").first).to_be_visible()
-    expect(visitor.find("inside-body").locator("img").first).to_be_visible()
+    expect(visitor.find("story-answers").locator("li").first).to_be_visible()
 
 
 def training(visitor: Visitor) -> None:

@@ -117,7 +117,7 @@ def test_pictures_of_reading(visit: Visit, application: Application) -> None:
     recogniser = visit("/mnist", viewport={"width": 1280, "height": 1500}, color_scheme="dark")
     draw(recogniser, [THREE], "3")
     expect(recogniser.find("why-body").locator("canvas")).to_have_count(2)
-    expect(recogniser.find("inside-body").locator("img").first).to_be_visible()
+    expect(recogniser.page.locator(".story-flow[data-state=still]")).to_be_visible()
     pictures.keep(recogniser, "recogniser-dark", full_page=False)
 
 

@@ -7,8 +7,6 @@
  * @typedef {import("../pad/workbench.js").Source} Source
  * @typedef {import("../pad/workbench.js").Mode} Mode
  * @typedef {import("../shared/api-types.js").Explanation} Explanation
- * @typedef {import("../shared/api-types.js").Activations} Activations
- * @typedef {import("../shared/api-types.js").Block} Block
  */
 
 import { request } from "../shared/api.js";
@@ -20,11 +18,6 @@ const TIMEOUT_MS = 60_000;
 /** @param {Source} source @param {AbortSignal} signal @param {number | null} digit  the digit to explain; null for the most likely one @returns {Promise<Explanation>} */
 export function explain(source, signal, digit = null) {
   return withVersion((version) => post(`/api/explore/explain${digit === null ? "" : `?digit=${digit}`}`, source, version, signal));
-}
-
-/** @param {Source} source @param {AbortSignal} signal @returns {Promise<Activations>} */
-export function activations(source, signal) {
-  return withVersion((version) => post("/api/explore/activations", source, version, signal));
 }
 
 /** Read with a given version. @param {number} version @param {Source} source @param {Mode} mode @param {AbortSignal} signal @returns {Promise<Reading | NumberReading>} */

@@ -1,16 +1,17 @@
 // @ts-check
-/** The recogniser page: the pad, and panels that explain the reading. */
+/** The recogniser page: the pad, the way of the drawing through the network, and panels that explain the reading. */
 
 import { ModelCard } from "../shared/model.js";
 import { Comparison } from "./compare.js";
 import { Looking } from "./looking.js";
 import { Recent } from "./recent.js";
+import { StoryOfReading } from "./story-of-reading.js";
 import { watchStatus } from "../shared/status.js";
 import { messageOf } from "../shared/toast.js";
 import { keep } from "../pad/keep.js";
 import { Workbench } from "../pad/workbench.js";
 
-/** How long the pen must rest before the panels load, which costs the server more than a reading. */
+/** How long the pen must rest before the panels that ask the server load. They cost it more than a reading. */
 const REST_MS = 350;
 
 const bench = new Workbench();
@@ -18,6 +19,7 @@ const card = new ModelCard();
 const looking = new Looking();
 const comparison = new Comparison();
 const recent = new Recent();
+const story = new StoryOfReading();
 /** @type {number | undefined} */
 let version;
 /** @type {number | undefined} */
@@ -40,6 +42,7 @@ watchStatus({
 /** @type {typeof bench.onReading} */
 bench.onReading = (reading, subject) => {
   if (!bench.isAdopted) recent.note(reading, subject);
+  story.show(reading, subject);
   window.clearTimeout(timer);
   timer = window.setTimeout(() => {
     looking.show(subject);
@@ -50,6 +53,7 @@ bench.onEmpty = () => {
   window.clearTimeout(timer);
   recent.startSheet();
   looking.clear();
+  story.clear();
   comparison.clear();
 };
 /** @type {typeof recent.onChosen} */

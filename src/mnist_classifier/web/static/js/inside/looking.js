@@ -1,20 +1,16 @@
 // @ts-check
 /**
- * Why the network chose a digit, and the output of its blocks.
+ * Which pixels decided the answer.
  *
  * @typedef {import("../pad/workbench.js").Subject} Subject
  * @typedef {import("./api.js").Explanation} Explanation
- * @typedef {import("./api.js").Block} Block
  */
 
 import { button, element, make, write } from "../shared/dom.js";
 import { heatMaps, neighbourList } from "../explore/evidence.js";
-import { picture } from "../explore/parts.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { messageOf } from "../shared/toast.js";
 import * as api from "./api.js";
-
-const BLOCKS = /** @type {Record<string, string>} */ ({ block1: "First block", block2: "Second block" });
 
 /** A panel about the drawing.  It keeps its content until the next reply arrives. */
 class Panel {
@@ -61,21 +57,15 @@ class Panel {
 
 export class Looking {
   #why = new Panel("why");
-  #inside = new Panel("inside");
 
   clear() {
     this.#why.clear();
-    this.#inside.clear();
   }
 
   /** @param {Subject} subject */
   show({ source, mode }) {
-    if (mode === "number") {
-      for (const panel of [this.#why, this.#inside]) panel.clear("This works for one digit only. Switch to Digit to see it.");
-      return;
-    }
-    this.#explain(source, null);
-    this.#inside.ask((signal) => api.activations(source, signal), ({ blocks }) => blocks.map(partOfBlock));
+    if (mode === "number") this.#why.clear("This works for one digit only. Switch to Digit to see it.");
+    else this.#explain(source, null);
   }
 
   /** @param {import("../pad/workbench.js").Source} source @param {number | null} digit */
@@ -104,20 +94,4 @@ export class Looking {
 export function questions({ probabilities }) {
   const order = probabilities.map((_, digit) => digit).sort((a, b) => probabilities[b] - probabilities[a]);
   return order.slice(0, 3).map((of, rank) => ({ of, text: rank === 0 ? `Why ${of}?` : `Why not ${of}?` }));
-}
-
-/** @param {Block} block */
-function partOfBlock({ name, channels, height, width, maps }) {
-  const list = make("ul", { className: "feature-maps" });
-  maps.forEach(({ image, strongest }, index) => {
-    const shown = picture(image, `Channel ${index + 1}: maximum ${strongest.toFixed(1)}`);
-    shown.title = shown.alt;
-    list.append(make("li", {}, shown));
-  });
-  const title = make("h3", { text: `${BLOCKS[name] ?? name}: ${channels} channels of ${width} by ${height}` });
-  const words =
-    name === "block1"
-      ? "Each channel looks for one small pattern, such as an edge or a slanted stroke. It is bright where it found the pattern."
-      : "These channels combine the first ones into larger parts, such as curves, corners and stroke ends. They decide the digit.";
-  return make("section", {}, title, make("p", { text: words }), list);
 }

@@ -14,6 +14,9 @@
  * }} Header
  * @typedef {{side: number, channels: number, data: Float64Array}} Features  (side, side, channels)
  * @typedef {(features: Features) => Features} Step
+ * @typedef {ReturnType<typeof pack>} Packed
+ * @typedef {{op: string, step: Step, kernel: number, patch: number, matrix: Packed | null, scale: Float32Array | null, offset: Float32Array | null}} Loaded
+ *   scale, offset: one number a channel
  */
 
 const MAGIC = 0x54534e4d; // "MNST"
@@ -29,32 +32,46 @@ export class Network {
     /** @type {Header} */
     this.header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
     const start = 8 + length;
-    this.steps = this.header.layers.map((layer) => stepOf(layer, buffer, start));
+    this.layers = this.header.layers.map((layer) => load(layer, buffer, start));
   }
 
   /** @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Float64Array}  logits */
   logits(glyph) {
+    return this.trace(glyph)[this.layers.length].data;
+  }
+
+  /** The network input, then the output of each layer. @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Features[]} */
+  trace(glyph) {
     const { pixel_scale, pixel_offset } = this.header;
-    /** @type {Features} */
-    let features = { side: SIDE, channels: 1, data: Float64Array.from(glyph, (level) => level * pixel_scale + pixel_offset) };
-    for (const step of this.steps) features = step(features);
-    return features.data;
+    /** @type {Features[]} */
+    const found = [{ side: SIDE, channels: 1, data: Float64Array.from(glyph, (level) => level * pixel_scale + pixel_offset) }];
+    this.layers.forEach(({ step }, index) => found.push(step(found[index])));
+    return found;
   }
 }
 
-/** @param {Layer} layer @param {ArrayBuffer} buffer @param {number} start @returns {Step} */
-function stepOf(layer, buffer, start) {
-  const floatsAt = (/** @type {number} */ offset, /** @type {number} */ count) => new Float32Array(buffer, start + offset, count);
-  if (layer.op === "relu") return relu;
-  if (layer.op === "pool") return pool;
-  if (layer.op === "patches") return (features) => patches(features, layer.patch ?? 1);
-  if (layer.op === "affine") {
-    const count = layer.count ?? 0;
-    return affine(floatsAt(layer.scale ?? 0, count), floatsAt(layer.offset ?? 0, count));
-  }
-  if (layer.matrix === undefined) throw new Error(`the model has a layer that this page does not know: ${layer.op}`);
-  const packed = pack(layer.matrix, buffer, start);
-  return layer.op === "conv" ? convolution(packed, layer.kernel ?? 1) : dense(packed);
+/** The weight of an input for an output. @param {Packed} matrix @param {number} row  the output @param {number} column  the input */
+export function weightAt({ columns, weights }, row, column) {
+  const lane = row % LANES;
+  return weights[(row - lane) * columns + column * LANES + lane];
+}
+
+/** @param {Layer} layer @param {ArrayBuffer} buffer @param {number} start @returns {Loaded} */
+function load({ op, kernel = 1, patch = 1, matrix, scale, offset, count }, buffer, start) {
+  const floatsAt = (/** @type {number | undefined} */ at) => (at === undefined ? null : new Float32Array(buffer, start + at, count));
+  const loaded = { op, kernel, patch, matrix: matrix ? pack(matrix, buffer, start) : null, scale: floatsAt(scale), offset: floatsAt(offset) };
+  return { ...loaded, step: stepOf(loaded) };
+}
+
+/** @param {Omit<Loaded, "step">} layer @returns {Step} */
+function stepOf({ op, kernel, patch, matrix, scale, offset }) {
+  if (op === "relu") return relu;
+  if (op === "pool") return pool;
+  if (op === "patches") return (features) => patches(features, patch);
+  if (op === "affine" && scale && offset) return affine(scale, offset);
+  if (op === "conv" && matrix) return convolution(matrix, kernel);
+  if (op === "dense" && matrix) return dense(matrix);
+  throw new Error(`the model has a layer that this page does not know: ${op}`);
 }
 
 /**
@@ -74,7 +91,7 @@ function pack({ rows, columns, weights, scales, bias }, buffer, start) {
   return { rows, columns, weights: packed, bias: added };
 }
 
-/** @param {ReturnType<typeof pack>} matrix @param {number} kernel @returns {Step} */
+/** @param {Packed} matrix @param {number} kernel @returns {Step} */
 function convolution({ rows, columns, weights, bias }, kernel) {
   return ({ side, channels, data }) => {
     const margin = kernel >> 1;
@@ -128,7 +145,7 @@ function pad(data, side, channels, margin) {
   return padded;
 }
 
-/** A fully connected layer: a kernel that covers all pixels. @param {ReturnType<typeof pack>} matrix @returns {Step} */
+/** A fully connected layer: a kernel that covers all pixels. @param {Packed} matrix @returns {Step} */
 function dense(matrix) {
   const whole = convolution(matrix, 1);
   return ({ data }) => whole({ side: 1, channels: data.length, data });

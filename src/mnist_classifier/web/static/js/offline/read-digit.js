@@ -14,15 +14,13 @@ import { Network } from "./network.js";
 const DIGITS = 10;
 
 export class Recogniser {
-  #network;
-
   /** @param {ArrayBuffer} buffer  model.bin */
   constructor(buffer) {
-    this.#network = new Network(buffer);
+    this.network = new Network(buffer);
   }
 
   get model() {
-    return this.#network.header.model;
+    return this.network.header.model;
   }
 
   /** @param {Picture} picture @returns {{reading: Reading, prepared: Prepared}} */
@@ -34,8 +32,13 @@ export class Recogniser {
 
   /** @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Reading} */
   readGlyph(glyph) {
-    const { temperature, thresholds } = this.#network.header;
-    const logits = [...this.#network.logits(glyph)];
+    return this.readingOf(this.network.logits(glyph));
+  }
+
+  /** @param {Float64Array} scores  logits @returns {Reading} */
+  readingOf(scores) {
+    const { temperature, thresholds } = this.network.header;
+    const logits = [...scores];
     const probabilities = softmax(logits.slice(0, DIGITS).map((logit) => logit / temperature));
     const notADigit = logits.length > DIGITS ? softmax(logits)[DIGITS] : 0;
     const [best, second] = [...probabilities.keys()].sort((one, other) => probabilities[other] - probabilities[one]);
