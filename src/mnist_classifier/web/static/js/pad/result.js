@@ -5,22 +5,30 @@
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ * @typedef {import("../offline/reader.js").Answer} Answer
  */
 
 import { element, make, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
 import { describeNumber, layoutOf } from "./number.js";
+import { context2d } from "./paint.js";
+
+const GLYPH_SIDE = 28;
 
 export class ResultView {
   /** Called when the user opens the preprocessing steps and the reading has none. */
   onStepsWanted = () => {};
 
   #root = element("result", HTMLElement);
+  #spoken = element("spoken", HTMLElement);
+  #announced = element("announced", HTMLElement);
   #digit = element("digit", HTMLElement);
   #words = element("verdict", HTMLElement);
   #sure = element("confidence", HTMLElement);
   #truth = element("truth", HTMLElement);
   #glyph = element("glyph", HTMLElement);
+  /** The glyph of the open drawing. */
+  #canvas = make("canvas");
   #answeredBy = element("answered-by", HTMLElement);
   #warnings = element("warnings", HTMLElement);
   #steps = element("steps", HTMLDetailsElement);
@@ -28,6 +36,7 @@ export class ResultView {
   #bars = barsOf(element("bars", HTMLElement));
 
   constructor() {
+    this.#canvas.width = this.#canvas.height = GLYPH_SIDE;
     this.#steps.addEventListener("toggle", () => {
       if (this.#steps.open && this.#stepList.childElementCount === 0) this.onStepsWanted();
     });
@@ -74,6 +83,18 @@ export class ResultView {
     this.#showAnswerer(reading);
   }
 
+  /** Show a reading of the open drawing; screen readers hear only the last one. @param {Answer} answer */
+  showLive({ reading, glyph }) {
+    this.#root.dataset.state = reading.verdict;
+    this.#root.dataset.live = "true";
+    const { digit, words, sure } = describe(reading);
+    this.#headline(digit, words, sure);
+    this.#showTruth(reading, null);
+    showBars(this.#bars, reading);
+    this.#glyph.replaceChildren(...(glyph === null ? [] : [paintGlyph(this.#canvas, glyph)]));
+    write(this.#answeredBy, "Your browser reads while you draw.");
+  }
+
   /** @param {NumberReading} reading */
   showNumber(reading) {
     this.#state(reading.verdict);
@@ -94,7 +115,10 @@ export class ResultView {
   /** @param {string} state */
   #state(state) {
     this.#root.dataset.state = state;
+    delete this.#root.dataset.live;
     this.showIdle();
+    // Screen readers hear the result once it is complete.
+    queueMicrotask(() => write(this.#announced, textOf(this.#spoken)));
   }
 
   /** @param {string} digit @param {string} words @param {string} sure */
@@ -147,10 +171,26 @@ export class ResultView {
     );
   }
 
-  /** @param {string | null} glyph */
+  /** The picture takes a moment to load, so the one of the open drawing stays behind it. @param {string | null} glyph */
   #showGlyph(glyph) {
-    this.#glyph.replaceChildren(...(glyph === null ? [] : [glyphImage(glyph)]));
+    const behind = this.#canvas.isConnected ? [this.#canvas] : [];
+    this.#glyph.replaceChildren(...(glyph === null ? [] : [...behind, glyphImage(glyph)]));
   }
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Uint8Array} glyph  28 x 28, ink = 255 */
+function paintGlyph(canvas, glyph) {
+  const context = context2d(canvas);
+  const pixels = context.createImageData(canvas.width, canvas.height);
+  glyph.forEach((level, i) => pixels.data.set([level, level, level, 255], 4 * i));
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+/** @param {HTMLElement} spoken */
+function textOf(spoken) {
+  const texts = [...spoken.querySelectorAll("p")].map(({ textContent }) => textContent);
+  return texts.filter((text) => text !== "").join(". ");
 }
 
 /** @param {string} glyph  data URL */

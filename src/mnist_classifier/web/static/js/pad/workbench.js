@@ -19,6 +19,8 @@ import { saveDrawing } from "../shared/download.js";
 import { fileSize } from "../shared/format.js";
 import { listenForHelp } from "../shared/help.js";
 import { Latest, STALE } from "../shared/latest.js";
+import { browserModelFile } from "../shared/browser-model.js";
+import { Live } from "./live.js";
 import { Pad } from "./pad.js";
 import { load, makeReady } from "./picture.js";
 import { ResultView } from "./result.js";
@@ -47,6 +49,7 @@ export class Workbench {
   #result = new ResultView();
   #notice = new DatasetNotice();
   #latest = new Latest();
+  #live = new Live(browserModelFile);
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
@@ -66,6 +69,9 @@ export class Workbench {
       this.#changed();
       this.#latest.cancel();
     };
+    this.#pad.onMove = () => this.#look();
+    this.#live.onReading = (answer) => this.#result.showLive(answer);
+    this.#live.follow();
     this.#pad.onChange = () => {
       this.#changed();
       this.predict();
@@ -278,7 +284,13 @@ export class Workbench {
       this.#result.showReading(reading, subject.label);
       this.#readAsNumber.hidden = !reading.warnings?.some(({ code }) => code === "several_digits");
     }
+    if (reading.model !== undefined) this.#live.follow(reading.model.version);
     this.onReading(reading, subject);
+  }
+
+  /** Read the open drawing in the browser; at the end of the stroke the server confirms. */
+  #look() {
+    if (this.#mode === "digit" && !this.#pad.strokes.isEmpty) this.#live.look(() => this.#pad.toPixels());
   }
 
   #showError() {
@@ -301,6 +313,7 @@ export class Workbench {
 
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
+    this.#live.stop();
     this.#isRead = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();
