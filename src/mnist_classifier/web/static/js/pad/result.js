@@ -8,7 +8,7 @@
  * @typedef {import("../offline/reader.js").Answer} Answer
  */
 
-import { element, make, write } from "../shared/dom.js";
+import { element, make, mark, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
 import { describeNumber, layoutOf } from "./number.js";
 import { context2d } from "./paint.js";
@@ -34,6 +34,7 @@ export class ResultView {
   #steps = element("steps", HTMLDetailsElement);
   #stepList = element("step-list", HTMLElement);
   #bars = barsOf(element("bars", HTMLElement));
+  #notADigit = partsOfBar(element("not-a-digit", HTMLElement));
 
   constructor() {
     this.#canvas.width = this.#canvas.height = GLYPH_SIDE;
@@ -76,7 +77,7 @@ export class ResultView {
     const { digit, words, sure } = describe(reading);
     this.#headline(digit, words, sure);
     this.#showTruth(reading, label);
-    showBars(this.#bars, reading);
+    this.#showBars(reading);
     this.#showGlyph(reading.glyph ?? null);
     this.#showWarnings(reading);
     this.#showSteps(reading);
@@ -90,7 +91,7 @@ export class ResultView {
     const { digit, words, sure } = describe(reading);
     this.#headline(digit, words, sure);
     this.#showTruth(reading, null);
-    showBars(this.#bars, reading);
+    this.#showBars(reading);
     this.#glyph.replaceChildren(...(glyph === null ? [] : [paintGlyph(this.#canvas, glyph)]));
     write(this.#answeredBy, "Your browser reads while you draw.");
   }
@@ -136,7 +137,15 @@ export class ResultView {
     this.#warnings.replaceChildren();
     this.#stepList.replaceChildren();
     delete this.#root.dataset.layout;
-    showBars(this.#bars, null);
+    this.#showBars(null);
+  }
+
+  /** The bar below the ten shows only where it is part of the answer. @param {Reading | null} reading */
+  #showBars(reading) {
+    showBars(this.#bars, reading);
+    const isDoubted = reading?.verdict === "ambiguous" && (reading.candidates ?? []).length < 2;
+    showBar(this.#notADigit, reading?.not_a_digit ?? null);
+    this.#notADigit.row.dataset.shown = String(reading?.verdict === "not_a_digit" || isDoubted);
   }
 
   /** @param {Reading} reading @param {number | null} label */
@@ -201,6 +210,9 @@ export function glyphImage(glyph) {
   return image;
 }
 
+/** @type {{probabilities: number[] | null, verdict: Reading["verdict"], candidates?: number[]}} */
+const NOTHING = { probabilities: null, verdict: "blank" };
+
 /** The parts of a list of ten bars. @param {HTMLElement} list */
 export function barsOf(list) {
   return [...list.children].map(partsOfBar);
@@ -208,18 +220,23 @@ export function barsOf(list) {
 
 /** @param {ReturnType<typeof barsOf>} bars @param {Reading | null} reading  null for none */
 export function showBars(bars, reading) {
-  const { probabilities = null, verdict = "blank" } = reading ?? {};
-  const best = probabilities === null || verdict === "blank" ? -1 : probabilities.indexOf(Math.max(...probabilities));
-  bars.forEach(({ meter, fill, value, row }, digit) => {
-    const share = probabilities?.[digit] ?? 0;
-    const text = probabilities === null ? "" : percent(share);
-    meter.setAttribute("aria-valuenow", probabilities === null ? "0" : (share * 100).toFixed(1));
-    if (probabilities === null) meter.removeAttribute("aria-valuetext");
-    else meter.setAttribute("aria-valuetext", text);
-    fill.style.transform = `scaleX(${share})`;
-    write(value, text);
-    row.dataset.best = String(digit === best);
+  const { probabilities, verdict, candidates = [] } = reading !== null && reading.verdict !== "blank" ? reading : NOTHING;
+  const best = probabilities === null || verdict === "not_a_digit" ? -1 : probabilities.indexOf(Math.max(...probabilities));
+  bars.forEach((bar, digit) => {
+    showBar(bar, probabilities?.[digit] ?? null);
+    bar.row.dataset.best = String(digit === best);
+    bar.row.dataset.candidate = String(verdict === "ambiguous" && candidates.includes(digit));
   });
+}
+
+/** @param {ReturnType<typeof partsOfBar>} bar @param {number | null} share */
+function showBar({ meter, fill, value }, share) {
+  const text = share === null ? "" : percent(share);
+  mark(meter, "aria-valuenow", ((share ?? 0) * 100).toFixed(1));
+  if (share === null) meter.removeAttribute("aria-valuetext");
+  else mark(meter, "aria-valuetext", text);
+  fill.style.setProperty("--share", String(share ?? 0));
+  write(value, text);
 }
 
 /** @param {Element} row */
