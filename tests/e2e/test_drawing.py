@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import pytest
 from application import Application
+from PIL import Image
 from playwright.sync_api import Route, expect
 from visitor import DOT, FAILED_REQUEST, SEVEN, Visitor
 
@@ -207,3 +209,51 @@ def test_stages_are_shown_when_they_are_asked_for_and_warnings_at_once(visit: Vi
     expect(visitor.find("step-list")).to_contain_text("Scaled and centred")
     visitor.page.keyboard.press("c")
     expect(visitor.find("step-list")).to_be_empty()
+
+
+SCRIBBLE = [(0.2, 0.2), (0.8, 0.3), (0.2, 0.4), (0.8, 0.5), (0.2, 0.6), (0.8, 0.7), (0.2, 0.8), (0.5, 0.1), (0.5, 0.9)]
+
+
+def test_verdict_and_bars_of_a_scribble_agree(visit: Visit) -> None:
+    visitor = visit()
+    row = visitor.find("not-a-digit")
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+    expect(row).to_be_hidden()
+    visitor.page.keyboard.press("c")
+
+    visitor.draw(SCRIBBLE)
+
+    expect(visitor.find("verdict")).to_have_text("Not a digit")
+    expect(visitor.find("bars").locator("[data-best=true]")).to_have_count(0)
+    expect(row).to_be_visible()
+    share = row.get_by_role("meter").get_attribute("aria-valuetext")
+    expect(visitor.find("confidence")).to_have_text(f"{share} sure")
+
+
+def test_both_candidates_of_an_ambiguous_digit_stand_out(visit: Visit) -> None:
+    def doubt(route: Route) -> None:
+        reading = route.fetch().json()
+        shares = [0.0, 0.4, *[0.0] * 5, 0.6, 0.0, 0.0]
+        doubts = {"verdict": "ambiguous", "candidates": [7, 1], "confidence": 0.6, "probabilities": shares}
+        route.fulfill(json={**reading, **doubts})
+
+    visitor = visit()
+    visitor.page.route("**/predict*", doubt)
+    visitor.draw(SEVEN)
+
+    expect(visitor.find("verdict")).to_have_text("7 or 1?")
+    marked = visitor.find("bars").locator("[data-candidate=true] .bar-digit")
+    expect(marked).to_have_text(["1", "7"])
+
+
+def test_a_blank_upload_is_called_blank(visit: Visit) -> None:
+    visitor = visit()
+    content = io.BytesIO()
+    Image.new("L", (200, 200), 255).save(content, "PNG")
+
+    visitor.find("file").set_input_files({"name": "empty.png", "mimeType": "image/png", "buffer": content.getvalue()})
+
+    expect(visitor.find("verdict")).to_have_text("This picture is blank")
+    expect(visitor.find("bars").locator("[data-best=true]")).to_have_count(0)
+    expect(visitor.find("bars").locator(".bar-value").first).to_be_empty()

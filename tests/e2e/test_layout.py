@@ -53,6 +53,45 @@ def test_every_control_is_large_enough_for_a_finger(visit: Visit, path: str) -> 
         assert box["width"] >= 44, control.evaluate("element => element.outerHTML")
 
 
+def test_a_phone_shows_brand_answer_bars_pad_and_one_row_of_tools_at_once(visit: Visit) -> None:
+    visitor = visit(**SCREENS["phone"])
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+    tools = visitor.page.locator(".tools :is(button, .button):visible")
+
+    for part in (visitor.page.locator(".brand"), *map(visitor.find, ("digit", "glyph", "bars", "pad", "predict"))):
+        expect(part).to_be_in_viewport(ratio=1)
+    assert visitor.page.evaluate("window.scrollY") == 0
+    assert len({round((tool.bounding_box() or {})["y"]) for tool in tools.all()}) == 1
+    tools.last.scroll_into_view_if_needed()
+    expect(tools.last).to_be_in_viewport(ratio=1)
+
+
+SHOW_MESSAGES = """() => import("/static/js/shared/toast.js").then(({ showToast }) => {
+    showToast("first", "No answer from the server. Is it still running?");
+    showToast("second", "The server is slow. Your drawing is safe. Waiting…", "info");
+})"""
+
+
+@pytest.mark.parametrize("screen", ["phone", "tablet", "desktop"])
+def test_messages_do_not_cover_the_result(visit: Visit, screen: str) -> None:
+    visitor = visit(**SCREENS[screen])
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+    visitor.page.evaluate(SHOW_MESSAGES)
+
+    messages = [box for each in visitor.page.locator(".toast").all() if (box := each.bounding_box())]
+
+    assert len(messages) == 2
+    for part in ("digit", "verdict", "glyph", "bars"):
+        box = visitor.find(part).bounding_box()
+        assert box is not None
+        for message in messages:
+            is_beside = message["x"] + message["width"] <= box["x"] or box["x"] + box["width"] <= message["x"]
+            is_apart = message["y"] + message["height"] <= box["y"] or box["y"] + box["height"] <= message["y"]
+            assert is_beside or is_apart, f"{part} at {box} is below a message at {message}"
+
+
 def expect_failures(visitor: Visitor) -> None:
     visitor.expected_errors = (FAILED_REQUEST,)
 

@@ -35,4 +35,7 @@ def test_the_home_page_is_small_quick_and_still(browser: Browser, data_dir: Path
     assert pen["layout_shift"] <= goals["layout_shift"]
     assert home["first_paint_ms"] <= goals["first_paint_ms"] * PATIENCE
     assert pen["strokes"] == 20
+    for live in result["live"]:
+        assert live["answers"] > 20  # the answer changes during a stroke, not only at its end
+        assert live["answer_p50_ms"] <= goals["live_p95_ms"] * PATIENCE
     assert pen["shown_p50_ms"] <= goals["shown_p95_ms"] * PATIENCE  # the slowest of 20 says more of other processes

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FileChooser, expect
+from playwright.sync_api import FileChooser, Request, expect
 from visitor import DOT, SEVEN, Visitor
 
 from conftest import Visit
@@ -200,17 +201,17 @@ def test_camera_is_offered_to_fingers_alone(visit: Visit) -> None:
     expect(camera).to_have_attribute("accept", "image/*")
 
 
-def test_home_page_is_small(visit: Visit) -> None:
-    sizes: dict[str, int] = {}
-
-    def watch(visitor: Visitor) -> None:
-        visitor.page.on("response", lambda reply: sizes.__setitem__(reply.url, len(reply.body())))
-
-    visitor = visit(before=watch)
+def test_home_page_is_small_until_it_loads_the_model(visit: Visit) -> None:
+    requests: list[Request] = []
+    visitor = visit(before=lambda visitor: visitor.page.on("request", lambda each: requests.append(each)))
     expect(visitor.find("model-line")).to_contain_text("Read by")
     visitor.page.wait_for_load_state("networkidle")
-    print(f"{sum(sizes.values()) / 1000:.1f} kB in {len(sizes)} files")
-    assert sum(sizes.values()) <= 150_000
+
+    before = list(takewhile(lambda request: not request.url.endswith("/browser"), requests))
+
+    assert len(before) < len(requests)
+    sizes = [request.sizes() for request in before]
+    assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes) <= 150_000
 
 
 def test_picture_on_the_home_page_is_shown_read_and_taken_away_again(visit: Visit) -> None:

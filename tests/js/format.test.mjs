@@ -7,11 +7,11 @@ import * as format from "../../src/mnist_classifier/web/static/js/shared/format.
 const plain = (text) => text.replaceAll("\u00a0", " ");
 
 /** A reading that gives `share` to `digit` and the rest to `second`. */
-function reading(verdict, digit, share, { prediction = digit, second = (digit + 1) % 10, candidates = [] } = {}) {
+function reading(verdict, digit, share, { prediction = digit, second = (digit + 1) % 10, candidates = [], not_a_digit = 0 } = {}) {
   const probabilities = Array(10).fill(0);
   probabilities[second] = 1 - share;
   probabilities[digit] = share;
-  return { prediction, confidence: share, probabilities, verdict, candidates };
+  return { prediction, confidence: share, probabilities, verdict, candidates, not_a_digit };
 }
 
 test("percentages", async (t) => {
@@ -79,13 +79,13 @@ test("a reading may be of no digit", () => {
 });
 
 test("what is no digit gets no digit", () => {
-  const { digit, words, sure } = format.describe(reading("not_a_digit", 3, 0.6, { prediction: null }));
-  assert.deepEqual([digit, words, plain(sure)], ["?", "Not a digit", "closest: 3, 60.0 %"]);
+  const { digit, words, sure } = format.describe(reading("not_a_digit", 3, 0.6, { prediction: null, not_a_digit: 0.99 }));
+  assert.deepEqual([digit, words, plain(sure)], ["?", "Not a digit", "99.0 % sure"]);
 });
 
-test("a blank pad is no reading", () => {
+test("a blank picture is called blank", () => {
   const blank = { prediction: null, confidence: 0, probabilities: Array(10).fill(0.1), verdict: "blank" };
-  assert.deepEqual(format.describe(blank), { digit: "", words: "Nothing drawn yet", sure: "" });
+  assert.deepEqual(format.describe(blank), { digit: "", words: "This picture is blank", sure: "There is nothing to read in it." });
 });
 
 test("warnings become advice, unknown ones their own words", () => {

@@ -10,7 +10,7 @@
 
 import { mark } from "../shared/dom.js";
 import { ERASER_RADIUS } from "./eraser.js";
-import { bitmapOf, context2d, paint, paintCursor, paintPicture } from "./paint.js";
+import { bitmapOf, context2d, paint, paintCursor, paintPicture, pixelsOf } from "./paint.js";
 import { PEN_WIDTH, SIDE, Strokes, toPaths } from "./strokes.js";
 
 const KEY_STEP = 10;
@@ -29,6 +29,8 @@ const ARROWS = {
 export class Pad {
   /** Called when a stroke begins. */
   onBegin = () => {};
+  /** Called when the open stroke or the eraser has moved. */
+  onMove = () => {};
   /** Called after the drawing has changed: a stroke ended, undo, redo, clear. */
   onChange = () => {};
 
@@ -80,6 +82,11 @@ export class Pad {
   /** The drawing as an opaque PNG, SIDE pixels high, white on black. */
   toDataUrl() {
     return bitmapOf(this.strokes.export(), this.#width);
+  }
+
+  /** The pixels of that PNG. */
+  toPixels() {
+    return pixelsOf(this.strokes.export(), this.#width);
   }
 
   /** The strokes, in pixels of that PNG. */
@@ -175,9 +182,8 @@ export class Pad {
     if (event.pointerId !== this.#pointer?.id) return;
     const coalesced = event.getCoalescedEvents?.() ?? [];
     const events = coalesced.length > 0 ? coalesced : [event];
-    this.strokes.extend(events.map((each) => this.#position(each)));
     this.#cursor = this.#position(event);
-    this.#update();
+    this.#extend(events.map((each) => this.#position(each)));
   }
 
   /** @param {PointerEvent} event */
@@ -223,8 +229,14 @@ export class Pad {
     this.#cursorShown = true;
     const { x, y } = this.#cursor;
     this.#cursor = { x: within(x + direction.x * step, this.#width), y: within(y + direction.y * step, SIDE) };
-    this.strokes.extend([this.#cursor]);
+    this.#extend([this.#cursor]);
+  }
+
+  /** @param {Point[]} points */
+  #extend(points) {
+    this.strokes.extend(points);
     this.#update();
+    if (this.strokes.isOpen) this.onMove();
   }
 
   /** @param {boolean} isRepeat */

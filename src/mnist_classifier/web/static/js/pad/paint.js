@@ -94,9 +94,19 @@ function bitmapContext(width) {
  * @param {number} width
  */
 export function bitmapOf(strokes, width) {
+  return bitmap(strokes, width).canvas.toDataURL("image/png");
+}
+
+/** The pixels of that PNG. @param {readonly Stroke[]} strokes @param {number} width */
+export function pixelsOf(strokes, width) {
+  return bitmap(strokes, width).getImageData(0, 0, width, SIDE);
+}
+
+/** @param {readonly Stroke[]} strokes @param {number} width */
+function bitmap(strokes, width) {
   const context = bitmapContext(width);
   context.fillStyle = "#000";
   context.fillRect(0, 0, width, SIDE);
   paint(context, strokes, "#fff");
-  return context.canvas.toDataURL("image/png");
+  return context;
 }

@@ -5,29 +5,39 @@
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
+ * @typedef {import("../offline/reader.js").Answer} Answer
  */
 
-import { element, make, write } from "../shared/dom.js";
+import { element, make, mark, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
 import { describeNumber, layoutOf } from "./number.js";
+import { context2d } from "./paint.js";
+
+const GLYPH_SIDE = 28;
 
 export class ResultView {
   /** Called when the user opens the preprocessing steps and the reading has none. */
   onStepsWanted = () => {};
 
   #root = element("result", HTMLElement);
+  #spoken = element("spoken", HTMLElement);
+  #announced = element("announced", HTMLElement);
   #digit = element("digit", HTMLElement);
   #words = element("verdict", HTMLElement);
   #sure = element("confidence", HTMLElement);
   #truth = element("truth", HTMLElement);
   #glyph = element("glyph", HTMLElement);
+  /** The glyph of the open drawing. */
+  #canvas = make("canvas");
   #answeredBy = element("answered-by", HTMLElement);
   #warnings = element("warnings", HTMLElement);
   #steps = element("steps", HTMLDetailsElement);
   #stepList = element("step-list", HTMLElement);
   #bars = barsOf(element("bars", HTMLElement));
+  #notADigit = partsOfBar(element("not-a-digit", HTMLElement));
 
   constructor() {
+    this.#canvas.width = this.#canvas.height = GLYPH_SIDE;
     this.#steps.addEventListener("toggle", () => {
       if (this.#steps.open && this.#stepList.childElementCount === 0) this.onStepsWanted();
     });
@@ -67,11 +77,23 @@ export class ResultView {
     const { digit, words, sure } = describe(reading);
     this.#headline(digit, words, sure);
     this.#showTruth(reading, label);
-    showBars(this.#bars, reading);
+    this.#showBars(reading);
     this.#showGlyph(reading.glyph ?? null);
     this.#showWarnings(reading);
     this.#showSteps(reading);
     this.#showAnswerer(reading);
+  }
+
+  /** Show a reading of the open drawing; screen readers hear only the last one. @param {Answer} answer */
+  showLive({ reading, glyph }) {
+    this.#root.dataset.state = reading.verdict;
+    this.#root.dataset.live = "true";
+    const { digit, words, sure } = describe(reading);
+    this.#headline(digit, words, sure);
+    this.#showTruth(reading, null);
+    this.#showBars(reading);
+    this.#glyph.replaceChildren(...(glyph === null ? [] : [paintGlyph(this.#canvas, glyph)]));
+    write(this.#answeredBy, "Your browser reads while you draw.");
   }
 
   /** @param {NumberReading} reading */
@@ -94,7 +116,10 @@ export class ResultView {
   /** @param {string} state */
   #state(state) {
     this.#root.dataset.state = state;
+    delete this.#root.dataset.live;
     this.showIdle();
+    // Screen readers hear the result once it is complete.
+    queueMicrotask(() => write(this.#announced, textOf(this.#spoken)));
   }
 
   /** @param {string} digit @param {string} words @param {string} sure */
@@ -112,7 +137,15 @@ export class ResultView {
     this.#warnings.replaceChildren();
     this.#stepList.replaceChildren();
     delete this.#root.dataset.layout;
-    showBars(this.#bars, null);
+    this.#showBars(null);
+  }
+
+  /** The bar below the ten shows only where it is part of the answer. @param {Reading | null} reading */
+  #showBars(reading) {
+    showBars(this.#bars, reading);
+    const isDoubted = reading?.verdict === "ambiguous" && (reading.candidates ?? []).length < 2;
+    showBar(this.#notADigit, reading?.not_a_digit ?? null);
+    this.#notADigit.row.dataset.shown = String(reading?.verdict === "not_a_digit" || isDoubted);
   }
 
   /** @param {Reading} reading @param {number | null} label */
@@ -147,10 +180,26 @@ export class ResultView {
     );
   }
 
-  /** @param {string | null} glyph */
+  /** The picture takes a moment to load, so the one of the open drawing stays behind it. @param {string | null} glyph */
   #showGlyph(glyph) {
-    this.#glyph.replaceChildren(...(glyph === null ? [] : [glyphImage(glyph)]));
+    const behind = this.#canvas.isConnected ? [this.#canvas] : [];
+    this.#glyph.replaceChildren(...(glyph === null ? [] : [...behind, glyphImage(glyph)]));
   }
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Uint8Array} glyph  28 x 28, ink = 255 */
+function paintGlyph(canvas, glyph) {
+  const context = context2d(canvas);
+  const pixels = context.createImageData(canvas.width, canvas.height);
+  glyph.forEach((level, i) => pixels.data.set([level, level, level, 255], 4 * i));
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+/** @param {HTMLElement} spoken */
+function textOf(spoken) {
+  const texts = [...spoken.querySelectorAll("p")].map(({ textContent }) => textContent);
+  return texts.filter((text) => text !== "").join(". ");
 }
 
 /** @param {string} glyph  data URL */
@@ -161,6 +210,9 @@ export function glyphImage(glyph) {
   return image;
 }
 
+/** @type {{probabilities: number[] | null, verdict: Reading["verdict"], candidates?: number[]}} */
+const NOTHING = { probabilities: null, verdict: "blank" };
+
 /** The parts of a list of ten bars. @param {HTMLElement} list */
 export function barsOf(list) {
   return [...list.children].map(partsOfBar);
@@ -168,18 +220,23 @@ export function barsOf(list) {
 
 /** @param {ReturnType<typeof barsOf>} bars @param {Reading | null} reading  null for none */
 export function showBars(bars, reading) {
-  const { probabilities = null, verdict = "blank" } = reading ?? {};
-  const best = probabilities === null || verdict === "blank" ? -1 : probabilities.indexOf(Math.max(...probabilities));
-  bars.forEach(({ meter, fill, value, row }, digit) => {
-    const share = probabilities?.[digit] ?? 0;
-    const text = probabilities === null ? "" : percent(share);
-    meter.setAttribute("aria-valuenow", probabilities === null ? "0" : (share * 100).toFixed(1));
-    if (probabilities === null) meter.removeAttribute("aria-valuetext");
-    else meter.setAttribute("aria-valuetext", text);
-    fill.style.transform = `scaleX(${share})`;
-    write(value, text);
-    row.dataset.best = String(digit === best);
+  const { probabilities, verdict, candidates = [] } = reading !== null && reading.verdict !== "blank" ? reading : NOTHING;
+  const best = probabilities === null || verdict === "not_a_digit" ? -1 : probabilities.indexOf(Math.max(...probabilities));
+  bars.forEach((bar, digit) => {
+    showBar(bar, probabilities?.[digit] ?? null);
+    bar.row.dataset.best = String(digit === best);
+    bar.row.dataset.candidate = String(verdict === "ambiguous" && candidates.includes(digit));
   });
+}
+
+/** @param {ReturnType<typeof partsOfBar>} bar @param {number | null} share */
+function showBar({ meter, fill, value }, share) {
+  const text = share === null ? "" : percent(share);
+  mark(meter, "aria-valuenow", ((share ?? 0) * 100).toFixed(1));
+  if (share === null) meter.removeAttribute("aria-valuetext");
+  else mark(meter, "aria-valuetext", text);
+  fill.style.setProperty("--share", String(share ?? 0));
+  write(value, text);
 }
 
 /** @param {Element} row */

@@ -18,12 +18,15 @@ import { saveDrawing } from "../shared/download.js";
 import { fileSize } from "../shared/format.js";
 import { listenForHelp } from "../shared/help.js";
 import { Latest, STALE } from "../shared/latest.js";
+import { browserModelFile } from "../shared/browser-model.js";
+import { Live } from "./live.js";
 import { Pad } from "./pad.js";
 import { load } from "./paint.js";
 import { ResultView } from "./result.js";
 import { listenToKeys } from "../shared/shortcuts.js";
 import { SIDE, Strokes, WIDE_SIDE } from "./strokes.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { chosenVersion } from "../shared/version.js";
 import { Tools } from "./tools.js";
 import { listenForFiles } from "./upload.js";
 
@@ -52,6 +55,7 @@ export class Workbench {
   /** @type {import("../shared/dataset.js").DatasetNotice | null} */
   #notice = null;
   #latest = new Latest();
+  #live = new Live(browserModelFile);
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
@@ -75,6 +79,9 @@ export class Workbench {
       this.#changed();
       this.#latest.cancel();
     };
+    this.#pad.onMove = () => this.#look();
+    this.#live.onReading = (answer) => this.#result.showLive(answer);
+    this.#live.follow(chosenVersion() ?? undefined);
     this.#pad.onChange = () => {
       this.#changed();
       this.predict();
@@ -358,7 +365,13 @@ export class Workbench {
       this.#result.showReading(reading, subject.label);
       this.#readAsNumber.hidden = !reading.warnings?.some(({ code }) => code === "several_digits");
     }
+    if (reading.model !== undefined) this.#live.follow(reading.model.version);
     this.onReading(reading, subject);
+  }
+
+  /** Read the open drawing in the browser; at the end of the stroke the server confirms. */
+  #look() {
+    if (this.#mode === "digit" && !this.#pad.strokes.isEmpty) this.#live.look(() => this.#pad.toPixels());
   }
 
   #showError() {
@@ -381,6 +394,7 @@ export class Workbench {
 
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
+    this.#live.stop();
     this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();

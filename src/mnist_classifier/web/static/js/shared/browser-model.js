@@ -9,6 +9,8 @@ import { ApiError, browserModel, modelStatus } from "./api.js";
 
 /** Wait so long for an idle moment where the browser cannot tell one. */
 const IDLE_MS = 200;
+/** Wait no longer on a page that is never idle. */
+const BUSY_MS = 2_000;
 
 /** By version. @type {Map<number, Promise<ArrayBuffer>>} */
 const files = new Map();
@@ -22,7 +24,8 @@ const recognisers = new Map();
  */
 export async function browserModelFile(version) {
   await idle();
-  return once(files, version ?? (await versionInProduction()), browserModel);
+  const number = version ?? (await versionInProduction());
+  return { version: number, file: await once(files, number, browserModel) };
 }
 
 /**
@@ -33,7 +36,7 @@ export async function browserModelFile(version) {
  */
 export async function browserRecogniser(version) {
   return once(recognisers, version ?? (await versionInProduction()), async (number) => {
-    const [{ Recogniser }, file] = await Promise.all([import("../offline/read-digit.js"), browserModelFile(number)]);
+    const [{ Recogniser }, { file }] = await Promise.all([import("../offline/read-digit.js"), browserModelFile(number)]);
     return new Recogniser(file);
   });
 }
@@ -63,5 +66,5 @@ function once(known, version, make) {
 async function idle() {
   if (document.readyState !== "complete") await new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
   // Safari has no requestIdleCallback.
-  await new Promise((resolve) => ("requestIdleCallback" in window ? requestIdleCallback(resolve) : setTimeout(resolve, IDLE_MS)));
+  await new Promise((resolve) => ("requestIdleCallback" in window ? requestIdleCallback(resolve, { timeout: BUSY_MS }) : setTimeout(resolve, IDLE_MS)));
 }

@@ -112,11 +112,11 @@ export function score(score) {
  * @param {Reading} reading
  * @returns {{digit: string, words: string, sure: string}}
  */
-export function describe({ prediction, confidence, probabilities, verdict, candidates = [] }) {
+export function describe({ prediction, confidence, probabilities, verdict, not_a_digit, candidates = [] }) {
   const best = prediction ?? probabilities.indexOf(Math.max(...probabilities));
   const sure = percent(confidence);
-  if (verdict === "blank") return { digit: "", words: "Nothing drawn yet", sure: "" };
-  if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `closest: ${best}, ${sure}` };
+  if (verdict === "blank") return { digit: "", words: "This picture is blank", sure: "There is nothing to read in it." };
+  if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `${percent(not_a_digit)} sure` };
   if (verdict === "ambiguous") {
     const certainty = `${sure} for ${best}`;
     return candidates.length > 1
