@@ -246,7 +246,9 @@ def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, 
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
     expect(visitor.find("compare-verdict")).not_to_be_empty()
-    expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
+    expect(visitor.find("dataset")).to_contain_text(
+        "The validation images are part of MNIST, which is not on this computer yet"
+    )
 
 
 def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
@@ -272,7 +274,9 @@ def test_the_page_and_its_dialog_fit_the_screen(visit: Visit, unchanged: Applica
     visitor.expected_errors = (FAILED_REQUEST,)
     width = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
     visitor.find("compare-start").click()
-    expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
+    expect(visitor.find("dataset")).to_contain_text(
+        "The validation images are part of MNIST, which is not on this computer yet"
+    )
     for scheme in schemes(visitor):
         keep(visitor, f"models-{screen}-{scheme}")
         for control in visitor.page.locator("main button:visible, main select:visible").all():

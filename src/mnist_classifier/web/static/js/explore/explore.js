@@ -73,7 +73,7 @@ async function load(part, key, task) {
 }
 
 async function showSummary() {
-  if (root.dataset.state !== "ready") setState("loading", `The model is reading ${split.value === "test" ? "10,000" : "5,000"} images…`);
+  if (root.dataset.state !== "ready") setState("loading", "The model is reading the images…");
   root.setAttribute("aria-busy", "true");
   const asked = view;
   const found = await loads.summary.run((signal) => api.summary(asked, signal));
@@ -81,10 +81,17 @@ async function showSummary() {
   root.removeAttribute("aria-busy");
   setState("ready", "");
   hideToast("explore");
-  notice.hide();
+  showSample(found.is_sample);
   showFigures(element("explore-figures", HTMLElement), found);
   showClasses(element("per-class", HTMLElement), found, asked);
   matrix.show(found.confusion, view);
+}
+
+/** Say which test images these are. @param {boolean} isSample */
+function showSample(isSample) {
+  write(split.options[0], isSample ? "Test: 200 of 10,000 images" : "Test: 10,000 images");
+  if (isSample) notice.offer("These are 200 of the 10,000 MNIST test images, twenty of each digit. They come with the program.");
+  else notice.hide();
 }
 
 async function showImages() {
@@ -117,10 +124,10 @@ function fail(part, error) {
   if (part === "summary") root.removeAttribute("aria-busy");
   if (part === "images") gallery.showFailed();
   const message = messageOf(error);
-  if (error instanceof ApiError && error.code === "data_missing") {
+  if (error instanceof ApiError && error.code === "data_missing" && view.split !== "test") {
     setState("missing", "");
     closeImage();
-    return notice.showMissing();
+    return notice.offer("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
   }
   showToast("explore", message);
   if (part === "image") inspector.showError(message);

@@ -98,15 +98,17 @@ export class ComparePanel {
     const note = element("disagreements-note", HTMLElement);
     const images = element("disagreements", HTMLElement);
     images.replaceChildren();
-    this.#dataset.hide();
     write(note, `Both versions are reading the ${split} images. The first time takes some seconds…`);
     try {
-      this.#showImages(await api.listDisagreements(first, second, split, signal), comparison);
+      const found = await api.listDisagreements(first, second, split, signal);
+      if (found.is_sample) this.#dataset.offer("Only the 200 test images that come with the program were read. MNIST has 10,000.");
+      else this.#dataset.hide();
+      this.#showImages(found, comparison);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.code === "data_missing") {
         write(note, "");
-        this.#dataset.showMissing();
+        this.#dataset.offer("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
       } else write(note, messageOf(error));
     }
   }
@@ -126,11 +128,12 @@ export class ComparePanel {
   }
 
   /** @param {Disagreements} found @param {Comparison} comparison */
-  #showImages({ split, count: total, right, images }, { models }) {
+  #showImages({ split, is_sample: isSample, count: total, right, images }, { models }) {
     const [one, other] = models.map(({ version }) => version);
+    const all = isSample ? `200 ${split} images` : `${split} images`;
     const words =
       total === 0
-        ? `Both versions read all ${split} images the same way.`
+        ? `Both versions read all ${all} the same way.`
         : `They read ${count(total)} ${split} images differently. Version ${one} gets ${count(right[0])} of them right, version ${other} gets ${count(right[1])}.` +
           (images.length < total ? ` The ${images.length} most confident are shown.` : "");
     write(element("disagreements-note", HTMLElement), words);

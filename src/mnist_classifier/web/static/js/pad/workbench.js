@@ -136,8 +136,9 @@ export class Workbench {
   async showRandom() {
     if (this.#mode === "number") return;
     await this.#ask("random", async (signal) => {
-      const { index, label, image } = await api.randomTestImage(signal);
-      this.#notice.hide();
+      const { index, label, image, is_sample: isSample } = await api.randomTestImage(signal);
+      if (isSample) this.#notice.offer("This is one of the 200 test images that come with the program. MNIST has 10,000.");
+      else this.#notice.hide();
       const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
       this.#lay(await load(image), subject, signal);
       this.#show(await this.#read(subject, signal), subject, signal);
@@ -251,7 +252,6 @@ export class Workbench {
 
   /** @param {unknown} error */
   #fail(error) {
-    if (error instanceof api.ApiError && error.code === "data_missing") return this.#notice.showMissing();
     if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
     if (!this.#isRead && !this.#pad.isEmpty) this.#showError();
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
