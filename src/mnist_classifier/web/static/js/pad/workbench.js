@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pad, tools and result, as the home page and the recogniser page have them.
+ * Pad, tools and result, as the home page and the page that looks inside have them.
  * The subject is the drawing, or the picture in its place, that is read.
  *
  * @typedef {import("../shared/api.js").Reading} Reading

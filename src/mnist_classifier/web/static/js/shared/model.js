@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The model in production: a line on the home page, a card on the recogniser page.
+ * The model in production: a line on the home page, a card on the page that looks inside.
  *
  * @typedef {import("./api-types.js").Model} Model
  * @typedef {import("./api-types.js").State} Status
