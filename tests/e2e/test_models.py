@@ -57,7 +57,8 @@ def test_without_trainings_the_model_in_the_box_stands_alone(visit: Visit) -> No
     expect(row(visitor, 0)).to_contain_text("in the box")
     expect(visitor.find("models-note")).to_contain_text("There is only the model in the box")
     expect(visitor.find("history-note")).to_contain_text("No version was promoted yet")
-    expect(visitor.find("compare-start")).to_be_disabled()
+    expect(visitor.find("compare-form")).to_be_hidden()
+    expect(visitor.page.get_by_role("link", name="Train a model")).to_be_visible()
     expect(visitor.find("roll-back")).to_be_hidden()
 
 
@@ -261,7 +262,7 @@ def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("ALTER TABLE aliases RENAME TO elsewhere")
     visitor.page.reload()
-    expect(visitor.find("toasts")).to_contain_text("The database cannot be used: no such table: aliases")
+    expect(visitor.find("models-note")).to_contain_text("The database cannot be used: no such table: aliases")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("ALTER TABLE elsewhere RENAME TO aliases")
     visitor.page.get_by_role("button", name="Try again").click()

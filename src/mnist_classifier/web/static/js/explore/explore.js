@@ -15,6 +15,7 @@ import { showClasses, showFigures } from "./figures.js";
 import { Gallery } from "./gallery.js";
 import { Inspector } from "./inspector.js";
 import { format, parse, step } from "./state.js";
+import { goOnWhenBack } from "../shared/reconnect.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 
@@ -90,7 +91,7 @@ async function showSummary() {
 /** Say which test images these are. @param {boolean} isSample */
 function showSample(isSample) {
   write(split.options[0], isSample ? "Test: 200 of 10,000 images" : "Test: 10,000 images");
-  if (isSample) notice.offer("These are 200 of the 10,000 MNIST test images, twenty of each digit. They come with the program.");
+  if (isSample) notice.offer("These are 200 of the 10,000 MNIST test images, twenty of each digit, that come with the program. Figures of so few images are rough.");
   else notice.hide();
 }
 
@@ -129,9 +130,10 @@ function fail(part, error) {
     closeImage();
     return notice.offer("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
   }
-  showToast("explore", message);
   if (part === "image") inspector.showError(message);
   else if (root.dataset.state !== "ready" || part === "summary") setState("error", message);
+  else showToast("explore", message);
+  goOnWhenBack(error, start);
 }
 
 /** @param {"loading" | "ready" | "missing" | "error"} state @param {string} words */
@@ -149,7 +151,7 @@ function reload() {
 function showVersion() {
   version.value = view.version;
   if (version.value === view.version) return;
-  const name = view.version === "production" ? "In production" : `Version ${view.version} (missing)`;
+  const name = view.version === "production" ? "Production" : `Version ${view.version} (missing)`;
   version.append(new Option(name, view.version, false, true));
 }
 
@@ -159,9 +161,14 @@ async function showChoices() {
     const name = versions.find((each) => each.version === production)?.name;
     const options = versions.map((each) => new Option(`Version ${each.version} (${each.name})`, String(each.version)));
     version.replaceChildren(new Option(`Production: ${production} (${name})`, "production"), ...options);
-  } catch (error) {
-    showToast("explore", messageOf(error));
+  } catch {
+    // The summary fails too, and says why.
   }
+}
+
+async function start() {
+  await showChoices();
+  reload();
 }
 
 /** @param {MouseEvent} event */
@@ -182,7 +189,7 @@ window.addEventListener("popstate", () => {
 });
 element("explore-choice", HTMLFormElement).addEventListener("change", () => go(step(view, { version: version.value, split: split.value })));
 element("explore-choice", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-element("explore-retry", HTMLButtonElement).addEventListener("click", reload);
+element("explore-retry", HTMLButtonElement).addEventListener("click", start);
 notice.onReady = reload;
 inspector.onClose = () => {
   if (view.image !== null) leaveImage();
@@ -192,4 +199,4 @@ inspector.onMove = (where) => {
   const next = gallery.around(view.image ?? -1)[where];
   if (next !== null) go(step(view, { image: next }), { replace: true });
 };
-showChoices().then(render);
+start();

@@ -68,7 +68,8 @@ export class ComparePanel {
       select.value = versions.some(({ version }) => String(version) === before) ? before : fallback;
     }
     this.#start.disabled = versions.length < 2;
-    if (versions.length < 2) write(this.#note, "There is only one version. Train or import another to compare them.");
+    this.#form.hidden = versions.length < 2;
+    if (versions.length < 2) write(this.#note, "Train or import a second version, then compare the two here.");
   }
 
   async #compare() {
@@ -153,7 +154,7 @@ function showConfusion(difference) {
   const note = element("confusion-note", HTMLElement);
   table.replaceChildren();
   if (difference === null) return write(note, "One of the versions has no confusion matrix.");
-  write(note, "Rows are true digits and columns are predictions. + means that the second version makes this error more often.");
+  write(note, "Rows are labels and columns are predictions. + means that the second version makes this error more often.");
   const head = make("tr", {}, make("td"), ...difference.map((_, digit) => cell("th", String(digit), "col")));
   const rows = difference.map((counts, label) =>
     make("tr", {}, cell("th", String(label), "row"), ...counts.map((value, read) => confusionCell(value, label, read))),
@@ -185,11 +186,11 @@ function cell(kind, text, scope) {
 function picture({ index, label, predictions, confidences, image }, versions) {
   const shown = make("img");
   shown.src = image;
-  shown.alt = `image ${index}, a ${label}`;
+  shown.alt = `Image ${index} with label ${label}`;
   shown.width = shown.height = 56;
   const words = make("p", { text: `label ${label}` });
   predictions.forEach((digit, side) => {
-    const text = `v${versions[side]}: ${digit}, ${percent(confidences[side])}`;
+    const text = `version ${versions[side]}: ${digit}, ${percent(confidences[side])}`;
     words.append(make("span", { text, data: { right: String(digit === label) } }));
   });
   return make("li", {}, shown, words);
