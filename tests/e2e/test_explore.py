@@ -50,6 +50,16 @@ def test_page_and_detail_fit_their_screen(visit: Visit, application_with_data: A
 
 
 @pytest.mark.mnist
+def test_both_tables_fit_beside_each_other(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    for width in (960, 992, 1024, 1280):
+        visitor.page.set_viewport_size({"width": width, "height": 768})
+        for table in ("matrix", "per-class"):
+            fits = visitor.find(table).evaluate("element => element.scrollWidth <= element.clientWidth")
+            assert fits, f"{table} at {width} px"
+
+
+@pytest.mark.mnist
 def test_a_cell_opens_its_images_and_back_returns(visit: Visit, application_with_data: Application) -> None:
     visitor = ready(visit("/explore", at=application_with_data))
     cell = visitor.find("matrix").get_by_role("link", name="images of 9 read as 4")

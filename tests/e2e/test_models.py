@@ -162,10 +162,10 @@ def test_columns_sort(visit: Visit, unchanged: Application) -> None:
     visitor = visit("/models", at=unchanged)
     numbers = visitor.page.locator("tbody#models-rows tr")
     expect(numbers.first).to_have_attribute("data-version", "2")
-    visitor.page.get_by_role("button", name="Validation", exact=True).click()
+    visitor.page.get_by_role("button", name="Validation accuracy", exact=True).click()
     expect(numbers.last).to_have_attribute("data-version", "2")
     expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "descending")
-    visitor.page.get_by_role("button", name="Validation", exact=True).click()
+    visitor.page.get_by_role("button", name="Validation accuracy", exact=True).click()
     expect(numbers.first).to_have_attribute("data-version", "2")
 
 
