@@ -85,5 +85,5 @@ def test_an_unknown_address_below_the_path_is_a_page_with_its_style(
 ) -> None:
     visitor = visit("/nowhere", at=below, before=expect_failures, **SCREENS[screen])
     keep(visitor, f"sub-path-unknown-{screen}")
-    visitor.page.get_by_role("link", name="Go to the home page").click()
+    visitor.page.get_by_role("main").get_by_role("link", name="Draw").click()
     visitor.page.wait_for_url(f"{below.url}/")
