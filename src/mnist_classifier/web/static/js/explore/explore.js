@@ -17,6 +17,7 @@ import { Inspector } from "./inspector.js";
 import { format, parse, step } from "./state.js";
 import { goOnWhenBack } from "../shared/reconnect.js";
 import { Latest, STALE } from "../shared/latest.js";
+import { versionName } from "../shared/versions.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 
 const root = element("explore", HTMLElement);
@@ -158,9 +159,9 @@ function showVersion() {
 async function showChoices() {
   try {
     const { versions, production } = await api.choices();
-    const name = versions.find((each) => each.version === production)?.name;
-    const options = versions.map((each) => new Option(`Version ${each.version} (${each.name})`, String(each.version)));
-    version.replaceChildren(new Option(`Production: ${production} (${name})`, "production"), ...options);
+    const options = versions.map((each) => new Option(versionName(each), String(each.version)));
+    const serving = versions.filter((each) => each.version === production).map(versionName);
+    version.replaceChildren(new Option(["Production", ...serving].join(": "), "production"), ...options);
   } catch {
     // The summary fails too, and says why.
   }

@@ -18,7 +18,7 @@ export function modelLine({ model, status }) {
 
 /** @param {Model} model */
 function nameOf({ version, name }) {
-  return version === 0 ? `the model in the box (${name})` : `version ${version} (${name})`;
+  return version === 0 ? "the model in the box" : `version ${version} (${name})`;
 }
 
 export class ModelCard {
