@@ -92,7 +92,7 @@ async function showSummary() {
 /** Say which test images these are. @param {boolean} isSample */
 function showSample(isSample) {
   write(split.options[0], isSample ? "Test: 200 of 10,000 images" : "Test: 10,000 images");
-  if (isSample) notice.offer("These are 200 of the 10,000 MNIST test images, twenty of each digit, that come with the program. Figures of so few images are rough.");
+  if (isSample) notice.showMissing("These are 200 of the 10,000 MNIST test images, twenty of each digit, that come with the program. Figures of so few images are rough.");
   else notice.hide();
 }
 
@@ -129,7 +129,7 @@ function fail(part, error) {
   if (error instanceof ApiError && error.code === "data_missing" && view.split !== "test") {
     setState("missing", "");
     closeImage();
-    return notice.offer("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
+    return notice.showMissing("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
   }
   if (part === "image") inspector.showError(message);
   else if (root.dataset.state !== "ready" || part === "summary") setState("error", message);

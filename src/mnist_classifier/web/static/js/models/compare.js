@@ -102,14 +102,14 @@ export class ComparePanel {
     write(note, `Both versions are reading the ${split} images. The first time takes some seconds…`);
     try {
       const found = await api.listDisagreements(first, second, split, signal);
-      if (found.is_sample) this.#dataset.offer("Only the 200 test images that come with the program were read. MNIST has 10,000.");
+      if (found.is_sample) this.#dataset.showMissing("Only the 200 test images that come with the program were read. MNIST has 10,000.");
       else this.#dataset.hide();
       this.#showImages(found, comparison);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.code === "data_missing") {
         write(note, "");
-        this.#dataset.offer("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
+        this.#dataset.showMissing("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
       } else write(note, messageOf(error));
     }
   }

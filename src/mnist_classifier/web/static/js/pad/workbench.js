@@ -137,7 +137,7 @@ export class Workbench {
     if (this.#mode === "number") return;
     await this.#ask("random", async (signal) => {
       const { index, label, image, is_sample: isSample } = await api.randomTestImage(signal);
-      if (isSample) this.#notice.offer("This is one of the 200 test images that come with the program. MNIST has 10,000.");
+      if (isSample) this.#notice.showMissing("This is one of the 200 test images that come with the program. MNIST has 10,000.");
       else this.#notice.hide();
       const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
       this.#lay(await load(image), subject, signal);

@@ -26,9 +26,10 @@ export class DatasetNotice {
     if (!this.#isPolling) this.#root.hidden = true;
   }
 
-  /** Say what is missing, and offer the download. @param {string} text */
-  offer(text) {
-    if (!this.#isPolling) this.#show(text, { offer: "Download MNIST (12 MB)" });
+  /** Say what is missing, and offer the download. @param {string} [text] @param {string} [offer]  the words of the button */
+  showMissing(text = "MNIST is not on this computer yet.", offer = "Download MNIST (12 MB)") {
+    if (this.#isPolling) return;
+    this.#show(text, { offer });
   }
 
   async #download() {
