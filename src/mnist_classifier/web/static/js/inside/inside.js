@@ -1,5 +1,5 @@
 // @ts-check
-/** The page that looks inside: the pad, and panels that explain the reading. */
+/** The recogniser page: the pad, and panels that explain the reading. */
 
 import { ModelCard } from "../shared/model.js";
 import { Comparison } from "./compare.js";
