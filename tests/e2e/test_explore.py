@@ -52,6 +52,16 @@ def test_page_and_detail_fit_their_screen(visit: Visit, application_with_data: A
 
 
 @pytest.mark.mnist
+def test_both_tables_fit_beside_each_other(visit: Visit, application_with_data: Application) -> None:
+    visitor = ready(visit("/explore", at=application_with_data))
+    for width in (960, 992, 1024, 1280):
+        visitor.page.set_viewport_size({"width": width, "height": 768})
+        for table in ("matrix", "per-class"):
+            fits = visitor.find(table).evaluate("element => element.scrollWidth <= element.clientWidth")
+            assert fits, f"{table} at {width} px"
+
+
+@pytest.mark.mnist
 def test_a_cell_opens_its_images_and_back_returns(visit: Visit, application_with_data: Application) -> None:
     visitor = ready(visit("/explore", at=application_with_data))
     cell = visitor.find("matrix").get_by_role("link", name="images of 9 read as 4")
@@ -172,28 +182,41 @@ def test_every_link_is_large_enough_for_a_finger(visit: Visit, application_with_
         assert min(box["height"], box["width"]) >= least, control.evaluate("element => element.outerHTML")
 
 
-def test_missing_files_are_told_with_a_button_that_fetches_them(visit: Visit) -> None:
+def test_without_mnist_the_200_images_of_the_package_are_explored(visit: Visit) -> None:
+    visitor = visit("/explore")
+    expect(visitor.find("explore-figures")).to_contain_text("of 200")
+    expect(visitor.find("explore-split").locator("option:checked")).to_have_text("Test: 200 of 10,000 images")
+    expect(visitor.find("dataset")).to_contain_text("These are 200 of the 10,000 MNIST test images")
+    expect(visitor.page.get_by_role("button", name="Download MNIST (12 MB)")).to_be_visible()
+    visitor.page.get_by_role("link", name="See the least confident ones").click()
+    visitor.find("thumbnails").locator("a").first.click()
+    expect(inspected(visitor)).to_contain_text(
+        "With MNIST on this computer, you also see the most similar training images"
+    )
+
+
+def test_images_beyond_the_200_are_told_with_a_button_that_fetches_them(visit: Visit) -> None:
     visitor = visit("/explore?image=5")
     visitor.expected_errors = (FAILED_REQUEST,)
-    expect(visitor.find("dataset")).to_contain_text("The MNIST test images are not on this computer yet.")
-    expect(visitor.page.get_by_role("button", name="Download MNIST (11 MB)")).to_be_visible()
+    expect(visitor.find("inspector")).to_contain_text("Test image 5 is not among the 200")
+    visitor.find("inspector-close").click()
+    visitor.find("explore-split").select_option("validation")
+    expect(visitor.find("dataset")).to_contain_text("The validation images are part of MNIST")
+    expect(visitor.page.get_by_role("button", name="Download MNIST (12 MB)")).to_be_visible()
     expect(visitor.find("matrix")).to_be_hidden()
-    expect(visitor.find("inspector")).to_be_hidden()
 
 
 def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(visit: Visit) -> None:
     visitor = visit("/explore?version=99")
     visitor.expected_errors = (FAILED_REQUEST,)
     expect(visitor.find("explore-status")).to_contain_text("no model version 99")
-    expect(visitor.page.locator(".toast")).to_have_count(1)
-    expect(visitor.page.locator(".toast")).to_contain_text("no model version 99")
+    expect(visitor.page.locator(".toast")).to_have_count(0)
     expect(visitor.find("explore-retry")).to_be_visible()
     expect(visitor.find("explore-version").locator("option:checked")).to_have_text("Version 99 (missing)")
 
 
 def test_once_the_files_are_here_the_model_is_asked_again(visit: Visit) -> None:
     visitor = visit("/explore")
-    visitor.expected_errors = (FAILED_REQUEST,)
     answer(visitor, "/api/dataset", {"status": "ready", "fraction": 1.0, "message": ""})
     expect(visitor.find("dataset-download")).to_be_visible()
     with visitor.page.expect_request("**/api/explore/summary?*"):

@@ -103,5 +103,5 @@ def test_the_page_for_an_unknown_address_fits_and_leads_home(visit: Visit, scree
     keep(visitor, f"unknown-{screen}")
     width = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
-    visitor.page.get_by_role("link", name="Go to the home page").click()
+    visitor.page.get_by_role("main").get_by_role("link", name="Draw").click()
     expect(visitor.find("pad")).to_be_visible()

@@ -13,6 +13,8 @@ from visitor import FAILED_REQUEST, SEVEN, Visitor
 
 from conftest import Visit
 
+UNREACHABLE = ("**/api/**", "**/model-status")
+
 pytestmark = pytest.mark.e2e
 
 
@@ -134,3 +136,24 @@ def test_picture_waits_for_a_server_that_is_gone(visit: Visit) -> None:
     visitor.page.unroute("**/predict*")
     visitor.find("predict").click()
     expect(visitor.find("digit")).to_have_text("7")
+
+
+@pytest.mark.parametrize(
+    ("path", "note", "content"), [("/models", "models-note", "models-rows"), ("/explore", "explore-status", "matrix")]
+)
+def test_a_page_says_that_the_server_is_away_and_goes_on_by_itself(
+    visit: Visit, path: str, note: str, content: str
+) -> None:
+    visitor = visit(
+        path, before=lambda visitor: [visitor.page.route(each, lambda route: route.abort()) for each in UNREACHABLE]
+    )
+    visitor.expected_errors = (FAILED_REQUEST,)
+    expect(visitor.find(note)).to_have_text("No answer from the server. Is it still running?")
+    expect(visitor.page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(visitor.page.locator(".toast")).to_have_count(0)
+
+    for each in UNREACHABLE:
+        visitor.page.unroute(each)
+
+    expect(visitor.find(content).locator("tr").first).to_be_visible()
+    expect(visitor.find(note)).not_to_contain_text("No answer")

@@ -57,7 +57,8 @@ def test_without_trainings_the_model_in_the_box_stands_alone(visit: Visit) -> No
     expect(row(visitor, 0)).to_contain_text("in the box")
     expect(visitor.find("models-note")).to_contain_text("There is only the model in the box")
     expect(visitor.find("history-note")).to_contain_text("No version was promoted yet")
-    expect(visitor.find("compare-start")).to_be_disabled()
+    expect(visitor.find("compare-form")).to_be_hidden()
+    expect(visitor.page.get_by_role("link", name="Train a model")).to_be_visible()
     expect(visitor.find("roll-back")).to_be_hidden()
 
 
@@ -161,10 +162,10 @@ def test_columns_sort(visit: Visit, unchanged: Application) -> None:
     visitor = visit("/models", at=unchanged)
     numbers = visitor.page.locator("tbody#models-rows tr")
     expect(numbers.first).to_have_attribute("data-version", "2")
-    visitor.page.get_by_role("button", name="Validation", exact=True).click()
+    visitor.page.get_by_role("button", name="Validation accuracy", exact=True).click()
     expect(numbers.last).to_have_attribute("data-version", "2")
     expect(visitor.page.locator("th[data-column=validation]")).to_have_attribute("aria-sort", "descending")
-    visitor.page.get_by_role("button", name="Validation", exact=True).click()
+    visitor.page.get_by_role("button", name="Validation accuracy", exact=True).click()
     expect(numbers.first).to_have_attribute("data-version", "2")
 
 
@@ -246,7 +247,9 @@ def test_without_the_images_the_figures_are_compared_all_the_same(visit: Visit, 
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("compare-start").click()
     expect(visitor.find("compare-verdict")).not_to_be_empty()
-    expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
+    expect(visitor.find("dataset")).to_contain_text(
+        "The validation images are part of MNIST, which is not on this computer yet"
+    )
 
 
 def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
@@ -259,7 +262,7 @@ def test_a_failure_is_told_in_the_servers_words_and_can_be_tried_again(
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("ALTER TABLE aliases RENAME TO elsewhere")
     visitor.page.reload()
-    expect(visitor.find("toasts")).to_contain_text("The database cannot be used: no such table: aliases")
+    expect(visitor.find("models-note")).to_contain_text("The database cannot be used: no such table: aliases")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("ALTER TABLE elsewhere RENAME TO aliases")
     visitor.page.get_by_role("button", name="Try again").click()
@@ -272,7 +275,9 @@ def test_the_page_and_its_dialog_fit_the_screen(visit: Visit, unchanged: Applica
     visitor.expected_errors = (FAILED_REQUEST,)
     width = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
     visitor.find("compare-start").click()
-    expect(visitor.find("dataset")).to_contain_text("MNIST test images are not on this computer yet")
+    expect(visitor.find("dataset")).to_contain_text(
+        "The validation images are part of MNIST, which is not on this computer yet"
+    )
     for scheme in schemes(visitor):
         keep(visitor, f"models-{screen}-{scheme}")
         for control in visitor.page.locator("main button:visible, main select:visible").all():

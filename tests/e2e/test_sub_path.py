@@ -54,7 +54,12 @@ def test_the_navigation_stays_below_the_path(visit: Visit, below: Application) -
     visitor = visit("/", at=below, before=expect_failures)
     failed: list[str] = []
     visitor.page.on("response", lambda reply: failed.append(reply.url) if reply.status >= 400 else None)
-    for name, path in (("Recogniser", "mnist"), ("Training", "training"), ("Models", "models"), ("Explore", "explore")):
+    for name, path in (
+        ("Look inside", "mnist"),
+        ("Training", "training"),
+        ("Models", "models"),
+        ("Explore", "explore"),
+    ):
         visitor.page.get_by_label("Pages").get_by_role("link", name=name).click()
         visitor.page.wait_for_url(f"{below.url}/{path}")
         expect(visitor.page.get_by_label("Pages").locator("[aria-current=page]")).to_have_text(name)
@@ -84,5 +89,5 @@ def test_an_unknown_address_below_the_path_is_a_page_with_its_style(
 ) -> None:
     visitor = visit("/nowhere", at=below, before=expect_failures, **SCREENS[screen])
     keep(visitor, f"sub-path-unknown-{screen}")
-    visitor.page.get_by_role("link", name="Go to the home page").click()
+    visitor.page.get_by_role("main").get_by_role("link", name="Draw").click()
     visitor.page.wait_for_url(f"{below.url}/")

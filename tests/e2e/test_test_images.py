@@ -8,7 +8,7 @@ import re
 import pytest
 from application import Application
 from playwright.sync_api import Route, expect
-from visitor import FAILED_REQUEST, SEVEN, Visitor
+from visitor import SEVEN, Visitor
 
 from conftest import Visit
 
@@ -72,29 +72,26 @@ def test_undo_after_a_random_image_brings_the_drawing_back(visit: Visit, applica
     assert visitor.ink() == ink
 
 
-def test_missing_test_images_are_told_with_a_button_that_fetches_them(visit: Visit) -> None:
+def test_without_mnist_the_image_is_one_of_200_and_a_button_fetches_the_rest(visit: Visit) -> None:
     visitor = visit()
-    visitor.expected_errors = (FAILED_REQUEST,)
-    visitor.draw(SEVEN)
-    expect(visitor.find("digit")).to_have_text("7")
 
     visitor.find("random").click()
 
-    expect(visitor.find("dataset")).to_contain_text("The MNIST test images are not on this computer yet.")
-    expect(visitor.page.get_by_role("button", name="Download MNIST (11 MB)")).to_be_visible()
-    expect(visitor.find("digit")).to_have_text("7")
+    expect(visitor.find("truth")).to_have_text(re.compile(r"^Label \d: (correct|wrong|not read)$"))
+    expect(visitor.find("caption")).to_have_text(re.compile(r"^Test image \d+$"))
+    expect(visitor.find("dataset")).to_contain_text("one of the 200 test images")
+    expect(visitor.page.get_by_role("button", name="Download MNIST (12 MB)")).to_be_visible()
 
 
 def test_download_shows_progress_and_then_the_image(visit: Visit) -> None:
     visitor = visit()
-    visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("random").click()
     downloading = {"status": "downloading", "fraction": 0.4, "message": "downloading MNIST"}
     answer(visitor, "/api/dataset", downloading, downloading, {"status": "ready", "fraction": 1.0, "message": ""})
     visitor.draw(SEVEN)
     expect(visitor.find("digit")).to_have_text("7")
     image = json.loads(visitor.predict_requests[-1].post_data or "")["image"]
-    answer(visitor, "/api/test-images/random", {"index": 17, "label": 7, "image": image})
+    answer(visitor, "/api/test-images/random", {"index": 17, "label": 7, "image": image, "is_sample": False})
 
     visitor.find("dataset-download").click()
 
@@ -105,7 +102,6 @@ def test_download_shows_progress_and_then_the_image(visit: Visit) -> None:
 
 def test_failed_download_says_why_and_offers_another_try(visit: Visit) -> None:
     visitor = visit()
-    visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("random").click()
     answer(visitor, "/api/dataset", {"status": "failed", "fraction": None, "message": "no mirror answered"})
 

@@ -10,7 +10,7 @@ test("the line names the model in the box and its test accuracy", () => {
   const model = { version: 0, name: "pretrained", metrics: { test: TEST_SCORE } };
   assert.equal(
     plain(modelLine({ status: "ready", model, training: null })),
-    "Read by the model in the box (pretrained). Test accuracy: 99.64 % of 10,000 images.",
+    "Read by the model in the box. Test accuracy: 99.64 % of 10,000 images.",
   );
 });
 

@@ -165,8 +165,8 @@ def test_no_reply_names_a_folder_of_the_server(client: FlaskClient, settings: Se
     for reply in (
         client.post("/api/models/1/promote"),
         client.get("/api/models/1/export"),
-        client.get("/api/test-images/random"),
-        client.get("/api/explore/summary"),
+        client.get("/api/test-images/5"),
+        client.get("/api/explore/summary?split=validation"),
     ):
         assert reply.status_code >= 400
         assert str(settings.home) not in reply.text

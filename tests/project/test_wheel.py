@@ -156,6 +156,7 @@ def test_the_server_has_its_pages_styles_database_and_model(installed: Installat
         for page in ("/mnist", "/training", "/models", "/explore", "/static/style.css", "/static/js/pad/home.js"):
             assert asked(connection, page)
         assert json.loads(asked(connection, "/api/runs"))["runs"] == []  # migrations have run
+        assert json.loads(asked(connection, "/api/test-images/random"))["is_sample"]
         connection.request("POST", "/predict", seven.read_bytes(), {"Content-Type": "image/png"})
         with connection.getresponse() as reply:
             assert json.loads(reply.read())["prediction"] == 7

@@ -15,7 +15,7 @@ from mnist_classifier.evaluation.explore.explorer import Explorer
 class Disagreement:
     """An image that two models read differently.
 
-    index: its position in the split.  image: (28, 28) uint8.  digits and
+    index: its number in the split.  image: (28, 28) uint8.  digits and
     confidences: those of the first and of the second model.
     """
 
@@ -45,7 +45,7 @@ def disagreements(explorer: Explorer, first: int, second: int, split: str) -> li
     rows = rows[np.argsort(-np.minimum(one.confidences, other.confidences)[rows], kind="stable")]
     return [
         Disagreement(
-            index=int(row),
+            index=one.part.number(int(row)),
             image=one.part.images[row],
             label=int(one.part.labels[row]),
             digits=(int(one.predictions[row]), int(other.predictions[row])),

@@ -37,12 +37,12 @@ from mnist_classifier.web.routes import (
 )
 from mnist_classifier.web.routes.fast_path import FastPath
 from mnist_classifier.web.services.database_state import DatabaseState
+from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import ServedModel
 from mnist_classifier.web.services.services import EXTENSION, Services
 from mnist_classifier.web.services.shared_rates import SharedRates
 from mnist_classifier.web.services.streams import Streams
-from mnist_classifier.web.services.testset import TestSet
 from mnist_classifier.web.wire.encoding import Json
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         streams=Streams(run_log, min(settings.max_streams, settings.server_threads // 2), is_stopping),
         model=ServedModel(registry),
         database=DatabaseState(registry, run_log),
-        test_set=TestSet(settings),
+        mnist_files=MnistFiles(settings),
         explorer=Explorer(settings, registry),
         observer=Observer(),
         rates=None if limiter is None else SharedRates(store, limiter),

@@ -50,10 +50,23 @@ def test_validation_images_are_never_among_the_neighbours(explorer: Explorer, fi
 
 def test_a_drawing_is_explained_without_the_mnist_files(explorer: Explorer, drawn: mnist.Images):
     with pytest.raises(DataMissing, match="mnist data"):
-        explorer.answers(BOX, TEST)
+        explorer.answers(BOX, VALIDATION)
     explanation = explorer.explain(BOX, drawn.images[0])
     assert explanation.neighbours is None
     assert explanation.saliency.digit == drawn.labels[0]
+
+
+def test_test_images_of_the_package_give_way_to_all_of_them(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch, drawn: mnist.Images
+):
+    assert explorer.answers(BOX, TEST).summary()["images"] == 200
+    monkeypatch.setattr(mnist, "load", lambda directories, split: drawn)
+    assert explorer.answers(BOX, TEST).summary()["images"] == IMAGES
+
+
+def test_a_claim_about_all_test_images_is_not_checked_with_200_of_them(explorer: Explorer):
+    with pytest.raises(DataMissing):
+        explorer.part(TEST)
 
 
 def test_an_unknown_version_is_missing(explorer: Explorer, files: list[str]):

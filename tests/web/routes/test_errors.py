@@ -11,13 +11,16 @@ from tests.web.asserts import assert_error
 # What Chromium sends when somebody opens an address.
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
+PAGES = {"/": "Draw", "/mnist": "Look inside", "/training": "Training", "/models": "Models", "/explore": "Explore"}
 
-def test_a_person_at_an_unknown_address_gets_a_page_that_leads_home(client: FlaskClient):
+
+def test_a_person_at_an_unknown_address_gets_a_page_that_leads_to_every_page(client: FlaskClient):
     reply = client.get("/nowhere", headers={"Accept": BROWSER})
     assert (reply.status_code, reply.mimetype, reply.headers["Vary"]) == (404, "text/html", "Accept, Accept-Encoding")
     assert "<h1>Page not found</h1>" in reply.text
     assert "There is nothing at this address" in reply.text
-    assert 'href="/">Go to the home page' in reply.text
+    for address, name in PAGES.items():
+        assert f'<dt><a href="{address}">{name}</a></dt>' in reply.text
     assert "Content-Security-Policy" in reply.headers
 
 
@@ -41,6 +44,14 @@ def test_every_error_is_a_page_for_a_person(client: FlaskClient, services: Servi
     assert (broken.status_code, broken.mimetype) == (500, "text/html")
     assert "Something went wrong" in broken.text
     assert "division" not in broken.text
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "application/json"])
+def test_a_wrong_method_is_told_with_the_right_one(client: FlaskClient, accept: str):
+    reply = client.get("/predict", headers={"Accept": accept})
+    assert (reply.status_code, reply.mimetype) == (405, "text/html" if accept == BROWSER else "application/json")
+    assert "his address does not take GET; it takes POST" in reply.text
+    assert ("<h1>Not a page</h1>" in reply.text) == (accept == BROWSER)
 
 
 def test_the_page_of_an_error_holds_what_was_sent_as_text(client: FlaskClient):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from mnist_classifier.data import mnist
+from mnist_classifier.data import mnist, mnist_sample
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_image, encode_png
 from mnist_classifier.web.services.services import Services
 from tests.handwriting import glyphs
@@ -38,11 +38,25 @@ def got(client: FlaskClient, path: str) -> dict[str, Any]:
     return body
 
 
-def test_without_the_files_every_route_says_what_to_do(client: FlaskClient):
+def test_without_the_files_every_route_shows_the_200_test_images_of_the_package(client: FlaskClient):
     assert got(client, "/api/explore")["dataset"]["status"] == "missing"
-    for path in ("summary", "images", "images/test/0"):
+    summary, sample = got(client, "/api/explore/summary"), mnist_sample.load()
+    assert (summary["is_sample"], summary["images"], summary["disputed"]["images"]) == (True, 200, 0)
+    gallery = got(client, "/api/explore/images?show=all&limit=100&offset=100")
+    assert (gallery["is_sample"], gallery["total"]) == (True, 200)
+    assert [each["index"] for each in gallery["images"]] == sample.rows[100:].tolist()
+    number = int(sample.rows[150])
+    image = got(client, f"/api/explore/images/test/{number}")
+    assert (image["index"], image["row"], image["label"]) == (number, number, sample.labels[150])
+    assert image["neighbours"] is None
+    assert image["glyph"] == gallery["images"][50]["image"]
+
+
+def test_what_the_200_images_lack_is_missing_with_what_to_do(client: FlaskClient):
+    for path in ("summary?split=validation", "images?split=validation", "images/validation/0", "images/test/5"):
         message = assert_error(client.get(f"/api/explore/{path}"), 404, "data_missing")
         assert "mnist data" in message
+    assert_error(client.get("/api/explore/images/test/10000"), 400, "invalid_input", "index")
 
 
 def test_the_choices_name_every_version_and_the_one_that_answers(client: FlaskClient, services: Services):
@@ -57,7 +71,7 @@ def test_the_choices_name_every_version_and_the_one_that_answers(client: FlaskCl
 def test_the_summary_has_the_matrix_and_each_digit(client: FlaskClient):
     body = got(client, "/api/explore/summary")
     assert body["model"] == {"version": 0, "name": "pretrained"}
-    assert (body["split"], body["images"], body["correct"]) == ("test", 12, 11)
+    assert (body["split"], body["is_sample"], body["images"], body["correct"]) == ("test", False, 12, 11)
     assert body["confusion"][1][7] == 1
     assert [each["digit"] for each in body["per_class"]] == list(range(10))
     assert sum(body["verdicts"].values()) == 12

@@ -147,7 +147,11 @@ def test_two_versions_side_by_side(client: FlaskClient, registry: Registry):
     assert_error(client.get("/api/models/0/compare/9"), 404, "version_missing")
 
 
-def test_without_the_data_the_images_are_missed_in_words(client: FlaskClient, registry: Registry):
+def test_without_the_data_200_test_images_are_compared_and_others_are_missed_in_words(
+    client: FlaskClient, registry: Registry
+):
+    found = client.get("/api/models/0/disagreements/2?split=test").get_json()
+    assert (found["is_sample"], found["count"]) == (True, 0)
     assert_error(client.get("/api/models/0/disagreements/2"), 404, "data_missing")
     assert_error(client.get("/api/models/0/disagreements/2?split=all"), 400, "invalid_input", "split")
 
@@ -160,7 +164,7 @@ def test_images_that_two_models_read_differently(settings: Settings, mnist_dirs:
     client = app.test_client()
     save(services.registry)
     body = client.get("/api/models/0/disagreements/1").get_json()
-    assert body == {"split": "validation", "count": 0, "right": [0, 0], "images": []}
+    assert body == {"split": "validation", "is_sample": False, "count": 0, "right": [0, 0], "images": []}
     predictions = services.explorer.answers(1, "validation").predictions
     predictions[:3] = (predictions[:3] + 1) % 10  # version 1 reads three images differently
     body = client.get("/api/models/0/disagreements/1?limit=2").get_json()

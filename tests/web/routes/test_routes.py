@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from mnist_classifier.core.records import RunStatus
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.data import mnist
+from mnist_classifier.data import mnist, mnist_sample
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_image, encode_png
 from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest
@@ -204,9 +204,16 @@ def test_our_own_pages_and_programs_may(client: FlaskClient):
         assert_error(client.post("/retrain", json={"epochs": 0}, headers=headers), 400, "invalid_config", "epochs")
 
 
-def test_without_the_test_set_the_reply_says_what_to_do(client: FlaskClient):
-    message = assert_error(client.get("/api/test-images/random"), 404, "data_missing")
-    assert "MNIST" in message
+def test_without_the_mnist_files_random_test_images_come_from_the_package(client: FlaskClient):
+    image = client.get("/api/test-images/random").get_json()
+    sample = mnist_sample.load()
+    (position,) = np.flatnonzero(sample.rows == image["index"])
+    assert (image["is_sample"], image["label"]) == (True, sample.labels[position])
+    pixels = decode_image(decode_base64(image["image"]), max_pixels=10**6)
+    assert np.array_equal(pixels, sample.images[position])
+    assert client.get(f"/api/test-images/{image['index']}").get_json() == image
+    message = assert_error(client.get("/api/test-images/5"), 404, "data_missing")
+    assert "mnist data" in message
     assert client.get("/api/dataset").get_json()["status"] == "missing"
 
 
@@ -218,7 +225,7 @@ def test_random_test_images_come_with_their_label(settings: Settings, mnist_dirs
     assert len({image["index"] for image in seen}) > 10
     test = mnist.load(mnist_dirs, mnist.TEST)
     for image in seen:
-        assert image["label"] == test.labels[image["index"]]
+        assert (image["is_sample"], image["label"]) == (False, test.labels[image["index"]])
         pixels = decode_image(decode_base64(image["image"]), max_pixels=10**6)
         assert np.array_equal(pixels, test.images[image["index"]])
     assert client.get("/api/dataset").get_json()["status"] == "ready"

@@ -28,7 +28,10 @@ def test_folders_are_called_by_the_variable_that_sets_them(settings: Settings, t
     assert hide_paths("ask for /api/runs/5/events instead", settings) == "ask for /api/runs/5/events instead"
 
 
-@pytest.mark.parametrize("path", ["/api/test-images/3", "/api/explore/summary", "/api/models/0/disagreements/1"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/explore/images/validation/3", "/api/explore/summary?split=validation", "/api/models/0/disagreements/1"],
+)
 def test_what_is_missing_is_said_without_the_place(client: FlaskClient, services: Services, path: str):
     save(services.registry)
     message = assert_error(client.get(path), 404, "data_missing")

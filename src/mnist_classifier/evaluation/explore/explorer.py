@@ -51,17 +51,20 @@ class Explorer:
         return self._networks.get(version, lambda: self._registry.read(version, Recogniser.open))
 
     def part(self, split: str) -> Part:
-        """Read the images of a split.  Raises DataMissing, DataCorrupt."""
+        """Read all images of a split.  Raises DataMissing, DataCorrupt."""
         return self._splits.part(split)
 
+    def available(self, split: str) -> Part:
+        """Read a split; without the MNIST files, test has 200 images.  Raises DataMissing, DataCorrupt."""
+        return self._splits.available(split)
+
     def answers(self, version: int, split: str) -> Answers:
-        """Return the answers of a version for a split; the first call takes a second or more.
+        """Return the answers of a version for the available images of a split; the first call takes a second or more.
 
         Raises DataMissing, DataCorrupt, ModelMissing, ModelCorrupt.
         """
-        return self._answers.get(
-            (version, split), lambda: Answers.ask(self.recogniser(version), self._splits.part(split))
-        )
+        part = self.available(split)
+        return self._answers.get((version, split, part.is_sample), lambda: Answers.ask(self.recogniser(version), part))
 
     def explain(self, version: int, glyph: npt.NDArray[np.uint8], digit: int | None = None) -> Explanation:
         """Explain the reading of a (28, 28) glyph, or find the evidence for another digit."""

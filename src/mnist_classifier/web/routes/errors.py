@@ -7,7 +7,7 @@ from typing import Annotated, TypedDict
 
 from flask import Flask, Response, jsonify, render_template, request
 from msgspec import Meta
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from mnist_classifier.core import errors
 from mnist_classifier.core.errors import MnistError
@@ -127,8 +127,11 @@ def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:
 def _http(error: HTTPException) -> tuple[Response, int, list[tuple[str, str]]]:
     status = error.code or 500
     message = error.description or error.name
-    message = HTTP_MESSAGES.get(status, message)
     headers = [item for item in error.get_headers() if item[0].lower() == "allow"]
+    message = HTTP_MESSAGES.get(status, message)
+    if isinstance(error, MethodNotAllowed):
+        allowed = " or ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        message = f"this address does not take {request.method[:20]}; it takes {allowed}"
     return _body(status, HTTP_CODES.get(status, "http_error"), message), status, headers
 
 

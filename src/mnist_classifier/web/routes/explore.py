@@ -75,7 +75,7 @@ def choices() -> Response:
             "versions": [readings.name(version) for version in services().registry.versions()],
             "production": services().model.current().version.version,
             "splits": MEASURED_SPLITS,
-            "dataset": services().test_set.status(),
+            "dataset": services().mnist_files.status(),
         }
     )
 
@@ -86,7 +86,8 @@ def summary() -> Response:
     """Get accuracy, confusion matrix and metrics by digit."""
     version, split = _version(), SPLIT.read()
     answers = services().explorer.answers(version.version, split)
-    return jsonify({"model": readings.name(version), "split": split, **answers.summary()})
+    head = {"model": readings.name(version), "split": split, "is_sample": answers.part.is_sample}
+    return jsonify({**head, **answers.summary()})
 
 
 @blueprint.get("/api/explore/images")
@@ -102,6 +103,7 @@ def images() -> Response:
         {
             "model": readings.name(version),
             "split": split,
+            "is_sample": answers.part.is_sample,
             "total": len(found),
             "offset": offset,
             "images": [views.thumbnail(answers, int(index)) for index in found[offset : offset + limit]],
@@ -116,11 +118,10 @@ def image(split: SplitName, index: ImageIndex) -> Response:
     started = time.perf_counter()
     SPLIT.check(split)
     version, digit = _version(), DIGIT.read()
-    part = services().explorer.part(split)
-    if index >= len(part.labels):
-        raise InvalidInput(f"{split} images are numbered 0 to {len(part.labels) - 1}", field="index")
-    explained = _explained(version, part.images[index], digit)
-    return jsonify(readings.timed({**views.identity(part, index), "split": split, **explained}, started))
+    part = services().explorer.available(split)
+    position = views.find_image(part, split, index)
+    explained = _explained(version, part.images[position], digit)
+    return jsonify(readings.timed({**views.identity(part, position), "split": split, **explained}, started))
 
 
 @blueprint.post("/api/explore/explain")

@@ -157,11 +157,13 @@ def compare_models(first: VersionNumber, second: VersionNumber) -> Response:
 def list_disagreements(first: VersionNumber, second: VersionNumber) -> Response:
     """List the images that two versions read differently, most confident first."""
     split = SPLIT.read()
-    found = comparison.disagreements(services().explorer, first, second, split)
+    explorer = services().explorer
+    found, is_sample = comparison.disagreements(explorer, first, second, split), explorer.available(split).is_sample
     shown = found[: IMAGES.read()]
     return jsonify(
         {
             "split": split,
+            "is_sample": is_sample,
             "count": len(found),
             "right": [sum(each.digits[side] == each.label for each in found) for side in (0, 1)],
             "images": [views.disagreement(each) for each in shown],

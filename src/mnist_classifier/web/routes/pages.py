@@ -21,7 +21,7 @@ def home() -> str:
 @blueprint.get("/mnist")
 @describe(media=HTML)
 def mnist() -> str:
-    """Recogniser page."""
+    """Page that looks inside the network."""
     return render_template("mnist.html")
 
 

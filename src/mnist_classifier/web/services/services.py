@@ -22,11 +22,11 @@ from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
 from mnist_classifier.web.http.event_loop import TakesLong
 from mnist_classifier.web.services.database_state import DatabaseState
+from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
 from mnist_classifier.web.services.shared_rates import SharedRates
 from mnist_classifier.web.services.streams import Streams
-from mnist_classifier.web.services.testset import TestSet
 
 EXTENSION = "mnist-classifier"
 
@@ -45,7 +45,7 @@ class Services:
     streams: Streams
     model: ServedModel
     database: DatabaseState
-    test_set: TestSet
+    mnist_files: MnistFiles
     explorer: Explorer
     observer: Observer
     rates: SharedRates | None

@@ -10,13 +10,17 @@ from msgspec import Meta
 
 from mnist_classifier.core import records
 from mnist_classifier.core.arrays import Floats
+from mnist_classifier.core.errors import DataMissing, InvalidInput
 from mnist_classifier.core.records import ModelVersion, Verdict, rounded
+from mnist_classifier.data.splits import SIZES
 from mnist_classifier.evaluation import explore
 from mnist_classifier.evaluation.explore import Answers, Part
 from mnist_classifier.recognition.imaging.preprocess import Prepared
 from mnist_classifier.web.wire import readings
-from mnist_classifier.web.wire.fields import Digit, Matrix, ModelName, Picture, Probability
+from mnist_classifier.web.wire.fields import Digit, IsSample, Matrix, ModelName, Picture, Probability
 from mnist_classifier.web.wire.readings import NamedReading, Step, Timed, picture
+
+GET_THE_REST = "Run `mnist data` or press the button on the page to download all 10,000."
 
 
 class ClassFigures(TypedDict):
@@ -49,6 +53,7 @@ class ExploreSummary(TypedDict):
 
     model: ModelName
     split: str
+    is_sample: IsSample
     images: int
     correct: int
     accuracy: Probability
@@ -84,6 +89,7 @@ class Gallery(TypedDict):
 
     model: ModelName
     split: str
+    is_sample: IsSample
     total: int
     offset: int
     images: list[Thumbnail]
@@ -158,24 +164,36 @@ class Activations(FeatureMaps, Timed):
     """Output of each convolutional block, with the time."""
 
 
-def identity(part: Part, index: int) -> Identity:
+def find_image(part: Part, split: str, number: int) -> int:
+    """The position of an image in its part.  Raises InvalidInput, DataMissing."""
+    position = part.position(number)
+    if position is not None:
+        return position
+    if part.is_sample and number < SIZES[split]:
+        message = f"Test image {number} is not among the {len(part.labels)} that come with the program. {GET_THE_REST}"
+        raise DataMissing(message)
+    last = (SIZES[split] if part.is_sample else len(part.labels)) - 1
+    raise InvalidInput(f"{split} images are numbered 0 to {last}", field="index")
+
+
+def identity(part: Part, position: int) -> Identity:
     """Number and label of an image."""
     return {
-        "index": index,
-        "row": int(part.rows[index]),
-        "label": int(part.labels[index]),
-        "disputed": bool(part.disputed[index]),
+        "index": part.number(position),
+        "row": int(part.rows[position]),
+        "label": int(part.labels[position]),
+        "disputed": bool(part.disputed[position]),
     }
 
 
-def thumbnail(answers: Answers, index: int) -> Thumbnail:
+def thumbnail(answers: Answers, position: int) -> Thumbnail:
     """One image in the list."""
     return {
-        **identity(answers.part, index),
-        "prediction": int(answers.predictions[index]),
-        "confidence": rounded(float(answers.confidences[index])),
-        "verdict": answers.verdicts[index],
-        "image": picture(answers.part.images[index]),
+        **identity(answers.part, position),
+        "prediction": int(answers.predictions[position]),
+        "confidence": rounded(float(answers.confidences[position])),
+        "verdict": answers.verdicts[position],
+        "image": picture(answers.part.images[position]),
     }
 
 

@@ -14,6 +14,9 @@ Prediction = Annotated[Digit | None, Meta(description="null for blank and not_a_
 VersionNumber = Annotated[int, Meta(ge=0, le=LARGEST_ID, description="model version; 0 is the model in the box")]
 RunNumber = Annotated[int, Meta(ge=0, le=LARGEST_ID, description="training number")]
 ImageIndex = Annotated[int, Meta(ge=0, le=9999, description="number of the image in its split")]
+IsSample = Annotated[
+    bool, Meta(description="from the 200 test images that come with the program, because the MNIST files are missing")
+]
 Time = Annotated[str, Meta(description="UTC, ISO 8601", extra_json_schema={"format": "date-time"})]
 Box = Annotated[
     tuple[int, int, int, int], Meta(description="bounding box: x, y, width, height in pixels of your picture")

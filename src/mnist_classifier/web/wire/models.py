@@ -15,7 +15,16 @@ from mnist_classifier.evaluation.promotion import PromotionCheck
 from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.manifest_types import File, Origin, Summary, Thresholds, Training
 from mnist_classifier.web.wire import readings
-from mnist_classifier.web.wire.fields import Digit, Matrix, ModelName, Picture, Probability, Time, VersionNumber
+from mnist_classifier.web.wire.fields import (
+    Digit,
+    IsSample,
+    Matrix,
+    ModelName,
+    Picture,
+    Probability,
+    Time,
+    VersionNumber,
+)
 from mnist_classifier.web.wire.paths import hide_paths
 
 # Fields of the manifest that replies show.
@@ -131,6 +140,7 @@ class Disagreements(TypedDict):
     """Images that two versions read differently, most confident first."""
 
     split: str
+    is_sample: IsSample
     count: int
     right: Annotated[tuple[int, int], Meta(description="number that each version reads correctly")]
     images: list[Disagreement]

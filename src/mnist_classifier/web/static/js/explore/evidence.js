@@ -45,7 +45,7 @@ function heatFigure(glyph, map, scale, title, words) {
 
 /** @param {Neighbour[] | null} neighbours  null if the training images are missing */
 export function neighbourList(neighbours) {
-  if (neighbours === null) return [];
+  if (neighbours === null) return [make("p", { className: "muted", text: "With MNIST on this computer, you also see the most similar training images here." })];
   const items = neighbours.map(({ row, label, similarity, image }) => {
     const words = make("span", { className: "thumbnail-words" }, make("b", { text: String(label) }));
     const alike = make("span", { className: "thumbnail-sure", text: percent(similarity, 0) });

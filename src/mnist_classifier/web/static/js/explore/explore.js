@@ -15,7 +15,9 @@ import { showClasses, showFigures } from "./figures.js";
 import { Gallery } from "./gallery.js";
 import { Inspector } from "./inspector.js";
 import { format, parse, step } from "./state.js";
+import { goOnWhenBack } from "../shared/reconnect.js";
 import { Latest, STALE } from "../shared/latest.js";
+import { versionName } from "../shared/versions.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 
 const root = element("explore", HTMLElement);
@@ -73,7 +75,7 @@ async function load(part, key, task) {
 }
 
 async function showSummary() {
-  if (root.dataset.state !== "ready") setState("loading", `The model is reading ${split.value === "test" ? "10,000" : "5,000"} images…`);
+  if (root.dataset.state !== "ready") setState("loading", "The model is reading the images…");
   root.setAttribute("aria-busy", "true");
   const asked = view;
   const found = await loads.summary.run((signal) => api.summary(asked, signal));
@@ -81,10 +83,17 @@ async function showSummary() {
   root.removeAttribute("aria-busy");
   setState("ready", "");
   hideToast("explore");
-  notice.hide();
+  showSample(found.is_sample);
   showFigures(element("explore-figures", HTMLElement), found);
   showClasses(element("per-class", HTMLElement), found, asked);
   matrix.show(found.confusion, view);
+}
+
+/** Say which test images these are. @param {boolean} isSample */
+function showSample(isSample) {
+  write(split.options[0], isSample ? "Test: 200 of 10,000 images" : "Test: 10,000 images");
+  if (isSample) notice.showMissing("These are 200 of the 10,000 MNIST test images, twenty of each digit, that come with the program. Figures of so few images are rough.");
+  else notice.hide();
 }
 
 async function showImages() {
@@ -117,14 +126,15 @@ function fail(part, error) {
   if (part === "summary") root.removeAttribute("aria-busy");
   if (part === "images") gallery.showFailed();
   const message = messageOf(error);
-  if (error instanceof ApiError && error.code === "data_missing") {
+  if (error instanceof ApiError && error.code === "data_missing" && view.split !== "test") {
     setState("missing", "");
     closeImage();
-    return notice.showMissing();
+    return notice.showMissing("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
   }
-  showToast("explore", message);
   if (part === "image") inspector.showError(message);
   else if (root.dataset.state !== "ready" || part === "summary") setState("error", message);
+  else showToast("explore", message);
+  goOnWhenBack(error, start);
 }
 
 /** @param {"loading" | "ready" | "missing" | "error"} state @param {string} words */
@@ -142,19 +152,24 @@ function reload() {
 function showVersion() {
   version.value = view.version;
   if (version.value === view.version) return;
-  const name = view.version === "production" ? "In production" : `Version ${view.version} (missing)`;
+  const name = view.version === "production" ? "Production" : `Version ${view.version} (missing)`;
   version.append(new Option(name, view.version, false, true));
 }
 
 async function showChoices() {
   try {
     const { versions, production } = await api.choices();
-    const name = versions.find((each) => each.version === production)?.name;
-    const options = versions.map((each) => new Option(`Version ${each.version} (${each.name})`, String(each.version)));
-    version.replaceChildren(new Option(`Production: ${production} (${name})`, "production"), ...options);
-  } catch (error) {
-    showToast("explore", messageOf(error));
+    const options = versions.map((each) => new Option(versionName(each), String(each.version)));
+    const serving = versions.filter((each) => each.version === production).map(versionName);
+    version.replaceChildren(new Option(["Production", ...serving].join(": "), "production"), ...options);
+  } catch {
+    // The summary fails too, and says why.
   }
+}
+
+async function start() {
+  await showChoices();
+  reload();
 }
 
 /** @param {MouseEvent} event */
@@ -175,7 +190,7 @@ window.addEventListener("popstate", () => {
 });
 element("explore-choice", HTMLFormElement).addEventListener("change", () => go(step(view, { version: version.value, split: split.value })));
 element("explore-choice", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-element("explore-retry", HTMLButtonElement).addEventListener("click", reload);
+element("explore-retry", HTMLButtonElement).addEventListener("click", start);
 notice.onReady = reload;
 inspector.onClose = () => {
   if (view.image !== null) leaveImage();
@@ -185,4 +200,4 @@ inspector.onMove = (where) => {
   const next = gallery.around(view.image ?? -1)[where];
   if (next !== null) go(step(view, { image: next }), { replace: true });
 };
-showChoices().then(render);
+start();

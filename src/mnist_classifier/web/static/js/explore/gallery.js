@@ -52,7 +52,8 @@ export class Gallery {
   show({ total, images }, view) {
     this.#root.removeAttribute("aria-busy");
     this.images = images;
-    write(this.#note, images.length > 0 ? rangeOf(view.page, total) : emptyNote(total));
+    if (images.length > 0) write(this.#note, rangeOf(view.page, total));
+    else this.#note.replaceChildren(...emptyNote(total, view));
     this.#list.replaceChildren(...images.map((image) => itemOf(image, view)));
     this.#showPages(total, view);
   }
@@ -90,9 +91,13 @@ export class Gallery {
   }
 }
 
-/** @param {number} total */
-function emptyNote(total) {
-  return total === 0 ? "No images match." : "This page does not exist. Go back to page 1.";
+/** Say why the list is empty, and where to go on. @param {number} total @param {View} view @returns {Node[]} */
+function emptyNote(total, view) {
+  if (total > 0) return [document.createTextNode("This page does not exist. "), viewLink(step(view, { page: 1 }), { text: "Go to page 1" })];
+  const isAboutErrors = view.show === "errors" || view.show === "confident";
+  const words = isAboutErrors ? "The model reads all of these images right. " : "There is no such image. ";
+  const link = isAboutErrors ? { text: "See the least confident ones", view: step(view, { show: "uncertain" }) } : { text: "See all images", view: step(view, { show: "all", label: null, prediction: null }) };
+  return [document.createTextNode(words), viewLink(link.view, { text: link.text })];
 }
 
 /** @param {Thumbnail} image @param {View} view */

@@ -14,6 +14,7 @@ import { Latest, STALE } from "../shared/latest.js";
 import { describeNumber } from "../pad/number.js";
 import { barsOf, showBars } from "../pad/result.js";
 import { messageOf } from "../shared/toast.js";
+import { versionName } from "../shared/versions.js";
 import { predictWith } from "./api.js";
 
 const SIDES = ["left", "right"];
@@ -43,7 +44,7 @@ export class Comparison {
       this.#selects.forEach((select, index) => {
         const chosen = select.value === "" ? [production, other][index] : Number(select.value);
         select.replaceChildren(
-          ...versions.map(({ version, name }) => new Option(`Version ${version} (${name})`, String(version), false, version === chosen)),
+          ...versions.map((each) => new Option(versionName(each), String(each.version), false, each.version === chosen)),
         );
       });
       this.#body.hidden = false;

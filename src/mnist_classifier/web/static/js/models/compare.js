@@ -68,7 +68,8 @@ export class ComparePanel {
       select.value = versions.some(({ version }) => String(version) === before) ? before : fallback;
     }
     this.#start.disabled = versions.length < 2;
-    if (versions.length < 2) write(this.#note, "There is only one version. Train or import another to compare them.");
+    this.#form.hidden = versions.length < 2;
+    if (versions.length < 2) write(this.#note, "Train or import a second version, then compare the two here.");
   }
 
   async #compare() {
@@ -98,15 +99,17 @@ export class ComparePanel {
     const note = element("disagreements-note", HTMLElement);
     const images = element("disagreements", HTMLElement);
     images.replaceChildren();
-    this.#dataset.hide();
     write(note, `Both versions are reading the ${split} images. The first time takes some seconds…`);
     try {
-      this.#showImages(await api.listDisagreements(first, second, split, signal), comparison);
+      const found = await api.listDisagreements(first, second, split, signal);
+      if (found.is_sample) this.#dataset.showMissing("Only the 200 test images that come with the program were read. MNIST has 10,000.");
+      else this.#dataset.hide();
+      this.#showImages(found, comparison);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ApiError && error.code === "data_missing") {
         write(note, "");
-        this.#dataset.showMissing();
+        this.#dataset.showMissing("The validation images are part of MNIST, which is not on this computer yet. You can choose the test images: 200 of them come with the program.");
       } else write(note, messageOf(error));
     }
   }
@@ -126,11 +129,12 @@ export class ComparePanel {
   }
 
   /** @param {Disagreements} found @param {Comparison} comparison */
-  #showImages({ split, count: total, right, images }, { models }) {
+  #showImages({ split, is_sample: isSample, count: total, right, images }, { models }) {
     const [one, other] = models.map(({ version }) => version);
+    const all = isSample ? `200 ${split} images` : `${split} images`;
     const words =
       total === 0
-        ? `Both versions read all ${split} images the same way.`
+        ? `Both versions read all ${all} the same way.`
         : `They read ${count(total)} ${split} images differently. Version ${one} gets ${count(right[0])} of them right, version ${other} gets ${count(right[1])}.` +
           (images.length < total ? ` The ${images.length} most confident are shown.` : "");
     write(element("disagreements-note", HTMLElement), words);
@@ -150,7 +154,7 @@ function showConfusion(difference) {
   const note = element("confusion-note", HTMLElement);
   table.replaceChildren();
   if (difference === null) return write(note, "One of the versions has no confusion matrix.");
-  write(note, "Rows are true digits and columns are predictions. + means that the second version makes this error more often.");
+  write(note, "Rows are labels and columns are predictions. + means that the second version makes this error more often.");
   const head = make("tr", {}, make("td"), ...difference.map((_, digit) => cell("th", String(digit), "col")));
   const rows = difference.map((counts, label) =>
     make("tr", {}, cell("th", String(label), "row"), ...counts.map((value, read) => confusionCell(value, label, read))),
@@ -182,11 +186,11 @@ function cell(kind, text, scope) {
 function picture({ index, label, predictions, confidences, image }, versions) {
   const shown = make("img");
   shown.src = image;
-  shown.alt = `image ${index}, a ${label}`;
+  shown.alt = `Image ${index} with label ${label}`;
   shown.width = shown.height = 56;
   const words = make("p", { text: `label ${label}` });
   predictions.forEach((digit, side) => {
-    const text = `v${versions[side]}: ${digit}, ${percent(confidences[side])}`;
+    const text = `version ${versions[side]}: ${digit}, ${percent(confidences[side])}`;
     words.append(make("span", { text, data: { right: String(digit === label) } }));
   });
   return make("li", {}, shown, words);

@@ -8,11 +8,13 @@ import { ComparePanel } from "./compare.js";
 import { ModelDialog } from "./dialog.js";
 import { inWords, rollBack as goBack } from "./moves.js";
 import { ModelsTable } from "./table.js";
+import { goOnWhenBack } from "../shared/reconnect.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 
 const root = element("models", HTMLElement);
 const note = element("models-note", HTMLElement);
 const setAside = element("models-set-aside", HTMLElement);
+const few = element("models-few", HTMLElement);
 const retry = element("models-retry", HTMLButtonElement);
 const scroll = element("models-scroll", HTMLElement);
 const rollBack = element("roll-back", HTMLButtonElement);
@@ -40,16 +42,18 @@ async function showModels() {
     compare.offer(models, production);
     setAside.replaceChildren(...unreadable.map(fault));
     scroll.hidden = models.length === 0;
+    few.hidden = models.length > 1;
     rollBack.hidden = previous === null;
     if (previous !== null) write(rollBack, `Roll back to ${inWords(previous)}`);
     write(note, wordsFor(models.length, aliases));
     retry.hidden = true;
     hideToast("models-list");
   } catch (error) {
-    root.dataset.state = root.dataset.state === "ready" ? "ready" : "error";
+    if (root.dataset.state === "ready") showToast("models-list", messageOf(error));
+    else root.dataset.state = "error";
     write(note, messageOf(error));
     retry.hidden = false;
-    showToast("models-list", messageOf(error));
+    goOnWhenBack(error, refresh);
   }
 }
 
@@ -60,9 +64,9 @@ function fault({ folder, reason }) {
 
 /** @param {number} found @param {Record<string, number>} aliases */
 function wordsFor(found, { challenger }) {
-  if (found === 0) return "There is no model yet. Train one.";
+  if (found === 0) return "There is no model yet.";
   if (challenger !== undefined) return `Version ${challenger} is the challenger. Open it to see why it was not promoted, or to promote it.`;
-  if (found === 1) return "There is only the model in the box. Train a model to see it here.";
+  if (found === 1) return "There is only the model in the box so far. Each training adds a version.";
   return "Open a version to promote, rename, export or delete it.";
 }
 

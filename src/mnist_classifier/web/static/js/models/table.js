@@ -31,8 +31,8 @@ function shortDay(iso) {
 /** @type {Column[]} */
 export const COLUMNS = [
   { id: "version", title: "Version", text: called, value: ({ version }) => version },
-  { id: "validation", title: "Validation", text: (v) => percent(v.metrics.validation?.accuracy, 2), value: (v) => v.metrics.validation?.accuracy, isFigure: true },
-  { id: "test", title: "Test", text: (v) => percent(v.metrics.test?.accuracy, 2), value: (v) => v.metrics.test?.accuracy, isFigure: true },
+  { id: "validation", title: "Validation accuracy", text: (v) => percent(v.metrics.validation?.accuracy, 2), value: (v) => v.metrics.validation?.accuracy, isFigure: true },
+  { id: "test", title: "Test accuracy", text: (v) => percent(v.metrics.test?.accuracy, 2), value: (v) => v.metrics.test?.accuracy, isFigure: true },
   { id: "robustness", title: "Robustness", text: robustness, value: (v) => v.metrics.robustness?.goals_reached, isFigure: true },
   { id: "parameters", title: "Parameters", text: (v) => count(v.parameters), value: (v) => v.parameters, isFigure: true },
   { id: "bytes", title: "Size", text: (v) => fileSize(v.bytes), value: (v) => v.bytes, isFigure: true },

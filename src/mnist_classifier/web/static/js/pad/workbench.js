@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pad, tools and result, as the home page and the recogniser page have them.
+ * Pad, tools and result, as the home page and the page that looks inside have them.
  * The subject is the drawing, or the picture in its place, that is read.
  *
  * @typedef {import("../shared/api.js").Reading} Reading
@@ -186,8 +186,9 @@ export class Workbench {
   async showRandom() {
     if (this.#mode === "number") return;
     await this.#ask("random", async (signal) => {
-      const { index, label, image } = await api.randomTestImage(signal);
-      this.#notice?.hide();
+      const { index, label, image, is_sample: isSample } = await api.randomTestImage(signal);
+      if (isSample) await this.#offerData("This is one of the 200 test images that come with the program. MNIST has 10,000.");
+      else this.#notice?.hide();
       const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
       this.#lay(await load(image), subject, signal);
       this.#show(await this.#read(subject, signal), subject, signal);
@@ -329,18 +330,17 @@ export class Workbench {
 
   /** @param {unknown} error */
   #fail(error) {
-    if (error instanceof api.ApiError && error.code === "data_missing") return this.#offerData();
     if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
     if (!this.#isRead && !this.#pad.isEmpty) this.#showError();
     if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
   }
 
-  /** Offer to download MNIST. */
-  async #offerData() {
+  /** Offer to download MNIST. @param {string} words  what is missing */
+  async #offerData(words) {
     const { DatasetNotice } = await import("../shared/dataset.js");
     this.#notice ??= new DatasetNotice();
     this.#notice.onReady = () => this.showRandom();
-    this.#notice.showMissing();
+    this.#notice.showMissing(words);
   }
 
   /** Try the server until it answers, then read the subject that waits. */

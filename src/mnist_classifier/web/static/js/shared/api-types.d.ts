@@ -137,6 +137,7 @@ export type Disagreement = {
 /** Images that two versions read differently, most confident first. */
 export type Disagreements = {
   split: string;
+  is_sample: boolean;
   count: number;
   right: [number, number];
   images: Array<Disagreement>;
@@ -203,6 +204,7 @@ export type ExploreChoices = {
 export type ExploreSummary = {
   model: ModelName;
   split: string;
+  is_sample: boolean;
   images: number;
   correct: number;
   accuracy: number;
@@ -285,6 +287,7 @@ export type FormField = {
 export type Gallery = {
   model: ModelName;
   split: string;
+  is_sample: boolean;
   total: number;
   offset: number;
   images: Array<Thumbnail>;
@@ -377,6 +380,7 @@ export type LabelledImage = {
   index: number;
   label: number;
   image: string;
+  is_sample: boolean;
 };
 
 /** Where to follow the training. */

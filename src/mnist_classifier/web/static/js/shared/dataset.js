@@ -1,5 +1,5 @@
 // @ts-check
-/** The notice that the MNIST images are missing, with a button that downloads them. */
+/** The notice that offers to download MNIST where only its 200 test images in the box are here. */
 
 import * as api from "./api.js";
 import { element, write } from "./dom.js";
@@ -26,9 +26,10 @@ export class DatasetNotice {
     if (!this.#isPolling) this.#root.hidden = true;
   }
 
-  showMissing() {
+  /** Say what is missing, and offer the download. @param {string} [text] @param {string} [offer]  the words of the button */
+  showMissing(text = "MNIST is not on this computer yet.", offer = "Download MNIST (12 MB)") {
     if (this.#isPolling) return;
-    this.#show("The MNIST test images are not on this computer yet.", { offer: "Download MNIST (11 MB)" });
+    this.#show(text, { offer });
   }
 
   async #download() {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The model in production: a line on the home page, a card on the recogniser page.
+ * The model in production: a line on the home page, a card on the page that looks inside.
  *
  * @typedef {import("./api-types.js").Model} Model
  * @typedef {import("./api-types.js").State} Status
@@ -18,7 +18,7 @@ export function modelLine({ model, status }) {
 
 /** @param {Model} model */
 function nameOf({ version, name }) {
-  return version === 0 ? `the model in the box (${name})` : `version ${version} (${name})`;
+  return version === 0 ? "the model in the box" : `version ${version} (${name})`;
 }
 
 export class ModelCard {

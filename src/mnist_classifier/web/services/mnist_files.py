@@ -1,9 +1,8 @@
-"""The MNIST test images that the pages show, and their download."""
+"""The MNIST files: whether they are present, and their download."""
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from typing import Any
 
@@ -21,28 +20,14 @@ READY: dict[str, Any] = {"status": "ready", "fraction": 1.0, "message": "the MNI
 MISSING: dict[str, Any] = {"status": "missing", "fraction": None, "message": "the MNIST files are missing"}
 
 
-class TestSet:
-    """The 10,000 test images, read at first use."""
-
-    __test__ = False  # pytest: not a class of tests
+class MnistFiles:
+    """The state of the MNIST files, and their download in the background."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._images: mnist.Images | None = None
         # Status of a download that is running or has failed.
         self._download: dict[str, Any] | None = None
-
-    def images(self) -> mnist.Images:
-        """All test images.  Raises DataMissing, DataCorrupt."""
-        with self._lock:
-            if self._images is None:
-                self._images = mnist.load(self._settings.data_dirs(), mnist.TEST)
-            return self._images
-
-    def random_index(self) -> int:
-        """The index of a random test image."""
-        return random.randrange(len(self.images().labels))
 
     def status(self) -> dict[str, Any]:
         """Whether the files are present, and the progress of a download."""
