@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -105,7 +106,12 @@ def test_a_training_in_its_own_process_ends_with_a_version_that_fails_the_promot
     assert run.pid != os.getpid()
     assert run.model_version == 1
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert run.message.startswith("version 1 was not promoted: validation ")
+    assert re.fullmatch(
+        r"Done\. \d\d\.\d % of the test images right; the current model has \d\d\.\d % and stays in use\.", run.message
+    )
+    last = finished.runs.last_event(run.id, "message")
+    assert last is not None
+    assert last.data["text"].startswith("version 1 was not promoted: validation ")
     assert registry.aliases.history()[0].actor == f"training {run.id}"
     manifest = registry.get(1).manifest
     assert manifest["run_id"] == run.id

@@ -50,11 +50,15 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 @dataclass
 class Outcome:
-    """The result of a run; a trial of a search makes no version."""
+    """The result of a run; a trial of a search makes no version.
+
+    message: one plain sentence.  details: the metrics behind it.
+    """
 
     version: ModelVersion | None
     cancelled: bool
     message: str
+    details: str = ""
 
 
 @dataclass
@@ -232,17 +236,19 @@ class _Job:
         return finished
 
     def _conclude(self, version: ModelVersion, cancelled: bool) -> Outcome:
-        accuracy = version.metrics["test"]["accuracy"]
+        details = ""
         if cancelled:
-            message = f"cancelled; the best weights so far are version {version.version}, not in production"
+            message = f"Cancelled. The best weights so far are version {version.version}, which is not in use."
             self.runs.amend(self.run_id, message, version.version)
         else:
             decision = promotion.promote_unless_worse(self.registry, version.version, actor=f"training {self.run_id}")
-            message = f"{decision.message}. Test images: {accuracy:.2%}"
+            message, details = f"Done. {decision.summary}", decision.details
+            # Before the end, because nobody follows the log of a run that has ended.
+            self.runs.add_event(self.run_id, "message", {"text": details})
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
         # Last, so that a process that dies before can be resumed.
         self.checkpoint.unlink(missing_ok=True)
-        return Outcome(version, cancelled, message)
+        return Outcome(version, cancelled, message, details)
 
 
 def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion:

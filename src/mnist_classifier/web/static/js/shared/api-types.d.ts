@@ -566,11 +566,12 @@ export type Promotion = {
   is_rollback?: boolean;
 };
 
-/** The result of a promotion check; `left_out` says which metrics could not be compared, and why. */
+/** The result of a promotion check. */
 export type PromotionCheck = {
   champion: number;
   challenger: number;
   passed: boolean;
+  summary: string;
   reason: string;
   checks: Array<Check>;
   left_out: Array<string>;
