@@ -15,7 +15,7 @@ import pytest
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import DatabaseUnreachable, MnistError, RunInProgress, TrainingUnavailable
-from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.records import Phase, Run, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
@@ -138,6 +138,16 @@ def test_a_run_writes_down_what_it_ran_on_and_what_it_saw(finished: Finished):
     (batch,) = (event.data for event in runs.events(run.id, kinds=("batch",)))  # only the newest is kept
     sheet = decode_image(decode_base64(batch["image"]), max_pixels=10**6)
     assert (batch["epoch"], len(batch["labels"]), sheet.shape[:2]) == (2, 32, (4 * 28, 8 * 28))
+
+
+@pytest.mark.mnist
+def test_a_training_says_what_it_does_before_its_first_step_and_after_its_last(finished: Finished):
+    kinds = ("status", "phase", "step", "epoch")
+    events = finished.runs.events(finished.run.id, kinds=kinds)
+    told = [event.data["text"] if event.kind == "phase" else event.kind for event in events]
+    assert told[:4] == [Phase.LOADING, "status", Phase.READING, Phase.PREPARING]
+    assert set(told[4:-2]) == {"step", "epoch"}
+    assert told[-2:] == [Phase.MEASURING, "status"]
 
 
 @pytest.mark.mnist

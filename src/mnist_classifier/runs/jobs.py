@@ -24,7 +24,7 @@ from mnist_classifier.runs.run_log import Runs, resume_hint
 
 log = logging.getLogger(__name__)
 
-WORKER_MODULE = "mnist_classifier.runs.worker"
+WORKER_MODULE = "mnist_classifier.runs.worker_process"
 # How often to check the queue for changes by other processes.
 QUEUE_INTERVAL_S = 1.0
 UPDATING = "a newer mnist-classifier has updated the database; start trainings there, or update this server"

@@ -1,16 +1,13 @@
 """Carry out one run: train, evaluate, export, register, promote.
 
-The server starts `python -m mnist_classifier.runs.worker RUN_ID CLAIM` in a new
-process; the command line calls `execute`.  A worker that loses its claim stops
-and writes nothing more.
+The server starts a new process for each (worker_process.py); the command line
+calls `execute`.  A worker that loses its claim stops and writes nothing more.
 """
 
 from __future__ import annotations
 
 import _thread
-import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,11 +15,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mnist_classifier.core import files, logs
+from mnist_classifier.core import files
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, TrainingDiverged, WorkerLost
-from mnist_classifier.core.processors import lower_priority
-from mnist_classifier.core.records import ModelVersion, RunStatus
+from mnist_classifier.core.errors import ClaimLost, MnistError, TrainingDiverged, WorkerLost
+from mnist_classifier.core.records import ModelVersion, Phase, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
@@ -202,9 +198,13 @@ class _Job:
         self.runs.describe(self.run_id, {**(run.environment or {}), **facts})
         self.journal.trackers = open_trackers(self.settings, run)
         directories = self.settings.data_dirs()
-        mnist.ensure(directories, self.settings.download_to, progress=self.journal.report.on_download)
-        data = load_training_data(self.settings)
         journal = self.journal
+        if not mnist.is_available(directories):
+            journal.enter(Phase.DOWNLOADING)
+        mnist.ensure(directories, self.settings.download_to, progress=journal.report.on_download)
+        journal.enter(Phase.READING)
+        data = load_training_data(self.settings)
+        journal.enter(Phase.PREPARING)
         observer = Observer(
             journal.step,
             journal.epoch,
@@ -230,7 +230,7 @@ class _Job:
         if finished.cancelled:
             # Record this first; measuring and exporting the best weights takes a while.
             self.runs.finish(self.run_id, RunStatus.CANCELLED, SAVING)
-        self.journal.say("measuring and exporting")
+        self.journal.enter(Phase.MEASURING)
         finished.measure(mnist.load(self.settings.data_dirs(), mnist.TEST))
         self.runs.check_claim()
         return finished
@@ -275,28 +275,3 @@ def explain(error: Exception) -> str:
     if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
         return "out of memory; try a smaller batch_size or fewer channels"
     return f"unexpected {type(error).__name__}: {error}; see the log file of the run"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Carry out one queued run; the exit status says whether it succeeded."""
-    parser = argparse.ArgumentParser(prog="python -m mnist_classifier.runs.worker", description=main.__doc__)
-    parser.add_argument("run_id", type=int)
-    parser.add_argument("claim")
-    options = parser.parse_args(arguments)
-    lower_priority()
-    # A server started in the background ignores Ctrl-C, and its children inherit that; cancelling needs the signal.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings = Settings.from_environment()
-    logs.configure(settings)
-    try:
-        outcome = execute(settings, options.run_id, options.claim)
-    except KeyboardInterrupt:
-        return 1
-    except (ClaimLost, RunFinished) as error:
-        print(error.message, file=sys.stderr)
-        return 1
-    return 1 if outcome.cancelled else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

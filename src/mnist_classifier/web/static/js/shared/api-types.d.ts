@@ -671,6 +671,7 @@ export type RequestParameters = {
 export type Run = {
   run_id: number;
   status: RunStatus;
+  waiting: boolean;
   message: string;
   model_version: number | null;
   recipe: string | null;
@@ -687,6 +688,7 @@ export type Run = {
 export type RunDetails = {
   run_id: number;
   status: RunStatus;
+  waiting: boolean;
   message: string;
   model_version: number | null;
   recipe: string | null;
@@ -705,7 +707,7 @@ export type RunDetails = {
 /** One line of a training's log. */
 export type RunEvent = {
   id: number;
-  kind: "batch" | "epoch" | "evaluation" | "message" | "status" | "step";
+  kind: "batch" | "epoch" | "evaluation" | "message" | "phase" | "status" | "step";
   at: string;
   data: any;
 };
@@ -714,6 +716,7 @@ export type RunEvent = {
 export type RunFile = {
   run_id: number;
   status: RunStatus;
+  waiting: boolean;
   message: string;
   model_version: number | null;
   recipe: string | null;
