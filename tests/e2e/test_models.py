@@ -233,8 +233,9 @@ def test_two_versions_are_compared_with_the_images_that_they_read_differently(
         visitor.find("compare-split").select_option("test")
         visitor.find("compare-start").click()
         expect(visitor.find("compare-verdict")).to_contain_text(
-            "Version 1 is better: validation 99.02% (version 1: 99.62%"
+            "Version 1 is better. 99.1 % of the test images right; the current model has 99.6 % and stays in use."
         )
+        expect(visitor.find("compare-reason")).to_contain_text("Validation 99.02% (version 1: 99.62%")
         expect(visitor.find("compare-figures")).to_contain_text("99.11")
         expect(visitor.find("confusion").locator("tr")).to_have_count(11)
         expect(visitor.find("disagreements-note")).to_have_text(

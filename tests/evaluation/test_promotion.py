@@ -83,6 +83,12 @@ def test_the_summary_tells_a_beginner_which_model_is_in_use_and_why(registry: Re
     assert check.summary == decision.summary
 
 
+def test_the_summary_of_two_versions_out_of_use_calls_neither_current(registry: Registry):
+    first, second = save(registry, test=9911), save(registry, test=9952)
+    summary = promotion.compare(registry, first, second).summary
+    assert summary == "Version 2 reads 99.5 % of the test images right, version 1 99.1 %."
+
+
 def test_the_summary_never_calls_an_error_perfect(plain_champion: Registry):
     save(plain_champion, validation=4999, test=9999)
     summary = promotion.promote_unless_worse(plain_champion, 2, actor="").summary

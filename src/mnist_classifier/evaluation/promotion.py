@@ -112,7 +112,9 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     reason = "; ".join([*(_in_words(check, champion.version) for check in failed or checks), *left_out])
     worse = [words.FEWER_VALIDATION_IMAGES if c.measure == VALIDATION else words.LESS_ROBUST for c in failed]
     obstacles = worse + obstacles
-    summary = words.outcome(champion, challenger, next(iter(obstacles), ""))
+    is_current = champion.version == registry.aliases.production()
+    why = next(iter(obstacles), "")
+    summary = words.outcome(champion, challenger, why) if is_current else words.beside(champion, challenger)
     return PromotionCheck(
         champion.version, challenger.version, not obstacles, summary, reason, tuple(checks), tuple(left_out)
     )

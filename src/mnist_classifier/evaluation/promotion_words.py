@@ -16,7 +16,10 @@ LESS_ROBUST = "the new one is worse at other handwriting"
 
 
 def outcome(champion: ModelVersion, challenger: ModelVersion, obstacle: str) -> str:
-    """How both versions read the test images, and whether the champion stays; an empty `obstacle` means it may go."""
+    """How both versions read the test images, and whether the champion, which is in production, stays.
+
+    obstacle: why it stays; empty if the challenger may take its place.
+    """
     figures = _figures(champion, challenger)
     if figures is None:
         return f"The current model stays in use, because {obstacle}." if obstacle else "It passes the promotion check."
@@ -26,6 +29,15 @@ def outcome(champion: ModelVersion, challenger: ModelVersion, obstacle: str) -> 
         return f"{compared} and may be replaced."
     explains_itself = _accuracy(challenger) < _accuracy(champion)
     return f"{compared} and stays in use" + ("." if explains_itself else f", because {obstacle}.")
+
+
+def beside(first: ModelVersion, second: ModelVersion) -> str:
+    """How two versions read the test images; neither need be in production."""
+    figures = _figures(first, second)
+    if figures is None:
+        return "One of the versions was not measured on the test images."
+    new, known = figures
+    return f"Version {second.version} reads {new} of the test images right, version {first.version} {known}."
 
 
 def promoted(challenger: ModelVersion, champion: ModelVersion | None) -> str:

@@ -26,9 +26,10 @@ export class DatasetNotice {
     if (!this.#isPolling) this.#root.hidden = true;
   }
 
-  showMissing() {
+  /** @param {string} [text] @param {string} [offer]  the words of the button */
+  showMissing(text = "The MNIST test images are not on this computer yet.", offer = "Download MNIST (11 MB)") {
     if (this.#isPolling) return;
-    this.#show("The MNIST test images are not on this computer yet.", { offer: "Download MNIST (11 MB)" });
+    this.#show(text, { offer });
   }
 
   async #download() {
