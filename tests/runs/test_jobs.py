@@ -178,7 +178,10 @@ def test_a_killed_training_is_recorded_and_frees_the_place(with_mnist: Settings,
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     ended = wait_for(runs, run.id, RunStatus.FAILED)
-    assert "ended unexpectedly" in ended.message
+    assert ended.message == (
+        "the training process ended unexpectedly (it was killed, perhaps because memory ran out; see run-1.log); "
+        "press Resume on the page Training, or run `mnist runs resume 1`, to continue after the last complete epoch"
+    )
     registry = Registry(with_mnist.models_dir, store)
     assert [v.version for v in registry.versions()] == [BOX]
     assert runs.active() is None

@@ -150,7 +150,7 @@ def _end(runs: Runs, run_id: int, status: RunStatus, reason: str) -> None:
     if runs.get(run_id).status is RunStatus.CANCELLED:
         why = "the process was stopped" if status is RunStatus.CANCELLED else reason
         status, reason = RunStatus.FAILED, f"cancelled, but the best weights were not saved: {why}"
-        reason += f"; {resume_hint(run_id)}, and cancelling it again saves them"
+        reason += f"; {resume_hint(run_id)}, then cancel it again to save them"
     runs.finish(run_id, status, reason)
 
 
@@ -273,5 +273,5 @@ def explain(error: Exception) -> str:
     if files.is_disk_full(error):
         return "the disk is full; free some space and start the run again"
     if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
-        return "out of memory; try a smaller batch_size or fewer channels"
+        return "the machine ran out of memory; try a smaller batch size or fewer channels"
     return f"unexpected {type(error).__name__}: {error}; see the log file of the run"
