@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { faultOf } from "../../src/mnist_classifier/web/static/js/training/faults.js";
-import { lengthOf, timeText } from "../../src/mnist_classifier/web/static/js/training/times.js";
+import { lengthOf, secondsOf, timeText } from "../../src/mnist_classifier/web/static/js/training/times.js";
 
 const plain = (text) => text.replaceAll(/\s/g, " ");
 
@@ -15,6 +15,14 @@ test("a training with other epochs or fewer images takes as much more or less", 
   const share = lengthOf({ epochs: 4, train_images: 5500 }) / lengthOf({ epochs: 2, train_images: 0 });
   assert.equal(share, 0.2);
   assert.equal(plain(timeText({ state: "measured", seconds: { fast: 100 } }, "fast", share)), "About 20 s of training on this machine.");
+});
+
+test("a run with other settings than its recipe takes another time", () => {
+  const times = { state: "measured", seconds: { fast: 100 } };
+  const values = { epochs: 2, train_images: 40_000 };
+  assert.equal(secondsOf({ recipe: "fast", config: { epochs: 1, train_images: 20_000 } }, times, values), 25);
+  assert.equal(secondsOf({ recipe: "best", config: values }, times, values), undefined);
+  assert.equal(secondsOf({ recipe: "fast" }, times, values), undefined);
 });
 
 test("a refused value is explained in the words of the page", () => {

@@ -12,7 +12,7 @@ import { element, write } from "../shared/dom.js";
 import { sentence } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
 import { faultOf } from "./faults.js";
-import { lengthOf, timeText } from "./times.js";
+import { lengthOf, secondsOf, timeText } from "./times.js";
 
 const TIMES_POLL_MS = 2_000;
 const MISSING = "Training needs MNIST: 70,000 images of handwritten digits. They are not on this computer yet.";
@@ -52,9 +52,15 @@ export class RunForm {
     if (!busy && this.#hasAsked && this.#times.state === "busy") this.#askTimes();
   }
 
-  /** The seconds that a run of this recipe trains here, if they are known. @param {string | null} recipe */
-  secondsOf(recipe) {
-    return recipe === null ? undefined : this.#times.seconds[recipe];
+  /** The seconds that a run trains here, if those of its recipe are known. @param {import("./times.js").Planned} run */
+  secondsOf(run) {
+    const values = this.#recipes.find(({ name }) => name === run.recipe)?.values;
+    return secondsOf(run, this.#times, { epochs: this.#default("epochs"), train_images: this.#default("train_images"), ...values });
+  }
+
+  /** The value of `classic`, from which the other recipes differ. @param {string} name */
+  #default(name) {
+    return Number(element(`config-${name}`, HTMLInputElement).dataset.default);
   }
 
   /** Show how long each recipe takes.  The server measures it when it is first asked. */

@@ -3,6 +3,7 @@
  * How long a training takes on the server, in words.  Pure.
  *
  * @typedef {import("../shared/api-types.js").RecipeTimes} RecipeTimes
+ * @typedef {{recipe: string | null, config?: {[name: string]: unknown}}} Planned  a run, with its settings if they are known
  */
 
 import { roughDuration } from "../shared/format.js";
@@ -19,4 +20,13 @@ export function timeText({ state, seconds }, recipe, share = 1) {
 /** How many images a training sees, about. @param {{[name: string]: unknown}} config */
 export function lengthOf({ epochs, train_images }) {
   return (Number(epochs) || 1) * (Number(train_images) || ALL_IMAGES);
+}
+
+/**
+ * The seconds that a run trains here, if those of its recipe are known.
+ * @param {Planned} run @param {RecipeTimes} times @param {{[name: string]: unknown}} values  of the recipe
+ */
+export function secondsOf({ recipe, config }, { seconds }, values) {
+  const known = recipe === null ? undefined : seconds[recipe];
+  return known === undefined || config === undefined ? undefined : (known * lengthOf(config)) / lengthOf(values);
 }

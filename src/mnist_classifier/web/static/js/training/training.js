@@ -210,7 +210,7 @@ async function start() {
 }
 
 /** @type {typeof view.secondsOf} */
-view.secondsOf = (recipe) => form.secondsOf(recipe);
+view.secondsOf = (run) => form.secondsOf(run);
 element("run-cancel", HTMLButtonElement).addEventListener("click", () => control("cancelRun"));
 element("run-resume", HTMLButtonElement).addEventListener("click", () => control("resumeRun"));
 window.addEventListener("popstate", start);

@@ -21,7 +21,7 @@ export class RunView {
   #message = element("run-message", HTMLElement);
   #result = new RunResult();
   #cells = /** @type {HTMLElement[][]} */ ([]);
-  /** The seconds that a run of a recipe trains here, if they are known. @type {(recipe: string | null) => number | undefined} */
+  /** The seconds that a run trains here, if they are known. @type {(run: import("./times.js").Planned) => number | undefined} */
   secondsOf = () => undefined;
 
   /** @param {string} text  why there is nothing to show */
@@ -57,7 +57,7 @@ export class RunView {
     const last = state.epochs.at(-1);
     const over = isOver(run);
     write(this.#message, headline(run, state));
-    write(element("run-promise", HTMLElement), promise(run, state, this.secondsOf(run.recipe)));
+    write(element("run-promise", HTMLElement), promise(run, state, this.secondsOf(run)));
     const bar = element("run-progress", HTMLProgressElement);
     bar.hidden = over || statusWord(run) === "queued";
     // Without a value the bar moves: nobody knows how long the start takes.
