@@ -77,7 +77,10 @@ def test_train_list_promote_evaluate(with_mnist: Path):
     output = mnist("train", *QUICK)
     assert re.match(r"about \d+ s of training on this machine\n", output)
     assert "saved as version 1" in output
-    assert "version 1 was not promoted: validation" in output
+    assert re.search(
+        r"\nDone\. [\d.]+ % of the test images right; the current model has [\d.]+ % and stays in use\.\n", output
+    )
+    assert "\nversion 1 was not promoted: validation" in output
     assert "`mnist models promote 1`" in output
     assert re.search(r"largest logit difference \d", output)
     assert "[challenger]" in mnist("models").splitlines()[0]

@@ -15,11 +15,8 @@ from mnist_classifier.evaluation.promotion import promote_unless_worse
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
 
-# How a run that did not replace the champion ends: long, as such messages are.
-OUTCOME = (
-    "version {run} was not promoted: validation 98.52% (the model in the box: 99.54%, "
-    "needed: 99.31%); to promote it anyway, use the Models page or `mnist models promote {run}`"
-)
+# How a run that did not replace the champion ends.
+OUTCOME = "Done. 98.5 % of the test images right; the current model has 99.6 % and stays in use."
 
 
 @contextmanager
@@ -53,7 +50,7 @@ def add_runs(home: Path, count: int) -> None:
             if number > 1:
                 accuracy = 0.99 - abs(number - count // 2) / 1000
                 runs.summarise(run.id, {"epoch": 3, "validation_accuracy": accuracy, "validation_loss": 0.05})
-            runs.finish(run.id, RunStatus.SUCCEEDED, OUTCOME.format(run=run.id))
+            runs.finish(run.id, RunStatus.SUCCEEDED, OUTCOME)
 
 
 def add_trials(home: Path) -> None:

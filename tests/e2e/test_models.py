@@ -81,8 +81,9 @@ def test_a_challenger_is_explained_promoted_and_rolled_back(visit: Visit, with_v
     expect(visitor.find("models-note")).to_contain_text("Version 2 is the challenger. Open it to see why")
     open_version(visitor, 2)
     expect(visitor.find("dialog-promotion-check")).to_contain_text(
-        "It does not pass the promotion check: validation 99.02% (version 1: 99.62%"
+        "99.1 % of the test images right; the current model has 99.6 % and stays in use."
     )
+    expect(visitor.find("dialog-reason")).to_contain_text("Validation 99.02% (version 1: 99.62%")
 
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.page.get_by_label("Reason (optional)").fill("quick enough")
@@ -233,8 +234,9 @@ def test_two_versions_are_compared_with_the_images_that_they_read_differently(
         visitor.find("compare-split").select_option("test")
         visitor.find("compare-start").click()
         expect(visitor.find("compare-verdict")).to_contain_text(
-            "Version 1 is better: validation 99.02% (version 1: 99.62%"
+            "Version 1 is better. 99.1 % of the test images right; the current model has 99.6 % and stays in use."
         )
+        expect(visitor.find("compare-reason")).to_contain_text("Validation 99.02% (version 1: 99.62%")
         expect(visitor.find("compare-figures")).to_contain_text("99.11")
         expect(visitor.find("confusion").locator("tr")).to_have_count(11)
         expect(visitor.find("disagreements-note")).to_have_text(
@@ -285,7 +287,7 @@ def test_the_page_and_its_dialog_fit_the_screen(visit: Visit, unchanged: Applica
             assert box is not None
             assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
     open_version(visitor, 2)
-    expect(visitor.find("dialog-promotion-check")).to_contain_text("It does not pass the promotion check")
+    expect(visitor.find("dialog-promotion-check")).to_contain_text("stays in use")
     for scheme in schemes(visitor):
         keep(visitor, f"models-dialog-{screen}-{scheme}", full_page=False)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -79,7 +79,7 @@ def training(visitor: Visitor) -> None:
     expect(visitor.find("history").locator("tr").first).to_be_visible()
     expect(visitor.page.locator("#chart-loss canvas")).to_be_visible()
     expect(visitor.find("confusion-figure")).to_be_visible()
-    for summary in visitor.page.locator("summary").all():
+    for summary in visitor.page.locator("summary:visible").all():
         summary.click()
 
 

@@ -33,7 +33,7 @@ def running(tmp_path: Path, browser: Browser, data_dir: Path) -> Iterator[Applic
 
 def fill(visitor: Visitor, recipe: str, values: dict[str, str]) -> None:
     visitor.find("config-recipe").select_option(recipe)
-    visitor.page.get_by_text("All settings").click()
+    visitor.page.get_by_text("When to stop").click()
     for name, value in values.items():
         visitor.find(f"config-{name}").fill(value)
 
@@ -63,6 +63,7 @@ def test_a_training_is_started_watched_and_found_again(running: Application, vis
     expect(again.find("run-epoch")).to_have_text("3 of 3")
     expect(again.find("history").get_by_role("row")).to_have_count(1)
     again.page.get_by_text("Log", exact=True).click()
+    expect(again.find("run-log")).to_contain_text("loading PyTorch")
     expect(again.find("run-log")).to_contain_text("Epoch 2 of 3 done")
     with again.page.expect_download() as download:
         again.page.get_by_text("Download CSV").click()
@@ -108,21 +109,22 @@ def test_a_second_training_waits_and_curves_lie_over_each_other(running: Applica
         visitor.find(f"config-{name}").fill(value)
     visitor.find("run-start").click()
     expect(visitor.find("run-status")).to_have_text("queued")
-    expect(visitor.find("run-message")).to_contain_text("starts when the running training ends")
+    expect(visitor.find("run-message")).to_have_text("Another training is running. This one starts when it ends.")
     visitor.page.get_by_role("button", name="Open run 1").click()
     expect(visitor.find("run-status")).to_have_text("running")
     visitor.find("run-cancel").click()
     visitor.page.get_by_role("button", name="Open run 2").click()
     expect(visitor.find("run-status")).to_have_text("succeeded", timeout=TRAINING_TIMEOUT_MS)
     visitor.page.get_by_label("Show the curves of run 1").check()
-    expect(visitor.page.locator("#chart-loss .u-legend")).to_contain_text("Run 1")
+    expect(visitor.find("chart-legend")).to_contain_text("Run 1")
     assert "with=1" in visitor.page.url
 
 
 def test_a_value_out_of_its_range_is_refused_at_its_field(application_with_data: Application, visit: Visit):
     visitor = visit("/training", at=application_with_data)
     start(visitor, "classic", {"epochs": "0"})
-    expect(visitor.find("run-error")).to_contain_text("epochs")
+    expect(visitor.find("config-epochs-error")).to_have_text("Use a number from 1 to 1000, not 0.")
+    expect(visitor.find("config-epochs")).to_have_attribute("aria-invalid", "true")
     expect(visitor.find("config-epochs")).to_be_focused()
     visitor.find("config-recipe").select_option("lightning")
     expect(visitor.find("config-batch_size")).to_have_attribute("placeholder", "256")

@@ -39,8 +39,9 @@ def test_what_is_not_worse_than_the_champion_goes_into_production(plain_champion
     decision = promotion.promote_unless_worse(plain_champion, 2, actor="training 1")
     assert decision.promoted
     assert plain_champion.aliases.all() == {PRODUCTION: 2}
-    assert "version 2 is in production: validation" in decision.message
-    assert "robustness was not compared, because that of version 1 was not measured" in decision.message
+    assert "version 2 is in production: validation" in decision.details
+    assert "robustness was not compared, because that of version 1 was not measured" in decision.details
+    assert decision.summary.endswith("Version 2 is now in use.")
 
 
 def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry):
@@ -48,7 +49,7 @@ def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry)
     decision = promotion.promote_unless_worse(registry, 1, actor="training 1")
     assert not decision.promoted
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert "its robustness was not measured; run `mnist evaluate --suite robust --model-version 1`" in decision.message
+    assert "its robustness was not measured; run `mnist evaluate --suite robust --model-version 1`" in decision.details
 
 
 def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
@@ -56,14 +57,42 @@ def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
     decision = promotion.promote_unless_worse(registry, 1, actor="training 1")
     assert not decision.promoted
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert decision.message.startswith(
+    assert decision.details.startswith(
         f"version 1 was not promoted: validation 99.02% (the model in the box: {BOX_ACCURACY}, "
         f"needed: {wilson_interval(BOX_CORRECT, 5000)[0]:.2%})"
     )
-    assert "mnist models promote 1" in decision.message
+    assert "mnist models promote 1" in decision.details
     (move,) = registry.aliases.history()
     assert (move.alias, move.version, move.actor) == (CHALLENGER, 1, "training 1")
     assert "99.02%" in move.reason
+
+
+@pytest.mark.parametrize(
+    ("test", "summary"),
+    [
+        (9911, "99.1 % of the test images right; the current model has 99.6 % and stays in use."),
+        (9963, "99.63 % of the test images right; the current model has 99.61 % and stays in use, because {why}."),
+    ],
+)
+def test_the_summary_tells_a_beginner_which_model_is_in_use_and_why(registry: Registry, test: int, summary: str):
+    assert MANIFEST["metrics"]["test"]["correct"] == 9961
+    save(registry, validation=4999, test=test)
+    decision = promotion.promote_unless_worse(registry, 1, actor="training 1")
+    assert decision.summary == summary.format(why="the new one was not tested on other handwriting")
+    check = promotion.compare(registry, registry.get(BOX), registry.get(1))
+    assert check.summary == decision.summary
+
+
+def test_the_summary_of_two_versions_out_of_use_calls_neither_current(registry: Registry):
+    first, second = save(registry, test=9911), save(registry, test=9952)
+    summary = promotion.compare(registry, first, second).summary
+    assert summary == "Version 2 reads 99.5 % of the test images right, version 1 99.1 %."
+
+
+def test_the_summary_never_calls_an_error_perfect(plain_champion: Registry):
+    save(plain_champion, validation=4999, test=9999)
+    summary = promotion.promote_unless_worse(plain_champion, 2, actor="").summary
+    assert summary == "99.9 % of the test images right; the model before had 99.6 %. Version 2 is now in use."
 
 
 def test_the_test_figure_chooses_nothing(plain_champion: Registry):

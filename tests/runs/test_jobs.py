@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import DatabaseUnreachable, MnistError, RunInProgress, TrainingUnavailable
-from mnist_classifier.core.records import Run, RunStatus
+from mnist_classifier.core.records import Phase, Run, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
@@ -105,7 +106,12 @@ def test_a_training_in_its_own_process_ends_with_a_version_that_fails_the_promot
     assert run.pid != os.getpid()
     assert run.model_version == 1
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert run.message.startswith("version 1 was not promoted: validation ")
+    assert re.fullmatch(
+        r"Done\. \d\d\.\d % of the test images right; the current model has \d\d\.\d % and stays in use\.", run.message
+    )
+    last = finished.runs.last_event(run.id, "message")
+    assert last is not None
+    assert last.data["text"].startswith("version 1 was not promoted: validation ")
     assert registry.aliases.history()[0].actor == f"training {run.id}"
     manifest = registry.get(1).manifest
     assert manifest["run_id"] == run.id
@@ -132,6 +138,16 @@ def test_a_run_writes_down_what_it_ran_on_and_what_it_saw(finished: Finished):
     (batch,) = (event.data for event in runs.events(run.id, kinds=("batch",)))  # only the newest is kept
     sheet = decode_image(decode_base64(batch["image"]), max_pixels=10**6)
     assert (batch["epoch"], len(batch["labels"]), sheet.shape[:2]) == (2, 32, (4 * 28, 8 * 28))
+
+
+@pytest.mark.mnist
+def test_a_training_says_what_it_does_before_its_first_step_and_after_its_last(finished: Finished):
+    kinds = ("status", "phase", "step", "epoch")
+    events = finished.runs.events(finished.run.id, kinds=kinds)
+    told = [event.data["text"] if event.kind == "phase" else event.kind for event in events]
+    assert told[:4] == [Phase.LOADING, "status", Phase.READING, Phase.PREPARING]
+    assert set(told[4:-2]) == {"step", "epoch"}
+    assert told[-2:] == [Phase.MEASURING, "status"]
 
 
 @pytest.mark.mnist
@@ -162,7 +178,10 @@ def test_a_killed_training_is_recorded_and_frees_the_place(with_mnist: Settings,
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     ended = wait_for(runs, run.id, RunStatus.FAILED)
-    assert "ended unexpectedly" in ended.message
+    assert ended.message == (
+        "the training process ended unexpectedly (it was killed, perhaps because memory ran out; see run-1.log); "
+        "press Resume on the page Training, or run `mnist runs resume 1`, to continue after the last complete epoch"
+    )
     registry = Registry(with_mnist.models_dir, store)
     assert [v.version for v in registry.versions()] == [BOX]
     assert runs.active() is None

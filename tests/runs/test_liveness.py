@@ -38,7 +38,7 @@ pytestmark = [
 # A worker that finds this on its path waits for the file `go` before it imports anything.
 WAIT_FOR_GO = """
 import os, sys, time
-while "mnist_classifier.runs.worker" in sys.orig_argv and not os.path.exists({go!r}):
+while "mnist_classifier.runs.worker_process" in sys.orig_argv and not os.path.exists({go!r}):
     time.sleep(0.02)
 """
 
@@ -74,7 +74,7 @@ def workers(settings: Settings) -> list[int]:
     return [
         int(folder.name)
         for folder in Path("/proc").iterdir()
-        if folder.name.isdecimal() and b"mnist_classifier.runs.worker" in _read(folder / "cmdline").split(b"\0")
+        if folder.name.isdecimal() and b"mnist_classifier.runs.worker_process" in _read(folder / "cmdline").split(b"\0")
         if home in _read(folder / "environ").split(b"\0")
     ]
 

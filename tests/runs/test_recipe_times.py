@@ -14,11 +14,13 @@ import pytest
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.recipes import RECIPES
+from mnist_classifier.core.records import RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import recipe_times
 from mnist_classifier.runs.recipe_times import Measurement, RecipeTimes, known_times, times_path
 from mnist_classifier.runs.run_log import Runs
+from mnist_classifier.training import pace
 
 SECONDS = {"lightning": 2.5}
 
@@ -84,6 +86,25 @@ def test_a_damaged_file_does_not_count(settings: Settings):
 def test_nothing_is_measured_beside_a_training(times: RecipeTimes, runs: Runs):
     runs.create(TrainConfig())
     assert times.ask() == (Measurement.BUSY, {})
+
+
+def test_a_training_ends_the_measurement_beside_it(times: RecipeTimes, runs: Runs):
+    assert times.ask() == (Measurement.MEASURING, {})
+    process = times._process
+    assert process is not None
+    run = runs.create(TrainConfig())
+    assert times.ask() == (Measurement.BUSY, {})
+    assert process.poll() is not None
+    runs.finish(run.id, RunStatus.SUCCEEDED)
+    assert times.ask() == (Measurement.MEASURING, {})
+
+
+def test_times_that_a_training_may_have_spoilt_are_not_kept(
+    settings: Settings, runs: Runs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pace, "training_s", lambda config: runs.create(config).id + 0.5)  # a training starts meanwhile
+    recipe_times.measure_times(settings)
+    assert known_times(settings) == {}
 
 
 @pytest.mark.slow

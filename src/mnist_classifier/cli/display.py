@@ -84,7 +84,7 @@ def rough_duration(seconds: float) -> str:
 
 
 def summary(version: ModelVersion, settings: Settings, message: str) -> str:
-    """The result of a training as text.  message: whether the version was promoted, printed last."""
+    """The result of a training as text.  message: which version is in use now, printed last."""
     place = "the model store" if settings.models_url else settings.models_dir / str(version.version)
     return (
         f"validation accuracy  {_score(version.metrics['validation'])}\n"

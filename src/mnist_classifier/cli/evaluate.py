@@ -123,7 +123,8 @@ def _evaluate_robustness(
         message = f"saved with version {version.version} ({version.name})"
         if registry.aliases.all().get(CHALLENGER) == version.version:
             # A version without a robustness table is not promoted after its training.
-            message += f"\n{promotion.promote_unless_worse(registry, version.version, actor='evaluation').message}"
+            decision = promotion.promote_unless_worse(registry, version.version, actor="evaluation")
+            message += f"\n{decision.summary}\n{decision.details}"
     else:
         message = f"not saved: version {version.version} has the same table, or one with more rows"
     click.echo(message, err=True)

@@ -62,6 +62,7 @@ def show(version: int, as_json: bool) -> None:
         champion = registry.aliases.production()
         if champion != version:
             check = promotion.compare(registry, registry.get(champion), found)
+            click.echo(f"result         {check.summary}")
             click.echo(f"promotion      {'passes' if check.passed else 'fails'} the check: {check.reason}")
 
 

@@ -91,7 +91,7 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        click.echo(f"version {best.version} has the lowest validation loss; {_promote_unless_worse(settings, best)}")
+        click.echo(f"version {best.version} has the lowest validation loss:\n{_promote_unless_worse(settings, best)}")
 
 
 def _say_how_long(config: TrainConfig, trainings: int) -> None:
@@ -127,7 +127,8 @@ def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
     """Promote a version if it passes the promotion check; returns the message about it."""
     with opened_store(settings) as store:
         registry = Registry.of(settings, store)
-        return promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE).message
+        decision = promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE)
+        return f"{decision.summary}\n{decision.details}"
 
 
 def training_worker() -> ModuleType:
@@ -164,6 +165,6 @@ def _shown(settings: Settings, config: TrainConfig, train: Callable[[Report], Ou
     finally:
         display.close()
     if outcome is not None:
-        version, message = outcome.version, outcome.message
+        version, message = outcome.version, f"{outcome.message}\n{outcome.details}".rstrip()
         click.echo(summary(version, settings, message) if version else f"trial of a search: {message}")
     return outcome

@@ -29,6 +29,16 @@ class RunStatus(str, enum.Enum):
         return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
+class Phase(str, enum.Enum):
+    """What a training does before its first step and after its last one, in words for people."""
+
+    LOADING = "loading PyTorch"
+    DOWNLOADING = "downloading MNIST"
+    READING = "reading the images"
+    PREPARING = "preparing the first images"
+    MEASURING = "reading the test images and saving the model"
+
+
 class Verdict(str, enum.Enum):
     """Verdict on a drawing of one digit."""
 

@@ -18,6 +18,8 @@ from typing import Any
 from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack, StoreUnreachable
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.data.splits import VALIDATION
+from mnist_classifier.evaluation import promotion_words as words
 from mnist_classifier.evaluation.self_test import open_tested
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION, check_unmoved
 from mnist_classifier.registry.manifest import verify
@@ -44,11 +46,16 @@ class Check:
 
 @dataclass(frozen=True)
 class PromotionCheck:
-    """The result of a promotion check; `left_out` says which metrics could not be compared, and why."""
+    """The result of a promotion check.
+
+    summary: the result in a plain sentence.  reason: its metrics.
+    left_out: which metrics could not be compared, and why.
+    """
 
     champion: int
     challenger: int
     passed: bool
+    summary: str
     reason: str
     checks: tuple[Check, ...]
     left_out: tuple[str, ...]
@@ -56,15 +63,19 @@ class PromotionCheck:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version went into production, and why."""
+    """Whether a version went into production.
+
+    summary: how it reads the test images and what happened, in a plain sentence.  reason: the metrics.
+    """
 
     version: int
     promoted: bool
+    summary: str
     reason: str
 
     @property
-    def message(self) -> str:
-        """What happened to the version and why, for the person who trained it."""
+    def details(self) -> str:
+        """What happened to the version, with the metrics and the commands; below the summary."""
         if self.promoted:
             return f"version {self.version} is in production: {self.reason}"
         return (
@@ -75,21 +86,21 @@ class Decision:
 
 def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion) -> PromotionCheck:
     """Compare the stored figures of two versions; nothing is changed."""
-    checks, left_out, is_complete = [], [], True
+    checks, left_out, obstacles = [], [], []
     old, new = (version.metrics.get("validation") for version in (champion, challenger))
     if old and new:
         low, _ = wilson_interval(old["correct"], old["images"])
-        checks.append(_check("validation", old["accuracy"], new["accuracy"], low))
+        checks.append(_check(VALIDATION, old["accuracy"], new["accuracy"], low))
     else:
-        left_out.append("the validation accuracy of one of them is unknown")
-        is_complete = False
+        left_out.append(words.UNKNOWN_VALIDATION)
+        obstacles.append(words.UNKNOWN_VALIDATION)
     known, measured = (registry.robustness(version, strict=True) for version in (champion, challenger))
     if known is None:
         left_out.append(f"robustness was not compared, because that of {_name_of(champion.version)} was not measured")
     elif measured is None:
         command = f"mnist evaluate --suite robust --model-version {challenger.version}"
         left_out.append(f"its robustness was not measured; run `{command}`")
-        is_complete = False
+        obstacles.append(words.ROBUSTNESS_UNKNOWN)
     else:
         checks += _robustness_checks(known, measured)
         left_out += [
@@ -99,8 +110,14 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
         ]
     failed = [check for check in checks if not check.passed]
     reason = "; ".join([*(_in_words(check, champion.version) for check in failed or checks), *left_out])
-    passed = is_complete and not failed
-    return PromotionCheck(champion.version, challenger.version, passed, reason, tuple(checks), tuple(left_out))
+    worse = [words.FEWER_VALIDATION_IMAGES if c.measure == VALIDATION else words.LESS_ROBUST for c in failed]
+    obstacles = worse + obstacles
+    is_current = champion.version == registry.aliases.production()
+    why = next(iter(obstacles), "")
+    summary = words.outcome(champion, challenger, why) if is_current else words.beside(champion, challenger)
+    return PromotionCheck(
+        champion.version, challenger.version, not obstacles, summary, reason, tuple(checks), tuple(left_out)
+    )
 
 
 def _robustness_checks(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[Check]:
@@ -137,25 +154,26 @@ def promote_unless_worse(registry: Registry, version: int, *, actor: str) -> Dec
         except StoreUnreachable as error:
             reason = f"it was not compared with the version in production, because {error.message}"
             registry.aliases.move(CHALLENGER, version, actor=actor, reason=reason)
-            return Decision(version, False, reason)
+            return Decision(version, False, f"The current model stays in use: {reason}.", reason)
         except AliasMoved:
             continue  # another training ended at the same moment: compare with its version
 
 
 def _decide(registry: Registry, version: int, actor: str) -> Decision:
-    champion = registry.aliases.production()
-    if champion == version:
-        return Decision(version, True, "it was in production already")
+    production = registry.aliases.production()
     challenger = registry.get(version)
+    if production == version:
+        return Decision(version, True, words.promoted(challenger, None), "it was in production already")
+    champion = None
     try:
-        check = compare(registry, registry.get(champion), challenger)
+        champion = registry.get(production)
+        check = compare(registry, champion, challenger)
+        passed, reason, summary = check.passed, check.reason, check.summary
     except ModelMissing:
-        passed, reason = True, "there was no other model"
-    else:
-        passed, reason = check.passed, check.reason
-    alias, instead_of = (PRODUCTION, champion) if passed else (CHALLENGER, None)
+        passed, reason, summary = True, "there was no other model", ""
+    alias, instead_of = (PRODUCTION, production) if passed else (CHALLENGER, None)
     _move(registry, alias, version, actor=actor, reason=reason, instead_of=instead_of)
-    return Decision(version, passed, reason)
+    return Decision(version, passed, words.promoted(challenger, champion) if passed else summary, reason)
 
 
 def promote(

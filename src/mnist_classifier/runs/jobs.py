@@ -24,7 +24,9 @@ from mnist_classifier.runs.run_log import Runs, resume_hint
 
 log = logging.getLogger(__name__)
 
-WORKER_MODULE = "mnist_classifier.runs.worker"
+WORKER_MODULE = "mnist_classifier.runs.worker_process"
+# The exit status of a process that a signal has killed (SIGKILL), as the system does when memory runs out.
+KILLED = -9
 # How often to check the queue for changes by other processes.
 QUEUE_INTERVAL_S = 1.0
 UPDATING = "a newer mnist-classifier has updated the database; start trainings there, or update this server"
@@ -166,7 +168,8 @@ def log_path(settings: Settings, run_id: int) -> Path:
 
 def unexpected_end(settings: Settings, run_id: int, status: int) -> str:
     """How a worker ended that recorded nothing."""
-    return f"the training process ended unexpectedly (exit status {status}; see {log_path(settings, run_id).name})"
+    how = "it was killed, perhaps because memory ran out" if status == KILLED else f"exit status {status}"
+    return f"the training process ended unexpectedly ({how}; see {log_path(settings, run_id).name})"
 
 
 def check_torch() -> None:

@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from mnist_classifier.core.arrays import Integers
 from mnist_classifier.core.metrics import confusion_matrix
-from mnist_classifier.core.records import EpochResult
+from mnist_classifier.core.records import EpochResult, Phase
 from mnist_classifier.recognition.imaging.decode import encode_png, to_data_url
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.training.loop import StepProgress
 from mnist_classifier.training.trackers import Tracker
 
-# Steps are recorded once a second for ten minutes, then at intervals of 1/600 of the time so far.  A training of a day
-# has about 3,600 of them.
-STEP_S = 1.0
+# Steps are recorded twice a second for five minutes, so that a short training has a curve, then at intervals of 1/600
+# of the time so far.  A training of a day has about 4,000 of them.
+STEP_S = 0.5
 STEP_SHARE = 1 / 600
 BATCH_COLUMNS = 8
 
@@ -80,10 +80,10 @@ class Journal:
         data = {"epoch": epoch, "columns": BATCH_COLUMNS, "labels": labels.tolist(), "image": image}
         self.runs.add_event(self.run_id, "batch", data, replace=True)
 
-    def say(self, text: str) -> None:
-        """Record a message for people."""
-        self.runs.add_event(self.run_id, "message", {"text": text})
-        self.report.on_message(text)
+    def enter(self, phase: Phase) -> None:
+        """Record what the training does now; its next step ends the phase."""
+        self.runs.add_event(self.run_id, "phase", {"text": phase.value})
+        self.report.on_message(phase.value)
 
     def close(self) -> None:
         """Close the trackers."""

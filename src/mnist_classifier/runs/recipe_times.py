@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import filelock
 import msgspec
 
 from mnist_classifier.core import files
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.processors import lower_priority, usable_cores
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.settings import Settings, import_path
@@ -58,21 +60,25 @@ class RecipeTimes:
         with self._lock:
             if known := known_times(self.settings):
                 return Measurement.MEASURED, known
-            status = self._process and self._process.poll()
-            if status or not has_torch():
+            if (self._process and self._process.poll()) or not has_torch():
                 return Measurement.UNAVAILABLE, {}
-            if self._process is None or status == 0:
-                if self.runs.active() is not None:
-                    return Measurement.BUSY, {}
+            if self.runs.active() is not None:
+                self._stop()
+                return Measurement.BUSY, {}
+            if self._process is None or self._process.poll() == 0:
                 self._process = self._start()
             return Measurement.MEASURING, {}
 
     def close(self) -> None:
         """End a measurement that is under way."""
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.wait()
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = os.environ | self.settings.to_environment() | {"PYTHONPATH": import_path()}
@@ -103,7 +109,7 @@ def _measured() -> dict[str, Any]:
 
 
 def measure_times(settings: Settings) -> None:
-    """Measure every recipe and write the file, unless another process has just done so."""
+    """Measure every recipe and write the file, unless another process has just done so or a training is running."""
     from mnist_classifier.training.pace import training_s
 
     path = times_path(settings)
@@ -111,7 +117,13 @@ def measure_times(settings: Settings) -> None:
     with filelock.FileLock(path.with_suffix(".lock")):
         if known_times(settings):
             return
-        seconds = {name: training_s(TrainConfig.from_mapping({"recipe": name})) for name in RECIPES}
+        seconds = {}
+        with closing(Store(settings.resolved_database_url)) as store:
+            runs = Runs(store, settings.claims_dir)
+            for name in RECIPES:
+                seconds[name] = training_s(TrainConfig.from_mapping({"recipe": name}))
+                if runs.active() is not None:  # each slows the other down
+                    return
         with files.replaced(path) as part:
             part.write_bytes(msgspec.json.encode({"measured": _measured(), "seconds": seconds}))
 

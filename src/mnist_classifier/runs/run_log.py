@@ -253,7 +253,10 @@ class Runs(RunQueries):
 
 def resume_hint(run_id: int) -> str:
     """How to resume an interrupted run."""
-    return f"`mnist runs resume {run_id}` continues after the last complete epoch"
+    return (
+        f"press Resume on the page Training, or run `mnist runs resume {run_id}`, "
+        "to continue after the last complete epoch"
+    )
 
 
 def _insert(

@@ -1,16 +1,13 @@
 """Carry out one run: train, evaluate, export, register, promote.
 
-The server starts `python -m mnist_classifier.runs.worker RUN_ID CLAIM` in a new
-process; the command line calls `execute`.  A worker that loses its claim stops
-and writes nothing more.
+The server starts a new process for each (worker_process.py); the command line
+calls `execute`.  A worker that loses its claim stops and writes nothing more.
 """
 
 from __future__ import annotations
 
 import _thread
-import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,11 +15,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mnist_classifier.core import files, logs
+from mnist_classifier.core import files
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ClaimLost, MnistError, RunFinished, TrainingDiverged, WorkerLost
-from mnist_classifier.core.processors import lower_priority
-from mnist_classifier.core.records import ModelVersion, RunStatus
+from mnist_classifier.core.errors import ClaimLost, MnistError, TrainingDiverged, WorkerLost
+from mnist_classifier.core.records import ModelVersion, Phase, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
@@ -50,11 +46,15 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 @dataclass
 class Outcome:
-    """The result of a run; a trial of a search makes no version."""
+    """The result of a run; a trial of a search makes no version.
+
+    message: one plain sentence.  details: the metrics behind it.
+    """
 
     version: ModelVersion | None
     cancelled: bool
     message: str
+    details: str = ""
 
 
 @dataclass
@@ -150,7 +150,7 @@ def _end(runs: Runs, run_id: int, status: RunStatus, reason: str) -> None:
     if runs.get(run_id).status is RunStatus.CANCELLED:
         why = "the process was stopped" if status is RunStatus.CANCELLED else reason
         status, reason = RunStatus.FAILED, f"cancelled, but the best weights were not saved: {why}"
-        reason += f"; {resume_hint(run_id)}, and cancelling it again saves them"
+        reason += f"; {resume_hint(run_id)}, then cancel it again to save them"
     runs.finish(run_id, status, reason)
 
 
@@ -198,9 +198,13 @@ class _Job:
         self.runs.describe(self.run_id, {**(run.environment or {}), **facts})
         self.journal.trackers = open_trackers(self.settings, run)
         directories = self.settings.data_dirs()
-        mnist.ensure(directories, self.settings.download_to, progress=self.journal.report.on_download)
-        data = load_training_data(self.settings)
         journal = self.journal
+        if not mnist.is_available(directories):
+            journal.enter(Phase.DOWNLOADING)
+        mnist.ensure(directories, self.settings.download_to, progress=journal.report.on_download)
+        journal.enter(Phase.READING)
+        data = load_training_data(self.settings)
+        journal.enter(Phase.PREPARING)
         observer = Observer(
             journal.step,
             journal.epoch,
@@ -226,23 +230,25 @@ class _Job:
         if finished.cancelled:
             # Record this first; measuring and exporting the best weights takes a while.
             self.runs.finish(self.run_id, RunStatus.CANCELLED, SAVING)
-        self.journal.say("measuring and exporting")
+        self.journal.enter(Phase.MEASURING)
         finished.measure(mnist.load(self.settings.data_dirs(), mnist.TEST))
         self.runs.check_claim()
         return finished
 
     def _conclude(self, version: ModelVersion, cancelled: bool) -> Outcome:
-        accuracy = version.metrics["test"]["accuracy"]
+        details = ""
         if cancelled:
-            message = f"cancelled; the best weights so far are version {version.version}, not in production"
+            message = f"Cancelled. The best weights so far are version {version.version}, which is not in use."
             self.runs.amend(self.run_id, message, version.version)
         else:
             decision = promotion.promote_unless_worse(self.registry, version.version, actor=f"training {self.run_id}")
-            message = f"{decision.message}. Test images: {accuracy:.2%}"
+            message, details = f"Done. {decision.summary}", decision.details
+            # Before the end, because nobody follows the log of a run that has ended.
+            self.runs.add_event(self.run_id, "message", {"text": details})
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
         # Last, so that a process that dies before can be resumed.
         self.checkpoint.unlink(missing_ok=True)
-        return Outcome(version, cancelled, message)
+        return Outcome(version, cancelled, message, details)
 
 
 def combine(settings: Settings, members: Sequence[ModelVersion]) -> ModelVersion:
@@ -267,30 +273,5 @@ def explain(error: Exception) -> str:
     if files.is_disk_full(error):
         return "the disk is full; free some space and start the run again"
     if isinstance(error, MemoryError) or any(phrase in str(error) for phrase in OUT_OF_MEMORY):
-        return "out of memory; try a smaller batch_size or fewer channels"
+        return "the machine ran out of memory; try a smaller batch size or fewer channels"
     return f"unexpected {type(error).__name__}: {error}; see the log file of the run"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Carry out one queued run; the exit status says whether it succeeded."""
-    parser = argparse.ArgumentParser(prog="python -m mnist_classifier.runs.worker", description=main.__doc__)
-    parser.add_argument("run_id", type=int)
-    parser.add_argument("claim")
-    options = parser.parse_args(arguments)
-    lower_priority()
-    # A server started in the background ignores Ctrl-C, and its children inherit that; cancelling needs the signal.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings = Settings.from_environment()
-    logs.configure(settings)
-    try:
-        outcome = execute(settings, options.run_id, options.claim)
-    except KeyboardInterrupt:
-        return 1
-    except (ClaimLost, RunFinished) as error:
-        print(error.message, file=sys.stderr)
-        return 1
-    return 1 if outcome.cancelled else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

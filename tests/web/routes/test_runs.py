@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from mnist_classifier.core.records import EpochResult, RunStatus
+from mnist_classifier.core.records import EpochResult, Phase, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
@@ -142,6 +142,39 @@ def test_the_form_is_told_every_field_with_its_range(client: FlaskClient):
     epochs = next(field for field in body["fields"] if field["name"] == "epochs")
     assert (epochs["default"], epochs["type"], epochs["low"]) == (15, "int", 1)
     assert {"classic", "lightning"} <= {recipe["name"] for recipe in body["recipes"]}
+
+
+def test_a_training_waits_only_behind_another(client: FlaskClient, services: Services, run_id: int):
+    services.runs.enqueue(TrainConfig())
+    waiting = {run["run_id"]: run["waiting"] for run in client.get("/api/runs").get_json()["runs"]}
+    assert waiting == {run_id: False, run_id + 1: True}
+    services.runs.finish(run_id, RunStatus.SUCCEEDED)
+    assert client.get("/model-status").get_json()["training"]["message"] == "waiting for another training"
+    services.runs.claim_next(1)
+    assert client.get(f"/api/runs/{run_id + 1}").get_json()["waiting"] is False
+    assert client.get("/model-status").get_json()["training"]["message"] == "starting"
+
+
+def test_the_status_names_the_phase_until_the_next_step(client: FlaskClient, services: Services, run_id: int):
+    def message() -> str:
+        text: str = client.get("/model-status").get_json()["training"]["message"]
+        return text
+
+    assert message() == "epoch 2 of 3"
+    services.runs.add_event(run_id, "phase", {"text": Phase.MEASURING.value})
+    assert message() == Phase.MEASURING
+    services.runs.add_event(run_id, "epoch", {**EPOCH.__dict__, "epoch": 2})
+    assert message() == "epoch 3 of 3"
+
+
+def test_the_time_left_counts_epochs_and_not_the_start_of_the_process(client: FlaskClient, services: Services):
+    run = services.runs.create(TrainConfig(epochs=4))
+    services.runs.start(run.id, pid=1)
+    step = {"epoch": 1, "step": 50, "steps": 100, "loss": 1.0, "accuracy": 0.5, "images": 9000, "images_per_s": 900.0}
+    services.runs.add_event(run.id, "step", step)
+    assert client.get("/model-status").get_json()["training"]["eta_s"] == 35.0
+    services.runs.add_event(run.id, "epoch", {**EPOCH.__dict__, "elapsed_s": 12.0})
+    assert client.get("/model-status").get_json()["training"]["eta_s"] == 36.0
 
 
 def test_only_a_run_that_broke_off_is_resumed(client: FlaskClient, services: Services, run_id: int):

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from mnist_classifier.core.records import LONGEST_NAME, LONGEST_NOTE
 from mnist_classifier.web.wire.operation import HTML, describe
-from mnist_classifier.web.wire.runs import training_options
+from mnist_classifier.web.wire.training_form import training_form
 
 blueprint = Blueprint("pages", __name__)
 
@@ -29,7 +29,7 @@ def mnist() -> str:
 @describe(media=HTML)
 def training() -> str:
     """Training page."""
-    return render_template("training.html", config=training_options())
+    return render_template("training.html", form=training_form())
 
 
 @blueprint.get("/models")

@@ -54,7 +54,7 @@ def model_status() -> Response:
 
 def _progress(active: Run) -> run_views.Progress:
     runs = services().runs
-    return run_views.progress(active, runs.last_event(active.id, "epoch"), runs.last_event(active.id, "step"))
+    return run_views.progress(active, *(runs.last_event(active.id, kind) for kind in ("epoch", "step", "phase")))
 
 
 @blueprint.get("/healthz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict, cast
 
@@ -48,6 +49,7 @@ class Run(TypedDict):
 
     run_id: RunNumber
     status: RunStatus
+    waiting: Annotated[bool, Meta(description="in the queue behind another training; false once its process starts")]
     message: str
     model_version: int | None
     recipe: str | None
@@ -102,7 +104,7 @@ class RunEvent(TypedDict):
     """One line of a training's log."""
 
     id: Annotated[int, Meta(ge=1, description="event number, from 1 in each training")]
-    kind: Literal["status", "step", "epoch", "evaluation", "batch", "message"]
+    kind: Literal["status", "phase", "step", "epoch", "evaluation", "batch", "message"]
     at: Time
     data: dict[str, Any]
 
@@ -169,6 +171,7 @@ def run(value: records.Run) -> Run:
     return {
         "run_id": value.id,
         "status": value.status,
+        "waiting": value.status is RunStatus.QUEUED and value.claim is None,
         "message": value.message,
         "model_version": value.model_version,
         "recipe": value.config.get("recipe"),
@@ -207,8 +210,13 @@ def training_options() -> TrainingOptions:
     }
 
 
-def progress(active: records.Run, epoch: records.RunEvent | None, step: records.RunEvent | None) -> Progress:
-    """Progress of a running training, from its latest events of both kinds."""
+def progress(
+    active: records.Run,
+    epoch: records.RunEvent | None,
+    step: records.RunEvent | None,
+    phase: records.RunEvent | None = None,
+) -> Progress:
+    """Progress of a running training, from its latest events of each kind."""
     latest = epoch.data if epoch else {}
     finished, planned = latest.get("epoch", 0), active.config["epochs"]
     metrics = {name: latest.get(name) for name in EPOCH_FIELDS}
@@ -219,6 +227,8 @@ def progress(active: records.Run, epoch: records.RunEvent | None, step: records.
         speed = step.data["images_per_s"]
         metrics |= {"train_loss": step.data["loss"], "train_accuracy": step.data["accuracy"]}
     fraction = min(1.0, done / planned)
+    latest_event = max((event.sequence for event in (epoch, step) if event), default=0)
+    current = phase.data["text"] if phase and phase.sequence > latest_event else ""
     return cast(
         Progress,
         {
@@ -229,21 +239,24 @@ def progress(active: records.Run, epoch: records.RunEvent | None, step: records.
             **metrics,
             "fraction": fraction,
             "images_per_s": speed,
-            "eta_s": _time_left(active, step, fraction),
-            "message": _message(fraction, min(finished + 1, planned), planned),
+            "eta_s": _time_left(latest, step, planned * (1 - fraction)),
+            "message": current or _message(active, fraction, min(finished + 1, planned)),
         },
     )
 
 
-def _time_left(active: records.Run, step: records.RunEvent | None, fraction: float) -> float | None:
-    """Seconds until the end, if the rest goes as fast as the part that is done."""
-    if active.started_at is None or step is None or fraction == 0:
-        return None
-    elapsed_s = (step.at - active.started_at).total_seconds()
-    return round(elapsed_s / fraction * (1 - fraction), 1)
+def _time_left(epoch: Mapping[str, Any], step: records.RunEvent | None, epochs_left: float) -> float | None:
+    """Seconds until the last epoch ends, at the speed of the epochs so far.  Loading PyTorch does not count."""
+    if epoch:
+        return round(epochs_left * float(epoch["elapsed_s"] / epoch["epoch"]), 1)
+    if step and step.data.get("images") and step.data["images_per_s"]:
+        return round(epochs_left * float(step.data["images"] / step.data["images_per_s"]), 1)
+    return None
 
 
-def _message(fraction: float, epoch: int, epochs: int) -> str:
+def _message(active: records.Run, fraction: float, epoch: int) -> str:
     if fraction == 0:
-        return "starting"
-    return "measuring and exporting" if fraction >= 1 else f"epoch {epoch} of {epochs}"
+        return (
+            "waiting for another training" if active.status is RunStatus.QUEUED and active.claim is None else "starting"
+        )
+    return "measuring and exporting" if fraction >= 1 else f"epoch {epoch} of {active.config['epochs']}"

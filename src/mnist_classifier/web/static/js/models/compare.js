@@ -72,6 +72,13 @@ export class ComparePanel {
     if (versions.length < 2) write(this.#note, "Train or import a second version, then compare the two here.");
   }
 
+  /** Compare two versions at once, as the address asks. @param {number} first @param {number} second */
+  start(first, second) {
+    [first, second].forEach((version, index) => (this.#selects[index].value = String(version)));
+    this.#root.scrollIntoView();
+    this.#compare();
+  }
+
   async #compare() {
     const [first, second] = this.#selects.map(({ value }) => Number(value));
     if (first === second) return write(this.#note, "Choose two different versions.");
@@ -119,7 +126,8 @@ export class ComparePanel {
     this.#result.hidden = false;
     write(this.#note, "");
     const verdict = element("compare-verdict", HTMLElement);
-    write(verdict, sentence(`${outcome(check)}: ${check.reason}`));
+    write(verdict, `${sentence(outcome(check))} ${check.summary}`);
+    write(element("compare-reason", HTMLElement), sentence(check.reason));
     verdict.dataset.good = String(check.passed);
     models.forEach((model, index) => write(element(`compare-name-${index}`, HTMLElement), called(model)));
     element("compare-figures", HTMLElement).replaceChildren(

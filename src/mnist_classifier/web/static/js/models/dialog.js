@@ -21,6 +21,7 @@ export class ModelDialog {
   #dialog = element("model-dialog", HTMLDialogElement);
   #heading = element("dialog-heading", HTMLElement);
   #promotionCheck = element("dialog-promotion-check", HTMLElement);
+  #reason = element("dialog-reason", HTMLElement);
   #facts = element("dialog-facts", HTMLElement);
   #error = element("dialog-error", HTMLElement);
   #promoteForm = element("promote-form", HTMLFormElement);
@@ -86,6 +87,7 @@ export class ModelDialog {
     const serves = version.aliases.includes("production");
     write(this.#heading, `Version ${called(version)}`);
     write(this.#promotionCheck, serves ? "This version is in production." : "");
+    write(this.#reason, "");
     write(this.#error, "");
     this.#promoteForm.reset();
     this.#promoteForm.hidden = serves;
@@ -102,8 +104,8 @@ export class ModelDialog {
   #showDetails(details) {
     const { gate: check, imported_from: origin, training } = details;
     if (check !== null) {
-      const beginning = check.passed ? "It passes the promotion check" : "It does not pass the promotion check";
-      write(this.#promotionCheck, sentence(`${beginning}: ${check.reason}`));
+      write(this.#promotionCheck, check.summary);
+      write(this.#reason, sentence(check.reason));
     }
     this.#showFacts(details, {
       Training: details.run_id === null ? UNKNOWN : `run ${details.run_id}`,

@@ -128,4 +128,6 @@ retry.addEventListener("click", refresh);
 table.onOpen = (version) => void dialog.open(version, production);
 dialog.onChange = refresh;
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
-refresh();
+await refresh();
+const [first, second] = (new URLSearchParams(window.location.search).get("compare") ?? "").split(",").map(Number);
+if (second !== undefined) compare.start(first, second);

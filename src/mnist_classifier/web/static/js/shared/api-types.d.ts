@@ -578,11 +578,12 @@ export type Promotion = {
   is_rollback?: boolean;
 };
 
-/** The result of a promotion check; `left_out` says which metrics could not be compared, and why. */
+/** The result of a promotion check. */
 export type PromotionCheck = {
   champion: number;
   challenger: number;
   passed: boolean;
+  summary: string;
   reason: string;
   checks: Array<Check>;
   left_out: Array<string>;
@@ -682,6 +683,7 @@ export type RequestParameters = {
 export type Run = {
   run_id: number;
   status: RunStatus;
+  waiting: boolean;
   message: string;
   model_version: number | null;
   recipe: string | null;
@@ -698,6 +700,7 @@ export type Run = {
 export type RunDetails = {
   run_id: number;
   status: RunStatus;
+  waiting: boolean;
   message: string;
   model_version: number | null;
   recipe: string | null;
@@ -716,7 +719,7 @@ export type RunDetails = {
 /** One line of a training's log. */
 export type RunEvent = {
   id: number;
-  kind: "batch" | "epoch" | "evaluation" | "message" | "status" | "step";
+  kind: "batch" | "epoch" | "evaluation" | "message" | "phase" | "status" | "step";
   at: string;
   data: any;
 };
@@ -725,6 +728,7 @@ export type RunEvent = {
 export type RunFile = {
   run_id: number;
   status: RunStatus;
+  waiting: boolean;
   message: string;
   model_version: number | null;
   recipe: string | null;

@@ -10,7 +10,7 @@
 import { runEvents } from "../shared/api.js";
 import { at } from "../shared/paths.js";
 
-const KINDS = ["status", "step", "epoch", "evaluation", "batch", "message"];
+const KINDS = ["status", "phase", "step", "epoch", "evaluation", "batch", "message"];
 const POLL_MS = 1_500;
 // Events that arrive within this time are drawn together.
 const GATHER_MS = 60;

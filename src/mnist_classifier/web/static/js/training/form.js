@@ -7,22 +7,27 @@
  */
 
 import * as api from "../shared/api.js";
+import { DatasetNotice } from "../shared/dataset.js";
 import { element, write } from "../shared/dom.js";
 import { sentence } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
-import { timeText } from "./times.js";
+import { faultOf } from "./faults.js";
+import { lengthOf, secondsOf, timeText } from "./times.js";
 
 const TIMES_POLL_MS = 2_000;
+const MISSING = "Training needs MNIST: 70,000 images of handwritten digits. They are not on this computer yet.";
 
 export class RunForm {
   #form = element("run-form", HTMLFormElement);
   #error = element("run-error", HTMLElement);
   #start = element("run-start", HTMLButtonElement);
   #recipe = element("config-recipe", HTMLSelectElement);
+  #dataset = new DatasetNotice();
   #recipes;
   #onStart;
   /** @type {RecipeTimes} */
   #times = { state: "unavailable", seconds: {} };
+  #hasAsked = false;
 
   /** @param {Recipe[]} recipes @param {(runId: number) => void} onStart */
   constructor(recipes, onStart) {
@@ -32,10 +37,11 @@ export class RunForm {
       event.preventDefault();
       this.#submit();
     });
-    this.#form.addEventListener("input", () => this.#clearError());
+    this.#form.addEventListener("input", ({ target }) => this.#change(target));
     this.#recipe.addEventListener("change", () => this.#showRecipe());
     // Measuring takes the server some seconds of the processor, so only who fills in the form causes it.
     this.#form.addEventListener("focusin", () => this.#askTimes(), { once: true });
+    this.#dataset.onReady = () => this.#submit();
     this.#showRecipe();
   }
 
@@ -43,10 +49,23 @@ export class RunForm {
   showBusy(busy) {
     write(this.#start, busy ? "Queue training" : "Start training");
     write(element("run-hint", HTMLElement), busy ? "Another training is running. This one starts after it." : "");
+    if (!busy && this.#hasAsked && this.#times.state === "busy") this.#askTimes();
+  }
+
+  /** The seconds that a run trains here, if those of its recipe are known. @param {import("./times.js").Planned} run */
+  secondsOf(run) {
+    const values = this.#recipes.find(({ name }) => name === run.recipe)?.values;
+    return secondsOf(run, this.#times, { epochs: this.#default("epochs"), train_images: this.#default("train_images"), ...values });
+  }
+
+  /** The value of `classic`, from which the other recipes differ. @param {string} name */
+  #default(name) {
+    return Number(element(`config-${name}`, HTMLInputElement).dataset.default);
   }
 
   /** Show how long each recipe takes.  The server measures it when it is first asked. */
   async #askTimes() {
+    this.#hasAsked = true;
     try {
       this.#times = await api.recipeTimes();
     } catch {
@@ -57,7 +76,14 @@ export class RunForm {
   }
 
   #showTime() {
-    write(element("recipe-time", HTMLElement), timeText(this.#times, this.#recipe.value));
+    const plain = { epochs: this.#placeholder("epochs"), train_images: this.#placeholder("train_images") };
+    const share = lengthOf({ ...plain, ...this.#config() }) / lengthOf(plain);
+    write(element("recipe-time", HTMLElement), timeText(this.#times, this.#recipe.value, share));
+  }
+
+  /** The recipe's value of a field. @param {string} name */
+  #placeholder(name) {
+    return Number(element(`config-${name}`, HTMLInputElement).placeholder);
   }
 
   #showRecipe() {
@@ -65,7 +91,6 @@ export class RunForm {
     const chosen = this.#recipes.find(({ name }) => name === this.#recipe.value) ?? {};
     const { summary = "", values = {} } = chosen;
     write(element("recipe-summary", HTMLElement), sentence(summary));
-    this.#showTime();
     for (const control of this.#controls()) {
       if (control === this.#recipe) continue;
       const value = values[control.name];
@@ -76,18 +101,23 @@ export class RunForm {
         write(control.options[0], value === undefined ? "Recipe default" : `Recipe default: ${value}`);
       }
     }
+    this.#showTime();
   }
 
   #controls() {
     return [...this.#form.querySelectorAll("input, select")].map((control) => /** @type {HTMLInputElement | HTMLSelectElement} */ (control));
   }
 
+  /** Start the training; without MNIST, offer its download, which starts the training when it is complete. */
   async #submit() {
-    this.#clearError();
-    const wrong = this.#controls().find((control) => !control.checkValidity());
-    if (wrong) return this.#showError(wrong.validationMessage, wrong.name);
+    this.#clearErrors();
+    const wrong = this.#controls().find((control) => faultOf(control) !== "");
+    if (wrong) return this.#showError(faultOf(wrong), wrong.name);
     this.#start.disabled = true;
     try {
+      const { status } = await api.dataset();
+      if (status !== "ready") return this.#dataset.showMissing(MISSING, "Download (11 MB), then train");
+      this.#dataset.hide();
       const { run_id } = await api.submitRun(this.#config());
       this.#onStart(run_id);
     } catch (error) {
@@ -107,17 +137,33 @@ export class RunForm {
     return config;
   }
 
-  #clearError() {
+  /** @param {EventTarget | null} control */
+  #change(control) {
     write(this.#error, "");
-    for (const control of this.#controls()) control.removeAttribute("aria-invalid");
+    if (control instanceof HTMLInputElement || control instanceof HTMLSelectElement) this.#clearError(control);
+    this.#showTime();
   }
 
-  /** @param {string} message @param {string | null} field */
+  #clearErrors() {
+    write(this.#error, "");
+    for (const control of this.#controls()) this.#clearError(control);
+  }
+
+  /** @param {HTMLInputElement | HTMLSelectElement} control */
+  #clearError(control) {
+    control.removeAttribute("aria-invalid");
+    write(element(`${control.id}-error`, HTMLElement), "");
+  }
+
+  /** Show an error beside its field, or above the button if it has none. @param {string} message @param {string | null} field */
   #showError(message, field) {
     const control = this.#controls().find(({ name }) => name === field);
-    write(this.#error, field && control ? `${field.replaceAll("_", " ")}: ${message}` : message);
-    if (!control) return;
-    element("run-settings", HTMLDetailsElement).open ||= control !== this.#recipe;
+    if (!control) return write(this.#error, message);
+    // Beside its field, a message need not begin with the field's name.
+    const text = message.toLowerCase().startsWith(`${control.name} `) ? message.slice(control.name.length + 1) : message;
+    write(element(`${control.id}-error`, HTMLElement), sentence(text));
+    const group = control.closest("details");
+    if (group) group.open = true;
     control.setAttribute("aria-invalid", "true");
     control.focus();
   }

@@ -9,13 +9,13 @@
  * @typedef {{epoch: number, columns: number, labels: number[], image: string}} Batch
  * @typedef {{
  *   last: number, steps: Step[], epochs: Epoch[], confusion: {epoch: number, rows: number[][]} | null,
- *   batch: Batch | null, log: {at: string, text: string}[]
- * }} RunState
+ *   batch: Batch | null, log: {at: string, text: string}[], phase: string
+ * }} RunState  phase: what the run does before its first step or after its last one; "" while it trains
  */
 
 /** @returns {RunState} */
 export function emptyState() {
-  return { last: 0, steps: [], epochs: [], confusion: null, batch: null, log: [] };
+  return { last: 0, steps: [], epochs: [], confusion: null, batch: null, log: [], phase: "" };
 }
 
 /**
@@ -27,6 +27,11 @@ export function emptyState() {
 export function withEvent(state, { id, kind, at, data }) {
   if (id <= state.last) return state;
   const next = { ...state, last: id };
+  if (kind === "step" || kind === "epoch") next.phase = "";
+  if (kind === "phase") {
+    next.phase = data.text;
+    next.log = [...state.log, { at, text: data.text }];
+  }
   if (kind === "step") next.steps = withStep(state.steps, data);
   if (kind === "epoch") {
     // A resumed run may repeat an epoch; the later values count.
@@ -69,48 +74,4 @@ export function timeLeft(state, run) {
   const rest = run.planned_epochs * (1 - fractionDone(state, run.planned_epochs));
   const epoch_s = epoch ? epoch.elapsed_s / epoch.epoch : (state.steps.at(-1)?.images ?? 0) / speed;
   return rest * epoch_s;
-}
-
-/**
- * The columns of a chart: positions on the epoch axis, then a list for each curve, null where it has no point.
- * @param {RunState} state
- * @param {"loss" | "accuracy"} figure
- * @returns {[number[], (number | null)[], (number | null)[]]}
- */
-export function curves(state, figure) {
-  /** @type {Map<number, [number | null, number | null]>} */
-  const points = new Map();
-  for (const step of state.steps) points.set(step.at, [step[figure], null]);
-  for (const epoch of state.epochs) points.set(epoch.epoch, [epoch[`train_${figure}`], epoch[`validation_${figure}`]]);
-  const xs = [...points.keys()].sort((a, b) => a - b);
-  return [xs, xs.map((x) => points.get(x)?.[0] ?? null), xs.map((x) => points.get(x)?.[1] ?? null)];
-}
-
-/**
- * A metric that steps and epochs both have, as one curve.
- * @param {RunState} state
- * @param {"learning_rate" | "images_per_s"} figure
- * @returns {[number[], (number | null)[]]}
- */
-export function course(state, figure) {
-  const steps = state.steps.map((step) => [step.at, step[figure]]);
-  // Use epochs where the run was too fast to record steps.
-  const epochs = state.epochs.map((epoch) => [epoch.epoch, epoch[figure]]);
-  const points = [...new Map([...epochs, ...steps].map(([x, y]) => [x, y]))].sort(([a], [b]) => a - b);
-  return [points.map(([x]) => x), points.map(([, y]) => y ?? null)];
-}
-
-/**
- * One metric of the epochs of several runs, on a common axis.
- * @param {RunState[]} states
- * @param {keyof Epoch} figure
- * @returns {[number[], ...(number | null)[][]]}
- */
-export function overlay(states, figure) {
-  const xs = [...new Set(states.flatMap((state) => state.epochs.map(({ epoch }) => epoch)))].sort((a, b) => a - b);
-  const columns = states.map((state) => {
-    const known = new Map(state.epochs.map((epoch) => [epoch.epoch, epoch[figure]]));
-    return xs.map((x) => known.get(x) ?? null);
-  });
-  return [xs, ...columns];
 }

@@ -6,6 +6,7 @@
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("../shared/api.js").RunEvent} RunEvent
  * @typedef {import("./state.js").RunState} RunState
+ * @typedef {import("./curves.js").Shown} Shown
  */
 
 import * as api from "../shared/api.js";
@@ -15,7 +16,8 @@ import { RunFeed } from "./feed.js";
 import { RunForm } from "./form.js";
 import { RunHistory } from "./history.js";
 import { emptyState, withEvent } from "./state.js";
-import { isOver, RunView } from "./view.js";
+import { RunView } from "./view.js";
+import { isOver } from "./words.js";
 import { messageOf, showToast } from "../shared/toast.js";
 
 // A cancelled run becomes a version some seconds later, on a busy machine up to two minutes later.
@@ -30,12 +32,13 @@ const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: (ids) => 
 const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
   open(id, []);
   history.load();
+  element("run", HTMLElement).scrollIntoView({ block: "nearest" }); // on a phone it is below the form
 });
 
 /** @type {Run | null} */
 let run = null;
 let state = emptyState();
-/** Other runs in the charts. @type {Map<number, RunState>} */
+/** Other runs in the charts. @type {Map<number, Shown>} */
 const overlays = new Map();
 /** @type {RunFeed | null} */
 let feed = null;
@@ -84,7 +87,7 @@ function addEvents(events) {
   settle();
   state = events.reduce(withEvent, state);
   if (run === null) return;
-  if (events.some(({ kind }) => kind === "status" || kind === "message")) refresh();
+  if (events.some(({ kind }) => kind === "status" || kind === "message" || kind === "phase")) refresh();
   draw();
 }
 
@@ -97,13 +100,11 @@ function showConnection(works) {
 /** @param {Run} ended */
 function showEnd(ended) {
   settle();
-  const wasOver = run !== null && isOver(run);
   run = ended;
   view.showRun(ended);
   draw();
   form.showBusy(false);
   history.load();
-  if (!wasOver) showToast("run", `Run ${ended.run_id} ${ended.status}. ${ended.message}`, ended.status === "succeeded" ? "good" : "info");
   pollForVersion(ended.run_id);
 }
 
@@ -135,7 +136,7 @@ async function refresh() {
 function draw() {
   if (run === null) return;
   view.showState(run, state);
-  charts.draw([{ id: run.run_id, state }, ...[...overlays].map(([id, state]) => ({ id, state }))]);
+  charts.draw([{ id: run.run_id, status: run.status, state }, ...overlays.values()], isOver(run));
 }
 
 /** Draw other runs in the charts. @param {number[]} ids @param {boolean} [changesAddress] */
@@ -148,13 +149,23 @@ async function overlayRuns(ids, changesAddress = true) {
   for (const id of overlays.keys()) if (!wanted.includes(id)) overlays.delete(id);
   for (const id of wanted.filter((id) => !overlays.has(id))) {
     try {
-      const { epochs } = await api.getRun(id);
-      if (run?.run_id === current) overlays.set(id, { ...emptyState(), epochs });
+      const loaded = await load(id);
+      if (run?.run_id === current) overlays.set(id, loaded);
     } catch (error) {
       showToast("overlay", messageOf(error));
     }
   }
   draw();
+}
+
+/** A run with all its points. @param {number} id @returns {Promise<Shown>} */
+async function load(id) {
+  let loaded = emptyState();
+  for (;;) {
+    const { run: { status }, events } = await api.runEvents(id, loaded.last);
+    if (events.length === 0) return { id, status, state: loaded };
+    loaded = events.reduce(withEvent, loaded);
+  }
 }
 
 /** @param {number} id @param {number[]} beside */
@@ -198,6 +209,8 @@ async function start() {
   }
 }
 
+/** @type {typeof view.secondsOf} */
+view.secondsOf = (run) => form.secondsOf(run);
 element("run-cancel", HTMLButtonElement).addEventListener("click", () => control("cancelRun"));
 element("run-resume", HTMLButtonElement).addEventListener("click", () => control("resumeRun"));
 window.addEventListener("popstate", start);

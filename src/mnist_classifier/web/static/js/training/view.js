@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The panel of one run: metrics, confusion matrix, training images, log.
+ * The panel of one run: where it stands, metrics, result, confusion matrix, training images, log.
  *
  * @typedef {import("../shared/api.js").Run} Run
  * @typedef {import("./state.js").RunState} RunState
@@ -10,18 +10,19 @@ import { element, make, write } from "../shared/dom.js";
 import { count, duration, loss, percent, sentence, UNKNOWN } from "../shared/format.js";
 import { at } from "../shared/paths.js";
 import { fractionDone, timeLeft } from "./state.js";
+import { RunResult } from "./result.js";
 import { trialName, trialText } from "./trial.js";
-
-/** @param {Run} run */
-export function isOver({ status }) {
-  return status !== "queued" && status !== "running";
-}
+import { hasPoints, headline, isOver, promise, statusWord } from "./words.js";
 
 export class RunView {
   #root = element("run", HTMLElement);
   #body = element("run-body", HTMLElement);
   #status = element("run-status", HTMLElement);
+  #message = element("run-message", HTMLElement);
+  #result = new RunResult();
   #cells = /** @type {HTMLElement[][]} */ ([]);
+  /** The seconds that a run trains here, if they are known. @type {(run: import("./times.js").Planned) => number | undefined} */
+  secondsOf = () => undefined;
 
   /** @param {string} text  why there is nothing to show */
   showNothing(text) {
@@ -29,7 +30,8 @@ export class RunView {
     this.#body.hidden = true;
     this.#status.hidden = true;
     write(element("run-heading", HTMLElement), "No training to show");
-    write(element("run-message", HTMLElement), text);
+    write(this.#message, text);
+    write(element("run-promise", HTMLElement), "");
   }
 
   /** @param {Run} run */
@@ -38,20 +40,14 @@ export class RunView {
     this.#body.hidden = false;
     this.#status.hidden = false;
     this.#status.dataset.status = run.status;
-    write(this.#status, run.status);
+    write(this.#status, statusWord(run));
     write(element("run-heading", HTMLElement), `Run ${run.run_id}: ${run.recipe ?? ""}`);
     const trial = element("run-trial", HTMLElement);
     trial.hidden = !run.trial;
     write(trial, run.trial ? `${sentence(trialName(run.trial, run.seed))} ${sentence(trialText(run.trial))}` : "");
-    write(element("run-message", HTMLElement), run.message ? sentence(run.message) : waiting(run));
     element("run-cancel", HTMLElement).hidden = isOver(run);
     element("run-resume", HTMLElement).hidden = !["failed", "interrupted"].includes(run.status);
-    const model = element("run-model", HTMLAnchorElement);
-    model.hidden = run.model_version === null;
-    if (run.model_version !== null) {
-      model.href = at(`/models?version=${run.model_version}`);
-      write(model, `Open model ${run.model_version}`);
-    }
+    this.#result.show(run);
     for (const kind of ["csv", "json"]) element(`run-${kind}`, HTMLAnchorElement).href = at(`/api/runs/${run.run_id}/events.${kind}`);
   }
 
@@ -60,10 +56,15 @@ export class RunView {
     const epochs = run.planned_epochs ?? 1;
     const last = state.epochs.at(-1);
     const over = isOver(run);
+    write(this.#message, headline(run, state));
+    write(element("run-promise", HTMLElement), promise(run, state, this.secondsOf(run)));
     const bar = element("run-progress", HTMLProgressElement);
-    bar.hidden = over;
-    bar.value = fractionDone(state, epochs);
-    this.#figure("epoch", `${last?.epoch ?? 0} of ${epochs}`);
+    bar.hidden = over || statusWord(run) === "queued";
+    // Without a value the bar moves: nobody knows how long the start takes.
+    if (state.phase || !hasPoints(state)) bar.removeAttribute("value");
+    else bar.value = fractionDone(state, epochs);
+    for (const id of ["run-figures", "run-files"]) element(id, HTMLElement).hidden = !hasPoints(state);
+    this.#figure("epoch", `${over ? last?.epoch ?? 0 : Math.min((last?.epoch ?? 0) + 1, epochs)} of ${epochs}`);
     this.#figure("eta", over ? UNKNOWN : duration(timeLeft(state, run)));
     this.#figure("speed", count(state.steps.at(-1)?.images_per_s ?? last?.images_per_s));
     this.#figure("rate", (state.steps.at(-1) ?? last)?.learning_rate?.toPrecision(2) ?? UNKNOWN);
@@ -134,13 +135,9 @@ export class RunView {
   clear() {
     element("run-log", HTMLElement).replaceChildren();
     element("run-facts", HTMLElement).replaceChildren();
+    this.#result.clear();
     this.showConnection(true);
   }
-}
-
-/** @param {Run} run */
-function waiting({ status }) {
-  return status === "queued" ? "It starts when the running training ends." : "";
 }
 
 /** @param {HTMLTableElement} table @returns {HTMLElement[][]} */
