@@ -10,6 +10,7 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelCorrupt, NothingToRollBack, VersionMissing
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.robustness.report import Goal
 from mnist_classifier.evaluation.robustness.rows import share
@@ -41,6 +42,15 @@ def test_what_is_not_worse_than_the_champion_goes_into_production(plain_champion
     assert plain_champion.aliases.all() == {PRODUCTION: 2}
     assert "version 2 is in production: validation" in decision.message
     assert "robustness was not compared, because that of version 1 was not measured" in decision.message
+
+
+def test_a_training_that_asks_for_it_never_moves_an_alias(plain_champion: Registry):
+    save(plain_champion, validation=4999)
+    message = promotion.after_training(plain_champion, 2, TrainConfig(promote="never"), "training 1")
+    assert message == "version 2 is saved and was not promoted, as its settings ask"
+    assert plain_champion.aliases.all() == {PRODUCTION: 1}
+    assert "in production" in promotion.after_training(plain_champion, 2, TrainConfig(), "training 1")
+    assert plain_champion.aliases.all() == {PRODUCTION: 2}
 
 
 def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry):

@@ -18,6 +18,7 @@ from typing import Any
 from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack, StoreUnreachable
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation.self_test import open_tested
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION, check_unmoved
 from mnist_classifier.registry.manifest import verify
@@ -123,6 +124,13 @@ def _in_words(check: Check, champion: int) -> str:
 
 def _name_of(version: int) -> str:
     return "the model in the box" if version == BOX else f"version {version}"
+
+
+def after_training(registry: Registry, version: int, config: TrainConfig, actor: str) -> str:
+    """Promote a trained version if its settings allow that and it passes the check; returns what happened to it."""
+    if config.promote == "never":
+        return f"version {version} is saved and was not promoted, as its settings ask"
+    return promote_unless_worse(registry, version, actor=actor).message
 
 
 def promote_unless_worse(registry: Registry, version: int, *, actor: str) -> Decision:

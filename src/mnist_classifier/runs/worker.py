@@ -237,8 +237,8 @@ class _Job:
             message = f"cancelled; the best weights so far are version {version.version}, not in production"
             self.runs.amend(self.run_id, message, version.version)
         else:
-            decision = promotion.promote_unless_worse(self.registry, version.version, actor=f"training {self.run_id}")
-            message = f"{decision.message}. Test images: {accuracy:.2%}"
+            outcome = promotion.after_training(self.registry, version.version, self.config, f"training {self.run_id}")
+            message = f"{outcome}. Test images: {accuracy:.2%}"
             self.runs.finish(self.run_id, RunStatus.SUCCEEDED, message, version.version)
         # Last, so that a process that dies before can be resumed.
         self.checkpoint.unlink(missing_ok=True)
