@@ -91,24 +91,25 @@ test("a covered square hides 16 pixels and no others", () => {
   assert.equal(glyph.indexOf(0), -1);
 });
 
-test("step 5 is done once two networks disagree", () => {
+test("step 5 is done once the three networks disagree", () => {
   assert.match(plain(judgeNetworks([reading(4), reading(9), reading(4)])), /^true .*4, 9, 4/);
-  assert.match(plain(judgeNetworks([REFUSED, reading(9)])), /^true .*no digit, 9/);
-  assert.match(plain(judgeNetworks([reading(4), reading(4)])), /^false .*answer: 4/);
-  assert.match(plain(judgeNetworks([reading(4)])), /^false .*only one network/);
-  assert.match(plain(judgeNetworks([BLANK, BLANK])), /^false .*Draw a digit/);
+  assert.match(plain(judgeNetworks([REFUSED, reading(9), reading(9)])), /^true .*no digit, 9, 9/);
+  assert.match(plain(judgeNetworks([reading(4), reading(4), reading(4)])), /^false .*answer: 4/);
+  assert.match(plain(judgeNetworks([reading(4), reading(9)])), /^false .*Train the missing/);
+  assert.match(plain(judgeNetworks([BLANK, BLANK, BLANK])), /^false .*Draw a digit/);
 });
 
 test("a training passes through its phases", () => {
   const run = (status) => ({ status, planned_epochs: 3 });
   const step = { ...noEvents(), steps: [{}] };
   const last = { ...noEvents(), epochs: [{ epoch: 3 }] };
-  assert.equal(phaseOf(null, noEvents()), "none");
-  assert.deepEqual(["queued", "running", "succeeded", "failed", "cancelled"].map((status) => phaseOf(run(status), noEvents())), [
+  assert.equal(phaseOf(null, noEvents(), false), "none");
+  assert.deepEqual(["queued", "running", "succeeded", "failed", "cancelled"].map((status) => phaseOf(run(status), noEvents(), true)), [
     "queued", "starting", "done", "stopped", "stopped",
   ]);
-  assert.equal(phaseOf(run("running"), step), "learning");
-  assert.equal(phaseOf(run("running"), last), "measuring");
+  assert.equal(phaseOf(run("queued"), noEvents(), false), "starting");
+  assert.equal(phaseOf(run("running"), step, false), "learning");
+  assert.equal(phaseOf(run("running"), last, false), "measuring");
 });
 
 test("step 4 says how the training stands, and compares its end with the guess", () => {
@@ -119,6 +120,7 @@ test("step 4 says how the training stands, and compares its end with the guess",
   assert.match(judged({ phase: "learning" }), /^false It learns: pass 1 of 3/);
   assert.match(judged({ problem: "The disk is full." }), /^false The disk is full.$/);
   assert.match(judged({ phase: "done", network: { test: 0.9812 } }), /^true Done. .* reads 98.1 right. You guessed 70.$/);
+  assert.match(judged({ network: { test: 0.9812 } }), /^false .*trained here before reads 98.1/);
   assert.doesNotMatch(judged({ phase: "done", network: { test: 0.9812 } }, null), /guessed/);
 });
 

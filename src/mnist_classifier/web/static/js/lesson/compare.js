@@ -5,6 +5,7 @@
  *
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("./board.js").Board} Board
+ * @typedef {import("./board.js").Look} Look
  * @typedef {import("./progress.js").Kind} Kind
  * @typedef {import("./trainings.js").LessonTraining} LessonTraining
  * @typedef {import("./trainings.js").Network} Network
@@ -40,8 +41,8 @@ export class CompareStep {
   #views = { box: viewOf("box"), quick: viewOf("quick"), memory: viewOf("memory") };
   /** @type {Network | null} */
   #box = null;
-  /** @type {Partial<Record<Place, Reading>>} */
-  #readings = {};
+  /** @type {Look | null} */
+  #look = null;
 
   /** @param {Board} board @param {Record<Kind, LessonTraining>} trainings */
   constructor(board, trainings) {
@@ -62,26 +63,26 @@ export class CompareStep {
     showNetwork(this.#views.box, this.#box, "The server does not answer.");
   }
 
-  /** The drawing has a reading by the network in the box. @param {Reading} reading */
-  show(reading) {
-    this.#readings.box = reading;
-    showReading(this.#views.box, reading);
-    if (this.isShown) this.#askServer(reading);
+  /** Show what the networks read; the one in the box has read the drawing already. @param {Look} look */
+  show(look) {
+    this.#look = look;
+    showReading(this.#views.box, look.reading);
+    if (this.isShown) this.#askServer(look);
   }
 
   /** Read the drawing again, for example with a network that is new. */
   reread() {
-    if (this.#readings.box !== undefined) this.show(this.#readings.box);
+    if (this.#look !== null) this.show(this.#look);
   }
 
-  /** @param {Reading} box */
-  async #askServer(box) {
+  /** @param {Look} look */
+  async #askServer({ reading: box, isOpen }) {
     const there = KINDS.filter((kind) => this.#trainings[kind].network !== null);
     try {
       const found = await this.#latest.run((signal) => Promise.all(there.map((kind) => this.#read(kind, box, signal))));
       if (found === STALE) return;
       KINDS.forEach((kind) => showReading(this.#views[kind], found[there.indexOf(kind)] ?? null));
-      this.onJudgement(judgeNetworks([box, ...found]));
+      if (!isOpen) this.onJudgement(judgeNetworks([box, ...found]));
     } catch (error) {
       this.onJudgement({ isDone: false, text: messageOf(error) });
     }

@@ -47,7 +47,7 @@ function drawing() {
 board.onLook = (/** @type {Look} */ found) => {
   look = found;
   judge();
-  compare.show(found.reading);
+  compare.show(found);
 };
 board.onChange = () => progress.change({ strokes: board.strokes });
 cover.onJudgement = (/** @type {Judgement} */ judgement) => steps.judge(3, judgement);

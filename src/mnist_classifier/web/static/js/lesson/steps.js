@@ -73,7 +73,7 @@ export class Steps {
       link.toggleAttribute("data-done", isDone);
       if (step === this.current) link.setAttribute("aria-current", "step");
       else link.removeAttribute("aria-current");
-      write(/** @type {HTMLElement} */ (link.querySelector(".step-done")), isDone ? ", done" : "");
+      write(/** @type {HTMLElement} */ (link.querySelector(".step-done")), isDone ? " (done)" : "");
     }
     element("lesson-end", HTMLElement).hidden = done.length < STEPS;
   }

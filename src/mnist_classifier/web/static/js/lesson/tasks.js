@@ -61,9 +61,9 @@ export function judgeCover(before, after, covered) {
   return done(`Done. With ${squares} covered the answer is ${now} instead of ${old}. Can you do it with fewer?`);
 }
 
-/** Step 5: do the networks disagree? @param {readonly Reading[]} readings  of the networks that there are @returns {Judgement} */
+/** Step 5: do the three networks disagree? @param {readonly Reading[]} readings  of the networks that there are @returns {Judgement} */
 export function judgeNetworks(readings) {
-  if (readings.length < 2) return waiting("Not done yet. There is only one network to compare so far.");
+  if (readings.length < 3) return waiting("Not done yet. Train the missing networks first.");
   if (readings.some(({ verdict }) => verdict === "blank")) return waiting("Not done yet. Draw a digit on the pad.");
   const answers = readings.map(answerOf);
   if (new Set(answers).size === 1) return waiting(`Not done yet. All of them answer: ${answers[0]}. Change your drawing a little.`);

@@ -68,11 +68,11 @@ export function progressText({ phase, state, run, problem }) {
 
 /** @param {Pick<LessonTraining, "phase" | "state" | "run" | "network" | "problem">} training @param {number | null} guess @returns {Judgement} */
 export function judgeTraining(training, guess) {
-  const { network } = training;
-  if (network !== null && network.test !== null && training.problem === "") {
-    const right = (network.test * 100).toFixed(1);
+  const right = training.network?.test ? (training.network.test * 100).toFixed(1) : null;
+  if (training.phase === "done" && right !== null && training.problem === "") {
     const guessed = guess === null ? "" : ` You guessed ${guess}.`;
-    return { isDone: true, text: `Done. Of 100 images that it has never seen, the network reads ${right} right.${guessed}` };
+    return { isDone: true, text: `Done. Of 100 images that it has never seen, your network reads ${right} right.${guessed}` };
   }
-  return { isDone: false, text: progressText(training) || "Not done yet. Guess, then start the training." };
+  const other = training.phase === "none" && right !== null ? ` A network that was trained here before reads ${right} of 100 right.` : "";
+  return { isDone: false, text: (progressText(training) || "Not done yet. Guess, then start the training.") + other };
 }

@@ -32,10 +32,13 @@ const SETTINGS = {
   },
 };
 
-/** @param {Run | null} run @param {RunState} state @returns {Phase} */
-export function phaseOf(run, state) {
+/**
+ * @param {Run | null} run @param {RunState} state @param {boolean} isWaiting  whether another training runs
+ * @returns {Phase}
+ */
+export function phaseOf(run, state, isWaiting) {
   if (run === null) return "none";
-  if (run.status === "queued") return "queued";
+  if (run.status === "queued") return isWaiting ? "queued" : "starting";
   if (run.status === "succeeded") return "done";
   if (run.status !== "running") return "stopped";
   if (state.steps.length === 0 && state.epochs.length === 0) return "starting";
@@ -57,6 +60,7 @@ export class LessonTraining {
   /** Why it does not go on, for the learner. */
   problem = "";
   isAsking = false;
+  #isWaiting = false;
   #progress;
   /** @type {RunFeed | null} */
   #feed = null;
@@ -69,7 +73,7 @@ export class LessonTraining {
 
   /** @returns {Phase} */
   get phase() {
-    const phase = phaseOf(this.run, this.state);
+    const phase = phaseOf(this.run, this.state, this.#isWaiting);
     return phase === "done" && this.network === null ? "measuring" : phase;
   }
 
@@ -126,6 +130,7 @@ export class LessonTraining {
     this.network = null;
     this.run = run;
     if (run.status === "succeeded") return this.#finish(run);
+    this.#isWaiting = run.status === "queued" && (await api.runs()).runs.some((each) => each.run_id !== id && each.status === "running");
     this.#feed = new RunFeed(id, {
       onEvents: (events) => this.#add(events),
       onEnd: (ended) => this.#tried(() => this.#finish(ended)),
