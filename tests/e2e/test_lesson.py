@@ -101,6 +101,10 @@ def test_a_learner_does_all_five_steps(classroom: Application, visit: Visit) -> 
     for key in ("Space", "ArrowUp", "Space", "ArrowUp", "Space", "ArrowUp", "Space", *["ArrowDown", "Space"] * 6):
         visitor.page.keyboard.press(key)
     expect_done(visitor, 3, r"^Done")
+    visitor.find("inside-link").click()
+    visitor.page.wait_for_url(re.compile(r"/mnist(#d=[\w-]+)?$"))
+    visitor.page.go_back()
+    expect(visitor.find("heading-3")).to_be_visible()
 
     go_on(visitor, 4)
     visitor.find("guess").fill("70")

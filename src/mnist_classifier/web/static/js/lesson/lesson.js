@@ -8,6 +8,7 @@
 
 import { DatasetNotice } from "../shared/dataset.js";
 import { element } from "../shared/dom.js";
+import { encode } from "../pad/link.js";
 import { Board } from "./board.js";
 import { CompareStep } from "./compare.js";
 import { Cover } from "./cover.js";
@@ -17,6 +18,8 @@ import { judgeDrawing, judgeTrick } from "./tasks.js";
 import { TrainStep } from "./train.js";
 import { LessonTraining } from "./trainings.js";
 
+/** The start of a fragment that holds a drawing. */
+const DRAWING = "#d=";
 const DATA_NEEDED = "To train, the server needs the MNIST images. Download them from the internet once; then the training starts by itself. Nothing of yours is sent.";
 
 const progress = new Progress(() => window.localStorage);
@@ -87,6 +90,13 @@ for (const choice of document.querySelectorAll("#drawn input")) {
     judge();
   });
 }
+
+// The page that looks inside opens the drawing that the address holds.
+const inside = element("inside-link", HTMLAnchorElement);
+inside.addEventListener("click", () => {
+  const text = board.isEmpty ? null : encode({ mode: "digit", strokes: board.strokes });
+  inside.hash = text === null ? "" : `${DRAWING}${text}`;
+});
 
 element("lesson-restart", HTMLButtonElement).addEventListener("click", () => {
   progress.clear();

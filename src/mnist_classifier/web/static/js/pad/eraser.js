@@ -67,7 +67,7 @@ function lengthOf(line) {
 }
 
 /** The distance from a point to a line segment. @param {Point} point @param {Point} from @param {Point} to */
-function distance(point, from, to) {
+export function distance(point, from, to) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const squared = dx * dx + dy * dy;
   const along = squared === 0 ? 0 : ((point.x - from.x) * dx + (point.y - from.y) * dy) / squared;
