@@ -35,6 +35,7 @@ LONGEST_FILES = (
     "runs/test_liveness.py",
     "e2e/test_models.py",
     "e2e/test_training.py",
+    "e2e/test_lesson.py",
     "web/openapi/test_contract.py",
     "e2e/test_accessibility.py",
     "runs/test_jobs.py",

@@ -54,12 +54,14 @@ def test_the_navigation_stays_below_the_path(visit: Visit, below: Application) -
     visitor = visit("/", at=below, before=expect_failures)
     failed: list[str] = []
     visitor.page.on("response", lambda reply: failed.append(reply.url) if reply.status >= 400 else None)
-    for name, path in (
-        ("Look inside", "mnist"),
-        ("Training", "training"),
-        ("Models", "models"),
-        ("Explore", "explore"),
-    ):
+    pages = {
+        "Look inside": "mnist",
+        "Training": "training",
+        "Models": "models",
+        "Explore": "explore",
+        "Lesson": "lesson",
+    }
+    for name, path in pages.items():
         visitor.page.get_by_label("Pages").get_by_role("link", name=name).click()
         visitor.page.wait_for_url(f"{below.url}/{path}")
         expect(visitor.page.get_by_label("Pages").locator("[aria-current=page]")).to_have_text(name)

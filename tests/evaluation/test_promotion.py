@@ -10,6 +10,7 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelCorrupt, NothingToRollBack, VersionMissing
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.robustness.report import Goal
 from mnist_classifier.evaluation.robustness.rows import share
@@ -42,6 +43,16 @@ def test_what_is_not_worse_than_the_champion_goes_into_production(plain_champion
     assert "version 2 is in production: validation" in decision.details
     assert "robustness was not compared, because that of version 1 was not measured" in decision.details
     assert decision.summary.endswith("Version 2 is now in use.")
+
+
+def test_a_training_that_asks_for_it_never_moves_an_alias(plain_champion: Registry):
+    save(plain_champion, validation=4999)
+    decision = promotion.after_training(plain_champion, 2, TrainConfig(promote="never"), "training 1")
+    assert decision.summary.endswith("Version 2 is saved and not in use, as its settings ask.")
+    assert decision.details.startswith("version 2 was not promoted: its settings ask for that;")
+    assert plain_champion.aliases.all() == {PRODUCTION: 1}
+    assert promotion.after_training(plain_champion, 2, TrainConfig(), "training 1").promoted
+    assert plain_champion.aliases.all() == {PRODUCTION: 2}
 
 
 def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry):

@@ -153,7 +153,15 @@ def test_training_says_what_to_install(installed: Installation) -> None:
 def test_the_server_has_its_pages_styles_database_and_model(installed: Installation, seven: Path) -> None:
     with serving(installed) as connection:
         assert "<canvas" in asked(connection, "/")
-        for page in ("/mnist", "/training", "/models", "/explore", "/static/style.css", "/static/js/pad/home.js"):
+        for page in (
+            "/mnist",
+            "/training",
+            "/models",
+            "/explore",
+            "/lesson",
+            "/static/style.css",
+            "/static/js/pad/home.js",
+        ):
             assert asked(connection, page)
         assert json.loads(asked(connection, "/api/runs"))["runs"] == []  # migrations have run
         assert json.loads(asked(connection, "/api/test-images/random"))["is_sample"]

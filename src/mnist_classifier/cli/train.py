@@ -87,11 +87,11 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     if ensemble:
         _show_spread(versions)
         combined = worker.combine(settings, versions)
-        click.echo(summary(combined, settings, _promote_unless_worse(settings, combined)))
+        click.echo(summary(combined, settings, _promoted(settings, config, combined)))
     elif seeds:
         _show_spread(versions)
         best = min(versions, key=lambda version: float(version.metrics["validation"]["nll"]))
-        click.echo(f"version {best.version} has the lowest validation loss:\n{_promote_unless_worse(settings, best)}")
+        click.echo(f"version {best.version} has the lowest validation loss:\n{_promoted(settings, config, best)}")
 
 
 def _say_how_long(config: TrainConfig, trainings: int) -> None:
@@ -123,11 +123,11 @@ def _show_spread(versions: Sequence[ModelVersion]) -> None:
         click.echo(f"{split:11} accuracy over {len(versions)} seeds: {spread(accuracies)}")
 
 
-def _promote_unless_worse(settings: Settings, version: ModelVersion) -> str:
-    """Promote a version if it passes the promotion check; returns the message about it."""
+def _promoted(settings: Settings, config: TrainConfig, version: ModelVersion) -> str:
+    """Promote a version if the settings allow it and it passes the promotion check; returns the message about it."""
     with opened_store(settings) as store:
         registry = Registry.of(settings, store)
-        decision = promotion.promote_unless_worse(registry, version.version, actor=COMMAND_LINE)
+        decision = promotion.after_training(registry, version.version, config, COMMAND_LINE)
         return f"{decision.summary}\n{decision.details}"
 
 

@@ -164,6 +164,12 @@ class TrainConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     threads: int = setting(0, "CPU threads; 0 lets PyTorch choose", low=0, high=256)
+    promote: str = setting(
+        "if_better",
+        "whether the new version may go into production: if_better promotes it if it passes the promotion check, "
+        "never only saves it",
+        choices=("if_better", "never"),
+    )
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

@@ -18,6 +18,7 @@ from typing import Any
 from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack, StoreUnreachable
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data.splits import VALIDATION
 from mnist_classifier.evaluation import promotion_words as words
 from mnist_classifier.evaluation.self_test import open_tested
@@ -140,6 +141,13 @@ def _in_words(check: Check, champion: int) -> str:
 
 def _name_of(version: int) -> str:
     return "the model in the box" if version == BOX else f"version {version}"
+
+
+def after_training(registry: Registry, version: int, config: TrainConfig, actor: str) -> Decision:
+    """Promote a trained version if its settings allow that and it passes the check."""
+    if config.promote == "never":
+        return Decision(version, False, words.saved(registry.get(version)), "its settings ask for that")
+    return promote_unless_worse(registry, version, actor=actor)
 
 
 def promote_unless_worse(registry: Registry, version: int, *, actor: str) -> Decision:

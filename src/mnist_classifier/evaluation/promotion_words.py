@@ -50,6 +50,13 @@ def promoted(challenger: ModelVersion, champion: ModelVersion | None) -> str:
     return now if own < 0 else f"{_percent(own, 1)} of the test images right. {now}"
 
 
+def saved(version: ModelVersion) -> str:
+    """How a version that was not to be promoted reads the test images."""
+    saved = f"Version {version.version} is saved and not in use, as its settings ask."
+    own = _accuracy(version)
+    return saved if own < 0 else f"{_percent(own, 1)} of the test images right. {saved}"
+
+
 def _figures(champion: ModelVersion, challenger: ModelVersion) -> tuple[str, str] | None:
     """The test accuracies of challenger and champion, with more digits if they look equal; None if one is unknown."""
     new, known = _accuracy(challenger), _accuracy(champion)

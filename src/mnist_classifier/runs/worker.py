@@ -241,7 +241,7 @@ class _Job:
             message = f"Cancelled. The best weights so far are version {version.version}, which is not in use."
             self.runs.amend(self.run_id, message, version.version)
         else:
-            decision = promotion.promote_unless_worse(self.registry, version.version, actor=f"training {self.run_id}")
+            decision = promotion.after_training(self.registry, version.version, self.config, f"training {self.run_id}")
             message, details = f"Done. {decision.summary}", decision.details
             # Before the end, because nobody follows the log of a run that has ended.
             self.runs.add_event(self.run_id, "message", {"text": details})

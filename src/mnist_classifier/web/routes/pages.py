@@ -44,3 +44,10 @@ def models() -> str:
 def explore() -> str:
     """Explore page."""
     return render_template("explore.html")
+
+
+@blueprint.get("/lesson")
+@describe(media=HTML)
+def lesson() -> str:
+    """Lesson page with five steps."""
+    return render_template("lesson.html")

@@ -941,6 +941,7 @@ export type TrainConfig = {
   device?: "auto" | "cpu" | "cuda" | "mps";
   precision?: "auto" | "float32" | "bfloat16";
   threads?: number;
+  promote?: "if_better" | "never";
 };
 
 /** Facts about the training: images, epochs, duration, device, teacher. */

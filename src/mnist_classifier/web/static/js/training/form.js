@@ -116,7 +116,7 @@ export class RunForm {
     this.#start.disabled = true;
     try {
       const { status } = await api.dataset();
-      if (status !== "ready") return this.#dataset.showMissing(MISSING, "Download (11 MB), then train");
+      if (status !== "ready") return this.#dataset.showMissing(MISSING, "Download (12 MB), then train");
       this.#dataset.hide();
       const { run_id } = await api.submitRun(this.#config());
       this.#onStart(run_id);
