@@ -26,10 +26,12 @@ from mnist_classifier.evaluation.robustness.corruptions import motion_blur
 from mnist_classifier.evaluation.robustness.drawing import draw
 from mnist_classifier.evaluation.robustness.photographs import photograph_crop
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from mnist_classifier.recognition.numbers.features import FEATURES
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import MANIFEST_FILE, WEIGHTS_FILE, read_manifest, write_manifest
 from mnist_classifier.web.offline import export
 from mnist_classifier.web.offline.export import CONTENTS_FILE, MODEL_FILE, WORKER_FILE, export_site
+from mnist_classifier.web.offline.number_weights import PIXEL_WEIGHTS, STROKE_WEIGHTS
 from mnist_classifier.web.offline.pack import pack, read_safetensors
 from tests.checkout import ROOT
 from tests.handwriting import STROKES
@@ -123,6 +125,47 @@ def test_strokes_of_real_pens_are_read_as_python_reads_them(site: Path, comparis
     digits = pen_digits.load(directories).digits[::35][:200]
     row = comparison.compare(Recogniser.open(PRETRAINED_DIR), site.parent, comparison.drawings(digits, 18))
     assert_same(row, 200)
+
+
+@pytest.fixture
+def numbers(comparison: ModuleType) -> ModuleType:
+    """bench/offline_numbers.py."""
+    import offline_numbers
+
+    return offline_numbers
+
+
+def test_numbers_are_read_without_a_line_reader_and_never_wrong_and_sure(numbers: ModuleType) -> None:
+    import strings as bench
+
+    written = [bench.generate(rng) for rng in bench.generators(7, 10)]
+    drawn = [numbers.Sample(each.number, each.picture, each.strokes) for each in written]
+    pictures = [numbers.Sample(each.number, each.picture) for each in written[:4]]
+    two_lines = np.pad(written[0].picture, ((0, 60), (0, 0)))
+    page = np.vstack([two_lines, np.pad(written[0].picture, ((60, 0), (0, 0)))])
+    others = [
+        numbers.Sample(f"{written[0].number}\n{written[0].number}", page),
+        numbers.Sample("", np.zeros((90, 200), np.uint8)),
+    ]
+
+    *read, (_, of_page, _), (blank, *_) = numbers.read_in_node([*drawn, *pictures, *others])
+
+    counts = numbers.counts([*drawn, *pictures], [(verdict, number) for verdict, number, _ in read])
+    assert (counts["right"] >= 13, counts["sure"] >= 10, counts["wrong_and_sure"]) == (True, True, 0)
+    assert (of_page, blank) == (others[0].number, "blank")
+
+
+def test_a_number_that_the_border_cuts_is_not_sure(numbers: ModuleType) -> None:
+    picture = np.zeros((200, 300), np.uint8)
+    picture[20:150, 60:76] = picture[20:200, 180:196] = 255
+    ((verdict, _, _),) = numbers.read_in_node([numbers.Sample("11", picture)])
+    assert verdict == "ambiguous"
+
+
+def test_weights_of_numbers_cover_the_features_that_a_browser_has() -> None:
+    used = (ROOT / "src/mnist_classifier/web/static/js/offline/numbers/features.js").read_text("utf-8")
+    assert set(PIXEL_WEIGHTS) == set(STROKE_WEIGHTS) < set(FEATURES)
+    assert {name for name in FEATURES if re.search(rf"\b{name}\b", used)} == set(PIXEL_WEIGHTS)
 
 
 def save_random_version(folder: Path, arguments: dict[str, int]) -> Recogniser:

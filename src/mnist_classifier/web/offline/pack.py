@@ -32,6 +32,7 @@ from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.errors import ModelCorrupt, ModelError
 from mnist_classifier.registry.manifest import WEIGHTS_FILE, read_manifest, verified_bytes
 from mnist_classifier.registry.manifest_types import Tensor
+from mnist_classifier.web.offline.number_weights import PIXEL_WEIGHTS, STROKE_WEIGHTS
 
 Tensors = Mapping[str, Floats]
 
@@ -109,6 +110,7 @@ def _describe(manifest: Mapping[str, Any], version: int) -> dict[str, Any]:
         "thresholds": {"not_a_digit_above": 1.0, **manifest["thresholds"]},
         "pixel_scale": 1 / (255 * PIXEL_STD),
         "pixel_offset": -PIXEL_MEAN / PIXEL_STD,
+        "grouping": {"pixels": PIXEL_WEIGHTS, "strokes": STROKE_WEIGHTS},
     }
 
 

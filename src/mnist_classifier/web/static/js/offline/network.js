@@ -10,7 +10,8 @@
  * @typedef {{
  *   model: {version: number, name: string, accuracy: number | null}, temperature: number,
  *   thresholds: {ambiguous_below: number, not_a_digit_above: number},
- *   pixel_scale: number, pixel_offset: number, layers: Layer[]
+ *   pixel_scale: number, pixel_offset: number, layers: Layer[],
+ *   grouping: {pixels: Record<string, number>, strokes: Record<string, number>}
  * }} Header
  * @typedef {{side: number, channels: number, data: Float64Array}} Features  (side, side, channels)
  * @typedef {(features: Features) => Features} Step

@@ -25,6 +25,11 @@ export class Recogniser {
     return this.#network.header.model;
   }
 
+  /** The weights of read-number.js. */
+  get grouping() {
+    return this.#network.header.grouping;
+  }
+
   /** @param {Picture} picture @returns {{reading: Reading, prepared: Prepared}} */
   read(picture) {
     const prepared = prepare(picture);
@@ -34,10 +39,21 @@ export class Recogniser {
 
   /** @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Reading} */
   readGlyph(glyph) {
-    const { temperature, thresholds } = this.#network.header;
+    return this.judge(this.opinion(glyph));
+  }
+
+  /** The probability of each digit, given that the glyph shows one, and that it shows none. @param {Uint8Array} glyph @returns {number[]}  11 */
+  opinion(glyph) {
     const logits = [...this.#network.logits(glyph)];
+    const { temperature } = this.#network.header;
     const probabilities = softmax(logits.slice(0, DIGITS).map((logit) => logit / temperature));
-    const notADigit = logits.length > DIGITS ? softmax(logits)[DIGITS] : 0;
+    return [...probabilities, logits.length > DIGITS ? softmax(logits)[DIGITS] : 0];
+  }
+
+  /** Turn an opinion into a reading. @param {readonly number[]} opinion @returns {Reading} */
+  judge(opinion) {
+    const { thresholds } = this.#network.header;
+    const [probabilities, notADigit] = [opinion.slice(0, DIGITS), opinion[DIGITS]];
     const [best, second] = [...probabilities.keys()].sort((one, other) => probabilities[other] - probabilities[one]);
     const verdict = verdictOf(probabilities[best], notADigit, thresholds);
     const likely = probabilities[second] * (1 - notADigit) >= notADigit ? [best, second] : [best];
