@@ -5,7 +5,7 @@ MnistError
 │   └── NotAllowed: CrossSiteRequest, HostNotAllowed, TokenMissing, TokenWrong
 ├── DataError: DataMissing, DownloadFailed
 │   └── DataCorrupt: DataUnreadable
-├── ModelError: ModelCorrupt, ModelInUse, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
+├── ModelError: ModelCorrupt, ModelInUse, NotForBrowsers, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
@@ -129,6 +129,10 @@ class ModelCorrupt(ModelError):
 
 class ModelInUse(ModelError):
     """The version has an alias or is the model in the box, so it cannot be changed or deleted."""
+
+
+class NotForBrowsers(ModelError):
+    """Browsers cannot run this network, for example an ensemble."""
 
 
 class StoreUnreachable(ModelError):

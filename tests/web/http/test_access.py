@@ -63,6 +63,14 @@ def test_reading_and_looking_need_no_token(make_client: MakeClient):
         assert_error(client.post(path, json={}), 400, "invalid_image", "image")
 
 
+def test_a_model_that_was_trained_here_needs_the_token_in_the_browser_too(make_client: MakeClient):
+    client = make_client(token=TOKEN, host="0.0.0.0")
+    save(client.application.extensions[EXTENSION].registry)
+    assert client.get("/api/models/0/browser").status_code == 200
+    assert_error(client.get("/api/models/1/browser"), 401, "token_missing")
+    assert client.get("/api/models/1/browser", headers=WITH_TOKEN).status_code == 200
+
+
 def test_a_token_counts_on_loopback_too(make_client: MakeClient):
     """A proxy may make a server on loopback reachable."""
     assert_error(make_client(token=TOKEN).delete("/api/models/1"), 401, "token_missing")

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.arrays import Bytes
-from mnist_classifier.core.errors import FolderTaken, ModelCorrupt, ModelError, ModelMissing
+from mnist_classifier.core.errors import FolderTaken, ModelCorrupt, ModelMissing, NotForBrowsers
 from mnist_classifier.core.recipes import RECIPES
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
@@ -298,7 +298,7 @@ def test_other_kinds_of_models_are_refused(tmp_path: Path) -> None:
     shutil.copytree(PRETRAINED_DIR, folder)
     manifest = read_manifest(folder)
     (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": {"class": "Ensemble"}}))
-    with pytest.raises(ModelError, match="Ensemble.*--model-version"):
+    with pytest.raises(NotForBrowsers, match="Ensemble.*choose another version"):
         pack(folder, 1)
     wrong = {**manifest["architecture"], "arguments": {**manifest["architecture"]["arguments"], "conv2_layers": 4}}
     (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, "architecture": wrong}))

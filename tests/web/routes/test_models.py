@@ -15,6 +15,7 @@ from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.registry.manifest import ONNX_FILE
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.app import create_app
+from mnist_classifier.web.offline.pack import pack
 from mnist_classifier.web.services import served_model
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.versions import BOX_ACCURACY, BOX_CORRECT, robustness, save
@@ -187,6 +188,23 @@ def test_a_version_is_carried_away_and_brought_in(client: FlaskClient, registry:
     assert_error(client.post("/api/models/import", data=b"PK"), 400, "invalid_archive", "file")
     assert_error(client.post("/api/models/import", data={"name": "x"}), 400, "invalid_archive", "file")
     assert registry.aliases.production() == BOX
+
+
+def test_a_browser_gets_the_network_once(client: FlaskClient, registry: Registry):
+    first = client.get("/api/models/1/browser")
+    assert first.data == pack(registry.folder(1), 1)
+    assert first.cache_control.no_cache
+    tag = first.headers["ETag"]
+    again = client.get("/api/models/1/browser", headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    assert client.get("/api/models/0/browser", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_a_network_that_no_browser_can_run_is_refused_with_the_reason(client: FlaskClient, services: Services):
+    save(services.registry, architecture={"class": "Ensemble", "arguments": {}})
+    message = assert_error(client.get("/api/models/1/browser"), 409, "not_for_browsers")
+    assert "a browser can run only a single network" in message
+    assert_error(client.get("/api/models/9/browser"), 404, "version_missing")
 
 
 def test_other_sites_may_not_touch_the_models(client: FlaskClient, registry: Registry):

@@ -91,10 +91,15 @@ class Access:
         is_guarded = needs_token(request.method, endpoint)
         if needs_same_site(request.method, endpoint):
             refuse_cross_site()
-        if is_guarded or (self._is_on_loopback and needs_own_name(endpoint)):
-            self._check_host()
         if is_guarded:
-            self._check_token()
+            self.require_token()
+        elif self._is_on_loopback and needs_own_name(endpoint):
+            self._check_host()
+
+    def require_token(self) -> None:
+        """Raise HostNotAllowed, TokenMissing or TokenWrong unless this request has the token, or none is set."""
+        self._check_host()
+        self._check_token()
 
     def _check_host(self) -> None:
         name = host_name(request.host)

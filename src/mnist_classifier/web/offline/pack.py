@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.core.arrays import Floats
-from mnist_classifier.core.errors import ModelCorrupt, ModelError
+from mnist_classifier.core.errors import ModelCorrupt, NotForBrowsers
 from mnist_classifier.registry.manifest import WEIGHTS_FILE, read_manifest, verified_bytes
 from mnist_classifier.registry.manifest_types import Tensor
 from mnist_classifier.web.offline.number_weights import PIXEL_WEIGHTS, STROKE_WEIGHTS
@@ -81,14 +81,14 @@ class Packer:
 def pack(folder: Path, version: int) -> bytes:
     """The model.bin of the model version in `folder`.
 
-    Raises ModelMissing, ModelCorrupt, and ModelError for a network that the format cannot hold.
+    Raises ModelMissing, ModelCorrupt, and NotForBrowsers for a network that the format cannot hold.
     """
     manifest = read_manifest(folder)
     architecture = manifest.get("architecture", {})
     if architecture.get("class") != "MNISTClassifier":
-        raise ModelError(
-            f"version {version} is of class {architecture.get('class')!r}; "
-            "only a single network can be exported; choose another with --model-version"
+        raise NotForBrowsers(
+            f"version {version} is of class {architecture.get('class')!r}; a browser can run only a single network; "
+            "choose another version"
         )
     tensors = read_safetensors(verified_bytes(folder, WEIGHTS_FILE, manifest))
     packer = Packer()

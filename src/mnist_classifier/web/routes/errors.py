@@ -30,6 +30,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.VersionMissing: 404,
     errors.ModelMissing: 503,
     errors.ModelInUse: 409,
+    errors.NotForBrowsers: 409,
     errors.AliasMoved: 409,
     errors.LessAccurate: 409,
     errors.NothingToRollBack: 409,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import Any
 
@@ -18,13 +19,18 @@ from mnist_classifier.core.errors import (
     ModelCorrupt,
     ModelError,
     ModelInUse,
+    NotForBrowsers,
     NothingToRollBack,
+    TokenMissing,
+    TokenWrong,
     VersionMissing,
 )
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.data.splits import MEASURED_SPLITS, VALIDATION
 from mnist_classifier.evaluation import comparison, promotion
 from mnist_classifier.evaluation.acceptance import archive
+from mnist_classifier.registry.aliases import BOX
+from mnist_classifier.web.offline.pack import pack
 from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire import models as views
 from mnist_classifier.web.wire.bodies import Archive, ModelChanges, Move, parse
@@ -171,6 +177,29 @@ def export_model(version: VersionNumber) -> Response:
     name = archive.archive_name(registry.get(version))
     data = io.BytesIO(archive.export_version(registry, version))
     return send_file(data, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.get("/api/models/<int:version>/browser")
+@describe(
+    media="application/octet-stream",
+    errors=(VersionMissing, ModelCorrupt, NotForBrowsers, TokenMissing, TokenWrong),
+)
+def get_browser_model(version: VersionNumber) -> Response:
+    """Get a version as the file that the pages read with, in the browser.
+
+    The model in the box is public. If the server has a token, the other versions need it.
+    """
+    if version != BOX:
+        services().access.require_token()
+    registry = services().registry
+    registry.get(version)
+    data = registry.read(version, lambda folder: pack(folder, version))
+    reply = Response(data, mimetype="application/octet-stream")
+    # Not `immutable`: a new release has another model in the box, and another MNIST_HOME another version 1.
+    reply.cache_control.no_cache = True
+    reply.set_etag(hashlib.sha256(data).hexdigest())
+    reply.make_conditional(request)
+    return reply
 
 
 @blueprint.post("/api/models/import")

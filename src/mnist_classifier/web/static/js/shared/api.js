@@ -45,7 +45,7 @@ export function refusesPicture(error) {
   return isRefusal && [null, "image", "file"].includes(error.field);
 }
 
-/** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number}} Options */
+/** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number, cache?: RequestCache}} Options */
 
 /** Send a request; returns the JSON of the reply. @param {string} path @param {Options} [options] @returns {Promise<any>} */
 export function request(path, options) {
@@ -86,7 +86,7 @@ async function authorised(ask) {
  * @param {(response: Response) => Promise<T>} read
  * @returns {Promise<T>}
  */
-async function send(address, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS } = {}, read) {
+async function send(address, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS, cache = "no-store" } = {}, read) {
   signal?.throwIfAborted();
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeout_ms);
@@ -97,7 +97,7 @@ async function send(address, { method = "GET", json, body, signal, timeout_ms = 
     const type = json === undefined ? {} : { "Content-Type": "application/json" };
     const headers = { Accept: "application/json", ...type, ...authorization() };
     const content = json === undefined ? body : JSON.stringify(json);
-    const response = await fetch(address, { method, headers, body: content, signal: deadline.signal, cache: "no-store" });
+    const response = await fetch(address, { method, headers, body: content, signal: deadline.signal, cache });
     return await read(response);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
@@ -123,6 +123,16 @@ async function unpack(response) {
   const { code, message, field = null } = reply?.error ?? {};
   if (typeof code !== "string" || typeof message !== "string") throw unexpected(response.status);
   throw new ApiError(code, message, { status: response.status, field });
+}
+
+/**
+ * The network of a version as model.bin, from the browser's cache if the server has the same.  Never asks for the
+ * token: a page reads without this file too.
+ * @param {number} version @returns {Promise<ArrayBuffer>}
+ */
+export function browserModel(version) {
+  const read = (/** @type {Response} */ response) => (response.ok ? response.arrayBuffer() : unpack(response));
+  return send(at(`/api/models/${version}/browser`), { timeout_ms: UPLOAD_TIMEOUT_MS, cache: "no-cache" }, read);
 }
 
 /** @param {Response} response */
