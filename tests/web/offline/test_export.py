@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 import numpy as np
@@ -218,6 +218,31 @@ def test_site_holds_what_its_pages_ask_for_and_is_small(site: Path) -> None:
     head = re.search(r"const FILES = (\[.*\]);", files[WORKER_FILE].read_text("utf-8"))
     assert head is not None
     assert set(json.loads(head[1])) == {"./", *files} - {WORKER_FILE, CONTENTS_FILE}
+
+
+def test_every_question_to_the_server_has_an_answer_in_the_browser(site: Path) -> None:
+    """js/offline/api.js stands in for js/shared/api.js, so it exports all that the other modules import from it."""
+    answers = (site / "js/offline/api.js").read_text("utf-8")
+    exported = set(re.findall(r"^export (?:async )?(?:function|class) (\w+)", answers, re.MULTILINE))
+    asked = set()
+    for path in (*site.glob("js/pad/*.js"), *site.glob("js/shared/*.js")):
+        source = path.read_text("utf-8")
+        for names in re.findall(r'^import \{([^}]*)\} from "[./]*(?:shared)?/api\.js"', source, re.MULTILINE):
+            asked |= {name.strip() for name in names.split(",") if name.strip()}
+        asked |= set(re.findall(r"\bapi\.(?!js\b)(\w+)", source))
+    # The notice that MNIST is missing never shows.
+    asked -= {"dataset", "downloadDataset"}
+    assert {"predictImage", "predictNumber", "ApiError"} <= asked <= exported
+
+
+def test_comments_are_left_out_and_code_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = tmp_path / "js" / "a.js"
+    module.parent.mkdir()
+    code = 'const a = 1; // one\n  /** @type {any} */ (a).b();\n  const c = `\n  * d */`;\nimport("./b.js");\n'
+    module.write_text(f"// @ts-check\n/**\n * See ./c.js\n */\n\n{code}  // last\n", "utf-8")
+    (module.parent / "b.js").write_text("/* nothing */\n", "utf-8")
+    monkeypatch.setattr(export, "STATIC_DIR", tmp_path)
+    assert export.modules(PurePosixPath("js/a.js")) == {"js/a.js": f"\n{code}", "js/b.js": ""}
 
 
 def test_site_holds_no_python(site: Path) -> None:

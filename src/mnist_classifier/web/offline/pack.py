@@ -103,9 +103,10 @@ def pack(folder: Path, version: int) -> bytes:
 
 
 def _describe(manifest: Mapping[str, Any], version: int) -> dict[str, Any]:
-    accuracy = manifest.get("metrics", {}).get("test", {}).get("accuracy")
+    test = manifest.get("metrics", {}).get("test", {})
+    model = {"version": version, "name": manifest["name"]}
     return {
-        "model": {"version": version, "name": manifest["name"], "accuracy": accuracy},
+        "model": {**model, "accuracy": test.get("accuracy"), "images": test.get("images")},
         "temperature": float(manifest["temperature"]),
         "thresholds": {"not_a_digit_above": 1.0, **manifest["thresholds"]},
         "pixel_scale": 1 / (255 * PIXEL_STD),
