@@ -158,11 +158,12 @@ def test_the_tools_of_the_home_page_work_and_the_stages_are_shown(visitor: Visit
 
 
 def test_what_needs_a_server_is_not_shown(visitor: Visitor) -> None:
+    visitor.find("mode-number").click()
+    visitor.find("mode-digit").click()
     for part in ("random", "hints", "form", "dataset"):
         expect(visitor.find(part)).to_be_hidden()
-    visitor.find("mode-number").click()
-    for part in ("random", "hints", "form"):
-        expect(visitor.find(part)).to_be_hidden()
+    visitor.page.keyboard.press("r")
+    expect(visitor.find("toasts")).to_contain_text("This page has no test images.")
     expect(visitor.page.locator("footer")).to_contain_text("The program on a computer reads more numbers right.")
 
 

@@ -230,8 +230,6 @@ def test_every_question_to_the_server_has_an_answer_in_the_browser(site: Path) -
         for names in re.findall(r'^import \{([^}]*)\} from "[./]*(?:shared)?/api\.js"', source, re.MULTILINE):
             asked |= {name.strip() for name in names.split(",") if name.strip()}
         asked |= set(re.findall(r"\bapi\.(?!js\b)(\w+)", source))
-    # The notice that MNIST is missing never shows.
-    asked -= {"dataset", "downloadDataset"}
     assert {"predictImage", "predictNumber", "ApiError"} <= asked <= exported
 
 

@@ -37,7 +37,13 @@ WORKER_FILE = "service-worker.js"
 CONTENTS_FILE = "contents.json"
 FIRST_MODULE = PurePosixPath("js/offline/page.js")
 # Modules that the site has in place of those of the application.
-REPLACED = {"js/shared/api.js": 'export * from "../offline/api.js";\n'}
+REPLACED = {
+    "js/shared/api.js": 'export * from "../offline/api.js";\n',
+    **dict.fromkeys(
+        ("js/pad/hints.js", "js/pad/form-editor.js", "js/shared/dataset.js"),
+        'export * from "../offline/without-server.js";\n',
+    ),
+}
 # Every import names its module in a string: `from "./a.js"`, `import("./a.js")`, `new URL("./a.js", import.meta.url)`.
 MODULE_NAME = re.compile(r"""["'](\.{1,2}/[^"']+\.js)["']""")
 # Comments that fill whole lines.

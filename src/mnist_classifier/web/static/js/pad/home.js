@@ -21,7 +21,9 @@ async function showModel() {
   }
 }
 
-new Workbench().onReading = ({ model }) => {
+export const bench = new Workbench();
+/** @type {typeof bench.onReading} */
+bench.onReading = ({ model }) => {
   if (model !== undefined && model.version !== shownVersion) showModel();
 };
 showModel();
