@@ -88,7 +88,14 @@ export async function randomTestImage() {
 export async function modelStatus() {
   const { version, name, accuracy, images } = (await load()).recogniser.model;
   const metrics = accuracy === null ? {} : { test: { accuracy, images } };
-  return { status: "ready", training: null, model: { version, name, metrics } };
+  return { status: "ready", training: null, model: { version, name, metrics, aliases: ["production"] } };
+}
+
+/** What the server says of a version; the site has one. @param {string} path  such as /api/models/0 @returns {Promise<any>} */
+export async function request(path) {
+  const { model } = await modelStatus();
+  if (path === `/api/models/${model.version}`) return model;
+  throw new ApiError("version_missing", "This page has one version of the network only.", { status: 404, field: "version" });
 }
 
 /** The file of the only version. */

@@ -14,20 +14,13 @@ import { Network } from "./network.js";
 const DIGITS = 10;
 
 export class Recogniser {
-  #network;
-
   /** @param {ArrayBuffer} buffer  model.bin */
   constructor(buffer) {
-    this.#network = new Network(buffer);
+    this.network = new Network(buffer);
   }
 
   get model() {
-    return this.#network.header.model;
-  }
-
-  /** The weights of read-number.js. */
-  get grouping() {
-    return this.#network.header.grouping;
+    return this.network.header.model;
   }
 
   /** @param {Picture} picture @returns {{reading: Reading, prepared: Prepared}} */
@@ -39,20 +32,25 @@ export class Recogniser {
 
   /** @param {Uint8Array} glyph  28 x 28, ink = 255 @returns {Reading} */
   readGlyph(glyph) {
-    return this.judge(this.opinion(glyph));
+    return this.readingOf(this.network.logits(glyph));
   }
 
-  /** The probability of each digit, given that the glyph shows one, and that it shows none. @param {Uint8Array} glyph @returns {number[]}  11 */
-  opinion(glyph) {
-    const logits = [...this.#network.logits(glyph)];
-    const { temperature } = this.#network.header;
+  /** @param {Float64Array} scores  logits @returns {Reading} */
+  readingOf(scores) {
+    return this.judge(this.opinionOf(scores));
+  }
+
+  /** The probability of each digit, given that the glyph shows one, and that it shows none. @param {Float64Array} scores  logits @returns {number[]}  11 */
+  opinionOf(scores) {
+    const logits = [...scores];
+    const { temperature } = this.network.header;
     const probabilities = softmax(logits.slice(0, DIGITS).map((logit) => logit / temperature));
     return [...probabilities, logits.length > DIGITS ? softmax(logits)[DIGITS] : 0];
   }
 
   /** Turn an opinion into a reading. @param {readonly number[]} opinion @returns {Reading} */
   judge(opinion) {
-    const { thresholds } = this.#network.header;
+    const { thresholds } = this.network.header;
     const [probabilities, notADigit] = [opinion.slice(0, DIGITS), opinion[DIGITS]];
     const [best, second] = [...probabilities.keys()].sort((one, other) => probabilities[other] - probabilities[one]);
     const verdict = verdictOf(probabilities[best], notADigit, thresholds);

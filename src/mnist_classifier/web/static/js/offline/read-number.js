@@ -52,7 +52,7 @@ export class NumberReader {
     const found = findNumberInk(picture, strokes.length > 0);
     if (found === null) return BLANK;
     const { ink, scale, warnings } = found;
-    const { pixels, strokes: ofStrokes } = this.#recogniser.grouping;
+    const { pixels, strokes: ofStrokes } = this.#recogniser.network.header.grouping;
     this.#paused_ms = performance.now();
     const read = (/** @type {Line[]} */ lines, /** @type {Weights} */ weights) => this.#readLines(lines, weights, scale, warnings, signal);
     const byStrokes = strokes.length > 0 ? await read(linesOfStrokes(ink, strokes.map((stroke) => scaled(stroke, scale))), ofStrokes) : null;
@@ -90,7 +90,7 @@ export class NumberReader {
   /** @param {Uint8Array} glyph */
   #opinion(glyph) {
     const key = String.fromCharCode(...glyph);
-    const known = this.#opinions.get(key) ?? this.#recogniser.opinion(glyph);
+    const known = this.#opinions.get(key) ?? this.#recogniser.opinionOf(this.#recogniser.network.logits(glyph));
     if (this.#opinions.size >= KEPT_OPINIONS) this.#opinions.clear();
     this.#opinions.set(key, known);
     return known;
