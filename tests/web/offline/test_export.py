@@ -233,14 +233,28 @@ def test_every_question_to_the_server_has_an_answer_in_the_browser(site: Path) -
     assert {"predictImage", "predictNumber", "ApiError"} <= asked <= exported
 
 
-def test_comments_are_left_out_and_code_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    module = tmp_path / "js" / "a.js"
-    module.parent.mkdir()
-    code = 'const a = 1; // one\n  /** @type {any} */ (a).b();\n  const c = `\n  * d */`;\nimport("./b.js");\n'
-    module.write_text(f"// @ts-check\n/**\n * See ./c.js\n */\n\n{code}  // last\n", "utf-8")
-    (module.parent / "b.js").write_text("/* nothing */\n", "utf-8")
+def test_comments_and_indentation_are_left_out_and_code_is_not() -> None:
+    code = "const a = 1; // one\n  /** @type {any} */ (a).b();\n"
+    comments = "// @ts-check\n/**\n * See ./c.js\n */\n  // last\n/* one */\n"
+    assert export.shortened(comments + code) == code.replace("  /**", "/**")
+    template = "const c = `\n  * d */`;\n  e();\n"
+    assert export.shortened(comments + template) == template
+
+
+def test_every_way_to_import_a_module_is_followed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scripts = {
+        "a.js": 'import { b } from "./b.js";\nexport * from "../js/c.js";\n// see "./none.js"\n',
+        "b.js": 'const d = await import("./d.js");\n',
+        "c.js": 'new Worker(new URL("./e.js", import.meta.url));\nnew URL("../service-worker.js", here);\n',
+        "d.js": 'import "./a.js";\n',
+        "e.js": "",
+        "f.js": "",
+    }
+    (tmp_path / "js").mkdir()
+    for name, source in scripts.items():
+        (tmp_path / "js" / name).write_text(source, "utf-8")
     monkeypatch.setattr(export, "STATIC_DIR", tmp_path)
-    assert export.modules(PurePosixPath("js/a.js")) == {"js/a.js": f"\n{code}", "js/b.js": ""}
+    assert list(export.modules(PurePosixPath("js/a.js"))) == [f"js/{name}.js" for name in "abcde"]
 
 
 def test_site_holds_no_python(site: Path) -> None:

@@ -33,6 +33,8 @@ COPIED_SUFFIXES = {".js", ".png", ".webmanifest"}
 PAGE_FILE, PAGE_TEMPLATE = "index.html", "site.html"
 MODEL_FILE = "model.bin"
 WORKER_FILE = "service-worker.js"
+ICON_FILE = "favicon.svg"
+STYLES = ("style.css",)
 # Lists the exported files, so that the next export knows what it may replace.
 CONTENTS_FILE = "contents.json"
 FIRST_MODULE = PurePosixPath("js/offline/page.js")
@@ -46,8 +48,9 @@ REPLACED = {
 }
 # Every import names its module in a string: `from "./a.js"`, `import("./a.js")`, `new URL("./a.js", import.meta.url)`.
 MODULE_NAME = re.compile(r"""["'](\.{1,2}/[^"']+\.js)["']""")
-# Comments that fill whole lines.
+# Comments that fill whole lines, and spaces in front of lines.
 COMMENT = re.compile(r"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
+INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]:
@@ -76,8 +79,9 @@ def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
     for path in sorted(OFFLINE_DIR.iterdir()):
         if path.suffix in COPIED_SUFFIXES:
             yield path.name, path.read_bytes()
-    for name in ("style.css", "favicon.svg"):
-        yield name, (STATIC_DIR / name).read_bytes()
+    yield ICON_FILE, (STATIC_DIR / ICON_FILE).read_bytes()
+    for name in STYLES:
+        yield name, shortened((STATIC_DIR / name).read_text("utf-8")).encode()
     for name, source in modules(FIRST_MODULE).items():
         yield name, source.encode()
 
@@ -90,7 +94,7 @@ def modules(first: PurePosixPath) -> dict[str, str]:
         module = waiting.pop()
         if str(module) in found:
             continue
-        source = REPLACED.get(str(module)) or COMMENT.sub("", (STATIC_DIR / module).read_text("utf-8"))
+        source = REPLACED.get(str(module)) or shortened((STATIC_DIR / module).read_text("utf-8"))
         found[str(module)] = source
         for match in MODULE_NAME.finditer(source):
             target = PurePosixPath(os.path.normpath(module.parent / match[1]))
@@ -98,6 +102,13 @@ def modules(first: PurePosixPath) -> dict[str, str]:
             if target != PurePosixPath(WORKER_FILE):
                 waiting.append(target)
     return dict(sorted(found.items()))
+
+
+def shortened(source: str) -> str:
+    """A script or style sheet without comments and indentation, which are a quarter of it."""
+    code = COMMENT.sub("", source)
+    has_long_template = any(line.count("`") % 2 for line in code.splitlines())
+    return code if has_long_template else INDENTATION.sub("", code)
 
 
 def _with_file_list(worker: bytes, files: dict[str, bytes]) -> bytes:
