@@ -99,7 +99,7 @@ def test_site_reads_without_a_server_and_without_a_network(first_visit: Visitor,
     assert host.sent_bytes <= LARGEST_FIRST_LOAD_BYTES
 
     visitor.page.context.set_offline(True)
-    visitor.page.reload()
+    visitor.page.goto(f"{host.url}a/sub%20path/index.html?mode=digit")
     visitor.find("clear").click()
     visitor.draw(SEVEN)
     expect(visitor.find("digit")).to_have_text(DIGIT_READ)

@@ -119,7 +119,8 @@ def _with_file_list(worker: bytes, files: dict[str, bytes]) -> bytes:
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
-    names = ["./", *sorted(name for name in files if name != WORKER_FILE)]
+    # The page has the address "./", so that a browser does not fetch it twice.
+    names = ["./", *sorted(name for name in files if name not in (WORKER_FILE, PAGE_FILE))]
     head = f"const RELEASE = {json.dumps(digest.hexdigest()[:16])};\nconst FILES = {json.dumps(names)};\n\n"
     return head.encode() + worker
 
