@@ -1,10 +1,11 @@
 """Compare numbers that the static site reads, in JavaScript, with those that the server reads.
 
-    python bench/offline_numbers.py [--numbers 200] [--seed 0] [--pen-dir DIR]
+    python bench/offline_numbers.py [--numbers 200] [--seed 0]
 
 Three sets: numbers of 2 to 6 digits by the validation writers of the pen data, with their strokes and as plain
 pictures, and numbers composed of MNIST's validation images.  `wrong and sure` counts numbers with the verdict "number"
-that are not right.  The times are those of the processor; those of Node begin after ten numbers.  Needs Node.
+that are not right.  The times are those of the processor; those of Node begin after ten numbers.  Needs Node, MNIST
+and the pen data (MNIST_PEN_DIR).
 """
 
 from __future__ import annotations

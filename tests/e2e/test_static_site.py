@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, expect
+from test_accessibility import rules
 from test_numbers import write_seven_and_one
 from tests.recognition.test_recogniser import seven_and_one
 from visitor import SEVEN, Visitor
@@ -165,6 +167,12 @@ def test_what_needs_a_server_is_not_shown(visitor: Visitor) -> None:
     visitor.page.keyboard.press("r")
     expect(visitor.find("toasts")).to_contain_text("This page has no test images.")
     expect(visitor.page.locator("footer")).to_contain_text("The program on a computer reads more numbers right.")
+
+
+def test_axe_finds_nothing(visitor: Visitor) -> None:
+    write_seven_and_one(visitor)
+    found = Axe().run(visitor.page, options=rules("light"))
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_picture_file_is_read(visitor: Visitor, tmp_path: Path) -> None:
