@@ -234,10 +234,10 @@ def test_every_question_to_the_server_has_an_answer_in_the_browser(site: Path) -
 
 
 def test_comments_and_indentation_are_left_out_and_code_is_not() -> None:
-    code = "const a = 1; // one\n  /** @type {any} */ (a).b();\n"
+    code = "const a = 1; // one\n\n  /** @type {any} */ (a).b();\n"
     comments = "// @ts-check\n/**\n * See ./c.js\n */\n  // last\n/* one */\n"
-    assert export.shortened(comments + code) == code.replace("  /**", "/**")
-    template = "const c = `\n  * d */`;\n  e();\n"
+    assert export.shortened(comments + code) == code.replace("\n\n  ", "\n")
+    template = "const c = `\n\n  * d */`;\n  e();\n"
     assert export.shortened(comments + template) == template
 
 

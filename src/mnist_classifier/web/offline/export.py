@@ -48,9 +48,9 @@ REPLACED = {
 }
 # Every import names its module in a string: `from "./a.js"`, `import("./a.js")`, `new URL("./a.js", import.meta.url)`.
 MODULE_NAME = re.compile(r"""["'](\.{1,2}/[^"']+\.js)["']""")
-# Comments that fill whole lines, and spaces in front of lines.
+# Comments that fill whole lines, empty lines, and spaces in front of lines.
 COMMENT = re.compile(r"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
-INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 
 
 def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]:
@@ -75,7 +75,7 @@ def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
     yield MODEL_FILE, pack(version_dir, version)
     # The first folder has a base.html of its own.
     pages = Environment(loader=FileSystemLoader([OFFLINE_DIR, TEMPLATE_DIR]), autoescape=True)
-    yield PAGE_FILE, pages.get_template(PAGE_TEMPLATE).render().encode()
+    yield PAGE_FILE, INDENTATION.sub("", pages.get_template(PAGE_TEMPLATE).render()).encode()
     for path in sorted(OFFLINE_DIR.iterdir()):
         if path.suffix in COPIED_SUFFIXES:
             yield path.name, path.read_bytes()
