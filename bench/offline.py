@@ -139,15 +139,20 @@ def difference(prepared: Prepared, found: Bytes) -> int:
 
 def read_in_node(folder: Path, pictures: Sequence[Bytes]) -> tuple[Bytes, dict[str, Any]]:
     """Read pictures in Node: (N, 785) glyphs, each after a byte that is 0 for a blank picture, and its output."""
-    with (folder / "pictures.bin").open("wb") as file:
-        for picture in pictures:
-            levels = picture if picture.ndim == 2 else np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-            channels = 1 if levels.ndim == 2 else levels.shape[2]
-            file.write(struct.pack("<3I", levels.shape[1], levels.shape[0], channels) + levels.tobytes())
+    write_pictures(folder / "pictures.bin", pictures)
     model, glyphs = folder / "site" / MODEL_FILE, folder / "glyphs.bin"
     command = ["node", str(READER), str(model), str(folder / "pictures.bin"), str(glyphs)]
     done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True)
     return np.fromfile(glyphs, np.uint8).reshape(len(pictures), -1), json.loads(done.stdout)
+
+
+def write_pictures(path: Path, pictures: Iterable[Bytes]) -> None:
+    """Write pictures in the form that offline_pictures.mjs reads."""
+    with path.open("wb") as file:
+        for picture in pictures:
+            levels = picture if picture.ndim == 2 else np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+            channels = 1 if levels.ndim == 2 else levels.shape[2]
+            file.write(struct.pack("<3I", levels.shape[1], levels.shape[0], channels) + levels.tobytes())
 
 
 def table(result: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """Fit the weights of mnist_classifier.recognition.numbers.grouping.
 
-    PYTHONPATH=bench python bench/fitting/grouping.py [--numbers N] [--save FILE] [--load FILE]
+    PYTHONPATH=bench python bench/fitting/grouping.py [--numbers N] [--cache FILE] [--alone]
 
 On numbers composed from the validation images, numbers in this project's own
 hand, and pages by the validation writers of the pen data; test images and test
 writers have no part in it.  Minimises -log(probability of the right text),
 summed over all ways to group the pieces of a line.  Prints the two tables to
 paste into grouping.py, and how many numbers of other seeds are right with them.
+With --alone, the tables are those of web/offline/number_weights.py: digits without marks, read without the line reader.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from mnist_classifier.data.splits import VALIDATION
 from mnist_classifier.evaluation.robustness.pages.source import samples as pages_of
 from mnist_classifier.recognition.numbers import grouping, looks, reading, segmentation
 from mnist_classifier.recognition.numbers import pen_strokes as pen
-from mnist_classifier.recognition.numbers.features import FEATURES, LABELS, NOTHING
+from mnist_classifier.recognition.numbers.features import FEATURES, INDEX, LABELS, MARKS, NOTHING
 from mnist_classifier.recognition.numbers.line_reader import LineReader
 from mnist_classifier.recognition.numbers.segmentation import Candidate
 from mnist_classifier.recognition.recogniser import Recogniser
@@ -49,6 +50,8 @@ EITHER_SIGN = (
     "cut_unread", "cut_doubt", "cut_line_unread", "digits", "cuts", "marks", "slivers", "mark_cuts", "slash_lean",
     "slash_line_lean", "slash_height", "one_lean", "one_line_lean", "one_height", "bracket_height",
 )  # fmt: skip
+# Features of the line reader, and those that tell a 1 from a slash.
+NOT_ALONE = [INDEX[name] for name in ("line_unread", "cut_line_unread", "one_lean", "one_line_lean", "one_height")]
 # Other numbers than those that bench/strings.py measures on.
 SEED, CHECK_SEED = 1000, 2000
 SURE = reading.AMBIGUOUS_BELOW
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--numbers", type=int, default=1000, help="numbers of each kind")
     parser.add_argument("--model", type=Path, default=PRETRAINED_DIR)
     parser.add_argument("--cache", type=Path, help="keep the features in this file")
+    parser.add_argument("--alone", action="store_true", help="fit for digits alone, without the line reader")
     options = parser.parse_args()
     if options.cache and options.cache.is_file():
         found = pickle.loads(options.cache.read_bytes())
@@ -98,7 +102,11 @@ def main() -> None:
         if options.cache:
             options.cache.write_bytes(pickle.dumps(found))
     for table in ("PIXEL_WEIGHTS", "STROKE_WEIGHTS"):
-        weights = fit(found[table], grouping.as_vector(getattr(grouping, table)))
+        weights = grouping.as_vector(getattr(grouping, table))
+        if options.alone:
+            weights[NOT_ALONE] = 0
+            found[table], found[f"{table} check"] = alone(found[table]), alone(found[f"{table} check"])
+        weights = fit(found[table], weights)
         report(table, weights, len(found[table]))
         check(found[f"{table} check"], weights)
 
@@ -111,6 +119,15 @@ def collect(recogniser: Recogniser, lines: LineReader, numbers: int) -> dict[str
         found[f"PIXEL_WEIGHTS{suffix}"] = list(examples(reader, seed, count, use_strokes=False))
         found[f"STROKE_WEIGHTS{suffix}"] = list(examples(reader, seed, count, use_strokes=True))
     return found
+
+
+def alone(found: Sequence[Example]) -> list[Example]:
+    """The lines without marks, as a recogniser without the line reader sees them."""
+    kept = [example for example in found if example.text.isdigit()]
+    for example in kept:
+        example.features[:, :, NOT_ALONE] = 0
+        example.possible[:, MARKS] = False
+    return kept
 
 
 def examples(reader: reading.Reader, seed: int, numbers: int, *, use_strokes: bool) -> Iterator[Example]:

@@ -90,7 +90,8 @@ def test_wheel_holds_the_whole_package(wheel_names: set[str]) -> None:
         "web/templates/base.html",
         "web/templates/index.html",
         "web/templates/mnist.html",
-        "web/offline/index.html",
+        "web/offline/base.html",
+        "web/offline/site.html",
         "web/offline/service-worker.js",
     ],
 )

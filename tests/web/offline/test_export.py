@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 import numpy as np
@@ -26,10 +26,12 @@ from mnist_classifier.evaluation.robustness.corruptions import motion_blur
 from mnist_classifier.evaluation.robustness.drawing import draw
 from mnist_classifier.evaluation.robustness.photographs import photograph_crop
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from mnist_classifier.recognition.numbers.features import FEATURES
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import MANIFEST_FILE, WEIGHTS_FILE, read_manifest, write_manifest
 from mnist_classifier.web.offline import export
 from mnist_classifier.web.offline.export import CONTENTS_FILE, MODEL_FILE, WORKER_FILE, export_site
+from mnist_classifier.web.offline.number_weights import PIXEL_WEIGHTS, STROKE_WEIGHTS
 from mnist_classifier.web.offline.pack import pack, read_safetensors
 from tests.checkout import ROOT
 from tests.handwriting import STROKES
@@ -125,6 +127,47 @@ def test_strokes_of_real_pens_are_read_as_python_reads_them(site: Path, comparis
     assert_same(row, 200)
 
 
+@pytest.fixture
+def numbers(comparison: ModuleType) -> ModuleType:
+    """bench/offline_numbers.py."""
+    import offline_numbers
+
+    return offline_numbers
+
+
+def test_numbers_are_read_without_a_line_reader_and_never_wrong_and_sure(numbers: ModuleType) -> None:
+    import strings as bench
+
+    written = [bench.generate(rng) for rng in bench.generators(7, 10)]
+    drawn = [numbers.Sample(each.number, each.picture, each.strokes) for each in written]
+    pictures = [numbers.Sample(each.number, each.picture) for each in written[:4]]
+    two_lines = np.pad(written[0].picture, ((0, 60), (0, 0)))
+    page = np.vstack([two_lines, np.pad(written[0].picture, ((60, 0), (0, 0)))])
+    others = [
+        numbers.Sample(f"{written[0].number}\n{written[0].number}", page),
+        numbers.Sample("", np.zeros((90, 200), np.uint8)),
+    ]
+
+    *read, (_, of_page, _), (blank, *_) = numbers.read_in_node([*drawn, *pictures, *others])
+
+    counts = numbers.counts([*drawn, *pictures], [(verdict, number) for verdict, number, _ in read])
+    assert (counts["right"] >= 13, counts["sure"] >= 10, counts["wrong_and_sure"]) == (True, True, 0)
+    assert (of_page, blank) == (others[0].number, "blank")
+
+
+def test_a_number_that_the_border_cuts_is_not_sure(numbers: ModuleType) -> None:
+    picture = np.zeros((200, 300), np.uint8)
+    picture[20:150, 60:76] = picture[20:200, 180:196] = 255
+    ((verdict, _, _),) = numbers.read_in_node([numbers.Sample("11", picture)])
+    assert verdict == "ambiguous"
+
+
+def test_weights_of_numbers_cover_the_features_that_a_browser_has() -> None:
+    used = (ROOT / "src/mnist_classifier/web/static/js/offline/numbers/features.js").read_text("utf-8")
+    assert set(PIXEL_WEIGHTS) == set(STROKE_WEIGHTS) < set(FEATURES)
+    assert {name for name in FEATURES if re.search(rf"\b{name}\b", used)} == set(PIXEL_WEIGHTS)
+
+
 def save_random_version(folder: Path, arguments: dict[str, int]) -> Recogniser:
     """A version of a network with random weights, signs of BatchNorm's factors mixed."""
     torch = pytest.importorskip("torch")
@@ -174,7 +217,44 @@ def test_site_holds_what_its_pages_ask_for_and_is_small(site: Path) -> None:
         assert icon["src"] in files
     head = re.search(r"const FILES = (\[.*\]);", files[WORKER_FILE].read_text("utf-8"))
     assert head is not None
-    assert set(json.loads(head[1])) == {"./", *files} - {WORKER_FILE, CONTENTS_FILE}
+    assert set(json.loads(head[1])) == {"./", *files} - {"index.html", WORKER_FILE, CONTENTS_FILE}
+
+
+def test_every_question_to_the_server_has_an_answer_in_the_browser(site: Path) -> None:
+    """js/offline/api.js stands in for js/shared/api.js, so it exports all that the other modules import from it."""
+    answers = (site / "js/offline/api.js").read_text("utf-8")
+    exported = set(re.findall(r"^export (?:async )?(?:function|class) (\w+)", answers, re.MULTILINE))
+    asked = set()
+    for path in (*site.glob("js/pad/*.js"), *site.glob("js/shared/*.js")):
+        source = path.read_text("utf-8")
+        for names in re.findall(r'^import \{([^}]*)\} from "[./]*(?:shared)?/api\.js"', source, re.MULTILINE):
+            asked |= {name.strip() for name in names.split(",") if name.strip()}
+        asked |= set(re.findall(r"\bapi\.(?!js\b)(\w+)", source))
+    assert {"predictImage", "predictNumber", "ApiError"} <= asked <= exported
+
+
+def test_comments_and_indentation_are_left_out_and_code_is_not() -> None:
+    code = "const a = 1; // one\n\n  /** @type {any} */ (a).b();\n"
+    comments = "// @ts-check\n/**\n * See ./c.js\n */\n  // last\n/* one */\n"
+    assert export.shortened(comments + code) == code.replace("\n\n  ", "\n")
+    template = "const c = `\n\n  * d */`;\n  e();\n"
+    assert export.shortened(comments + template) == template
+
+
+def test_every_way_to_import_a_module_is_followed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scripts = {
+        "a.js": 'import { b } from "./b.js";\nexport * from "../js/c.js";\n// see "./none.js"\n',
+        "b.js": 'const d = await import("./d.js");\n',
+        "c.js": 'new Worker(new URL("./e.js", import.meta.url));\nnew URL("../service-worker.js", here);\n',
+        "d.js": 'import "./a.js";\n',
+        "e.js": "",
+        "f.js": "",
+    }
+    (tmp_path / "js").mkdir()
+    for name, source in scripts.items():
+        (tmp_path / "js" / name).write_text(source, "utf-8")
+    monkeypatch.setattr(export, "STATIC_DIR", tmp_path)
+    assert list(export.modules(PurePosixPath("js/a.js"))) == [f"js/{name}.js" for name in "abcde"]
 
 
 def test_site_holds_no_python(site: Path) -> None:

@@ -1,14 +1,16 @@
 """Exports the recogniser as a static site, which reads digits without a server.
 
-The site shares modules with web/static/ and parts of its page with
-web/templates/. Its own page, service worker and icons are in web/offline/. All
-addresses are relative, so that the site works under any path.
+The page is the home page of web/templates/ with its modules of web/static/;
+js/offline/api.js answers in place of the server.  The frame of the page, the
+service worker and the icons are in web/offline/.  All addresses are relative,
+so that the site works under any path.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -28,15 +30,27 @@ OFFLINE_DIR = PACKAGE_DIR / "web" / "offline"
 # Files of OFFLINE_DIR to copy; its other files are Python modules and the template of the page.
 COPIED_SUFFIXES = {".js", ".png", ".webmanifest"}
 
-PAGE_FILE = "index.html"
+PAGE_FILE, PAGE_TEMPLATE = "index.html", "site.html"
 MODEL_FILE = "model.bin"
 WORKER_FILE = "service-worker.js"
+ICON_FILE = "favicon.svg"
+STYLES = ("style.css",)
 # Lists the exported files, so that the next export knows what it may replace.
 CONTENTS_FILE = "contents.json"
 FIRST_MODULE = PurePosixPath("js/offline/page.js")
-IMPORT = re.compile(
-    r"""^(?:import|export)\b[^;]*?from\s+["'](\.[^"']+)["']|^import\s+["'](\.[^"']+)["']""", re.MULTILINE
-)
+# Modules that the site has in place of those of the application.
+REPLACED = {
+    "js/shared/api.js": 'export * from "../offline/api.js";\n',
+    **dict.fromkeys(
+        ("js/pad/hints.js", "js/pad/form-editor.js", "js/shared/dataset.js"),
+        'export * from "../offline/without-server.js";\n',
+    ),
+}
+# Every import names its module in a string: `from "./a.js"`, `import("./a.js")`, `new URL("./a.js", import.meta.url)`.
+MODULE_NAME = re.compile(r"""["'](\.{1,2}/[^"']+\.js)["']""")
+# Comments that fill whole lines, empty lines, and spaces in front of lines.
+COMMENT = re.compile(r"^[ \t]*(?:/\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
+INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 
 
 def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]:
@@ -59,28 +73,42 @@ def export_site(version_dir: Path, version: int, folder: Path) -> dict[str, int]
 
 def _files(version_dir: Path, version: int) -> Iterator[tuple[str, bytes]]:
     yield MODEL_FILE, pack(version_dir, version)
-    # The first folder has an index.html of its own.
+    # The first folder has a base.html of its own.
     pages = Environment(loader=FileSystemLoader([OFFLINE_DIR, TEMPLATE_DIR]), autoescape=True)
-    yield PAGE_FILE, pages.get_template(PAGE_FILE).render().encode()
+    yield PAGE_FILE, INDENTATION.sub("", pages.get_template(PAGE_TEMPLATE).render()).encode()
     for path in sorted(OFFLINE_DIR.iterdir()):
         if path.suffix in COPIED_SUFFIXES:
             yield path.name, path.read_bytes()
-    for name in ("style.css", "favicon.svg", *modules(FIRST_MODULE)):
-        yield name, (STATIC_DIR / name).read_bytes()
+    yield ICON_FILE, (STATIC_DIR / ICON_FILE).read_bytes()
+    for name in STYLES:
+        yield name, shortened((STATIC_DIR / name).read_text("utf-8")).encode()
+    for name, source in modules(FIRST_MODULE).items():
+        yield name, source.encode()
 
 
-def modules(first: PurePosixPath) -> list[str]:
-    """A module of web/static/ and all modules that it imports, as paths relative to that folder."""
-    found, waiting = set(), [first]
+def modules(first: PurePosixPath) -> dict[str, str]:
+    """A module of web/static/ and all modules that it imports: path relative to that folder -> source."""
+    found: dict[str, str] = {}
+    waiting = [first]
     while waiting:
         module = waiting.pop()
         if str(module) in found:
             continue
-        found.add(str(module))
-        for match in IMPORT.finditer((STATIC_DIR / module).read_text("utf-8")):
-            target = (STATIC_DIR / module.parent / (match[1] or match[2])).resolve()
-            waiting.append(PurePosixPath(target.relative_to(STATIC_DIR.resolve()).as_posix()))
-    return sorted(found)
+        source = REPLACED.get(str(module)) or shortened((STATIC_DIR / module).read_text("utf-8"))
+        found[str(module)] = source
+        for match in MODULE_NAME.finditer(source):
+            target = PurePosixPath(os.path.normpath(module.parent / match[1]))
+            # The service worker is not a module.
+            if target != PurePosixPath(WORKER_FILE):
+                waiting.append(target)
+    return dict(sorted(found.items()))
+
+
+def shortened(source: str) -> str:
+    """A script or style sheet without comments and indentation, which are a quarter of it."""
+    code = COMMENT.sub("", source)
+    has_long_template = any(line.count("`") % 2 for line in code.splitlines())
+    return code if has_long_template else INDENTATION.sub("", code)
 
 
 def _with_file_list(worker: bytes, files: dict[str, bytes]) -> bytes:
@@ -91,7 +119,8 @@ def _with_file_list(worker: bytes, files: dict[str, bytes]) -> bytes:
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
-    names = ["./", *sorted(name for name in files if name != WORKER_FILE)]
+    # The page has the address "./", so that a browser does not fetch it twice.
+    names = ["./", *sorted(name for name in files if name not in (WORKER_FILE, PAGE_FILE))]
     head = f"const RELEASE = {json.dumps(digest.hexdigest()[:16])};\nconst FILES = {json.dumps(names)};\n\n"
     return head.encode() + worker
 

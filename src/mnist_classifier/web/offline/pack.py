@@ -32,6 +32,7 @@ from mnist_classifier.core.arrays import Floats
 from mnist_classifier.core.errors import ModelCorrupt, NotForBrowsers
 from mnist_classifier.registry.manifest import WEIGHTS_FILE, read_manifest, verified_bytes
 from mnist_classifier.registry.manifest_types import Tensor
+from mnist_classifier.web.offline.number_weights import PIXEL_WEIGHTS, STROKE_WEIGHTS
 
 Tensors = Mapping[str, Floats]
 
@@ -102,13 +103,15 @@ def pack(folder: Path, version: int) -> bytes:
 
 
 def _describe(manifest: Mapping[str, Any], version: int) -> dict[str, Any]:
-    accuracy = manifest.get("metrics", {}).get("test", {}).get("accuracy")
+    test = manifest.get("metrics", {}).get("test", {})
+    model = {"version": version, "name": manifest["name"]}
     return {
-        "model": {"version": version, "name": manifest["name"], "accuracy": accuracy},
+        "model": {**model, "accuracy": test.get("accuracy"), "images": test.get("images")},
         "temperature": float(manifest["temperature"]),
         "thresholds": {"not_a_digit_above": 1.0, **manifest["thresholds"]},
         "pixel_scale": 1 / (255 * PIXEL_STD),
         "pixel_offset": -PIXEL_MEAN / PIXEL_STD,
+        "grouping": {"pixels": PIXEL_WEIGHTS, "strokes": STROKE_WEIGHTS},
     }
 
 

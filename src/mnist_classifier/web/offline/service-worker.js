@@ -27,5 +27,7 @@ self.addEventListener("fetch", (event) => {
 /** Answer from the cache, which holds one complete release, or else from the network. */
 async function answer(request) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);
+  // The page has two addresses; the cache holds one of them.
+  const url = request.url.replace(/\/index\.html(?=$|[?#])/, "/");
+  return (await cache.match(url, { ignoreSearch: true })) ?? fetch(request);
 }

@@ -15,6 +15,11 @@ const SPECK_SHARE = 0.02;
 const STROKE_SHARE = 0.15;
 const STROKE_GAP = 0.3;
 const EDGE_WEIGHT = 0.3;
+/** For numbers, in heights of the main component. */
+const FLAT = 0.25;
+const LONG = 1;
+const LEAST_AT_EDGE = 0.5;
+const LONGEST_AT_EDGE = 2.5;
 
 /**
  * Number the 8-connected components from 1, in the order of their first pixels; 0 is the background.
@@ -92,9 +97,36 @@ export function digitParts(mask, weights, { dropEdges = false } = {}) {
     const isNear = gapBetween(part.box, box) < STROKE_GAP * size || share >= STROKE_SHARE;
     return index === main || (share >= SPECK_SHARE && isNear && !atEdge[index]);
   });
-  const picked = bytes(width, height);
-  for (let i = 0; i < labels.length; i += 1) picked.data[i] = labels[i] > 0 && kept[labels[i] - 1] ? 1 : 0;
-  return picked;
+  return picked(labels, kept, mask);
+}
+
+/** The pixels of some components. @param {Int32Array} labels @param {readonly boolean[]} kept @param {Bytes} mask */
+function picked(labels, kept, { width, height }) {
+  const result = bytes(width, height);
+  for (let i = 0; i < labels.length; i += 1) result.data[i] = labels[i] > 0 && kept[labels[i] - 1] ? 1 : 0;
+  return result;
+}
+
+/**
+ * The part of a photograph's mask that may be the digits of a number: no specks, no remains of printed lines, and at
+ * the edge only what is about as tall as the main component.
+ * @param {Bytes} mask  not empty
+ * @param {Plane} weights
+ */
+export function numberParts(mask, weights) {
+  const { labels, count } = label(mask);
+  const parts = partsOf(labels, count, weights);
+  const atEdge = parts.map(({ box }) => box.top === 0 || box.left === 0 || box.bottom === mask.height || box.right === mask.width);
+  const eligible = parts.map(({ mass }, index) => mass * (atEdge[index] ? EDGE_WEIGHT : 1));
+  const main = parts[eligible.indexOf(Math.max(...eligible))];
+  const unit = main.box.bottom - main.box.top;
+  const kept = parts.map((part, index) => {
+    const [height, width] = [(part.box.bottom - part.box.top) / unit, (part.box.right - part.box.left) / unit];
+    const isLikeMain = height > LEAST_AT_EDGE && height < 1 / LEAST_AT_EDGE && width < LONGEST_AT_EDGE;
+    const isWriting = part.mass >= SPECK_SHARE * main.mass && (height > FLAT || width < LONG);
+    return part === main || (isWriting && (!atEdge[index] || isLikeMain));
+  });
+  return picked(labels, kept, mask);
 }
 
 /** @param {Box} one @param {Box} other */

@@ -8,9 +8,10 @@
  * @typedef {{rows: number, columns: number, weights: number, scales: number, bias: number | null}} Matrix  offsets in bytes
  * @typedef {{op: string, patch?: number, kernel?: number, matrix?: Matrix, scale?: number, offset?: number, count?: number}} Layer
  * @typedef {{
- *   model: {version: number, name: string, accuracy: number | null}, temperature: number,
+ *   model: {version: number, name: string, accuracy: number | null, images: number | null}, temperature: number,
  *   thresholds: {ambiguous_below: number, not_a_digit_above: number},
- *   pixel_scale: number, pixel_offset: number, layers: Layer[]
+ *   pixel_scale: number, pixel_offset: number, layers: Layer[],
+ *   grouping: {pixels: Record<string, number>, strokes: Record<string, number>}
  * }} Header
  * @typedef {{side: number, channels: number, data: Float64Array}} Features  (side, side, channels)
  * @typedef {(features: Features) => Features} Step

@@ -11,7 +11,7 @@ import { reduced } from "./pixels.js";
 /** Larger pictures are scaled down to this first, as on the server. */
 const WORKING_SIDE_PX = 1024;
 
-/** The pixels of a picture. @param {string} url @returns {Promise<Picture>} */
+/** The pixels of a picture; scale: px of the picture for each of them. @param {string} url @returns {Promise<Picture & {scale: number}>} */
 export async function pixelsOf(url) {
   const image = new Image();
   image.src = url;
@@ -21,7 +21,8 @@ export async function pixelsOf(url) {
   context.drawImage(image, 0, 0);
   const picture = context.getImageData(0, 0, width, height);
   const factor = Math.ceil(Math.max(width, height) / WORKING_SIDE_PX);
-  return factor > 1 ? reduced(picture, factor) : picture;
+  const { width: across, height: down, data } = factor > 1 ? reduced(picture, factor) : picture;
+  return { width: across, height: down, data, scale: factor };
 }
 
 /** A plane of values from 0 to 255 as a grey picture. @param {Plane} plane */

@@ -37,10 +37,21 @@ export class Recogniser {
 
   /** @param {Float64Array} scores  logits @returns {Reading} */
   readingOf(scores) {
-    const { temperature, thresholds } = this.network.header;
+    return this.judge(this.opinionOf(scores));
+  }
+
+  /** The probability of each digit, given that the glyph shows one, and that it shows none. @param {Float64Array} scores  logits @returns {number[]}  11 */
+  opinionOf(scores) {
     const logits = [...scores];
+    const { temperature } = this.network.header;
     const probabilities = softmax(logits.slice(0, DIGITS).map((logit) => logit / temperature));
-    const notADigit = logits.length > DIGITS ? softmax(logits)[DIGITS] : 0;
+    return [...probabilities, logits.length > DIGITS ? softmax(logits)[DIGITS] : 0];
+  }
+
+  /** Turn an opinion into a reading. @param {readonly number[]} opinion @returns {Reading} */
+  judge(opinion) {
+    const { thresholds } = this.network.header;
+    const [probabilities, notADigit] = [opinion.slice(0, DIGITS), opinion[DIGITS]];
     const [best, second] = [...probabilities.keys()].sort((one, other) => probabilities[other] - probabilities[one]);
     const verdict = verdictOf(probabilities[best], notADigit, thresholds);
     const likely = probabilities[second] * (1 - notADigit) >= notADigit ? [best, second] : [best];

@@ -22,8 +22,8 @@ const MNIST_CENTRE = 14;
 const MNIST_CENTRE_TOLERANCE = 0.55;
 const MNIST_STRONGEST = 254;
 /** Stroke widths in px of the 20 px box: the limits beyond which strokes are redrawn, and their new widths. */
-export const THIN_PX = 1.4;
-export const THICK_PX = 4;
+const THIN_PX = 1.4;
+const THICK_PX = 4;
 const PEN_PX = [1.5, 3];
 const REDRAWING_SIDE = 4 * BOX_SIDE;
 
@@ -107,7 +107,7 @@ function shares(source, target) {
 }
 
 /** Put the centre of mass at pixel (14, 14) of a glyph, but keep the box inside. @param {Floats} ink */
-export function place(ink) {
+function place(ink) {
   const factor = Math.fround(255 / largest(ink));
   const levels = bytes(ink.width, ink.height);
   for (let i = 0; i < levels.data.length; i += 1) levels.data[i] = round(Math.fround(ink.data[i] * factor));
@@ -120,6 +120,13 @@ export function place(ink) {
     glyph.data.set(from, (top + y) * GLYPH_SIDE + left);
   }
   return glyph;
+}
+
+/** Make a glyph of ink cropped to its box; `plain` is it before very thin or thick strokes are redrawn. @param {Floats} ink */
+export function centre(ink) {
+  const plain = place(fit(ink));
+  const width = strokeWidth(plain);
+  return { plain, glyph: width < THIN_PX || width > THICK_PX ? place(fit(redraw(ink))) : plain };
 }
 
 /** Mean stroke width of a drawing in px: twice the area divided by the outline. @param {Plane} drawing */
@@ -140,7 +147,7 @@ export function strokeWidth(drawing) {
 }
 
 /** Redraw very thin or thick strokes with a width from PEN_PX; the result still needs scaling. @param {Floats} ink @returns {Floats} */
-export function redraw(ink) {
+function redraw(ink) {
   const scale = REDRAWING_SIDE / BOX_SIDE;
   const coarse = fit(ink, REDRAWING_SIDE);
   const factor = Math.fround(255 / largest(coarse));

@@ -20,7 +20,7 @@ import { readPhotograph, toInk } from "./flatten-photograph.js";
 import { abovePattern } from "./patterned.js";
 import { borderOf, channelsOf, findInk, pickChannel } from "./pixels.js";
 import { any, bytes, cutOut, inkBox, largest, mapped, maskOf, median, round } from "./planes.js";
-import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, THICK_PX, THIN_PX, asStrongAsMnist, fit, isGlyph, place, redraw, resample, strokeWidth } from "./scaling.js";
+import { BOX_LEVEL, BOX_SIDE, INK_LEVEL, asStrongAsMnist, centre, isGlyph, resample, strokeWidth } from "./scaling.js";
 
 const PLAIN_LEVELS = 3;
 const PLAIN_SHARE = 0.5;
@@ -36,8 +36,8 @@ const MIN_PHOTOGRAPH_PX = 64;
 const ENLARGED_PX = 140;
 const MOST_ENLARGED_PX = 1024;
 const MIN_PART_OF_PHOTOGRAPH = 0.03;
-const LOW_CONTRAST = 80;
-const LOW_DENSITY = 0.4;
+export const LOW_CONTRAST = 80;
+export const LOW_DENSITY = 0.4;
 const VERY_THIN_PX = 1.1;
 const VERY_THICK_PX = 4.5;
 
@@ -55,10 +55,7 @@ export function prepare(picture) {
   const isPhotograph = needsFlattening(grey, ink) && !(ink !== null && fillsPicture(grey, ink));
   const drawn = isPhotograph ? photographed(channels[0], steps) : cleanDrawing(ink, steps);
   if (drawn === null) return { glyph: null, warnings: [], steps };
-  const cut = cutOut(drawn.ink, drawn.box);
-  const plain = place(fit(cut));
-  const width = strokeWidth(plain);
-  const glyph = width < THIN_PX || width > THICK_PX ? place(fit(redraw(cut))) : plain;
+  const { plain, glyph } = centre(cutOut(drawn.ink, drawn.box));
   steps.push({ name: "glyph", picture: glyph });
   return { glyph, warnings: [...pictureWarnings(drawn), ...strokeWarnings(plain)], steps };
 }
@@ -128,7 +125,7 @@ function isFilled({ width, data }, { top, bottom, left, right }) {
 }
 
 /** Whether a picture is a photograph, with shadows or lines, rather than a drawing on a plain background. @param {Bytes} grey @param {Bytes | null} ink */
-function needsFlattening(grey, ink) {
+export function needsFlattening(grey, ink) {
   const { width, height, data } = grey;
   const border = borderOf(grey);
   const background = Math.trunc(median(border));
@@ -198,7 +195,7 @@ function touchesOppositeEdges({ width, height, data }) {
 }
 
 /** Enlarge a small picture by interpolation, unless it would become huge. @param {Bytes} grey @returns {Bytes} */
-function enlarge(grey) {
+export function enlarge(grey) {
   const { width, height } = grey;
   const least = Math.min(width, height);
   if (least >= ENLARGED_PX) return grey;
@@ -225,6 +222,10 @@ function pictureWarnings({ ink, box: { top, bottom, left, right }, contrast }) {
   if (Math.max(bottom - top, right - left) < BOX_SIDE) {
     found.push({ code: "small", message: `the digit is small: ${right - left} by ${bottom - top} pixels` });
   }
-  if (contrast < 1) found.push({ code: "low_contrast", message: "the ink is hardly different from the background" });
-  return found;
+  return [...found, ...contrastWarnings(contrast)];
+}
+
+/** Warn of faint ink. @param {number} contrast  under 1 is low @returns {Caution[]} */
+export function contrastWarnings(contrast) {
+  return contrast < 1 ? [{ code: "low_contrast", message: "the ink is hardly different from the background" }] : [];
 }

@@ -30,7 +30,7 @@ async function readerStatus() {
   return { status: /** @type {const} */ ("ready"), model: await request(`/api/models/${version}`) };
 }
 
-const bench = new Workbench();
+export const bench = new Workbench();
 /** @type {typeof bench.onReading} */
 bench.onReading = ({ model }) => {
   if (model !== undefined && model.version !== shownVersion) showModel();
