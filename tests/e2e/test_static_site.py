@@ -159,6 +159,40 @@ def test_the_tools_of_the_home_page_work_and_the_stages_are_shown(visitor: Visit
     expect(visitor.find("verdict")).to_have_text("Nothing drawn yet")
 
 
+def test_the_answer_moves_with_the_pen(visitor: Visitor) -> None:
+    drawing = visitor.draw_slowly([*SEVEN, *SEVEN[::-1] * 20])
+    for _ in drawing:
+        if visitor.find("digit").text_content() == DIGIT_READ:
+            break
+    else:
+        pytest.fail("the page did not read during the stroke")
+    visitor.page.mouse.up()
+
+
+def test_the_drawing_outlives_a_reload_and_a_link_opens_another(visitor: Visitor, host: CountingServer) -> None:
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text(DIGIT_READ)
+    visitor.page.reload()
+    expect(visitor.find("digit")).to_have_text(DIGIT_READ)
+
+    drawing = {"mode": "digit", "strokes": [{"width": 18, "points": [{"x": 140, "y": 40}, {"x": 140, "y": 240}]}]}
+    script = "async (drawing) => (await import(document.baseURI + 'js/pad/link.js')).encode(drawing)"
+    text = visitor.page.evaluate(script, drawing)
+    visitor.page.goto(f"{host.url}a/sub%20path/#d={text}")
+
+    expect(visitor.find("digit")).to_have_text("1")
+    visitor.find("undo").click()
+    expect(visitor.find("digit")).to_have_text(DIGIT_READ)
+
+
+def test_the_drawing_goes_through_the_network(visitor: Visitor) -> None:
+    visitor.draw(SEVEN)
+    expect(visitor.find("story-answers")).to_be_visible()
+    expect(visitor.page.locator("#story h3")).to_have_count(7)
+    visitor.find("clear").click()
+    expect(visitor.find("story-answers")).to_be_hidden()
+
+
 def test_what_needs_a_server_is_not_shown(visitor: Visitor) -> None:
     visitor.find("mode-number").click()
     visitor.find("mode-digit").click()

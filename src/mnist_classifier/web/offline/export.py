@@ -34,7 +34,7 @@ PAGE_FILE, PAGE_TEMPLATE = "index.html", "site.html"
 MODEL_FILE = "model.bin"
 WORKER_FILE = "service-worker.js"
 ICON_FILE = "favicon.svg"
-STYLES = ("style.css",)
+STYLES = ("style.css", "inside.css")
 # Lists the exported files, so that the next export knows what it may replace.
 CONTENTS_FILE = "contents.json"
 FIRST_MODULE = PurePosixPath("js/offline/page.js")
