@@ -109,7 +109,7 @@ def test_a_learner_does_all_five_steps(classroom: Application, visit: Visit) -> 
     go_on(visitor, 4)
     visitor.find("guess").fill("70")
     visitor.find("quick-start").click()
-    expect_done(visitor, 4, r"^Done\. .* your network reads \d+\.\d right\. You guessed 70\.$")
+    expect_done(visitor, 4, r"^Done\. .* your network reads \d+\.\d right\. You expected 70\.$")
     expect(visitor.page.locator(".curve-dot")).to_have_count(2)
 
     go_on(visitor, 5)

@@ -119,9 +119,9 @@ test("step 4 says how the training stands, and compares its end with the guess",
   assert.match(judged({ phase: "queued" }), /^false Another training is running/);
   assert.match(judged({ phase: "learning" }), /^false It learns: pass 1 of 3/);
   assert.match(judged({ problem: "The disk is full." }), /^false The disk is full.$/);
-  assert.match(judged({ phase: "done", network: { test: 0.9812 } }), /^true Done. .* reads 98.1 right. You guessed 70.$/);
+  assert.match(judged({ phase: "done", network: { test: 0.9812 } }), /^true Done. .* reads 98.1 right. You expected 70.$/);
   assert.match(judged({ network: { test: 0.9812 } }), /^false .*trained here before reads 98.1/);
-  assert.doesNotMatch(judged({ phase: "done", network: { test: 0.9812 } }, null), /guessed/);
+  assert.doesNotMatch(judged({ phase: "done", network: { test: 0.9812 } }, null), /expected/);
 });
 
 test("the lesson goes on where nobody can train", () => {

@@ -151,6 +151,7 @@ def test_status_shows_a_training_as_its_events_tell(client: FlaskClient, service
         "validation_loss": 0.2,
         "validation_accuracy": 0.9,
         "images_per_s": 1000.0,
+        "elapsed_s": 55.0,
     }
     services.runs.add_event(run.id, "epoch", epoch)
     step = {"epoch": 2, "step": 10, "steps": 20, "loss": 0.3, "accuracy": 0.85, "images_per_s": 900.0}

@@ -63,6 +63,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "ema_decay": "Moving average of the weights",
         "passes": "Passes over an augmented image",
     },
+    "After the training": {"promote": "Use of the new version"},
     "A teacher": {"teacher": "Version that teaches", "teacher_weight": "Weight of the teacher"},
     "This machine": {"seed": "Seed", "device": "Device", "precision": "Number format", "threads": "Threads"},
 }

@@ -70,7 +70,7 @@ export function progressText({ phase, state, run, problem }) {
 export function judgeTraining(training, guess) {
   const right = training.network?.test ? (training.network.test * 100).toFixed(1) : null;
   if (training.phase === "done" && right !== null && training.problem === "") {
-    const guessed = guess === null ? "" : ` You guessed ${guess}.`;
+    const guessed = guess === null ? "" : ` You expected ${guess}.`;
     return { isDone: true, text: `Done. Of 100 images that it has never seen, your network reads ${right} right.${guessed}` };
   }
   const other = training.phase === "none" && right !== null ? ` A network that was trained here before reads ${right} of 100 right.` : "";
