@@ -178,7 +178,7 @@ def test_ctrl_c_keeps_the_best_weights_out_of_production(with_mnist: Path):
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
     assert process.returncode == CANCELLED, rest
-    assert "not in production" in rest
+    assert "which is not in use" in rest
     assert re.search(r"^\* +0 ", mnist("models"), re.MULTILINE)
 
 
