@@ -177,7 +177,7 @@ def test_page_says_which_model_answers(visit: Visit) -> None:
     visitor = visit()
 
     expect(visitor.find("model-line")).to_have_text(
-        re.compile(r"Read by the model in the box .* 9\d\.\d\d\s% of 10,000 images")
+        re.compile(r"Read by the model in the box\. Test accuracy: 9\d\.\d\d\s% of 10,000 images\.")
     )
 
 

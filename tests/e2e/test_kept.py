@@ -23,6 +23,7 @@ for (const name of ['sessionStorage', 'localStorage']) {
   Object.defineProperty(window, name, { get() { throw new DOMException('denied', 'SecurityError'); } });
 }
 """
+STORES = "(text) => sessionStorage.getItem('mnist-classifier.pad')?.includes(text)"
 
 
 def drawn(visitor: Visitor) -> int:
@@ -87,7 +88,7 @@ def test_drawing_goes_along_to_other_pages_and_back(visit: Visit) -> None:
     visitor = visit()
     seven = drawn(visitor)
 
-    visitor.page.get_by_role("link", name="Recogniser", exact=True).click()
+    visitor.page.get_by_role("link", name="Look inside", exact=True).click()
     expect(visitor.page).to_have_url(re.compile("/mnist$"))
     expect_seven(visitor, seven)
     visitor.draw(DOT)
@@ -203,6 +204,8 @@ def test_test_image_comes_back_with_its_label(visit: Visit, application_with_dat
     visitor.find("random").click()
     expect(visitor.find("truth")).to_contain_text("Label ")
     caption, truth = visitor.find("caption").inner_text(), visitor.find("truth").inner_text()
+    # The part of the page that stores is loaded at the first change, so it may be slower than the reading.
+    visitor.page.wait_for_function(STORES, arg=caption)
 
     visitor.page.reload()
 

@@ -10,13 +10,13 @@
 
 import { mark } from "../shared/dom.js";
 import { ERASER_RADIUS } from "./eraser.js";
-import { bitmapOf, context2d, paint, paintCursor, paintPicture, pixelsOf } from "./paint.js";
+import { bitmapOf, context2d, paint, paintCursor, paintPicture, pixelsOf, widthFor } from "./paint.js";
 import { PEN_WIDTH, SIDE, Strokes, toPaths } from "./strokes.js";
 
 const KEY_STEP = 10;
 const KEY_STEP_FINE = 3;
-/** Width to height of the pad with a picture; the result stands beside a tall pad, and below a wide one. */
-const [MIN_RATIO, MAX_RATIO, TALL_BELOW] = [0.6, 3.5, 1.4];
+/** The result stands beside a pad that is less than so many times as wide as high, and below a wider one. */
+const TALL_BELOW = 1.4;
 
 /** @type {Record<string, Point>} */
 const ARROWS = {
@@ -288,11 +288,6 @@ export class Pad {
     paint(context, this.strokes.export(), getComputedStyle(this.#canvas).color);
     if (this.#cursorShown) paintCursor(context, this.#cursor, this.isErasing ? ERASER_RADIUS : this.penWidth / 2, this.strokes.isOpen);
   }
-}
-
-/** Width of the pad for a picture, in units. @param {HTMLImageElement} picture */
-function widthFor({ naturalWidth, naturalHeight }) {
-  return Math.min(MAX_RATIO, Math.max(MIN_RATIO, naturalWidth / Math.max(1, naturalHeight))) * SIDE;
 }
 
 /** @param {number} coordinate @param {number} most */

@@ -11,6 +11,8 @@ import { SIDE, trace } from "./strokes.js";
 
 /** Pictures up to this size are enlarged without smoothing. */
 const PIXELATED_UP_TO_PX = 64;
+/** Width to height of the pad with a picture. */
+const [MIN_RATIO, MAX_RATIO] = [0.6, 3.5];
 
 /** @param {string} url @returns {Promise<HTMLImageElement>} */
 export async function load(url) {
@@ -59,6 +61,11 @@ export function paintPicture(context, picture, padWidth) {
   const { x, y, scale } = placement(width, height, padWidth, SIDE);
   context.imageSmoothingEnabled = Math.max(width, height) > PIXELATED_UP_TO_PX;
   context.drawImage(picture, x, y, width * scale, height * scale);
+}
+
+/** Width of the pad for a picture, in units. @param {HTMLImageElement} picture */
+export function widthFor({ naturalWidth, naturalHeight }) {
+  return Math.min(MAX_RATIO, Math.max(MIN_RATIO, naturalWidth / Math.max(1, naturalHeight))) * SIDE;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Point} point @param {number} radius @param {boolean} isDown */

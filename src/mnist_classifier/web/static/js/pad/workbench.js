@@ -6,6 +6,7 @@
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("../shared/api.js").NumberReading} NumberReading
  * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {import("./strokes.js").Strokes} Strokes
  * @typedef {"digit" | "number"} Mode
  * @typedef {{image: string} | {file: File}} Source
  * @typedef {{source: Source, mode: Mode, strokes: Stroke[], label: number | null, caption: string, scale: number}} Subject
@@ -13,30 +14,20 @@
  */
 
 import * as api from "../shared/api.js";
-import { element, mark, write } from "../shared/dom.js";
-import { saveDrawing } from "../shared/download.js";
-import { fileSize } from "../shared/format.js";
-import { listenForHelp } from "../shared/help.js";
-import { Latest, STALE } from "../shared/latest.js";
 import { browserModelFile } from "../shared/browser-model.js";
+import { element, write } from "../shared/dom.js";
+import { fileSize } from "../shared/format.js";
+import { goOnWhenBack } from "../shared/reconnect.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { chosenVersion } from "../shared/version.js";
+import { listen } from "./controls.js";
 import { Live } from "./live.js";
 import { Pad } from "./pad.js";
 import { load } from "./paint.js";
+import { Questions } from "./questions.js";
 import { ResultView } from "./result.js";
-import { listenToKeys } from "../shared/shortcuts.js";
-import { SIDE, Strokes, WIDE_SIDE } from "./strokes.js";
-import { hideToast, messageOf, showToast } from "../shared/toast.js";
-import { chosenVersion } from "../shared/version.js";
-import { Tools } from "./tools.js";
-import { listenForFiles } from "./upload.js";
-
-/** Show that work is in progress after this time; most answers arrive sooner. */
-const BUSY_MS = 100;
-/** Tell the user that the server is slow after this time. */
-const SLOW_MS = 3_000;
-
-/** @type {readonly Mode[]} */
-const MODES = ["digit", "number"];
+import { Sheets } from "./sheets.js";
+import { TestImages } from "./test-images.js";
 
 export class Workbench {
   /** Called with every reading that is shown. @type {(reading: Reading | NumberReading, subject: Subject) => void} */
@@ -50,34 +41,24 @@ export class Workbench {
   isAdopted = false;
 
   #pad = new Pad(element("pad", HTMLCanvasElement), element("pad-frame", HTMLElement));
-  #tools = new Tools(this.#pad);
   #result = new ResultView();
-  /** @type {import("../shared/dataset.js").DatasetNotice | null} */
-  #notice = null;
-  #latest = new Latest();
+  #sheets = new Sheets(this.#pad);
+  #questions = new Questions(this.#result, (error) => this.#fail(error));
+  #testImages = new TestImages(() => this.showRandom());
   #live = new Live(browserModelFile);
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
   /** The last reading that was shown. @type {Reading | NumberReading | null} */
   #reading = null;
-  /** @type {Mode} */
-  #mode = "digit";
-  /** The drawing of each mode, with its history. @type {Record<Mode, Strokes>} */
-  #sheets = { digit: this.#pad.strokes, number: new Strokes() };
-  /** The mode before the last change, if that changed the mode: Undo goes back to it. @type {Mode | null} */
-  #cameFrom = null;
   /** @type {import("./numbers.js").Numbers | null} */
   #numbers = null;
-  #isLookingForServer = false;
   #readAsNumber = element("read-number", HTMLButtonElement);
-  /** The heading, which may depend on the mode. */
-  #heading = element("heading", HTMLElement);
 
   constructor() {
     this.#pad.onBegin = () => {
       this.#changed();
-      this.#latest.cancel();
+      this.#questions.cancel();
     };
     this.#pad.onMove = () => this.#look();
     this.#live.onReading = (answer) => this.#result.showLive(answer);
@@ -87,7 +68,7 @@ export class Workbench {
       this.predict();
     };
     this.#result.onStepsWanted = () => this.reread();
-    this.#listen();
+    listen(this, this.#pad);
     this.#changed();
     this.#showEmpty();
   }
@@ -98,12 +79,12 @@ export class Workbench {
   }
 
   get mode() {
-    return this.#mode;
+    return this.#sheets.mode;
   }
 
   /** The drawing of each mode, with its history. @returns {Record<Mode, Strokes>} */
   get sheets() {
-    return { ...this.#sheets, [this.#mode]: this.#pad.strokes };
+    return this.#sheets.drawings;
   }
 
   /** The strokes on the pad. */
@@ -113,30 +94,23 @@ export class Workbench {
 
   /** Show other drawings, with their history. @param {{mode: Mode, sheets: Record<Mode, Strokes>}} drawings */
   adopt({ mode, sheets }) {
-    this.#sheets = { ...sheets };
-    this.#open(mode);
+    this.#open(mode, sheets);
     this.isAdopted = true;
   }
 
   /** Read one digit or a number; each mode has its own drawing. @param {Mode} mode */
   setMode(mode) {
-    const before = this.#mode;
+    const before = this.mode;
     if (mode === before) return;
     this.#pad.finish();
-    this.#sheets[before] = this.#pad.strokes;
-    this.#open(mode);
-    this.#noteOrigin(before);
+    this.#open(mode, this.sheets);
+    this.#sheets.noteOrigin(before);
   }
 
-  /** @param {Mode} mode */
-  #open(mode) {
-    this.#mode = mode;
-    element("bench", HTMLElement).dataset.mode = mode;
-    element("random", HTMLButtonElement).hidden = mode === "number";
-    for (const each of MODES) element(`mode-${each}`, HTMLButtonElement).setAttribute("aria-pressed", String(each === mode));
-    write(this.#heading, this.#heading.dataset[mode] ?? this.#heading.textContent ?? "");
+  /** @param {Mode} mode @param {Record<Mode, Strokes>} drawings */
+  #open(mode, drawings) {
     if (mode === "number") this.#loadNumbers().catch((error) => this.#fail(error));
-    this.#pad.startSheet(mode === "number" ? WIDE_SIDE : SIDE, this.#sheets[mode]);
+    this.#sheets.show(mode, drawings);
     this.#changed();
     this.#numbers?.clear();
     this.#result.showEmpty();
@@ -152,7 +126,7 @@ export class Workbench {
       this.setMode("number");
       this.#pad.showPicture(backdrop.picture, { ...backdrop.subject, mode: "number", label: null });
       this.#changed();
-      this.#noteOrigin("digit");
+      this.#sheets.noteOrigin("digit");
       this.predict();
     }
     // The button that had the focus is gone.
@@ -161,10 +135,10 @@ export class Workbench {
 
   /** Show an earlier drawing again. @param {Mode} mode @param {readonly Stroke[]} strokes */
   restore(mode, strokes) {
-    const before = this.#mode;
+    const before = this.mode;
     this.setMode(mode);
     this.#pad.showStrokes(strokes);
-    this.#noteOrigin(before);
+    this.#sheets.noteOrigin(before);
     element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
   }
 
@@ -176,28 +150,26 @@ export class Workbench {
   async predict() {
     // Ending the stroke changes the drawing, which is then read.
     if (this.#pad.strokes.isOpen) return this.#pad.finish();
-    this.#latest.cancel();
+    this.#questions.cancel();
     if (this.#pad.isEmpty) return this.#showEmpty();
     const subject = this.#pad.backdrop?.subject ?? this.#drawing();
-    await this.#ask("predict", async (signal) => this.#show(await this.#read(subject, signal), subject, signal));
+    await this.#questions.ask("predict", async (signal) => this.#show(await this.#read(subject, signal), subject, signal));
   }
 
   /** Fetch a test image, show it and read it. */
   async showRandom() {
-    if (this.#mode === "number") return;
-    await this.#ask("random", async (signal) => {
-      const { index, label, image, is_sample: isSample } = await api.randomTestImage(signal);
-      if (isSample) await this.#offerData("This is one of the 200 test images that come with the program. MNIST has 10,000.");
-      else this.#notice?.hide();
-      const subject = this.#subject({ image }, { label, caption: `Test image ${index}` });
-      this.#lay(await load(image), subject, signal);
+    if (this.mode === "number") return;
+    await this.#questions.ask("random", async (signal) => {
+      const { picture, source, ...details } = await this.#testImages.next(signal);
+      const subject = this.#subject(source, details);
+      this.#lay(picture, subject, signal);
       this.#show(await this.#read(subject, signal), subject, signal);
     });
   }
 
   /** Show a file and read it; nothing changes if it cannot be read. @param {File} file */
   async showFile(file) {
-    await this.#ask("predict", async (signal) => {
+    await this.#questions.ask("predict", async (signal) => {
       const { makeReady } = await import("./picture.js").catch(() => Promise.reject(api.unreachable()));
       const { file: ready, picture, scale } = await makeReady(file);
       const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
@@ -222,54 +194,19 @@ export class Workbench {
 
   /** Undo the last step, or the change of the mode if that came last. */
   undo() {
-    const before = this.#cameFrom;
-    if (before === null || this.#pad.strokes.isOpen) return this.#pad.undo();
-    this.setMode(before);
-    this.#noteOrigin(before);
-  }
-
-  /** Let Undo go back to that mode, unless it is the present one. @param {Mode} before */
-  #noteOrigin(before) {
-    this.#cameFrom = before === this.#mode ? null : before;
-    this.#showSteps();
-  }
-
-  #listen() {
-    const actions = {
-      predict: () => this.predict(),
-      clear: () => this.clear(),
-      undo: () => this.undo(),
-      redo: () => this.#pad.redo(),
-      random: () => this.showRandom(),
-      download: () => saveDrawing(this.#pad),
-    };
-    for (const [id, action] of Object.entries(actions)) {
-      element(id, HTMLButtonElement).addEventListener("click", action);
-    }
-    element("share", HTMLButtonElement).addEventListener("click", () => this.#share());
-    this.#readAsNumber.addEventListener("click", () => this.readAsNumber());
-    for (const mode of MODES) {
-      element(`mode-${mode}`, HTMLButtonElement).addEventListener("click", () => this.setMode(mode));
-    }
-    listenToKeys({
-      ...actions,
-      eraser: () => this.#tools.toggleEraser(),
-      thinner: () => this.#tools.stepPen(-1),
-      thicker: () => this.#tools.stepPen(1),
-      mode: () => this.setMode(this.#mode === "digit" ? "number" : "digit"),
-      upload: () => element("file", HTMLInputElement).click(),
-      help: listenForHelp(),
-    });
-    listenForFiles((file) => this.showFile(file));
+    const { origin } = this.#sheets;
+    if (origin === null || this.#pad.strokes.isOpen) return this.#pad.undo();
+    this.setMode(origin);
+    this.#sheets.noteOrigin(null);
   }
 
   /** Offer the drawing or picture, with its reading, as a link and as a picture. */
-  async #share() {
+  async share() {
     if (this.#pad.isEmpty) return showToast("download", "There is nothing to share yet. Draw something first.", "info");
     try {
       const { share } = await import("./share.js").catch(() => Promise.reject(api.unreachable()));
       const { backdrop, width } = this.#pad;
-      share({ strokes: this.drawn, picture: backdrop?.picture ?? null, width, reading: this.#isRead ? this.#reading : null }, this.#mode);
+      share({ strokes: this.drawn, picture: backdrop?.picture ?? null, width, reading: this.#isRead ? this.#reading : null }, this.mode);
     } catch (error) {
       showToast("download", messageOf(error));
     }
@@ -277,7 +214,7 @@ export class Workbench {
 
   /** @param {Source} source @param {Partial<Subject>} details @returns {Subject} */
   #subject(source, details) {
-    return { source, mode: this.#mode, strokes: [], label: null, caption: "", scale: 1, ...details };
+    return { source, mode: this.mode, strokes: [], label: null, caption: "", scale: 1, ...details };
   }
 
   #drawing() {
@@ -300,57 +237,18 @@ export class Workbench {
     return this.#numbers;
   }
 
-  /**
-   * Run a task and show errors; a newer task replaces it.
-   * @param {"predict" | "random"} buttonId  the button that shows the progress
-   * @param {(signal: AbortSignal) => Promise<void>} task
-   */
-  async #ask(buttonId, task) {
-    const busy = window.setTimeout(() => {
-      this.#result.showBusy();
-      element(buttonId, HTMLButtonElement).setAttribute("aria-busy", "true");
-    }, BUSY_MS);
-    const slow = window.setTimeout(() => showToast("slow", "The server is slow. Your drawing is safe. Waiting…", "info"), SLOW_MS);
-    try {
-      if ((await this.#latest.run(task)) !== STALE) hideToast("reading");
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      window.clearTimeout(busy);
-      window.clearTimeout(slow);
-      if (!this.#latest.isBusy) this.#rest();
-    }
-  }
-
-  #rest() {
-    hideToast("slow");
-    this.#result.showIdle();
-    for (const id of ["predict", "random"]) element(id, HTMLButtonElement).removeAttribute("aria-busy");
-  }
-
   /** @param {unknown} error */
   #fail(error) {
     if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
-    if (!this.#isRead && !this.#pad.isEmpty) this.#showError();
-    if (error instanceof api.ApiError && error.code === "network") this.#lookForServer();
-  }
-
-  /** Offer to download MNIST. @param {string} words  what is missing */
-  async #offerData(words) {
-    const { DatasetNotice } = await import("../shared/dataset.js");
-    this.#notice ??= new DatasetNotice();
-    this.#notice.onReady = () => this.showRandom();
-    this.#notice.showMissing(words);
-  }
-
-  /** Try the server until it answers, then read the subject that waits. */
-  async #lookForServer() {
-    if (this.#isLookingForServer) return;
-    this.#isLookingForServer = true;
-    await api.waitForServer();
-    this.#isLookingForServer = false;
-    hideToast("reading");
-    if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
+    if (!this.#isRead && !this.#pad.isEmpty) {
+      this.#numbers?.clear();
+      this.#result.showError("Your drawing is safe. Try again.");
+    }
+    // The subject waits for the server.
+    goOnWhenBack(error, () => {
+      hideToast("reading");
+      if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
+    });
   }
 
   /** @param {Reading | NumberReading} reading @param {Subject} subject @param {AbortSignal} signal */
@@ -371,12 +269,7 @@ export class Workbench {
 
   /** Read the open drawing in the browser; at the end of the stroke the server confirms. */
   #look() {
-    if (this.#mode === "digit" && !this.#pad.strokes.isEmpty) this.#live.look(() => this.#pad.toPixels());
-  }
-
-  #showError() {
-    this.#numbers?.clear();
-    this.#result.showError("Your drawing is safe. Try again.");
+    if (this.mode === "digit" && !this.#pad.strokes.isEmpty) this.#live.look(() => this.#pad.toPixels());
   }
 
   #showEmpty() {
@@ -398,17 +291,8 @@ export class Workbench {
     this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();
-    this.#cameFrom = null;
     write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
-    this.#showSteps();
+    this.#sheets.noteOrigin(null);
     this.onChange();
-  }
-
-  /** Whether there is anything to undo or redo. */
-  #showSteps() {
-    const { canUndo, canRedo } = this.#pad.strokes;
-    // `disabled` would take the keyboard focus away.
-    mark(element("undo", HTMLButtonElement), "aria-disabled", String(!canUndo && this.#cameFrom === null));
-    mark(element("redo", HTMLButtonElement), "aria-disabled", String(!canRedo));
   }
 }
