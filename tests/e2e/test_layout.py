@@ -61,10 +61,19 @@ def test_a_phone_shows_brand_answer_bars_pad_and_one_row_of_tools_at_once(visit:
 
     for part in (visitor.page.locator(".brand"), *map(visitor.find, ("digit", "glyph", "bars", "pad", "predict"))):
         expect(part).to_be_in_viewport(ratio=1)
+    for link in visitor.page.locator("header nav a").all():
+        expect(link).to_be_in_viewport(ratio=1)
     assert visitor.page.evaluate("window.scrollY") == 0
     assert len({round((tool.bounding_box() or {})["y"]) for tool in tools.all()}) == 1
     tools.last.scroll_into_view_if_needed()
     expect(tools.last).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 800}, {"width": 1024, "height": 768}], ids=str)
+def test_a_desktop_shows_pad_answer_and_all_tools_at_once(visit: Visit, viewport: dict[str, int]) -> None:
+    visitor = visit(viewport=viewport)
+    for part in map(visitor.find, ("pad", "bars", "predict", "eraser", "random", "download", "share")):
+        expect(part).to_be_in_viewport(ratio=1)
 
 
 SHOW_MESSAGES = """() => import("/static/js/shared/toast.js").then(({ showToast }) => {

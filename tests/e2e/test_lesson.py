@@ -109,7 +109,7 @@ def test_a_learner_does_all_five_steps(classroom: Application, visit: Visit) -> 
     go_on(visitor, 4)
     visitor.find("guess").fill("70")
     visitor.find("quick-start").click()
-    expect_done(visitor, 4, r"^Done\. .* your network reads \d+\.\d right\. You expected 70\.$")
+    expect_done(visitor, 4, r"^Done\. .* your network reads \d+\.\d right\. Your estimate was 70\.$")
     expect(visitor.page.locator(".curve-dot")).to_have_count(2)
 
     go_on(visitor, 5)
@@ -146,6 +146,9 @@ def test_a_learner_does_all_five_steps(classroom: Application, visit: Visit) -> 
 
 def test_progress_drawing_and_answers_survive_a_reload(visit: Visit) -> None:
     visitor = ready(visit("/lesson"))
+    expect(visitor.find("spoken")).to_have_text("Nothing drawn yet")
+    for part in (visitor.page.get_by_role("heading", level=1), visitor.find("pad"), visitor.find("bars")):
+        expect(part).to_be_in_viewport(ratio=1)
     visitor.draw(SEVEN)
     expect_done(visitor, 1, "^Done")
     visitor.page.get_by_text("Show the answer").locator("visible=true").click()
@@ -153,6 +156,7 @@ def test_progress_drawing_and_answers_survive_a_reload(visit: Visit) -> None:
     visitor.page.get_by_role("radio", name="3").check(force=True)
     visitor.page.reload()
     ready(visitor)
+    expect(visitor.page.get_by_role("heading", level=1)).to_be_in_viewport()
     expect(visitor.find("heading-2")).to_be_visible()
     expect(visitor.page.get_by_role("radio", name="3")).to_be_checked()
     expect(visitor.find("digit")).to_have_text("7")

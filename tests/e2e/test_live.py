@@ -82,6 +82,9 @@ def test_the_answer_follows_the_pen_and_the_server_confirms_it(visitor: Visitor)
     draw_and_stay(visitor)
     expect(visitor.find("answered-by")).to_have_text(LIVE)
     expect(visitor.find("bars").locator("[data-best=true] .bar-digit")).to_have_text("7")
+    zero = visitor.find("bars").locator("li").first
+    expect(zero.locator(".bar-value")).to_have_text("0.0\N{NO-BREAK SPACE}%")
+    assert float(zero.locator(".bar-fill").evaluate("bar => bar.style.getPropertyValue('--share')")) == 0
     expect(visitor.find("glyph").locator("canvas")).to_be_visible()
     assert visitor.predict_requests == []
 

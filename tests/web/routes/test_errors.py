@@ -11,7 +11,14 @@ from tests.web.asserts import assert_error
 # What Chromium sends when somebody opens an address.
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
-PAGES = {"/": "Draw", "/mnist": "Look inside", "/training": "Training", "/models": "Models", "/explore": "Explore"}
+PAGES = {
+    "/": "Draw",
+    "/mnist": "Look inside",
+    "/training": "Training",
+    "/models": "Models",
+    "/explore": "Explore",
+    "/lesson": "Lesson",
+}
 
 
 def test_a_person_at_an_unknown_address_gets_a_page_that_leads_to_every_page(client: FlaskClient):

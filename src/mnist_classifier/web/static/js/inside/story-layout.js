@@ -8,9 +8,9 @@
 
 /** With less room for a column, the columns become rows. */
 const LEAST_COLUMN_PX = 76;
-const WIDE_HEIGHT_PX = 400;
+const WIDE_HEIGHT_PX = 416;
 /** Room for the name of a column below it, or of a row above it. */
-const LABEL_PX = 60;
+const LABEL_PX = 76;
 const ROW_LABEL_PX = 34;
 /** Height of a row. */
 export const ROW_PX = 118;

@@ -21,6 +21,7 @@ const GLYPH_SIDE = 28;
 /** The model in the box: every class has the same network. */
 export const BOX = 0;
 const RETRY_MS = 3_000;
+const NOTHING = { digit: "", words: "Nothing drawn yet", sure: "" };
 
 export class Board {
   /** Called with every reading of the drawing. @type {(look: Look) => void} */
@@ -95,7 +96,7 @@ export class Board {
 
   /** @param {Reading} reading @param {Uint8Array | null} glyph */
   show(reading, glyph) {
-    const { digit, words, sure } = describe(reading);
+    const { digit, words, sure } = this.isEmpty ? NOTHING : describe(reading);
     this.#root.dataset.state = reading.verdict === "blank" ? "empty" : reading.verdict;
     write(element("digit", HTMLElement), digit);
     write(element("words", HTMLElement), words);

@@ -70,9 +70,9 @@ export function progressText({ phase, state, run, problem }) {
 export function judgeTraining(training, guess) {
   const right = training.network?.test ? (training.network.test * 100).toFixed(1) : null;
   if (training.phase === "done" && right !== null && training.problem === "") {
-    const guessed = guess === null ? "" : ` You expected ${guess}.`;
+    const guessed = guess === null ? "" : ` Your estimate was ${guess}.`;
     return { isDone: true, text: `Done. Of 100 images that it has never seen, your network reads ${right} right.${guessed}` };
   }
   const other = training.phase === "none" && right !== null ? ` A network that was trained here before reads ${right} of 100 right.` : "";
-  return { isDone: false, text: (progressText(training) || "Not done yet. Guess, then start the training.") + other };
+  return { isDone: false, text: (progressText(training) || "Not done yet. Estimate, then start the training.") + other };
 }

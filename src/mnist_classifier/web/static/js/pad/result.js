@@ -235,7 +235,7 @@ function showBar({ meter, fill, value }, share) {
   mark(meter, "aria-valuenow", ((share ?? 0) * 100).toFixed(1));
   if (share === null) meter.removeAttribute("aria-valuetext");
   else mark(meter, "aria-valuetext", text);
-  fill.style.setProperty("--share", String(share ?? 0));
+  fill.style.setProperty("--share", (share ?? 0).toFixed(3)); // a share that reads 0.0 % has no bar
   write(value, text);
 }
 

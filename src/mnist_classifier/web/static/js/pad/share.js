@@ -70,7 +70,7 @@ function linkParts(link, { picture }) {
 
 /** The buttons. @param {string | null} link @param {string} picture  data URL @param {string} words @param {HTMLElement} note */
 function choices(link, picture, words, note) {
-  const row = make("div", { className: "sources" });
+  const row = make("div", { className: "share-choices" });
   const copy = async () => write(note, (await copyText(link ?? "")) ? "Link copied." : "This browser did not copy the link. Select it above and copy it.");
   if (link !== null) row.append(button("Copy link", "primary", copy));
   row.append(button("Save picture", "", () => saveUrl(picture, fileName(new Date(), "reading"))));

@@ -209,10 +209,16 @@ async function start() {
   }
 }
 
+/** Look for news: also for the first training, which somebody else may start while this page is open. */
+function look() {
+  if (run === null && readAddress().id === 0) start();
+  else history.load();
+}
+
 /** @type {typeof view.secondsOf} */
 view.secondsOf = (run) => form.secondsOf(run);
 element("run-cancel", HTMLButtonElement).addEventListener("click", () => control("cancelRun"));
 element("run-resume", HTMLButtonElement).addEventListener("click", () => control("resumeRun"));
 window.addEventListener("popstate", start);
-window.setInterval(() => document.hidden || history.load(), HISTORY_POLL_MS);
+window.setInterval(() => document.hidden || look(), HISTORY_POLL_MS);
 start();
