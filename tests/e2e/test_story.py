@@ -21,11 +21,12 @@ PHONE = {"width": 390, "height": 844}
 HEADINGS = [
     "1. Picture and preparation",
     "2. Glyph",
-    "3. First block",
-    "4. Second block",
-    "5. First connected layer",
-    "6. Second connected layer",
-    "7. Answers",
+    "3. Patches",
+    "4. First block",
+    "5. Second block",
+    "6. First connected layer",
+    "7. Second connected layer",
+    "8. Answers",
 ]
 BUDGET_MS = 100
 
@@ -60,9 +61,9 @@ def test_the_story_is_told_in_order_with_a_summary_of_each_stage(story: Visitor)
     blocks = section(story, "block1").locator(".story-summary")
     expect(blocks).to_have_count(2)
     expect(blocks.nth(1)).to_have_text(
-        re.compile(r"^First block, second convolution: 16 channels of 14 by 14\. Channel \d+ is the most active\.$")
+        re.compile(r"^First block, second convolution: 32 channels of 7 by 7\. Channel \d+ is the most active\.$")
     )
-    expect(section(story, "connected1")).to_contain_text("2,352 products")
+    expect(section(story, "connected1")).to_contain_text("432 products")
     expect(section(story, "answers").locator("li[data-best=true]")).to_contain_text("7")
     expect(section(story, "answers").locator("li").last).to_contain_text("Not a digit")
     keep(story, "story-desktop-light")
@@ -87,7 +88,7 @@ def test_arrow_keys_move_between_values_and_the_numbers_add_up(story: Visitor) -
     products = [number(each) for each in stage.locator("figcaption", has_text="Products").all_inner_texts()]
     rest = number(stage.locator(".story-rest").text_content())
     assert sum(products) + rest == pytest.approx(number(steps.first.text_content()), abs=0.03)
-    expect(story.page.locator(".story-spoken")).to_contain_text("144 products add up to")
+    expect(story.page.locator(".story-spoken")).to_contain_text("288 products add up to")
 
 
 def test_pointing_shows_a_value_until_the_pointer_leaves_and_a_click_keeps_it(story: Visitor) -> None:
@@ -119,12 +120,12 @@ def test_steps_lead_through_the_picture_of_the_network(story: Visitor) -> None:
     flow = story.page.locator(".story-flow")
     expect(flow.get_by_role("button", name="Play")).to_be_hidden()  # the visitor wants no motion
     columns = flow.locator(".story-labels li")
-    for name in ("Picture", "Glyph", "First block"):
+    for name in ("Picture", "Glyph", "Patches", "First block"):
         flow.get_by_role("button", name="Step").click()
         expect(columns.locator("xpath=self::*[@data-reached='true']")).to_contain_text(name)
-    expect(flow.locator(".story-caption")).to_contain_text("16 channels of 28 by 28")
+    expect(flow.locator(".story-caption")).to_contain_text("32 channels of 14 by 14")
     flow.get_by_role("button", name="Back").click()
-    expect(flow.locator(".story-caption")).to_contain_text("Glyph")
+    expect(flow.locator(".story-caption")).to_contain_text("Patches")
 
 
 def test_a_new_reading_updates_the_story_within_its_budget_and_few_elements(story: Visitor) -> None:
