@@ -58,7 +58,7 @@ def test_the_other_pages_show_their_parts_and_what_is_chosen(visit: Visit, lived
         visitor.page.goto(lived_in.url + path)
         assert_has_panels(visitor)
         if path == "/training":
-            marker = visitor.page.locator(".u-legend .u-marker").first
+            marker = visitor.page.locator("#chart-legend .swatch").first
             expect(marker).to_be_attached()
             assert style(marker, "forced-color-adjust") == "none"
 
