@@ -305,7 +305,7 @@ def test_a_version_whose_check_the_store_interrupts_is_the_challenger(machine: C
     shared.rename(shared.with_name("away"))
     decision = promotion.promote_unless_worse(registry, 1, actor="training 1")
     assert not decision.promoted
-    assert "not compared with the version in production, because the model store cannot be reached" in decision.message
+    assert "not compared with the version in production, because the model store cannot be reached" in decision.details
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
 
 

@@ -30,7 +30,6 @@ from mnist_classifier.recognition.numbers.line_reader import LineReader
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX, look
 from mnist_classifier.recognition.numbers.reading import Reader, read_pages, with_cells
 from mnist_classifier.recognition.numbers.several import (
-    DOUBTFUL,
     SEVERAL,
     lightened,
     may_show_several,
@@ -253,7 +252,9 @@ def needs_hint(reading: Reading, prepared: Prepared) -> bool:
     """Whether `Recogniser.with_hint` has to read the picture as a number, which takes some hundredths of a second."""
     if prepared.picture is None:
         return False
-    return may_show_several(prepared.glyph) if reading.verdict in DOUBTFUL else stands_apart(prepared.glyph)
+    if reading.verdict is Verdict.NOT_A_DIGIT:
+        return may_show_several(prepared.glyph)
+    return stands_apart(prepared.glyph)
 
 
 def candidates(probabilities: Sequence[float], not_a_digit: float) -> tuple[int, ...]:

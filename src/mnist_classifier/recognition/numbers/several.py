@@ -1,8 +1,8 @@
 """Notice that a picture shows several digits although it is read as one.
 
 Number mode decides, but it takes forty times as long as reading a digit.  So
-only ink is read again that no digit explains and that is wide or has a gap, and
-ink in two high parts beside each other, which networks may take for one digit.
+only ink is read again that is refused and is wide or has a gap, and ink in two
+high parts beside each other, which networks may take for one digit.
 Rates: docs/experiments.md, "Several digits in a picture of one".
 """
 
@@ -26,7 +26,6 @@ MOST_COVERED = 0.8
 LEAST_CONFIDENCE = 0.5
 # Two parts are beside each other if both have at least this share of the height; hardly any digit is written so.
 LEAST_HEIGHT = 0.6
-DOUBTFUL = (Verdict.NOT_A_DIGIT, Verdict.AMBIGUOUS)
 
 
 def may_show_several(glyph: Bytes | None) -> bool:
