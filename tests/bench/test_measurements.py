@@ -20,6 +20,7 @@ from mnist_classifier.evaluation.robustness.pages.writing import generated_write
 from tests.checkout import ROOT
 
 SCRIPTS = [path for path in sorted((ROOT / "bench").glob("*.py")) if path.stem != "measuring"]
+FUZZ = ROOT / "bench" / "fuzz.py"
 MISREADINGS = ROOT / "bench" / "misreadings.py"
 NUMBERS_ON_PAGES = ROOT / "bench" / "numbers_on_pages.py"
 COMPARISON = ROOT / "bench" / "time_to_accuracy.py"
@@ -163,3 +164,13 @@ def test_large_pages_are_timed_and_every_kind_has_a_row(pen_dir: Path, tmp_path:
     assert len(re.findall(r"page of 20 numbers, .* ms per megapixel on one core", printed)) == 4
     pages = json.loads((tmp_path / "numbers_on_pages.json").read_text("utf-8"))["pages"]
     assert all(3.0 < page["megapixels"] < 4.1 and page["ms_a_megapixel_p50"] > 0 for page in pages)
+
+
+@pytest.mark.slow
+def test_fuzzing_tells_of_every_input(tmp_path: Path) -> None:
+    run_script(FUZZ, "--inputs", "300", "--workers", "2", "--results", str(tmp_path))
+    told = json.loads((tmp_path / "fuzz.json").read_text("utf-8"))
+    assert sum(told["outcomes"].values()) == told["inputs"] == 300
+    assert len(told["memory_mb"]) == 2
+    assert told["bugs"] == {}
+    assert "bytes" in run_script(FUZZ, "--replay", str(told["slowest_input"])).stdout

@@ -11,12 +11,9 @@ import io
 import itertools
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,22 +283,3 @@ def test_a_million_sizes_of_pictures_do_not_fill_the_memory() -> None:
     assert kept.maxsize * normalise.KEPT_ENTRIES * 4 < 100e6  # float32
     normalise.resampling_matrix(1024, 80)
     assert normalise._kept_matrix.cache_info().misses == kept.misses
-
-
-# --- the script -----------------------------------------------------------------------------------------
-
-
-def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "bench" / "fuzz.py"), *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=200)
-
-
-@pytest.mark.slow
-def test_the_script_tells_of_every_input(tmp_path: Path) -> None:
-    result = fuzz("--inputs", "300", "--workers", "2", "--results", str(tmp_path))
-    assert result.returncode == 0, result.stdout + result.stderr
-    told = json.loads((tmp_path / "fuzz.json").read_text("utf-8"))
-    assert sum(told["outcomes"].values()) == told["inputs"] == 300
-    assert len(told["memory_mb"]) == 2
-    assert told["bugs"] == {}
-    assert "bytes" in fuzz("--replay", str(told["slowest_input"])).stdout

@@ -133,16 +133,3 @@ def test_impulses_hit_as_many_pixels_as_is_said():
     assert min(hit) > 0.02
     assert max(hit) < 0.14
     assert np.mean(hit) == pytest.approx(0.07, abs=0.01)
-
-
-@pytest.mark.slow
-@pytest.mark.mnist
-def test_a_plain_network_reads_most_but_not_all(mnist_dirs: list) -> None:
-    training = mnist.load(mnist_dirs, mnist.TRAIN)
-    _, rows = mnist.split_train_validation(training.labels)
-    rows, recogniser = rows[::50], Recogniser.open(PRETRAINED_DIR)
-    shares = []
-    for corrupt in CORRUPTIONS.values():
-        readings = recogniser.read_many(corrupt(training.images[i], rng(i)) for i in rows)
-        shares.append(np.mean([r.prediction == training.labels[i] for r, i in zip(readings, rows, strict=True)]))
-    assert np.mean(shares) > 0.85

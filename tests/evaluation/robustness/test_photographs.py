@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from mnist_classifier.core.settings import PRETRAINED_DIR
-from mnist_classifier.data import mnist
-from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_crop, photograph_number
+from mnist_classifier.evaluation.robustness.photographs import photograph, photograph_number
 from mnist_classifier.recognition.imaging.background import needs_flattening
 from mnist_classifier.recognition.imaging.colour import luminance
 from mnist_classifier.recognition.imaging.normalise import BOX_LEVEL
 from mnist_classifier.recognition.imaging.photograph import read_photograph
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.numbers.looks import read_ink
-from mnist_classifier.recognition.recogniser import Recogniser
 
 
 def seven() -> np.ndarray:
@@ -63,29 +58,6 @@ def test_a_photograph_of_a_number_holds_all_of_it(shape: tuple[int, int]):
         assert inked is not None
         assert inked.ink[[0, -1]].max() < BOX_LEVEL
         assert inked.ink[:, [0, -1]].max() < BOX_LEVEL
-
-
-@pytest.mark.slow
-@pytest.mark.mnist
-def test_photographs_are_read(mnist_dirs: list[Path]):
-    train = mnist.load(mnist_dirs, mnist.TRAIN)
-    chosen = mnist.split_train_validation(train.labels)[1][:60]
-    recogniser = Recogniser.open(PRETRAINED_DIR)
-    readings = [recogniser.read(photograph(train.images[i], np.random.default_rng((7, int(i))))) for i in chosen]
-    right = sum(r.prediction == label for r, label in zip(readings, train.labels[chosen], strict=True))
-    assert right >= 57
-
-
-@pytest.mark.mnist
-def test_tight_crops_are_read(mnist_dirs: list[Path]):
-    train = mnist.load(mnist_dirs, mnist.TRAIN)
-    chosen = mnist.split_train_validation(train.labels)[1][60:260]
-    recogniser = Recogniser.open(PRETRAINED_DIR)
-    crops = [photograph_crop(train.images[i], np.random.default_rng((9, int(i)))) for i in chosen]
-    assert {28 <= len(crop) <= 120 for crop in crops} == {True}
-    readings = recogniser.read_many(crops)
-    right = sum(r.prediction == label for r, label in zip(readings, train.labels[chosen], strict=True))
-    assert right >= 190
 
 
 @pytest.mark.parametrize(("margin", "is_chalk"), [(0, False), (30, False), (30, True)])

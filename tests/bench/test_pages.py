@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from application import ROOT
-from playwright.sync_api import Browser
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.mnist]
+from mnist_classifier.data import mnist
+from tests.checkout import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 
 # The goals hold on a quiet machine (bench/pages.py); one that is busy with other tests may take so many times as long.
 PATIENCE = 10
 
 
-def test_the_home_page_is_small_and_quick_and_no_page_shifts(browser: Browser, data_dir: Path, tmp_path: Path) -> None:
+def test_the_home_page_is_small_and_quick_and_no_page_shifts(mnist_dirs: list[Path], tmp_path: Path) -> None:
+    data_dir = next(directory for directory in mnist_dirs if mnist.is_available([directory]))
     command = [sys.executable, str(ROOT / "bench" / "pages.py"), "--visits", "1", "--strokes", "20"]
     done = subprocess.run(
         [*command, "--results", str(tmp_path)],
