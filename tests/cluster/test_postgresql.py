@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, metadata
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import ModelInUse
 from mnist_classifier.core.records import RunStatus, Trial
+from mnist_classifier.core.tables import metadata
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.aliases import PRODUCTION

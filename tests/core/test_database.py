@@ -18,9 +18,10 @@ from alembic import command
 from alembic.config import Config
 
 from mnist_classifier.core import migrations
-from mnist_classifier.core.database import Store, metadata, runs
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
 from mnist_classifier.core.settings import PACKAGE_DIR, Settings
+from mnist_classifier.core.tables import metadata, runs
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.registry import aliases
 from mnist_classifier.runs.run_log import Runs

@@ -12,6 +12,7 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import LARGEST_ID
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
+from mnist_classifier.learning.corrections import Corrections
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.recipe_times import RecipeTimes
@@ -100,6 +101,7 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         store=store,
         registry=registry,
         runs=run_log,
+        corrections=Corrections(store),
         jobs=Jobs(settings, run_log),
         recipe_times=RecipeTimes(settings, run_log),
         # Each stream holds a thread; half of the threads stay free for other requests.

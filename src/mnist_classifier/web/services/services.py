@@ -12,6 +12,7 @@ from mnist_classifier.core.errors import InvalidInput, VersionMissing
 from mnist_classifier.core.records import ModelVersion, Reading
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
+from mnist_classifier.learning.corrections import Corrections
 from mnist_classifier.recognition.imaging.preprocess import Prepared, mean_ink
 from mnist_classifier.recognition.recogniser import AS_FITTED, needs_hint
 from mnist_classifier.registry.aliases import PRODUCTION
@@ -40,6 +41,7 @@ class Services:
     store: Store
     registry: Registry
     runs: Runs
+    corrections: Corrections
     jobs: Jobs
     recipe_times: RecipeTimes
     streams: Streams
