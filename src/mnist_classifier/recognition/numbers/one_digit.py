@@ -34,7 +34,8 @@ def glyph_in_box(pixels: Bytes, box: Box, strokes: Sequence[pen.Points] = ()) ->
         )
         if best is not None and overlap >= LEAST_OVERLAP:
             line, candidate, _ = best
-            return segmentation.make_glyphs(line, [candidate])[0]
+            glyph: Bytes = segmentation.make_glyphs(line, [candidate])[0]
+            return glyph
     return make_glyph(cut(pixels, box))
 
 

@@ -25,6 +25,7 @@ from mnist_classifier.web.http.event_loop import TakesLong
 from mnist_classifier.web.services.database_state import DatabaseState
 from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
+from mnist_classifier.web.services.retention import Retention
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
 from mnist_classifier.web.services.shared_rates import SharedRates
 from mnist_classifier.web.services.streams import Streams
@@ -42,6 +43,7 @@ class Services:
     registry: Registry
     runs: Runs
     corrections: Corrections
+    retention: Retention
     jobs: Jobs
     recipe_times: RecipeTimes
     streams: Streams
@@ -57,6 +59,7 @@ class Services:
         self.jobs.watch_queue()
         self.model.watch()
         self.database.watch()
+        self.retention.watch()
         if self.rates is not None:
             self.rates.watch()
 
@@ -85,6 +88,7 @@ class Services:
         self.streams.close()
         self.model.close()
         self.database.close()
+        self.retention.close()
         if self.rates is not None:
             self.rates.close()
         self.jobs.close()
