@@ -45,8 +45,8 @@ class GivenReading(Struct):
 class NewCorrection(Struct, kw_only=True):
     """An image and the label that a person gives."""
 
-    label: Label
-    image: Base64Image | UnsetType = UNSET
+    label: Annotated[Label, Meta(examples=[7])]
+    image: Annotated[Base64Image, Meta(examples=["iVBORw0KGgo..."])] | UnsetType = UNSET
     glyph: OneGlyph | UnsetType = UNSET
     writer: Writer | UnsetType = UNSET
     source: Source | UnsetType = UNSET
@@ -63,7 +63,7 @@ class NewCorrection(Struct, kw_only=True):
 class CorrectionChanges(Struct):
     """A new label, or another writer."""
 
-    label: Label | UnsetType = UNSET
+    label: Annotated[Label, Meta(examples=[7])] | UnsetType = UNSET
     writer: Writer | UnsetType = UNSET
 
 
