@@ -163,3 +163,12 @@ def test_large_pages_are_timed_and_every_kind_has_a_row(pen_dir: Path, tmp_path:
     assert len(re.findall(r"page of 20 numbers, .* ms per megapixel on one core", printed)) == 4
     pages = json.loads((tmp_path / "numbers_on_pages.json").read_text("utf-8"))["pages"]
     assert all(3.0 < page["megapixels"] < 4.1 and page["ms_a_megapixel_p50"] > 0 for page in pages)
+
+
+def test_requests_for_corrections_are_timed(tmp_path: Path) -> None:
+    script = ROOT / "bench" / "corrections.py"
+    printed = run_script(script, "--corrections", "250", "--requests", "2", "--results", str(tmp_path)).stdout
+    found = json.loads((tmp_path / "corrections.json").read_text())
+    assert found["corrections"] == 250
+    assert {"all", "contradictions", "add one"} <= set(found["requests"])
+    assert "contradictions" in printed

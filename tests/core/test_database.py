@@ -102,6 +102,15 @@ def test_rollbacks_of_an_earlier_program_stay_rollbacks(tmp_path: Path):
         assert aliases.earlier_in_production(connection) == [0]
 
 
+def test_what_is_written_durably_is_flushed_and_deleted_contents_are_overwritten(store: Store):
+    with store.writing(durably=True) as connection:
+        flushed = connection.scalar(sa.text("PRAGMA synchronous"))
+        overwritten = connection.scalar(sa.text("PRAGMA secure_delete"))
+    assert (flushed, overwritten) == (2, 1)  # FULL, ON
+    with store.writing() as connection:
+        assert connection.scalar(sa.text("PRAGMA synchronous")) == 1  # NORMAL
+
+
 def test_a_database_of_a_newer_program_is_refused(store: Store):
     with store.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))

@@ -4,6 +4,8 @@ import base64
 import io
 from typing import Any
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
@@ -178,6 +180,22 @@ def test_what_is_wrong_is_refused_in_words_and_nothing_is_stored(
 ):
     assert_error(client.post("/api/corrections", json=body), 400, code, field)
     assert listed(client) == []
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(SEVEN),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+_fields = ("label", "image", "glyph", "writer", "source", "strokes", "box", "version", "reading")
+
+
+@hypothesis.settings(max_examples=150, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(body=st.dictionaries(st.sampled_from(_fields), _values, max_size=5), label=st.sampled_from([3, None]))
+def test_any_json_is_stored_or_refused_in_words(client: FlaskClient, body: dict[str, object], label: int | None):
+    sent = {**body, "label": label, "image": SEVEN} if label is not None else body
+    reply = client.post("/api/corrections", json=sent)
+    assert reply.status_code in (200, 201, 400, 404), reply.text
 
 
 def test_a_version_that_there_is_not_is_named(client: FlaskClient):
