@@ -37,6 +37,8 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.acceptance.archive import export_version
+from mnist_classifier.learning.correction_files import export
+from mnist_classifier.learning.corrections import NewCorrection
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.app import create_app
@@ -74,7 +76,13 @@ def contract_app(home: Path, patch: pytest.MonkeyPatch) -> Flask:
     ended = services.runs.enqueue(TrainConfig())
     services.runs.add_event(ended.id, "message", {"text": "hello"})
     services.runs.finish(ended.id, RunStatus.SUCCEEDED, "version 1", 1)
-    teach_media(export_version(services.registry, 3))
+    services.corrections.add_many(
+        [
+            NewCorrection(glyph, int(label), "api", writer)
+            for glyph, label, writer in zip(few.images, few.labels, ("", "Anna", "Ben"), strict=False)
+        ]
+    )
+    teach_media(export_version(services.registry, 3), export(services.corrections.examples(), "idx"))
     app.wsgi_app = _Tidy(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
@@ -91,7 +99,7 @@ class _Tidy:
         return self.application(environ | {"wsgi.input": content}, start_response)
 
 
-def teach_media(archive: bytes) -> None:
+def teach_media(archive: bytes, corrections: bytes) -> None:
     """Tell schemathesis what pictures, strokes and archives are."""
     pictures = st.sampled_from([encode_png(picture) for picture in _pictures()])
     schemathesis.openapi.format("base64-image", pictures.map(lambda data: base64.b64encode(data).decode()))
@@ -106,7 +114,8 @@ def teach_media(archive: bytes) -> None:
         "json-fields", fields.map(lambda found: json.dumps([{"name": name, "box": box} for name, box in found.items()]))
     )
     schemathesis.openapi.format("archive", st.just(archive))
-    schemathesis.openapi.media_type("application/zip", st.just(archive))
+    schemathesis.openapi.format("corrections", st.just(corrections))
+    schemathesis.openapi.media_type("application/zip", st.sampled_from([archive, corrections]))
 
 
 def _pictures() -> list[np.ndarray]:

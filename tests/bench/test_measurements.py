@@ -174,3 +174,12 @@ def test_fuzzing_tells_of_every_input(tmp_path: Path) -> None:
     assert len(told["memory_mb"]) == 2
     assert told["bugs"] == {}
     assert "bytes" in run_script(FUZZ, "--replay", str(told["slowest_input"])).stdout
+
+
+def test_requests_for_corrections_are_timed(tmp_path: Path) -> None:
+    script = ROOT / "bench" / "corrections.py"
+    printed = run_script(script, "--corrections", "250", "--requests", "2", "--results", str(tmp_path)).stdout
+    found = json.loads((tmp_path / "corrections.json").read_text())
+    assert found["corrections"] == 250
+    assert {"all", "contradictions", "add one"} <= set(found["requests"])
+    assert "contradictions" in printed

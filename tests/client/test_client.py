@@ -403,3 +403,36 @@ def test_every_error_class_is_found_by_its_code():
         if kind.__module__ == errors.__name__ and not issubclass(kind, errors.ServerError):
             found = errors.error_of_code(kind.code, "words", "field", 400)
             assert (type(found), found.message, found.field) == (kind, "words", "field")
+
+
+def test_corrections_are_sent_listed_changed_exported_and_deleted(client: Client):
+    sent = client.correct(SEVEN, 7, writer="Anna", strokes=[[(1, 2), (3, 4)]])
+    assert (sent.label, sent.writer, sent.source, sent.merged, sent.has_image) == (7, "Anna", "api", False, True)
+    assert client.correct(SEVEN, 7, writer="Anna").merged
+    other = client.correct(SEVEN, "not_a_digit")
+    assert other.contradicts == (sent.id,)
+    number = client.number(TWO_SEVENS)
+    boxed = client.correct(TWO_SEVENS, 7, box=number.digits[1].box, version=0)
+    assert [each.id for each in client.corrections()] == [boxed.id, other.id, sent.id]
+    assert [each.id for each in client.corrections(writer="Anna", label=7, source="api")] == [sent.id]
+    assert [each.id for each in client.corrections(contradictions=True)] == [other.id, sent.id]
+    assert client.edit_correction(other.id, label=1, writer="Ben").label == 1
+    archive = client.export_corrections("png", writer="Ben")
+    client.delete_correction(other.id)
+    with pytest.raises(errors.CorrectionMissing):
+        client.edit_correction(other.id, label=1)
+    imported = client.import_corrections(archive)
+    assert (imported.count, imported.added, imported.merged, imported.contradictions) == (1, 1, 0, 1)
+    assert client.purge_corrections("Anna") == 1
+    assert client.purge_corrections() == 2
+    with pytest.raises(errors.InvalidArchive):
+        client.import_corrections(b"nonsense")
+    with pytest.raises(errors.InvalidInput, match="format"):
+        client.export_corrections("csv")  # type: ignore[arg-type]
+
+
+def test_all_pages_of_corrections_are_yielded(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mnist_classifier.client.corrections.PAGE", 4)
+    sent = [client.correct(SEVEN, label).id for label in range(10)]
+    assert [each.id for each in client.corrections()] == sorted(sent, reverse=True)
+    assert client.purge_corrections() == 10

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, metadata
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import ModelInUse
 from mnist_classifier.core.records import RunStatus, Trial
+from mnist_classifier.core.tables import metadata
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
+from mnist_classifier.learning.correction_queries import Filters
+from mnist_classifier.learning.corrections import Corrections, NewCorrection
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
+from tests.handwriting import glyphs
 from tests.versions import save
 
 pytestmark = pytest.mark.cluster
@@ -95,6 +100,35 @@ def test_of_many_who_claim_at_once_no_more_get_a_run_than_there_are_places(runs:
     with ThreadPoolExecutor(6) as pool:
         claimed = [run.id for run in pool.map(lambda _: runs.claim_next(2), range(6)) if run is not None]
     assert sorted(claimed) == [1, 2]
+
+
+def test_corrections_are_merged_found_relabelled_and_purged(store: Store):
+    corrections = Corrections(store)
+    few = glyphs(4).images
+
+    def new(number: int, label: int, **values: Any) -> NewCorrection:
+        return NewCorrection(few[number], label, "api", **values)
+
+    first = corrections.add(
+        new(0, 7, writer="José", image=b"PNG", strokes=[[[1.0, 2.0]]], reading={"verdict": "digit"})
+    )
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda _: corrections.add(new(0, 7, writer="José")), range(8)))
+    assert {each.correction.id for each in again} == {first.correction.id}
+    assert corrections.get(first.correction.id).times == 9
+    other = corrections.add(new(0, 1))
+    assert other.contradicts == [first.correction.id]
+    assert len(corrections.find(Filters(contradictions=True))) == 2
+    corrections.add_many([new(1, 2), new(2, 2), new(3, 10)])
+    assert [each.label for each in corrections.find(after=corrections.find(limit=1)[0].id, limit=2)] == [2, 2]
+    assert corrections.edit(other.correction.id, label=7, writer="José").merged
+    totals = corrections.totals()
+    assert (totals.count, totals.labels, totals.contradictions) == (4, {2: 2, 7: 1, 10: 1}, 0)
+    assert corrections.strokes(first.correction.id) == [[[1.0, 2.0]]]
+    assert corrections.examples().labels.tolist() == [7, 2, 2, 10]
+    assert corrections.expire(30) == 0
+    corrections.delete(corrections.find()[0].id)
+    assert (corrections.purge("José"), corrections.purge()) == (1, 2)
 
 
 def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store, tmp_path: Path):

@@ -18,9 +18,10 @@ from alembic import command
 from alembic.config import Config
 
 from mnist_classifier.core import migrations
-from mnist_classifier.core.database import Store, metadata, runs
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
 from mnist_classifier.core.settings import PACKAGE_DIR, Settings
+from mnist_classifier.core.tables import metadata, runs
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.registry import aliases
 from mnist_classifier.runs.run_log import Runs
@@ -99,6 +100,15 @@ def test_rollbacks_of_an_earlier_program_stay_rollbacks(tmp_path: Path):
             )
     with closing(Store(url_of(path))) as store, store.reading() as connection:
         assert aliases.earlier_in_production(connection) == [0]
+
+
+def test_what_is_written_durably_is_flushed_and_deleted_contents_are_overwritten(store: Store):
+    with store.writing(durably=True) as connection:
+        flushed = connection.scalar(sa.text("PRAGMA synchronous"))
+        overwritten = connection.scalar(sa.text("PRAGMA secure_delete"))
+    assert (flushed, overwritten) == (2, 1)  # FULL, ON
+    with store.writing() as connection:
+        assert connection.scalar(sa.text("PRAGMA synchronous")) == 1  # NORMAL
 
 
 def test_a_database_of_a_newer_program_is_refused(store: Store):

@@ -61,6 +61,22 @@ def test_a_process_killed_while_it_saves_promotes_and_deletes_loses_nothing(tmp_
     assert (found["trials"], set(found["faults"].values())) == (15, {0})
 
 
+@posix_only
+def test_a_process_killed_while_it_stores_corrections_loses_nothing(tmp_path: Path):
+    script = ROOT / "bench" / "correction_kills.py"
+    result = subprocess.run(
+        [sys.executable, str(script), "--trials", "15", "--results", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = json.loads((tmp_path / "correction_kills.json").read_text())
+    assert (found["trials"], set(found["faults"].values())) == (15, {0})
+    assert found["acknowledged"] > 0
+
+
 @pytest.mark.parametrize("where", ["flush", "flush_folder"])
 def test_a_disk_that_fills_up_while_a_version_is_written_is_said_and_nothing_is_kept(
     settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, where: str

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_classifier.core.database import Store, model_versions
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import (
     InvalidInput,
     ModelCorrupt,
@@ -22,6 +22,7 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.core.tables import model_versions
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.folders import VersionFolders, copy_to_box

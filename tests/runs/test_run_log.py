@@ -17,7 +17,6 @@ import sqlalchemy as sa
 
 from mnist_classifier.core import database as store_module
 from mnist_classifier.core.database import Store, now
-from mnist_classifier.core.database import runs as runs_table
 from mnist_classifier.core.errors import (
     ClaimLost,
     DatabaseBusy,
@@ -29,6 +28,7 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.tables import runs as runs_table
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.registry.aliases import BOX, PRODUCTION
 from mnist_classifier.registry.versions import Registry

@@ -16,6 +16,8 @@ from mnist_classifier.core.version import __version__
 # Imported on use, because each command needs other parts of the program.
 COMMANDS = {
     "train": "train:train",
+    "correct": "corrections:correct",
+    "corrections": "corrections:corrections",
     "predict": "predict:predict",
     "evaluate": "evaluate:evaluate",
     "serve": "serve:serve",

@@ -28,6 +28,7 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from mnist_classifier.client import replies
+from mnist_classifier.client.corrections import CorrectionMethods
 from mnist_classifier.client.replies import ModelStatus, ModelSummary, StartedRun
 from mnist_classifier.core.errors import InvalidConfig, ServerError, ServerUnreachable, error_of_code
 from mnist_classifier.core.records import NumberReading, Reading
@@ -51,7 +52,7 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Client:
+class Client(CorrectionMethods):
     """A connection to one server.  Thread-safe; keeps connections open until `close`.
 
     url: address of the server, with a path if it is behind a proxy.
@@ -79,7 +80,8 @@ class Client:
         # `requests` would let a .netrc file replace an Authorization header, but not an `auth`.
         self._session.auth = _Bearer(token)
         self._session.mount(self.url, _adapter(retries, TEMPORARY, connections))
-        self._session.mount(f"{self.url}/retrain", _adapter(retries, (), connections))
+        for path in ("/retrain", "/api/corrections"):
+            self._session.mount(f"{self.url}{path}", _adapter(retries, (), connections))
 
     def __enter__(self) -> Client:
         return self
@@ -223,8 +225,22 @@ class Client:
         return self._ask(make, "POST", "/predict", params=options, data=data, headers={"Content-Type": media_type})
 
     def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
+        reply = self._reply(method, path, **request)
         try:
-            reply = self._session.request(
+            return make(self._body(reply))
+        except (LookupError, TypeError, msgspec.ValidationError) as error:
+            message = f"the reply of {self.url} cannot be understood; does it run another version?"
+            raise ServerError(message, status=reply.status_code) from error
+
+    def _fetch(self, path: str, **request: Any) -> bytes:
+        reply = self._reply("GET", path, **request)
+        if not reply.ok or reply.is_redirect:
+            self._body(reply)  # raises the error that it describes
+        return reply.content
+
+    def _reply(self, method: str, path: str, **request: Any) -> requests.Response:
+        try:
+            return self._session.request(
                 method, self.url + path, timeout=self._timeouts_s, allow_redirects=False, **request
             )
         except requests.ReadTimeout as error:
@@ -233,11 +249,6 @@ class Client:
         except requests.RequestException as error:
             message = f"{self.url} cannot be reached ({_cause(error)}); is the server running there?"
             raise ServerUnreachable(message) from error
-        try:
-            return make(self._body(reply))
-        except (LookupError, TypeError, msgspec.ValidationError) as error:
-            message = f"the reply of {self.url} cannot be understood; does it run another version?"
-            raise ServerError(message, status=reply.status_code) from error
 
     def _body(self, reply: requests.Response) -> dict[str, Any]:
         if reply.is_redirect:

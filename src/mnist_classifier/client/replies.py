@@ -59,6 +59,39 @@ class StartedRun:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class StoredCorrection:
+    """A correction at the server.
+
+    label: 0 to 9, or "not_a_digit".  times: how often it was sent.  contradicts: the numbers of
+    corrections that give the same glyph another label.  merged: it was stored already.
+    """
+
+    id: int
+    label: int | str
+    writer: str
+    source: str
+    created_at: datetime
+    changed_at: datetime
+    times: int
+    glyph_sha256: str
+    has_image: bool
+    reading: Mapping[str, Any] | None
+    model_version: int | None
+    contradicts: tuple[int, ...] = ()
+    merged: bool = False
+
+
+@dataclass(frozen=True)
+class ImportedCorrections:
+    """What became of the corrections of a file: how many were new, stored already, or contradict another one."""
+
+    count: int
+    added: int
+    merged: int
+    contradictions: int
+
+
 def converter(kind: type[Record]) -> Callable[[Any], Record]:
     """A function that converts the body of a reply to a record of this type."""
     return partial(msgspec.convert, type=kind)
@@ -78,3 +111,8 @@ def fields(body: Mapping[str, Any]) -> list[NumberReading]:
 def models(body: Mapping[str, Any]) -> tuple[ModelSummary, ...]:
     """Convert the body of /api/models."""
     return msgspec.convert(body["models"], tuple[ModelSummary, ...])
+
+
+def changed_correction(body: Mapping[str, Any]) -> StoredCorrection:
+    """Convert the body of a request that adds or changes a correction."""
+    return msgspec.convert({**body["correction"], "merged": body["merged"]}, StoredCorrection)

@@ -1,8 +1,8 @@
-"""The database: schema and transactions.
+"""The database: connections and transactions; the tables are in core/tables.py.
 
 By default SQLite in MNIST_HOME, with a write-ahead log so that the server reads
 while a training writes.  MNIST_DATABASE_URL may name any other database that
-SQLAlchemy supports.  The tables here are the result of the latest step in `migrations`.
+SQLAlchemy supports.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ import sqlalchemy as sa
 
 from mnist_classifier.core import files, migrations
 from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
-from mnist_classifier.core.records import LONGEST_NAME
-
-metadata = sa.MetaData()
+from mnist_classifier.core.tables import runs
 
 # How long to wait for another process that writes to SQLite.
 PATIENCE_S = 10.0
@@ -34,104 +32,6 @@ MIGRATION_PATIENCE_S = 10
 # Key of the advisory lock of migrations in PostgreSQL; see QUEUE_LOCK in runs/run_log.py.
 SCHEMA_LOCK = 5_171_018
 _SCHEMA = sa.text("SELECT version_num FROM alembic_version")
-
-
-class UtcDateTime(sa.TypeDecorator[datetime]):
-    """A time with its zone; columns hold UTC without a zone, which every database supports."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Convert to UTC without a zone, for the database."""
-        return value and value.astimezone(timezone.utc).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Convert to a time in UTC, from the database."""
-        return value and value.replace(tzinfo=timezone.utc)
-
-
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("status", sa.String(16), nullable=False, index=True),
-    sa.Column("config", sa.JSON, nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    # When a process claimed the run; null in the queue.
-    sa.Column("claimed_at", UtcDateTime),
-    # The name of the claim (see `claims`); a worker with another claim has lost the run.
-    sa.Column("claim", sa.String(32)),
-    sa.Column("started_at", UtcDateTime),
-    sa.Column("finished_at", UtcDateTime),
-    sa.Column("heartbeat_at", UtcDateTime),
-    sa.Column("pid", sa.Integer),
-    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("model_version", sa.Integer),
-    # Libraries, device, data checksum and git commit.
-    sa.Column("environment", sa.JSON),
-    # The figures that lists of runs show, so that they need not read the events.
-    sa.Column("summary", sa.JSON),
-    # Null unless the run is a trial of a search (records.Trial).
-    sa.Column("trial", sa.JSON(none_as_null=True)),
-    sqlite_autoincrement=True,  # numbers are never used again
-)
-
-run_events = sa.Table(
-    "run_events",
-    metadata,
-    sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("data", sa.JSON, nullable=False),
-)
-
-model_versions = sa.Table(
-    "model_versions",
-    metadata,
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("name", sa.String(LONGEST_NAME), nullable=False),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("manifest", sa.JSON, nullable=False),
-    sa.Column("note", sa.Text, nullable=False, server_default=""),
-    # The row of a deleted version stays, so its number is never used again.
-    sa.Column("deleted_at", UtcDateTime),
-)
-
-aliases = sa.Table(
-    "aliases",
-    metadata,
-    sa.Column("name", sa.String(50), primary_key=True),
-    sa.Column("version", sa.Integer, sa.ForeignKey("model_versions.version"), nullable=False),
-    sa.Column("moved_at", UtcDateTime, nullable=False),
-)
-
-# Every move of an alias; version 0 is the model in the box.
-promotions = sa.Table(
-    "promotions",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("alias", sa.String(50), nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("previous", sa.Integer, nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("actor", sa.String(100), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("is_rollback", sa.Boolean, nullable=False, server_default=sa.false()),
-    sqlite_autoincrement=True,
-)
-
-# How many requests each server process admitted lately, by client (web/services/shared_rates.py).
-request_counts = sa.Table(
-    "request_counts",
-    metadata,
-    sa.Column("server", sa.String(32), primary_key=True),
-    # Grows with each write.
-    sa.Column("sequence", sa.Integer, nullable=False),
-    sa.Column("counts", sa.JSON, nullable=False),
-)
 
 
 class Store:
@@ -160,14 +60,18 @@ class Store:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, durably: bool = False) -> Iterator[sa.Connection]:
         """A transaction: all changes are written, or none if the block fails.
 
         On SQLite it takes the write lock at once, so nobody can change what it
-        has read before it writes.
+        has read before it writes.  It survives the end of the process; with
+        `durably` also a power cut, and deleted contents are overwritten.
         """
         with _clear_errors(), self.engine.connect() as connection, connection.begin():
             if self.engine.dialect.name == "sqlite":
+                if durably:  # for this connection alone, which is closed afterwards
+                    connection.exec_driver_sql("PRAGMA synchronous = FULL")
+                    connection.exec_driver_sql("PRAGMA secure_delete = ON")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             self.guard(connection)
             yield connection

@@ -10,8 +10,8 @@ MnistError
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
 ├── ServerError: ServerUnreachable
-└── RunMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams, OpenWithoutToken, PortTaken,
-        FolderTaken, ClusterUnavailable, StorageUnreachable
+└── RunMissing, CorrectionMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams,
+        OpenWithoutToken, PortTaken, FolderTaken, ClusterUnavailable, StorageUnreachable
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class InvalidConfig(InvalidInput):
 
 
 class InvalidArchive(InvalidInput):
-    """The archive holds no model version, or is not safe to unpack."""
+    """The archive cannot be imported: the wrong contents, damaged, too large or not safe to unpack."""
 
     def __init__(self, message: str, *, field: str | None = "file") -> None:
         super().__init__(message, field=field)
@@ -225,6 +225,10 @@ class ServerUnreachable(ServerError):
 
 class RunMissing(MnistError):
     """There is no run of that number."""
+
+
+class CorrectionMissing(MnistError):
+    """There is no correction of that number."""
 
 
 class StorageFull(MnistError):

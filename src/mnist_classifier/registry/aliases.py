@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, aliases, model_versions, now, promotions
+from mnist_classifier.core.database import Store, now
 from mnist_classifier.core.errors import AliasMoved, VersionMissing
 from mnist_classifier.core.records import LONGEST_NOTE, Promotion
+from mnist_classifier.core.tables import aliases, model_versions, promotions
 
 PRODUCTION = "production"
 CHALLENGER = "challenger"

@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, model_versions, now
+from mnist_classifier.core.database import Store, now
 from mnist_classifier.core.errors import ModelError, VersionMissing
 from mnist_classifier.core.records import LARGEST_ID, ModelVersion
+from mnist_classifier.core.tables import model_versions
 from mnist_classifier.registry.aliases import PRESENT
 
 COLUMNS = [column for column in model_versions.c if column.name != "deleted_at"]

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_classifier.core.database import Store, model_versions, now
+from mnist_classifier.core.database import Store, now
 from mnist_classifier.core.errors import (
     ClaimLost,
     InvalidInput,
@@ -28,6 +28,7 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME, LONGEST_NOTE, ModelVersion
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
+from mnist_classifier.core.tables import model_versions
 from mnist_classifier.registry.aliases import BOX, PRESENT, Aliases, lock_aliases, read_aliases
 from mnist_classifier.registry.manifest import (
     check_files,

@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, run_events, runs
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import RunMissing
 from mnist_classifier.core.records import Run, RunEvent, RunStatus
+from mnist_classifier.core.tables import run_events, runs
 
 ACTIVE = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 # In the queue, and claimed by no process.

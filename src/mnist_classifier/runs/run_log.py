@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, now, run_events, runs
+from mnist_classifier.core.database import Store, now
 from mnist_classifier.core.errors import ClaimLost, DatabaseBusy, RunFinished, RunInProgress, StorageFull
 from mnist_classifier.core.records import Run, RunStatus, Trial
+from mnist_classifier.core.tables import run_events, runs
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
 from mnist_classifier.runs.queries import ACTIVE, RUNS, UNDER_WAY, WAITING, RunQueries, found_runs

@@ -12,6 +12,7 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import LARGEST_ID
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
+from mnist_classifier.learning.corrections import Corrections
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.recipe_times import RecipeTimes
@@ -24,6 +25,7 @@ from mnist_classifier.web.http.root_path import RootPath
 from mnist_classifier.web.openapi import routes as documentation
 from mnist_classifier.web.routes import (
     batch,
+    corrections,
     data,
     errors,
     explore,
@@ -39,6 +41,7 @@ from mnist_classifier.web.routes.fast_path import FastPath
 from mnist_classifier.web.services.database_state import DatabaseState
 from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
+from mnist_classifier.web.services.retention import Retention
 from mnist_classifier.web.services.served_model import ServedModel
 from mnist_classifier.web.services.services import EXTENSION, Services
 from mnist_classifier.web.services.shared_rates import SharedRates
@@ -52,7 +55,20 @@ if TYPE_CHECKING:
 def add_routes(app: Flask) -> None:
     """Add every route, but not the services that they need; enough for the OpenAPI document."""
     app.url_map.converters["int"] = RowNumber
-    modules = (pages, predict, status, data, batch, inference, health, runs, models, explore, documentation)
+    modules = (
+        pages,
+        predict,
+        status,
+        data,
+        batch,
+        inference,
+        health,
+        runs,
+        corrections,
+        models,
+        explore,
+        documentation,
+    )
     # predict, status and data share a blueprint.
     for blueprint in dict.fromkeys(module.blueprint for module in modules):
         app.register_blueprint(blueprint)
@@ -75,6 +91,7 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
     services.registry.adopt()
     services.runs.mark_interrupted()
     services.jobs.dispatch()
+    services.retention.expire()
     app = Flask("mnist_classifier.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # A base64 image in a form field can be as large as the body.
@@ -94,12 +111,15 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stopping: Callable[[], bool]) -> Services:
     store = Store(settings.resolved_database_url)
     registry, run_log = Registry.of(settings, store), Runs(store, settings.claims_dir)
+    corrections_store = Corrections(store)
     return Services(
         settings=settings,
         access=Access(settings),
         store=store,
         registry=registry,
         runs=run_log,
+        corrections=corrections_store,
+        retention=Retention(corrections_store, settings.corrections_days),
         jobs=Jobs(settings, run_log),
         recipe_times=RecipeTimes(settings, run_log),
         # Each stream holds a thread; half of the threads stay free for other requests.

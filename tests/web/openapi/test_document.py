@@ -118,6 +118,7 @@ def test_what_changes_something_asks_for_the_token():
 # What each place in a path is filled with, for a success and for an error.
 GOOD: dict[str, object] = {
     **{"run_id": 1, "version": 1, "first": 0, "second": 1, "index": 3, "split": "test", "name": "mnist"},
+    "number": 1,
 }
 BAD: dict[str, object] = {
     "run_id": 99,
@@ -127,6 +128,7 @@ BAD: dict[str, object] = {
     "index": 10_000,
     "split": "none",
     "name": "cats",
+    "number": 99,
 }
 INFERENCE = {"inputs": [{"name": "glyphs", "datatype": "UINT8", "shape": [1, 784], "data": [0] * 784}]}
 BODIES: dict[str, dict[str, Any]] = {
@@ -137,6 +139,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "post_inference_api_infer": {"json": INFERENCE},
     "post_inference_api_infer_version": {"json": INFERENCE},
     "patch_models_edit_model": {"json": {"name": "steady"}},
+    "post_corrections_add_correction": {"json": {"image": SEVEN, "label": 7}},
+    "patch_corrections_edit_correction": {"json": {"label": "not_a_digit"}},
 }
 BROKEN_BODY = {"data": b"[1", "content_type": "application/json"}
 # Their success needs more than a request: each has tests of its own, with the same client.
@@ -144,6 +148,8 @@ ELSEWHERE = {
     "post_runs_retrain",  # a worker, and no other run
     "post_runs_resume_run",  # a run that broke off
     "post_models_import_model",  # an archive
+    "post_corrections_import_corrections",  # an archive
+    "delete_corrections_purge_corrections",  # a confirmation
     "post_api_fetch_dataset",  # a mirror
 }
 SUCCESSES = sorted(set(operations()) - ELSEWHERE)

@@ -8,8 +8,9 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, request_counts
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.tables import request_counts
 from mnist_classifier.web.http.limits import MOST_SHARED, RateLimiter
 from mnist_classifier.web.services import shared_rates
 from mnist_classifier.web.services.shared_rates import SILENT_S, SharedRates

@@ -7,6 +7,6 @@ A step only adds: tables, and columns that are nullable or have a default of the
 database.  Servers of the release before it go on running on the new schema.
 """
 
-HEAD = "0006"
+HEAD = "0007"
 # The schema of databases that are older than the migrations.
 FIRST = "0001"

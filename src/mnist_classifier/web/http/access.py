@@ -25,8 +25,13 @@ READING_ENDPOINTS = frozenset(
 )
 # Pages of other sites may call these.  The other two take longer.
 OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
-# These reveal a whole network, so they need the token.
-CONFIDENTIAL_ENDPOINTS = frozenset({"models.export_model"})
+# These reveal a whole network, or what people drew and their names, so they need the token.
+CONFIDENTIAL_ENDPOINTS = frozenset(
+    {
+        *("models.export_model", "corrections.list_corrections", "corrections.export_corrections"),
+        *("corrections.get_correction", "corrections.get_image"),
+    }
+)
 # These answer under any host name: readings, which are open to other sites anyway; health probes, which know only an
 # address; static files, which are public.
 UNNAMED_ENDPOINTS = (OPEN_ENDPOINTS - {"inference_api.repository_index"}) | {

@@ -30,6 +30,7 @@ TAGS = {
     "inference_api": ("Open Inference Protocol", "Version 2 of the protocol, for its clients."),
     "explore": ("Exploring", "See the errors of a model and their causes."),
     "runs": ("Trainings", "Start, watch and stop trainings."),
+    "corrections": ("Corrections", "Say what an image shows, and review what people said."),
     "models": ("Models", "List, compare, promote, export and import versions."),
     "documents": ("Documents", "Documentation of the routes."),
     "pages": ("Pages", "HTML pages; they use the routes above."),
@@ -118,7 +119,8 @@ class _Document:
         failures: dict[int, dict[str, str]] = {}
         for status, code, words in _failures(operation, rule, method):
             failures.setdefault(status, {}).setdefault(code, words)
-        body["responses"] = {str(operation.status): self._reply(operation)} | {
+        successes = filter(None, (operation.status, operation.also_status))
+        body["responses"] = {str(status): self._reply(operation, status) for status in sorted(successes)} | {
             str(status): self._errors(rule, failures[status]) for status in sorted(failures)
         }
         if access.needs_token(method, rule.endpoint):
@@ -135,11 +137,11 @@ class _Document:
         """A body of a type, or of bytes if it is None."""
         return {} if kind is None else {"schema": self.schemas.of(kind)}
 
-    def _reply(self, operation: Operation) -> dict[str, Any]:
+    def _reply(self, operation: Operation, status: int) -> dict[str, Any]:
         is_text = operation.reply is None and operation.media.startswith("text/")
         content = {operation.media: self._media(str if is_text else operation.reply)}
         content |= {media: self._media(None) for media in operation.also}
-        return {"description": STATUS_WORDS[operation.status], "content": content}
+        return {"description": STATUS_WORDS[status], "content": content}
 
     def _errors(self, rule: Rule, codes: Mapping[str, str]) -> dict[str, Any]:
         if errors.speaks_inference_protocol(rule.rule):

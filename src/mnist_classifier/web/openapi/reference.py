@@ -13,7 +13,7 @@ from mnist_classifier.web.wire.operation import JSON
 METHODS = ("get", "post", "patch", "delete")
 FORM = "multipart/form-data"
 # The example's file for a field that takes one, by the field's format.
-FILES = {"image": "seven.png", "archive": "model.zip", "glyph-file": "glyphs.npy"}
+FILES = {"image": "seven.png", "archive": "model.zip", "glyph-file": "glyphs.npy", "corrections": "corrections.zip"}
 
 
 @dataclass(frozen=True)

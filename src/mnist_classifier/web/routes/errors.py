@@ -43,6 +43,7 @@ STATUS: dict[type[MnistError], int] = {
     errors.TrackerUnavailable: 501,
     errors.TrainingError: 500,
     errors.RunMissing: 404,
+    errors.CorrectionMissing: 404,
     errors.NotReady: 503,
     errors.TooManyStreams: 503,
     errors.StorageFull: 507,

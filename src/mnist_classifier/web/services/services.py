@@ -12,6 +12,7 @@ from mnist_classifier.core.errors import InvalidInput, VersionMissing
 from mnist_classifier.core.records import ModelVersion, Reading
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
+from mnist_classifier.learning.corrections import Corrections
 from mnist_classifier.recognition.imaging.preprocess import Prepared, mean_ink
 from mnist_classifier.recognition.recogniser import AS_FITTED, needs_hint
 from mnist_classifier.registry.aliases import PRODUCTION
@@ -24,6 +25,7 @@ from mnist_classifier.web.http.event_loop import TakesLong
 from mnist_classifier.web.services.database_state import DatabaseState
 from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
+from mnist_classifier.web.services.retention import Retention
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
 from mnist_classifier.web.services.shared_rates import SharedRates
 from mnist_classifier.web.services.streams import Streams
@@ -40,6 +42,8 @@ class Services:
     store: Store
     registry: Registry
     runs: Runs
+    corrections: Corrections
+    retention: Retention
     jobs: Jobs
     recipe_times: RecipeTimes
     streams: Streams
@@ -55,6 +59,7 @@ class Services:
         self.jobs.watch_queue()
         self.model.watch()
         self.database.watch()
+        self.retention.watch()
         if self.rates is not None:
             self.rates.watch()
 
@@ -83,6 +88,7 @@ class Services:
         self.streams.close()
         self.model.close()
         self.database.close()
+        self.retention.close()
         if self.rates is not None:
             self.rates.close()
         self.jobs.close()

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store, request_counts
+from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import MnistError
+from mnist_classifier.core.tables import request_counts
 from mnist_classifier.web.http.limits import RateLimiter
 
 log = logging.getLogger(__name__)

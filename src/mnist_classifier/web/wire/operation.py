@@ -29,6 +29,7 @@ class Operation:
     """A decorator that attaches itself to a route's function.
 
     reply: type of the JSON reply, or None for another media type.
+    also_status: another status that means success, with the same reply.
     also: media types of binary replies that a client can ask for instead.
     body: type of the JSON body, or the type of each media type; None for a binary body.
     errors: the errors that this route can raise, besides those that all similar routes can raise.
@@ -37,6 +38,7 @@ class Operation:
     reply: Any = None
     _: KW_ONLY
     status: int = 200
+    also_status: int | None = None
     media: str = JSON
     also: tuple[str, ...] = ()
     query: tuple[Parameter[Any, Any], ...] = ()

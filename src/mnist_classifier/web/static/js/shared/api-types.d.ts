@@ -60,6 +60,13 @@ export type Cell = {
   verdict: NumberVerdict;
 };
 
+/** What became of a correction. */
+export type ChangedCorrection = {
+  correction: StoredCorrection;
+  merged: boolean;
+  contradicts: Array<number>;
+};
+
 /** One metric of both versions, from 0 to 1, and the lowest value that passes. */
 export type Check = {
   measure: string;
@@ -85,6 +92,53 @@ export type Comparison = {
   gate: PromotionCheck;
 };
 
+/** A new label, or another writer. */
+export type CorrectionChanges = {
+  label?: number | "not_a_digit";
+  writer?: string;
+};
+
+/** A correction with its pen strokes. */
+export type CorrectionDetails = {
+  id: number;
+  label: number | "not_a_digit";
+  writer: string;
+  source: "api" | "class" | "cli" | "import" | "page" | "sheet";
+  created_at: string;
+  changed_at: string;
+  times: number;
+  glyph: string;
+  glyph_sha256: string;
+  has_image: boolean;
+  reading: GivenReading | null;
+  model_version: number | null;
+  contradicts: Array<number>;
+  strokes: Array<Array<[number, number]>> | null;
+};
+
+/** A form with a file of corrections. */
+export type CorrectionFile = {
+  file: string;
+};
+
+/** A page of corrections, newest first. */
+export type CorrectionPage = {
+  corrections: Array<StoredCorrection>;
+  count: number;
+  next: number | null;
+  totals: CorrectionTotals;
+  days: number;
+};
+
+/** Numbers of all corrections. */
+export type CorrectionTotals = {
+  count: number;
+  labels: Record<string, number>;
+  writers: Array<WriterCount>;
+  sources: Record<string, number>;
+  contradictions: number;
+};
+
 /** State of the MNIST files and their download. */
 export type Dataset = {
   status: "downloading" | "failed" | "missing" | "ready";
@@ -94,6 +148,11 @@ export type Dataset = {
 
 /** A deleted version. */
 export type Deleted = {
+  deleted: number;
+};
+
+/** A deleted correction. */
+export type DeletedCorrection = {
   deleted: number;
 };
 
@@ -293,6 +352,14 @@ export type Gallery = {
   images: Array<Thumbnail>;
 };
 
+/** What the model read. */
+export type GivenReading = {
+  prediction: number | null;
+  confidence: number;
+  verdict: Verdict;
+  not_a_digit?: number;
+};
+
 /** A form with a file of glyphs. */
 export type GlyphFile = {
   file: string;
@@ -327,6 +394,14 @@ export type Imported = {
   deletable: boolean;
   remarks: Array<string>;
   links: SelfLink;
+};
+
+/** What became of the corrections of a file. */
+export type ImportedCorrections = {
+  count: number;
+  added: number;
+  merged: number;
+  contradictions: number;
 };
 
 /** An error of the Open Inference Protocol. */
@@ -504,6 +579,19 @@ export type Neighbour = {
   image: string;
 };
 
+/** An image and the label that a person gives. */
+export type NewCorrection = {
+  label: number | "not_a_digit";
+  image?: string;
+  glyph?: Array<Array<any>>;
+  writer?: string;
+  source?: "api" | "class" | "cli" | "import" | "page" | "sheet";
+  strokes?: Array<Array<[number, number]>> | null;
+  box?: [number, number, number, number];
+  version?: number | string;
+  reading?: GivenReading;
+};
+
 /** The reading of several digits (`mode` = number). */
 export type Number = {
   number: string | null;
@@ -592,6 +680,11 @@ export type PromotionCheck = {
 /** Promotions and rollbacks, newest first. */
 export type Promotions = {
   promotions: Array<Promotion>;
+};
+
+/** How many corrections were deleted. */
+export type Purged = {
+  deleted: number;
 };
 
 /** An image and the way to read it; only mode number uses what follows `mode`. */
@@ -834,6 +927,23 @@ export type Step = {
   image: string;
 };
 
+/** A correction. */
+export type StoredCorrection = {
+  id: number;
+  label: number | "not_a_digit";
+  writer: string;
+  source: "api" | "class" | "cli" | "import" | "page" | "sheet";
+  created_at: string;
+  changed_at: string;
+  times: number;
+  glyph: string;
+  glyph_sha256: string;
+  has_image: boolean;
+  reading: GivenReading | null;
+  model_version: number | null;
+  contradicts: Array<number>;
+};
+
 /** Main figures of the robustness table: goals reached and three results. */
 export type Summary = {
   goals: number;
@@ -989,4 +1099,10 @@ export type VerdictCounts = {
 export type WantedOutput = {
   name: string;
   parameters?: OutputParameters;
+};
+
+/** A writer and the number of corrections. */
+export type WriterCount = {
+  name: string;
+  count: number;
 };

@@ -1,0 +1,225 @@
+"""`mnist correct` and `mnist corrections`: say what a picture shows, and manage what people said."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mnist_classifier.cli.command import Command, Group, opened_store
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.learning import correction_files
+from mnist_classifier.learning.correction_queries import Correction, Filters
+from mnist_classifier.learning.corrections import (
+    LABELS,
+    NOT_A_DIGIT,
+    NOT_A_DIGIT_NAME,
+    SOURCES,
+    Added,
+    Corrections,
+    NewCorrection,
+    checked_writer,
+)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+NAMES = [NOT_A_DIGIT_NAME if label == NOT_A_DIGIT else str(label) for label in LABELS]
+LABEL = click.Choice(NAMES)
+
+
+@contextlib.contextmanager
+def opened_corrections() -> Iterator[Corrections]:
+    """Open the corrections of this installation, and close the database afterwards."""
+    with opened_store(Settings.from_environment()) as store:
+        yield Corrections(store)
+
+
+def filter_options(function: Function) -> Function:
+    """Add the options that choose corrections."""
+    options = (
+        click.option("--label", type=LABEL, help="Only this label."),
+        click.option("--writer", help="Only this writer; an empty name: those without one."),
+        click.option("--source", type=click.Choice(SOURCES), help="Only this source."),
+        click.option("--contradictions", is_flag=True, help="Only those that another one contradicts."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("label", type=LABEL)
+@click.option("--writer", default="", help="Name of the person who gives the label.")
+@click.option("--url", help="Send it to a running server; MNIST_TOKEN has its token.")
+def correct(file: Path, label: str, writer: str, url: str | None) -> None:
+    """Say what a picture shows: 0 to 9, or not_a_digit.  The picture is stored."""
+    if url is not None:
+        from mnist_classifier.client.client import Client
+
+        with Client(url, token=Settings.from_environment().token or None) as client:
+            sent = client.correct(file, int(label) if label.isdigit() else "not_a_digit", writer=writer)
+        click.echo(_stored(sent.id, label, sent.merged, list(sent.contradicts)))
+        return
+    with opened_corrections() as corrections:
+        added = corrections.add(_new(file, label, writer))
+    click.echo(_stored(added.correction.id, label, added.merged, added.contradicts))
+
+
+def _new(file: Path, label: str, writer: str) -> NewCorrection:
+    """The correction of a file, with what the model in production reads."""
+    # Imported here, because the other commands read no picture.
+    from mnist_classifier.core.errors import InvalidImage
+    from mnist_classifier.core.records import rounded
+    from mnist_classifier.learning.pictures import glyph_and_image
+    from mnist_classifier.recognition.imaging.sources import read_file
+    from mnist_classifier.recognition.recogniser import Recogniser
+
+    settings = Settings.from_environment()
+    glyph, image = glyph_and_image(read_file(file), max_pixels=settings.max_image_pixels)
+    if glyph is None:
+        raise InvalidImage(f"{file} is blank, so there is nothing to learn from it")
+    recogniser = Recogniser.load(settings=settings)
+    reading = recogniser.read_glyph(glyph)
+    return NewCorrection(
+        glyph,
+        _label(label),
+        "cli",
+        writer,
+        image,
+        reading={
+            "prediction": reading.prediction,
+            "confidence": rounded(reading.confidence),
+            "verdict": reading.verdict.value,
+            "not_a_digit": rounded(reading.not_a_digit),
+        },
+        model_version=recogniser.manifest.get("version"),
+    )
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def corrections(context: click.Context) -> None:
+    """List, relabel, delete, purge, export and import corrections."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_corrections)
+
+
+@corrections.command(name="list")
+@filter_options
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+def list_corrections(limit: int = 20, **filters: Any) -> None:
+    """List corrections, newest first."""
+    with opened_corrections() as store:
+        found = store.find(_filters(**filters), limit=limit)
+        others = store.contradictions(found)
+        for each in found:
+            click.echo(_line(each, others.get(each.id, [])))
+        click.echo(f"{len(found)} of {store.count(_filters(**filters))} corrections")
+
+
+@corrections.command()
+@click.argument("number", type=int)
+@click.argument("label", type=LABEL)
+def relabel(number: int, label: str) -> None:
+    """Give a correction another label."""
+    with opened_corrections() as store:
+        changed = store.edit(number, label=_label(label))
+    click.echo(_relabelled(number, label, changed))
+
+
+@corrections.command()
+@click.argument("numbers", type=int, nargs=-1, required=True)
+def delete(numbers: tuple[int, ...]) -> None:
+    """Delete corrections by their numbers."""
+    with opened_corrections() as store:
+        for number in numbers:
+            store.delete(number)
+            click.echo(f"correction {number} was deleted")
+
+
+@corrections.command()
+@click.option("--writer", help="Only those of this writer, with the personal model.")
+@click.confirmation_option(prompt="Delete these corrections for good?")
+def purge(writer: str | None) -> None:
+    """Delete everything that people gave: corrections, personal models and readings to label."""
+    with opened_corrections() as store:
+        count = store.purge(None if writer is None else checked_writer(writer))
+    click.echo(f"{count} corrections were deleted")
+
+
+@corrections.command(name="export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--format", "kind", type=click.Choice(correction_files.FORMATS), default="idx", show_default=True)
+@filter_options
+def export_corrections(file: Path, kind: str, **filters: Any) -> None:
+    """Export corrections as a zip file: an IDX pair, folders of PNG by label, or Parquet."""
+    with opened_corrections() as store, _file_errors_as_one_line():
+        examples = store.examples(_filters(**filters))
+        file.write_bytes(correction_files.export(examples, kind))
+    click.echo(f"exported {len(examples.ids)} corrections to {file}")
+
+
+@corrections.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--writer", default="", help="Name for those that have none in the file.")
+def import_corrections(file: Path, writer: str) -> None:
+    """Import a zip, tar or Parquet file: all of it, or nothing if a part is wrong."""
+    limit = Settings.from_environment().max_image_pixels
+    with opened_corrections() as store, _file_errors_as_one_line():
+        added = store.add_many(correction_files.read(file.read_bytes(), writer=writer, max_pixels=limit))
+    merged = sum(each.merged for each in added)
+    click.echo(f"imported {len(added)} corrections: {len(added) - merged} new, {merged} stored already")
+    if contradictions := {each.correction.id for each in added if each.contradicts}:
+        click.echo(
+            f"{len(contradictions)} contradict another one; `mnist corrections list --contradictions` shows them"
+        )
+
+
+def _filters(
+    label: str | None = None, writer: str | None = None, source: str | None = None, contradictions: bool = False
+) -> Filters:
+    return Filters(
+        label=None if label is None else _label(label),
+        writer=None if writer is None else checked_writer(writer),
+        source=source,
+        contradictions=contradictions,
+    )
+
+
+def _label(name: str) -> int:
+    return NAMES.index(name)
+
+
+def _line(found: Correction, contradicts: list[int]) -> str:
+    read = "" if found.reading is None else f"read as {_read(found.reading)}"
+    remark = f"contradicts {', '.join(map(str, contradicts))}" if contradicts else ""
+    began = f"{found.created_at:%Y-%m-%d %H:%M}"
+    facts = f"{found.id:6}  {NAMES[found.label]:11}  {began}  {found.source:6}  {found.writer:12}"
+    return f"{facts}  {read:20}  {remark}".rstrip()
+
+
+def _read(reading: dict[str, Any]) -> str:
+    return str(reading.get("verdict") if reading.get("prediction") is None else reading["prediction"])
+
+
+def _stored(number: int, label: str, merged: bool, contradicts: list[int]) -> str:
+    known = ", which was stored already" if merged else ""
+    against = f"; it contradicts {', '.join(map(str, contradicts))}" if contradicts else ""
+    return f"correction {number}: {label}{known}{against}"
+
+
+def _relabelled(number: int, label: str, changed: Added) -> str:
+    if changed.merged:
+        return f"correction {number} is now the same as {changed.correction.id}, so the two were merged"
+    return f"correction {number} is now labelled {label}"
+
+
+@contextlib.contextmanager
+def _file_errors_as_one_line() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

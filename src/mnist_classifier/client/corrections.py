@@ -1,0 +1,103 @@
+"""The part of the client that sends and manages corrections."""
+
+from __future__ import annotations
+
+import base64
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from mnist_classifier.client import replies
+from mnist_classifier.client.replies import ImportedCorrections, StoredCorrection
+from mnist_classifier.core.records import Box
+from mnist_classifier.recognition.imaging.sources import Picture, as_file
+
+PATH = "/api/corrections"
+# Corrections in one request.
+PAGE = 200
+
+Answer = TypeVar("Answer")
+Label = int | Literal["not_a_digit"]
+
+
+class CorrectionMethods(ABC):
+    """The methods of a client for corrections."""
+
+    def correct(
+        self,
+        picture: Picture,
+        label: Label,
+        *,
+        writer: str | None = None,
+        box: Box | None = None,
+        strokes: Sequence[Sequence[tuple[float, float]]] | None = None,
+        version: int | None = None,
+    ) -> StoredCorrection:
+        """Say what a picture shows: a digit, or "not_a_digit".  The server stores the picture.
+
+        writer: who gives the label.  box: of one digit in a picture of a number.  strokes: as for `number`.
+        version: the model that read it.
+        """
+        body = {"label": label, "writer": writer, "box": box, "strokes": strokes, "version": version}
+        sent = {name: value for name, value in body.items() if value is not None}
+        sent["image"] = base64.b64encode(as_file(picture)).decode("ascii")
+        return self._ask(replies.changed_correction, "POST", PATH, json=sent)
+
+    def corrections(
+        self,
+        *,
+        label: Label | None = None,
+        writer: str | None = None,
+        source: str | None = None,
+        contradictions: bool = False,
+    ) -> Iterator[StoredCorrection]:
+        """Yield the corrections, newest first.  contradictions: only those that another one contradicts."""
+        filters = {"label": label, "writer": writer, "source": source, "contradictions": int(contradictions)}
+        after: int | None = None
+        while True:
+            page: dict[str, Any] = self._ask(dict, "GET", PATH, params={**filters, "after": after, "limit": PAGE})
+            yield from msgspec.convert(page["corrections"], tuple[StoredCorrection, ...])
+            after = page["next"]
+            if after is None:
+                return
+
+    def edit_correction(
+        self, number: int, *, label: Label | None = None, writer: str | None = None
+    ) -> StoredCorrection:
+        """Relabel a correction, or give it to another writer.  Raises CorrectionMissing."""
+        changes = {name: value for name, value in (("label", label), ("writer", writer)) if value is not None}
+        return self._ask(replies.changed_correction, "PATCH", f"{PATH}/{number}", json=changes)
+
+    def delete_correction(self, number: int) -> None:
+        """Delete a correction.  Raises CorrectionMissing."""
+        self._ask(dict, "DELETE", f"{PATH}/{number}")
+
+    def purge_corrections(self, writer: str | None = None) -> int:
+        """Delete the corrections of a writer, or all of them, for good; returns how many there were."""
+        body: dict[str, Any] = self._ask(dict, "DELETE", PATH, params={"writer": writer, "confirm": 1})
+        return int(body["deleted"])
+
+    def export_corrections(
+        self, kind: Literal["idx", "png", "parquet"] = "idx", *, writer: str | None = None, label: Label | None = None
+    ) -> bytes:
+        """Get corrections as a zip file."""
+        return self._fetch(f"{PATH}/export", params={"format": kind, "writer": writer, "label": label})
+
+    def import_corrections(self, data: bytes, *, writer: str | None = None) -> ImportedCorrections:
+        """Send a zip, tar or Parquet file of corrections.
+
+        writer: for those that have none in the file.  Raises InvalidArchive; nothing is stored then.
+        """
+        make = replies.converter(ImportedCorrections)
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._ask(make, "POST", f"{PATH}/import", params={"writer": writer}, data=data, headers=headers)
+
+    @abstractmethod
+    def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
+        """Send a request, and convert the JSON of the reply."""
+
+    @abstractmethod
+    def _fetch(self, path: str, **request: Any) -> bytes:
+        """Get the file that a GET request returns."""

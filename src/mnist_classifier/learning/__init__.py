@@ -1,0 +1,1 @@
+"""Learning from people: corrections, and what is made of them."""

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import struct
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import InvalidArchive, InvalidInput
+from mnist_classifier.data import mnist
+from mnist_classifier.learning import correction_files, unpacking
+from mnist_classifier.learning.correction_files import FORMATS, IMAGES_FILE, LABELS_FILE, MANIFEST, export, read
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
+from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from tests.handwriting import STROKES, draw, glyphs
+
+MAX_PIXELS = 40_000_000
+LABELS, WRITERS = (7, NOT_A_DIGIT, 1), ("Anna", "", "Ben")
+
+
+@pytest.fixture
+def exported(store: Store) -> Callable[[str], bytes]:
+    """Exports three corrections; the glyph of one is such as no picture gives."""
+    images = glyphs(3).images
+    images[1] = np.random.default_rng(0).integers(0, 256, (28, 28))
+    corrections = Corrections(store)
+    new = zip(images, LABELS, WRITERS, strict=True)
+    corrections.add_many([NewCorrection(glyph, label, "api", writer) for glyph, label, writer in new])
+    return lambda kind: export(corrections.examples(), kind)
+
+
+def imported(data: bytes, **options: str) -> list[NewCorrection]:
+    return read(data, max_pixels=MAX_PIXELS, **options)  # type: ignore[arg-type]
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tarred(files: dict[str, bytes], mode: str = "w") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def unzipped(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(InvalidArchive) as refused:
+        imported(data)
+    assert refused.value.field == "file"
+    return refused.value.message
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_is_exported_comes_back_to_the_pixel(exported: Callable[[str], bytes], store: Store, kind: str):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    found = imported(exported(kind))
+    examples = Corrections(store).examples()
+    assert [(each.label, each.writer) for each in found] == list(zip(LABELS, WRITERS, strict=True))
+    np.testing.assert_array_equal(np.stack([each.glyph for each in found]), examples.glyphs)
+    assert exported(kind) == exported(kind)
+
+
+def test_a_pair_of_idx_files_is_what_other_programs_read(exported: Callable[[str], bytes], tmp_path: Path):
+    files = unzipped(exported("idx"))
+    images = files[IMAGES_FILE]
+    assert mnist.parse_header("images", images[:16], 3) == [3, 28, 28]
+    assert mnist.parse_header("labels", files[LABELS_FILE][:8], 1) == [3]
+    assert list(files[LABELS_FILE][8:]) == list(LABELS)
+
+
+def test_every_byte_of_an_export_is_protected_by_its_hash(exported: Callable[[str], bytes]):
+    files = unzipped(exported("idx"))
+    damaged = bytearray(files[IMAGES_FILE])
+    damaged[500] ^= 1
+    assert "SHA-256" in refusal(zipped({**files, IMAGES_FILE: bytes(damaged)}))
+    assert "not in both" in refusal(zipped({**files, "more.png": b""}))
+    assert "not in both" in refusal(zipped({name: files[name] for name in (IMAGES_FILE, MANIFEST)}))
+    manifest = json.loads(files[MANIFEST])
+    assert "writers" in refusal(zipped({**files, MANIFEST: json.dumps({**manifest, "writers": ["Anna"]}).encode()}))
+    assert MANIFEST in refusal(zipped({**files, MANIFEST: b"{"}))
+    assert "format is missing" in refusal(zipped({**files, MANIFEST: b"{}"}))
+
+
+def pictures() -> dict[str, bytes]:
+    drawn = {label: draw(STROKES[label], pen_px=18, rng=np.random.default_rng(2)) for label in (1, 7)}
+    return {f"digits/{label}/a.png": encode_png(pixels) for label, pixels in drawn.items()}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w:gz")])
+def test_folders_of_ones_own_pictures_are_prepared_like_those_of_a_request(pack: Callable[[dict[str, bytes]], bytes]):
+    hidden = {"__MACOSX/7/._a.png": b"x", "digits/.DS_Store": b"x"}
+    found = imported(pack({**pictures(), **hidden}), writer=" Anna ")
+    assert [(each.label, each.writer) for each in found] == [(1, "Anna"), (7, "Anna")]
+    expected = make_glyph(draw(STROKES[1], pen_px=18, rng=np.random.default_rng(2)))
+    np.testing.assert_array_equal(found[0].glyph, expected)
+    assert found[0].image is not None
+
+
+def test_ones_own_idx_pair_is_read_without_a_manifest():
+    few = glyphs(2)
+    images = struct.pack(">4I", 0x0803, 2, 28, 28) + few.images.tobytes()
+    labels = struct.pack(">2I", 0x0801, 2) + few.labels.tobytes()
+    found = imported(zipped({"t-images-idx3-ubyte.gz": gzip.compress(images), "t-labels-idx1-ubyte": labels}))
+    assert [each.label for each in found] == few.labels.tolist()
+
+
+IDX_IMAGE = struct.pack(">4I", 0x0803, 1, 28, 28) + bytes([200] * 784)
+IDX_LABEL = struct.pack(">2I", 0x0801, 1) + b"\x07"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "no corrections"),
+        ({"eight/a.png": b""}, "no folder of a label"),
+        ({"a.png": b""}, "no folder of a label"),
+        ({"7/a.png": b"no picture"}, "7/a.png"),
+        ({"7/a.png": encode_png(np.zeros((40, 40), np.uint8))}, "7/a.png is blank"),
+        ({"a-idx3-ubyte": IDX_IMAGE}, "one of labels"),
+        ({"a-idx3-ubyte": IDX_IMAGE[:-1], "a-idx1-ubyte": IDX_LABEL}, "cut short"),
+        ({"a-idx3-ubyte": IDX_IMAGE, "a-idx1-ubyte": IDX_LABEL + b"\x07"}, "2 labels"),
+        ({"a-idx3-ubyte": IDX_IMAGE, "a-idx1-ubyte": IDX_LABEL[:-1] + b"\x0b"}, "the label 11"),
+        ({"a-idx3-ubyte": IDX_IMAGE[:16] + bytes(784), "a-idx1-ubyte": IDX_LABEL}, "image 0 is blank"),
+        ({"a-idx3-ubyte": b"", "a-idx1-ubyte": IDX_LABEL}, "too short"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_words(files: dict[str, bytes], words: str):
+    assert words in refusal(zipped(files))
+
+
+def test_what_is_no_archive_is_refused():
+    for data in (b"", b"nonsense" * 100, b"PK\3\4" + bytes(50), b"PAR1" + bytes(50)):
+        assert refusal(data)
+
+
+def test_wrong_parquet_files_are_refused():
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+
+    def packed(**columns: list[object]) -> bytes:
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(columns), buffer)
+        return buffer.getvalue()
+
+    good = bytes([200] * 784)
+    assert [each.label for each in imported(packed(glyph=[good], label=[3]))] == [3]
+    assert "no column label" in refusal(packed(glyph=[good]))
+    assert "784 bytes" in refusal(packed(glyph=[good[1:]], label=[3]))
+    assert "whole number" in refusal(packed(glyph=[good], label=["3"]))
+    assert "whole number" in refusal(packed(glyph=[good], label=[None]))
+    assert "the label 12" in refusal(packed(glyph=[good], label=[12]))
+    assert "at most" in refusal(packed(glyph=[good] * 20_001, label=[3] * 20_001))
+
+
+def test_without_pyarrow_parquet_is_refused_and_the_other_formats_work(
+    exported: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InvalidInput, match="pip install pyarrow"):
+        exported("parquet")
+    with pytest.raises(InvalidInput, match="pip install pyarrow"):
+        imported(b"PAR1 and more")
+    assert len(imported(exported("png"))) == 3
+
+
+def test_archives_have_limits(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(unpacking, "LARGEST_UNPACKED", 1_000_000)
+    assert "unpacks to more than 1 MB" in refusal(zipped({"7/a.png": bytes(1_000_001)}))
+    assert "unpacks to more than 1 MB" in refusal(tarred({"7/a.png": bytes(1_000_001)}, "w:gz"))
+    monkeypatch.setattr(unpacking, "MOST_FILES", 3)
+    for pack in (zipped, tarred):
+        assert "more than 3 files" in refusal(pack({f"7/{number}.png": b"" for number in range(4)}))
+    monkeypatch.setattr(correction_files, "MOST_PIXELS", 100)
+    assert "million pixels together" in refusal(zipped(pictures()))
+    monkeypatch.setattr(unpacking, "LARGEST_ARCHIVE", 10)
+    assert "the limit" in refusal(zipped(pictures()))
+
+
+def test_archives_write_and_link_nowhere():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        link = tarfile.TarInfo("7/a.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert "plain file" in refusal(buffer.getvalue())
+    linked = zipfile.ZipInfo("7/a.png")
+    linked.external_attr = 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipping:
+        zipping.writestr(linked, "/etc/passwd")
+    assert "plain file" in refusal(buffer.getvalue())
+    assert len(imported(zipped({f"../../{name}": data for name, data in pictures().items()}))) == 2
+    assert not Path("../../digits").exists()
+
+
+def test_a_manifest_without_writers_is_fine():
+    data = encode_png(glyphs(1).images[0])
+    manifest = {"format": "png", "files": {"7/1.png": hashlib.sha256(data).hexdigest()}}
+    found = imported(zipped({"7/1.png": data, MANIFEST: json.dumps(manifest).encode()}), writer="Anna")
+    assert [(each.label, each.writer) for each in found] == [(7, "Anna")]
