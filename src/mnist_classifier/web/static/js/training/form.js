@@ -9,7 +9,7 @@
 import * as api from "../shared/api.js";
 import { DatasetNotice } from "../shared/dataset.js";
 import { element, write } from "../shared/dom.js";
-import { sentence } from "../shared/format.js";
+import { roughDuration, sentence } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
 import { faultOf } from "./faults.js";
 import { lengthOf, secondsOf, timeText } from "./times.js";
@@ -79,6 +79,10 @@ export class RunForm {
     const plain = { epochs: this.#placeholder("epochs"), train_images: this.#placeholder("train_images") };
     const share = lengthOf({ ...plain, ...this.#config() }) / lengthOf(plain);
     write(element("recipe-time", HTMLElement), timeText(this.#times, this.#recipe.value, share));
+    for (const place of element("recipes", HTMLElement).querySelectorAll("span")) {
+      const seconds = this.#times.seconds[place.dataset.recipe ?? ""];
+      write(place, seconds === undefined ? "" : `About ${roughDuration(seconds)} here.`);
+    }
   }
 
   /** The recipe's value of a field. @param {string} name */
