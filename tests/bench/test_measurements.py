@@ -23,6 +23,7 @@ SCRIPTS = [path for path in sorted((ROOT / "bench").glob("*.py")) if path.stem !
 FUZZ = ROOT / "bench" / "fuzz.py"
 MISREADINGS = ROOT / "bench" / "misreadings.py"
 NUMBERS_ON_PAGES = ROOT / "bench" / "numbers_on_pages.py"
+FLOWS = ROOT / "bench" / "flows.py"
 COMPARISON = ROOT / "bench" / "time_to_accuracy.py"
 PEER = ROOT / "bench" / "peers" / "pytorch_example.py"
 
@@ -111,6 +112,15 @@ def test_quick_comparison_finds_the_figures_of_both(mnist_dirs: list[Path], tmp_
         if entry["reached_target"]:
             assert entry["to_target_s"] == trial["setup_s"] + epoch["train_s"]
             assert entry["to_target_with_evaluation_s"] == entry["to_target_s"] + epoch["evaluation_s"]
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_somebody_new_gets_through_every_flow(mnist_dirs: list[Path], tmp_path: Path) -> None:
+    printed = run_script(FLOWS, "--repeats", "1", "--pace", "0", "--results", str(tmp_path)).stdout
+    flows = json.loads((tmp_path / "flows.json").read_text("utf-8"))["flows"]
+    assert set(flows) == {"digit", "training", "model", "photo", "mistake"}
+    assert all(row["title"] in printed and len(row["s"]) == 1 for row in flows.values())
 
 
 def test_pictures_of_a_folder_are_scored_and_those_misread_are_saved(tmp_path: Path) -> None:

@@ -114,3 +114,34 @@ def test_the_page_for_an_unknown_address_fits_and_leads_home(visit: Visit, scree
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
     visitor.page.get_by_role("main").get_by_role("link", name="Draw").click()
     expect(visitor.find("pad")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", ["desktop", "tablet"])
+def test_the_digits_of_a_drawn_number_are_on_the_screen(visit: Visit, screen: str) -> None:
+    viewport = {"desktop": {"width": 1280, "height": 800}, "tablet": {"width": 1024, "height": 768}}[screen]
+    visitor = visit("/", viewport=viewport)
+    visitor.find("mode-number").click()
+    visitor.draw(SEVEN)
+    box = visitor.find("number-digits").get_by_role("button").first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= viewport["height"]
+
+
+def test_a_phone_shows_the_eraser_without_scrolling_and_a_training_above_its_form(visit: Visit) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+    eraser = visit("/", **phone).find("eraser").bounding_box()
+    assert eraser is not None
+    assert eraser["x"] + eraser["width"] <= 390 - 24  # the last 24 px fade
+    training = visit("/training", **phone)
+    run, form = training.find("run").bounding_box(), training.find("run-form").bounding_box()
+    assert run is not None
+    assert form is not None
+    assert run["y"] < form["y"]
+
+
+def test_a_first_training_is_the_quickest(visit: Visit) -> None:
+    visitor = visit("/training")
+    expect(visitor.find("config-recipe")).to_have_value("lightning")
+    expect(visitor.find("recipe-summary")).to_contain_text("The quickest")
+    visitor.page.get_by_text("What do the other recipes do?").click()
+    expect(visitor.find("recipes").get_by_role("term")).to_have_count(6)

@@ -200,6 +200,26 @@ def test_a_learner_without_the_token_hears_what_to_do(classroom: Application, vi
     expect(visitor.find("quick-start")).to_have_attribute("aria-disabled", "false")
 
 
+def test_a_learner_stops_a_training(classroom: Application, visit: Visit) -> None:
+    visitor = visit("/lesson#step-4", at=classroom)
+    visitor.page.route("**/api/runs", make_long)
+    expect(visitor.find("quick-stop")).to_be_hidden()
+    visitor.find("quick-start").click()
+    visitor.find("quick-stop").click()
+    expect(visitor.find("task-4")).to_contain_text(
+        "This training was stopped. Start it again.", timeout=TRAINING_TIMEOUT_MS
+    )
+    expect(visitor.find("quick-stop")).to_be_hidden()
+    expect(visitor.find("quick-start")).to_have_text("Train again")
+
+
+def make_long(route: Route) -> None:
+    """Let a training last until it is stopped."""
+    if route.request.method != "POST":
+        return route.continue_()
+    return route.continue_(post_data=json.dumps({**route.request.post_data_json, "epochs": 500}))
+
+
 def test_without_mnist_the_step_offers_the_download(visit: Visit) -> None:
     visitor = visit("/lesson#step-4")
     visitor.find("quick-start").click()

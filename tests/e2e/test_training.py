@@ -50,7 +50,9 @@ def get(application: Application, path: str) -> Any:
 
 def test_a_training_is_started_watched_and_found_again(running: Application, visit: Visit):
     visitor = visit("/training", at=running)
-    expect(visitor.find("run-message")).to_have_text("Choose a recipe and start training.")
+    expect(visitor.find("run-message")).to_have_text(
+        "Start training: the quickest recipe is chosen. Here you watch it learn."
+    )
     start(visitor, "lightning", QUICK)
     expect(visitor.find("run-heading")).to_have_text("Run 1: lightning")
     expect(visitor.find("batch-figure")).to_be_visible(timeout=TRAINING_TIMEOUT_MS)

@@ -60,7 +60,9 @@ def test_what_may_misread_real_writing_is_not_taken_on_trust(registry: Registry)
     decision = promotion.promote_unless_worse(registry, 1, actor="training 1")
     assert not decision.promoted
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
-    assert "its robustness was not measured; run `mnist evaluate --suite robust --model-version 1`" in decision.details
+    assert "its robustness was not measured;" in decision.details
+    assert decision.details.endswith("minutes: mnist evaluate --suite robust --model-version 1")
+    assert "mnist evaluate" not in decision.reason  # which the history shows
 
 
 def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):

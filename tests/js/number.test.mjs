@@ -34,7 +34,9 @@ test("a row of boxes with a digit each is one number", () => {
 
 test("nothing and no number are told as such", () => {
   const nothing = { number: null, confidence: 0, digits: [] };
-  assert.deepEqual(describeNumber({ ...nothing, verdict: "blank" }), { digit: "", words: "No digits found", sure: "" });
+  const blank = { digit: "", words: "This picture is blank", sure: "There is nothing to read in it." };
+  assert.deepEqual(describeNumber({ ...nothing, verdict: "blank" }), blank);
+  assert.equal(describeNumber({ ...nothing, verdict: "blank", lines: [LINE, LINE] }).words, "All fields are empty");
   assert.deepEqual(describeNumber({ ...nothing, verdict: "not_a_number" }), { digit: "?", words: "Not a number", sure: "" });
 });
 

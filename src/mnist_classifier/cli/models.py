@@ -64,6 +64,7 @@ def show(version: int, as_json: bool) -> None:
             check = promotion.compare(registry, registry.get(champion), found)
             click.echo(f"result         {check.summary}")
             click.echo(f"promotion      {'passes' if check.passed else 'fails'} the check: {check.reason}")
+            click.echo(check.advice, nl=bool(check.advice))
 
 
 @models.command()
@@ -80,6 +81,7 @@ def compare(first: int, second: int, split: str, read_images: bool, data_dir: Pa
         click.echo(side_by_side(one, other, split, difference))
         check = promotion.compare(registry, one, other)
         click.echo(f"promotion      {second} {'passes' if check.passed else 'fails'} the check: {check.reason}")
+        click.echo(check.advice, nl=bool(check.advice))
         if read_images:
             found = comparison.disagreements(_explorer(registry, data_dir), first, second, split)
             click.echo(f"{len(found)} {split} images read differently")

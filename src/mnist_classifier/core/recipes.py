@@ -42,9 +42,9 @@ _TAUGHT: dict[str, Value] = {
 _PLAIN: dict[str, Value] = {"rotation_degrees": 0.0, "translation": 0.0, "scale_low": 1.0, "scale_high": 1.0}
 
 RECIPES: dict[str, Recipe] = {
-    "classic": Recipe("the defaults: a convolutional network of two blocks, AdamW, augmentation", {}),
+    "classic": Recipe("the usual way to train, for comparison; reads 99.5 % of the test images right", {}),
     "lightning": Recipe(
-        "99 % accuracy as soon as possible",
+        "the quickest; reads 99.2 % of the test images right",
         {
             **_BRISK,
             **_PLAIN,
@@ -67,7 +67,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "fast": Recipe(
-        "99.5 % accuracy in a fraction of the time of classic",
+        "nearly as quick as lightning; reads 99.5 % of the test images right",
         {
             **_BRISK,
             "epochs": 2,
@@ -91,7 +91,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "standard": Recipe(
-        "99.6 % accuracy in less time than best",
+        "a larger network that trains longer; reads 99.6 % of the test images right",
         {
             **_BRISK,
             "epochs": 9,
@@ -107,7 +107,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "best": Recipe(
-        "the most accurate small network, with a teacher; 4.8 million multiply-accumulates",
+        "the most accurate: 99.7 % of the test images right, if it learns from a teacher",
         {
             **_TAUGHT,
             "epochs": 15,
@@ -123,7 +123,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "handwriting": Recipe(
-        "the model in the box: robust to other pens and styles, and rejects non-digits",
+        "trained as the model in the box; also reads other pens and rejects what is no digit",
         {
             **_TAUGHT,
             "epochs": 60,

@@ -50,7 +50,7 @@ class PromotionCheck:
     """The result of a promotion check.
 
     summary: the result in a plain sentence.  reason: its metrics.
-    left_out: which metrics could not be compared, and why.
+    left_out: which metrics could not be compared, and why.  advice: what to do about that; empty for nothing.
     """
 
     champion: int
@@ -60,6 +60,7 @@ class PromotionCheck:
     reason: str
     checks: tuple[Check, ...]
     left_out: tuple[str, ...]
+    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,14 @@ class Decision:
     """Whether a version went into production.
 
     summary: how it reads the test images and what happened, in a plain sentence.  reason: the metrics.
+    advice: what to do about metrics that are missing; empty for nothing.
     """
 
     version: int
     promoted: bool
     summary: str
     reason: str
+    advice: str = ""
 
     @property
     def details(self) -> str:
@@ -82,12 +85,13 @@ class Decision:
         return (
             f"version {self.version} was not promoted: {self.reason}; "
             f"to promote it anyway, use the Models page or `mnist models promote {self.version}`"
+            + (f"\n{self.advice}" if self.advice else "")
         )
 
 
 def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion) -> PromotionCheck:
     """Compare the stored figures of two versions; nothing is changed."""
-    checks, left_out, obstacles = [], [], []
+    checks, left_out, obstacles, advice = [], [], [], ""
     old, new = (version.metrics.get("validation") for version in (champion, challenger))
     if old and new:
         low, _ = wilson_interval(old["correct"], old["images"])
@@ -99,8 +103,8 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     if known is None:
         left_out.append(f"robustness was not compared, because that of {_name_of(champion.version)} was not measured")
     elif measured is None:
-        command = f"mnist evaluate --suite robust --model-version {challenger.version}"
-        left_out.append(f"its robustness was not measured; run `{command}`")
+        left_out.append("its robustness was not measured")
+        advice = words.HOW_TO_MEASURE.format(challenger.version)
         obstacles.append(words.ROBUSTNESS_UNKNOWN)
     else:
         checks += _robustness_checks(known, measured)
@@ -117,7 +121,7 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     why = next(iter(obstacles), "")
     summary = words.outcome(champion, challenger, why) if is_current else words.beside(champion, challenger)
     return PromotionCheck(
-        champion.version, challenger.version, not obstacles, summary, reason, tuple(checks), tuple(left_out)
+        champion.version, challenger.version, not obstacles, summary, reason, tuple(checks), tuple(left_out), advice
     )
 
 
@@ -172,16 +176,16 @@ def _decide(registry: Registry, version: int, actor: str) -> Decision:
     challenger = registry.get(version)
     if production == version:
         return Decision(version, True, words.promoted(challenger, None), "it was in production already")
-    champion = None
+    champion, advice = None, ""
     try:
         champion = registry.get(production)
         check = compare(registry, champion, challenger)
-        passed, reason, summary = check.passed, check.reason, check.summary
+        passed, reason, summary, advice = check.passed, check.reason, check.summary, check.advice
     except ModelMissing:
         passed, reason, summary = True, "there was no other model", ""
     alias, instead_of = (PRODUCTION, production) if passed else (CHALLENGER, None)
     _move(registry, alias, version, actor=actor, reason=reason, instead_of=instead_of)
-    return Decision(version, passed, words.promoted(challenger, champion) if passed else summary, reason)
+    return Decision(version, passed, words.promoted(challenger, champion) if passed else summary, reason, advice)
 
 
 def promote(

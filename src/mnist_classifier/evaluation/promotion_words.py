@@ -13,6 +13,10 @@ FEWER_VALIDATION_IMAGES = "the new one reads fewer validation images right"
 UNKNOWN_VALIDATION = "the validation accuracy of one of them is unknown"
 ROBUSTNESS_UNKNOWN = "the new one was not tested on other handwriting"
 LESS_ROBUST = "the new one is worse at other handwriting"
+HOW_TO_MEASURE = (
+    "To measure its robustness, type this in a terminal on the server; it takes some minutes: "
+    "mnist evaluate --suite robust --model-version {}"
+)
 
 
 def outcome(champion: ModelVersion, challenger: ModelVersion, obstacle: str) -> str:

@@ -114,6 +114,17 @@ def test_too_many_requests_are_refused_in_the_one_shape(settings: Settings):
     app.extensions[EXTENSION].close()
 
 
+def test_a_browser_that_asks_too_often_for_a_page_gets_a_page(settings: Settings):
+    app = create_app(replace(settings, rate_limit=1))
+    client = app.test_client()
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    replies = [client.get("/training", headers={"Accept": browser}) for _ in range(BURST_S + 1)]
+    assert (replies[-1].status_code, replies[-1].mimetype, replies[-1].headers["Vary"]) == (429, "text/html", "Accept")
+    assert "<p>Too many requests from your address; try again in 1 s.</p>" in replies[-1].text
+    assert_error(client.get("/training", headers={"Accept": "application/json"}), 429, "too_many_requests")
+    app.extensions[EXTENSION].close()
+
+
 def test_a_request_that_the_event_loop_tried_in_vain_is_limited_once():
     limited = RateLimited(lambda environ, start: [b"answered"], RateLimiter(rate=0.001, burst=1))
     first = {"REMOTE_ADDR": "203.0.113.1"}

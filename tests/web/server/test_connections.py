@@ -70,6 +70,13 @@ def test_an_ambiguous_head_is_refused(address: tuple[str, int], nonsense: str):
     assert error_code(answered(address, nonsense)) == (400, "invalid_request")
 
 
+def test_a_browser_whose_head_is_refused_gets_a_page(address: tuple[str, int]):
+    status, text = answered(address, "GET /training HTTP/1.1\nAccept: text/html,*/*;q=0.8\nX-A: b\n folded")
+    assert status == 400
+    assert text.startswith(b"<!doctype html>")
+    assert b"<p>This is not a valid HTTP request.</p>" in text
+
+
 @pytest.mark.parametrize(
     "attack",
     [b"0\r\nX: " + b"a" * 10**6, b"0\r\n" + b"X: a\r\n" * 10**5, b"1;" + b"e" * 10**6, b"1\r\na\r\n" * 10**5],

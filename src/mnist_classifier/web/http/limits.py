@@ -129,6 +129,7 @@ class RateLimited:
             return self._application(environ, start_response)
         seconds = max(1, math.ceil(wait_s))
         message = f"too many requests from your address; try again in {seconds} s"
-        headers, body = refusal(TOO_MANY, message, ("Retry-After", str(seconds)))
+        accept = environ.get("HTTP_ACCEPT", "")
+        headers, body = refusal(429, TOO_MANY, message, ("Retry-After", str(seconds)), accept)
         start_response("429 Too Many Requests", headers)
         return [body]

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from mnist_classifier.core import errors
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.logs import REQUEST_ID
+from mnist_classifier.web.http.refusal import HTML, wants_page
 from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire.paths import hide_paths
 
@@ -55,7 +56,6 @@ STATUS: dict[type[MnistError], int] = {
 # Every 401 needs this header (RFC 9110, section 15.5.2).
 TOKEN_WANTED = ("WWW-Authenticate", 'Bearer realm="mnist-classifier"')
 
-HTML = "text/html"
 HTTP_MESSAGES = {
     404: "there is nothing at this address; it may be mistyped",
     413: "the request is too large; send a smaller image or file",
@@ -103,18 +103,12 @@ def speaks_inference_protocol(path: str) -> bool:
 def _body(status: int, code: str, message: str, field: str | None = None) -> Response:
     if speaks_inference_protocol(request.path):
         return jsonify({"error": message})
-    if _wants_page():
+    if wants_page(request.accept_mimetypes):
         reply = Response(render_template("error.html", status=status, code=code, message=message), mimetype=HTML)
     else:
         reply = jsonify({"error": {"code": code, "message": message, "field": field}})
     reply.vary.add("Accept")
     return reply
-
-
-def _wants_page() -> bool:
-    """Whether the client prefers HTML, as browsers do; programs accept anything, or JSON."""
-    accepted = request.accept_mimetypes
-    return HTML in accepted.values() and accepted[HTML] >= accepted["application/json"]
 
 
 def _known(error: MnistError) -> tuple[Response, int, list[tuple[str, str]]]:

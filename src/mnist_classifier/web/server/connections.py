@@ -267,7 +267,9 @@ class Connection(HttpToolsProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        headers, body = refusal(code, message, CLOSES)
+        # The headers of a request that is no valid one are those before its fault.
+        accept = b",".join(value for name, value in self.headers or () if name == b"accept").decode("latin-1")
+        headers, body = refusal(status, code, message, CLOSES, accept)
         head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + head.encode("latin-1") + b"\r\n" + body)
         self.transport.drain()

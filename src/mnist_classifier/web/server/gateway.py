@@ -115,7 +115,7 @@ class Gateway:
             environ["wsgi.input"] = io.BytesIO(body)
             await self._answer(environ, body, received, receive, send)
         except _Refused as refused:
-            await _send(send, refused.reply)
+            await _send(send, refused.reply(environ.get("HTTP_ACCEPT", "")))
         except _ClientGone:
             pass
         finally:
@@ -254,9 +254,14 @@ class _Refused(Exception):
     """A request that is answered without the application."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        self.reply = _Reply()
-        self.reply.status = status
-        self.reply.headers, self.reply.body = refusal(code, message, CLOSES)
+        self._reason = status, code, message
+
+    def reply(self, accept: str) -> _Reply:
+        """What the client gets.  accept: the header Accept of its request."""
+        made = _Reply()
+        made.status = self._reason[0]
+        made.headers, made.body = refusal(*self._reason, CLOSES, accept)
+        return made
 
 
 async def _receive_within(limit_s: float, receive: Receive) -> Mapping[str, Any]:

@@ -6,6 +6,8 @@ from typing import TypedDict
 
 from mnist_classifier.web.wire.runs import Recipe, Setting, training_options
 
+# Who trains for the first time wants to see the end.  The command line starts with `classic`.
+CHOSEN_AT_FIRST = "lightning"
 # The label of each setting.
 FIRST = {
     "recipe": "Recipe",
@@ -89,6 +91,7 @@ class TrainingForm(TypedDict):
     first: list[Field]
     groups: list[Group]
     recipes: list[Recipe]
+    chosen: Recipe
 
 
 def training_form() -> TrainingForm:
@@ -100,7 +103,9 @@ def training_form() -> TrainingForm:
         return [{**settings[name], "label": label, "bounds": bounds(settings[name])} for name, label in labels.items()]
 
     groups: list[Group] = [{"title": title, "fields": fields(labels)} for title, labels in GROUPS.items()]
-    return {"first": fields(FIRST), "groups": groups, "recipes": options["recipes"]}
+    recipes = options["recipes"]
+    chosen = next(recipe for recipe in recipes if recipe["name"] == CHOSEN_AT_FIRST)
+    return {"first": fields(FIRST), "groups": groups, "recipes": recipes, "chosen": chosen}
 
 
 def bounds(setting: Setting) -> str:

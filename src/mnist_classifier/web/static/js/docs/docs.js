@@ -34,5 +34,6 @@ async function tryPredict(event) {
 }
 
 element("try", HTMLFormElement).addEventListener("submit", tryPredict);
+element("try-send", HTMLButtonElement).disabled = false;
 window.addEventListener("hashchange", openTarget);
 openTarget();

@@ -36,6 +36,7 @@ export class CompareStep {
   #board;
   #trainings;
   #button = element("memory-start", HTMLButtonElement);
+  #stop = element("memory-stop", HTMLButtonElement);
   #latest = new Latest();
   /** @type {Record<Place, ReturnType<typeof viewOf>>} */
   #views = { box: viewOf("box"), quick: viewOf("quick"), memory: viewOf("memory") };
@@ -49,6 +50,7 @@ export class CompareStep {
     this.#board = board;
     this.#trainings = trainings;
     this.#button.addEventListener("click", () => trainings.memory.start());
+    this.#stop.addEventListener("click", () => trainings.memory.stop());
   }
 
   /** Show what is known of the networks. */
@@ -56,6 +58,7 @@ export class CompareStep {
     const { quick, memory } = this.#trainings;
     write(this.#button, memory.network === null ? "Train the one that learns by heart" : "Train it again");
     this.#button.setAttribute("aria-disabled", String(memory.isBusy));
+    this.#stop.hidden = !memory.canStop;
     write(element("memory-state", HTMLElement), progressText(memory));
     showNetwork(this.#views.quick, quick.network, "Train it in step 4.");
     showNetwork(this.#views.memory, memory.network, "Train it with the button above.");

@@ -18,6 +18,7 @@ export class TrainStep {
   #training;
   #progress;
   #button = element("quick-start", HTMLButtonElement);
+  #stop = element("quick-stop", HTMLButtonElement);
   #guess = element("guess", HTMLInputElement);
 
   /** @param {LessonTraining} training @param {Progress} progress */
@@ -25,6 +26,7 @@ export class TrainStep {
     this.#training = training;
     this.#progress = progress;
     this.#button.addEventListener("click", () => training.start());
+    this.#stop.addEventListener("click", () => training.stop());
     this.#guess.addEventListener("input", () => this.#keepGuess());
     this.#guess.value = String(progress.state.guess ?? "");
   }
@@ -33,6 +35,7 @@ export class TrainStep {
     const { run, state, phase, network } = this.#training;
     write(this.#button, network === null && phase !== "stopped" ? "Start training" : "Train again");
     this.#button.setAttribute("aria-disabled", String(this.#training.isBusy));
+    this.#stop.hidden = !this.#training.canStop;
     element("quick-learning", HTMLElement).dataset.state = phase;
     const now = accuracyOf(state);
     write(element("quick-now", HTMLElement), now === null ? "–" : percent(now, 0));

@@ -122,6 +122,16 @@ export class LessonTraining {
     this.onChange();
   }
 
+  /** Stop the training that runs or waits. */
+  async stop() {
+    const id = this.run?.run_id;
+    if (id !== undefined && this.canStop) await this.#tried(() => api.cancelRun(id));
+  }
+
+  get canStop() {
+    return ["queued", "starting", "learning"].includes(this.phase);
+  }
+
   /** @param {number} id */
   async #follow(id) {
     const run = await api.getRun(id);
@@ -153,7 +163,7 @@ export class LessonTraining {
   async #finish(run) {
     this.run = run;
     if (run.status !== "succeeded" || run.model_version === null) {
-      return this.#say(run.status === "cancelled" ? "Somebody cancelled this training. Start it again." : sentence(run.message));
+      return this.#say(run.status === "cancelled" ? "This training was stopped. Start it again." : sentence(run.message));
     }
     const { name } = await getModel(run.model_version);
     if (name !== NAMES[this.kind]) await edit(run.model_version, { name: NAMES[this.kind], note: NOTE });

@@ -127,7 +127,7 @@ export class ComparePanel {
     write(this.#note, "");
     const verdict = element("compare-verdict", HTMLElement);
     write(verdict, `${sentence(outcome(check))} ${check.summary}`);
-    write(element("compare-reason", HTMLElement), sentence(check.reason));
+    write(element("compare-reason", HTMLElement), `${sentence(check.reason)} ${check.advice}`);
     verdict.dataset.good = String(check.passed);
     models.forEach((model, index) => write(element(`compare-name-${index}`, HTMLElement), called(model)));
     element("compare-figures", HTMLElement).replaceChildren(

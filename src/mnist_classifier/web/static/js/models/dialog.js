@@ -105,7 +105,7 @@ export class ModelDialog {
     const { gate: check, imported_from: origin, training } = details;
     if (check !== null) {
       write(this.#promotionCheck, check.summary);
-      write(this.#reason, sentence(check.reason));
+      write(this.#reason, `${sentence(check.reason)} ${check.advice}`);
     }
     this.#showFacts(details, {
       Training: details.run_id === null ? UNKNOWN : `run ${details.run_id}`,

@@ -7,7 +7,7 @@
  * @typedef {{x: number, y: number, scale: number}} Placement  top left corner of a picture on the pad, and its scale
  */
 
-import { percent } from "../shared/format.js";
+import { BLANK, percent } from "../shared/format.js";
 
 /** Less likely alternatives are not worth the space. */
 const CANDIDATE_FROM = 0.005;
@@ -74,7 +74,7 @@ export function layoutOf({ lines = [], cells = [] }) {
  */
 export function describeNumber(reading) {
   const { number, confidence, verdict } = reading;
-  if (verdict === "blank") return { digit: "", words: "No digits found", sure: "" };
+  if (verdict === "blank") return (reading.lines ?? []).length > 1 ? { digit: "", words: "All fields are empty", sure: "" } : BLANK;
   if (verdict === "not_a_number" || number === null) return { digit: "?", words: "Not a number", sure: "" };
   const parts = partsOf(reading);
   return { digit: number, words: verdict === "ambiguous" ? `${parts}, perhaps` : parts, sure: `${percent(confidence)} sure` };

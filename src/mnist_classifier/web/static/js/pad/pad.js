@@ -272,7 +272,7 @@ export class Pad {
     const width = picture === null || this.#sheetWidth === SIDE ? this.#sheetWidth : widthFor(picture);
     if (width === this.#width) return;
     this.#width = width;
-    this.#frame.style.setProperty("--pad-ratio", String(width / SIDE));
+    /** @type {HTMLElement} */ (this.#frame.parentElement).style.setProperty("--pad-ratio", String(width / SIDE));
     this.#frame.dataset.shape = width < TALL_BELOW * SIDE ? "tall" : "wide";
     this.#resize();
   }

@@ -675,6 +675,7 @@ export type PromotionCheck = {
   reason: string;
   checks: Array<Check>;
   left_out: Array<string>;
+  advice?: string;
 };
 
 /** Promotions and rollbacks, newest first. */

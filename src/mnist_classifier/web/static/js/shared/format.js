@@ -107,6 +107,9 @@ export function score(score) {
   return `${percent(score.accuracy, 2)}${images}`;
 }
 
+/** What a reading of nothing says. */
+export const BLANK = { digit: "", words: "This picture is blank", sure: "There is nothing to read in it." };
+
 /**
  * A reading in words.
  * @param {Reading} reading
@@ -115,7 +118,7 @@ export function score(score) {
 export function describe({ prediction, confidence, probabilities, verdict, not_a_digit, candidates = [] }) {
   const best = prediction ?? probabilities.indexOf(Math.max(...probabilities));
   const sure = percent(confidence);
-  if (verdict === "blank") return { digit: "", words: "This picture is blank", sure: "There is nothing to read in it." };
+  if (verdict === "blank") return BLANK;
   if (verdict === "not_a_digit") return { digit: "?", words: "Not a digit", sure: `${percent(not_a_digit)} sure` };
   if (verdict === "ambiguous") {
     const certainty = `${sure} for ${best}`;

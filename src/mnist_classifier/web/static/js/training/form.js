@@ -9,7 +9,7 @@
 import * as api from "../shared/api.js";
 import { DatasetNotice } from "../shared/dataset.js";
 import { element, write } from "../shared/dom.js";
-import { sentence } from "../shared/format.js";
+import { roughDuration, sentence } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
 import { faultOf } from "./faults.js";
 import { lengthOf, secondsOf, timeText } from "./times.js";
@@ -37,6 +37,7 @@ export class RunForm {
       event.preventDefault();
       this.#submit();
     });
+    this.#start.disabled = false;
     this.#form.addEventListener("input", ({ target }) => this.#change(target));
     this.#recipe.addEventListener("change", () => this.#showRecipe());
     // Measuring takes the server some seconds of the processor, so only who fills in the form causes it.
@@ -79,6 +80,10 @@ export class RunForm {
     const plain = { epochs: this.#placeholder("epochs"), train_images: this.#placeholder("train_images") };
     const share = lengthOf({ ...plain, ...this.#config() }) / lengthOf(plain);
     write(element("recipe-time", HTMLElement), timeText(this.#times, this.#recipe.value, share));
+    for (const place of element("recipes", HTMLElement).querySelectorAll("span")) {
+      const seconds = this.#times.seconds[place.dataset.recipe ?? ""];
+      write(place, seconds === undefined ? "" : `About ${roughDuration(seconds)} here.`);
+    }
   }
 
   /** The recipe's value of a field. @param {string} name */

@@ -72,7 +72,7 @@ export class RunResult {
     this.#why.hidden = gate === null || gate.passed;
     if (gate === null) write(this.#state, this.#message.includes("is now in use") ? "" : `Since then, version ${version} was put into use.`);
     else write(this.#state, `It is version ${version}. ${sentence(inWords(gate.champion)).replace(/\.$/, "")} is in use.`);
-    write(element("result-reason", HTMLElement), gate === null ? "" : sentence(gate.reason));
+    write(element("result-reason", HTMLElement), gate === null ? "" : `${sentence(gate.reason)} ${gate.advice}`);
     this.#compare.href = at(`/models?compare=${gate?.champion ?? 0},${version}`);
     this.#draw.href = at(`/?version=${version}`);
   }

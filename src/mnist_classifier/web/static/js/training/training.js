@@ -32,7 +32,7 @@ const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: (ids) => 
 const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
   open(id, []);
   history.load();
-  element("run", HTMLElement).scrollIntoView({ block: "nearest" }); // on a phone it is below the form
+  element("run", HTMLElement).scrollIntoView({ block: "nearest" }); // on a phone it is above the form
 });
 
 /** @type {Run | null} */
@@ -205,7 +205,7 @@ async function start() {
   else if (first) await open(first.run_id, [], false);
   else {
     settle();
-    view.showNothing("Choose a recipe and start training.");
+    view.showNothing("Start training: the quickest recipe is chosen. Here you watch it learn.");
   }
 }
 
