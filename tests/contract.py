@@ -32,13 +32,14 @@ from schemathesis.config import (
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.records import Reading, RunStatus, Verdict
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.acceptance.archive import export_version
 from mnist_classifier.learning.correction_files import export
 from mnist_classifier.learning.corrections import NewCorrection
+from mnist_classifier.learning.proposals import Candidate
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.app import create_app
@@ -82,6 +83,8 @@ def contract_app(home: Path, patch: pytest.MonkeyPatch) -> Flask:
             for glyph, label, writer in zip(few.images, few.labels, ("", "Anna", "Ben"), strict=False)
         ]
     )
+    unsure = Reading(1, 0.6, (0.0, 0.6, *[0.05] * 8), Verdict.AMBIGUOUS)
+    services.proposals.add([Candidate(glyph, unsure, 1) for glyph in few.images[-2:]])
     teach_media(export_version(services.registry, 3), export(services.corrections.examples(), "idx"))
     app.wsgi_app = _Tidy(app.wsgi_app)  # type: ignore[method-assign]
     return app

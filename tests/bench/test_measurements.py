@@ -11,13 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.data.pen_digits import split_of
+from mnist_classifier.data.splits import TEST
 from mnist_classifier.evaluation.robustness.pages.source import make
 from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
 from tests.checkout import ROOT
+from tests.handwriting import LETTER_X, STROKES, write_lines
 
 SCRIPTS = [path for path in sorted((ROOT / "bench").glob("*.py")) if path.stem != "measuring"]
 FUZZ = ROOT / "bench" / "fuzz.py"
@@ -186,6 +190,33 @@ def test_fuzzing_tells_of_every_input(tmp_path: Path) -> None:
     assert "bytes" in run_script(FUZZ, "--replay", str(told["slowest_input"])).stdout
 
 
+@pytest.mark.mnist
+def test_personal_models_of_writers_are_measured(
+    mnist_dirs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writers are drawn here: two of the split, with 25 digits each; one writes fours as crosses."""
+    names = [f"w{i}" for i in range(100) if split_of(f"w{i}") == TEST][:2]
+    monkeypatch.setenv("MNIST_DATA_DIR", str(mnist_dirs[0]))
+    monkeypatch.setenv("MNIST_PEN_DIR", str(tmp_path))
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, strokes, label in ((names[0], LETTER_X, 4), (names[1], STROKES[7], 7)):
+        for _ in range(25):
+            shaken = [(np.array(each) + rng.normal(0, 30, (len(each), 2))).tolist() for each in strokes]
+            rows.append({"writer": name, "label": label, "strokes": shaken})
+    write_lines(tmp_path / "digits.jsonl.gz", rows)
+    sign = [[[0, 0], [500, 1000]], [[500, 1000], [1000, 0]], [[200, 500], [800, 500]]]
+    write_lines(tmp_path / "characters.jsonl.gz", [{"writer": names[0], "label": "A", "strokes": sign}])
+    run_script(ROOT / "bench" / "personalise.py", "--limit", "200", "--results", str(tmp_path))
+    result = json.loads((tmp_path / "personalise.json").read_text("utf-8"))
+    assert (result["mnist_images"], list(result["examples"])) == (200, ["10"])
+    figures = result["examples"]["10"]
+    assert (figures["writers"], figures["worst_quarter"]["writers"], figures["writers_read_worse"]) == (2, 1, 0)
+    worst = figures["worst_quarter"]
+    assert (worst["tested"], worst["errors_before"]) == (45, 45)
+    assert worst["errors_after"] < 10
+
+
 def test_requests_for_corrections_are_timed(tmp_path: Path) -> None:
     script = ROOT / "bench" / "corrections.py"
     printed = run_script(script, "--corrections", "250", "--requests", "2", "--results", str(tmp_path)).stdout
@@ -193,3 +224,24 @@ def test_requests_for_corrections_are_timed(tmp_path: Path) -> None:
     assert found["corrections"] == 250
     assert {"all", "contradictions", "add one"} <= set(found["requests"])
     assert "contradictions" in printed
+
+
+@pytest.mark.slow
+def test_sheets_are_counted_by_view_and_pen(tmp_path: Path) -> None:
+    script = ROOT / "bench" / "sheets.py"
+    printed = run_script(script, "--sheets", "1", "--views", "scan", "--results", str(tmp_path)).stdout
+    found = json.loads((tmp_path / "sheets.json").read_text())
+    assert found["rows"]["scan"]["sheets"] == 4
+    assert (found["rows"]["all"]["digits"], found["rows"]["all"]["empty"]) == (380, 20)
+    assert re.search(r"^pen: pencil +1 ", printed, re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_labels_of_proposed_readings_are_compared_with_random_ones(tmp_path: Path) -> None:
+    script = ROOT / "bench" / "proposals.py"
+    printed = run_script(script, "--trials", "1", "--labels", "5", "--results", str(tmp_path)).stdout
+    found = json.loads((tmp_path / "proposals.json").read_text())
+    assert set(found["errors"]) == {"nothing", "proposed, 5", "most uncertain, 5", "random, 5"}
+    assert found["misread_and_labelled"]["proposed, 5"][0] <= 5
+    assert "fewer errors than random" in printed

@@ -20,6 +20,8 @@ from mnist_classifier.client.client import Client
 from mnist_classifier.core import errors
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.core.settings import PRETRAINED_DIR
+from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
+from mnist_classifier.learning.filled_sheets import fill
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.numbers.expected import Expected, Field
 from mnist_classifier.recognition.recogniser import Recogniser
@@ -431,8 +433,23 @@ def test_corrections_are_sent_listed_changed_exported_and_deleted(client: Client
         client.export_corrections("csv")  # type: ignore[arg-type]
 
 
+def test_a_sheet_is_read_and_stored(client: Client):
+    picture = fill(generated_writers(3)[0], np.random.default_rng(2), empty=frozenset({0})).picture
+    found = client.read_sheet(picture)
+    assert (found.cells[0].state, found.cells[17].label, found.stored) == ("empty", 7, 0)
+    stored = client.read_sheet(picture, writer="Anna", store=[17, 18], labels={18: 3})
+    assert (stored.stored, stored.merged, stored.contradictions) == (2, 0, 0)
+    assert sorted((each.label, each.writer) for each in client.corrections()) == [(3, "Anna"), (7, "Anna")]
+    assert client.read_sheet(picture, store="ready").stored >= 90
+    with pytest.raises(errors.InvalidInput, match="empty"):
+        client.read_sheet(picture, store=[0])
+    with pytest.raises(errors.InvalidImage, match="all four corners"):
+        client.read_sheet(SEVEN)
+
+
 def test_all_pages_of_corrections_are_yielded(client: Client, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mnist_classifier.client.corrections.PAGE", 4)
+    client.purge_corrections()
     sent = [client.correct(SEVEN, label).id for label in range(10)]
     assert [each.id for each in client.corrections()] == sorted(sent, reverse=True)
     assert client.purge_corrections() == 10

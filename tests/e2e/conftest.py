@@ -12,6 +12,7 @@ import pytest
 from application import Application
 from belongings import add_runs, add_versions
 from playwright.sync_api import Browser, expect, sync_playwright
+from stored_corrections import forget
 from visitor import Visitor
 
 from mnist_classifier.data import mnist
@@ -80,6 +81,21 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, browser: Browser, data_di
     add_runs(folder / "home", 30)
     with Application(folder, data_dir) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def corrected(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Application]:
+    """An application whose corrections the tests change; see `own`."""
+    folder = tmp_path_factory.mktemp("corrected")
+    with Application(folder, data_dir=folder / "no-data") as running:
+        yield running
+
+
+@pytest.fixture
+def own(corrected: Application) -> Application:
+    """An application without corrections."""
+    forget(corrected)
+    return corrected
 
 
 @pytest.fixture

@@ -34,7 +34,21 @@ def viewports(theme: str) -> tuple[dict[str, int], ...]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore", "/lesson", "/docs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/mnist",
+        "/training",
+        "/models",
+        "/corrections",
+        "/explore",
+        "/lesson",
+        "/collect",
+        "/collect/sheet",
+        "/docs",
+    ],
+)
 def test_axe_finds_nothing(lived_in: Application, visit: Visit, path: str, theme: str):
     visitor = visit(path, at=lived_in, color_scheme=theme)
     visitor.page.wait_for_load_state("networkidle")

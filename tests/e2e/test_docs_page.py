@@ -28,7 +28,7 @@ def test_a_link_opens_the_type_that_it_names(visit: Visit):
 def test_predict_can_be_tried(visit: Visit, tmp_path: Path):
     page = visit("/docs").page
     picture = Path(__file__).parents[2] / "src" / "mnist_classifier" / "web" / "offline" / "icon-192.png"
-    page.get_by_label("Picture").set_input_files(picture)
+    page.get_by_label("Picture", exact=True).set_input_files(picture)
     page.get_by_role("button", name="Send to /predict").click()
     expect(page.locator("#try-reply")).to_contain_text("probabilities")
     assert len(json.loads(page.locator("#try-reply").inner_text())["probabilities"]) == 10

@@ -144,4 +144,4 @@ def test_a_first_training_is_the_quickest(visit: Visit) -> None:
     expect(visitor.find("config-recipe")).to_have_value("lightning")
     expect(visitor.find("recipe-summary")).to_contain_text("The quickest")
     visitor.page.get_by_text("What do the other recipes do?").click()
-    expect(visitor.find("recipes").get_by_role("term")).to_have_count(6)
+    expect(visitor.find("recipes").get_by_role("term")).to_have_count(7)

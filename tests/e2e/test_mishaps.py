@@ -149,7 +149,7 @@ def test_a_page_says_that_the_server_is_away_and_goes_on_by_itself(
     )
     visitor.expected_errors = (FAILED_REQUEST,)
     expect(visitor.find(note)).to_have_text("No answer from the server. Is it still running?")
-    expect(visitor.page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(visitor.find(f"{path[1:]}-retry")).to_be_visible()
     expect(visitor.page.locator(".toast")).to_have_count(0)
 
     for each in UNREACHABLE:

@@ -126,7 +126,7 @@ def test_nothing_is_cut_off(lived_in: Application, visit: Visit, path: str, use:
         assert visitor.page.evaluate(FIND_CUT) == []
 
 
-@pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore", "/lesson"])
+@pytest.mark.parametrize("path", ["/", "/mnist", "/training", "/models", "/explore", "/lesson", "/collect"])
 def test_empty_pages_fit_as_well(application: Application, visit: Visit, path: str) -> None:
     visitor = visit(path, viewport=VIEWPORTS[0])
     visitor.expected_errors = ("Failed to load resource",)

@@ -20,12 +20,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.records import EpochResult, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
+from mnist_classifier.learning.filled_sheets import fill
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.registry.aliases import CHALLENGER
@@ -124,7 +127,7 @@ def furnish(home: Path) -> None:
 
 
 def draw(folder: Path) -> None:
-    """seven.png and house.png, a 7 and a 71."""
+    """seven.png and house.png, a 7 and a 71; photo.jpg, a sheet of handwriting."""
     pixels = np.full((280, 280), 255, np.uint8)
     pixels[50:70, 80:190] = 0
     for row in range(70, 240):
@@ -135,6 +138,8 @@ def draw(folder: Path) -> None:
     number[:, :280] = pixels
     number[50:240, 330:350] = 0
     (folder / "house.png").write_bytes(encode_png(number))
+    filled = fill(generated_writers(3)[0], np.random.default_rng(1)).picture
+    Image.fromarray(filled).save(folder / "photo.jpg", quality=90)
     glyph = make_glyph(pixels)
     assert glyph is not None
     (folder / "seven.glyph").write_bytes(glyph.tobytes())

@@ -157,8 +157,10 @@ def test_the_server_has_its_pages_styles_database_and_model(installed: Installat
             "/mnist",
             "/training",
             "/models",
+            "/corrections",
             "/explore",
             "/lesson",
+            "/collect/sheet",
             "/static/style.css",
             "/static/js/pad/home.js",
         ):

@@ -23,6 +23,8 @@ from mnist_classifier.learning.corrections import (
     NewCorrection,
     checked_writer,
 )
+from mnist_classifier.learning.lineage import rebuild_without, versions_that_saw
+from mnist_classifier.registry.versions import Registry
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 NAMES = [NOT_A_DIGIT_NAME if label == NOT_A_DIGIT else str(label) for label in LABELS]
@@ -133,11 +135,34 @@ def relabel(number: int, label: str) -> None:
 @corrections.command()
 @click.argument("numbers", type=int, nargs=-1, required=True)
 def delete(numbers: tuple[int, ...]) -> None:
-    """Delete corrections by their numbers."""
-    with opened_corrections() as store:
+    """Delete corrections by their numbers, and say which model versions have seen them."""
+    settings = Settings.from_environment()
+    with opened_store(settings) as store:
         for number in numbers:
-            store.delete(number)
+            Corrections(store).delete(number)
             click.echo(f"correction {number} was deleted")
+        saw = versions_that_saw(Registry.of(settings, store).versions(), numbers)
+    if saw:
+        without = " ".join(f"--without {number}" for number in numbers)
+        click.echo(
+            f"model version{'s' * (len(saw) > 1)} {', '.join(map(str, saw))} learned from them; "
+            f"`mnist corrections rebuild {saw[-1]} {without}` trains a version without them"
+        )
+
+
+@corrections.command()
+@click.argument("version", type=int)
+@click.option("--without", "numbers", type=int, multiple=True, required=True, help="Correction to leave out.")
+def rebuild(version: int, numbers: tuple[int, ...]) -> None:
+    """Train a model version again without some corrections, with the same seed and settings."""
+    from mnist_classifier.cli.retrain import train_on_corrections
+    from mnist_classifier.core.train_config import TrainConfig
+
+    settings = Settings.from_environment()
+    with opened_store(settings) as store:
+        plan = rebuild_without(Registry.of(settings, store), version, numbers)
+    config = TrainConfig.from_record(plan.config)
+    train_on_corrections(settings, config, {"base": plan.base, "ids": list(plan.ids)})
 
 
 @corrections.command()

@@ -18,18 +18,22 @@ COMMANDS = {
     "train": "train:train",
     "correct": "corrections:correct",
     "corrections": "corrections:corrections",
+    "sheet": "collect:sheet",
+    "collect": "collect:collect",
+    "personalise": "personalise:personalise",
     "predict": "predict:predict",
     "evaluate": "evaluate:evaluate",
     "serve": "serve:serve",
     "export-web": "export_web:export_web",
     "models": "models:models",
     "openapi": "openapi:openapi",
+    "retrain": "retrain:retrain",
     "runs": "runs:runs",
     "tune": "tune:tune",
 }
 # Commands that prepare many pictures. OpenBLAS's threads would only spin: the matrices are small, and with two threads
 # 600 canvas pictures took 7.1 s of processor time instead of 1.1. The variable works before NumPy is imported.
-SMALL_MATRICES = ("predict", "evaluate")
+SMALL_MATRICES = ("predict", "evaluate", "train", "retrain", "corrections")
 
 
 class Commands(Group):

@@ -21,6 +21,7 @@ from mnist_classifier.core.settings import TRACKERS, Launch, Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs.corrections_check import check_corrections
 from mnist_classifier.runs.run_log import Runs
 
 if TYPE_CHECKING:
@@ -72,10 +73,14 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     worker = training_worker()
     launch = Launch.from_environment()
     if launch.job:
+        if config.corrections_share:
+            raise click.UsageError("torchrun cannot train on corrections; run `mnist retrain`")
         if seeds or ensemble:
             raise click.UsageError("torchrun trains one network; leave out --seeds and --ensemble")
         _train_together(settings, config, launch)
         return
+    with opened_store(settings) as store:
+        check_corrections(store, config)
     # All of them first, because the last seeds may be too large.
     configs = [dataclasses.replace(config, seed=config.seed + more) for more in range(seeds or ensemble or 1)]
     _say_how_long(config, len(configs))

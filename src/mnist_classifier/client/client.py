@@ -29,6 +29,7 @@ from urllib3.util import Retry
 
 from mnist_classifier.client import replies
 from mnist_classifier.client.corrections import CorrectionMethods
+from mnist_classifier.client.personal import PersonalMethods
 from mnist_classifier.client.replies import ModelStatus, ModelSummary, StartedRun
 from mnist_classifier.core.errors import InvalidConfig, ServerError, ServerUnreachable, error_of_code
 from mnist_classifier.core.records import NumberReading, Reading
@@ -52,7 +53,7 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Client(CorrectionMethods):
+class Client(CorrectionMethods, PersonalMethods):
     """A connection to one server.  Thread-safe; keeps connections open until `close`.
 
     url: address of the server, with a path if it is behind a proxy.
@@ -80,7 +81,7 @@ class Client(CorrectionMethods):
         # `requests` would let a .netrc file replace an Authorization header, but not an `auth`.
         self._session.auth = _Bearer(token)
         self._session.mount(self.url, _adapter(retries, TEMPORARY, connections))
-        for path in ("/retrain", "/api/corrections"):
+        for path in ("/retrain", "/api/corrections", "/api/personal"):
             self._session.mount(f"{self.url}{path}", _adapter(retries, (), connections))
 
     def __enter__(self) -> Client:
@@ -98,14 +99,17 @@ class Client(CorrectionMethods):
         picture: Picture,
         *,
         version: int | None = None,
+        personal: str | None = None,
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> Reading:
         """Read the digit in a picture: a path, the bytes of a file, uint8 pixels, or a Pillow image.
 
-        version: by default the one in production.  The thresholds override those of the model.
+        version: by default the one in production.  personal: the writer whose personal model reads.
+        The thresholds override those of the model.
         """
-        return self._predict(replies.converter(Reading), picture, _options(version, ambiguous_below, not_a_digit_above))
+        options = _options(version, ambiguous_below, not_a_digit_above, personal)
+        return self._predict(replies.converter(Reading), picture, options)
 
     def predict_glyph(
         self,
@@ -145,6 +149,7 @@ class Client(CorrectionMethods):
         pattern: str | None = None,
         allowed: str | None = None,
         version: int | None = None,
+        personal: str | None = None,
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> NumberReading:
@@ -155,7 +160,7 @@ class Client(CorrectionMethods):
         such as dd/dd/dd.  allowed: the digits that may occur, such as 0123.
         """
         known = {"mode": "number", "length": length, "pattern": pattern, "allowed": allowed}
-        options = {**known, **_options(version, ambiguous_below, not_a_digit_above)}
+        options = {**known, **_options(version, ambiguous_below, not_a_digit_above, personal)}
         options = {name: value for name, value in options.items() if value is not None}
         if strokes is None:
             return self._predict(replies.number, picture, options)
@@ -168,6 +173,7 @@ class Client(CorrectionMethods):
         fields: Sequence[Field],
         *,
         version: int | None = None,
+        personal: str | None = None,
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> list[NumberReading]:
@@ -175,7 +181,7 @@ class Client(CorrectionMethods):
 
         Raises InvalidInput with the exact part, such as `fields[2].box`.
         """
-        options = _options(version, ambiguous_below, not_a_digit_above)
+        options = _options(version, ambiguous_below, not_a_digit_above, personal)
         return self._predict_in_json(replies.fields, picture, {**options, "fields": form.to_json(fields)})
 
     def model_status(self) -> ModelStatus:
@@ -296,9 +302,16 @@ def _adapter(retries: int, temporary: Sequence[int], connections: int) -> HTTPAd
     return HTTPAdapter(pool_maxsize=connections, max_retries=attempts)
 
 
-def _options(version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None) -> dict[str, Any]:
+def _options(
+    version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None, personal: str | None = None
+) -> dict[str, Any]:
     """The options that are not None, because the server answers requests without options fastest."""
-    options = {"version": version, "ambiguous_below": ambiguous_below, "not_a_digit_above": not_a_digit_above}
+    options = {
+        "version": version,
+        "ambiguous_below": ambiguous_below,
+        "not_a_digit_above": not_a_digit_above,
+        "personal": personal,
+    }
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from mnist_classifier.client import replies
-from mnist_classifier.client.replies import ImportedCorrections, StoredCorrection
+from mnist_classifier.client.replies import ImportedCorrections, ReadSheet, StoredCorrection
 from mnist_classifier.core.records import Box
 from mnist_classifier.recognition.imaging.sources import Picture, as_file
 
@@ -44,6 +44,25 @@ class CorrectionMethods(ABC):
         sent = {name: value for name, value in body.items() if value is not None}
         sent["image"] = base64.b64encode(as_file(picture)).decode("ascii")
         return self._ask(replies.changed_correction, "POST", PATH, json=sent)
+
+    def read_sheet(
+        self,
+        picture: Picture,
+        *,
+        writer: str | None = None,
+        store: Literal["ready"] | Sequence[int] | None = None,
+        labels: Mapping[int, Label] | None = None,
+    ) -> ReadSheet:
+        """Read a photograph or scan of the sheet for handwriting.
+
+        store: the numbers of cells, or "ready" for all that are sure; by default nothing is stored.
+        labels: by cell, those that differ from the sheet's.  Raises InvalidImage if the sheet is not found.
+        """
+        body = {"writer": writer, "store": store if store is None or isinstance(store, str) else list(store)}
+        sent: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
+        sent["labels"] = [{"cell": cell, "label": label} for cell, label in (labels or {}).items()]
+        sent["image"] = base64.b64encode(as_file(picture)).decode("ascii")
+        return self._ask(replies.converter(ReadSheet), "POST", f"{PATH}/sheet", json=sent)
 
     def corrections(
         self,

@@ -92,6 +92,49 @@ class ImportedCorrections:
     contradictions: int
 
 
+@dataclass(frozen=True)
+class SheetCell:
+    """A cell of a sheet for handwriting.
+
+    cell: from 0, row by row.  label: 0 to 9, or "not_a_digit".  state: ready, check (a person must confirm the
+    label), spoilt or empty.  reason: why it must be checked, or is spoilt.  correction: its number, once stored.
+    """
+
+    cell: int
+    label: int | str
+    state: str
+    reason: str = ""
+    reading: Mapping[str, Any] | None = None
+    correction: int | None = None
+
+
+@dataclass(frozen=True)
+class ReadSheet:
+    """What was read on a sheet, and how many corrections were new, stored already, or contradict another one."""
+
+    cells: tuple[SheetCell, ...]
+    counts: Mapping[str, int]
+    stored: int
+    merged: int
+    contradictions: int
+
+
+@dataclass(frozen=True)
+class PersonalModel:
+    """What a writer's corrections add to a model version.
+
+    corrections: the numbers of those that it learned from.  figures: how many of the examples are read right
+    by models fitted to other examples, `right_after`, and without a personal model, `right_before`.
+    """
+
+    writer: str
+    base_version: int
+    created_at: datetime
+    corrections: tuple[int, ...]
+    examples: int
+    figures: Mapping[str, int]
+
+
 def converter(kind: type[Record]) -> Callable[[Any], Record]:
     """A function that converts the body of a reply to a record of this type."""
     return partial(msgspec.convert, type=kind)

@@ -10,7 +10,8 @@ MnistError
 ├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
 ├── ServerError: ServerUnreachable
-└── RunMissing, CorrectionMissing, StorageFull, DatabaseBusy, DatabaseUnreachable, NotReady, TooManyStreams,
+└── RunMissing, CorrectionMissing, ProposalMissing, PersonalModelMissing, TooFewExamples, StorageFull, DatabaseBusy,
+    DatabaseUnreachable, NotReady, TooManyStreams,
         OpenWithoutToken, PortTaken, FolderTaken, ClusterUnavailable, StorageUnreachable
 """
 
@@ -229,6 +230,18 @@ class RunMissing(MnistError):
 
 class CorrectionMissing(MnistError):
     """There is no correction of that number."""
+
+
+class PersonalModelMissing(MnistError):
+    """There is no personal model of that name."""
+
+
+class TooFewExamples(MnistError):
+    """A personal model needs more corrections."""
+
+
+class ProposalMissing(MnistError):
+    """There is no reading to label of that number."""
 
 
 class StorageFull(MnistError):

@@ -39,6 +39,23 @@ _TAUGHT: dict[str, Value] = {
     "hidden_dropout": 0.1,
     "teacher_weight": 0.9,
 }
+# The network in the box, and the digits that it learns from.
+_BOX: dict[str, Value] = {
+    "plain_epochs": 0,
+    "conv2_channels": 48,
+    "augmentation_probability": 0.5,
+    "rotation_degrees": 17.0,
+    "translation": 0.05,
+    "scale_low": 0.85,
+    "elastic_px": 1.2,
+    "slant_degrees": 17.0,
+    "aspect": 0.15,
+    "style_probability": 0.35,
+    "width_probability": 0.35,
+    "spoil_probability": 0.3,
+    "template_share": 0.1,
+    "pen_share": 0.1,
+}
 _PLAIN: dict[str, Value] = {"rotation_degrees": 0.0, "translation": 0.0, "scale_low": 1.0, "scale_high": 1.0}
 
 RECIPES: dict[str, Recipe] = {
@@ -126,24 +143,26 @@ RECIPES: dict[str, Recipe] = {
         "trained as the model in the box; also reads other pens and rejects what is no digit",
         {
             **_TAUGHT,
+            **_BOX,
             "epochs": 60,
             "passes": 2,
-            "plain_epochs": 0,
             "batch_size": 256,
-            "conv2_channels": 48,
-            "augmentation_probability": 0.5,
-            "rotation_degrees": 17.0,
-            "translation": 0.05,
-            "scale_low": 0.85,
-            "elastic_px": 1.2,
-            "slant_degrees": 17.0,
-            "aspect": 0.15,
-            "style_probability": 0.35,
-            "width_probability": 0.35,
-            "spoil_probability": 0.3,
-            "template_share": 0.1,
-            "pen_share": 0.1,
             "outlier_share": 0.3,
+        },
+    ),
+    "corrections": Recipe(
+        "teaches the model in production the corrections that people gave, without forgetting the rest",
+        {
+            **_TAUGHT,
+            **_BOX,
+            "epochs": 3,
+            "train_images": 10_000,
+            "batch_size": 128,
+            "learning_rate": 0.001,
+            "warmup_fraction": 0.1,
+            "ema_decay": 0.99,
+            "outlier_share": 0.25,
+            "corrections_share": 0.08,
         },
     ),
 }

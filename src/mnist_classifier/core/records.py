@@ -61,6 +61,8 @@ class NumberVerdict(str, enum.Enum):
 LARGEST_ID = 999_999_999
 # Characters in the name of a model version, and in its note or the reason of a promotion.
 LONGEST_NAME, LONGEST_NOTE = 100, 2000
+# Readings below this confidence are counted, to notice drift.
+LOW_CONFIDENCE = 0.9
 
 
 @dataclass(frozen=True)

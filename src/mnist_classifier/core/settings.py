@@ -91,9 +91,7 @@ class Settings:
     corrections_days: int = setting(
         0, "delete corrections after so many days; 0: keep them", low=0, high=36500, unit="days"
     )
-    propose: int = setting(
-        0, "1: store the pictures of uncertain readings, so that people can label them", low=0, high=1
-    )
+    propose: int = setting(0, "1: store the glyphs of uncertain readings, so that people can label them", low=0, high=1)
     root_path: str = setting("", "URL path under which a proxy serves the application, such as /digits")
 
     def __post_init__(self) -> None:

@@ -142,6 +142,12 @@ class TrainConfig:
         low=0.0,
         high=0.5,
     )
+    corrections_share: float = setting(
+        0.0,
+        "fraction of training images that are corrections; above 0, the training starts from the weights in production",
+        low=0.0,
+        high=0.5,
+    )
     passes: int = setting(
         1,
         "times that an epoch trains on each image; it is augmented and shown to the teacher only once",

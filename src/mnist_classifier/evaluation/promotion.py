@@ -5,44 +5,41 @@ check: its validation accuracy must not lie below the 95 % interval of the
 version in production (the champion).  If the champion's robustness was measured,
 the same holds for robustness, because a network can be good on MNIST and still
 misread what people write; a version without a robustness table then fails.
+A version trained on corrections must pass `correction_checks` as well.
 Test accuracy is never used.  A version that fails becomes `challenger`, and a
 person decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_classifier.core.errors import AliasMoved, LessAccurate, ModelMissing, NothingToRollBack, StoreUnreachable
+from mnist_classifier.core.errors import (
+    AliasMoved,
+    LessAccurate,
+    ModelMissing,
+    NothingToRollBack,
+    StoreUnreachable,
+)
 from mnist_classifier.core.metrics import wilson_interval
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data.splits import VALIDATION
+from mnist_classifier.evaluation import correction_checks
 from mnist_classifier.evaluation import promotion_words as words
+from mnist_classifier.evaluation.promotion_checks import (
+    Check,
+    check,
+    compare_robustness,
+    in_words,
+    name_of,
+    robustness_checks,
+)
 from mnist_classifier.evaluation.self_test import open_tested
-from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION, check_unmoved
+from mnist_classifier.registry.aliases import CHALLENGER, PRODUCTION, check_unmoved
 from mnist_classifier.registry.manifest import verify
 from mnist_classifier.registry.versions import Registry
-
-# Rows of the robustness table that are compared; in all of them more is better.
-ROBUSTNESS_ROWS = {
-    "pen_digits.mean": "pen digits",
-    "characters.auroc": "characters told from digits (AUROC)",
-    "corruptions.mean": "corrupted digits",
-}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One metric of both versions, from 0 to 1, and the lowest value that passes."""
-
-    measure: str
-    champion: float
-    challenger: float
-    bound: float
-    passed: bool
 
 
 @dataclass(frozen=True)
@@ -95,56 +92,36 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     old, new = (version.metrics.get("validation") for version in (champion, challenger))
     if old and new:
         low, _ = wilson_interval(old["correct"], old["images"])
-        checks.append(_check(VALIDATION, old["accuracy"], new["accuracy"], low))
+        checks.append(check(VALIDATION, old["accuracy"], new["accuracy"], low))
     else:
         left_out.append(words.UNKNOWN_VALIDATION)
         obstacles.append(words.UNKNOWN_VALIDATION)
-    known, measured = (registry.robustness(version, strict=True) for version in (champion, challenger))
-    if known is None:
-        left_out.append(f"robustness was not compared, because that of {_name_of(champion.version)} was not measured")
-    elif measured is None:
-        left_out.append("its robustness was not measured")
-        advice = words.HOW_TO_MEASURE.format(challenger.version)
-        obstacles.append(words.ROBUSTNESS_UNKNOWN)
+    tuned = correction_checks.figures_of(challenger, champion)
+    if tuned is not None:  # both have read the same pictures
+        checks += robustness_checks(tuned["robustness"]["before"], tuned["robustness"]["after"])
     else:
-        checks += _robustness_checks(known, measured)
-        left_out += [
-            f"the robustness of {_name_of(version.version)} comes from its archive and was not measured here"
-            for version in (champion, challenger)
-            if version.manifest.get("imported_from")
-        ]
-    failed = [check for check in checks if not check.passed]
-    reason = "; ".join([*(_in_words(check, champion.version) for check in failed or checks), *left_out])
-    worse = [words.FEWER_VALIDATION_IMAGES if c.measure == VALIDATION else words.LESS_ROBUST for c in failed]
+        found, remarks, lacks = compare_robustness(registry, champion, challenger)
+        checks += found
+        left_out += remarks
+        obstacles += lacks
+        if words.ROBUSTNESS_UNKNOWN in lacks:
+            advice = words.HOW_TO_MEASURE.format(challenger.version)
+    if challenger.metrics.get("corrections"):
+        verdict = correction_checks.judge(tuned)
+        checks += [] if verdict.accuracy is None else [check(words.HELD_OUT, *verdict.accuracy)]
+        left_out += verdict.remarks
+        obstacles += verdict.obstacles
+    failed = [each for each in checks if not each.passed]
+    reason = "; ".join([*(in_words(each, champion.version) for each in failed or checks), *left_out])
+    worse = [words.WORSE.get(each.measure, words.LESS_ROBUST) for each in failed]
     obstacles = worse + obstacles
     is_current = champion.version == registry.aliases.production()
     why = next(iter(obstacles), "")
     summary = words.outcome(champion, challenger, why) if is_current else words.beside(champion, challenger)
+    summary = " ".join([summary, *words.corrections(challenger)])
     return PromotionCheck(
         champion.version, challenger.version, not obstacles, summary, reason, tuple(checks), tuple(left_out), advice
     )
-
-
-def _robustness_checks(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> list[Check]:
-    old, new = ({row["id"]: row for row in table["rows"]} for table in (champion, challenger))
-    return [
-        _check(title, old[row]["measured"], new[row]["measured"], old[row]["interval_95"][0])
-        for row, title in ROBUSTNESS_ROWS.items()
-        if row in old and row in new
-    ]
-
-
-def _check(measure: str, champion: float, challenger: float, bound: float) -> Check:
-    return Check(measure, champion, challenger, round(bound, 6), challenger >= bound)
-
-
-def _in_words(check: Check, champion: int) -> str:
-    needed = "" if check.passed else f", needed: {check.bound:.2%}"
-    return f"{check.measure} {check.challenger:.2%} ({_name_of(champion)}: {check.champion:.2%}{needed})"
-
-
-def _name_of(version: int) -> str:
-    return "the model in the box" if version == BOX else f"version {version}"
 
 
 def after_training(registry: Registry, version: int, config: TrainConfig, actor: str) -> Decision:
@@ -179,13 +156,15 @@ def _decide(registry: Registry, version: int, actor: str) -> Decision:
     champion, advice = None, ""
     try:
         champion = registry.get(production)
-        check = compare(registry, champion, challenger)
-        passed, reason, summary, advice = check.passed, check.reason, check.summary, check.advice
+        found = compare(registry, champion, challenger)
+        passed, reason, summary, advice = found.passed, found.reason, found.summary, found.advice
     except ModelMissing:
         passed, reason, summary = True, "there was no other model", ""
     alias, instead_of = (PRODUCTION, production) if passed else (CHALLENGER, None)
     _move(registry, alias, version, actor=actor, reason=reason, instead_of=instead_of)
-    return Decision(version, passed, words.promoted(challenger, champion) if passed else summary, reason, advice)
+    if passed:
+        summary = " ".join([words.promoted(challenger, champion), *words.corrections(challenger)])
+    return Decision(version, passed, summary, reason, advice)
 
 
 def promote(
@@ -229,13 +208,13 @@ def roll_back(
     check_unmoved(PRODUCTION, current, instead_of)
     previous = registry.aliases.previous()
     if previous is None:
-        message = f"{_name_of(current)} is in production, and there is no earlier version to roll back to"
+        message = f"{name_of(current)} is in production, and there is no earlier version to roll back to"
         raise NothingToRollBack(message)
     promote(
         registry,
         previous,
         actor=actor,
-        reason=reason or f"rolled back from {_name_of(current)}",
+        reason=reason or f"rolled back from {name_of(current)}",
         instead_of=current,
         is_confirmed=is_confirmed,
         is_rollback=True,
@@ -259,7 +238,7 @@ def _check_accuracy(registry: Registry, version: int, champion: int) -> None:
     new, known = (each.get("accuracy") for each in figures)
     if new is not None and known is not None and new < known:
         raise LessAccurate(
-            f"{_name_of(version)} is less accurate than {_name_of(champion)}, which is in production: "
+            f"{name_of(version)} is less accurate than {name_of(champion)}, which is in production: "
             f"validation accuracy {new:.2%} instead of {known:.2%}; confirm to use it anyway",
             field="confirm",
         )

@@ -7,6 +7,7 @@ those of the check.
 from __future__ import annotations
 
 from mnist_classifier.core.records import ModelVersion
+from mnist_classifier.data.splits import VALIDATION
 
 # Why a champion stays, for a reader to whom the test figures alone would not say it.
 FEWER_VALIDATION_IMAGES = "the new one reads fewer validation images right"
@@ -17,6 +18,10 @@ HOW_TO_MEASURE = (
     "To measure its robustness, type this in a terminal on the server; it takes some minutes: "
     "mnist evaluate --suite robust --model-version {}"
 )
+FEWER_CORRECTIONS = "the new one reads fewer held-out corrections right"
+# The measure of the held-out corrections in a promotion check.
+HELD_OUT = "held-out corrections"
+WORSE = {VALIDATION: FEWER_VALIDATION_IMAGES, HELD_OUT: FEWER_CORRECTIONS}
 
 
 def outcome(champion: ModelVersion, challenger: ModelVersion, obstacle: str) -> str:
@@ -52,6 +57,18 @@ def promoted(challenger: ModelVersion, champion: ModelVersion | None) -> str:
         return f"{figures[0]} of the test images right; the model before had {figures[1]}. {now}"
     own = _accuracy(challenger)
     return now if own < 0 else f"{_percent(own, 1)} of the test images right. {now}"
+
+
+def corrections(version: ModelVersion) -> list[str]:
+    """How a version that learned corrections reads the held-out ones: a sentence, or none."""
+    figures = version.metrics.get("corrections")
+    if figures is None:
+        return []
+    if "before" not in figures:
+        return ["No correction was held out to measure the gain."]
+    count = figures["images"]
+    held_out = f"the {count:,} held-out corrections" if count > 1 else "the held-out correction"
+    return [f"Of {held_out}, it reads {figures['correct']:,} right; the model before {figures['before']['correct']:,}."]
 
 
 def saved(version: ModelVersion) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from mnist_classifier.core.arrays import SIDE_PX, Bytes, Integers
+from mnist_classifier.core.arrays import SIDE_PX, Bytes, Integers, Mask
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import CorrectionMissing
 from mnist_classifier.core.tables import corrections as table
@@ -79,6 +79,21 @@ class Examples:
     writers: list[str]
     glyph_sha256: list[str]
 
+    def chosen(self, mask: Mask) -> Examples:
+        """Those where the (N,) mask is true."""
+        return Examples(
+            self.ids[mask],
+            self.labels[mask],
+            self.glyphs[mask],
+            [writer for writer, kept in zip(self.writers, mask, strict=True) if kept],
+            [sha256 for sha256, kept in zip(self.glyph_sha256, mask, strict=True) if kept],
+        )
+
+    def names(self) -> list[list[Any]]:
+        """What names each of them in a manifest: number, hash of the glyph, label."""
+        numbers = zip(self.ids.tolist(), self.glyph_sha256, self.labels.tolist(), strict=True)
+        return [list(each) for each in numbers]
+
 
 class CorrectionQueries:
     """Reads the corrections of one database."""
@@ -116,6 +131,11 @@ class CorrectionQueries:
         with self._store.reading() as connection:
             return int(connection.scalar(count_all().where(*_conditions(filters))) or 0)
 
+    def count_since(self, at: datetime) -> int:
+        """The number of corrections that were sent or changed at a time or later."""
+        with self._store.reading() as connection:
+            return int(connection.scalar(count_all().where(table.c.changed_at >= at)) or 0)
+
     def totals(self) -> Totals:
         """The numbers of all corrections, by label, writer and source."""
         with self._store.reading() as connection:
@@ -132,12 +152,16 @@ class CorrectionQueries:
         with self._store.reading() as connection:
             return contradictions(connection, found)
 
-    def examples(self, filters: Filters | None = None) -> Examples:
-        """Corrections as arrays, for training."""
+    def examples(self, filters: Filters | None = None, *, ids: Sequence[int] | None = None) -> Examples:
+        """Corrections as arrays, for training.  ids: only these, as far as they still exist."""
         columns = (table.c.id, table.c.label, table.c.glyph, table.c.writer, table.c.glyph_sha256)
         query = sa.select(*columns).where(*_conditions(filters)).order_by(table.c.id)
         with self._store.reading() as connection:
-            rows = connection.execute(query).all()
+            if ids is None:
+                rows = connection.execute(query).all()
+            else:
+                several = parts(sorted(ids))
+                rows = [row for part in several for row in connection.execute(query.where(table.c.id.in_(part)))]
         pixels = np.frombuffer(b"".join(row.glyph for row in rows), np.uint8)
         return Examples(
             ids=np.array([row.id for row in rows], np.int64),

@@ -102,6 +102,9 @@ class Corrections(CorrectionQueries):
                 connection.execute(_sent_again(), again)
             if (connection.scalar(count_all()) or 0) > MOST_CORRECTIONS:
                 raise StorageFull(f"at most {MOST_CORRECTIONS:,} corrections are stored; export and purge some")
+            # They need no label any more.
+            for part in parts(hashes):
+                connection.execute(readings_to_label.delete().where(readings_to_label.c.glyph_sha256.in_(part)))
             numbers = _numbers(connection, hashes)
             found = get_many(connection, [numbers[key] for key in rows])
             others = contradictions(connection, list(found.values()))

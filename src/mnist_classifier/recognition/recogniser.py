@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -52,6 +52,9 @@ BATCH = 256
 
 class Recogniser:
     """Reads digits with one model version.  Thread-safe."""
+
+    # For a subclass: what it knows of each digit in a number besides the networks (numbers/reading.py).
+    _evidence: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float64]] | None = None
 
     def __init__(self, onnx_bytes: bytes, manifest: Mapping[str, Any]) -> None:
         self.manifest = dict(manifest)
@@ -174,7 +177,9 @@ class Recogniser:
         if seen is None:
             return BLANK_NUMBER
         inked, scale = seen.inked, scale * seen.scale
-        reader = Reader(self.opinions, functools.partial(self.judge, thresholds=thresholds), self._line_reader)
+        reader = Reader(
+            self.opinions, functools.partial(self.judge, thresholds=thresholds), self._line_reader, self._evidence
+        )
         found = interpretations(inked.ink, inked.height)
         pages = [segmentation.find_lines(each, inked.cells) for each in found.inks if (each >= BOX_LEVEL).any()]
         if not pages:
@@ -225,12 +230,20 @@ class Recogniser:
         """
         if len(glyphs) == 0:
             return np.empty((0, 11), np.float32)
-        logits = in_batches(lambda part: self._session.run(["logits"], {"glyphs": part})[0], glyphs, BATCH)
+        return self.as_opinions(in_batches(self._logits, glyphs, BATCH))
+
+    def as_opinions(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Calibrate (N, 10 or 11) logits as in `opinions`."""
         opinions = np.zeros((len(logits), 11), np.float32)
         opinions[:, :10] = softmax(logits[:, :10] / np.float32(self.temperature))
         if logits.shape[1] > 10:
             opinions[:, 10] = softmax(logits)[:, 10]
         return opinions
+
+    def _logits(self, glyphs: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The network's outputs for one batch: (N, 28, 28) uint8 -> (N, 10 or 11)."""
+        logits: npt.NDArray[np.float32] = self._session.run(["logits"], {"glyphs": glyphs})[0]
+        return logits
 
     def judge(self, opinion: npt.NDArray[np.float32], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """Turn a row of `opinions` into a reading with a verdict; `thresholds` override those of the model."""

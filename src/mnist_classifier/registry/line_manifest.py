@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from mnist_classifier.registry.manifest import read_manifest
-from mnist_classifier.registry.manifest_types import FORMAT, Architecture, Config, Count, File, Share, Text, Texts
+from mnist_classifier.registry.manifest_types import FORMAT, Architecture, Config, File, Texts
+from mnist_classifier.registry.metric_types import Count, Share, Text
 
 # Lines are 40 px high, their digits 20 px.
 LINE_PREPROCESSING_ID = "lines-40-20-1"

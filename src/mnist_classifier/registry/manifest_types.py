@@ -15,84 +15,30 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mnist_classifier.core.checking import in_words
 from mnist_classifier.core.errors import ModelCorrupt
-from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME
+from mnist_classifier.core.records import LONGEST_NAME
+from mnist_classifier.registry.metric_types import (
+    Count,
+    Metrics,
+    Rows,
+    Sha256,
+    Share,
+    Text,
+    Version,
+    require,
+)
 
 FORMAT = 1
 PREPROCESSING_ID = "mnist-centred-2"
 NEWER = "an older or newer mnist-classifier made this model"
 POSSIBLE_YEARS = range(1970, 9999)
 
-# JavaScript represents whole numbers exactly up to 2**53.  The other limits exceed every real value by far: they only
-# keep nonsense out of the database and the pages.
-Share = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-Version = Annotated[int, Meta(ge=0, le=LARGEST_ID)]
-Loss = Annotated[float, Meta(ge=0, le=1e6)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
-Text = Annotated[str, Meta(max_length=200)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Interval = Annotated[list[Share], Meta(min_length=2, max_length=2)]
 Versions = Annotated[list[Version], Meta(max_length=1000)]
 Texts = Annotated[dict[Text, Text], Meta(max_length=100)]
 Setting = bool | Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[float, Meta(ge=-1e12, le=1e12)] | Text | None
 Config = Annotated[dict[Text, Setting], Meta(max_length=200)]
 # The arguments of a network; for an ensemble, a list with those of each member.
 Arguments = Annotated[dict[Text, Setting | Annotated[list[Config], Meta(max_length=100)]], Meta(max_length=100)]
-Confusion = Annotated[
-    list[Annotated[list[Count], Meta(min_length=10, max_length=10)]], Meta(min_length=10, max_length=10)
-]
-
-
-class Losses(Struct):
-    """Loss and calibration error before the temperature was fitted."""
-
-    nll: Loss
-    ece: Share
-
-
-class Distribution(Struct):
-    """Mean and standard deviation of ink or confidence over a split."""
-
-    mean: Share
-    sd: Share
-
-
-class Score(Struct):
-    """How many images of a split were read right."""
-
-    images: Annotated[int, Meta(ge=1, le=10_000_000)]
-    correct: Count
-    accuracy: Share
-    interval_95: Interval
-
-    def __post_init__(self) -> None:
-        """Check that the accuracy and its interval follow from the counts."""
-        _require(self.correct <= self.images, "must not count more correct images than images")
-        _require(abs(self.accuracy - self.correct / self.images) < 1e-4, "must have an accuracy of correct / images")
-        low, high = self.interval_95
-        _require(
-            low <= self.accuracy + 1e-4 and self.accuracy <= high + 1e-4,
-            "must have an interval that contains its accuracy",
-        )
-
-
-class Figures(Score):
-    """All metrics of a split; older versions lack some of them."""
-
-    nll: Loss | UnsetType = UNSET
-    ece: Share | UnsetType = UNSET
-    confusion: Confusion | None | UnsetType = UNSET
-    uncalibrated: Losses | UnsetType = UNSET
-    ink: Distribution | UnsetType = UNSET
-    confidence: Distribution | UnsetType = UNSET
-    without_disputed_labels: Score | UnsetType = UNSET
-
-
-class Metrics(Struct):
-    """Accuracy and other metrics of each split."""
-
-    validation: Figures | UnsetType = UNSET
-    test: Figures | UnsetType = UNSET
 
 
 class Thresholds(Struct, forbid_unknown_fields=True):
@@ -120,7 +66,20 @@ class Teacher(Struct):
 
     def __post_init__(self) -> None:
         """Check what the card shows."""
-        _require(self.architecture.multiply_accumulates is not UNSET, "must say how much the teacher computes")
+        require(self.architecture.multiply_accumulates is not UNSET, "must say how much the teacher computes")
+
+
+class Corrections(Struct):
+    """The corrections that a training has seen, each as number, hash of the glyph, label (10: not a digit).
+
+    base: the version that the training started from.  used: those that it learned.  measured: those held out.
+    """
+
+    count: Count
+    held_out: Count
+    base: Version
+    used: Annotated[list[tuple[Count, Sha256, Count]], Meta(max_length=100_000)]
+    measured: Annotated[list[tuple[Count, Sha256, Count]], Meta(max_length=100_000)]
 
 
 class Training(Struct):
@@ -136,6 +95,7 @@ class Training(Struct):
     precision: Text | UnsetType = UNSET
     members: Versions | UnsetType = UNSET
     seeds: Annotated[list[Count | None], Meta(max_length=1000)] | UnsetType = UNSET
+    corrections: Corrections | UnsetType = UNSET
     # The teacher, its teacher, and so on.
     teachers: Annotated[list[Teacher], Meta(max_length=100)] | UnsetType = UNSET
 
@@ -189,18 +149,18 @@ class Manifest(Struct):
 
     def __post_init__(self) -> None:
         """Check the rules that types cannot express."""
-        _require(self.format == FORMAT, f"format must be {FORMAT}, not {self.format}; {NEWER}")
-        _require(
+        require(self.format == FORMAT, f"format must be {FORMAT}, not {self.format}; {NEWER}")
+        require(
             self.preprocessing == PREPROCESSING_ID,
             f"preprocessing must be {PREPROCESSING_ID!r}, not {self.preprocessing!r}; {NEWER}",
         )
-        _require(self.name.isprintable() and self.name == self.name.strip(), "name must be one line of text")
+        require(self.name.isprintable() and self.name == self.name.strip(), "name must be one line of text")
         parse_date(self.created_at)
-        _require(self.classes in (UNSET, list(range(10))), "classes must be 0 to 9")
+        require(self.classes in (UNSET, list(range(10))), "classes must be 0 to 9")
         recipe = self.config.get("recipe") if self.config is not UNSET else None
-        _require(recipe is None or isinstance(recipe, str), "config.recipe must be text")
+        require(recipe is None or isinstance(recipe, str), "config.recipe must be text")
         for name in self.files:
-            _require(re.fullmatch(r"[\w-][\w.-]{0,99}", name) is not None, f"lists a file outside its folder: {name!r}")
+            require(re.fullmatch(r"[\w-][\w.-]{0,99}", name) is not None, f"lists a file outside its folder: {name!r}")
 
 
 class ImportedManifest(Manifest):
@@ -218,19 +178,7 @@ class ImportedManifest(Manifest):
             "metrics.test": getattr(self.metrics, "test", UNSET),
         }
         for name, value in needed.items():
-            _require(value is not UNSET, f"{name} is missing")
-
-
-class Row(Struct):
-    """A row of the robustness table: a share of `n` pictures, its 95 % interval, and its goal if it has one."""
-
-    id: Text
-    title: Text
-    n: Count
-    measured: Share
-    interval_95: Interval
-    goal: Text | None = None
-    reached: bool | None = None
+            require(value is not UNSET, f"{name} is missing")
 
 
 class Summary(Struct):
@@ -244,7 +192,7 @@ class Summary(Struct):
 
     def __post_init__(self) -> None:
         """Check the number of goals reached."""
-        _require(self.goals_reached <= self.goals, "goals_reached must be at most goals")
+        require(self.goals_reached <= self.goals, "goals_reached must be at most goals")
 
 
 class MeasuredOn(Struct):
@@ -261,7 +209,7 @@ class Robustness(Struct):
 
     measured_on: MeasuredOn
     summary: Summary
-    rows: Annotated[list[Row], Meta(max_length=1000)]
+    rows: Rows
     left_out: Texts
     measured_at: Text | UnsetType = UNSET
     program: Text | UnsetType = UNSET
@@ -302,12 +250,7 @@ def parse_date(text: str) -> datetime:
         found = found.replace(tzinfo=found.tzinfo or timezone.utc).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError("created_at must be an ISO 8601 date") from None
-    _require(
+    require(
         found.year in POSSIBLE_YEARS, f"created_at must lie in the years {POSSIBLE_YEARS[0]} to {POSSIBLE_YEARS[-1]}"
     )
     return found
-
-
-def _require(good: bool, message: str) -> None:
-    if not good:
-        raise ValueError(message)

@@ -20,6 +20,7 @@ from mnist_classifier.core.records import Run, RunStatus
 from mnist_classifier.core.settings import Settings, import_path
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.runs import claims
+from mnist_classifier.runs.corrections_check import check_corrections
 from mnist_classifier.runs.run_log import Runs, resume_hint
 
 log = logging.getLogger(__name__)
@@ -43,17 +44,23 @@ class Jobs:
         self._queue_thread: threading.Thread | None = None
 
     def start(self, config: TrainConfig) -> Run:
-        """Start a run at once.  Raises RunInProgress while another is active, TrainingUnavailable without PyTorch."""
+        """Start a run at once.
+
+        Raises RunInProgress while another is active, TrainingUnavailable without PyTorch, and InvalidConfig if it is to
+        learn corrections and there are none.
+        """
         check_torch()
         if not self.runs.store.is_current():
             raise TrainingUnavailable(UPDATING)
+        check_corrections(self.runs.store, config)
         run = self.runs.create(config)
         self._start_worker(run)
         return run
 
     def submit(self, config: TrainConfig) -> Run:
-        """Queue a run; it starts once fewer than `max_runs` are under way.  Raises TrainingUnavailable."""
+        """Queue a run; it starts when fewer than `max_runs` run.  Raises TrainingUnavailable, InvalidConfig."""
         check_torch()
+        check_corrections(self.runs.store, config)
         run = self.runs.enqueue(config)
         self.dispatch()
         return self.runs.get(run.id)
@@ -152,7 +159,8 @@ def _spawn(settings: Settings, run: Run) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | settings.to_environment() | {"PYTHONPATH": import_path()},
+            # OpenBLAS's threads would only spin while the pictures of the promotion check are prepared.
+            env={"OPENBLAS_NUM_THREADS": "1"} | os.environ | settings.to_environment() | {"PYTHONPATH": import_path()},
             # The worker inherits the lock of its claim, so there is no moment without one.
             pass_fds=claims.inherited(run.claim),
             # Ctrl-C in the terminal is meant for the process that starts it.

@@ -24,10 +24,11 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.registry.versions import Registry, opened_registry
+from mnist_classifier.runs import fine_tuning
 from mnist_classifier.runs.progress import Journal, Report
 from mnist_classifier.runs.run_log import SAVING, Runs, resume_hint
 from mnist_classifier.runs.search.trial import TrialPruned, TrialRecord, trial_of
-from mnist_classifier.training.data import load_training_data
+from mnist_classifier.training.data import FineTuning, load_training_data
 from mnist_classifier.training.ensemble import Ensemble, load_network, members_of
 from mnist_classifier.training.loop import Observer
 from mnist_classifier.training.recipe import fit
@@ -170,6 +171,7 @@ class _Job:
         self.checkpoint = settings.checkpoints_dir / f"run-{run_id}.safetensors"
         self.journal = Journal(self.runs, run_id, report)
         self.trial = trial_of(self.runs, run_id)
+        self.course: fine_tuning.Course | None = None
 
     def run(self) -> Outcome:
         with closing(self.journal):
@@ -204,6 +206,7 @@ class _Job:
         mnist.ensure(directories, self.settings.download_to, progress=journal.report.on_download)
         journal.enter(Phase.READING)
         data = load_training_data(self.settings)
+        tuning = self._tuning()
         journal.enter(Phase.PREPARING)
         observer = Observer(
             journal.step,
@@ -223,7 +226,18 @@ class _Job:
             checkpoint=self.checkpoint,
             run_id=self.run_id,
             workers=self.workers,
+            tuning=tuning,
         )
+
+    def _tuning(self) -> FineTuning | None:
+        """What to start from and learn, if the training is one on corrections."""
+        if not self.config.corrections_share:
+            return None
+        self.course, is_unchanged = fine_tuning.choose(self.runs, self.registry, self.run_id)
+        self.config = self.course.settings_of(self.config)
+        if not is_unchanged:
+            self.checkpoint.unlink(missing_ok=True)
+        return self.course.tuning
 
     def _train(self) -> FinishedTraining:
         finished = self._fit()
@@ -232,6 +246,8 @@ class _Job:
             self.runs.finish(self.run_id, RunStatus.CANCELLED, SAVING)
         self.journal.enter(Phase.MEASURING)
         finished.measure(mnist.load(self.settings.data_dirs(), mnist.TEST))
+        if self.course is not None:
+            self.course.add_to(finished, self.settings)
         self.runs.check_claim()
         return finished
 

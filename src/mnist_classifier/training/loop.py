@@ -28,14 +28,9 @@ from mnist_classifier.training.checkpoint import (
     restore_optimizer,
     saved_bytes,
 )
-from mnist_classifier.training.data import (
-    TrainingData,
-    with_generated_digits,
-    with_generated_outliers,
-    with_written_digits,
-)
+from mnist_classifier.training.data import FineTuning, TrainingData, prepared
 from mnist_classifier.training.ensemble import Network
-from mnist_classifier.training.network import DIGITS, MNISTClassifier, predict_logits
+from mnist_classifier.training.network import DIGITS, MNISTClassifier, keep_statistics, predict_logits
 from mnist_classifier.training.objective import Teacher, training_loss
 from mnist_classifier.training.optimisation import WeightAverage, make_optimizers, schedule_factor
 from mnist_classifier.training.workers import Workers, agreed_choice, shared_network
@@ -97,6 +92,7 @@ def train(
     checkpoint: Path | None = None,
     teacher: Network | None = None,
     workers: Workers | None = None,
+    tuning: FineTuning | None = None,
 ) -> TrainingResult:
     """Train a network with these settings.
 
@@ -105,18 +101,17 @@ def train(
     teacher: a trained network whose probabilities the network learns with `teacher_weight`.
     workers: the processes that train together.  Each calls this function; only the first one passes `checkpoint` and
     `teacher`.
+    tuning: the network to start from and the corrections to learn, if the settings have a `corrections_share`.
 
     After a request to stop (KeyboardInterrupt or `should_stop`), returns the best weights so far with `cancelled` set.
     Before the end of the first epoch there are none, so it raises KeyboardInterrupt.
     Raises TrainingDiverged if the loss is not finite, CheckpointCorrupt, WorkerLost.
     """
-    data = data.limited(config.train_images)
-    data = with_generated_digits(data, config.template_share, config.seed)
-    data = with_written_digits(data, config.pen_share, config.seed)
-    data = with_generated_outliers(data, config.outlier_share, config.seed)
+    data = prepared(data, config, tuning)
     workers = workers or Workers()
     workers.start()
-    return Trainer(config, data, observer or Observer(), checkpoint, teacher, workers).run()
+    start = None if tuning is None else tuning.network
+    return Trainer(config, data, observer or Observer(), checkpoint, teacher, workers, start).run()
 
 
 class Trainer:
@@ -130,6 +125,7 @@ class Trainer:
         checkpoint: Path | None,
         teacher: Network | None,
         workers: Workers | None = None,
+        start: MNISTClassifier | None = None,
     ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -142,12 +138,19 @@ class Trainer:
         self.data = data
         # Random numbers come from the CPU on every device, so that a seed means the same everywhere.
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.network = MNISTClassifier.from_config(config).to(self.device)
+        self.network = MNISTClassifier.from_config(config)
+        if start is not None:
+            self.network.load_state_dict(start.state_dict())
+        self.network.to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
         self.workers.prepare(self.network)
         if config.teacher:
             teacher = shared_network(teacher, self.workers)
+        elif start is not None:
+            teacher = (
+                start  # it reminds the network of what it knew; source: Li and Hoiem 2016, Learning without Forgetting
+            )
         taught_by = Teacher(teacher, self.device, self.autocast_dtype) if teacher else None
         self.batches = Batches(config, data, self.device, self.generator, taught_by, self.workers)
         self.optimizers = make_optimizers(self.network, config)
@@ -233,6 +236,9 @@ class Trainer:
 
     def _epoch(self, epoch: int) -> EpochResult:
         self.network.train()
+        if self.config.corrections_share:
+            # One person's digits, shown again and again, would shift the statistics with which everybody's are read.
+            keep_statistics(self.network)
         started = time.perf_counter()
         plain = epoch > self.config.epochs - self.config.plain_epochs
         loss_sum = torch.zeros((), device=self.device)
@@ -308,7 +314,14 @@ class Trainer:
         with torch.autocast(self.device.type, self.autocast_dtype, self.autocast_dtype != torch.float32):
             logits = self.network(batch.pixels).float()
         smoothing, weight = self.config.label_smoothing, self.config.teacher_weight
-        loss = training_loss(logits, batch.labels, label_smoothing=smoothing, taught=batch.taught, weight=weight)
+        loss = training_loss(
+            logits,
+            batch.labels,
+            label_smoothing=smoothing,
+            taught=batch.taught,
+            weight=weight,
+            labels_decide=self.config.corrections_share > 0,
+        )
         self.network.zero_grad(set_to_none=True)
         correct = (logits.argmax(dim=1) == batch.labels).sum()
         loss, correct, stop = self.workers.backward(loss, correct, self.observer.should_stop())

@@ -182,3 +182,10 @@ def predict_logits(
 
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         return torch.from_numpy(in_batches(logits, images_u8.numpy(), EVALUATION_BATCH))
+
+
+def keep_statistics(network: nn.Module) -> None:
+    """Let BatchNorm normalise with the statistics that it has, also in training mode, and leave them as they are."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()

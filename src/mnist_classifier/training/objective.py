@@ -33,12 +33,19 @@ class Teacher:
 
 
 def training_loss(
-    logits: Tensor, labels: Tensor, *, label_smoothing: float, taught: Tensor | None = None, weight: float = 0.0
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    label_smoothing: float,
+    taught: Tensor | None = None,
+    weight: float = 0.0,
+    labels_decide: bool = False,
 ) -> Tensor:
     """Cross entropy with the labels and, with `weight` (0..1), with the probabilities of a teacher.
 
     logits: (N, C); labels: (N,); taught: (N, C) probabilities of the teacher.  If the teacher takes an outlier for a
-    digit, the label replaces its probabilities.  The loss of a batch without images is 0.
+    digit, or with `labels_decide` contradicts any label, the label replaces its probabilities.  The loss of a batch
+    without images is 0.
     Source: Hinton et al. 2015, Distilling the Knowledge in a Neural Network.
     """
     if not len(labels):
@@ -46,6 +53,8 @@ def training_loss(
     hard = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     if taught is None:
         return hard
-    errs = (labels == OUTLIER) & (taught.argmax(dim=1) != OUTLIER)
+    errs = taught.argmax(dim=1) != labels
+    if not labels_decide:
+        errs &= labels == OUTLIER
     taught = torch.where(errs[:, None], F.one_hot(labels, logits.shape[1]).to(taught.dtype), taught)
     return (1 - weight) * hard + weight * F.cross_entropy(logits, taught)

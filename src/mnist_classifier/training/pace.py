@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data.splits import SIZES, TRAIN, VALIDATION
-from mnist_classifier.training.data import POOL_FACTOR, VALIDATION_OUTLIERS, TrainingData, drawn_beside
+from mnist_classifier.training.data import VALIDATION_OUTLIERS, TrainingData, drawn_beside, pool_factor
 from mnist_classifier.training.loop import Observer, Trainer
 from mnist_classifier.training.network import OUTLIER, predict_logits
 from mnist_classifier.training.synthetic.handwriting import digit_pool
@@ -45,9 +45,10 @@ class Pace:
 
 
 def epoch_images(config: TrainConfig) -> int:
-    """How many images an epoch has, including drawn ones and counting each once, whatever `passes` is."""
+    """How many images an epoch has, with drawn ones and corrections, counting each once, whatever `passes` is."""
     digits, outliers = _drawn(config)
-    return (config.train_images or SIZES[TRAIN]) + digits + outliers
+    images = (config.train_images or SIZES[TRAIN]) + digits + outliers
+    return images + drawn_beside(images, config.corrections_share)  # at most; few corrections take less
 
 
 def _drawn(config: TrainConfig) -> tuple[int, int]:
@@ -105,7 +106,7 @@ def _sample(config: TrainConfig) -> tuple[float, TrainingData]:
     # The share of outliers is that of an epoch.
     others = others[: drawn_beside(DRAWN, config.outlier_share)]
     images, labels = torch.cat([images, others]), torch.cat([labels, torch.full((len(others),), OUTLIER)])
-    return POOL_FACTOR * (digits_s + outliers_s), TrainingData(images, labels, images, labels)
+    return pool_factor(config.epochs) * (digits_s + outliers_s), TrainingData(images, labels, images, labels)
 
 
 def median_s(work: Callable[[], object]) -> float:

@@ -21,7 +21,7 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.registry.versions import Registry, opened_registry
-from mnist_classifier.training.data import TrainingData, load_training_data
+from mnist_classifier.training.data import FineTuning, TrainingData, load_training_data
 from mnist_classifier.training.ensemble import Network, load_network
 from mnist_classifier.training.loop import Observer, train
 from mnist_classifier.training.release.finished import FinishedTraining, teacher_facts, training_facts
@@ -64,15 +64,16 @@ def fit(
     checkpoint: Path | None = None,
     run_id: int | None = None,
     workers: Workers | None = None,
+    tuning: FineTuning | None = None,
 ) -> FinishedTraining:
     """Train with these settings and with their teacher, which is in `registry`; does not measure the result.
 
-    observer, checkpoint, workers, errors: see `loop.train`.
+    observer, checkpoint, workers, tuning, errors: see `loop.train`.
     """
     started = time.perf_counter()
     teacher = load_network(registry.folder(config.teacher)) if config.teacher else None
     taught_by = {"teachers": teacher_facts(registry.folder(config.teacher), teacher)} if teacher else {}
-    result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher, workers=workers)
+    result = train(config, data, observer, checkpoint=checkpoint, teacher=teacher, workers=workers, tuning=tuning)
     facts = {**training_facts(config, data, result, time.perf_counter() - started), **taught_by}
     return FinishedTraining(config, data, result.network, facts, run_id, result.epochs)
 

@@ -13,6 +13,9 @@ from mnist_classifier.core.records import LARGEST_ID
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.learning.corrections import Corrections
+from mnist_classifier.learning.personal_models import PersonalModels
+from mnist_classifier.learning.proposals import Proposals
+from mnist_classifier.learning.reading_counts import ReadingCounts
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.recipe_times import RecipeTimes
@@ -27,20 +30,27 @@ from mnist_classifier.web.routes import (
     batch,
     corrections,
     data,
+    drift,
     errors,
     explore,
     health,
     inference,
     models,
     pages,
+    personal,
     predict,
+    proposals,
     runs,
+    sheets,
     status,
 )
 from mnist_classifier.web.routes.fast_path import FastPath
 from mnist_classifier.web.services.database_state import DatabaseState
+from mnist_classifier.web.services.drift_watch import DriftWatch
 from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
+from mnist_classifier.web.services.proposer import Proposer
+from mnist_classifier.web.services.reading_tally import ReadingTally
 from mnist_classifier.web.services.retention import Retention
 from mnist_classifier.web.services.served_model import ServedModel
 from mnist_classifier.web.services.services import EXTENSION, Services
@@ -65,11 +75,15 @@ def add_routes(app: Flask) -> None:
         health,
         runs,
         corrections,
+        sheets,
+        personal,
+        proposals,
+        drift,
         models,
         explore,
         documentation,
     )
-    # predict, status and data share a blueprint.
+    # predict, status and data share a blueprint; so do corrections and sheets.
     for blueprint in dict.fromkeys(module.blueprint for module in modules):
         app.register_blueprint(blueprint)
 
@@ -111,7 +125,9 @@ def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: Fal
 def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stopping: Callable[[], bool]) -> Services:
     store = Store(settings.resolved_database_url)
     registry, run_log = Registry.of(settings, store), Runs(store, settings.claims_dir)
-    corrections_store = Corrections(store)
+    corrections_store, proposals_store = Corrections(store), Proposals(store)
+    explorer, counts = Explorer(settings, registry), ReadingCounts(store)
+    tally = ReadingTally(counts)
     return Services(
         settings=settings,
         access=Access(settings),
@@ -119,6 +135,7 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         registry=registry,
         runs=run_log,
         corrections=corrections_store,
+        personal=PersonalModels(store, registry),
         retention=Retention(corrections_store, settings.corrections_days),
         jobs=Jobs(settings, run_log),
         recipe_times=RecipeTimes(settings, run_log),
@@ -127,8 +144,12 @@ def _services(settings: Settings, limiter: limits.RateLimiter | None, is_stoppin
         model=ServedModel(registry),
         database=DatabaseState(registry, run_log),
         mnist_files=MnistFiles(settings),
-        explorer=Explorer(settings, registry),
-        observer=Observer(),
+        explorer=explorer,
+        observer=Observer(tally),
+        tally=tally,
+        drift=DriftWatch(counts, corrections_store, explorer),
+        proposals=proposals_store,
+        proposer=Proposer(proposals_store) if settings.propose else None,
         rates=None if limiter is None else SharedRates(store, limiter),
     )
 

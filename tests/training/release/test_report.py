@@ -11,10 +11,12 @@ import pytest
 
 from mnist_classifier.core.metrics import measure
 from mnist_classifier.core.onnx_runtime import open_session
+from mnist_classifier.core.records import Thresholds
 from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.preprocess import mean_ink
+from mnist_classifier.recognition.recogniser import softmax
 from mnist_classifier.registry.manifest import (
     CARD_FILE,
     ONNX_FILE,
@@ -41,15 +43,16 @@ def scored(answers: list[tuple[int, int, int]], logit: float = 4.0) -> Scored:
     for row, (_, prediction, second) in zip(logits, answers, strict=True):
         row[second], row[prediction] = logit - 1, logit
     ink = np.linspace(0.1, 0.3, len(answers))
-    return Scored(logits, np.array([label for label, _, _ in answers], np.uint8), ink)
+    return Scored(logits, np.array([label for label, _, _ in answers], np.uint8), ink, np.zeros(len(answers)))
 
 
 RIGHT = scored([(digit, digit, 9 - digit) for digit in range(10)])
+THRESHOLDS = Thresholds(ambiguous_below=0.6, not_a_digit_above=0.5)
 TWO_WRONG = scored([(0, 0, 1), (4, 9, 4), (2, 2, 1), (7, 1, 2)])
 
 
 def test_wrong_images_are_listed_with_the_second_candidate_and_disputed_ones_marked():
-    report = build_report(RIGHT, TWO_WRONG, 1.0, disputed=(1, 2, 5000))
+    report = build_report(RIGHT, TWO_WRONG, 1.0, THRESHOLDS, disputed=(1, 2, 5000))
     first, second = report["test"]["wrong"]
     assert (first["index"], first["label"], first["prediction"], first["second"]) == (1, 4, 9, 4)
     assert (second["index"], second["label"], second["prediction"], second["second"]) == (3, 7, 1, 2)
@@ -58,7 +61,7 @@ def test_wrong_images_are_listed_with_the_second_candidate_and_disputed_ones_mar
 
 
 def test_leaving_out_disputed_labels_has_a_name_of_its_own_and_changes_no_other_figure():
-    with_none, with_two = (build_report(RIGHT, TWO_WRONG, 1.0, disputed=d)["test"] for d in ((), (1, 2)))
+    with_none, with_two = (build_report(RIGHT, TWO_WRONG, 1.0, THRESHOLDS, disputed=d)["test"] for d in ((), (1, 2)))
     assert with_two["without_disputed_labels"]["images"] == 2
     assert with_two["without_disputed_labels"]["correct"] == 1
     assert with_none["without_disputed_labels"]["accuracy"] == with_two["accuracy"] == 0.5
@@ -66,7 +69,7 @@ def test_leaving_out_disputed_labels_has_a_name_of_its_own_and_changes_no_other_
 
 
 def test_figures_before_and_after_calibration_stand_side_by_side():
-    report = build_report(RIGHT, TWO_WRONG, 2.0)
+    report = build_report(RIGHT, TWO_WRONG, 2.0, THRESHOLDS)
     for split, answers in (("validation", RIGHT), ("test", TWO_WRONG)):
         before, after = (measure(answers.logits, answers.labels, temperature=t) for t in (1.0, 2.0))
         assert report[split]["uncalibrated"] == {"nll": round(before.nll, 6), "ece": round(before.ece, 6)}
@@ -75,14 +78,27 @@ def test_figures_before_and_after_calibration_stand_side_by_side():
 
 
 def test_ink_and_confidence_are_told_as_mean_and_deviation_for_a_server_to_compare_with():
-    figures = build_report(RIGHT, TWO_WRONG, 2.0)["validation"]
+    figures = build_report(RIGHT, TWO_WRONG, 2.0, THRESHOLDS)["validation"]
     assert figures["ink"] == {"mean": 0.2, "sd": pytest.approx(0.063828, abs=1e-6)}
     best, second, rest = np.exp(4 / 2), np.exp(3 / 2), 8
     assert figures["confidence"] == {"mean": pytest.approx(best / (best + second + rest), abs=1e-6), "sd": 0.0}
 
 
+def test_verdicts_and_low_confidences_are_counted_on_the_validation_images_alone():
+    answers = [(digit, digit, 9 - digit) for digit in range(10)]
+    sure, unsure = scored(answers, logit=20.0), scored(answers, logit=2.0)
+    mixed = Scored(
+        *(np.concatenate([getattr(sure, name), getattr(unsure, name)]) for name in ("logits", "labels", "ink")),
+        not_a_digit=np.array([0.9] * 3 + [0.0] * 17),
+    )
+    report = build_report(mixed, TWO_WRONG, 1.0, Thresholds(ambiguous_below=0.6, not_a_digit_above=0.5))
+    assert report["validation"]["verdicts"] == {"digit": 7, "ambiguous": 10, "not_a_digit": 3}
+    assert report["validation"]["low_confidence"] == 20  # 0.73 and less
+    assert "verdicts" not in report["test"]
+
+
 def test_the_manifest_has_the_figures_but_not_the_long_lists():
-    report = build_report(RIGHT, TWO_WRONG, 1.0)
+    report = build_report(RIGHT, TWO_WRONG, 1.0, THRESHOLDS)
     metrics = metrics_of(report)
     assert set(metrics) == {"validation", "test"}
     for split, figures in metrics.items():
@@ -143,7 +159,7 @@ def card_of(wrong: int) -> str:
     """The card of the model in the box, had it read so many test images wrong."""
     manifest = verify(PRETRAINED_DIR)
     report = json.loads((PRETRAINED_DIR / REPORT_FILE).read_text("utf-8"))
-    one = build_report(RIGHT, TWO_WRONG, 1.0, disputed=(1,))["test"]["wrong"][0]
+    one = build_report(RIGHT, TWO_WRONG, 1.0, THRESHOLDS, disputed=(1,))["test"]["wrong"][0]
     report["test"]["wrong"] = [{**one, "index": index, "confidence": index / 1000} for index in range(wrong)]
     return render_card(manifest, report)
 
@@ -199,10 +215,11 @@ def test_a_renewed_card_shows_the_robustness_table_and_the_manifest_vouches_for_
 # --- the model in the box -----------------------------------------------------------------------------
 
 
-def onnx_logits(images: np.ndarray) -> np.ndarray:
+def scored_by_onnx(images: np.ndarray, labels: np.ndarray) -> Scored:
     data = verified_bytes(PRETRAINED_DIR, ONNX_FILE, verify(PRETRAINED_DIR))
     session = open_session(data)
-    return np.concatenate([session.run(["logits"], {"glyphs": part})[0][:, :10] for part in np.split(images, 20)])
+    logits = np.concatenate([session.run(["logits"], {"glyphs": part})[0] for part in np.split(images, 20)])
+    return Scored(logits[:, :10], labels, mean_ink(images), softmax(logits)[:, 10])
 
 
 def assert_same(found: Any, expected: Any, where: str) -> None:
@@ -228,9 +245,10 @@ def test_the_report_of_the_model_in_the_box_is_what_its_onnx_graph_does(mnist_di
     _, rows = mnist.split_train_validation(training.labels)
     manifest = verify(PRETRAINED_DIR)
     computed = build_report(
-        Scored(onnx_logits(training.images[rows]), training.labels[rows], mean_ink(training.images[rows])),
-        Scored(onnx_logits(test.images), test.labels, mean_ink(test.images)),
+        scored_by_onnx(training.images[rows], training.labels[rows]),
+        scored_by_onnx(test.images, test.labels),
         manifest["temperature"],
+        Thresholds(**manifest["thresholds"]),
     )
     report = json.loads((PRETRAINED_DIR / REPORT_FILE).read_text("utf-8"))
     assert_same(computed, report, "report")

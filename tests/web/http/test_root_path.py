@@ -20,7 +20,7 @@ from mnist_classifier.web.services.services import EXTENSION
 from tests.web.routes.test_predict import png
 
 STATIC = PACKAGE_DIR / "web" / "static"
-PAGES = ("/", "/mnist", "/training", "/models", "/explore", "/lesson", "/docs")
+PAGES = ("/", "/mnist", "/training", "/models", "/corrections", "/explore", "/lesson", "/collect", "/docs")
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_undo_deletes_and_a_new_label_replaces_the_old_one(client: FlaskClient):
     path = f"/api/corrections/{stored(client)['id']}"
     changed = client.patch(path, json={"label": "not_a_digit", "writer": "Anna"}).json["correction"]
     assert (changed["label"], changed["writer"]) == ("not_a_digit", "Anna")
-    assert client.delete(path).json == {"deleted": changed["id"]}
+    assert client.delete(path).json == {"deleted": changed["id"], "seen_by": []}
     for method in ("GET", "PATCH", "DELETE"):
         assert_error(client.open(path, method=method, json={"label": 1}), 404, "correction_missing")
     assert_error(client.get(f"{path}/image"), 404, "correction_missing")

@@ -38,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served_model, "CHECK_INTERVAL_S", 0.0)
 
 
-@pytest.mark.parametrize("path", ["/", "/mnist", "/explore", "/lesson", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/mnist", "/explore", "/lesson", "/collect", "/docs"])
 def test_pages_load_with_everything_they_name(client: FlaskClient, path: str):
     page = client.get(path)
     assert page.status_code == 200

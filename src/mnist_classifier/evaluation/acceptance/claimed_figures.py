@@ -21,7 +21,8 @@ from mnist_classifier.data.mnist import Images
 from mnist_classifier.data.splits import TEST, VALIDATION
 from mnist_classifier.evaluation.explore.splits import Part
 from mnist_classifier.registry.manifest import LARGEST_BYTES, REPORT_FILE, read_bounded
-from mnist_classifier.registry.manifest_types import Count, parse
+from mnist_classifier.registry.manifest_types import parse
+from mnist_classifier.registry.metric_types import Count
 
 LoadSplit: TypeAlias = "Callable[[str], Images | Part]"
 

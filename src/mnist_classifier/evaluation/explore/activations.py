@@ -57,12 +57,17 @@ def with_outputs(onnx_bytes: bytes, names: list[str]) -> bytes:
 
 def block_ends(onnx_bytes: bytes) -> dict[str, str]:
     """Map each block to the name of its last value.  Raises ModelCorrupt."""
-    try:
-        matches = [BLOCK_END.fullmatch(name) for name in _node_outputs(onnx_bytes)]
-    except (IndexError, UnicodeDecodeError) as error:
-        raise ModelCorrupt("the ONNX file is truncated, or is no ONNX file") from error
+    matches = [BLOCK_END.fullmatch(name) for name in value_names(onnx_bytes)]
     # The last ReLU of a deeper block replaces earlier ones.
     return {match[1]: match[0] for match in matches if match}
+
+
+def value_names(onnx_bytes: bytes) -> list[str]:
+    """The names of all values that the nodes of an ONNX file compute.  Raises ModelCorrupt."""
+    try:
+        return list(_node_outputs(onnx_bytes))
+    except (IndexError, UnicodeDecodeError) as error:
+        raise ModelCorrupt("the ONNX file is truncated, or is no ONNX file") from error
 
 
 def _node_outputs(onnx_bytes: bytes) -> Iterator[str]:

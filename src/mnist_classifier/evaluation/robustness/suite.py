@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import mnist, pen_digits
@@ -17,7 +17,7 @@ from mnist_classifier.data.pen_digits import PenSets
 from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness.bench import Bench
 from mnist_classifier.evaluation.robustness.measures import MEASURES
-from mnist_classifier.evaluation.robustness.report import RobustnessReport
+from mnist_classifier.evaluation.robustness.report import SUMMARY_ROWS, RobustnessReport
 from mnist_classifier.recognition.recogniser import Recogniser
 
 # Most pictures for one row in a quick run, which takes seconds; the intervals are some per cent wide.
@@ -54,6 +54,21 @@ def load_data(settings: Settings, split: str) -> SuiteData:
             split, digits, pen_missing=f"the writers of the {split} split wrote no digits or no other characters"
         )
     return SuiteData(split, digits, pen)
+
+
+def promotion_rows(recogniser: Recogniser, digits: mnist.Images, pen: PenSets, limit: int) -> list[dict[str, Any]]:
+    """The rows that the promotion check compares, with at most `limit` digits each, as plain values.
+
+    Corruptions read each digit fifteen times, so they have half of the digits.
+    """
+    limits = {"pen digits": limit, "pen characters": limit, "corruptions": limit // 2}
+    rows = [
+        row
+        for name, most in limits.items()
+        for row in MEASURES[name].make(Bench(recogniser, digits, pen, most))
+        if row.id in SUMMARY_ROWS
+    ]
+    return [row.to_dict() for row in rows]
 
 
 def run_suite(

@@ -203,9 +203,14 @@ def to_ink(photograph: Photograph, kept: Mask) -> Floats:
 
     kept: (H, W), the ink that belongs to the writing.
     """
+    return soft_ink(photograph.density, kept)
+
+
+def soft_ink(density: Floats, kept: Mask) -> Floats:
+    """`to_ink` for (H, W) densities."""
     # The faintest 30 % of the writing are edges of strokes.  They become grey, and everything denser is full ink.
     # Soft edges outside `kept`, up to 2 px wide, are drawn too.
-    level = float(np.quantile(photograph.density[kept], 0.3))
+    level = float(np.quantile(density[kept], 0.3))
     faint = 0.15 * level
-    scaled = np.clip((photograph.density - faint) / (level - faint), 0, 1) * np.float32(255)
+    scaled = np.clip((density - faint) / (level - faint), 0, 1) * np.float32(255)
     return np.where(dilate(kept, 5), scaled, np.float32(0)).astype(np.float32)

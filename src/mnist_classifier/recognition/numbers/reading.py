@@ -58,11 +58,13 @@ class Reader:
 
     opinions: (N, 28, 28) uint8 -> (N, 11), as `Recogniser.opinions`.
     judge: a row of it -> the reading of a digit.
+    evidence: glyphs -> (N, 10) nats that a personal model adds to each digit, because the line reader has none.
     """
 
     opinions: Callable[[Bytes], Opinions]
     judge: Callable[[Opinions], Reading]
     lines: LineReader
+    evidence: Callable[[Bytes], Doubles] | None = None
 
 
 def read_pages(
@@ -74,11 +76,15 @@ def read_pages(
     glyphs = [segmentation.make_glyphs(line, boxes) for line, boxes in zip(lines.values(), candidates, strict=True)]
     # One call for the candidates of all lines, because each call takes as long as several glyphs.
     opinions = allowing(reader.opinions(np.concatenate(glyphs)), expected.allowed)
-    rows = np.split(opinions, np.cumsum([len(part) for part in glyphs])[:-1])
+    ends = np.cumsum([len(part) for part in glyphs])[:-1]
+    rows = np.split(opinions, ends)
+    evidence = np.zeros((len(opinions), 10)) if reader.evidence is None else reader.evidence(np.concatenate(glyphs))
     vector = grouping.as_vector(weights)
     found = {
-        key: _read_line(line, boxes, part, vector, reader, expected)
-        for (key, line), boxes, part in zip(lines.items(), candidates, rows, strict=True)
+        key: _read_line(line, boxes, part, added, vector, reader, expected)
+        for (key, line), boxes, part, added in zip(
+            lines.items(), candidates, rows, np.split(evidence, ends), strict=True
+        )
     }
     return [_combined([found[line.key] for line in page]) for page in pages]
 
@@ -143,12 +149,14 @@ def _read_line(
     line: Line,
     candidates: Sequence[Candidate],
     opinions: Opinions,
+    evidence: Doubles,
     weights: Doubles,
     reader: Reader,
     expected: Expected,
 ) -> _ReadLine:
     values, possible = score_line(line, candidates, opinions, reader.lines)
     scores = np.where(possible, values @ weights, -np.inf)
+    scores[:, :10] += evidence
     for digit in range(10):
         if str(digit) not in expected.allowed:
             scores[:, digit] = -np.inf

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mnist_classifier.data.splits import TEST, VALIDATION
 from mnist_classifier.registry.manifest import CARD_FILE, REPORT_FILE, read_robustness, verify, write_manifest
 
+# The splits of the table of metrics.
+SPLITS = (VALIDATION, TEST)
 # Most errors that a card lists.
 WRONG_IMAGES = 100
 
@@ -25,7 +28,7 @@ Input: a 28x28 glyph, white ink on black, centred as in MNIST. Output: ten proba
 | recipe | {recipe} |
 | trained on | {train_images:,} of the 60,000 MNIST training images ({epochs} epochs, best: {best_epoch}) |
 | command | `{command}` |
-{teachers}| created | {created_at} |
+{teachers}{corrections}| created | {created_at} |
 | hardware | {device}, {precision} |
 | libraries | {libraries} |
 
@@ -101,11 +104,12 @@ def render_card(
         best_epoch=training["best_epoch"],
         command=command_line(manifest["config"], manifest["defaults"], members=len(training.get("members", ()))),
         teachers=_teachers(training),
+        corrections=_corrections(training.get("corrections"), manifest["metrics"].get("corrections")),
         created_at=manifest["created_at"],
         device=training["device"],
         precision=training["precision"],
         libraries=", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()),
-        rows="\n".join(_row(split, figures) for split, figures in manifest["metrics"].items()),
+        rows="\n".join(_row(split, figures) for split, figures in manifest["metrics"].items() if split in SPLITS),
         left_out=test["images"] - undisputed["images"],
         undisputed=f"{undisputed['correct']:,} of {undisputed['images']:,} correct, {_share(undisputed, 'accuracy')}",
         disputed_source=report["disputed_labels"]["source"],
@@ -131,6 +135,21 @@ def _teachers(training: Mapping[str, Any]) -> str:
     return "".join(
         row.format(teacher["name"], teacher["architecture"]["multiply_accumulates"], teacher["command"])
         for teacher in training.get("teachers", ())
+    )
+
+
+def _corrections(training: Mapping[str, Any] | None, figures: Mapping[str, Any] | None) -> str:
+    """A row of the table for the corrections that the version has seen."""
+    if training is None or figures is None:
+        return ""
+    started = "the model in the box" if training["base"] == 0 else f"version {training['base']}"
+    row = f"| corrections | {training['count']:,} learned, starting from {started}; {training['held_out']:,} held out"
+    if "before" not in figures:
+        return f"{row} |\n"
+    before = figures["before"]
+    return (
+        f"{row}: {figures['correct']:,} read right, {_share(figures, 'accuracy')}; "
+        f"{before['correct']:,} before, {_share(before, 'accuracy')} |\n"
     )
 
 

@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 from mnist_classifier.core.errors import FolderTaken
 from mnist_classifier.core.onnx_runtime import RUNTIME_VERSION
 from mnist_classifier.core.recipes import RECIPES
-from mnist_classifier.core.records import EpochResult, ModelVersion
+from mnist_classifier.core.records import EpochResult, ModelVersion, Thresholds
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.core.version import __version__
@@ -41,7 +41,12 @@ from mnist_classifier.training.device import choose_device, choose_precision
 from mnist_classifier.training.ensemble import Network, describe_network, load_network
 from mnist_classifier.training.loop import TrainingResult
 from mnist_classifier.training.network import DIGITS, predict_logits
-from mnist_classifier.training.release.calibrate import fit_ambiguity_threshold, fit_outlier_threshold, fit_temperature
+from mnist_classifier.training.release.calibrate import (
+    fit_ambiguity_threshold,
+    fit_outlier_threshold,
+    fit_temperature,
+    outlier_probabilities,
+)
 from mnist_classifier.training.release.card import command_line, render_card
 from mnist_classifier.training.release.export import check_parity, save_weights, to_bytes
 from mnist_classifier.training.release.report import Scored, build_report, metrics_of
@@ -76,8 +81,12 @@ class FinishedTraining:
         logits = all_logits[:, :DIGITS]
         temperature = fit_temperature(logits, labels)
         onnx_parity = check_parity(network, self.data.validation_images, all_logits)
-        validation = Scored(logits.numpy(), labels.numpy(), mean_ink(self.data.validation_images.numpy()))
-        self.report = build_report(validation, score(network, test.images, test.labels), temperature)
+        thresholds = Thresholds(
+            ambiguous_below=fit_ambiguity_threshold(all_logits, temperature),
+            not_a_digit_above=fit_outlier_threshold(all_logits, self.config.outlier_share),
+        )
+        validation = _scored(all_logits, self.data.validation_images.numpy(), labels.numpy())
+        self.report = build_report(validation, score(network, test.images, test.labels), temperature, thresholds)
         self.manifest = {
             "name": self._name(),
             "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -85,10 +94,7 @@ class FinishedTraining:
             "architecture": describe_network(network),
             "classes": list(range(10)),
             "temperature": temperature,
-            "thresholds": {
-                "ambiguous_below": fit_ambiguity_threshold(all_logits, temperature),
-                "not_a_digit_above": fit_outlier_threshold(all_logits, self.config.outlier_share),
-            },
+            "thresholds": asdict(thresholds),
             "onnx_parity": onnx_parity,
             "config": self.config.to_dict(),
             "defaults": _defaults(self.config.recipe),
@@ -207,8 +213,11 @@ def ensemble_facts(members: Sequence[ModelVersion]) -> dict[str, Any]:
 
 def score(network: Network, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
     """The logits of a network, before calibration, for (N, 28, 28) images."""
-    logits = predict_logits(network, torch.from_numpy(images.copy()))[:, :DIGITS].numpy()
-    return Scored(logits, labels, mean_ink(images))
+    return _scored(predict_logits(network, torch.from_numpy(images.copy())), images, labels)
+
+
+def _scored(logits: torch.Tensor, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Scored:
+    return Scored(logits[:, :DIGITS].numpy(), labels, mean_ink(images), outlier_probabilities(logits).numpy())
 
 
 def write_report(
@@ -228,7 +237,8 @@ def renew_report(folder: Path, data: TrainingData, test: mnist.Images) -> dict[s
     manifest = verify(folder)
     network = load_network(folder)
     validation = score(network, data.validation_images.numpy(), data.validation_labels.numpy())
-    report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"])
+    thresholds = Thresholds(**{"not_a_digit_above": 1.0, **manifest["thresholds"]})
+    report = build_report(validation, score(network, test.images, test.labels), manifest["temperature"], thresholds)
     manifest["metrics"] = metrics_of(report)
     write_report(folder, manifest, report, read_robustness(folder, manifest))
     return write_manifest(folder, manifest)

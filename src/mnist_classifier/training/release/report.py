@@ -6,6 +6,7 @@ images that were read wrong.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mnist_classifier.core.metrics import Floats, Integers, log_softmax, measure, per_class, share_of
+from mnist_classifier.core.records import LOW_CONFIDENCE, Thresholds, Verdict
 from mnist_classifier.data.mnist import DISPUTED_SOURCE, DISPUTED_TEST_LABELS
 from mnist_classifier.data.splits import TEST, VALIDATION
 
@@ -21,24 +23,33 @@ TOO_LONG_FOR_MANIFEST = ("per_class", "wrong")
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Logits (N, 10) of a split before calibration, its labels (N,), and the mean ink of each image (N,)."""
+    """Logits (N, 10) of a split before calibration, its labels (N,), and for each image its mean ink (N,).
+
+    not_a_digit: (N,) the probability of no digit.
+    """
 
     logits: Floats
     labels: Integers
     ink: Floats
+    not_a_digit: Floats
 
 
 def build_report(
-    validation: Scored, test: Scored, temperature: float, *, disputed: Collection[int] = DISPUTED_TEST_LABELS
+    validation: Scored,
+    test: Scored,
+    temperature: float,
+    thresholds: Thresholds,
+    *,
+    disputed: Collection[int] = DISPUTED_TEST_LABELS,
 ) -> dict[str, Any]:
     """The whole report, as plain values for JSON.
 
-    temperature: fitted on `validation`.  disputed: rows of test images with a disputed label.
+    temperature, thresholds: fitted on `validation`.  disputed: rows of test images with a disputed label.
     """
     return {
         "temperature": temperature,
         "disputed_labels": {"images": sorted(disputed), "source": DISPUTED_SOURCE},
-        VALIDATION: _split(validation, temperature),
+        VALIDATION: _split(validation, temperature) | _certainty(validation, temperature, thresholds),
         TEST: {
             **_split(test, temperature),
             "without_disputed_labels": _without(test, disputed),
@@ -65,6 +76,16 @@ def _split(scored: Scored, temperature: float) -> dict[str, Any]:
         "ink": _distribution(scored.ink),
         "confidence": _distribution(np.exp(log_softmax(scored.logits, temperature)).max(axis=1)),
         "per_class": per_class(calibrated.confusion),
+    }
+
+
+def _certainty(scored: Scored, temperature: float, thresholds: Thresholds) -> dict[str, Any]:
+    """How many images had each verdict, and how many a low confidence; learning/drift.py compares readings with it."""
+    confidences = np.exp(log_softmax(scored.logits, temperature)).max(axis=1)
+    verdicts = Counter(map(thresholds.verdict, confidences.tolist(), scored.not_a_digit.tolist()))
+    return {
+        "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdict is not Verdict.BLANK},
+        "low_confidence": int((confidences < LOW_CONFIDENCE).sum()),
     }
 
 

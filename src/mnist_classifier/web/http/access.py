@@ -29,7 +29,8 @@ OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
 CONFIDENTIAL_ENDPOINTS = frozenset(
     {
         *("models.export_model", "corrections.list_corrections", "corrections.export_corrections"),
-        *("corrections.get_correction", "corrections.get_image"),
+        *("corrections.get_correction", "corrections.get_image", "personal.list_models", "personal.get_model"),
+        "proposals.list_proposals",
     }
 )
 # These answer under any host name: readings, which are open to other sites anyway; health probes, which know only an

@@ -42,7 +42,13 @@ FIRST_MODULE = PurePosixPath("js/offline/page.js")
 REPLACED = {
     "js/shared/api.js": 'export * from "../offline/api.js";\n',
     **dict.fromkeys(
-        ("js/pad/hints.js", "js/pad/form-editor.js", "js/shared/dataset.js"),
+        (
+            "js/pad/hints.js",
+            "js/pad/form-editor.js",
+            "js/pad/correct.js",
+            "js/pad/reader-choice.js",
+            "js/shared/dataset.js",
+        ),
         'export * from "../offline/without-server.js";\n',
     ),
 }

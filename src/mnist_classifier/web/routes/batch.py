@@ -79,7 +79,7 @@ def predict_batch() -> Response:
     thresholds, version = read_options(sent.options)
     loaded = chosen_model(version)
     batch = read_glyphs(loaded.recogniser, sent.glyphs, thresholds)
-    services().observer.observe_batch(batch, loaded.version.version)
+    services().observer.observe_batch(batch, loaded.version.version, is_typical=not thresholds)
     if request.accept_mimetypes.best_match(["application/json", NPY]) == NPY:
         return _as_npy(batch, loaded, with_probabilities)
     columns: dict[str, Any] = {**readings.batch(batch, loaded.version, with_probabilities=with_probabilities)}

@@ -23,7 +23,8 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.learning import correction_files, corrections
 from mnist_classifier.learning.correction_queries import Filters
-from mnist_classifier.learning.corrections import Added, checked_writer
+from mnist_classifier.learning.corrections import checked_writer
+from mnist_classifier.learning.lineage import versions_that_saw
 from mnist_classifier.learning.pictures import glyph_and_image
 from mnist_classifier.recognition.imaging.decode import decode_base64
 from mnist_classifier.recognition.imaging.preprocess import are_blank
@@ -108,7 +109,7 @@ def add_correction() -> Reply:
             model_version=version,
         )
     )
-    return jsonify(_changed(added)), 200 if added.merged else 201
+    return jsonify(views.changed(added)), 200 if added.merged else 201
 
 
 @blueprint.get("/<int:number>")
@@ -142,15 +143,15 @@ def edit_correction(number: CorrectionNumber) -> Response:
         raise InvalidInput('nothing to change: send {"label": 7} or {"writer": "..."}')
     label = None if body.label is UNSET else views.label_number(body.label)
     writer = None if body.writer is UNSET else body.writer
-    return jsonify(_changed(services().corrections.edit(number, label=label, writer=writer)))
+    return jsonify(views.changed(services().corrections.edit(number, label=label, writer=writer)))
 
 
 @blueprint.delete("/<int:number>")
 @describe(views.DeletedCorrection, errors=(CorrectionMissing,))
 def delete_correction(number: CorrectionNumber) -> Response:
-    """Delete a correction, as to undo it."""
+    """Delete a correction, as to undo it; the reply names the model versions that have seen it."""
     services().corrections.delete(number)
-    return jsonify({"deleted": number})
+    return jsonify({"deleted": number, "seen_by": versions_that_saw(services().registry.versions(), [number])})
 
 
 @blueprint.delete("")
@@ -228,11 +229,6 @@ def _reading(body: views.NewCorrection, glyph: Bytes) -> tuple[dict[str, Any], i
     else:
         reading = msgspec.to_builtins(views.reading(readings.digit(loaded.recogniser.read_glyph(glyph))))
     return reading, loaded.version.version
-
-
-def _changed(added: Added) -> dict[str, Any]:
-    view = views.correction(added.correction, added.contradicts)
-    return {"correction": view, "merged": added.merged, "contradicts": added.contradicts}
 
 
 def _filters() -> Filters:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
+from markupsafe import Markup
 
 from mnist_classifier.core.records import LONGEST_NAME, LONGEST_NOTE
+from mnist_classifier.learning.sheet_layout import A4, PAPERS, sheet_svg
 from mnist_classifier.web.wire.operation import HTML, describe
+from mnist_classifier.web.wire.parameters import choice
 from mnist_classifier.web.wire.training_form import training_form
 
 blueprint = Blueprint("pages", __name__)
+
+PAPER = choice("paper", "size of the paper", A4, tuple(PAPERS))
 
 
 @blueprint.get("/")
@@ -39,6 +44,13 @@ def models() -> str:
     return render_template("models.html", longest_name=LONGEST_NAME, longest_note=LONGEST_NOTE)
 
 
+@blueprint.get("/corrections")
+@describe(media=HTML)
+def corrections() -> str:
+    """Corrections page."""
+    return render_template("corrections.html", longest_name=LONGEST_NAME)
+
+
 @blueprint.get("/explore")
 @describe(media=HTML)
 def explore() -> str:
@@ -51,3 +63,25 @@ def explore() -> str:
 def lesson() -> str:
     """Lesson page with five steps."""
     return render_template("lesson.html")
+
+
+@blueprint.get("/collect")
+@describe(media=HTML)
+def collect() -> str:
+    """Page that collects handwriting: from a sheet, or from a class that draws."""
+    return render_template("collect.html", longest_name=LONGEST_NAME)
+
+
+@blueprint.get("/collect/sheet")
+@describe(media=HTML, query=(PAPER,))
+def collect_sheet() -> str:
+    """The sheet for handwriting, ready to print."""
+    paper = PAPER.read()
+    return render_template("sheet.html", paper=paper, svg=Markup(sheet_svg(paper)))
+
+
+@blueprint.get("/collect/sheet.svg")
+@describe(media="image/svg+xml", query=(PAPER,))
+def collect_sheet_file() -> Response:
+    """The sheet for handwriting as a file."""
+    return Response(sheet_svg(PAPER.read()), mimetype="image/svg+xml")

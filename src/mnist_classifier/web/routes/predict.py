@@ -15,19 +15,31 @@ from mnist_classifier.core.errors import (
     InvalidInput,
     ModelCorrupt,
     ModelMissing,
+    PersonalModelMissing,
+    TooFewExamples,
     VersionMissing,
 )
 from mnist_classifier.core.records import NumberReading
+from mnist_classifier.learning.corrections import checked_writer
 from mnist_classifier.recognition.imaging.decode import decode_image, decode_with_scale
 from mnist_classifier.recognition.imaging.preprocess import prepare, prepared_glyph
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX
 from mnist_classifier.web.services.served_model import Loaded
-from mnist_classifier.web.services.services import Services, chosen_model, services
+from mnist_classifier.web.services.services import Services, chosen_model, personal_model, services
 from mnist_classifier.web.wire import bodies, numbers, readings
 from mnist_classifier.web.wire.glyphs import RAW_GLYPH, raw_glyph
 from mnist_classifier.web.wire.operation import describe
 from mnist_classifier.web.wire.parameters import flag
-from mnist_classifier.web.wire.question import EXPECTED, MODE, NUMBER, THRESHOLDS, VERSION, Question, read_question
+from mnist_classifier.web.wire.question import (
+    EXPECTED,
+    MODE,
+    NUMBER,
+    PERSONAL,
+    THRESHOLDS,
+    VERSION,
+    Question,
+    read_question,
+)
 
 blueprint = Blueprint("api", __name__)
 
@@ -44,20 +56,21 @@ QUESTION = {
 MOST_READING_S = 30.0
 # Every route that reads an image can raise these.
 IMAGE_ERRORS = (InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt)
+PERSONAL_ERRORS = (PersonalModelMissing, TooFewExamples)
 
 
 @blueprint.post("/predict")
 @describe(
     readings.Reading | numbers.Number | numbers.Form,
-    query=(MODE, VERSION, *THRESHOLDS, *EXPECTED, GLYPH, STEPS),
+    query=(MODE, VERSION, PERSONAL, *THRESHOLDS, *EXPECTED, GLYPH, STEPS),
     body=QUESTION,
-    errors=IMAGE_ERRORS,
+    errors=(*IMAGE_ERRORS, *PERSONAL_ERRORS),
 )
 def predict() -> Response:
     """Read the digit in an image, or several with mode `number`.
 
     `?glyph=1` adds the network input, `?steps=1` the preprocessing steps.
-    `version` selects a model other than production.
+    `version` selects a model other than production, `personal` the personal model of a writer.
 
     `length`, `pattern` and `allowed` say what the number must be like; mode `number` only.
     `fields` reads several places of a form, and the reply has a reading for each.
@@ -65,12 +78,19 @@ def predict() -> Response:
     started = time.perf_counter()
     question = read_question()
     with_glyph, with_steps = GLYPH.read(), STEPS.read()
-    find_model = partial(chosen_model, question.version)
+    if question.personal:
+        find_model = partial(personal_model, question.personal, question.version)
+    else:
+        find_model = partial(chosen_model, question.version)
+    reply: Any
     if question.fields:
-        return jsonify(readings.timed(_read_fields(find_model, question), started))
-    if question.mode == NUMBER:
-        return jsonify(readings.timed(_read_number(find_model, question), started))
-    reply = read_digit(services(), find_model, question, with_glyph=with_glyph, with_steps=with_steps)
+        reply = _read_fields(find_model, question)
+    elif question.mode == NUMBER:
+        reply = _read_number(find_model, question)
+    else:
+        reply = read_digit(services(), find_model, question, with_glyph=with_glyph, with_steps=with_steps)
+    if question.personal:
+        reply["model"]["personal"] = checked_writer(question.personal)
     return jsonify(readings.timed(reply, started))
 
 
@@ -109,7 +129,7 @@ def _read_number(find_model: Callable[[], Loaded], question: Question) -> number
     loaded = find_model()
     strokes = [stroke / scale for stroke in question.strokes]
     number = loaded.recogniser.read_number(pixels, strokes, question.thresholds, question.expected)
-    _count(number, loaded)
+    _count(number, loaded, question)
     return numbers.named(number.scaled(scale), loaded.version)
 
 
@@ -121,7 +141,7 @@ def _read_fields(find_model: Callable[[], Loaded], question: Question) -> number
         question.image, question.fields, question.thresholds, services().settings.max_image_pixels
     )
     for field, number in zip(question.fields, each_field, strict=True):
-        _count(number, loaded)
+        _count(number, loaded, question)
         found.append((field, number))
         if time.thread_time() - started_s > MOST_READING_S:
             raise InvalidInput(
@@ -130,8 +150,10 @@ def _read_fields(find_model: Callable[[], Loaded], question: Question) -> number
     return numbers.form(found, loaded.version)
 
 
-def _count(number: NumberReading, loaded: Loaded) -> None:
+def _count(number: NumberReading, loaded: Loaded, question: Question) -> None:
     """Count each digit as a reading."""
     for digit in number.digits:
         found = digit.reading
-        services().observer.observe_reading(found.verdict, found.confidence, None, loaded.version.version)
+        services().observer.observe_reading(
+            found.verdict, found.confidence, None, loaded.version.version, is_typical=not question.thresholds
+        )

@@ -32,6 +32,7 @@ from prometheus_client.metrics_core import Metric
 
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.recognition.batch import VERDICTS, Batch
+from mnist_classifier.web.services.reading_tally import ReadingTally
 
 # Seconds.  Reading a digit takes under a millisecond, reading a number tens of milliseconds.
 DURATIONS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -51,9 +52,13 @@ INK_SUM, CONFIDENCE_SUM = "mnist_recent_summed_ink", "mnist_recent_summed_confid
 
 
 class Observer:
-    """Counts requests and readings.  An observation takes a few microseconds."""
+    """Counts requests and readings.  An observation takes a few microseconds.
 
-    def __init__(self) -> None:
+    tally: counts readings for drift.
+    """
+
+    def __init__(self, tally: ReadingTally | None = None) -> None:
+        self._tally = tally
         self.is_shared = bool(values.ValueClass._multiprocess)
         self._registry = CollectorRegistry()
         self._requests = Histogram(
@@ -93,12 +98,17 @@ class Observer:
             series = self._request_series[route, kind] = self._requests.labels(route, f"{kind}xx")
         series.observe(seconds)
 
-    def observe_reading(self, verdict: Verdict, confidence: float, ink: float | None, version: int) -> None:
+    def observe_reading(
+        self, verdict: Verdict, confidence: float, ink: float | None, version: int, *, is_typical: bool = True
+    ) -> None:
         """Count a reading by a model version.
 
         ink: the mean of the glyph's pixels, 0 to 1; None leaves the reading
         out of the window, as for a number.
+        is_typical: False if the verdict does not come from the digit and the model alone; it is no sign of drift then.
         """
+        if is_typical and self._tally is not None:
+            self._tally.add(verdict, confidence, ink, version)
         series = self._version_series.get(version) or self._add_version(version)
         series.verdicts[verdict].inc()
         if verdict is Verdict.BLANK:
@@ -107,8 +117,10 @@ class Observer:
         if ink is not None:
             series.window.extend([(confidence, ink)])
 
-    def observe_batch(self, batch: Batch, version: int) -> None:
+    def observe_batch(self, batch: Batch, version: int, *, is_typical: bool = True) -> None:
         """Count many readings at once."""
+        if is_typical and self._tally is not None:
+            self._tally.add_batch(batch, version)
         series = self._version_series.get(version) or self._add_version(version)
         counts = np.bincount(batch.verdicts, minlength=len(VERDICTS))
         for verdict, count in zip(VERDICTS, counts, strict=True):

@@ -13,7 +13,10 @@ from mnist_classifier.core.records import ModelVersion, Reading
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.learning.corrections import Corrections
+from mnist_classifier.learning.personal_models import PersonalModels
+from mnist_classifier.learning.proposals import Proposals
 from mnist_classifier.recognition.imaging.preprocess import Prepared, mean_ink
+from mnist_classifier.recognition.numbers.several import SEVERAL
 from mnist_classifier.recognition.recogniser import AS_FITTED, needs_hint
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
@@ -23,8 +26,11 @@ from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.web.http.access import Access
 from mnist_classifier.web.http.event_loop import TakesLong
 from mnist_classifier.web.services.database_state import DatabaseState
+from mnist_classifier.web.services.drift_watch import DriftWatch
 from mnist_classifier.web.services.mnist_files import MnistFiles
 from mnist_classifier.web.services.observer import Observer
+from mnist_classifier.web.services.proposer import Proposer
+from mnist_classifier.web.services.reading_tally import ReadingTally
 from mnist_classifier.web.services.retention import Retention
 from mnist_classifier.web.services.served_model import Loaded, ServedModel
 from mnist_classifier.web.services.shared_rates import SharedRates
@@ -43,6 +49,7 @@ class Services:
     registry: Registry
     runs: Runs
     corrections: Corrections
+    personal: PersonalModels
     retention: Retention
     jobs: Jobs
     recipe_times: RecipeTimes
@@ -52,6 +59,10 @@ class Services:
     mnist_files: MnistFiles
     explorer: Explorer
     observer: Observer
+    tally: ReadingTally
+    drift: DriftWatch
+    proposals: Proposals
+    proposer: Proposer | None
     rates: SharedRates | None
 
     def watch(self) -> None:
@@ -60,6 +71,9 @@ class Services:
         self.model.watch()
         self.database.watch()
         self.retention.watch()
+        self.tally.watch()
+        if self.proposer is not None:
+            self.proposer.watch()
         if self.rates is not None:
             self.rates.watch()
 
@@ -80,7 +94,13 @@ class Services:
             raise TakesLong
         reading = loaded.recogniser.with_hint(reading, prepared, thresholds)
         ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
-        self.observer.observe_reading(reading.verdict, reading.confidence, ink, loaded.version.version)
+        # Several digits in one picture, or thresholds of the request, say nothing about the handwriting.
+        is_typical = not thresholds and SEVERAL not in reading.warnings
+        self.observer.observe_reading(
+            reading.verdict, reading.confidence, ink, loaded.version.version, is_typical=is_typical
+        )
+        if self.proposer is not None and is_typical and prepared.glyph is not None:
+            self.proposer.offer(reading, prepared.glyph, loaded.version.version)
         return reading
 
     def close(self) -> None:
@@ -89,6 +109,9 @@ class Services:
         self.model.close()
         self.database.close()
         self.retention.close()
+        self.tally.close()
+        if self.proposer is not None:
+            self.proposer.close()
         if self.rates is not None:
             self.rates.close()
         self.jobs.close()
@@ -129,3 +152,14 @@ def chosen_model(wanted: str) -> Loaded:
         return current
     version = chosen_version(wanted)
     return Loaded(version, services().explorer.recogniser(version.version))
+
+
+def personal_model(writer: str, wanted: str) -> Loaded:
+    """The version in production with a writer's personal model; `wanted` may name that version.
+
+    Raises PersonalModelMissing, TooFewExamples, and InvalidInput for another version.
+    """
+    current = services().model.current()
+    if wanted not in (PRODUCTION, str(current.version.version)):
+        raise InvalidInput("a personal model belongs to the version in production; leave out version", field="version")
+    return Loaded(current.version, services().personal.recogniser(writer, current.version.version))

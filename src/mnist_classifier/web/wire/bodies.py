@@ -64,6 +64,9 @@ ListOfImages = Annotated[
 ]
 Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Note = Annotated[str, Meta(max_length=LONGEST_NOTE)]
+Personal = Annotated[
+    str, Meta(max_length=LONGEST_NAME, description="read for this writer, with the personal model", examples=[""])
+]
 
 
 class Choices(Struct, kw_only=True, frozen=True):
@@ -90,6 +93,7 @@ class Question(DigitQuestion, kw_only=True, frozen=True):
     """An image and the way to read it; only mode number uses what follows `mode`."""
 
     mode: Mode | UnsetType = UNSET
+    personal: Personal | UnsetType = UNSET
     strokes: PenStrokes | UnsetType = UNSET
     length: Length | UnsetType = UNSET
     pattern: Pattern | UnsetType = UNSET
@@ -113,6 +117,7 @@ class QuestionForm(DigitForm, kw_only=True, frozen=True):
     """A form with an image and the way to read it; only mode number uses what follows `mode`."""
 
     mode: Mode | UnsetType = UNSET
+    personal: Personal | UnsetType = UNSET
     strokes: (
         Annotated[str, Meta(description="pen strokes as JSON", extra_json_schema={"format": "json-strokes"})]
         | UnsetType

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from mnist_classifier.core.arrays import SIDE_PX
 from mnist_classifier.core.records import LARGEST_ID, LONGEST_NAME, Verdict
 from mnist_classifier.learning.correction_queries import Correction, Totals
-from mnist_classifier.learning.corrections import NOT_A_DIGIT, NOT_A_DIGIT_NAME
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, NOT_A_DIGIT_NAME, Added
 from mnist_classifier.web.wire import readings
 from mnist_classifier.web.wire.bodies import Base64Image, ListOfGlyphs, PenStrokes, Version
 from mnist_classifier.web.wire.fields import Digit, Picture, Prediction, Probability, Time, VersionNumber
@@ -130,6 +130,10 @@ class DeletedCorrection(TypedDict):
     """A deleted correction."""
 
     deleted: CorrectionNumber
+    seen_by: Annotated[
+        list[int],
+        Meta(description="model versions that learned from it; `mnist corrections rebuild` trains one without it"),
+    ]
 
 
 class Purged(TypedDict):
@@ -184,6 +188,12 @@ def correction(found: Correction, contradicts: Sequence[int]) -> StoredCorrectio
         "contradicts": list(contradicts),
     }
     return cast(StoredCorrection, view)
+
+
+def changed(added: Added) -> ChangedCorrection:
+    """What became of a correction."""
+    view = correction(added.correction, added.contradicts)
+    return {"correction": view, "merged": added.merged, "contradicts": added.contradicts}
 
 
 def totals(found: Totals) -> CorrectionTotals:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from msgspec import Meta
 
@@ -30,3 +30,4 @@ class ModelName(TypedDict):
 
     version: VersionNumber
     name: str
+    personal: NotRequired[Annotated[str, Meta(description="the writer whose personal model read, if one did")]]

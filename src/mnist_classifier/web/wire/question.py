@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.json import Decoder
 
 from mnist_classifier.core.errors import InvalidImage, InvalidInput
+from mnist_classifier.core.records import LONGEST_NAME
 from mnist_classifier.recognition.imaging.decode import decode_base64
 from mnist_classifier.recognition.numbers import form
 from mnist_classifier.recognition.numbers.expected import ANYTHING, LONGEST, Expected, Field
@@ -30,6 +31,7 @@ THRESHOLDS = (
     fraction("not_a_digit_above", "call it not a digit above this probability; by default the model's threshold"),
 )
 VERSION = text("version", "model version, or `production`", PRODUCTION, r"^(production|[0-9]{1,9})$")
+PERSONAL = unchecked("personal", "read for this writer, with the personal model", {"maxLength": LONGEST_NAME})
 MODE = choice("mode", "one digit or several", DIGIT, MODES)
 # `Expected` checks the pattern and the digits.
 EXPECTED = (
@@ -47,6 +49,7 @@ class Question:
     not checked yet, or `production`.  is_glyph: the image is one glyph of 784
     bytes, not a picture file.  expected: what is known of the number.
     fields: the places of a form to read instead of the whole image.
+    personal: the writer whose personal model reads; empty for none.
     """
 
     image: bytes
@@ -57,6 +60,7 @@ class Question:
     is_glyph: bool = False
     expected: Expected = ANYTHING
     fields: Sequence[Field] = ()
+    personal: str = ""
 
     def __post_init__(self) -> None:
         if self.is_glyph and self.mode == NUMBER:
@@ -80,12 +84,13 @@ def read_question() -> Question:
     query = request.args
     # Wrong options in the query are errors even if the body replaces them.
     mode, (thresholds, version), expected = _mode(query), _options(query), _expected(query)
+    personal = PERSONAL.read() or ""
     if request.mimetype == "multipart/form-data":
         return _from_form({**query.to_dict(), **request.form.to_dict()})
     if request.mimetype.startswith("image/") or request.mimetype in ("application/octet-stream", RAW_GLYPH):
         data = request.get_data(cache=False)
         is_glyph = is_raw_glyph(request.mimetype, data)
-        return Question(data, mode or DIGIT, [], thresholds, version, is_glyph, expected)
+        return Question(data, mode or DIGIT, [], thresholds, version, is_glyph, expected, personal=personal)
     return _from_json(request.get_data(cache=False), mode, expected)
 
 
@@ -97,7 +102,10 @@ def _from_form(sent: Mapping[str, str]) -> Question:
     if file is None:
         raise InvalidImage("the form has no file; send the image in the field `file`", field="file")
     mode = mode or (NUMBER if fields else DIGIT)
-    return Question(file.read(), mode, strokes, thresholds, version, expected=expected, fields=fields)
+    personal = PERSONAL.read(sent) or ""
+    return Question(
+        file.read(), mode, strokes, thresholds, version, expected=expected, fields=fields, personal=personal
+    )
 
 
 def _from_json(data: bytes, mode: str | None, expected: Expected) -> Question:
@@ -117,7 +125,8 @@ def _from_json(data: bytes, mode: str | None, expected: Expected) -> Question:
     fields = [] if body.fields is UNSET else form.parse_fields(bytes(body.fields))
     mode = mode or (NUMBER if fields else DIGIT)
     thresholds, version = read_options(body)
-    return Question(decode_base64(body.image), mode, strokes, thresholds, version, expected=expected, fields=fields)
+    image, personal = decode_base64(body.image), str(sent.get("personal", PERSONAL.read() or ""))
+    return Question(image, mode, strokes, thresholds, version, expected=expected, fields=fields, personal=personal)
 
 
 def _mode(sent: Mapping[str, str]) -> str | None:

@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "template_share": "Digits from templates",
         "pen_share": "Digits that people wrote with a pen",
         "outlier_share": "Pictures of no digit",
+        "corrections_share": "Corrections",
     },
     "The network": {
         "patch": "Patch side",

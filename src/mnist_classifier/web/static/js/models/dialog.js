@@ -7,6 +7,7 @@
  */
 
 import { element, make, write } from "../shared/dom.js";
+import { saveBlob } from "../shared/save.js";
 import { count, day, duration, fileSize, score, sentence, UNKNOWN } from "../shared/format.js";
 import * as api from "./api.js";
 import { promote } from "./moves.js";
@@ -58,11 +59,7 @@ export class ModelDialog {
     if (this.#version === null) return;
     try {
       const { name, content } = await api.exportArchive(this.#version.version);
-      const link = make("a");
-      link.href = URL.createObjectURL(content);
-      link.download = name;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href));
+      saveBlob(content, name);
     } catch (error) {
       write(this.#error, messageOf(error));
     }

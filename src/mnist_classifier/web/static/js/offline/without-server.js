@@ -28,3 +28,13 @@ export class DatasetNotice {
 
   showMissing() {}
 }
+
+export class Correcting {
+  show() {}
+
+  changed() {}
+
+  hide() {}
+}
+
+export async function offerReaders() {}

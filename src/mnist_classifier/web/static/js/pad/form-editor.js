@@ -10,7 +10,7 @@
 
 import { ApiError } from "../shared/api.js";
 import { button, element, make, write } from "../shared/dom.js";
-import { saveText } from "../shared/download.js";
+import { saveText } from "../shared/save.js";
 import { sentence } from "../shared/format.js";
 import { FormLayer } from "./form-layer.js";
 import { fieldAt, formFile, freeName, scaled } from "./form.js";

@@ -5,6 +5,7 @@ import { modelStatus, request } from "../shared/api.js";
 import { element, write } from "../shared/dom.js";
 import { modelLine } from "../shared/model.js";
 import { messageOf } from "../shared/toast.js";
+import { personalWriter, WRITER } from "../shared/personal.js";
 import { chosenVersion } from "../shared/version.js";
 import { keep } from "./keep.js";
 import { Workbench } from "./workbench.js";
@@ -30,6 +31,21 @@ async function readerStatus() {
   return { status: /** @type {const} */ ("ready"), model: await request(`/api/models/${version}`) };
 }
 
+/** Whether somebody of this browser writes under a name. */
+function knowsWriter() {
+  try {
+    return localStorage.getItem(WRITER) !== null || personalWriter() !== "";
+  } catch {
+    return personalWriter() !== "";
+  }
+}
+
+/** Personal models are for few visitors, and their list may need the token. */
+async function offerPersonal() {
+  const { offerReaders } = await import("./reader-choice.js");
+  await offerReaders(() => bench.reread());
+}
+
 export const bench = new Workbench();
 /** @type {typeof bench.onReading} */
 bench.onReading = ({ model }) => {
@@ -37,3 +53,4 @@ bench.onReading = ({ model }) => {
 };
 keep(bench);
 showModel();
+if (knowsWriter()) offerPersonal();

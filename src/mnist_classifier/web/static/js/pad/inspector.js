@@ -13,6 +13,7 @@ import { predictImage } from "../shared/api.js";
 import { element, write } from "../shared/dom.js";
 import { advice } from "../shared/format.js";
 import { Latest, STALE } from "../shared/latest.js";
+import { Correcting } from "./correct.js";
 import { cropAround } from "./found.js";
 import { otherThan } from "./number.js";
 import { context2d } from "./paint.js";
@@ -30,6 +31,7 @@ export class Inspector {
   #glyph = element("inspect-glyph", HTMLElement);
   #barList = element("inspect-bars", HTMLElement);
   #bars = barsOf(this.#barList);
+  #correcting = new Correcting("correct-part");
   #latest = new Latest();
 
   constructor() {
@@ -38,6 +40,7 @@ export class Inspector {
 
   hide() {
     this.#latest.cancel();
+    this.#correcting.hide();
     this.#root.hidden = true;
   }
 
@@ -45,8 +48,9 @@ export class Inspector {
    * @param {Item} item
    * @param {NumberReading} reading
    * @param {HTMLImageElement} picture
+   * @param {import("./workbench.js").Subject} subject
    */
-  show(item, reading, picture) {
+  show(item, reading, picture, { source, strokes }) {
     this.#latest.cancel();
     this.#root.hidden = false;
     write(this.#title, item.name);
@@ -58,6 +62,8 @@ export class Inspector {
     if (digit !== null) showBars(this.#bars, /** @type {any} */ (digit));
     this.#glyph.replaceChildren();
     this.#glyphFigure.hidden = digit === null && item.kind !== "mark";
+    if (digit === null) this.#correcting.hide();
+    else this.#correcting.show({ source, strokes, reading: digit, version: reading.model?.version, box: digit.box });
     this.#root.scrollIntoView({ block: "nearest" });
     if (!this.#glyphFigure.hidden) this.#askForGlyph();
   }

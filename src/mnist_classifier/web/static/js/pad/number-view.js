@@ -10,7 +10,7 @@
 
 import { copyText } from "../shared/clipboard.js";
 import { button, element, make, write } from "../shared/dom.js";
-import { saveText } from "../shared/download.js";
+import { saveText } from "../shared/save.js";
 import { percent, UNKNOWN } from "../shared/format.js";
 import { showToast } from "../shared/toast.js";
 import { asCsv, asText, gridOf, rowsOf } from "./export.js";
@@ -26,6 +26,8 @@ export class NumberView {
   #layout = element("number-layout", HTMLElement);
   #digits = element("number-digits", HTMLElement);
   #exports = element("number-export", HTMLElement);
+  /** The exported site has none. */
+  #hint = document.getElementById("correct-hint");
   /** @type {NumberReading | null} */
   #reading = null;
 
@@ -45,6 +47,7 @@ export class NumberView {
     this.#layout.replaceChildren(...(layout === null ? [] : [layout]));
     this.#showDigits(layout === null ? (reading?.digits ?? []) : []);
     this.#exports.hidden = !hasNumber;
+    if (this.#hint !== null) this.#hint.hidden = !hasNumber;
   }
 
   /** Show which line, cell or digit is chosen, and the digits of that line or cell. @param {Item | null} chosen */

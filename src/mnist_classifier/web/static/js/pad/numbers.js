@@ -27,7 +27,7 @@ export class Numbers {
   #view = new NumberView();
   #overlay = new Overlay();
   #inspector = new Inspector();
-  /** @type {{reading: NumberReading, items: readonly Item[], picture: () => Promise<HTMLImageElement>} | null} */
+  /** @type {{reading: NumberReading, subject: Subject, items: readonly Item[], picture: () => Promise<HTMLImageElement>} | null} */
   #shown = null;
 
   /** @param {Pad} pad @param {() => void} read  reads the picture or drawing on the pad again */
@@ -54,7 +54,7 @@ export class Numbers {
     const { source } = subject;
     const isOnPad = "image" in source || backdrop?.subject === subject;
     const items = isOnPad ? itemsOf(reading) : [];
-    this.#shown = { reading, items, picture: async () => backdrop?.picture ?? ("image" in source ? load(source.image) : Promise.reject()) };
+    this.#shown = { reading, subject, items, picture: async () => backdrop?.picture ?? ("image" in source ? load(source.image) : Promise.reject()) };
     const pad = { width, height: SIDE };
     this.#overlay.show(items, backdrop === null ? pad : sizeOf(backdrop.picture), pad, backdrop !== null);
     this.#inspector.hide();
@@ -93,7 +93,7 @@ export class Numbers {
     this.#view.mark(item);
     if (item === null || shown === null) return this.#inspector.hide();
     const picture = await shown.picture();
-    if (this.#shown === shown) this.#inspector.show(item, shown.reading, picture);
+    if (this.#shown === shown) this.#inspector.show(item, shown.reading, picture, shown.subject);
   }
 }
 

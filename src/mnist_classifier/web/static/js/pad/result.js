@@ -110,7 +110,8 @@ export class ResultView {
   /** @param {Reading | NumberReading} reading */
   #showAnswerer({ model, elapsed_ms }) {
     const ms = elapsed_ms === undefined ? "" : ` in ${elapsed_ms.toFixed(1)}\u00a0ms`;
-    write(this.#answeredBy, model ? `Answered by version ${model.version}${ms}.` : "");
+    const personal = model?.personal ? ` with ${model.personal}’s personal model` : "";
+    write(this.#answeredBy, model ? `Answered by version ${model.version}${personal}${ms}.` : "");
   }
 
   /** @param {string} state */

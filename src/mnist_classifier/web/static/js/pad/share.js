@@ -8,7 +8,8 @@
 
 import { copyText } from "../shared/clipboard.js";
 import { button, make, write } from "../shared/dom.js";
-import { fileName, saveUrl } from "../shared/download.js";
+import { fileName } from "../shared/download.js";
+import { saveUrl } from "../shared/save.js";
 import { DRAWING } from "./keep.js";
 import { encode } from "./link.js";
 import { pictureOf, sentenceOf } from "./share-picture.js";

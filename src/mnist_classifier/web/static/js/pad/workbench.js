@@ -17,6 +17,7 @@ import * as api from "../shared/api.js";
 import { browserModelFile } from "../shared/browser-model.js";
 import { element, write } from "../shared/dom.js";
 import { fileSize } from "../shared/format.js";
+import { personalWriter } from "../shared/personal.js";
 import { goOnWhenBack } from "../shared/reconnect.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { chosenVersion } from "../shared/version.js";
@@ -53,6 +54,8 @@ export class Workbench {
   #reading = null;
   /** @type {import("./numbers.js").Numbers | null} */
   #numbers = null;
+  /** @type {import("./correct.js").Correcting | null} */
+  #correcting = null;
   #readAsNumber = element("read-number", HTMLButtonElement);
 
   constructor() {
@@ -237,11 +240,21 @@ export class Workbench {
     return this.#numbers;
   }
 
+  /** Let the user say what a digit was.  The label of a test image is known, and no model may learn from it. @param {Reading} reading @param {Subject} subject */
+  async #offerCorrection(reading, { source, strokes, label }) {
+    if (reading.verdict === "blank" || label !== null) return this.#correcting?.hide();
+    const loaded = await import("./correct.js").catch(() => null); // without a server there is nothing to correct
+    if (loaded === null || this.#reading !== reading || !this.#isRead) return;
+    this.#correcting ??= new loaded.Correcting("correct");
+    this.#correcting.show({ source, strokes, reading, version: reading.model?.version });
+  }
+
   /** @param {unknown} error */
   #fail(error) {
     if (!this.#numbers?.showError(error)) showToast("reading", messageOf(error));
     if (!this.#isRead && !this.#pad.isEmpty) {
       this.#numbers?.clear();
+      this.#correcting?.hide();
       this.#result.showError("Your drawing is safe. Try again.");
     }
     // The subject waits for the server.
@@ -257,23 +270,26 @@ export class Workbench {
     this.#isRead = true;
     this.#reading = reading;
     if ("digits" in reading) {
+      this.#correcting?.hide();
       this.#result.showNumber(reading);
       this.#numbers?.show(reading, subject);
     } else {
       this.#result.showReading(reading, subject.label);
       this.#readAsNumber.hidden = !reading.warnings?.some(({ code }) => code === "several_digits");
+      this.#offerCorrection(reading, subject);
     }
     if (reading.model !== undefined) this.#live.follow(reading.model.version);
     this.onReading(reading, subject);
   }
 
-  /** Read the open drawing in the browser; at the end of the stroke the server confirms. */
+  /** Read the open drawing in the browser, with the model of everybody; at the end of the stroke the server confirms. */
   #look() {
-    if (this.mode === "digit" && !this.#pad.strokes.isEmpty) this.#live.look(() => this.#pad.toPixels());
+    if (personalWriter() === "" && this.mode === "digit" && !this.#pad.strokes.isEmpty) this.#live.look(() => this.#pad.toPixels());
   }
 
   #showEmpty() {
     this.#numbers?.clear();
+    this.#correcting?.hide();
     this.#result.showEmpty();
     this.onEmpty();
   }
@@ -291,6 +307,7 @@ export class Workbench {
     this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();
+    this.#correcting?.changed();
     write(this.#caption, this.#pad.backdrop?.subject.caption ?? "");
     this.#sheets.noteOrigin(null);
     this.onChange();

@@ -60,6 +60,24 @@ export type Cell = {
   verdict: NumberVerdict;
 };
 
+/** The label that a person gives a cell. */
+export type CellLabel = {
+  cell: number;
+  label: number | "not_a_digit";
+};
+
+/** A cell of a sheet: glyph, picture and reading are null if it is empty. */
+export type CellOfSheet = {
+  cell: number;
+  label: number | "not_a_digit";
+  state: "check" | "empty" | "ready" | "spoilt";
+  reason: string;
+  glyph: string | null;
+  image: string | null;
+  reading: GivenReading | null;
+  correction: number | null;
+};
+
 /** What became of a correction. */
 export type ChangedCorrection = {
   correction: StoredCorrection;
@@ -139,6 +157,15 @@ export type CorrectionTotals = {
   contradictions: number;
 };
 
+/** The corrections that a training has seen, each as number, hash of the glyph, label (10: not a digit). */
+export type Corrections = {
+  count: number;
+  held_out: number;
+  base: number;
+  used: Array<[number, string, number]>;
+  measured: Array<[number, string, number]>;
+};
+
 /** State of the MNIST files and their download. */
 export type Dataset = {
   status: "downloading" | "failed" | "missing" | "ready";
@@ -154,6 +181,7 @@ export type Deleted = {
 /** A deleted correction. */
 export type DeletedCorrection = {
   deleted: number;
+  seen_by: Array<number>;
 };
 
 /** A form with an image of one digit. */
@@ -208,6 +236,25 @@ export type Disputed = {
   wrong: number;
 };
 
+/** How readings differ from the validation images of the version in production. */
+export type DriftReport = {
+  version: number;
+  hours: number;
+  sentence: string;
+  advice: "collect" | "nothing" | "retrain" | "unknown" | "wait";
+  readings: number;
+  least: number;
+  verdicts: Record<string, number>;
+  doubtful: Estimate | null;
+  low_confidence: Estimate | null;
+  confidence: Estimate | null;
+  ink: Estimate | null;
+  ink_is_different: boolean;
+  corrections: number;
+  is_daily: boolean;
+  periods: Array<Period>;
+};
+
 /** Results of one epoch. */
 export type EpochResult = {
   epoch: number;
@@ -232,6 +279,14 @@ export type ErrorDetails = {
   code: string;
   message: string;
   field: string | null;
+};
+
+/** A share or a mean with its 95 % interval. */
+export type Estimate = {
+  value: number;
+  low: number;
+  high: number;
+  reference: number | null;
 };
 
 /** Explanation of your image. */
@@ -326,6 +381,11 @@ export type File = {
   bytes: number;
 };
 
+/** The writer whose personal model was deleted. */
+export type ForgottenModel = {
+  forgotten: string;
+};
+
 /** The numbers in the fields of a form. */
 export type Form = {
   fields: Array<FieldReading>;
@@ -350,6 +410,12 @@ export type Gallery = {
   total: number;
   offset: number;
   images: Array<Thumbnail>;
+};
+
+/** What a reading shows, as a person says. */
+export type GivenLabel = {
+  label: number | "not_a_digit";
+  writer?: string;
 };
 
 /** What the model read. */
@@ -383,6 +449,7 @@ export type Health = {
 export type Imported = {
   version: number;
   name: string;
+  personal?: string;
   created_at: string;
   recipe: string | null;
   parameters: number | null;
@@ -493,6 +560,7 @@ export type Metrics = {
 export type Model = {
   version: number;
   name: string;
+  personal?: string;
   created_at: string;
   recipe: string | null;
   parameters: number | null;
@@ -509,6 +577,7 @@ export type ModelChanges = {
 export type ModelDetails = {
   version: number;
   name: string;
+  personal?: string;
   created_at: string;
   recipe: string | null;
   parameters: number | null;
@@ -533,6 +602,7 @@ export type ModelDetails = {
 export type ModelEntry = {
   version: number;
   name: string;
+  personal?: string;
   created_at: string;
   recipe: string | null;
   parameters: number | null;
@@ -556,6 +626,7 @@ export type ModelList = {
 export type ModelName = {
   version: number;
   name: string;
+  personal?: string;
 };
 
 /** Whether a model is ready. */
@@ -638,6 +709,41 @@ export type OutputTensor = {
   parameters?: Record<string, number>;
 };
 
+/** The readings of an hour or a day that are not blank. */
+export type Period = {
+  start: string;
+  readings: number;
+  doubtful: number;
+  ink: number | null;
+};
+
+/** How the examples are read. */
+export type PersonalFigures = {
+  right_before: number;
+  right_after: number;
+};
+
+/** A personal model. */
+export type PersonalModel = {
+  writer: string;
+  base_version: number;
+  created_at: string;
+  examples: number;
+  corrections: Array<number>;
+  figures: PersonalFigures;
+};
+
+/** All personal models, by name. */
+export type PersonalModelList = {
+  models: Array<PersonalModel>;
+  fewest_examples: number;
+};
+
+/** Whose corrections to learn from. */
+export type PersonalQuestion = {
+  writer: string;
+};
+
 /** Progress of the running training; metrics are null until they are known. */
 export type Progress = {
   run_id: number;
@@ -683,6 +789,24 @@ export type Promotions = {
   promotions: Array<Promotion>;
 };
 
+/** An uncertain reading that waits for a label. */
+export type Proposal = {
+  id: number;
+  created_at: string;
+  glyph: string;
+  reading: GivenReading;
+  model_version: number;
+};
+
+/** The most informative readings, best first. */
+export type Proposals = {
+  is_on: boolean;
+  count: number;
+  most: number;
+  days: number;
+  proposals: Array<Proposal>;
+};
+
 /** How many corrections were deleted. */
 export type Purged = {
   deleted: number;
@@ -695,6 +819,7 @@ export type Question = {
   not_a_digit_above?: number;
   image: string;
   mode?: "digit" | "number";
+  personal?: string;
   strokes?: Array<Array<[number, number]>> | null;
   length?: number;
   pattern?: string;
@@ -709,11 +834,21 @@ export type QuestionForm = {
   not_a_digit_above?: number;
   file: string;
   mode?: "digit" | "number";
+  personal?: string;
   strokes?: string;
   length?: number;
   pattern?: string;
   allowed?: string;
   fields?: string;
+};
+
+/** What was read on a sheet, and how much of it was stored. */
+export type ReadSheet = {
+  cells: Array<CellOfSheet>;
+  counts: Record<string, number>;
+  stored: number;
+  merged: number;
+  contradictions: number;
 };
 
 /** The server can read; `warnings` says what else does not work. */
@@ -898,6 +1033,26 @@ export type Setting = {
   among: Array<number>;
 };
 
+/** A form with a picture of a sheet. */
+export type SheetForm = {
+  file: string;
+  writer?: string;
+  store?: "ready";
+};
+
+/** A picture of a sheet, and what to store. */
+export type SheetPicture = {
+  image: string;
+  writer?: string;
+  store?: "ready" | Array<number>;
+  labels?: Array<CellLabel>;
+};
+
+/** A reading that was skipped. */
+export type SkippedProposal = {
+  deleted: number;
+};
+
 /** Metrics on one split. */
 export type SplitMetrics = {
   images?: number;
@@ -1002,7 +1157,7 @@ export type Thumbnail = {
 
 /** All settings of one training.  The defaults are the recipe `classic`. */
 export type TrainConfig = {
-  recipe?: "classic" | "lightning" | "fast" | "standard" | "best" | "handwriting";
+  recipe?: "classic" | "lightning" | "fast" | "standard" | "best" | "handwriting" | "corrections";
   epochs?: number;
   patience?: number;
   batch_size?: number;
@@ -1043,6 +1198,7 @@ export type TrainConfig = {
   cutout_px?: number;
   cutout_probability?: number;
   outlier_share?: number;
+  corrections_share?: number;
   passes?: number;
   plain_epochs?: number;
   teacher?: number;
@@ -1067,6 +1223,7 @@ export type Training = {
   precision?: string;
   members?: Array<number>;
   seeds?: Array<number | null>;
+  corrections?: Corrections;
   teachers?: Array<Teacher>;
 };
 

@@ -17,6 +17,7 @@
  */
 
 import { at } from "./paths.js";
+import { personalQuery } from "./personal.js";
 import { askForToken, authorization } from "./token.js";
 import { withVersion } from "./version.js";
 
@@ -46,7 +47,7 @@ export function refusesPicture(error) {
   return isRefusal && [null, "image", "file"].includes(error.field);
 }
 
-/** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number, cache?: RequestCache}} Options */
+/** @typedef {{method?: string, json?: unknown, body?: BodyInit, signal?: AbortSignal, timeout_ms?: number, cache?: RequestCache, keepalive?: boolean}} Options */
 
 /** Send a request; returns the JSON of the reply. @param {string} path @param {Options} [options] @returns {Promise<any>} */
 export function request(path, options) {
@@ -87,7 +88,7 @@ async function authorised(ask) {
  * @param {(response: Response) => Promise<T>} read
  * @returns {Promise<T>}
  */
-async function send(address, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS, cache = "no-store" } = {}, read) {
+async function send(address, { method = "GET", json, body, signal, timeout_ms = TIMEOUT_MS, cache = "no-store", keepalive = false } = {}, read) {
   signal?.throwIfAborted();
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), timeout_ms);
@@ -98,7 +99,7 @@ async function send(address, { method = "GET", json, body, signal, timeout_ms = 
     const type = json === undefined ? {} : { "Content-Type": "application/json" };
     const headers = { Accept: "application/json", ...type, ...authorization() };
     const content = json === undefined ? body : JSON.stringify(json);
-    const response = await fetch(address, { method, headers, body: content, signal: deadline.signal, cache });
+    const response = await fetch(address, { method, headers, body: content, signal: deadline.signal, cache, keepalive });
     return await read(response);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
@@ -136,6 +137,11 @@ export function browserModel(version) {
   return send(at(`/api/models/${version}/browser`), { timeout_ms: UPLOAD_TIMEOUT_MS, cache: "no-cache" }, read);
 }
 
+/** The personal models.  Never asks for the token: a page reads without them too. @returns {Promise<import("./api-types.js").PersonalModelList>} */
+export function personalModels() {
+  return send(at("/api/personal"), {}, unpack);
+}
+
 /** @param {Response} response */
 async function unpackFile(response) {
   if (!response.ok) return unpack(response); // which throws
@@ -160,7 +166,7 @@ function unexpected(status) {
 /** Ask for a reading by the version of the page. @param {Record<string, string>} options  of the query @param {Options} sent @returns {Promise<any>} */
 function predict(options, sent) {
   return withVersion((version) => {
-    const query = String(new URLSearchParams({ ...options, ...version }));
+    const query = String(new URLSearchParams({ ...options, ...version, ...personalQuery() }));
     return request(`/predict${query === "" ? "" : `?${query}`}`, { method: "POST", ...sent });
   });
 }

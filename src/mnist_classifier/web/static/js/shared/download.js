@@ -1,29 +1,14 @@
 // @ts-check
-/** Saves files: the drawing or picture on the pad as the PNG that the network reads, and texts. */
+/** Saves the drawing or picture on the pad as the PNG that the network reads. */
 
 import { context2d } from "../pad/paint.js";
+import { saveUrl } from "./save.js";
 import { showToast } from "./toast.js";
 
 /** @param {import("../pad/pad.js").Pad} pad */
 export function saveDrawing(pad) {
   if (pad.isEmpty) return showToast("download", "There is nothing to save yet. Draw something first.", "info");
   saveUrl(pad.backdrop === null ? pad.toDataUrl() : pngOf(pad.backdrop.picture), fileName(new Date()));
-}
-
-/** Save what is behind an address. @param {string} url @param {string} name */
-export function saveUrl(url, name) {
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-}
-
-/** Save text as a file. @param {string} name @param {string} text @param {string} type */
-export function saveText(name, text, type) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  saveUrl(url, name);
-  // Chromium and Firefox have read the address when click returns; Safari needs a moment.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /** A name such as "drawing-20261122-190500.png", in local time. @param {Date} now @param {string} [what] */

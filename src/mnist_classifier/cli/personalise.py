@@ -1,0 +1,39 @@
+"""`mnist personalise`: learn how one person writes, from the corrections with that name."""
+
+from __future__ import annotations
+
+import click
+
+from mnist_classifier.cli.command import Command, opened_store
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.learning.personal_models import PersonalModelFacts, PersonalModels
+from mnist_classifier.registry.versions import Registry
+
+
+@click.command(cls=Command)
+@click.argument("writer", required=False)
+@click.option("--forget", is_flag=True, help="Delete the personal model; the corrections stay.")
+def personalise(writer: str | None, forget: bool) -> None:
+    """Learn a WRITER's handwriting from 10 or more corrections; without a name, list the personal models."""
+    if forget and writer is None:
+        raise click.UsageError("name the writer whose personal model to forget")
+    settings = Settings.from_environment()
+    with opened_store(settings) as store:
+        registry = Registry.of(settings, store)
+        personal = PersonalModels(store, registry)
+        if writer is None:
+            found = personal.all()
+            click.echo("\n".join(map(_line, found)) if found else "there are no personal models")
+        elif forget:
+            personal.forget(writer)
+            click.echo(f"the personal model of {writer} was deleted; the corrections stay")
+        else:
+            click.echo(_line(personal.fit(writer, registry.aliases.production())))
+
+
+def _line(found: PersonalModelFacts) -> str:
+    figures = found.figures
+    return (
+        f"{found.writer}: {found.examples} examples, for version {found.base_version}; "
+        f"reads {figures['right_after']} of them right, without it {figures['right_before']}"
+    )

@@ -1,0 +1,40 @@
+"""Hold out a fifth of the corrections, which measures what the others taught.
+
+The same corrections are held out every time: the hash of a name or of a glyph decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from mnist_classifier.core.arrays import Mask
+
+# One group of so many is held out.
+PARTS = 5
+# With fewer writers, chance would hold out nobody or nearly everything.
+FEWEST_WRITERS = 5
+
+
+def held_out(writers: Sequence[str], glyph_sha256: Sequence[str]) -> Mask:
+    """(N,) true for the corrections that training may not see.
+
+    With at least FEWEST_WRITERS names, everything of a writer is on one side, so that the figures are those of people
+    new to the model.  With fewer, and for corrections without a name, each drawing is on one side by itself.
+    """
+    names = {writer for writer in writers if writer}
+    chosen = {name for name in names if len(names) >= FEWEST_WRITERS and _is_held_out(name)}
+    by_writer = bool(chosen)  # if chance chose nobody, by drawing
+    return np.array(
+        [
+            writer in chosen if by_writer and writer else _is_held_out(sha256)
+            for writer, sha256 in zip(writers, glyph_sha256, strict=True)
+        ],
+        bool,
+    )
+
+
+def _is_held_out(group: str) -> bool:
+    return int(hashlib.sha256(group.encode()).hexdigest(), 16) % PARTS == 0

@@ -1,0 +1,21 @@
+"""Check before a run starts that there are corrections to learn from.  Needs no PyTorch."""
+
+from __future__ import annotations
+
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import InvalidConfig
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.learning.correction_queries import CorrectionQueries
+
+# The record of a run's corrections, among the facts about its environment.
+RECORD = "corrections"
+NO_CORRECTIONS = (
+    "there are no corrections to learn from; say what a wrongly read picture shows, on the page or with "
+    "`mnist correct`, then train again"
+)
+
+
+def check_corrections(store: Store, config: TrainConfig) -> None:
+    """Raise InvalidConfig if a training wants corrections and none is stored."""
+    if config.corrections_share and not CorrectionQueries(store).count():
+        raise InvalidConfig(NO_CORRECTIONS, field="recipe")

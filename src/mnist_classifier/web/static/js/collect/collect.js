@@ -1,0 +1,19 @@
+// @ts-check
+/** The page that collects handwriting, on the screen and on paper. */
+
+import { element } from "../shared/dom.js";
+import { keepWriter, writer } from "../shared/writer.js";
+import { Paper } from "./paper.js";
+import { Writing } from "./write.js";
+
+const name = element("writer", HTMLInputElement);
+name.value = writer();
+name.addEventListener("input", () => keepWriter(name.value.trim()));
+
+const writing = new Writing();
+writing.onOther = () => {
+  keepWriter("");
+  name.value = "";
+  name.focus();
+};
+new Paper();

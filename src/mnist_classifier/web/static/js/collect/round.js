@@ -1,0 +1,41 @@
+// @ts-check
+/**
+ * A round of a writer: which digits are still asked for, and in which order.  Pure.
+ *
+ * @typedef {{left: number[], done: number[]}} Round  digits in the order in which they are asked; the last one was done last
+ */
+
+/** How often each digit is asked for. */
+const TIMES = 10;
+export const LENGTH = 10 * TIMES;
+
+/** A new round: ten times all ten digits, each time in another order. @param {() => number} random @returns {Round} */
+export function newRound(random = Math.random) {
+  return { left: Array.from({ length: TIMES }, () => shuffled(random)).flat(), done: [] };
+}
+
+/** The digit that is asked for; null at the end. @param {Round} round */
+export function asked(round) {
+  return round.left[0] ?? null;
+}
+
+/** The round once that digit is written. @param {Round} round @returns {Round} */
+export function written({ left: [digit, ...left], done }) {
+  return { left, done: [...done, digit] };
+}
+
+/** The round without its last digit, which is asked for again. @param {Round} round @returns {Round} */
+export function undone({ left, done }) {
+  const last = done.at(-1);
+  return last === undefined ? { left, done } : { left: [last, ...left], done: done.slice(0, -1) };
+}
+
+/** @param {() => number} random @returns {number[]} */
+function shuffled(random) {
+  const digits = [...Array(10).keys()];
+  for (let last = digits.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(random() * (last + 1));
+    [digits[last], digits[other]] = [digits[other], digits[last]];
+  }
+  return digits;
+}

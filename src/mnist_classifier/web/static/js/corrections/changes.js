@@ -1,0 +1,112 @@
+// @ts-check
+/**
+ * Relabel, rename and delete corrections, each with Undo.
+ *
+ * A deletion is sent once its Undo has gone: the server keeps nothing from which it could restore a correction.
+ *
+ * @typedef {import("./api.js").Correction} Correction
+ * @typedef {{label?: Correction["label"], writer?: string}} Change
+ */
+
+import { edit, remove } from "../shared/corrections.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { counted } from "./words.js";
+
+const TOPIC = "corrections";
+/** Shorter than the message with the button stays. */
+export const UNDO_MS = 10_000;
+
+export class Changes {
+  /** Called once something has changed. @type {() => void} */
+  onChange = () => {};
+
+  /** Corrections whose deletion can still be undone. @type {readonly number[]} */
+  #leaving = [];
+  #timer = 0;
+
+  constructor() {
+    window.addEventListener("pagehide", () => this.#leaving.length > 0 && this.#send(true));
+  }
+
+  /** Whether a correction is about to be deleted. @param {number} id */
+  isLeaving(id) {
+    return this.#leaving.includes(id);
+  }
+
+  /** @param {readonly Correction[]} corrections @param {Change} change @param {string} words  what was done */
+  async apply(corrections, change, words) {
+    await this.flush();
+    /** @type {Correction[]} */
+    const changed = [];
+    let merged = 0;
+    await this.#do(async () => {
+      for (const each of corrections) {
+        const reply = await edit(each.id, change);
+        if (reply.merged) merged += 1;
+        else changed.push(each);
+      }
+    });
+    if (changed.length + merged > 0) this.#say(words, changed, merged);
+    this.onChange();
+  }
+
+  /** @param {readonly Correction[]} corrections */
+  async delete(corrections) {
+    await this.flush();
+    this.#leaving = corrections.map(({ id }) => id);
+    this.#timer = window.setTimeout(() => this.flush(), UNDO_MS);
+    const words = `${counted(corrections.length, "correction")} will be deleted in a moment.`;
+    showToast(TOPIC, words, "info", { text: "Undo", onClick: () => this.#keep() });
+    this.onChange();
+  }
+
+  /** Delete now what waits for it. */
+  async flush() {
+    if (this.#leaving.length === 0) return;
+    const count = this.#leaving.length;
+    hideToast(TOPIC);
+    if (await this.#do(() => this.#send(false))) showToast(TOPIC, `Deleted ${counted(count, "correction")}.`, "good");
+    this.onChange();
+  }
+
+  #keep() {
+    window.clearTimeout(this.#timer);
+    this.#leaving = [];
+    this.onChange();
+  }
+
+  /** @param {boolean} keepalive  the page is going */
+  async #send(keepalive) {
+    window.clearTimeout(this.#timer);
+    const ids = this.#leaving;
+    this.#leaving = [];
+    if (keepalive) return void ids.forEach((id) => remove(id, keepalive));
+    for (const id of ids) await remove(id);
+  }
+
+  /** @param {string} words @param {readonly Correction[]} changed @param {number} merged */
+  #say(words, changed, merged) {
+    const same = merged === 0 ? "" : ` ${counted(merged, "correction")} became the same as another one and ${merged === 1 ? "was" : "were"} merged.`;
+    const undo = changed.length === 0 ? null : { text: "Undo", onClick: () => this.#takeBack(changed) };
+    showToast(TOPIC, `${words}.${same}`, "good", undo);
+  }
+
+  /** @param {readonly Correction[]} before */
+  async #takeBack(before) {
+    await this.#do(async () => {
+      for (const { id, label, writer } of before) await edit(id, { label, writer });
+    });
+    this.onChange();
+  }
+
+  /** @param {() => Promise<void>} act @returns {Promise<boolean>}  whether it worked */
+  async #do(act) {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      showToast(TOPIC, messageOf(error));
+      return false;
+    }
+  }
+}

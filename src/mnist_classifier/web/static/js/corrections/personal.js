@@ -1,0 +1,87 @@
+// @ts-check
+/** Personal models: make one from a writer's corrections, read with it, forget it. */
+
+import { button, element, make, write } from "../shared/dom.js";
+import { moment } from "../shared/format.js";
+import { at } from "../shared/paths.js";
+import { choosePersonal, personalWriter } from "../shared/personal.js";
+import { messageOf, showToast } from "../shared/toast.js";
+import * as api from "./api.js";
+import { counted } from "./words.js";
+
+/**
+ * @typedef {import("../shared/api-types.js").PersonalModel} PersonalModel
+ * @typedef {import("../shared/api-types.js").WriterCount} Writer
+ */
+
+export class Personal {
+  #list = element("personal-list", HTMLUListElement);
+  #note = element("personal-note", HTMLElement);
+  /** @type {readonly Writer[]} */
+  #writers = [];
+
+  /** @param {readonly Writer[]} writers  those with a name */
+  async show(writers) {
+    this.#writers = writers;
+    try {
+      const { models, fewest_examples: fewest } = await api.listPersonal();
+      const known = new Map(models.map((each) => [each.writer, each]));
+      // A personal model stays when its corrections are deleted one by one.
+      const names = new Set([...writers.map(({ name }) => name), ...known.keys()]);
+      const counts = new Map(writers.map(({ name, count }) => [name, count]));
+      this.#list.replaceChildren(...[...names].map((name) => this.#item(name, counts.get(name) ?? 0, fewest, known.get(name) ?? null)));
+      write(this.#note, names.size === 0 ? "Nobody has given a name yet. Add yours on the page Draw, under the reading." : "");
+    } catch (error) {
+      write(this.#note, messageOf(error));
+    }
+  }
+
+  /** @param {string} name @param {number} count @param {number} fewest @param {PersonalModel | null} model */
+  #item(name, count, fewest, model) {
+    const actions = make("div", { className: "personal-actions" });
+    const fit = button(model === null ? `Personalise for ${name}` : "Personalise again", "", () => this.#fit(name, fit));
+    fit.disabled = count < fewest;
+    if (model !== null) {
+      const read = make("a", { className: "button", text: `Read as ${name}` });
+      read.href = at(`/?${new URLSearchParams({ personal: name })}`);
+      actions.append(read);
+    }
+    if (count > 0) actions.append(fit);
+    if (model !== null) actions.append(button("Forget", "danger", () => this.#forget(name)));
+    const missing = fewest - count;
+    const words = model === null ? (missing > 0 ? `${counted(count, "correction")}; ${missing} more needed.` : `${counted(count, "correction")}.`) : figuresWords(model);
+    return make("li", { data: { writer: name } }, make("strong", { text: name }), make("p", { text: words }), actions);
+  }
+
+  /** @param {string} writer @param {HTMLButtonElement} pressed */
+  async #fit(writer, pressed) {
+    pressed.disabled = true;
+    pressed.setAttribute("aria-busy", "true");
+    write(this.#note, `Learning the handwriting of ${writer}…`);
+    try {
+      await api.personalise(writer);
+      showToast("personal", `There is a personal model for ${writer} now.`, "good");
+    } catch (error) {
+      showToast("personal", messageOf(error));
+    }
+    await this.show(this.#writers);
+  }
+
+  /** @param {string} writer */
+  async #forget(writer) {
+    try {
+      await api.forget(writer);
+      if (personalWriter() === writer) choosePersonal("");
+      showToast("personal", `The personal model for ${writer} was deleted. The corrections stay.`, "good");
+    } catch (error) {
+      showToast("personal", messageOf(error));
+    }
+    await this.show(this.#writers);
+  }
+}
+
+/** How well it reads. @param {PersonalModel} model */
+function figuresWords({ examples, figures: { right_before: before, right_after: after }, base_version: version, created_at: at }) {
+  const base = version === 0 ? "the model in the box" : `version ${version}`;
+  return `Tested on examples that it had not learned from, it reads ${after} of ${examples} right; ${base} reads ${before}. Made ${moment(at)}.`;
+}

@@ -1,0 +1,142 @@
+// @ts-check
+/**
+ * The section "What to label next": one uncertain reading at a time.
+ * It tells the page of a new or undone correction with the event `corrections-changed` on the document.
+ *
+ * @typedef {import("../shared/api-types.js").Proposal} Proposal
+ * @typedef {import("../shared/api-types.js").Proposals} Proposals
+ * @typedef {number | "not_a_digit"} Label
+ */
+
+import { ApiError, request } from "../shared/api.js";
+import { button, element, write } from "../shared/dom.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { keyFor, kept, labelName, opinion, waiting } from "./proposal-words.js";
+
+const section = element("proposals", HTMLElement);
+const note = element("proposals-note", HTMLElement);
+const retry = element("proposals-retry", HTMLButtonElement);
+const card = element("proposal", HTMLElement);
+const glyph = element("proposal-glyph", HTMLImageElement);
+const reading = element("proposal-reading", HTMLElement);
+const labels = element("proposal-labels", HTMLElement);
+const writer = element("proposal-writer", HTMLInputElement);
+const done = element("proposal-done", HTMLElement);
+const undo = element("proposal-undo", HTMLButtonElement);
+const keptNote = element("proposals-kept", HTMLElement);
+
+/** @type {Proposal[]} */
+let queue = [];
+let left = 0;
+let isBusy = false;
+/** The last correction, which can be undone. @type {number | null} */
+let last = null;
+
+async function refresh() {
+  try {
+    /** @type {Proposals} */
+    const found = await request("/api/proposals");
+    queue = found.proposals;
+    left = found.count;
+    section.dataset.state = found.is_on || left > 0 ? "ready" : "off";
+    write(keptNote, kept(found));
+    retry.hidden = true;
+    show(found.is_on);
+  } catch (error) {
+    section.dataset.state = "error";
+    card.hidden = true;
+    retry.hidden = false;
+    write(note, messageOf(error));
+  }
+}
+
+/** @param {boolean} isOn */
+function show(isOn = true) {
+  const next = queue[0];
+  card.hidden = next === undefined;
+  write(note, waiting(left, isOn));
+  if (next === undefined) return;
+  glyph.src = next.glyph;
+  glyph.alt = `Drawing of a digit. ${opinion(next.reading)}`;
+  write(reading, opinion(next.reading));
+}
+
+/** Label the reading that is shown, or skip it. @param {Label | "skip"} label */
+async function answer(label) {
+  const current = queue[0];
+  if (current === undefined || isBusy) return;
+  isBusy = true;
+  try {
+    last = label === "skip" ? await skip(current) : await give(current, label);
+    write(done, label === "skip" ? "Skipped." : `Stored as ${labelName(label)}.`);
+    undo.hidden = last === null;
+    hideToast("proposals");
+    await advance();
+    if (last !== null) announce();
+  } catch (error) {
+    showToast("proposals", messageOf(error));
+    // Somebody else was quicker.
+    if (error instanceof ApiError && error.status === 404) await advance();
+  } finally {
+    isBusy = false;
+  }
+}
+
+/** @param {Proposal} proposal @param {Label} label @returns {Promise<number>} the number of the correction */
+async function give({ id }, label) {
+  const json = { label, writer: writer.value };
+  const { correction } = await request(`/api/proposals/${id}`, { method: "POST", json });
+  return correction.id;
+}
+
+/** @param {Proposal} proposal @returns {Promise<null>} */
+async function skip({ id }) {
+  await request(`/api/proposals/${id}`, { method: "DELETE" });
+  return null;
+}
+
+/** Go on to the next reading; ask the server for more after the last one. */
+async function advance() {
+  queue = queue.slice(1);
+  left -= 1;
+  if (queue.length > 0) show();
+  else await refresh();
+  if (!card.hidden && document.activeElement === document.body) card.focus();
+}
+
+function announce() {
+  document.dispatchEvent(new CustomEvent("corrections-changed"));
+}
+
+undo.addEventListener("click", async () => {
+  if (last === null) return;
+  undo.disabled = true;
+  try {
+    await request(`/api/corrections/${last}`, { method: "DELETE" });
+    write(done, "Undone: the label was deleted.");
+    last = null;
+    undo.hidden = true;
+    announce();
+  } catch (error) {
+    showToast("proposals", messageOf(error));
+  } finally {
+    undo.disabled = false;
+  }
+});
+
+card.addEventListener("keydown", (event) => {
+  if (event.target === writer || event.repeat) return;
+  const key = keyFor(event);
+  if (key === null) return;
+  event.preventDefault();
+  answer(key);
+});
+
+labels.append(
+  ...Array.from({ length: 10 }, (_, digit) => button(String(digit), "proposal-digit", () => answer(digit))),
+  button("Not a digit", "", () => answer("not_a_digit")),
+  button("Skip", "", () => answer("skip")),
+);
+card.addEventListener("pointerdown", (event) => event.target === glyph && card.focus());
+retry.addEventListener("click", refresh);
+await refresh();

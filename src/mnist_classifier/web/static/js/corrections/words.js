@@ -1,0 +1,67 @@
+// @ts-check
+/**
+ * Corrections in words.  Pure.
+ *
+ * @typedef {import("../shared/corrections.js").Correction} Correction
+ */
+
+import { labelWords } from "../shared/corrections.js";
+import { count, percent } from "../shared/format.js";
+
+/** @type {Record<Correction["source"], string>} */
+export const SOURCES = {
+  page: "this site",
+  api: "API",
+  cli: "command line",
+  sheet: "printed sheet",
+  class: "class page",
+  import: "imported file",
+};
+
+/** @param {number} number @param {string} noun */
+export function counted(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** What the model read. @param {Correction} correction */
+export function readWords({ reading }) {
+  if (reading === null) return "not read";
+  const { prediction, confidence, verdict, not_a_digit } = reading;
+  if (verdict === "not_a_digit" || prediction === null) return `read not a digit, ${percent(not_a_digit ?? null, 0)}`;
+  return `read ${prediction}, ${percent(confidence, 0)}`;
+}
+
+/** Whether the model read something else than the label. @param {Correction} correction */
+export function wasWrong({ label, reading }) {
+  if (reading === null) return false;
+  return (reading.verdict === "not_a_digit" ? "not_a_digit" : reading.prediction) !== label;
+}
+
+/** A writer's name for a list. @param {string} name */
+export function writerWords(name) {
+  return name === "" ? "no name" : name;
+}
+
+/** @param {Correction} correction */
+export function nameOf(correction) {
+  return `${labelWords(correction.label)}, ${writerWords(correction.writer)}, ${readWords(correction)}`;
+}
+
+/** @param {import("../shared/api-types.js").CorrectionTotals} totals */
+export function totalsWords({ count: all, writers, contradictions }) {
+  const named = writers.filter(({ name }) => name !== "").length;
+  const by = named === 0 ? "" : ` by ${counted(named, "writer")}`;
+  const against = contradictions === 0 ? "" : ` ${count(contradictions)} contradict each other.`;
+  return `${counted(all, "correction")}${by}.${against}`;
+}
+
+/** @param {number} days */
+export function retentionWords(days) {
+  if (days === 0) return "Corrections are kept until somebody deletes them.";
+  return `A correction is deleted ${counted(days, "day")} after it was last sent or changed.`;
+}
+
+/** @param {number} first @param {number} shown @param {number} all */
+export function rangeWords(first, shown, all) {
+  return `${count(first + 1)} to ${count(first + shown)} of ${count(all)}`;
+}

@@ -1,0 +1,11 @@
+// @ts-check
+/** What became of a correction, in words.  Pure. */
+
+import { labelWords } from "../shared/corrections.js";
+
+/** @param {import("../shared/corrections.js").Changed} reply @param {boolean} wasSaved  the same drawing, with another label */
+export function sentenceOf({ correction: { label, writer }, merged, contradicts }, wasSaved) {
+  const words = `${labelWords(label)}${writer === "" ? "" : `, by ${writer}`}`;
+  const said = merged ? `Already saved as ${words}.` : wasSaved ? `Changed to ${words}.` : `Saved as ${words}.`;
+  return contradicts.length === 0 ? said : `${said} The same drawing also has another label.`;
+}

@@ -1,0 +1,182 @@
+// @ts-check
+/**
+ * "Wrong? It was …": one tap stores what an image shows, and Undo deletes it.  Nothing is stored without that tap.
+ *
+ * @typedef {import("./workbench.js").Source} Source
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {import("../shared/corrections.js").Label} Label
+ * @typedef {import("../shared/corrections.js").Changed} Changed
+ * @typedef {import("../shared/api-types.js").GivenReading} GivenReading
+ * @typedef {{source: Source, strokes: readonly Stroke[], reading: GivenReading, version?: number, box?: [number, number, number, number]}} Shown
+ *   an image, its pen strokes, what the model read, and the box of one digit of a number
+ */
+
+import { add, edit, labelOf, remove } from "../shared/corrections.js";
+import { element, mark, write } from "../shared/dom.js";
+import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { askForWriter, writer } from "../shared/writer.js";
+import { sentenceOf } from "./correct-words.js";
+import { toPaths } from "./strokes.js";
+
+export class Correcting {
+  #root;
+  #status;
+  #undo;
+  #others;
+  #open;
+  #writer;
+  #labels;
+  /** @type {Shown | null} */
+  #shown = null;
+  /** The correction of what is shown, if there is one. @type {{id: number, label: Label} | null} */
+  #saved = null;
+  #isBusy = false;
+
+  /** @param {string} id  of what the macro `correct` makes */
+  constructor(id) {
+    const root = element(id, HTMLElement);
+    this.#root = root;
+    this.#status = part(root, ".correct-status");
+    this.#undo = part(root, ".correct-undo");
+    this.#others = part(root, ".correct-others");
+    this.#open = part(root, ".correct-open");
+    this.#writer = part(root, ".correct-writer");
+    this.#labels = [.../** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll("[data-label]"))];
+    for (const each of this.#labels) each.addEventListener("click", () => this.#choose(labelOf(each.dataset.label ?? "")));
+    this.#undo.addEventListener("click", () => this.#takeBack());
+    this.#open.addEventListener("click", () => this.#fold(this.#open.getAttribute("aria-expanded") === "true"));
+    this.#writer.addEventListener("click", async () => (await askForWriter()) && this.#showWriter());
+    root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.#open.getAttribute("aria-expanded") !== "true") return;
+      event.stopPropagation();
+      this.#fold(true);
+      this.#open.focus();
+    });
+  }
+
+  /** Offer to correct this.  What was said of the same image stays. @param {Shown} shown */
+  show(shown) {
+    if (this.#shown === null || !isSame(shown, this.#shown)) this.#settle(null, "");
+    this.#shown = shown;
+    this.#root.dataset.state = "ready";
+    this.#showWriter();
+  }
+
+  /** The page shows something else, which has no reading yet. */
+  changed() {
+    this.#shown = null;
+    this.#fold(true);
+    this.#settle(null, "");
+  }
+
+  /** There is nothing to correct. */
+  hide() {
+    this.changed();
+    this.#root.dataset.state = "none";
+  }
+
+  /** @param {Label} label */
+  async #choose(label) {
+    const shown = this.#shown;
+    const saved = this.#saved;
+    if (shown === null || saved?.label === label) return this.#fold(true);
+    await this.#do(async () => {
+      const reply = saved === null ? await add(await this.#correction(shown, label)) : await edit(saved.id, { label });
+      const words = sentenceOf(reply, saved !== null);
+      if (this.#shown === null || !isSame(this.#shown, shown)) return this.#sayLater(reply.correction.id, words);
+      this.#settle(reply.correction, words, reply);
+      this.#fold(true);
+    });
+  }
+
+  /** @param {Shown} shown @param {Label} label @returns {Promise<import("../shared/corrections.js").NewCorrection>} */
+  async #correction({ source, strokes, reading, version, box }, label) {
+    const { prediction, confidence, verdict, not_a_digit } = reading;
+    return {
+      label,
+      image: "image" in source ? source.image : await base64(source.file),
+      writer: writer(),
+      source: "page",
+      reading: { prediction, confidence, verdict, not_a_digit },
+      ...(strokes.length > 0 ? { strokes: toPaths(strokes) } : {}),
+      ...(box === undefined ? {} : { box }),
+      ...(version === undefined ? {} : { version }),
+    };
+  }
+
+  async #takeBack() {
+    const saved = this.#saved;
+    if (saved === null) return;
+    await this.#do(async () => {
+      await remove(saved.id);
+      if (this.#saved !== saved) return;
+      // The button that had the focus goes away.
+      if (document.activeElement === this.#undo) (this.#open.checkVisibility() ? this.#open : this.#labels[0]).focus();
+      this.#settle(null, "Deleted. Nothing is stored.");
+    });
+  }
+
+  /** One request at a time: a second tap waits for nothing and does nothing. @param {() => Promise<void>} act */
+  async #do(act) {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#root.setAttribute("aria-busy", "true");
+    try {
+      await act();
+      hideToast("correct");
+    } catch (error) {
+      showToast("correct", messageOf(error));
+    } finally {
+      this.#isBusy = false;
+      this.#root.removeAttribute("aria-busy");
+    }
+  }
+
+  /** The drawing has changed meanwhile. @param {number} id @param {string} words */
+  #sayLater(id, words) {
+    const onClick = () => remove(id).catch((error) => showToast("correct", messageOf(error)));
+    showToast("corrected", words, "good", { text: "Undo", onClick });
+  }
+
+  /** @param {{id: number, label: Label} | null} saved @param {string} words @param {Changed | null} [reply] */
+  #settle(saved, words, reply = null) {
+    this.#saved = saved;
+    for (const each of this.#labels) mark(each, "aria-pressed", String(saved !== null && each.dataset.label === String(saved.label)));
+    write(this.#status, words);
+    this.#root.dataset.saved = String(words !== "");
+    this.#undo.hidden = saved === null;
+    write(this.#undo, reply?.merged ? "Delete it" : "Undo");
+    this.#others.hidden = reply === null || reply.contradicts.length === 0;
+  }
+
+  #showWriter() {
+    const name = writer();
+    write(this.#writer, name === "" ? "Add your name" : `Writer: ${name}`);
+  }
+
+  /** @param {boolean} isFolded  of effect on narrow screens only */
+  #fold(isFolded) {
+    mark(this.#open, "aria-expanded", String(!isFolded));
+  }
+}
+
+/** @param {HTMLElement} root @param {string} selector */
+function part(root, selector) {
+  return /** @type {HTMLElement} */ (root.querySelector(selector));
+}
+
+/** Whether both show the same picture. @param {Shown} one @param {Shown} other */
+function isSame(one, other) {
+  const [a, b] = [one.source, other.source];
+  return ("image" in a ? "image" in b && a.image === b.image : "file" in b && a.file === b.file) && String(one.box) === String(other.box);
+}
+
+/** The contents of a file. @param {File} file @returns {Promise<string>} */
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).split(",", 2)[1]);
+    reader.onerror = () => reject(new Error("This browser cannot read the file again. Open it once more."));
+    reader.readAsDataURL(file);
+  });
+}

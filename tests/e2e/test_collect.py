@@ -1,0 +1,189 @@
+"""Collecting handwriting: on the pad, and on a sheet that the browser prints."""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from application import Application
+from PIL import Image
+from playwright.sync_api import Browser, expect
+from visitor import FAILED_REQUEST, SEVEN, Visitor
+
+from conftest import Visit
+from mnist_classifier.evaluation.robustness.pages.writing import Writer, generated_writers
+from mnist_classifier.learning.filled_sheets import fill
+from mnist_classifier.learning.sheet_marks import find_marks
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Application]:
+    """An application of its own: it stores corrections."""
+    folder = tmp_path_factory.mktemp("collector")
+    with Application(folder, data_dir=folder / "no-data") as running:
+        yield running
+
+
+@pytest.fixture
+def collecting(collector: Application) -> Application:
+    """The application without corrections."""
+    purge = urllib.request.Request(f"{collector.url}/api/corrections?confirm=1", method="DELETE")
+    urllib.request.urlopen(purge, timeout=20).close()
+    return collector
+
+
+@pytest.fixture(scope="module")
+def sheet() -> dict[str, Any]:
+    """A sheet whose threes look like eights, as a file to choose."""
+    writer = generated_writers(3)[0]
+    swapped = Writer({**writer.digits, "3": writer.digits["8"]})
+    buffer = io.BytesIO()
+    Image.fromarray(fill(swapped, np.random.default_rng(2), empty=frozenset({0, 99})).picture).save(buffer, "JPEG")
+    return {"name": "sheet.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+
+
+def stored(application: Application) -> list[dict[str, Any]]:
+    """All corrections, oldest first."""
+    with urllib.request.urlopen(f"{application.url}/api/corrections?limit=200", timeout=20) as reply:
+        found: list[dict[str, Any]] = json.load(reply)["corrections"]
+    return found[::-1]
+
+
+def asked(visitor: Visitor) -> int:
+    return int(visitor.find("asked").inner_text())
+
+
+def test_the_pad_asks_for_digits_and_stores_each_when_the_pen_rests(visit: Visit, collecting: Application):
+    visitor = visit("/collect", at=collecting)
+    visitor.find("writer").fill("Anna")
+    visitor.find("write-start").click()
+    wanted = []
+    for number in range(1, 4):
+        wanted.append(asked(visitor))
+        visitor.draw([(x, y + number / 100) for x, y in SEVEN])
+        expect(visitor.find("write-count")).to_have_text(f"{number} of 100")
+    expect(visitor.find("write-pending")).to_be_empty()
+    found = stored(collecting)
+    assert [each["label"] for each in found] == wanted
+    assert {(each["writer"], each["source"]) for each in found} == {("Anna", "class")}
+    with urllib.request.urlopen(f"{collecting.url}/api/corrections/{found[0]['id']}", timeout=20) as reply:
+        assert len(json.load(reply)["strokes"]) == 1
+
+
+def test_undo_takes_back_the_stroke_then_the_digit_before(visit: Visit, collecting: Application):
+    visitor = visit("/collect", at=collecting)
+    visitor.find("write-start").click()
+    first = asked(visitor)
+    visitor.draw()
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.find("write-count")).to_have_text("1 of 100")
+    visitor.draw()
+    visitor.find("write-undo").click()
+    assert visitor.ink() == 0
+    expect(visitor.find("write-count")).to_have_text("1 of 100")
+    visitor.find("write-undo").click()
+    expect(visitor.find("write-count")).to_have_text("0 of 100")
+    assert (asked(visitor), stored(collecting)) == (first, [])
+
+
+def test_the_keys_draw_without_hurry(visit: Visit, collecting: Application):
+    visitor = visit("/collect", at=collecting)
+    visitor.find("write-start").click()
+    expect(visitor.find("pad")).to_be_focused()
+    keys = visitor.page.keyboard
+    for key in ("Space", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "Space"):
+        keys.press(key)
+    visitor.page.wait_for_timeout(1500)
+    expect(visitor.find("write-count")).to_have_text("0 of 100")
+    keys.press("Enter")
+    expect(visitor.find("write-count")).to_have_text("1 of 100")
+    keys.press("Enter")  # nothing is drawn
+    expect(visitor.find("write-count")).to_have_text("1 of 100")
+
+
+def test_digits_written_without_the_server_are_stored_when_it_is_back(visit: Visit, collecting: Application):
+    visitor = visit("/collect", at=collecting)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("write-start").click()
+    visitor.page.route("**/api/corrections", lambda route: route.abort())
+    for number in (1, 2):
+        visitor.draw([(x, y + number / 100) for x, y in SEVEN])
+        visitor.page.keyboard.press("Enter")
+    toast = visitor.page.locator(".toast")
+    expect(toast).to_contain_text("2 digits not stored yet")
+    visitor.page.unroute("**/api/corrections")
+    toast.get_by_role("button", name="Try again").click()
+    expect(visitor.find("write-pending")).to_be_empty()
+    assert len(stored(collecting)) == 2
+
+
+def test_a_photograph_is_checked_box_by_box_and_saved(visit: Visit, collecting: Application, sheet: dict[str, Any]):
+    visitor = visit("/collect", at=collecting)
+    visitor.find("writer").fill("Ben")
+    visitor.find("paper-file").set_input_files(sheet)
+    expect(visitor.find("paper-count")).to_contain_text("to check, 2 empty.")
+    assert stored(collecting) == []
+    boxes, labels = visitor.page.locator(".paper-box"), visitor.find("paper-labels")
+    expect(visitor.find("paper-cell-words")).to_contain_text("The sheet says 3, but the model reads 8.")
+    labels.get_by_role("button", name="8", exact=True).click()
+    boxes.nth(13).click()
+    labels.get_by_role("button", name="3", exact=True).click()
+    boxes.nth(14).click()
+    labels.get_by_role("button", name="leave out").click()
+    boxes.nth(0).click()
+    expect(labels).to_be_hidden()
+    kept = int(visitor.find("paper-count").inner_text().split()[0])
+    visitor.find("paper-save").click()
+    expect(visitor.find("paper-note")).to_have_text(f"Saved {kept} digits of Ben.")
+    found = stored(collecting)
+    assert len(found) == kept
+    assert {(each["writer"], each["source"]) for each in found} == {("Ben", "sheet")}
+    assert sum(each["label"] == 3 for each in found) == 1
+
+
+def test_boxes_can_be_reached_with_the_arrow_keys(visit: Visit, collecting: Application, sheet: dict[str, Any]):
+    visitor = visit("/collect", at=collecting, viewport=PHONE)
+    visitor.find("paper-file").set_input_files(sheet)
+    boxes = visitor.page.locator(".paper-box")
+    boxes.nth(3).click()
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
+        visitor.page.keyboard.press(key)
+    expect(boxes.nth(13)).to_be_focused()
+    expect(visitor.find("paper-cell-words")).to_contain_text("Row 2, column 4")
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_another_picture_says_what_to_do(visit: Visit, collecting: Application):
+    visitor = visit("/collect", at=collecting)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    buffer = io.BytesIO()
+    Image.new("L", (400, 300), 250).save(buffer, "PNG")
+    visitor.find("paper-file").set_input_files(
+        {"name": "wall.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    )
+    expect(visitor.find("paper-note")).to_contain_text("all four corners")
+    visitor.find("paper-file").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"})
+    expect(visitor.find("paper-note")).to_contain_text("no picture that the browser can read")
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_the_printed_sheet_is_one_page_that_the_reader_finds(visit: Visit, paper: str):
+    visitor = visit(f"/collect/sheet?paper={paper}")
+    visitor.page.set_viewport_size({"width": 1100, "height": 1400})
+    picture = Image.open(io.BytesIO(visitor.page.locator("main svg").screenshot())).convert("L")
+    marks = find_marks(np.asarray(picture))
+    assert np.ptp(marks[:, 1]) / np.ptp(marks[:, 0]) == pytest.approx(222 / 174, abs=0.01)
+    pdf = visitor.page.pdf(prefer_css_page_size=True)
+    assert pdf.count(b"/Type /Page\n") == 1
+    width_mm = 210 if paper == "a4" else 215.9
+    box = pdf.partition(b"/MediaBox [")[2].partition(b"]")[0].split()
+    assert float(box[2]) / 72 * 25.4 == pytest.approx(width_mm, abs=0.5)

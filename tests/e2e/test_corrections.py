@@ -1,0 +1,257 @@
+"""The page of corrections: filter, relabel, delete with Undo, export, import, delete for good."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from application import Application
+from axe_playwright_python.sync_playwright import Axe
+from pictures import keep
+from playwright.sync_api import Locator, expect
+from stored_corrections import add, stored
+from test_accessibility import rules
+from test_forced_colours import style
+from test_layout import SCREENS, schemes
+from visitor import FAILED_REQUEST, Visitor
+
+from conftest import Visit
+
+pytestmark = pytest.mark.e2e
+
+
+def glyphs(count: int, seed: int = 1) -> list[list[int]]:
+    """Small drawings that differ: a bar in different places, with noise."""
+    rng = np.random.default_rng(seed)
+    made = np.zeros((count, 28, 28), np.uint8)
+    made[:, 5:23, 12:16] = rng.integers(128, 256, (count, 18, 4))
+    return [glyph.ravel().tolist() for glyph in made]
+
+
+def cards(visitor: Visitor) -> Locator:
+    return visitor.find("grid").get_by_role("listitem")
+
+
+def message(visitor: Visitor) -> Locator:
+    return visitor.page.locator(".toast")
+
+
+def select(visitor: Visitor, *places: int) -> None:
+    for place in places:
+        cards(visitor).nth(place).get_by_role("checkbox").check()
+
+
+@pytest.fixture
+def three(own: Application) -> Application:
+    """Three corrections: 1 by Anna, 7 by Ben, "not a digit" without a name; the newest comes first on the page."""
+    for glyph, label, writer in zip(glyphs(3), [1, 7, "not_a_digit"], ["Anna", "Ben", ""], strict=True):
+        add(own, [glyph], [label], writer)
+    return own
+
+
+def test_an_empty_page_invites_to_draw(visit: Visit, own: Application) -> None:
+    visitor = visit("/corrections", at=own)
+    expect(visitor.find("list-note")).to_have_text("There are no corrections yet.")
+    expect(visitor.find("filters")).to_be_hidden()
+    expect(visitor.find("purge")).to_be_hidden()
+    expect(visitor.find("retention")).to_have_text("Corrections are kept until somebody deletes them.")
+    visitor.page.get_by_role("link", name="Draw a digit").click()
+    expect(visitor.find("pad")).to_be_visible()
+    visitor.page.get_by_role("link", name="Corrections").click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Corrections")
+
+
+def test_filters_show_what_matches_and_stay_in_the_address(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    expect(cards(visitor)).to_have_count(3)
+    expect(visitor.find("list-note")).to_have_text("3 corrections by 2 writers.")
+    visitor.find("filter-writer").select_option("Anna")
+    expect(cards(visitor)).to_have_count(1)
+    expect(visitor.find("export-note")).to_have_text("Exports the 1 correction that the filters show.")
+    visitor.page.reload()
+    expect(cards(visitor)).to_have_count(1)
+    visitor.find("filter-label").select_option("7")
+    expect(visitor.find("list-note")).to_have_text("No correction matches the filters.")
+    visitor.find("filter-writer").select_option("no name (1)")
+    visitor.find("filter-label").select_option("not_a_digit")
+    expect(cards(visitor)).to_have_count(1)
+    assert visitor.page.url.endswith("?label=not_a_digit&writer=")
+
+
+def test_the_dialog_tells_what_was_read_and_relabels(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    cards(visitor).nth(1).get_by_role("button").click()
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Model version")
+    expect(dialog).to_contain_text("0 · in the box")
+    expect(dialog.locator("[aria-pressed=true]")).to_have_text("7")
+    dialog.get_by_role("button", name="4", exact=True).click()
+    expect(message(visitor)).to_contain_text("Relabelled as 4.")
+    assert [each["label"] for each in stored(three)] == [1, 4, "not_a_digit"]
+    message(visitor).get_by_role("button", name="Undo").click()
+    expect(cards(visitor).nth(1)).to_contain_text("7")
+    assert [each["label"] for each in stored(three)] == [1, 7, "not_a_digit"]
+    cards(visitor).nth(1).get_by_role("button").click()
+    dialog.get_by_label("Writer").fill("Cy")
+    dialog.get_by_role("button", name="Save").click()
+    expect(cards(visitor).nth(1)).to_contain_text("Cy")
+    assert [each["writer"] for each in stored(three)] == ["Anna", "Cy", ""]
+
+
+def test_several_are_relabelled_renamed_and_deleted_at_once(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    expect(visitor.find("bulk-delete")).to_be_disabled()
+    select(visitor, 0, 1)
+    expect(visitor.find("bulk-count")).to_have_text("2 selected")
+    visitor.find("bulk-label").select_option("3")
+    expect(message(visitor)).to_contain_text("Relabelled 2 corrections as 3.")
+    assert [each["label"] for each in stored(three)] == [1, 3, 3]
+    visitor.find("bulk-all").check()
+    visitor.find("bulk-writer").click()
+    dialog = visitor.page.get_by_role("dialog", name="Who wrote them?")
+    dialog.get_by_label("Name").fill("Dora")
+    dialog.get_by_role("button", name="Save").click()
+    expect(message(visitor)).to_contain_text("3 corrections by Dora now.")
+    assert {each["writer"] for each in stored(three)} == {"Dora"}
+    select(visitor, 0, 2)
+    visitor.find("bulk-delete").click()
+    expect(cards(visitor)).to_have_count(1)
+    assert len(stored(three)) == 3
+    message(visitor).get_by_role("button", name="Undo").click()
+    expect(cards(visitor)).to_have_count(3)
+    select(visitor, 0, 2)
+    visitor.find("bulk-delete").click()
+    expect(message(visitor)).to_contain_text("Deleted 2 corrections.", timeout=30_000)
+    assert len(stored(three)) == 1
+
+
+def test_what_waits_to_be_deleted_is_deleted_when_the_page_is_left(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    select(visitor, 0)
+    visitor.find("bulk-delete").click()
+    expect(cards(visitor)).to_have_count(2)
+    visitor.page.goto(three.url + "/")
+    visitor.page.goto(three.url + "/corrections")
+    expect(cards(visitor)).to_have_count(2)
+    assert len(stored(three)) == 2
+
+
+def test_a_contradiction_is_flagged_and_resolved(visit: Visit, three: Application) -> None:
+    add(three, glyphs(1), [9], "Ben")
+    visitor = visit("/corrections", at=three)
+    expect(visitor.find("list-note")).to_contain_text("2 contradict each other.")
+    visitor.find("filter-contradictions").check()
+    expect(cards(visitor)).to_have_count(2)
+    cards(visitor).first.get_by_role("button").click()
+    expect(visitor.find("correction-contradicts")).to_contain_text("1 other correction gives the same picture")
+    visitor.find("correction-dialog").get_by_role("button", name="1", exact=True).click()
+    expect(visitor.find("list-note")).not_to_contain_text("contradict")
+
+
+def test_pages_go_on_to_older_ones_and_back(visit: Visit, own: Application) -> None:
+    add(own, glyphs(61), [1] * 61)
+    visitor = visit("/corrections", at=own)
+    expect(visitor.find("range")).to_have_text("1 to 60 of 61")
+    visitor.find("older").click()
+    expect(visitor.find("range")).to_have_text("61 to 61 of 61")
+    expect(visitor.find("older")).to_be_disabled()
+    select(visitor, 0)
+    visitor.find("newer").click()
+    expect(cards(visitor)).to_have_count(60)
+    expect(visitor.find("bulk-count")).to_have_text("Select all on this page")
+
+
+@pytest.mark.parametrize("kind", ["idx", "png"])
+def test_an_export_comes_back_by_an_import(visit: Visit, three: Application, kind: str) -> None:
+    visitor = visit("/corrections", at=three)
+    visitor.find("export-format").select_option(kind)
+    expect(cards(visitor)).to_have_count(3)
+    with visitor.page.expect_download() as download:
+        visitor.find("export").click()
+    assert download.value.suggested_filename == f"mnist-corrections-{kind}.zip"
+    content = download.value.path().read_bytes()
+    assert "manifest.json" in zipfile.ZipFile(io.BytesIO(content)).namelist()
+    before = [(each["label"], each["writer"], each["glyph_sha256"]) for each in stored(three)]
+
+    visitor.find("purge").click()
+    dialog = visitor.page.get_by_role("dialog", name="Delete many corrections")
+    confirm = dialog.get_by_role("button", name="Delete for good")
+    expect(confirm).to_be_disabled()
+    dialog.get_by_label("Type “delete 3” to confirm").fill("delete 2")
+    expect(confirm).to_be_disabled()
+    dialog.get_by_label("Type “delete 3” to confirm").fill("delete 3")
+    confirm.click()
+    expect(visitor.find("list-note")).to_have_text("There are no corrections yet.")
+    assert stored(three) == []
+
+    visitor.find("import-file").set_input_files(
+        {"name": "corrections.zip", "mimeType": "application/zip", "buffer": content}
+    )
+    expect(visitor.find("import-note")).to_have_text("Imported 3 corrections.")
+    expect(cards(visitor)).to_have_count(3)
+    assert sorted(map(str, before)) == sorted(
+        str((each["label"], each["writer"], each["glyph_sha256"])) for each in stored(three)
+    )
+
+
+def test_only_one_writers_corrections_are_deleted_for_good(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    visitor.find("purge").click()
+    dialog = visitor.page.get_by_role("dialog", name="Delete many corrections")
+    dialog.get_by_label("Whose corrections").select_option("Anna (1)")
+    dialog.get_by_label("Type “delete 1” to confirm").fill("delete 1")
+    dialog.get_by_role("button", name="Delete for good").click()
+    expect(message(visitor)).to_contain_text("Deleted 1 correction for good.")
+    assert sorted(each["writer"] for each in stored(three)) == ["", "Ben"]
+
+
+def test_a_wrong_file_imports_nothing_and_says_why(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("import-file").set_input_files({"name": "a.zip", "mimeType": "application/zip", "buffer": b"no zip"})
+    expect(visitor.find("import-note")).to_have_text("Nothing was imported.")
+    expect(message(visitor)).to_be_visible()
+    assert len(stored(three)) == 3
+
+
+def test_a_failure_can_be_tried_again(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three, before=refuse_list)
+    expect(visitor.find("list-note")).to_have_text("The database is busy.")
+    visitor.page.unroute("**/api/corrections?*")
+    visitor.page.get_by_role("button", name="Try again").click()
+    expect(cards(visitor)).to_have_count(3)
+
+
+def refuse_list(visitor: Visitor) -> None:
+    visitor.expected_errors = (FAILED_REQUEST,)
+    error = {"error": {"code": "database_error", "message": "the database is busy", "field": None}}
+    visitor.page.route("**/api/corrections?*", lambda route: route.fulfill(status=503, json=error))
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_page_and_its_dialog_fit_the_screen(visit: Visit, three: Application, screen: str) -> None:
+    visitor = visit("/corrections", at=three, reduced_motion="reduce", **SCREENS[screen])
+    expect(cards(visitor)).to_have_count(3)
+    width = SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    for scheme in schemes(visitor):
+        keep(visitor, f"corrections-{screen}-{scheme}")
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert Axe().run(visitor.page, options=rules(scheme)).violations_count == 0
+    for control in visitor.page.locator("main button:visible, main select:visible, main .check:visible").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44, control.evaluate("element => element.outerHTML")
+    cards(visitor).first.get_by_role("button").click()
+    expect(visitor.find("correction-dialog")).to_be_visible()
+    for scheme in schemes(visitor):
+        keep(visitor, f"corrections-dialog-{screen}-{scheme}", full_page=False)
+        assert Axe().run(visitor.page, options=rules(scheme)).violations_count == 0
+
+
+def test_forced_colours_show_what_is_selected(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three, forced_colors="active")
+    select(visitor, 0)
+    assert style(cards(visitor).first, "outline-style") == "solid"
+    assert style(cards(visitor).nth(1), "outline-style") == "none"

@@ -1,0 +1,87 @@
+"""The promotion check of versions that learned corrections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.metrics import share_of
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.evaluation import promotion
+from mnist_classifier.evaluation.correction_checks import FEWEST_HELD_OUT
+from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
+from mnist_classifier.registry.versions import Registry
+from tests import versions
+from tests.versions import BOX_CORRECT, MANIFEST, robustness, scored
+
+
+@pytest.fixture
+def registry(settings: Settings, store: Store) -> Registry:
+    return Registry(settings.models_dir, store)
+
+
+def taught(
+    registry: Registry, before: int, after: int, held_out: int = 50, *, suspicious: int = 0, pen: float = 0.985,
+    base: int = BOX,
+) -> promotion.Decision:  # fmt: skip
+    """Save a version that learned corrections, and decide whether it goes into production."""
+    facts = {"count": 200, "held_out": held_out, "base": base, "used": [], "measured": []}
+    manifest = scored(BOX_CORRECT, training={**MANIFEST["training"], "corrections": facts})
+    manifest["metrics"]["corrections"] = {
+        **share_of(after, held_out),
+        "before": {"version": base, **share_of(before, held_out)},
+        "suspicious": list(range(100, 100 + suspicious)),
+        "robustness": {"before": robustness(0.985)["rows"], "after": robustness(pen)["rows"]},
+    }
+    version = registry.save(manifest, versions.write_files)
+    return promotion.promote_unless_worse(registry, version.version, actor="training 1")
+
+
+def test_a_version_that_learned_goes_into_production_without_a_robustness_table(registry: Registry):
+    decision = taught(registry, before=30, after=45)
+    assert decision.promoted
+    assert registry.aliases.all() == {PRODUCTION: 1}
+    assert "held-out corrections 90.00% (the model in the box: 60.00%)" in decision.details
+    assert decision.summary.endswith("Of the 50 held-out corrections, it reads 45 right; the model before 30.")
+
+
+@pytest.mark.parametrize(
+    ("figures", "reason"),
+    [
+        ({"before": 40, "after": 39}, "the new one reads fewer held-out corrections right"),
+        ({"before": 30, "after": 45, "suspicious": 6}, "too many of the held-out corrections have suspicious labels"),
+        ({"before": 30, "after": 45, "pen": 0.97}, "the new one is worse at other handwriting"),
+        ({"before": 5, "after": 19, "held_out": FEWEST_HELD_OUT - 1}, "only 19 corrections were held out"),
+    ],
+)
+def test_a_version_that_did_not_learn_or_forgot_waits_for_a_person(
+    registry: Registry, figures: dict[str, Any], reason: str
+):
+    decision = taught(registry, **figures)
+    assert not decision.promoted
+    assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert reason in decision.summary
+
+
+def test_suspicious_labels_are_named(registry: Registry):
+    decision = taught(registry, before=30, after=45, suspicious=5)  # a tenth may be
+    assert decision.promoted
+    assert "look at corrections 100, 101, 102, 103, 104: both versions contradict the label" in decision.details
+
+
+def test_corrections_do_not_count_against_another_champion(registry: Registry):
+    versions.save(registry, validation=BOX_CORRECT)
+    registry.aliases.move(PRODUCTION, 1)
+    decision = taught(registry, before=30, after=45, base=BOX)
+    assert not decision.promoted
+    assert "another version than the one in production" in decision.summary
+
+
+def test_a_taught_champion_is_as_robust_as_the_version_before_it(registry: Registry):
+    assert taught(registry, before=30, after=45).promoted
+    versions.save(registry, validation=BOX_CORRECT)
+    decision = promotion.promote_unless_worse(registry, 2, actor="training 2")
+    assert not decision.promoted  # the box was measured, so a version that was not may be worse
+    assert "its robustness was not measured" in decision.details

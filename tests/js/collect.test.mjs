@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  canStore,
+  describe,
+  firstChoices,
+  nextDoubt,
+  summary,
+  toStore,
+} from "../../src/mnist_classifier/web/static/js/collect/choices.js";
+import { Outbox } from "../../src/mnist_classifier/web/static/js/collect/outbox.js";
+import { asked, LENGTH, newRound, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
+
+const cell = (number, state, label, reason = "") => ({ cell: number, state, label, reason });
+const CELLS = [
+  cell(0, "ready", 0),
+  cell(1, "check", 1, "the model reads 7"),
+  cell(2, "empty", 2),
+  cell(3, "spoilt", 3, "it is crossed out"),
+  cell(4, "ready", 4),
+];
+
+test("only sure boxes are stored until a person decides", () => {
+  assert.deepEqual(toStore(CELLS, firstChoices(CELLS)), { store: [0, 4], labels: [] });
+  assert.equal(summary(CELLS, firstChoices(CELLS)), "2 will be saved, 1 to check, 1 spoilt, 1 empty.");
+});
+
+test("a confirmed box is stored with the label of the sheet, a relabelled one with its own", () => {
+  const choices = firstChoices(CELLS);
+  choices[1] = { label: 1, isChecked: true };
+  choices[4] = { label: "not_a_digit", isChecked: true };
+  assert.deepEqual(toStore(CELLS, choices), { store: [0, 1, 4], labels: [{ cell: 4, label: "not_a_digit" }] });
+  choices[0] = { label: null, isChecked: true };
+  assert.deepEqual(toStore(CELLS, choices).store, [1, 4]);
+});
+
+test("doubts are visited in turn, around the end of the sheet", () => {
+  const choices = firstChoices(CELLS);
+  assert.deepEqual([nextDoubt(choices, -1), nextDoubt(choices, 1), nextDoubt(choices, 4)], [1, 1, 1]);
+  choices[1].isChecked = true;
+  assert.equal(nextDoubt(choices, -1), -1);
+});
+
+test("empty and spoilt boxes get no label", () => {
+  assert.deepEqual(CELLS.map(canStore), [true, true, false, false, true]);
+});
+
+test("each box is described", () => {
+  const choices = firstChoices(CELLS);
+  const said = CELLS.map((each, index) => describe(each, choices[index], String));
+  assert.equal(said[0], "Row 1, column 1: 0.");
+  assert.equal(said[1], "Row 1, column 2: left out. The sheet says 1, but the model reads 7.");
+  assert.equal(said[2], "Row 1, column 3: empty.");
+  assert.equal(said[3], "Row 1, column 4: left out, because it is crossed out.");
+});
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+/** A server that stores digits under numbers, unless it is down. */
+function server() {
+  const stored = new Map();
+  let next = 1;
+  const it = {
+    isDown: false,
+    merges: false,
+    stored,
+    add: async (sent) => {
+      await null;
+      if (it.isDown) throw new Error("no answer");
+      const id = next++;
+      stored.set(id, sent.label);
+      return { correction: { id }, merged: it.merges, contradicts: [] };
+    },
+    remove: async (id) => stored.delete(id),
+  };
+  return it;
+}
+
+test("digits are stored in their order", async () => {
+  const it = server();
+  const outbox = new Outbox(it.add, it.remove);
+  for (const label of [3, 1, 4]) outbox.put({ label });
+  assert.equal(outbox.pending, 3);
+  await settle();
+  assert.deepEqual([...it.stored.values()], [3, 1, 4]);
+  assert.equal(outbox.pending, 0);
+});
+
+test("what the server did not take is kept and sent later", async () => {
+  const it = server();
+  const outbox = new Outbox(it.add, it.remove);
+  const faults = [];
+  outbox.onFault = (error) => faults.push(error.message);
+  it.isDown = true;
+  outbox.put({ label: 3 });
+  outbox.put({ label: 1 });
+  await settle();
+  assert.deepEqual([faults[0], outbox.pending], ["no answer", 2]);
+  it.isDown = false;
+  await outbox.flush();
+  assert.deepEqual([...it.stored.values()], [3, 1]);
+});
+
+test("a digit that is refused can be dropped, and the rest goes on", async () => {
+  const it = server();
+  const add = it.add;
+  const outbox = new Outbox((sent) => (sent.label === 3 ? Promise.reject(new Error("blank")) : add(sent)), it.remove);
+  outbox.onFault = (_, item) => outbox.drop(item);
+  outbox.put({ label: 3 });
+  outbox.put({ label: 1 });
+  await settle();
+  assert.deepEqual([[...it.stored.values()], outbox.pending], [[1], 0]);
+});
+
+test("the last digit is taken back, also while it is on its way", async () => {
+  const it = server();
+  const outbox = new Outbox(it.add, it.remove);
+  outbox.put({ label: 3 });
+  outbox.put({ label: 1 });
+  await outbox.takeBack();
+  assert.deepEqual([...it.stored.values()], [3]);
+  await outbox.takeBack();
+  await outbox.takeBack();
+  assert.equal(it.stored.size, 0);
+});
+
+test("what was stored before is not deleted", async () => {
+  const it = server();
+  it.merges = true;
+  const outbox = new Outbox(it.add, it.remove);
+  outbox.put({ label: 3 });
+  await settle();
+  await outbox.takeBack();
+  assert.equal(it.stored.size, 1);
+});
+
+test("a round asks ten times for each digit, all ten before one comes again", () => {
+  const { left } = newRound();
+  assert.equal(left.length, LENGTH);
+  for (let start = 0; start < LENGTH; start += 10) {
+    assert.deepEqual(left.slice(start, start + 10).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  }
+});
+
+test("rounds differ in their order", () => {
+  const orders = Array.from({ length: 5 }, () => newRound().left.join(""));
+  assert.ok(new Set(orders).size > 1);
+});
+
+test("every digit can be written and taken back", () => {
+  const start = newRound(() => 0.5);
+  const once = written(start);
+  assert.equal(once.done[0], asked(start));
+  assert.deepEqual(undone(once), start);
+  assert.deepEqual(undone(start), start);
+});
+
+test("a round ends", () => {
+  let round = newRound();
+  for (let step = 0; step < LENGTH; step += 1) round = written(round);
+  assert.equal(asked(round), null);
+});

@@ -1,0 +1,168 @@
+"""Real short trainings on corrections, from the model in the box on the real MNIST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_classifier.core.database import Store
+from mnist_classifier.core.errors import InvalidConfig
+from mnist_classifier.core.records import ModelVersion, RunStatus
+from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness.drawing import draw
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
+from mnist_classifier.learning.lineage import rebuild_without
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
+from mnist_classifier.registry.manifest import CARD_FILE
+from mnist_classifier.registry.versions import Registry
+from mnist_classifier.runs import fine_tuning, worker
+from mnist_classifier.runs.corrections_check import RECORD
+from mnist_classifier.runs.jobs import Jobs
+from mnist_classifier.runs.run_log import Runs
+
+QUICK = TrainConfig.from_mapping(
+    {"recipe": "corrections", "train_images": 4000, "epochs": 2, "template_share": 0.0, "threads": 1}
+)
+WHOLE = TrainConfig.from_mapping({"recipe": "corrections", "threads": 1})
+Given = list[NewCorrection]
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture
+def installation(settings: Settings, mnist_dirs: list[Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(fine_tuning, "PICTURES", 200)
+    return replace(settings, data_dir=mnist.find(mnist_dirs, mnist.TRAIN))
+
+
+def pen_digits(count: int, writers: int = 1) -> Given:
+    """Digits that people wrote with a pen, with right labels."""
+    digits = fine_tuning.pen_sets(Settings(home=Path("nowhere"), pen_dir=Path("nowhere"))).digits
+    rows = np.random.default_rng(1).permutation(len(digits))[:count]
+    return [
+        NewCorrection(
+            make_glyph(draw(digits[row].strokes, pen_px=18, rng=np.random.default_rng(row))),
+            int(digits[row].label),
+            "page",
+            f"writer {index % writers}" if writers > 1 else "",
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def one_like_a_seven(count: int) -> Given:
+    """Ones with a long upstroke, from somebody whose sevens have a bar."""
+    rng = np.random.default_rng(2)
+    found = []
+    for index in range(count):
+        label = (1, 7)[index % 2]
+        shake = rng.normal(0, 15, (5, 2))
+        down = np.array([[40, 280], [500, 0], [430, 1000]] if label == 1 else [[0, 40], [600, 0], [250, 1000]])
+        bar = [] if label == 1 else [np.array([[130, 520], [560, 500]]) + shake[3:]]
+        picture = draw([down + shake[:3], *bar], pen_px=18, rng=rng)
+        found.append(NewCorrection(make_glyph(picture), label, "page"))
+    return found
+
+
+def relabelled(given: Given, label_of: Callable[[int, np.random.Generator], int]) -> Given:
+    rng = np.random.default_rng(3)
+    return [replace(each, label=label_of(each.label, rng)) for each in given]
+
+
+def train(settings: Settings, store: Store, config: TrainConfig = QUICK, **record: object) -> ModelVersion:
+    runs = Runs(store, settings.claims_dir)
+    run = runs.create(config, environment={RECORD: record} if record else None)
+    outcome = worker.execute(settings, run.id, str(run.claim))
+    assert runs.get(run.id).status is RunStatus.SUCCEEDED
+    assert outcome.version is not None
+    return outcome.version
+
+
+@pytest.mark.mnist
+def test_a_person_whose_ones_look_like_sevens_is_read_better_and_rebuilt_without_one(
+    installation: Settings, store: Store
+):
+    given = [*pen_digits(120), *one_like_a_seven(120)]
+    given.append(replace(pen_digits(121)[-1], label=NOT_A_DIGIT))
+    Corrections(store).add_many(given)
+    version = train(installation, store, WHOLE)
+    registry = Registry.of(installation, store)
+    figures, facts = version.metrics["corrections"], version.manifest["training"]["corrections"]
+    assert figures["before"]["accuracy"] < 0.9
+    assert figures["accuracy"] > figures["before"]["accuracy"] + 0.05
+    assert figures["accuracy"] > 0.93
+    assert registry.aliases.all() == {PRODUCTION: 1}, registry.aliases.history()[0].reason
+    run = Runs(store, installation.claims_dir).get(1)
+    assert f"held-out corrections, it reads {figures['correct']} right; the model before" in run.message
+    assert (facts["count"] + facts["held_out"], facts["base"]) == (len(given), BOX)
+    assert {row[0] for row in facts["used"] + facts["measured"]} == set(range(1, len(given) + 1))
+    card = (registry.folder(1) / CARD_FILE).read_text()
+    assert f"| corrections | {facts['count']} learned, starting from the model in the box; {facts['held_out']}" in card
+
+    unwanted = facts["used"][0][0]
+    plan = rebuild_without(registry, 1, [unwanted])
+    again = train(installation, store, TrainConfig.from_record(plan.config), base=plan.base, ids=list(plan.ids))
+    other = again.manifest["training"]["corrections"]
+    assert other["base"] == BOX
+    assert other["used"] == facts["used"][1:]
+    assert again.manifest["config"] == version.manifest["config"]
+    assert again.manifest["seed"] == version.manifest["seed"]
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize(
+    "poison",
+    [
+        lambda label, rng: int(label + rng.integers(1, 10)) % 10 if rng.random() < 0.2 else label,
+        lambda label, rng: 1 if label == 7 else label,
+        lambda label, rng: (label + 1) % 10,
+    ],
+    ids=["a fifth wrong", "one class flipped", "one client, all wrong"],
+)
+def test_a_flood_of_wrong_labels_does_not_get_into_production(
+    installation: Settings, store: Store, poison: Callable[[int, np.random.Generator], int]
+):
+    Corrections(store).add_many(relabelled(pen_digits(600), poison))
+    train(installation, store)
+    assert Registry.of(installation, store).aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
+
+
+def test_without_corrections_no_training_starts(settings: Settings, store: Store, runs: Runs):
+    jobs = Jobs(settings, runs)
+    for begin in (jobs.start, jobs.submit):
+        with pytest.raises(InvalidConfig, match="there are no corrections to learn from"):
+            begin(QUICK)
+    assert runs.recent(10) == []
+
+
+def test_a_resumed_run_learns_the_same_corrections(settings: Settings, store: Store, runs: Runs):
+    corrections, registry = Corrections(store), Registry.of(settings, store)
+    corrections.add_many(pen_digits(30))
+    run = runs.create(QUICK)
+    first, is_same = fine_tuning.choose(runs, registry, run.id)
+    assert not is_same
+    corrections.add_many(pen_digits(40)[30:])
+    second, is_same = fine_tuning.choose(runs, registry, run.id)
+    assert is_same
+    assert second.learned.names() == first.learned.names()
+    assert second.held_out.names() == first.held_out.names()
+
+
+def test_a_resumed_run_forgets_what_was_deleted(settings: Settings, store: Store, runs: Runs):
+    corrections, registry = Corrections(store), Registry.of(settings, store)
+    corrections.add_many(pen_digits(30))
+    run = runs.create(QUICK)
+    first, _ = fine_tuning.choose(runs, registry, run.id)
+    gone = int(first.learned.ids[0])
+    corrections.delete(gone)
+    second, is_same = fine_tuning.choose(runs, registry, run.id)
+    assert not is_same  # so the worker removes the checkpoint
+    assert gone not in second.learned.ids
+    assert fine_tuning.choose(runs, registry, run.id)[1]
