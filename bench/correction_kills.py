@@ -10,9 +10,7 @@ database, and the change that was under way is there as a whole or not at all.  
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import signal
 import sqlite3
 import statistics
 import tempfile
@@ -21,12 +19,13 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from measuring import RESULTS, machine, write_result
+from measuring import RESULTS, machine, output_until_killed, write_result
 from mnist_classifier.core.database import Store
 from mnist_classifier.learning.correction_queries import Correction
 from mnist_classifier.learning.corrections import Corrections, NewCorrection
@@ -95,7 +94,8 @@ def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]
     for _ in range(trials):
         life_s = chance.uniform(0, LONGEST_LIFE_S)
         lives.append(life_s)
-        moments[known.hear(live(home, life_s, chance.randrange(2**32)))] += 1
+        child = partial(work, home, np.random.default_rng(chance.randrange(2**32)))
+        moments[known.hear(output_until_killed(child, life_s))] += 1
         faults.update(look(home, known))
     with closing(sqlite3.connect(home / "mnist.db")) as connection:
         faults["damaged_file"] += connection.execute("PRAGMA integrity_check").fetchone() != ("ok",)
@@ -108,29 +108,6 @@ def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]
         "killed_after": dict(moments.most_common()),
         "faults": {name: faults[name] for name in FAULTS},
     }
-
-
-def live(home: Path, life_s: float, seed: int) -> str:
-    """Fork a child, kill it and return its output.  A new process would spend its whole life importing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        try:
-            work(home, np.random.default_rng(seed), lambda words: os.write(writing, f"{words}\n".encode()))
-        except BaseException as error:
-            os.write(writing, f"failed {error!r}\n".encode())
-        finally:
-            os._exit(1)
-    os.close(writing)
-    time.sleep(life_s)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as pipe:
-        words = pipe.read()
-    if "failed" in words:
-        raise SystemExit(f"the child failed by itself: {words}")
-    return words
 
 
 def work(home: Path, chance: np.random.Generator, say: Callable[[str], object]) -> None:

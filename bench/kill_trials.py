@@ -10,20 +10,19 @@ be on disk, and nothing may be half done.  POSIX only.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import shutil
-import signal
 import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import RESULTS, machine, write_result
+from measuring import RESULTS, machine, output_until_killed, write_result
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import MnistError
 from mnist_classifier.core.settings import PRETRAINED_DIR
@@ -94,7 +93,7 @@ def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]
     for _ in range(trials):
         life_s = chance.uniform(0, LONGEST_LIFE_S)
         lives.append(life_s)
-        moments[known.hear(live(home, life_s))] += 1
+        moments[known.hear(output_until_killed(partial(work, home), life_s))] += 1
         faults.update(look(home, known))
     store = Store(url_of(home))
     open_tested(Registry(home / "models", store).folder(known.promoted))
@@ -109,29 +108,6 @@ def run_trials(home: Path, trials: int, chance: random.Random) -> dict[str, Any]
         "killed_after": dict(moments.most_common()),
         "faults": {name: faults[name] for name in FAULTS},
     }
-
-
-def live(home: Path, life_s: float) -> str:
-    """Fork a child, kill it and return its output.  A new process would spend its whole life importing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        try:
-            work(home, lambda words: os.write(writing, f"{words}\n".encode()))
-        except BaseException as error:
-            os.write(writing, f"failed {error!r}\n".encode())
-        finally:
-            os._exit(1)
-    os.close(writing)
-    time.sleep(life_s)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with os.fdopen(reading) as pipe:
-        words = pipe.read()
-    if "failed" in words:
-        raise SystemExit(f"the child failed by itself: {words}")
-    return words
 
 
 def work(home: Path, say: Callable[[str], object]) -> None:

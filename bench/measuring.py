@@ -7,9 +7,12 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -141,3 +144,29 @@ def write_result(name: str, result: dict[str, Any], *, table: str | None = None,
     print(table or "\n".join(f"{key:24} {value}" for key, value in result.items()))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+
+
+def output_until_killed(work: Callable[[Callable[[str], object]], None], life_s: float) -> str:
+    """Fork a child that works and says what it does, kill it after `life_s`, and return what it said.
+
+    A new process would spend its whole life importing.  POSIX only.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            work(lambda words: os.write(writing, f"{words}\n".encode()))
+        except BaseException as error:
+            os.write(writing, f"failed {error!r}\n".encode())
+        finally:
+            os._exit(1)
+    os.close(writing)
+    time.sleep(life_s)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        words = pipe.read()
+    if "failed" in words:
+        raise SystemExit(f"the child failed by itself: {words}")
+    return words

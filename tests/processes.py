@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 def let_children_heed_ctrl_c() -> None:
@@ -50,3 +50,11 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], timeout_s: float 
             time.sleep(0.05)
         else:
             return
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for something that another thread or process does; fails after half a minute."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,35 +47,29 @@ def test_power_that_fails_before_any_operation_of_a_save_leaves_a_whole_version_
     assert {state["production"] for state in left} == {1, 2}
 
 
-@posix_only
-def test_a_process_killed_while_it_saves_promotes_and_deletes_loses_nothing(tmp_path: Path):
-    script = ROOT / "bench" / "kill_trials.py"
+def killed(script: str, folder: Path) -> dict[str, Any]:
+    """What a measurement of bench/ finds that kills a process 15 times."""
     result = subprocess.run(
-        [sys.executable, str(script), "--trials", "15", "--results", str(tmp_path)],
+        [sys.executable, str(ROOT / "bench" / f"{script}.py"), "--trials", "15", "--results", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    found = json.loads((tmp_path / "kill_trials.json").read_text())
+    found: dict[str, Any] = json.loads((folder / f"{script}.json").read_text())
     assert (found["trials"], set(found["faults"].values())) == (15, {0})
+    return found
+
+
+@posix_only
+def test_a_process_killed_while_it_saves_promotes_and_deletes_loses_nothing(tmp_path: Path):
+    killed("kill_trials", tmp_path)
 
 
 @posix_only
 def test_a_process_killed_while_it_stores_corrections_loses_nothing(tmp_path: Path):
-    script = ROOT / "bench" / "correction_kills.py"
-    result = subprocess.run(
-        [sys.executable, str(script), "--trials", "15", "--results", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    found = json.loads((tmp_path / "correction_kills.json").read_text())
-    assert (found["trials"], set(found["faults"].values())) == (15, {0})
-    assert found["acknowledged"] > 0
+    assert killed("correction_kills", tmp_path)["acknowledged"] > 0
 
 
 @pytest.mark.parametrize("where", ["flush", "flush_folder"])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,17 +14,11 @@ from mnist_classifier.learning.proposals import Proposals
 from mnist_classifier.web.services import proposer as module
 from mnist_classifier.web.services.proposer import MOST_WAITING, Proposer
 from tests.handwriting import glyphs
+from tests.processes import wait_until
 
 GLYPHS = glyphs(20).images
 UNSURE = Reading(1, 0.6, (0.0, 0.6, *[0.05] * 8), Verdict.AMBIGUOUS)
 SURE = Reading(1, 1.0, (0.0, 1.0, *[0.0] * 8), Verdict.DIGIT)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,15 +17,9 @@ from mnist_classifier.learning.reading_counts import ReadingCounts, Tally
 from mnist_classifier.recognition.batch import VERDICTS, Batch
 from mnist_classifier.web.services import reading_tally
 from mnist_classifier.web.services.reading_tally import MOST_WAITING, ReadingTally
+from tests.processes import wait_until
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from contextlib import closing
 
 import numpy as np
@@ -13,13 +11,7 @@ from mnist_classifier.core.errors import DatabaseBusy
 from mnist_classifier.learning.corrections import Corrections, NewCorrection
 from mnist_classifier.web.services import retention
 from mnist_classifier.web.services.retention import Retention
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.processes import wait_until
 
 
 @pytest.fixture
