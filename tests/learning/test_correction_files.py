@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mnist_classifier.core.database import Store
@@ -75,8 +77,6 @@ def refusal(data: bytes) -> str:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_what_is_exported_comes_back_to_the_pixel(exported: Callable[[str], bytes], store: Store, kind: str):
-    if kind == "parquet":
-        pytest.importorskip("pyarrow")
     found = imported(exported(kind))
     examples = Corrections(store).examples()
     assert [(each.label, each.writer) for each in found] == list(zip(LABELS, WRITERS, strict=True))
@@ -158,9 +158,6 @@ def test_what_is_no_archive_is_refused():
 
 
 def test_wrong_parquet_files_are_refused():
-    pa = pytest.importorskip("pyarrow")
-    pq = pytest.importorskip("pyarrow.parquet")
-
     def packed(**columns: list[object]) -> bytes:
         buffer = io.BytesIO()
         pq.write_table(pa.table(columns), buffer)

@@ -244,8 +244,6 @@ def test_retention_deletes_at_the_start(make_client: MakeClient, store: Store):
 
 @pytest.mark.parametrize("kind", ["idx", "png", "parquet"])
 def test_what_is_exported_can_be_imported_again(client: FlaskClient, kind: str):
-    if kind == "parquet":
-        pytest.importorskip("pyarrow")
     stored(client, "not_a_digit", writer="Anna")
     stored(client, 1, image=base64_of(ONE))
     before = client.get("/api/corrections").json
