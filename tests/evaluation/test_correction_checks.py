@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.metrics import share_of
+from mnist_classifier.core.metrics import share_of, wilson_interval
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.correction_checks import FEWEST_HELD_OUT
+from mnist_classifier.evaluation.promotion_checks import robustness_checks
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from tests import versions
@@ -85,3 +86,11 @@ def test_a_taught_champion_is_as_robust_as_the_version_before_it(registry: Regis
     decision = promotion.promote_unless_worse(registry, 2, actor="training 2")
     assert not decision.promoted  # the box was measured, so a version that was not may be worse
     assert "its robustness was not measured" in decision.details
+
+
+@pytest.mark.parametrize(("measured", "passed"), [(0.99, True), (0.95, False)])
+def test_a_champion_that_made_no_mistake_in_the_sample_may_make_one_in_another(measured: float, passed: bool):
+    area = {"id": "characters.auroc", "measured": 1.0, "interval_95": [1.0, 1.0], "n": 150}
+    (check,) = robustness_checks([area], [{**area, "measured": measured}])
+    assert check.bound == pytest.approx(wilson_interval(150, 150)[0], abs=1e-6)
+    assert check.passed is passed

@@ -71,7 +71,7 @@ class Course:
         """Measure both versions, and add the figures and the list of the corrections to the manifest."""
         before, after = Recogniser.open(self.registry.folder(self.base)), finished.recogniser()
         digits, pen = load_split(settings.data_dirs(), VALIDATION), pen_sets(settings)
-        rows = [promotion_rows(each, digits, pen, PICTURES) for each in (before, after)]
+        rows = promotion_rows((before, after), digits, pen, PICTURES)
         finished.manifest["training"]["corrections"] = {
             "count": len(self.learned.ids),
             "held_out": len(self.held_out.ids),
