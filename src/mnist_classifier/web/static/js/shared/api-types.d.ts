@@ -731,6 +731,7 @@ export type PersonalModel = {
   examples: number;
   corrections: Array<number>;
   figures: PersonalFigures;
+  is_outdated: boolean;
 };
 
 /** All personal models, by name. */
