@@ -143,18 +143,19 @@ class Corrections(CorrectionQueries):
             connection.execute(table.delete().where(table.c.id == correction_id))
             _outdate(connection, {old.writer: [correction_id]})
 
-    def purge(self, writer: str | None = None) -> int:
-        """Delete everything of a writer, with the personal model; returns how many corrections there were.
+    def purge(self, writer: str | None = None) -> list[int]:
+        """Delete everything of a writer, with the personal model; returns the numbers of the corrections.
 
         Without a writer, delete everything that people gave: also all personal models and readings to label.
         """
         with self._erasing() as connection:
             if writer is None:
-                connection.execute(personal_models.delete())
                 connection.execute(readings_to_label.delete())
-                return connection.execute(table.delete()).rowcount
-            connection.execute(personal_models.delete().where(personal_models.c.writer == writer))
-            return connection.execute(table.delete().where(table.c.writer == writer)).rowcount
+            models, own = ([] if writer is None else [each.c.writer == writer] for each in (personal_models, table))
+            connection.execute(personal_models.delete().where(*models))
+            numbers = [int(number) for number in connection.scalars(sa.select(table.c.id).where(*own))]
+            connection.execute(table.delete().where(*own))
+            return numbers
 
     def expire(self, days: int) -> int:
         """Delete corrections last sent or changed more than `days` days ago, and readings to label as old.

@@ -811,6 +811,7 @@ export type Proposals = {
 /** How many corrections were deleted. */
 export type Purged = {
   deleted: number;
+  seen_by: Array<number>;
 };
 
 /** An image and the way to read it; only mode number uses what follows `mode`. */
