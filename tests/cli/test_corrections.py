@@ -9,10 +9,13 @@ from click.testing import CliRunner
 from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import Settings
-from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.registry.versions import Registry
+from tests import versions
 from tests.e2e.application import Application
-from tests.handwriting import STROKES, draw
+from tests.handwriting import STROKES, draw, glyphs
+from tests.learning.test_lineage import trained_on
 
 
 @pytest.fixture
@@ -69,13 +72,25 @@ def test_corrections_are_listed_relabelled_and_deleted(corrections: Corrections,
     assert "there is no correction 1" in refused("corrections", "delete", "1")
 
 
+def test_what_was_deleted_is_said_although_one_number_is_wrong(corrections: Corrections, pictures: list[str]):
+    ids = [corrections.add(NewCorrection(glyph, 7, "api")).correction.id for glyph in glyphs(3).images]
+    versions.save(Registry.of(Settings.from_environment(), corrections._store), training=trained_on(0, ids, []))
+    said = refused("corrections", "delete", "1", "9", "2")
+    assert tuple(said.splitlines()[:2]) == ("correction 1 was deleted", "correction 2 was deleted")
+    assert "model version 1 learned from them; `mnist corrections rebuild 1 --without" in said
+    assert "there is no correction 9" in said
+    assert corrections.count() == 1
+    said = mnist("corrections", "purge", "--yes")
+    assert said.startswith("1 correction was deleted\nmodel version 1 learned from them; `mnist models delete 1`")
+
+
 def test_a_purge_asks_first(corrections: Corrections, pictures: list[str]):
     mnist("correct", pictures[0], "1", "--writer", "Anna")
     mnist("correct", pictures[1], "7")
     assert CliRunner().invoke(main, ["corrections", "purge"], input="n\n").exit_code == 1
     assert corrections.count() == 2
-    assert "1 corrections were deleted" in mnist("corrections", "purge", "--writer", "Anna", said="y\n")
-    assert "1 corrections were deleted" in mnist("corrections", "purge", "--yes")
+    assert "1 correction was deleted" in mnist("corrections", "purge", "--writer", "Anna", said="y\n")
+    assert "1 correction was deleted" in mnist("corrections", "purge", "--yes")
 
 
 @pytest.mark.parametrize("kind", ["idx", "png"])
@@ -101,6 +116,14 @@ def test_what_cannot_be_used_is_said_on_one_line(corrections: Corrections, tmp_p
     assert "damaged" in refused("corrections", "import", str(text))
     assert "No such file" in refused("corrections", "export", str(tmp_path / "nowhere" / "mine.zip"))
     assert corrections.count() == 0
+
+
+@pytest.mark.parametrize("several", ["--seeds", "--ensemble"])
+@pytest.mark.usefixtures("corrections")
+def test_corrections_are_learned_by_one_training_at_a_time(several: str):
+    """The second one would start from the first, if it was promoted; and an ensemble names no corrections."""
+    result = CliRunner().invoke(main, ["train", "--recipe", "corrections", several, "2"])
+    assert (result.exit_code, "leave out --seeds and --ensemble" in result.output) == (2, True), result.output
 
 
 def test_a_picture_is_sent_to_a_server(tmp_path: Path, pictures: list[str]):

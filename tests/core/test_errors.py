@@ -3,7 +3,8 @@ from __future__ import annotations
 from mnist_classifier.core.errors import MnistError
 
 CODES = """
-alias_moved checkpoint_corrupt claim_lost cluster_unavailable correction_missing cross_site_request data_corrupt
+alias_moved checkpoint_corrupt claim_lost cluster_unavailable correction_missing corrections_changed cross_site_request
+data_corrupt
 data_error data_missing data_unreadable database_busy database_unreachable download_failed error folder_taken
 host_not_allowed image_too_large invalid_archive invalid_config invalid_image invalid_input less_accurate
 model_corrupt model_error model_in_use model_missing not_allowed not_for_browsers not_ready nothing_to_roll_back

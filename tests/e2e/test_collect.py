@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import urllib.request
@@ -12,16 +13,18 @@ import numpy as np
 import pytest
 from application import Application
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, Route, expect
 from visitor import FAILED_REQUEST, SEVEN, Visitor
 
 from conftest import Visit
 from mnist_classifier.evaluation.robustness.pages.writing import Writer, generated_writers
 from mnist_classifier.learning.filled_sheets import fill
 from mnist_classifier.learning.sheet_marks import find_marks
+from mnist_classifier.recognition.imaging.decode import encode_png
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+WALL: Any = {"name": "wall.png", "mimeType": "image/png", "buffer": encode_png(np.full((300, 400), 250, np.uint8))}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -165,14 +168,31 @@ def test_boxes_can_be_reached_with_the_arrow_keys(visit: Visit, collecting: Appl
 def test_another_picture_says_what_to_do(visit: Visit, collecting: Application):
     visitor = visit("/collect", at=collecting)
     visitor.expected_errors = (FAILED_REQUEST,)
-    buffer = io.BytesIO()
-    Image.new("L", (400, 300), 250).save(buffer, "PNG")
-    visitor.find("paper-file").set_input_files(
-        {"name": "wall.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
-    )
+    visitor.find("paper-file").set_input_files(WALL)
     expect(visitor.find("paper-note")).to_contain_text("all four corners")
     visitor.find("paper-file").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"})
     expect(visitor.find("paper-note")).to_contain_text("no picture that the browser can read")
+
+
+def test_the_photograph_that_was_chosen_last_is_shown_although_another_one_is_read_later(
+    visit: Visit, collecting: Application, sheet: dict[str, Any]
+):
+    """Saving would store the labels of one sheet with the digits of another."""
+    visitor = visit("/collect", at=collecting)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    held = list[Route]()
+    visitor.page.route("**/api/corrections/sheet", lambda route: route.continue_() if held else held.append(route))
+    with visitor.page.expect_request("**/api/corrections/sheet"):
+        visitor.find("paper-file").set_input_files(sheet)
+    visitor.find("paper-file").set_input_files(WALL)
+    expect(visitor.find("paper-note")).to_contain_text("all four corners")
+    reply = held[0].fetch()
+    assert reply.status == 200
+    with contextlib.suppress(Error):  # the page has aborted it
+        held[0].fulfill(response=reply)
+    visitor.page.wait_for_timeout(500)
+    expect(visitor.find("paper-note")).to_contain_text("all four corners")
+    expect(visitor.find("paper-found")).to_be_hidden()
 
 
 @pytest.mark.parametrize("paper", ["a4", "letter"])

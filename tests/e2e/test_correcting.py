@@ -228,3 +228,24 @@ def test_where_a_token_is_needed_the_page_asks_for_it(tmp_path: Path, browser: B
         assert [each["label"] for each in stored(guarded, token=TOKEN)] == [1]
         visitor.page.goto(guarded.url + "/corrections")
         expect(visitor.find("grid").get_by_role("listitem")).to_have_count(1)
+
+
+def test_a_correction_that_was_deleted_on_another_page_can_be_made_again_and_undone(
+    visit: Visit, own: Application
+) -> None:
+    def delete_elsewhere() -> None:
+        path = f"{own.url}/api/corrections/{stored(own)[0]['id']}"
+        urllib.request.urlopen(urllib.request.Request(path, method="DELETE"), timeout=10).close()
+
+    visitor = visit(at=own)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    draw_seven(visitor)
+    choose(visitor, 1)
+    expect(status(visitor)).to_have_text("Saved as 1.")
+    delete_elsewhere()
+    choose(visitor, 2)
+    expect(status(visitor)).to_have_text("Changed to 2.")
+    assert [each["label"] for each in stored(own)] == [2]
+    delete_elsewhere()
+    row(visitor).get_by_role("button", name="Undo").click()
+    expect(status(visitor)).to_have_text("Deleted. Nothing is stored.")

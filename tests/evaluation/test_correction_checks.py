@@ -66,6 +66,16 @@ def test_a_version_that_did_not_learn_or_forgot_waits_for_a_person(
     assert reason in decision.summary
 
 
+def test_the_base_of_an_imported_version_is_that_of_another_installation(registry: Registry):
+    taught(registry, before=30, after=45)
+    manifest = {**registry.get(1).manifest, "imported_from": {"version": 4, "run_id": 2}}
+    imported = registry.save(manifest, versions.write_files)
+    registry.aliases.move(PRODUCTION, BOX)
+    check = promotion.compare(registry, registry.get(BOX), imported)
+    assert not check.passed
+    assert "the corrections were compared with another version" in check.reason
+
+
 def test_suspicious_labels_are_named(registry: Registry):
     decision = taught(registry, before=30, after=45, suspicious=5)  # a tenth may be
     assert decision.promoted

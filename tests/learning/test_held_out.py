@@ -29,6 +29,13 @@ def test_a_few_writers_are_divided_by_drawing():
     assert (held_out(few, HASHES) == held_out([""] * 1000, HASHES)).all()
 
 
+def test_a_drawing_is_not_learned_under_one_name_and_measured_under_another():
+    names = [f"writer {number % 50}" for number in range(1000)]
+    apart = held_out([*names, *[""] * 1000], [*HASHES, *HASHES])
+    assert (apart[:1000] == apart[1000:]).all()
+    assert 0 < apart.sum() < 2000
+
+
 def test_drawings_without_a_name_are_divided_by_drawing_beside_named_ones():
     writers = [f"writer {number % 50}" if number < 500 else "" for number in range(1000)]
     assert (held_out(writers, HASHES)[500:] == held_out([""] * 500, HASHES[500:])).all()

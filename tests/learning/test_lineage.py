@@ -32,10 +32,10 @@ def trained_on(base: int, used: list[int], measured: list[int]) -> dict[str, Any
 
 
 def test_a_version_has_seen_what_the_version_before_it_saw(registry: Registry):
-    assert versions_that_saw(registry.versions(), [1]) == [1, 2]
-    assert versions_that_saw(registry.versions(), [2]) == [1, 2]  # measuring is seeing
-    assert versions_that_saw(registry.versions(), [3]) == [2]
-    assert versions_that_saw(registry.versions(), [4]) == []
+    assert versions_that_saw(registry, [1]) == [1, 2]
+    assert versions_that_saw(registry, [2]) == [1, 2]  # measuring is seeing
+    assert versions_that_saw(registry, [3]) == [2]
+    assert versions_that_saw(registry, [4]) == []
 
 
 def test_a_version_is_rebuilt_from_one_that_has_not_seen_the_correction(registry: Registry):
@@ -44,6 +44,29 @@ def test_a_version_is_rebuilt_from_one_that_has_not_seen_the_correction(registry
     plan = rebuild_without(registry, 2, [1])  # version 1 has seen it too
     assert (plan.base, plan.ids) == (0, (2, 3))
     assert plan.config == MANIFEST["config"]
+
+
+def test_a_deleted_version_between_hides_nothing(registry: Registry):
+    """Version 2 has what version 1 learned, also when version 1 is gone; it is trained again from the box."""
+    registry.delete(1)
+    assert versions_that_saw(registry, [1]) == [2]
+    plan = rebuild_without(registry, 2, [3])
+    assert (plan.base, plan.ids) == (0, (1, 2))
+
+
+def test_a_version_whose_start_is_gone_is_not_trained_again_from_something_else(registry: Registry):
+    versions.save(registry, training=trained_on(3, used=[5, 6], measured=[]))
+    registry.delete(3)
+    with pytest.raises(InvalidInput, match="version 3, from which it started, was deleted.*run `mnist retrain`"):
+        rebuild_without(registry, 4, [5])
+
+
+def test_the_numbers_of_an_imported_version_are_those_of_another_installation(registry: Registry):
+    origin = {"version": 8, "run_id": None}
+    imported = versions.save(registry, training=trained_on(0, used=[9], measured=[]), imported_from=origin)
+    assert versions_that_saw(registry, [9]) == []
+    with pytest.raises(InvalidInput, match="was not trained on corrections here"):
+        rebuild_without(registry, imported.version, [9])
 
 
 def test_only_what_was_seen_can_be_left_out(registry: Registry):

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from mnist_classifier.core.database import Store
+from mnist_classifier.core.database import Store, now
 from mnist_classifier.core.errors import InvalidInput, ModelCorrupt, PersonalModelMissing, TooFewExamples
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.core.tables import corrections as stored
 from mnist_classifier.core.tables import personal_models as table
 from mnist_classifier.data import mnist_sample
 from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
@@ -54,7 +59,7 @@ def test_a_habit_is_learned_and_everybody_else_is_read_as_before(
     """Somebody writes a four as a cross; the model in the box takes it for no digit."""
     ids = add(corrections, drawn(LETTER_X, 12), 4)
     facts = personal.fit(" Anna ", 0)
-    assert (facts.writer, facts.base_version, facts.examples, facts.corrections) == ("Anna", 0, 12, ids)
+    assert (facts.writer, facts.base_version, facts.corrections) == ("Anna", 0, ids)
     assert facts.figures["right_after"] > facts.figures["right_before"] + 6
     box, anna = Recogniser.load(0, settings), personal.recogniser("Anna", 0)
     fresh = drawn(LETTER_X, 20, seed=1)
@@ -133,6 +138,129 @@ def test_a_model_for_another_version_is_fitted_again(personal: PersonalModels, c
     recogniser = personal.recogniser("Anna", 0)
     assert recogniser.read_glyph(drawn(LETTER_X, 1, seed=5)[0]).prediction == 4
     assert (personal.get("Anna").base_version, personal.get("Anna").corrections) == (0, ids[1:])
+
+
+def take_back(corrections: Corrections, ids: list[int]) -> None:
+    corrections.delete(ids[0])
+
+
+def rename(corrections: Corrections, ids: list[int]) -> None:
+    corrections.edit(ids[0], writer="Ben")
+
+
+def relabel(corrections: Corrections, ids: list[int]) -> None:
+    corrections.edit(ids[0], label=9)
+
+
+def expire(corrections: Corrections, ids: list[int]) -> None:
+    with corrections._store.writing() as connection:
+        old = stored.update().where(stored.c.id == ids[0]).values(changed_at=now() - timedelta(days=99))
+        connection.execute(old)
+    corrections.expire(30)
+
+
+Change = Callable[[Corrections, list[int]], None]
+
+
+@pytest.mark.parametrize("change", [take_back, rename, relabel, expire])
+def test_a_model_forgets_a_correction_that_was_deleted_or_changed(
+    personal: PersonalModels, corrections: Corrections, store: Store, change: Change
+):
+    ids = add(corrections, drawn(LETTER_X, 12), 4)
+    personal.fit("Anna", 0)
+    before = personal.recogniser("Anna", 0)
+    change(corrections, ids)
+    assert personal.get("Anna").is_outdated
+    with store.reading() as connection:  # its weights are gone at once, not with the next reading
+        assert connection.scalar(sa.select(table.c.contents)) is None
+    after = personal.recogniser("Anna", 0)
+    facts = personal.get("Anna")
+    assert (after is before, facts.is_outdated) == (False, False)
+    assert facts.corrections == (ids if change is relabel else ids[1:])
+
+
+def test_a_correction_that_a_model_did_not_learn_from_leaves_it_alone(
+    personal: PersonalModels, corrections: Corrections
+):
+    add(corrections, drawn(LETTER_X, 10), 4)
+    personal.fit("Anna", 0)
+    later = add(corrections, drawn(LETTER_X, 12, seed=1), 4)
+    corrections.delete(later[0])
+    corrections.edit(later[1], label=9)
+    corrections.edit(later[2])
+    assert not personal.get("Anna").is_outdated
+
+
+def test_a_model_with_too_few_corrections_left_says_what_to_do(personal: PersonalModels, corrections: Corrections):
+    ids = add(corrections, drawn(LETTER_X, 10), 4)
+    personal.fit("Anna", 0)
+    corrections.delete(ids[0])
+    words = "made again, because corrections were deleted or changed: .*there are 9. Correct more digits"
+    with pytest.raises(TooFewExamples, match=words):
+        personal.recogniser("Anna", 0)
+    add(corrections, drawn(LETTER_X, 1, seed=5), 4)
+    assert personal.recogniser("Anna", 0)
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Do something once while a model is fitted."""
+    fit, done = Learner.fit, list[object]()
+
+    def slow_fit(self: Learner, glyphs: np.ndarray, labels: np.ndarray) -> PersonalModel:
+        model = fit(self, glyphs, labels)
+        if not done:
+            done.append(act())
+        return model
+
+    monkeypatch.setattr(Learner, "fit", slow_fit)
+
+
+def test_what_is_deleted_while_a_model_is_fitted_is_not_in_it(
+    personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
+):
+    ids = add(corrections, drawn(LETTER_X, 12), 4)
+    meanwhile(monkeypatch, lambda: corrections.delete(ids[3]))
+    assert personal.fit("Anna", 0).corrections == [each for each in ids if each != ids[3]]
+
+
+def test_a_purge_while_a_model_is_fitted_leaves_none(
+    personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
+):
+    add(corrections, drawn(LETTER_X, 12), 4)
+    meanwhile(monkeypatch, lambda: corrections.purge("Anna"))
+    with pytest.raises(TooFewExamples, match="there are 0"):
+        personal.fit("Anna", 0)
+    assert personal.all() == []
+
+
+def test_a_model_that_is_forgotten_while_it_is_made_again_stays_forgotten(
+    personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
+):
+    ids = add(corrections, drawn(LETTER_X, 12), 4)
+    personal.fit("Anna", 0)
+    corrections.delete(ids[0])
+    meanwhile(monkeypatch, lambda: personal.forget("Anna"))
+    with pytest.raises(PersonalModelMissing, match="just been deleted"):
+        personal.recogniser("Anna", 0)
+    assert personal.all() == []
+
+
+def test_many_requests_make_a_model_again_once(
+    personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
+):
+    ids = add(corrections, drawn(LETTER_X, 12), 4)
+    personal.fit("Anna", 0)
+    corrections.delete(ids[0])
+    fit, fits = Learner.fit, list[int]()
+
+    def counted_fit(self: Learner, glyphs: np.ndarray, labels: np.ndarray) -> PersonalModel:
+        fits.append(len(glyphs))
+        return fit(self, glyphs, labels)
+
+    monkeypatch.setattr(Learner, "fit", counted_fit)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: personal.recogniser("Anna", 0), range(4)))
+    assert (len(set(map(id, found))), fits) == (1, [11])
 
 
 def test_a_model_survives_its_file_and_a_damaged_one_is_refused():

@@ -119,6 +119,18 @@ def test_a_new_version_reads_again_what_an_old_one_was_unsure_of(proposals: Prop
     assert margins(proposals) == pytest.approx([0.2, 0.4])
 
 
+def test_others_can_write_while_a_new_version_reads(store: Store, proposals: Proposals):
+    proposals.add([candidate(3, version=1), candidate(4, version=1)])
+    labelled = Corrections(Store(store.url, patience_s=0.2))
+
+    def read(found: np.ndarray) -> list[Reading]:
+        labelled.add(NewCorrection(GLYPHS[3], 7, "page"))
+        return [reading(0.7)] * len(found)
+
+    proposals.read_again(2, read)
+    assert [(each.glyph, each.model_version) for each in proposals.best(10)] == [(GLYPHS[4].tobytes(), 2)]
+
+
 def test_the_best_are_uncertain_and_different_from_each_other():
     base = np.zeros((6, 28, 28), np.uint8)
     base[:3, 4:12, 4:12] = 255  # three times the same place

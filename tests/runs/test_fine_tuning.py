@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import InvalidConfig
+from mnist_classifier.core.errors import CorrectionsChanged, InvalidConfig
 from mnist_classifier.core.records import ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness.drawing import draw
 from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
-from mnist_classifier.learning.lineage import rebuild_without
+from mnist_classifier.learning.lineage import rebuild_without, seen_by
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.manifest import CARD_FILE
@@ -156,6 +157,50 @@ def test_a_resumed_run_learns_the_same_corrections(settings: Settings, store: St
     assert is_same
     assert second.learned.names() == first.learned.names()
     assert second.held_out.names() == first.held_out.names()
+
+
+def test_a_correction_that_is_deleted_or_relabelled_during_a_training_is_noticed(
+    settings: Settings, store: Store, runs: Runs
+):
+    corrections, registry = Corrections(store), Registry.of(settings, store)
+    corrections.add_many(pen_digits(30))
+    run = runs.create(QUICK)
+    course, _ = fine_tuning.choose(runs, registry, run.id)
+    learned, held_out = int(course.learned.ids[2]), int(course.held_out.ids[0])
+    corrections.edit(learned, writer="Anna")  # a name teaches nothing
+    course.check_unchanged(runs, run.id)
+    corrections.edit(learned, label=NOT_A_DIGIT)
+    with pytest.raises(CorrectionsChanged, match=f"1 of the corrections, such as {learned}, .*resume {run.id}"):
+        course.check_unchanged(runs, run.id)
+    corrections.delete(held_out)
+    with pytest.raises(CorrectionsChanged, match="2 of the corrections"):
+        course.check_unchanged(runs, run.id)
+
+
+@pytest.mark.mnist
+def test_no_version_has_seen_a_correction_that_was_deleted_during_its_training(
+    installation: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    corrections, measure = Corrections(store), fine_tuning.Course.add_to
+    gone = [each.correction.id for each in corrections.add_many(pen_digits(40))][0]
+
+    def delete_and_measure(course: fine_tuning.Course, *arguments: Any) -> None:
+        corrections.delete(gone)
+        measure(course, *arguments)
+
+    monkeypatch.setattr(fine_tuning.Course, "add_to", delete_and_measure)
+    runs, registry = Runs(store, installation.claims_dir), Registry.of(installation, store)
+    run = runs.create(QUICK)
+    with pytest.raises(CorrectionsChanged):
+        worker.execute(installation, run.id, str(run.claim))
+    assert (runs.get(run.id).status, registry.aliases.production()) == (RunStatus.FAILED, BOX)
+    assert [each.version for each in registry.versions()] == [BOX]
+    monkeypatch.undo()
+    monkeypatch.setattr(fine_tuning, "PICTURES", 200)
+    reopened = runs.reopen(run.id, queued=False)
+    version = worker.execute(installation, run.id, str(reopened.claim)).version
+    assert version is not None
+    assert gone not in seen_by(version)
 
 
 def test_a_resumed_run_forgets_what_was_deleted(settings: Settings, store: Store, runs: Runs):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from mnist_classifier.cli.command import Command, Group, opened_store
+from mnist_classifier.core.errors import CorrectionMissing
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.learning import correction_files
 from mnist_classifier.learning.correction_queries import Correction, Filters
@@ -136,18 +137,20 @@ def relabel(number: int, label: str) -> None:
 @click.argument("numbers", type=int, nargs=-1, required=True)
 def delete(numbers: tuple[int, ...]) -> None:
     """Delete corrections by their numbers, and say which model versions have seen them."""
-    settings = Settings.from_environment()
+    settings, faults = Settings.from_environment(), list[str]()
     with opened_store(settings) as store:
         for number in numbers:
-            Corrections(store).delete(number)
-            click.echo(f"correction {number} was deleted")
-        saw = versions_that_saw(Registry.of(settings, store).versions(), numbers)
+            try:
+                Corrections(store).delete(number)
+                click.echo(f"correction {number} was deleted")
+            except CorrectionMissing as error:
+                faults.append(error.message)
+        saw = versions_that_saw(Registry.of(settings, store), numbers)
     if saw:
         without = " ".join(f"--without {number}" for number in numbers)
-        click.echo(
-            f"model version{'s' * (len(saw) > 1)} {', '.join(map(str, saw))} learned from them; "
-            f"`mnist corrections rebuild {saw[-1]} {without}` trains a version without them"
-        )
+        click.echo(f"{_seen(saw)}; `mnist corrections rebuild {saw[-1]} {without}` trains a version without them")
+    if faults:
+        raise click.ClickException("\n".join(faults))
 
 
 @corrections.command()
@@ -170,9 +173,13 @@ def rebuild(version: int, numbers: tuple[int, ...]) -> None:
 @click.confirmation_option(prompt="Delete these corrections for good?")
 def purge(writer: str | None) -> None:
     """Delete everything that people gave: corrections, personal models and readings to label."""
-    with opened_corrections() as store:
-        count = store.purge(None if writer is None else checked_writer(writer))
-    click.echo(f"{count} corrections were deleted")
+    settings = Settings.from_environment()
+    with opened_store(settings) as store:
+        numbers = Corrections(store).purge(None if writer is None else checked_writer(writer))
+        saw = versions_that_saw(Registry.of(settings, store), numbers)
+    click.echo("1 correction was deleted" if len(numbers) == 1 else f"{len(numbers)} corrections were deleted")
+    if saw:
+        click.echo(f"{_seen(saw)}; `mnist models delete {saw[-1]}` deletes one that is not in use")
 
 
 @corrections.command(name="export")
@@ -201,6 +208,10 @@ def import_corrections(file: Path, writer: str) -> None:
         click.echo(
             f"{len(contradictions)} contradict another one; `mnist corrections list --contradictions` shows them"
         )
+
+
+def _seen(versions: list[int]) -> str:
+    return f"model version{'s' * (len(versions) > 1)} {', '.join(map(str, versions))} learned from them"
 
 
 def _filters(

@@ -33,7 +33,8 @@ def personalise(writer: str | None, forget: bool) -> None:
 
 def _line(found: PersonalModelFacts) -> str:
     figures = found.figures
+    outdated = "; some were deleted or changed, so it is made again when it reads next" if found.is_outdated else ""
     return (
-        f"{found.writer}: {found.examples} examples, for version {found.base_version}; "
-        f"reads {figures['right_after']} of them right, without it {figures['right_before']}"
+        f"{found.writer}: {len(found.corrections)} examples, for version {found.base_version}; "
+        f"reads {figures['right_after']} of them right, without it {figures['right_before']}{outdated}"
     )

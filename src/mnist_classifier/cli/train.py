@@ -69,6 +69,11 @@ def train(data_dir: Path | None, seeds: int | None, ensemble: int | None, log_to
     if seeds and ensemble:
         raise click.UsageError("--ensemble already sets the number of seeds; leave out --seeds")
     config = config_of({name: value for name, value in flags.items() if value is not None})
+    if config.corrections_share and (seeds or ensemble):
+        raise click.UsageError(
+            "each training on corrections starts from the version in production, which the one before may be; "
+            "leave out --seeds and --ensemble"
+        )
     settings = Settings.from_environment(data_dir=data_dir, log_to=log_to)
     worker = training_worker()
     launch = Launch.from_environment()

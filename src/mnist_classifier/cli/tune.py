@@ -32,6 +32,10 @@ from mnist_classifier.runs.search.space import FIXED, default_space, parse_axis
 
 # Rows of the table at the end.
 SHOWN = 5
+LEARNS_CORRECTIONS = (
+    "a search judges by the validation images, which do not show what corrections teach; "
+    "name another recipe, or learn the corrections with `mnist retrain`"
+)
 
 
 @click.command(cls=Command)
@@ -95,6 +99,8 @@ def _plan(given: dict[str, Any], options: dict[str, Any]) -> Plan:
     check_optuna()
     check_torch()
     config = config_of(given)
+    if config.corrections_share:
+        raise InvalidConfig(LEARNS_CORRECTIONS, field="recipe")
     axes = [parse_axis(text) for text in options["vary"]] or default_space(config, tuple(given))
     names = [axis.name for axis in axes]
     for name in names:

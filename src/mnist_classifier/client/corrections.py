@@ -89,9 +89,10 @@ class CorrectionMethods(ABC):
         changes = {name: value for name, value in (("label", label), ("writer", writer)) if value is not None}
         return self._ask(replies.changed_correction, "PATCH", f"{PATH}/{number}", json=changes)
 
-    def delete_correction(self, number: int) -> None:
-        """Delete a correction.  Raises CorrectionMissing."""
-        self._ask(dict, "DELETE", f"{PATH}/{number}")
+    def delete_correction(self, number: int) -> tuple[int, ...]:
+        """Delete a correction; returns the model versions that learned from it.  Raises CorrectionMissing."""
+        body: dict[str, Any] = self._ask(dict, "DELETE", f"{PATH}/{number}")
+        return msgspec.convert(body["seen_by"], tuple[int, ...])
 
     def purge_corrections(self, writer: str | None = None) -> int:
         """Delete the corrections of a writer, or all of them, for good; returns how many there were."""

@@ -125,6 +125,7 @@ class PersonalModel:
 
     corrections: the numbers of those that it learned from.  figures: how many of the examples are read right
     by models fitted to other examples, `right_after`, and without a personal model, `right_before`.
+    is_outdated: a correction was deleted or changed, so the model is made again when it reads next.
     """
 
     writer: str
@@ -133,6 +134,7 @@ class PersonalModel:
     corrections: tuple[int, ...]
     examples: int
     figures: Mapping[str, int]
+    is_outdated: bool = False
 
 
 def converter(kind: type[Record]) -> Callable[[Any], Record]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from mnist_classifier.core.tables import runs
 
 # How long to wait for another process that writes to SQLite.
 PATIENCE_S = 10.0
+# How long to wait for those who read in SQLite's log before it is emptied; the next deletion tries again.
+LOG_PATIENCE_MS = 200
 # How long to wait for PostgreSQL: for a connection, and for a dead network to show (source: libpq's parameters).
 POSTGRESQL_PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 5000}
 
@@ -75,6 +77,13 @@ class Store:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             self.guard(connection)
             yield connection
+
+    def clear_log(self) -> None:
+        """Empty SQLite's write-ahead log, which still holds what was deleted, unless somebody reads for long."""
+        if self.engine.dialect.name == "sqlite":
+            with suppress(sa.exc.OperationalError), self.engine.connect() as connection:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {LOG_PATIENCE_MS}")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def is_current(self) -> bool:
         """Whether the schema is that of this program; a newer one has migrated it during an update if not."""

@@ -7,7 +7,7 @@ MnistError
 │   └── DataCorrupt: DataUnreadable
 ├── ModelError: ModelCorrupt, ModelInUse, NotForBrowsers, StoreUnreachable, AliasMoved, LessAccurate, NothingToRollBack
 │   └── ModelMissing: VersionMissing
-├── TrainingError: ClaimLost, CheckpointCorrupt, TrainingDiverged, TrainingUnavailable,
+├── TrainingError: ClaimLost, CheckpointCorrupt, CorrectionsChanged, TrainingDiverged, TrainingUnavailable,
 │       TrackerUnavailable, RunFinished, RunInProgress, WorkerFailed, WorkerLost, SearchUnavailable
 ├── ServerError: ServerUnreachable
 └── RunMissing, CorrectionMissing, ProposalMissing, PersonalModelMissing, TooFewExamples, StorageFull, DatabaseBusy,
@@ -180,6 +180,10 @@ class TrainingUnavailable(TrainingError):
     def without(cls, package: str | None) -> TrainingUnavailable:
         """The error for a missing package."""
         return cls(f'training needs {package}, which is not installed. In the checkout, run: pip install ".[train]"')
+
+
+class CorrectionsChanged(TrainingError):
+    """A correction was deleted or relabelled while a training learned it."""
 
 
 class SearchUnavailable(TrainingError):

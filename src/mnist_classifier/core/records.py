@@ -166,6 +166,17 @@ class ModelVersion:
         metrics: dict[str, Any] = self.manifest.get("metrics", {})
         return metrics
 
+    @property
+    def corrections(self) -> dict[str, Any]:
+        """The corrections that its training saw, and the version that it started from; empty if there are none.
+
+        Those of an imported version are numbered as in another installation, so they are left out.
+        """
+        if self.manifest.get("imported_from"):
+            return {}
+        found: dict[str, Any] = (self.manifest.get("training") or {}).get("corrections") or {}
+        return found
+
 
 @dataclass(frozen=True)
 class Promotion:

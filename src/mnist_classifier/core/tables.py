@@ -147,9 +147,8 @@ personal_models = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     # The numbers of the corrections that it learned from.
     sa.Column("corrections", sa.JSON, nullable=False),
-    sa.Column("examples", sa.Integer, nullable=False),
-    # A .npz file without pickle.
-    sa.Column("contents", sa.LargeBinary, nullable=False),
+    # A .npz file without pickle; null once one of these was deleted or changed.
+    sa.Column("contents", sa.LargeBinary),
     sa.Column("figures", sa.JSON, nullable=False),
 )
 
@@ -161,11 +160,8 @@ readings_to_label = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("glyph", sa.LargeBinary, nullable=False),
     sa.Column("glyph_sha256", sa.String(64), nullable=False, unique=True),
-    sa.Column("image", sa.LargeBinary),
     sa.Column("reading", sa.JSON, nullable=False),
     sa.Column("model_version", sa.Integer, nullable=False),
-    # Float32 features of the network, to compare readings with each other.
-    sa.Column("embedding", sa.LargeBinary),
     sqlite_autoincrement=True,
 )
 

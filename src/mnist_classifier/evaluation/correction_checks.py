@@ -40,9 +40,8 @@ class Verdict:
 
 def figures_of(challenger: ModelVersion, champion: ModelVersion) -> dict[str, Any] | None:
     """The figures of a version that started from this champion; None if it did not."""
-    corrections = (challenger.manifest.get("training") or {}).get("corrections") or {}
     figures: dict[str, Any] | None = challenger.metrics.get("corrections")
-    return figures if corrections.get("base") == champion.version else None
+    return figures if challenger.corrections.get("base") == champion.version else None
 
 
 def judge(figures: dict[str, Any] | None) -> Verdict:

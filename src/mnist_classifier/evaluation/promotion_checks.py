@@ -57,11 +57,10 @@ def _rows(registry: Registry, version: ModelVersion, *, is_own: bool = False) ->
     if table is not None:
         rows: list[dict[str, Any]] = table["rows"]
         return rows
-    trained_on = (version.manifest.get("training") or {}).get("corrections")
-    if is_own or trained_on is None:
+    if is_own or not version.corrections:
         return None
     try:
-        return _rows(registry, registry.get(trained_on["base"]))
+        return _rows(registry, registry.get(version.corrections["base"]))
     except VersionMissing:
         return None
 

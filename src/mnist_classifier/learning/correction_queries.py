@@ -89,6 +89,11 @@ class Examples:
             [sha256 for sha256, kept in zip(self.glyph_sha256, mask, strict=True) if kept],
         )
 
+    def by_number(self) -> dict[int, tuple[str, int, str]]:
+        """As `names_of` returns it."""
+        rows = zip(self.ids.tolist(), self.glyph_sha256, self.labels.tolist(), self.writers, strict=True)
+        return {number: (sha256, label, writer) for number, sha256, label, writer in rows}
+
     def names(self) -> list[list[Any]]:
         """What names each of them in a manifest: number, hash of the glyph, label."""
         numbers = zip(self.ids.tolist(), self.glyph_sha256, self.labels.tolist(), strict=True)
@@ -190,6 +195,13 @@ def get_one(connection: sa.Connection, correction_id: int) -> Correction:
 def get_many(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Correction]:
     """Corrections by their numbers."""
     return {each.id: each for part in parts(numbers) for each in _found(connection, table.c.id.in_(part))}
+
+
+def names_of(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, int, str]]:
+    """Hash of the glyph, label and writer of those corrections that are still stored, by their numbers."""
+    query = sa.select(table.c.id, table.c.glyph_sha256, table.c.label, table.c.writer)
+    found = (connection.execute(query.where(table.c.id.in_(part))) for part in parts(numbers))
+    return {int(number): (sha256, label, writer) for rows in found for number, sha256, label, writer in rows}
 
 
 def _found(

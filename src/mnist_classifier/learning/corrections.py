@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,7 +35,6 @@ from mnist_classifier.learning.correction_queries import (
     count_all,
     get_many,
     get_one,
-    missing,
     parts,
 )
 from mnist_classifier.recognition.imaging.preprocess import are_blank
@@ -119,7 +119,7 @@ class Corrections(CorrectionQueries):
         If that makes it the same as another one, the two are merged, under the number of the other.
         Raises CorrectionMissing, InvalidInput.
         """
-        with self._writing() as connection:
+        with self._erasing() as connection:
             old = get_one(connection, correction_id)
             label = old.label if label is None else checked_label(label)
             writer = old.writer if writer is None else checked_writer(writer)
@@ -131,27 +131,31 @@ class Corrections(CorrectionQueries):
             elif same is None:
                 changes = {"label": label, "writer": writer, "changed_at": now()}
                 connection.execute(table.update().where(table.c.id == correction_id).values(changes))
+            if same != correction_id:
+                _outdate(connection, {old.writer: [correction_id]})
             found = get_one(connection, correction_id if same is None else same)
             return Added(found, is_merged, contradictions(connection, [found]).get(found.id, []))
 
     def delete(self, correction_id: int) -> None:
         """Delete a correction.  Raises CorrectionMissing."""
-        with self._writing() as connection:
-            if not connection.execute(table.delete().where(table.c.id == correction_id)).rowcount:
-                raise missing(correction_id)
+        with self._erasing() as connection:
+            old = get_one(connection, correction_id)
+            connection.execute(table.delete().where(table.c.id == correction_id))
+            _outdate(connection, {old.writer: [correction_id]})
 
-    def purge(self, writer: str | None = None) -> int:
-        """Delete everything of a writer, with the personal model; returns how many corrections there were.
+    def purge(self, writer: str | None = None) -> list[int]:
+        """Delete everything of a writer, with the personal model; returns the numbers of the corrections.
 
         Without a writer, delete everything that people gave: also all personal models and readings to label.
         """
-        with self._writing() as connection:
+        with self._erasing() as connection:
             if writer is None:
-                connection.execute(personal_models.delete())
                 connection.execute(readings_to_label.delete())
-                return connection.execute(table.delete()).rowcount
-            connection.execute(personal_models.delete().where(personal_models.c.writer == writer))
-            return connection.execute(table.delete().where(table.c.writer == writer)).rowcount
+            models, own = ([] if writer is None else [each.c.writer == writer] for each in (personal_models, table))
+            connection.execute(personal_models.delete().where(*models))
+            numbers = [int(number) for number in connection.scalars(sa.select(table.c.id).where(*own))]
+            connection.execute(table.delete().where(*own))
+            return numbers
 
     def expire(self, days: int) -> int:
         """Delete corrections last sent or changed more than `days` days ago, and readings to label as old.
@@ -161,16 +165,41 @@ class Corrections(CorrectionQueries):
         if days == 0:
             return 0
         oldest = now() - timedelta(days=days)
-        with self._writing() as connection:
+        with self._erasing() as connection:
             connection.execute(readings_to_label.delete().where(readings_to_label.c.created_at < oldest))
-            return connection.execute(table.delete().where(table.c.changed_at < oldest)).rowcount
+            is_old, gone = table.c.changed_at < oldest, defaultdict[str, list[int]](list)
+            for number, writer in connection.execute(sa.select(table.c.id, table.c.writer).where(is_old)):
+                gone[writer].append(number)
+            _outdate(connection, gone)
+            return connection.execute(table.delete().where(is_old)).rowcount
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         with self._store.writing(durably=True) as connection:
-            if connection.dialect.name == "postgresql":  # SQLite has only one writer anyway
-                connection.execute(sa.text("LOCK TABLE corrections IN SHARE ROW EXCLUSIVE MODE"))
+            lock(connection)
             yield connection
+
+    @contextmanager
+    def _erasing(self) -> Iterator[sa.Connection]:
+        with self._writing() as connection:
+            yield connection
+        self._store.clear_log()
+
+
+def lock(connection: sa.Connection) -> None:
+    """Let no other transaction change corrections until this one ends."""
+    if connection.dialect.name == "postgresql":  # SQLite has only one writer anyway
+        connection.execute(sa.text("LOCK TABLE corrections IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _outdate(connection: sa.Connection, gone: Mapping[str, Iterable[int]]) -> None:
+    """Erase the weights that learned from these corrections, by writer; PersonalModels makes them again when asked."""
+    columns = personal_models.c
+    for writers in parts(sorted(gone)):
+        query = sa.select(columns.writer, columns.corrections).where(columns.writer.in_(writers))
+        for writer, learned in connection.execute(query).all():
+            if not set(learned).isdisjoint(gone[writer]):
+                connection.execute(personal_models.update().where(columns.writer == writer).values(contents=None))
 
 
 def checked_label(label: int) -> int:

@@ -22,18 +22,18 @@ def held_out(writers: Sequence[str], glyph_sha256: Sequence[str]) -> Mask:
     """(N,) true for the corrections that training may not see.
 
     With at least FEWEST_WRITERS names, everything of a writer is on one side, so that the figures are those of people
-    new to the model.  With fewer, and for corrections without a name, each drawing is on one side by itself.
+    new to the model.  With fewer, and for corrections without a name, each drawing is on one side by itself.  A drawing
+    that is held out under one name is held out under all.
     """
     names = {writer for writer in writers if writer}
     chosen = {name for name in names if len(names) >= FEWEST_WRITERS and _is_held_out(name)}
     by_writer = bool(chosen)  # if chance chose nobody, by drawing
-    return np.array(
-        [
-            writer in chosen if by_writer and writer else _is_held_out(sha256)
-            for writer, sha256 in zip(writers, glyph_sha256, strict=True)
-        ],
-        bool,
-    )
+    apart = {
+        sha256
+        for writer, sha256 in zip(writers, glyph_sha256, strict=True)
+        if (writer in chosen if by_writer and writer else _is_held_out(sha256))
+    }
+    return np.array([sha256 in apart for sha256 in glyph_sha256], bool)
 
 
 def _is_held_out(group: str) -> bool:

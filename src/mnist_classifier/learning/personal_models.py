@@ -5,11 +5,13 @@
     recogniser = personal.recogniser("Anna", version=3)
     personal.forget("Anna")
 
-A personal model belongs to one model version.  For another version it is made again from the corrections.
+A personal model belongs to one model version, and to the corrections that it learned from.  For another version, or
+once one of them was deleted or changed, it is made again from those that are left.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +23,11 @@ import sqlalchemy as sa
 
 from mnist_classifier.core.arrays import Integers, Mask
 from mnist_classifier.core.database import Store, now
-from mnist_classifier.core.errors import InvalidInput, PersonalModelMissing
+from mnist_classifier.core.errors import InvalidInput, PersonalModelMissing, TooFewExamples
 from mnist_classifier.core.tables import personal_models as table
 from mnist_classifier.evaluation.explore.memo import Memo
-from mnist_classifier.learning.correction_queries import CorrectionQueries, Examples, Filters
-from mnist_classifier.learning.corrections import NOT_A_DIGIT, checked_writer
+from mnist_classifier.learning.correction_queries import CorrectionQueries, Examples, Filters, names_of
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, checked_writer, lock
 from mnist_classifier.learning.personal import (
     MOST_EXAMPLES,
     FeatureNetwork,
@@ -40,23 +42,31 @@ from mnist_classifier.registry.versions import Registry
 
 # Each holds two networks of some MB.
 RECOGNISERS_KEPT, PARTS = 8, 5
-_FACTS = [column for column in table.c if column.name != "contents"]
+_FACTS = [
+    *(column for column in table.c if column.name != "contents"),
+    table.c.contents.is_(None).label("is_outdated"),
+]
 
 
 @dataclass(frozen=True)
 class PersonalModelFacts:
     """A personal model without its weights.
 
-    corrections: the numbers of those that it learned from.  figures: of the examples, `right_before` and
+    corrections: the numbers of those that it learned from.  figures: of these examples, `right_before` and
     `right_after`, each example read by a model fitted to the others (five parts).
+    is_outdated: one of them was deleted or changed since; the weights are erased.
     """
 
     writer: str
     base_version: int
     created_at: datetime
     corrections: list[int]
-    examples: int
     figures: dict[str, Any]
+    is_outdated: bool = False
+
+    def reads_for(self, version: int) -> bool:
+        """Whether it can read with a version as it is."""
+        return self.base_version == version and not self.is_outdated
 
 
 class PersonalModels:
@@ -66,6 +76,8 @@ class PersonalModels:
         self._store, self._registry = store, registry
         self._corrections = CorrectionQueries(store)
         self._recognisers: Memo[PersonalRecogniser] = Memo(RECOGNISERS_KEPT)
+        # A fit takes all of a core, so only one runs at a time.
+        self._turn = threading.Lock()
 
     def fit(self, writer: str, version: int) -> PersonalModelFacts:
         """Make a writer's model from the corrections, in place of an older one; takes a second or two.
@@ -75,22 +87,8 @@ class PersonalModels:
         writer = checked_writer(writer)
         if not writer:
             raise InvalidInput("a personal model needs the name of a writer", field="writer")
-        examples = _latest(self._corrections.examples(Filters(writer=writer)))
-        check_examples(len(examples.ids))
-        recogniser, learner = self._registry.read(version, _open)
-        model = learner.fit(examples.glyphs, examples.labels)
-        row = {
-            "writer": writer,
-            "base_version": version,
-            "created_at": now(),
-            "corrections": examples.ids.tolist(),
-            "examples": len(examples.ids),
-            "figures": _figures(recogniser, learner, examples),
-        }
-        with self._store.writing(durably=True) as connection:
-            connection.execute(table.delete().where(table.c.writer == writer))
-            connection.execute(table.insert().values(**row, contents=model.to_bytes()))
-        return self.get(writer)
+        with self._turn:
+            return self._fit(writer, version, is_new=True)
 
     def get(self, writer: str) -> PersonalModelFacts:
         """One personal model.  Raises PersonalModelMissing, InvalidInput."""
@@ -113,28 +111,79 @@ class PersonalModels:
             deleted = connection.execute(table.delete().where(table.c.writer == checked_writer(writer))).rowcount
         if not deleted:
             raise PersonalModelMissing(f"there is no personal model of {writer!r}")
+        self._store.clear_log()
 
     def recogniser(self, writer: str, version: int) -> PersonalRecogniser:
-        """A recogniser that reads for a writer; fits the model again if it was made for another version.
+        """A recogniser that reads for a writer; makes the model again for another version, or if it is outdated.
 
         Raises PersonalModelMissing, and what `fit` raises.
         """
         facts = self.get(writer)
-        if facts.base_version != version:
-            facts = self.fit(writer, version)
+        if not facts.reads_for(version):
+            facts = self._made_again(facts.writer, version)
 
         def open_recogniser() -> PersonalRecogniser:
-            model = PersonalModel.from_bytes(self._contents(facts.writer))
+            model = PersonalModel.from_bytes(self._contents(facts))
             return self._registry.read(version, lambda folder: PersonalRecogniser(*_files(folder), model))
 
         return self._recognisers.get((facts.writer, version, facts.created_at), open_recogniser)
 
-    def _contents(self, writer: str) -> bytes:
+    def _made_again(self, writer: str, version: int) -> PersonalModelFacts:
+        with self._turn:
+            facts = self.get(writer)
+            if facts.reads_for(version):  # another request was quicker
+                return facts
+            try:
+                return self._fit(writer, version, is_new=False)
+            except TooFewExamples as error:
+                reason = "corrections were deleted or changed" if facts.is_outdated else "there is a new version"
+                raise TooFewExamples(
+                    f"the personal model of {writer!r} has to be made again, because {reason}: {error.message}. "
+                    "Correct more digits with this name, or forget the model"
+                ) from None
+
+    def _fit(self, writer: str, version: int, *, is_new: bool) -> PersonalModelFacts:
+        """Fit and store a model; again if one of its examples is deleted or changed meanwhile.
+
+        is_new: False does not bring a model back that was deleted meanwhile.
+        """
+        examples = self._examples(writer)
+        recogniser, learner = self._registry.read(version, _open)
+        while True:
+            contents = learner.fit(examples.glyphs, examples.labels).to_bytes()
+            facts = PersonalModelFacts(
+                writer, version, now(), examples.ids.tolist(), _figures(recogniser, learner, examples)
+            )
+            with self._store.writing(durably=True) as connection:
+                lock(connection)
+                if names_of(connection, facts.corrections) == examples.by_number():
+                    _store(connection, facts, contents, is_new=is_new)
+                    return facts
+            examples = self._examples(writer)
+
+    def _examples(self, writer: str) -> Examples:
+        examples = _latest(self._corrections.examples(Filters(writer=writer)))
+        check_examples(len(examples.ids))
+        return examples
+
+    def _contents(self, facts: PersonalModelFacts) -> bytes:
         with self._store.reading() as connection:
-            contents = connection.scalar(sa.select(table.c.contents).where(table.c.writer == writer))
+            chosen = table.c.writer == facts.writer, table.c.created_at == facts.created_at
+            contents = connection.scalar(sa.select(table.c.contents).where(*chosen))
         if contents is None:
-            raise PersonalModelMissing(f"the personal model of {writer!r} has just been deleted")
+            raise PersonalModelMissing(f"the personal model of {facts.writer!r} has just changed; read again")
         return bytes(contents)
+
+
+def _store(connection: sa.Connection, facts: PersonalModelFacts, contents: bytes, *, is_new: bool) -> None:
+    """Store a model in place of the older one.  Raises PersonalModelMissing if there is none and it is not new."""
+    values = {name: value for name, value in vars(facts).items() if name != "is_outdated"}
+    known = connection.execute(table.update().where(table.c.writer == facts.writer).values(**values, contents=contents))
+    if known.rowcount:
+        return
+    if not is_new:
+        raise PersonalModelMissing(f"the personal model of {facts.writer!r} has just been deleted")
+    connection.execute(table.insert().values(**values, contents=contents))
 
 
 def _files(folder: Path) -> tuple[bytes, dict[str, Any]]:

@@ -62,7 +62,7 @@ class Proposals:
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Store readings whose glyphs are neither stored nor labelled yet; the surest ones go if there are too many."""
         new = {glyph_hash(each.glyph): each for each in candidates}
-        with self._store.writing() as connection:
+        with self._store.writing(durably=True) as connection:  # overwrites those that go
             if connection.dialect.name == "postgresql":  # SQLite has only one writer anyway
                 connection.execute(sa.text("LOCK TABLE readings_to_label IN SHARE ROW EXCLUSIVE MODE"))
             for stored in (table, corrections):
@@ -104,6 +104,7 @@ class Proposals:
         with self._store.writing(durably=True) as connection:
             if not connection.execute(table.delete().where(table.c.id == number)).rowcount:
                 raise _missing(number)
+        self._store.clear_log()
 
     def read_again(self, version: int, read: Callable[[Bytes], Sequence[Reading]]) -> None:
         """Replace the readings of other versions by those of this one, and forget those that are certain now.
@@ -115,8 +116,10 @@ class Proposals:
         if not old:
             return
         glyphs = np.frombuffer(b"".join(each.glyph for each in old), np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
-        with self._store.writing() as connection:
-            for each, reading in zip(old, read(glyphs), strict=True):
+        # Before the transaction, because nobody else can write during it.
+        readings = read(glyphs)
+        with self._store.writing(durably=True) as connection:
+            for each, reading in zip(old, readings, strict=True):
                 chosen = table.c.id == each.id
                 if is_uncertain(reading):
                     changes = {"reading": reading_view(reading), "model_version": version}

@@ -64,6 +64,12 @@ class VersionRows:
         with self._store.reading() as connection:
             return [ModelVersion(**row) for row in connection.execute(query).mappings()]
 
+    def ever(self) -> dict[int, ModelVersion]:
+        """Every version that was recorded, also deleted ones, by its number, oldest first."""
+        query = sa.select(*COLUMNS).where(~RESERVED).order_by(model_versions.c.version)
+        with self._store.reading() as connection:
+            return {row["version"]: ModelVersion(**row) for row in connection.execute(query).mappings()}
+
     def get(self, number: int) -> ModelVersion:
         """One version.  Raises VersionMissing."""
         found = self.present(model_versions.c.version == number)

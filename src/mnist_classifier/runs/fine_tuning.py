@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mnist_classifier.core.arrays import Doubles
-from mnist_classifier.core.errors import InvalidConfig
+from mnist_classifier.core.errors import CorrectionsChanged, InvalidConfig
 from mnist_classifier.core.metrics import share_of
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -23,7 +23,7 @@ from mnist_classifier.data import pen_digits
 from mnist_classifier.data.pen_digits import PenCharacter, PenSets
 from mnist_classifier.data.splits import VALIDATION, load_split
 from mnist_classifier.evaluation.robustness.suite import promotion_rows
-from mnist_classifier.learning.correction_queries import CorrectionQueries, Examples
+from mnist_classifier.learning.correction_queries import CorrectionQueries, Examples, names_of
 from mnist_classifier.learning.corrections import NOT_A_DIGIT
 from mnist_classifier.learning.held_out import held_out
 from mnist_classifier.recognition.recogniser import Recogniser
@@ -69,7 +69,7 @@ class Course:
 
     def add_to(self, finished: FinishedTraining, settings: Settings) -> None:
         """Measure both versions, and add the figures and the list of the corrections to the manifest."""
-        before, after = Recogniser.open(self.registry.folder(self.base)), finished.recogniser()
+        before, after = self.registry.read(self.base, Recogniser.open), finished.recogniser()
         digits, pen = load_split(settings.data_dirs(), VALIDATION), pen_sets(settings)
         rows = promotion_rows((before, after), digits, pen, PICTURES)
         finished.manifest["training"]["corrections"] = {
@@ -83,6 +83,18 @@ class Course:
             **held_out_figures(self.base, self.held_out, before, after),
             "robustness": dict(zip(("before", "after"), rows, strict=True)),
         }
+
+    def check_unchanged(self, runs: Runs, run_id: int) -> None:
+        """Raise CorrectionsChanged if a correction was deleted or relabelled since the training began."""
+        known = [each for part in (self.learned, self.held_out) for each in part.names()]
+        with runs.store.reading() as connection:
+            found = names_of(connection, [number for number, _, _ in known])
+        changed = [number for number, sha256, label in known if found.get(number, ())[:2] != (sha256, label)]
+        if changed:
+            raise CorrectionsChanged(
+                f"{len(changed)} of the corrections, such as {min(changed)}, were deleted or relabelled during the "
+                f"training, so nothing was saved; resume it to train without them: `mnist runs resume {run_id}`"
+            )
 
 
 def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:

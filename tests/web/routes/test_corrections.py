@@ -21,6 +21,7 @@ from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.services.services import Services
 from tests import versions
 from tests.handwriting import STROKES, draw
+from tests.learning.test_lineage import trained_on
 from tests.web.asserts import assert_error
 from tests.web.conftest import MakeClient
 from tests.web.routes.test_predict import SEVEN
@@ -157,9 +158,20 @@ def test_a_purge_needs_to_be_confirmed(client: FlaskClient):
     stored(client, writer="Anna")
     stored(client, image=base64_of(OTHER_SEVEN))
     assert_error(client.delete("/api/corrections?writer=Anna"), 400, "invalid_input", "confirm")
-    assert client.delete("/api/corrections?writer=Anna&confirm=1").json == {"deleted": 1}
-    assert client.delete("/api/corrections?confirm=1").json == {"deleted": 1}
+    misspelt = client.delete("/api/corrections?wirter=Anna&confirm=1")
+    assert_error(misspelt, 400, "invalid_input", "wirter")
+    assert len(listed(client)) == 2
+    assert client.delete("/api/corrections?writer=Anna&confirm=1").json == {"deleted": 1, "seen_by": []}
+    assert client.delete("/api/corrections?confirm=1").json == {"deleted": 1, "seen_by": []}
     assert listed(client) == []
+
+
+def test_versions_that_learned_what_was_deleted_are_named(client: FlaskClient, services: Services):
+    first, second, third = (stored(client, label, writer="Anna")["id"] for label in (7, 1, 2))
+    versions.save(services.registry, training=trained_on(0, used=[first, second], measured=[]))
+    assert client.delete(f"/api/corrections/{first}").json["seen_by"] == [1]
+    assert client.delete(f"/api/corrections/{third}").json["seen_by"] == []
+    assert client.delete("/api/corrections?writer=Anna&confirm=1").json == {"deleted": 1, "seen_by": [1]}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from mnist_classifier.learning.corrections import NewCorrection
 from mnist_classifier.recognition.imaging.decode import encode_png
-from mnist_classifier.web.services.services import Services
+from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.handwriting import LETTER_X, draw
 from tests.learning.test_personal import drawn
 from tests.web.asserts import assert_error
@@ -55,6 +55,22 @@ def test_a_writer_is_learned_read_and_forgotten(client: FlaskClient):
     assert_error(client.post("/predict?personal=Anna", json=IMAGE), 404, "personal_model_missing")
     assert_error(client.get("/api/personal/Anna"), 404, "personal_model_missing")
     assert client.get("/api/corrections").json["count"] == 12
+
+
+@pytest.mark.usefixtures("anna")
+def test_personal_readings_are_no_sign_of_drift_and_no_proposals(make_client: MakeClient):
+    client = make_client(propose=1)
+    services = client.application.extensions[EXTENSION]
+    client.post("/api/personal", json={"writer": "Anna"})
+    for body in (IMAGE, {**IMAGE, "mode": "number"}):
+        assert client.post("/predict?personal=Anna", json=body).status_code == 200
+    services.tally.flush()
+    services.proposer.store()
+    assert client.get("/api/drift").json["readings"] == 0
+    assert client.get("/api/proposals").json["count"] == 0
+    client.post("/predict", json=IMAGE)
+    services.tally.flush()
+    assert client.get("/api/drift").json["readings"] == 1
 
 
 @pytest.mark.usefixtures("anna")

@@ -15,6 +15,7 @@ from mnist_classifier.core.train_config import TrainConfig, unknown_setting
 FIELDS = {spec.name: spec for spec in dataclasses.fields(TrainConfig)}
 # These do not change what a network learns, or a search sets them itself.
 FIXED = ("recipe", "seed", "device", "precision", "threads")
+NOT_VARIED = (*FIXED, "corrections_share")
 # These change the validation images, so the losses could not be compared.
 INCOMPARABLE = ("outlier_share",)
 # A range is searched on a logarithmic scale if its ends differ by this factor.
@@ -116,7 +117,7 @@ def parse_axis(text: str) -> Axis:
         raise InvalidConfig(f"--vary takes {FORMS}, not {text!r:.80}")
     if name not in FIELDS:
         raise unknown_setting(name)
-    if name in FIXED:
+    if name in NOT_VARIED:
         raise InvalidConfig(f"{name} cannot vary in a search; leave it out of --vary", field=name)
     if name in INCOMPARABLE:
         raise InvalidConfig(

@@ -151,7 +151,7 @@ def edit_correction(number: CorrectionNumber) -> Response:
 def delete_correction(number: CorrectionNumber) -> Response:
     """Delete a correction, as to undo it; the reply names the model versions that have seen it."""
     services().corrections.delete(number)
-    return jsonify({"deleted": number, "seen_by": versions_that_saw(services().registry.versions(), [number])})
+    return jsonify({"deleted": number, "seen_by": versions_that_saw(services().registry, [number])})
 
 
 @blueprint.delete("")
@@ -159,11 +159,16 @@ def delete_correction(number: CorrectionNumber) -> Response:
 def purge_corrections() -> Response:
     """Delete all corrections, or those of one writer, with the personal models.
 
-    Needs `confirm=1`. Without `writer`, readings that wait for a label are deleted too.
+    Needs `confirm=1`. Without `writer`, readings that wait for a label are deleted too. The reply names the model
+    versions that have seen one of them.
     """
     if not CONFIRM.read():
         raise InvalidInput("deleting them cannot be undone; send confirm=1 to delete them", field="confirm")
-    return jsonify({"deleted": services().corrections.purge(_writer())})
+    # A misspelt `writer` must not delete what everybody gave.
+    for name in request.args.keys() - {WRITER.name, CONFIRM.name}:
+        raise InvalidInput(f"nothing was deleted, because there is no parameter {name[:40]!r}", field=name[:40])
+    numbers = services().corrections.purge(_writer())
+    return jsonify({"deleted": len(numbers), "seen_by": versions_that_saw(services().registry, numbers)})
 
 
 @blueprint.get("/export")

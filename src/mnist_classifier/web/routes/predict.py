@@ -152,8 +152,9 @@ def _read_fields(find_model: Callable[[], Loaded], question: Question) -> number
 
 def _count(number: NumberReading, loaded: Loaded, question: Question) -> None:
     """Count each digit as a reading."""
+    is_typical = not (question.thresholds or loaded.is_personal)
     for digit in number.digits:
         found = digit.reading
         services().observer.observe_reading(
-            found.verdict, found.confidence, None, loaded.version.version, is_typical=not question.thresholds
+            found.verdict, found.confidence, None, loaded.version.version, is_typical=is_typical
         )

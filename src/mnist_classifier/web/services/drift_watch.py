@@ -55,5 +55,5 @@ class DriftWatch:
 
     def _waiting(self, version: ModelVersion) -> int:
         """How many corrections came since a version learned from corrections; all if it never did."""
-        learned = version.manifest.get("training", {}).get("corrections")
-        return self._corrections.count_since(version.created_at) if learned else self._corrections.count()
+        has_learned = bool(version.corrections)
+        return self._corrections.count_since(version.created_at) if has_learned else self._corrections.count()

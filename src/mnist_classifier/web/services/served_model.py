@@ -32,10 +32,14 @@ PASSING = (DatabaseBusy, DatabaseUnreachable, StorageFull, StoreUnreachable)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model version and its recogniser."""
+    """A model version and its recogniser.
+
+    is_personal: it reads for one writer, so its readings say nothing about how the version reads.
+    """
 
     version: ModelVersion
     recogniser: Recogniser
+    is_personal: bool = False
 
 
 class ServedModel:

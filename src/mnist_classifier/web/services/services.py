@@ -95,7 +95,7 @@ class Services:
         reading = loaded.recogniser.with_hint(reading, prepared, thresholds)
         ink = None if prepared.glyph is None else float(mean_ink(prepared.glyph)[0])
         # Several digits in one picture, or thresholds of the request, say nothing about the handwriting.
-        is_typical = not thresholds and SEVERAL not in reading.warnings
+        is_typical = not (thresholds or loaded.is_personal or SEVERAL in reading.warnings)
         self.observer.observe_reading(
             reading.verdict, reading.confidence, ink, loaded.version.version, is_typical=is_typical
         )
@@ -162,4 +162,4 @@ def personal_model(writer: str, wanted: str) -> Loaded:
     current = services().model.current()
     if wanted not in (PRODUCTION, str(current.version.version)):
         raise InvalidInput("a personal model belongs to the version in production; leave out version", field="version")
-    return Loaded(current.version, services().personal.recogniser(writer, current.version.version))
+    return Loaded(current.version, services().personal.recogniser(writer, current.version.version), is_personal=True)

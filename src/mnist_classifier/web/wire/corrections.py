@@ -126,20 +126,24 @@ class CorrectionPage(TypedDict):
     days: Annotated[int, Meta(description="days until a correction is deleted; 0: never")]
 
 
+SeenBy = Annotated[
+    list[int],
+    Meta(description="model versions that learned from it; `mnist corrections rebuild` trains one without it"),
+]
+
+
 class DeletedCorrection(TypedDict):
     """A deleted correction."""
 
     deleted: CorrectionNumber
-    seen_by: Annotated[
-        list[int],
-        Meta(description="model versions that learned from it; `mnist corrections rebuild` trains one without it"),
-    ]
+    seen_by: SeenBy
 
 
 class Purged(TypedDict):
     """How many corrections were deleted."""
 
     deleted: int
+    seen_by: SeenBy
 
 
 class ImportedCorrections(TypedDict):

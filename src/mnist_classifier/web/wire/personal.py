@@ -41,6 +41,9 @@ class PersonalModel(TypedDict):
     examples: int
     corrections: Annotated[list[int], Meta(description="numbers of the corrections that it learned from")]
     figures: PersonalFigures
+    is_outdated: Annotated[
+        bool, Meta(description="a correction was deleted or changed, so the model is made again when it reads next")
+    ]
 
 
 class PersonalModelList(TypedDict):
@@ -62,12 +65,13 @@ def model(facts: PersonalModelFacts) -> PersonalModel:
         "writer": facts.writer,
         "base_version": facts.base_version,
         "created_at": facts.created_at.isoformat(),
-        "examples": facts.examples,
+        "examples": len(facts.corrections),
         "corrections": facts.corrections,
         "figures": {
             "right_before": facts.figures["right_before"],
             "right_after": facts.figures["right_after"],
         },
+        "is_outdated": facts.is_outdated,
     }
 
 

@@ -34,8 +34,7 @@ def upgrade() -> None:
         sa.Column("base_version", sa.Integer, nullable=False),
         sa.Column("created_at", sa.DateTime, nullable=False),
         sa.Column("corrections", sa.JSON, nullable=False),
-        sa.Column("examples", sa.Integer, nullable=False),
-        sa.Column("contents", sa.LargeBinary, nullable=False),
+        sa.Column("contents", sa.LargeBinary),
         sa.Column("figures", sa.JSON, nullable=False),
     )
     op.create_table(
@@ -44,10 +43,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime, nullable=False),
         sa.Column("glyph", sa.LargeBinary, nullable=False),
         sa.Column("glyph_sha256", sa.String(64), nullable=False, unique=True),
-        sa.Column("image", sa.LargeBinary),
         sa.Column("reading", sa.JSON, nullable=False),
         sa.Column("model_version", sa.Integer, nullable=False),
-        sa.Column("embedding", sa.LargeBinary),
         sqlite_autoincrement=True,
     )
     op.create_table(

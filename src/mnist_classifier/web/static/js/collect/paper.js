@@ -10,7 +10,8 @@
 import { request } from "../shared/api.js";
 import { LABELS, labelWords } from "../shared/corrections.js";
 import { button, element, make, write } from "../shared/dom.js";
-import { messageOf } from "../shared/toast.js";
+import { Latest, STALE } from "../shared/latest.js";
+import { messageOf, showToast } from "../shared/toast.js";
 import { writer } from "../shared/writer.js";
 import { canStore, describe, firstChoices, nextDoubt, summary, toStore } from "./choices.js";
 import { reduced } from "./picture.js";
@@ -30,6 +31,7 @@ export class Paper {
   /** @type {Choice[]} */
   #choices = [];
   #selected = -1;
+  #latest = new Latest();
 
   constructor() {
     for (const id of ["paper-file", "paper-camera"]) {
@@ -52,14 +54,20 @@ export class Paper {
     );
   }
 
-  /** Read a picture of a sheet.  Nothing is stored. @param {File} file */
+  /** Read a picture of a sheet; a newer one replaces it.  Nothing is stored. @param {File} file */
   async read(file) {
     this.#close("reading", "Reading the sheet…");
     try {
-      this.#image = await reduced(file).catch(() => {
-        throw new Error("This file is no picture that the browser can read.");
+      const found = await this.#latest.run(async (signal) => {
+        const image = await reduced(file).catch(() => {
+          throw new Error("This file is no picture that the browser can read.");
+        });
+        const sheet = await request("/api/corrections/sheet", { method: "POST", json: { image }, signal, timeout_ms: READING_MS });
+        return { image, sheet };
       });
-      this.#open(await request("/api/corrections/sheet", { method: "POST", json: { image: this.#image }, timeout_ms: READING_MS }));
+      if (found === STALE) return;
+      this.#image = found.image;
+      this.#open(found.sheet);
     } catch (error) {
       this.#close("error", messageOf(error));
     }
@@ -165,13 +173,20 @@ export class Paper {
     save.disabled = true;
     write(this.#note, "Saving…");
     const name = writer();
-    const json = { image: this.#image, writer: name, ...toStore(this.#cells, this.#choices) };
+    const cells = this.#cells;
+    const json = { image: this.#image, writer: name, ...toStore(cells, this.#choices) };
+    // The user may have chosen another picture meanwhile.
+    const isShown = () => this.#cells === cells;
     try {
       /** @type {ReadSheet} */
       const { stored, merged, contradictions } = await request("/api/corrections/sheet", { method: "POST", json, timeout_ms: READING_MS });
-      this.#close("saved", saved(stored, merged, contradictions, name));
+      const words = saved(stored, merged, contradictions, name);
+      if (isShown()) this.#close("saved", words);
+      else showToast("paper", words, "good");
     } catch (error) {
-      write(this.#note, `Nothing was saved. ${messageOf(error)}`);
+      const words = `Nothing was saved. ${messageOf(error)}`;
+      if (!isShown()) return showToast("paper", words);
+      write(this.#note, words);
       save.disabled = false;
     }
   }

@@ -61,7 +61,7 @@ export function importFile(file, writer) {
   return request(`${PATH}/import${query}`, { method: "POST", body, timeout_ms: LONG_MS });
 }
 
-/** Delete for good. @param {string | null} writer  null: everything of everybody @returns {Promise<{deleted: number}>} */
+/** Delete for good. @param {string | null} writer  null: everything of everybody @returns {Promise<import("../shared/api-types.js").Purged>} */
 export function purge(writer) {
   const query = new URLSearchParams({ confirm: "1", ...(writer === null ? {} : { writer }) });
   return request(`${PATH}?${query}`, { method: "DELETE" });

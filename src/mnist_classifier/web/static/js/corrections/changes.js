@@ -8,7 +8,7 @@
  * @typedef {{label?: Correction["label"], writer?: string}} Change
  */
 
-import { edit, remove } from "../shared/corrections.js";
+import { edit, remove, seenWords } from "../shared/corrections.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { counted } from "./words.js";
 
@@ -65,7 +65,10 @@ export class Changes {
     if (this.#leaving.length === 0) return;
     const count = this.#leaving.length;
     hideToast(TOPIC);
-    if (await this.#do(() => this.#send(false))) showToast(TOPIC, `Deleted ${counted(count, "correction")}.`, "good");
+    await this.#do(async () => {
+      const seenBy = await this.#send(false);
+      showToast(TOPIC, `Deleted ${counted(count, "correction")}.${seenWords(seenBy)}`, "good");
+    });
     this.onChange();
   }
 
@@ -75,13 +78,16 @@ export class Changes {
     this.onChange();
   }
 
-  /** @param {boolean} keepalive  the page is going */
+  /** @param {boolean} keepalive  the page is going @returns {Promise<number[]>}  the versions that learned from them */
   async #send(keepalive) {
     window.clearTimeout(this.#timer);
     const ids = this.#leaving;
     this.#leaving = [];
-    if (keepalive) return void ids.forEach((id) => remove(id, keepalive));
-    for (const id of ids) await remove(id);
+    if (keepalive) return (await Promise.all(ids.map((id) => remove(id, keepalive)))).flat();
+    /** @type {Set<number>} */
+    const seenBy = new Set();
+    for (const id of ids) for (const version of await remove(id)) seenBy.add(version);
+    return [...seenBy].sort((a, b) => a - b);
   }
 
   /** @param {string} words @param {readonly Correction[]} changed @param {number} merged */
@@ -99,14 +105,12 @@ export class Changes {
     this.onChange();
   }
 
-  /** @param {() => Promise<void>} act @returns {Promise<boolean>}  whether it worked */
+  /** @param {() => Promise<void>} act */
   async #do(act) {
     try {
       await act();
-      return true;
     } catch (error) {
       showToast(TOPIC, messageOf(error));
-      return false;
     }
   }
 }

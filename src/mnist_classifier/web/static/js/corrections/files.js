@@ -2,6 +2,7 @@
 /** Export, import, and deleting many corrections for good. */
 
 import { askInDialog } from "../shared/ask.js";
+import { seenWords } from "../shared/corrections.js";
 import { button, element, make, write } from "../shared/dom.js";
 import { saveBlob } from "../shared/save.js";
 import { count } from "../shared/format.js";
@@ -83,8 +84,8 @@ export class Files {
     /** @type {{writer: string | null}} */
     const { writer } = JSON.parse(chosen);
     try {
-      const { deleted } = await api.purge(writer);
-      showToast("purge", `Deleted ${counted(deleted, "correction")} for good.`, "good");
+      const { deleted, seen_by: seenBy } = await api.purge(writer);
+      showToast("purge", `Deleted ${counted(deleted, "correction")} for good.${seenWords(seenBy)}`, "good");
     } catch (error) {
       showToast("purge", messageOf(error));
     }

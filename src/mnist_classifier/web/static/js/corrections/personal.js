@@ -81,7 +81,8 @@ export class Personal {
 }
 
 /** How well it reads. @param {PersonalModel} model */
-function figuresWords({ examples, figures: { right_before: before, right_after: after }, base_version: version, created_at: at }) {
+function figuresWords({ examples, figures: { right_before: before, right_after: after }, base_version: version, created_at: at, is_outdated: isOutdated }) {
+  if (isOutdated) return "Corrections that it learned from were deleted or changed. It is learned again when it reads next.";
   const base = version === 0 ? "the model in the box" : `version ${version}`;
   return `Tested on examples that it had not learned from, it reads ${after} of ${examples} right; ${base} reads ${before}. Made ${moment(at)}.`;
 }

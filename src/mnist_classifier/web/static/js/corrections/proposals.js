@@ -9,6 +9,7 @@
  */
 
 import { ApiError, request } from "../shared/api.js";
+import { remove } from "../shared/corrections.js";
 import { button, element, write } from "../shared/dom.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { keyFor, kept, labelName, opinion, waiting } from "./proposal-words.js";
@@ -112,7 +113,7 @@ undo.addEventListener("click", async () => {
   if (last === null) return;
   undo.disabled = true;
   try {
-    await request(`/api/corrections/${last}`, { method: "DELETE" });
+    await remove(last);
     write(done, "Undone: the label was deleted.");
     last = null;
     undo.hidden = true;

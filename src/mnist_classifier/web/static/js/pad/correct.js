@@ -11,7 +11,7 @@
  *   an image, its pen strokes, what the model read, and the box of one digit of a number
  */
 
-import { add, edit, labelOf, remove } from "../shared/corrections.js";
+import { add, edit, isGone, labelOf, remove } from "../shared/corrections.js";
 import { element, mark, write } from "../shared/dom.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { askForWriter, writer } from "../shared/writer.js";
@@ -81,12 +81,27 @@ export class Correcting {
     const saved = this.#saved;
     if (shown === null || saved?.label === label) return this.#fold(true);
     await this.#do(async () => {
-      const reply = saved === null ? await add(await this.#correction(shown, label)) : await edit(saved.id, { label });
+      const reply = await (saved === null ? this.#add(shown, label) : this.#relabel(saved.id, shown, label));
       const words = sentenceOf(reply, saved !== null);
       if (this.#shown === null || !isSame(this.#shown, shown)) return this.#sayLater(reply.correction.id, words);
       this.#settle(reply.correction, words, reply);
       this.#fold(true);
     });
+  }
+
+  /** @param {Shown} shown @param {Label} label */
+  async #add(shown, label) {
+    return add(await this.#correction(shown, label));
+  }
+
+  /** Somebody may have deleted the correction on another page. @param {number} id @param {Shown} shown @param {Label} label */
+  async #relabel(id, shown, label) {
+    try {
+      return await edit(id, { label });
+    } catch (error) {
+      if (isGone(error)) return this.#add(shown, label);
+      throw error;
+    }
   }
 
   /** @param {Shown} shown @param {Label} label @returns {Promise<import("../shared/corrections.js").NewCorrection>} */

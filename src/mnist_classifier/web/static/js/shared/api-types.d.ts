@@ -731,6 +731,7 @@ export type PersonalModel = {
   examples: number;
   corrections: Array<number>;
   figures: PersonalFigures;
+  is_outdated: boolean;
 };
 
 /** All personal models, by name. */
@@ -810,6 +811,7 @@ export type Proposals = {
 /** How many corrections were deleted. */
 export type Purged = {
   deleted: number;
+  seen_by: Array<number>;
 };
 
 /** An image and the way to read it; only mode number uses what follows `mode`. */

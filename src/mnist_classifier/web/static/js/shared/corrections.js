@@ -9,7 +9,7 @@
  * @typedef {Correction["label"]} Label
  */
 
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 
 const PATH = "/api/corrections";
 /** A photograph may travel with a correction. */
@@ -38,7 +38,28 @@ export function edit(id, changes) {
   return request(`${PATH}/${id}`, { method: "PATCH", json: changes });
 }
 
-/** @param {number} id @param {boolean} [keepalive]  go on when the page closes */
-export function remove(id, keepalive = false) {
-  return request(`${PATH}/${id}`, { method: "DELETE", keepalive });
+/**
+ * Delete a correction, if it is still there.
+ * @param {number} id @param {boolean} [keepalive]  go on when the page closes
+ * @returns {Promise<number[]>}  the model versions that learned from it
+ */
+export async function remove(id, keepalive = false) {
+  try {
+    return (await request(`${PATH}/${id}`, { method: "DELETE", keepalive })).seen_by;
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+/** Whether a correction does not exist any more. @param {unknown} error */
+export function isGone(error) {
+  return error instanceof ApiError && error.code === "correction_missing";
+}
+
+/** What a deletion does not reach. @param {readonly number[]} versions  those that learned from what was deleted */
+export function seenWords(versions) {
+  if (versions.length === 0) return "";
+  const are = versions.length === 1 ? ["Model version", "keeps what it"] : ["Model versions", "keep what they"];
+  return ` ${are[0]} ${versions.join(", ")} ${are[1]} learned from them.`;
 }
