@@ -24,16 +24,18 @@ def registry(settings: Settings, store: Store) -> Registry:
 
 
 def taught(
-    registry: Registry, before: int, after: int, held_out: int = 50, *, suspicious: int = 0, pen: float = 0.985,
-    base: int = BOX,
+    registry: Registry, before: int, after: int, held_out: int = 50, *, suspicious: int = 0, step: int = 1,
+    pen: float = 0.985, base: int = BOX,
 ) -> promotion.Decision:  # fmt: skip
     """Save a version that learned corrections, and decide whether it goes into production."""
-    facts = {"count": 200, "held_out": held_out, "base": base, "used": [], "measured": []}
+    # Ten of each label, in turn, so that neighbours differ.
+    measured = [[100 + number, "0" * 64, number % 5] for number in range(held_out)]
+    facts = {"count": 200, "held_out": held_out, "base": base, "used": [], "measured": measured}
     manifest = scored(BOX_CORRECT, training={**MANIFEST["training"], "corrections": facts})
     manifest["metrics"]["corrections"] = {
         **share_of(after, held_out),
         "before": {"version": base, **share_of(before, held_out)},
-        "suspicious": list(range(100, 100 + suspicious)),
+        "suspicious": list(range(100, 100 + step * suspicious, step)),
         "robustness": {"before": robustness(0.985)["rows"], "after": robustness(pen)["rows"]},
     }
     version = registry.save(manifest, versions.write_files)
@@ -53,6 +55,10 @@ def test_a_version_that_learned_goes_into_production_without_a_robustness_table(
     [
         ({"before": 40, "after": 39}, "the new one reads fewer held-out corrections right"),
         ({"before": 30, "after": 45, "suspicious": 6}, "too many of the held-out corrections have suspicious labels"),
+        (
+            {"before": 90, "after": 95, "held_out": 100, "suspicious": 5, "step": 5},
+            "too many of the held-out corrections with the label “0” are suspicious",
+        ),
         ({"before": 30, "after": 45, "pen": 0.97}, "the new one is worse at other handwriting"),
         ({"before": 5, "after": 19, "held_out": FEWEST_HELD_OUT - 1}, "only 19 corrections were held out"),
     ],
@@ -77,7 +83,7 @@ def test_the_base_of_an_imported_version_is_that_of_another_installation(registr
 
 
 def test_suspicious_labels_are_named(registry: Registry):
-    decision = taught(registry, before=30, after=45, suspicious=5)  # a tenth may be
+    decision = taught(registry, before=30, after=45, suspicious=5)  # a tenth may be, and fewer than five of a label
     assert decision.promoted
     assert "look at corrections 100, 101, 102, 103, 104: both versions contradict the label" in decision.details
 

@@ -134,7 +134,7 @@ def held_out_figures(base: int, examples: Examples, before: Recogniser, after: R
     if not count:
         return {"images": 0, "correct": 0, "suspicious": []}
     old, new = (_probabilities(each, examples) for each in (before, after))
-    contradicted = (new.argmax(axis=1) != examples.labels) & (old.argmax(axis=1) == new.argmax(axis=1))
+    contradicted = (old.argmax(axis=1) != examples.labels) & (new.argmax(axis=1) != examples.labels)
     suspicious = contradicted & (old.max(axis=1) >= SURE)
     right = [int((each.argmax(axis=1) == examples.labels).sum()) for each in (old, new)]
     return {
