@@ -119,7 +119,7 @@ def test_digits_written_without_the_server_are_stored_when_it_is_back(visit: Vis
         visitor.draw([(x, y + number / 100) for x, y in SEVEN])
         visitor.page.keyboard.press("Enter")
     toast = visitor.page.locator(".toast")
-    expect(toast).to_contain_text("2 digits not stored yet")
+    expect(toast).to_contain_text("2 digits not saved yet")
     visitor.page.unroute("**/api/corrections")
     toast.get_by_role("button", name="Try again").click()
     expect(visitor.find("write-pending")).to_be_empty()
@@ -172,7 +172,7 @@ def test_another_picture_says_what_to_do(visit: Visit, collecting: Application):
     )
     expect(visitor.find("paper-note")).to_contain_text("all four corners")
     visitor.find("paper-file").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"})
-    expect(visitor.find("paper-note")).to_contain_text("no picture that the browser can read")
+    expect(visitor.find("paper-note")).to_contain_text("The browser cannot read this file as a picture.")
 
 
 @pytest.mark.parametrize("paper", ["a4", "letter"])

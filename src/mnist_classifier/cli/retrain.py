@@ -22,8 +22,8 @@ from mnist_classifier.runs.run_log import Runs
 def retrain(data_dir: Path | None, seed: int) -> None:
     """Teach the model in production the corrections that people gave.
 
-    The same as `mnist train --recipe corrections`. A fifth of the corrections is held out and measures the gain. The
-    new version is promoted if it passes the promotion check.
+    The same as `mnist train --recipe corrections`. A fifth of the corrections is held out to measure the gain. The
+    new version goes into production if it passes the promotion check.
     """
     config = TrainConfig.from_mapping({"recipe": "corrections", "seed": seed})
     train_on_corrections(Settings.from_environment(data_dir=data_dir), config)

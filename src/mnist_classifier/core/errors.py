@@ -233,7 +233,7 @@ class CorrectionMissing(MnistError):
 
 
 class PersonalModelMissing(MnistError):
-    """There is no personal model of that name."""
+    """There is no personal model for that writer."""
 
 
 class TooFewExamples(MnistError):

@@ -98,7 +98,10 @@ class PersonalModels:
         with self._store.reading() as connection:
             found = connection.execute(sa.select(*_FACTS).where(table.c.writer == writer)).mappings().one_or_none()
         if found is None:
-            raise PersonalModelMissing(f"there is no personal model of {writer!r}; personalise it first")
+            raise PersonalModelMissing(
+                f"there is no personal model for {writer!r}; make one on the page Corrections "
+                "or with `mnist personalise`"
+            )
         return PersonalModelFacts(**found)
 
     def all(self) -> list[PersonalModelFacts]:
@@ -112,7 +115,7 @@ class PersonalModels:
         with self._store.writing(durably=True) as connection:
             deleted = connection.execute(table.delete().where(table.c.writer == checked_writer(writer))).rowcount
         if not deleted:
-            raise PersonalModelMissing(f"there is no personal model of {writer!r}")
+            raise PersonalModelMissing(f"there is no personal model for {writer!r}")
 
     def recogniser(self, writer: str, version: int) -> PersonalRecogniser:
         """A recogniser that reads for a writer; fits the model again if it was made for another version.
@@ -133,7 +136,7 @@ class PersonalModels:
         with self._store.reading() as connection:
             contents = connection.scalar(sa.select(table.c.contents).where(table.c.writer == writer))
         if contents is None:
-            raise PersonalModelMissing(f"the personal model of {writer!r} has just been deleted")
+            raise PersonalModelMissing(f"the personal model for {writer!r} has just been deleted")
         return bytes(contents)
 
 

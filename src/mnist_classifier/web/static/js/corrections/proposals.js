@@ -68,7 +68,7 @@ async function answer(label) {
   isBusy = true;
   try {
     last = label === "skip" ? await skip(current) : await give(current, label);
-    write(done, label === "skip" ? "Skipped." : `Stored as ${labelName(label)}.`);
+    write(done, label === "skip" ? "Skipped." : `Saved as ${labelName(label)}.`);
     undo.hidden = last === null;
     hideToast("proposals");
     await advance();
@@ -113,7 +113,7 @@ undo.addEventListener("click", async () => {
   undo.disabled = true;
   try {
     await request(`/api/corrections/${last}`, { method: "DELETE" });
-    write(done, "Undone: the label was deleted.");
+    write(done, "Undone: the correction was deleted.");
     last = null;
     undo.hidden = true;
     announce();
