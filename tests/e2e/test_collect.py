@@ -143,7 +143,7 @@ def test_a_photograph_is_checked_box_by_box_and_saved(visit: Visit, collecting: 
     expect(labels).to_be_hidden()
     kept = int(visitor.find("paper-count").inner_text().split()[0])
     visitor.find("paper-save").click()
-    expect(visitor.find("paper-note")).to_have_text(f"Saved {kept} digits of Ben.")
+    expect(visitor.find("paper-note")).to_have_text(f"Saved {kept} digits by Ben.")
     found = stored(collecting)
     assert len(found) == kept
     assert {(each["writer"], each["source"]) for each in found} == {("Ben", "sheet")}
