@@ -52,7 +52,7 @@ def test_a_sentence_says_that_retraining_is_worth_it_and_why(visit: Visit, drift
     visitor = visit("/models", at=drifted)
     note = visitor.find("drift-note")
     expect(note).to_contain_text("In the last week, 9 % of 2,000 digits were refused or ambiguous")
-    expect(note).to_contain_text("of the validation images it is 1 %")
+    expect(note).to_contain_text("against 1 % of the validation images")
     expect(note).to_contain_text("Strokes are thinner (ink 61 instead of 100)")
     expect(note).to_contain_text("25 corrections are waiting: retrain with them")
     expect(visitor.find("drift-facts")).to_contain_text("2,000; blank pictures: 0")
@@ -61,7 +61,9 @@ def test_a_sentence_says_that_retraining_is_worth_it_and_why(visit: Visit, drift
     label = visitor.find("drift-doubtful").get_attribute("aria-label") or ""
     assert label.startswith("Share refused or ambiguous over")
     visitor.page.get_by_role("link", name="Retrain").click()
-    visitor.page.wait_for_url("**/training")
+    # The training page begins with a recipe that learns no corrections.
+    visitor.page.wait_for_url("**/corrections")
+    expect(visitor.find("learn")).to_be_visible()
 
 
 def test_another_time_can_be_chosen(visit: Visit, drifted: Application) -> None:

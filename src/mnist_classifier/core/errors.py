@@ -245,7 +245,7 @@ class ProposalMissing(MnistError):
 
 
 class StorageFull(MnistError):
-    """The disk is full."""
+    """The disk is full, or there are as many corrections as may be stored."""
 
 
 class DatabaseBusy(MnistError):

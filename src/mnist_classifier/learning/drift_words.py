@@ -33,7 +33,7 @@ def _compared(doubtful: Estimate, readings: int) -> str:
     found = f"{percent(doubtful.value)} of {_readings(readings)} were refused or ambiguous"
     if doubtful.reference is None:
         return f"{found}."
-    return f"{found}; of the validation images it is {percent(doubtful.reference)}."
+    return f"{found}, against {percent(doubtful.reference)} of the validation images."
 
 
 def _ink(drift: Drift) -> list[str]:
