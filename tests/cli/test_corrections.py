@@ -11,6 +11,8 @@ from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.registry.versions import Registry
+from tests import versions
 from tests.e2e.application import Application
 from tests.handwriting import STROKES, draw
 
@@ -67,6 +69,20 @@ def test_corrections_are_listed_relabelled_and_deleted(corrections: Corrections,
     assert mnist("corrections", "list", "--label", "7").splitlines()[-1] == "1 of 1 correction"
     assert mnist("corrections", "delete", "1", "2").count("deleted") == 2
     assert "there is no correction 1" in refused("corrections", "delete", "1")
+
+
+def test_a_deletion_names_the_versions_that_have_seen_it(
+    corrections: Corrections, settings: Settings, store: Store, pictures: list[str]
+):
+    mnist("correct", pictures[0], "1")
+    seen = {"count": 1, "held_out": 0, "base": 0, "used": [[1, "0" * 64, 1]], "measured": []}
+    training = {**versions.MANIFEST["training"], "corrections": seen}
+    versions.save(Registry(settings.models_dir, store), training=training)
+    assert mnist("corrections", "delete", "1").splitlines() == [
+        "correction 1 was deleted",
+        "model versions that have seen it: 1",
+        "to train one without it, run: mnist corrections rebuild 1 --without 1",
+    ]
 
 
 def test_a_purge_asks_first(corrections: Corrections, pictures: list[str]):

@@ -35,11 +35,12 @@ def sheet(output: Path, paper: str) -> None:
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--writer", default="", help="Name of the person who wrote the digits.")
 @click.option("--dry-run", is_flag=True, help="Show what is read, and store nothing.")
-@click.option("--url", help="Send it to a running server; MNIST_TOKEN has its token.")
+@click.option("--url", help="Send the photograph to a running server; MNIST_TOKEN has its token.")
 def collect(photo: Path, writer: str, dry_run: bool, url: str | None) -> None:
-    """Read a photograph or scan of the sheet, and store its digits as corrections.
+    """Read a filled-in sheet and store its digits.
 
-    A box is not stored if the model reads something other than its label. The page /collect lets you confirm it.
+    PHOTO is a photograph or scan of the sheet that `mnist sheet` writes. Its digits become corrections. A box is not
+    stored if the model reads something other than its label. The page /collect lets you confirm it.
     """
     if url is not None:
         _send(photo, writer, url, dry_run=dry_run)

@@ -55,7 +55,7 @@ def filter_options(function: Function) -> Function:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("label", type=LABEL)
 @click.option("--writer", default="", help="Name of the person who gives the label.")
-@click.option("--url", help="Send it to a running server; MNIST_TOKEN has its token.")
+@click.option("--url", help="Send the correction to a running server; MNIST_TOKEN has its token.")
 def correct(file: Path, label: str, writer: str, url: str | None) -> None:
     """Say what a picture shows: 0 to 9, or not_a_digit.  This stores the picture."""
     if url is not None:
@@ -135,7 +135,7 @@ def relabel(number: int, label: str) -> None:
 @corrections.command()
 @click.argument("numbers", type=int, nargs=-1, required=True)
 def delete(numbers: tuple[int, ...]) -> None:
-    """Delete corrections by their numbers, and name the model versions that learned from them."""
+    """Delete corrections by their numbers.  Names the model versions that have seen them."""
     settings = Settings.from_environment()
     with opened_store(settings) as store:
         for number in numbers:
@@ -144,10 +144,9 @@ def delete(numbers: tuple[int, ...]) -> None:
         saw = versions_that_saw(Registry.of(settings, store).versions(), numbers)
     if saw:
         without = " ".join(f"--without {number}" for number in numbers)
-        click.echo(
-            f"model version{'s' * (len(saw) > 1)} {', '.join(map(str, saw))} learned from them; "
-            f"`mnist corrections rebuild {saw[-1]} {without}` trains a version without them"
-        )
+        them = "it" if len(numbers) == 1 else "them"
+        click.echo(f"model versions that have seen {them}: {', '.join(map(str, saw))}")
+        click.echo(f"to train one without {them}, run: mnist corrections rebuild {saw[-1]} {without}")
 
 
 @corrections.command()
@@ -161,7 +160,7 @@ def delete(numbers: tuple[int, ...]) -> None:
     help="Number of a correction to leave out; repeat it for more.",
 )
 def rebuild(version: int, numbers: tuple[int, ...]) -> None:
-    """Train a model version again without some corrections, with the same seed and settings."""
+    """Train a version without some corrections.  Seed, settings and all other corrections stay the same."""
     from mnist_classifier.cli.retrain import train_on_corrections
     from mnist_classifier.core.train_config import TrainConfig
 
@@ -176,7 +175,10 @@ def rebuild(version: int, numbers: tuple[int, ...]) -> None:
 @click.option("--writer", help="Delete only the corrections and the personal model of this writer.")
 @click.confirmation_option(prompt="Delete them for good?")
 def purge(writer: str | None) -> None:
-    """Delete everything that people gave: corrections, personal models and readings to label."""
+    """Delete everything that people gave.
+
+    These are the corrections, the personal models and the readings to label.
+    """
     with opened_corrections() as store:
         count = store.purge(None if writer is None else checked_writer(writer))
     click.echo(f"deleted {_counted(count)}")
@@ -187,7 +189,7 @@ def purge(writer: str | None) -> None:
 @click.option("--format", "kind", type=click.Choice(correction_files.FORMATS), default="idx", show_default=True)
 @filter_options
 def export_corrections(file: Path, kind: str, **filters: Any) -> None:
-    """Export corrections as a zip file: an IDX pair, folders of PNG by label, or Parquet."""
+    """Export corrections as a zip file.  It has an IDX pair, folders of PNG by label, or Parquet."""
     with opened_corrections() as store, _file_errors_as_one_line():
         examples = store.examples(_filters(**filters))
         file.write_bytes(correction_files.export(examples, kind))
