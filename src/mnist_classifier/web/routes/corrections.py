@@ -150,7 +150,7 @@ def edit_correction(number: CorrectionNumber) -> Response:
 @blueprint.delete("/<int:number>")
 @describe(views.DeletedCorrection, errors=(CorrectionMissing,))
 def delete_correction(number: CorrectionNumber) -> Response:
-    """Delete a correction. The reply names the model versions that learned from it."""
+    """Delete a correction. The reply names the model versions that have seen it."""
     services().corrections.delete(number)
     return jsonify({"deleted": number, "seen_by": versions_that_saw(services().registry.versions(), [number])})
 

@@ -134,7 +134,7 @@ class DeletedCorrection(TypedDict):
     deleted: CorrectionNumber
     seen_by: Annotated[
         list[int],
-        Meta(description="model versions that learned from it; `mnist corrections rebuild` trains one without it"),
+        Meta(description="model versions that have seen it; `mnist corrections rebuild` trains one without it"),
     ]
 
 
