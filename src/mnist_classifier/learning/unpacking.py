@@ -56,7 +56,7 @@ def _from_zip(data: bytes) -> Iterator[tuple[str, bytes]]:
             if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
                 raise InvalidArchive(f"{name[:100]} is not a plain file in the archive")
             if entry.flag_bits & ENCRYPTED or entry.compress_type not in METHODS:
-                raise InvalidArchive(f"{name[:100]} is encrypted, or compressed by a method other than deflate")
+                raise InvalidArchive(f"{name[:100]} is encrypted, or its compression is not deflate")
             with archive.open(entry) as packed:
                 yield name, packed.read(LARGEST_UNPACKED + 1)
 
