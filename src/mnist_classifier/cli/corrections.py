@@ -12,6 +12,7 @@ import click
 from mnist_classifier.cli.command import Command, Group, opened_store
 from mnist_classifier.core.errors import CorrectionMissing
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.evaluation.acceptance.unpacking import check_size
 from mnist_classifier.learning import correction_files
 from mnist_classifier.learning.correction_queries import Correction, Filters
 from mnist_classifier.learning.corrections import (
@@ -201,6 +202,7 @@ def import_corrections(file: Path, writer: str) -> None:
     """Import a zip, tar or Parquet file: all of it, or nothing if a part is wrong."""
     limit = Settings.from_environment().max_image_pixels
     with opened_corrections() as store, _file_errors_as_one_line():
+        check_size(file.stat().st_size)
         added = store.add_many(correction_files.read(file.read_bytes(), writer=writer, max_pixels=limit))
     merged = sum(each.merged for each in added)
     click.echo(f"imported {len(added)} corrections: {len(added) - merged} new, {merged} stored already")
