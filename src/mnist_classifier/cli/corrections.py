@@ -24,6 +24,7 @@ from mnist_classifier.learning.corrections import (
     Corrections,
     NewCorrection,
     checked_writer,
+    reading_facts,
 )
 from mnist_classifier.learning.lineage import rebuild_without, versions_that_saw
 from mnist_classifier.registry.versions import Registry
@@ -76,7 +77,6 @@ def _new(file: Path, label: str, writer: str) -> NewCorrection:
     """The correction of a file, with what the model in production reads."""
     # Imported here, because the other commands read no picture.
     from mnist_classifier.core.errors import InvalidImage
-    from mnist_classifier.core.records import rounded
     from mnist_classifier.learning.pictures import glyph_and_image
     from mnist_classifier.recognition.imaging.sources import read_file
     from mnist_classifier.recognition.recogniser import Recogniser
@@ -86,21 +86,8 @@ def _new(file: Path, label: str, writer: str) -> NewCorrection:
     if glyph is None:
         raise InvalidImage(f"{file} is blank, so there is nothing to learn from it")
     recogniser = Recogniser.load(settings=settings)
-    reading = recogniser.read_glyph(glyph)
-    return NewCorrection(
-        glyph,
-        _label(label),
-        "cli",
-        writer,
-        image,
-        reading={
-            "prediction": reading.prediction,
-            "confidence": rounded(reading.confidence),
-            "verdict": reading.verdict.value,
-            "not_a_digit": rounded(reading.not_a_digit),
-        },
-        model_version=recogniser.manifest.get("version"),
-    )
+    reading, version = reading_facts(recogniser.read_glyph(glyph)), recogniser.manifest.get("version")
+    return NewCorrection(glyph, _label(label), "cli", writer, image, reading=reading, model_version=version)
 
 
 @click.group(cls=Group, invoke_without_command=True)

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.database import now
 from mnist_classifier.core.errors import InvalidInput, StorageFull
-from mnist_classifier.core.records import LONGEST_NAME
+from mnist_classifier.core.records import LONGEST_NAME, Reading, rounded
 from mnist_classifier.core.tables import corrections as table
 from mnist_classifier.core.tables import personal_models, readings_to_label
 from mnist_classifier.learning.correction_queries import (
@@ -216,6 +216,16 @@ def checked_writer(name: str) -> str:
         message = f"writer must be at most {LONGEST_NAME} characters, without control characters"
         raise InvalidInput(message, field="writer")
     return name
+
+
+def reading_facts(reading: Reading) -> dict[str, Any]:
+    """The part of a reading that is stored."""
+    return {
+        "prediction": reading.prediction,
+        "confidence": rounded(reading.confidence),
+        "verdict": reading.verdict.value,
+        "not_a_digit": rounded(reading.not_a_digit),
+    }
 
 
 def glyph_hash(glyph: Bytes) -> str:
