@@ -1,6 +1,6 @@
 """What corrections do to a model: time, gain, what is forgotten, and whether wrong labels get into production.
 
-    python bench/retrain.py [--cases honest,flipped] [--corrections 1000]
+    python bench/retrain.py [--cases honest,flipped] [--corrections 1000] [--seeds 3]
 
 Each case fills an empty installation with corrections, runs `mnist retrain` in a process of its own, and reads the
 new version.  The corrections are pen digits of the test writers.  The promotion check measures forgetting with the
@@ -39,7 +39,6 @@ from mnist_classifier.registry.versions import Registry
 SEED = 23
 WIDTHS_PX = (18, 10, 28)
 Given = list[NewCorrection]
-LabelOf = Callable[[NewCorrection, np.random.Generator], int]
 
 
 def glyph_of(picture: Bytes) -> Bytes:
@@ -157,6 +156,7 @@ def measure(make: Callable[[int], Given], count: int, flags: list[str]) -> dict[
     rows = zip(corrections["robustness"]["before"], corrections["robustness"]["after"], strict=True)
     return {
         "corrections": len(given),
+        "learned": version.manifest["training"]["corrections"]["count"],
         "held_out": corrections["images"],
         "before": corrections.get("before", {}).get("correct"),
         "after": corrections["correct"],
@@ -187,16 +187,19 @@ def main() -> None:
     cases = {**HONEST, **POISON}
     parser.add_argument("--cases", default=",".join(cases), help="names, separated by commas")
     parser.add_argument("--corrections", type=int, default=1000, help="corrections in each case")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each case")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
     options, flags = parser.parse_known_args()
     print(
         f"{'case':20} {'given':>5} held  before/after susp  validat     test       pen digits      prom wall_s  cpu_s"
     )
-    found = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for name in options.cases.split(","):
-        found[name] = measure(cases[name], options.corrections, flags)
-        print(as_row(name, found[name]), flush=True)
-        print(f"   {found[name]['reason']}", flush=True)
+        found[name] = []
+        for seed in range(options.seeds):
+            one = measure(cases[name], options.corrections, [*flags, "--seed", str(seed)])
+            found[name].append(one)
+            print(f"{as_row(name, one)}\n   {one['reason']}", flush=True)
     result = {"machine": machine(), "flags": flags, "cases": found}
     write_result("retrain", result, table=f"{len(found)} cases", folder=options.results)
 

@@ -15,12 +15,15 @@ from mnist_classifier.data.pen_digits import CHARACTERS_FILE, DIGITS_FILE
 from mnist_classifier.evaluation.robustness.drawing import draw
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 
-STROKES = {
+# Each stroke is a list of points x, y.
+Strokes = list[list[list[float]]]
+
+STROKES: dict[int, Strokes] = {
     0: [[[500 + 350 * math.sin(t / 5), 500 - 500 * math.cos(t / 5)] for t in range(33)]],
     1: [[[480, 0], [500, 500], [500, 1000]]],
     7: [[[0, 0], [300, 0], [650, 0], [500, 500], [350, 1000]]],
 }
-LETTER_X = [[[0, 0], [1000, 1000]], [[1000, 0], [0, 1000]]]
+LETTER_X: Strokes = [[[0, 0], [1000, 1000]], [[1000, 0], [0, 1000]]]
 
 
 def glyphs(count: int) -> mnist.Images:

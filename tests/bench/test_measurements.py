@@ -16,12 +16,14 @@ import pytest
 from PIL import Image
 
 from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.data import mnist
 from mnist_classifier.data.pen_digits import split_of
 from mnist_classifier.data.splits import TEST
 from mnist_classifier.evaluation.robustness.pages.source import make
 from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
+from tests.bench.scripts import run_script
 from tests.checkout import ROOT
-from tests.handwriting import LETTER_X, STROKES, write_lines
+from tests.handwriting import LETTER_X, STROKES, Strokes, write_lines
 
 SCRIPTS = [path for path in sorted((ROOT / "bench").glob("*.py")) if path.stem != "measuring"]
 FUZZ = ROOT / "bench" / "fuzz.py"
@@ -30,14 +32,6 @@ NUMBERS_ON_PAGES = ROOT / "bench" / "numbers_on_pages.py"
 FLOWS = ROOT / "bench" / "flows.py"
 COMPARISON = ROOT / "bench" / "time_to_accuracy.py"
 PEER = ROOT / "bench" / "peers" / "pytorch_example.py"
-
-
-def run_script(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        [sys.executable, str(script), *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result
 
 
 # Runs several scripts one after another: most of what each needs is to import PyTorch.
@@ -191,22 +185,27 @@ def test_fuzzing_tells_of_every_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.mnist
+def write_test_writers(folder: Path, writers: list[tuple[Strokes, int]], digits: int) -> None:
+    """Write pen sets: each writer, new to the models, writes one digit so often, and the first writes a letter."""
+    names = [f"w{i}" for i in range(200) if split_of(f"w{i}") == TEST]
+    rng = np.random.default_rng(0)
+    rows = []
+    for name, (strokes, label) in zip(names, writers, strict=False):
+        for _ in range(digits):
+            shaken = [(np.array(each) + rng.normal(0, 30, (len(each), 2))).tolist() for each in strokes]
+            rows.append({"writer": name, "label": label, "strokes": shaken})
+    write_lines(folder / "digits.jsonl.gz", rows)
+    sign = [[[0, 0], [500, 1000]], [[500, 1000], [1000, 0]], [[200, 500], [800, 500]]]
+    write_lines(folder / "characters.jsonl.gz", [{"writer": names[0], "label": "A", "strokes": sign}])
+
+
 def test_personal_models_of_writers_are_measured(
     mnist_dirs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writers are drawn here: two of the split, with 25 digits each; one writes fours as crosses."""
-    names = [f"w{i}" for i in range(100) if split_of(f"w{i}") == TEST][:2]
-    monkeypatch.setenv("MNIST_DATA_DIR", str(mnist_dirs[0]))
+    """One of the writers writes fours as crosses."""
+    monkeypatch.setenv("MNIST_DATA_DIR", str(mnist.find(mnist_dirs, mnist.TRAIN)))
     monkeypatch.setenv("MNIST_PEN_DIR", str(tmp_path))
-    rng = np.random.default_rng(0)
-    rows = []
-    for name, strokes, label in ((names[0], LETTER_X, 4), (names[1], STROKES[7], 7)):
-        for _ in range(25):
-            shaken = [(np.array(each) + rng.normal(0, 30, (len(each), 2))).tolist() for each in strokes]
-            rows.append({"writer": name, "label": label, "strokes": shaken})
-    write_lines(tmp_path / "digits.jsonl.gz", rows)
-    sign = [[[0, 0], [500, 1000]], [[500, 1000], [1000, 0]], [[200, 500], [800, 500]]]
-    write_lines(tmp_path / "characters.jsonl.gz", [{"writer": names[0], "label": "A", "strokes": sign}])
+    write_test_writers(tmp_path, [(LETTER_X, 4), (STROKES[7], 7)], 25)
     run_script(ROOT / "bench" / "personalise.py", "--limit", "200", "--results", str(tmp_path))
     result = json.loads((tmp_path / "personalise.json").read_text("utf-8"))
     assert (result["mnist_images"], list(result["examples"])) == (200, ["10"])
@@ -245,3 +244,22 @@ def test_labels_of_proposed_readings_are_compared_with_random_ones(tmp_path: Pat
     assert set(found["errors"]) == {"nothing", "proposed, 5", "most uncertain, 5", "random, 5"}
     assert found["misread_and_labelled"]["proposed, 5"][0] <= 5
     assert "fewer errors than random" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_retraining_on_wrong_labels_is_measured(
+    mnist_dirs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_test_writers(tmp_path, [(STROKES[label], label) for label in (0, 1, 7)], 14)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(mnist.find(mnist_dirs, mnist.TRAIN)))
+    monkeypatch.setenv("MNIST_PEN_DIR", str(tmp_path))
+    script = ROOT / "bench" / "retrain.py"
+    few = ("--corrections", "120", "--train-images", "2000", "--epochs", "1")
+    printed = run_script(script, "--cases", "flipped", *few, "--results", str(tmp_path)).stdout
+    (found,) = json.loads((tmp_path / "retrain.json").read_text())["cases"]["flipped"]
+    assert found["corrections"] == found["learned"] + found["held_out"] == 120
+    assert 0 < found["before"] < found["held_out"]  # the sevens are called ones
+    assert set(found["robustness"]) == {"pen_digits.mean", "characters.auroc", "corruptions.mean"}
+    assert not found["promoted"]
+    assert found["reason"] in printed

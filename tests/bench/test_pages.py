@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mnist_classifier.data import mnist
+from tests.bench.scripts import run_script
 from tests.checkout import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.mnist]
@@ -19,17 +17,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.mnist]
 PATIENCE = 10
 
 
-def test_the_home_page_is_small_and_quick_and_no_page_shifts(mnist_dirs: list[Path], tmp_path: Path) -> None:
+def test_the_home_page_is_small_and_quick_and_no_page_shifts(
+    mnist_dirs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data_dir = next(directory for directory in mnist_dirs if mnist.is_available([directory]))
-    command = [sys.executable, str(ROOT / "bench" / "pages.py"), "--visits", "1", "--strokes", "20"]
-    done = subprocess.run(
-        [*command, "--results", str(tmp_path)],
-        env=os.environ | {"MNIST_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("MNIST_DATA_DIR", str(data_dir))
+    script = ROOT / "bench" / "pages.py"
+    run_script(script, "--visits", "1", "--strokes", "20", "--results", str(tmp_path))
     result = json.loads((tmp_path / "pages.json").read_text("utf-8"))
     goals, home, pen = result["goals"], result["pages"]["home"], result["pen"]
     assert home["bytes"] <= goals["bytes"]
@@ -41,3 +35,13 @@ def test_the_home_page_is_small_and_quick_and_no_page_shifts(mnist_dirs: list[Pa
         assert live["answers"] > 20  # the answer changes during a stroke, not only at its end
         assert live["answer_p50_ms"] <= goals["live_p95_ms"] * PATIENCE
     assert pen["shown_p50_ms"] <= goals["shown_p95_ms"] * PATIENCE  # the slowest of 20 says more of other processes
+
+
+def test_the_page_of_corrections_is_timed(tmp_path: Path) -> None:
+    script = ROOT / "bench" / "correction_page.py"
+    run_script(script, "--corrections", "150", "--visits", "1", "--results", str(tmp_path))
+    result = json.loads((tmp_path / "correction_page.json").read_text("utf-8"))
+    assert result["corrections"] == 150
+    assert set(result["times"]) == {"first page", "older page", "filter"}
+    for row in result["times"].values():
+        assert 0 < row["median_ms"] <= result["goal_ms"] * PATIENCE

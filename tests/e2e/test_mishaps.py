@@ -159,7 +159,9 @@ def test_a_page_says_that_the_server_is_away_and_goes_on_by_itself(
     expect(visitor.find(note)).not_to_contain_text("No answer")
 
 
-@pytest.mark.parametrize("path", ["/", "/mnist", "/lesson", "/training", "/models", "/explore", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/mnist", "/lesson", "/training", "/models", "/explore", "/docs", "/corrections", "/collect"]
+)
 def test_no_form_sends_itself_before_its_script_listens(visit: Visit, path: str):
     page = visit(path, java_script_enabled=False).page
     buttons = page.locator("form button:not([type=button]):visible, form input[type=submit]:visible")

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.metrics import share_of
+from mnist_classifier.core.metrics import share_of, wilson_interval
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.evaluation.correction_checks import FEWEST_HELD_OUT
+from mnist_classifier.evaluation.promotion_checks import robustness_checks
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from tests import versions
@@ -23,16 +24,18 @@ def registry(settings: Settings, store: Store) -> Registry:
 
 
 def taught(
-    registry: Registry, before: int, after: int, held_out: int = 50, *, suspicious: int = 0, pen: float = 0.985,
-    base: int = BOX,
+    registry: Registry, before: int, after: int, held_out: int = 50, *, suspicious: int = 0, step: int = 1,
+    pen: float = 0.985, base: int = BOX,
 ) -> promotion.Decision:  # fmt: skip
     """Save a version that learned corrections, and decide whether it goes into production."""
-    facts = {"count": 200, "held_out": held_out, "base": base, "used": [], "measured": []}
+    # Ten of each label, in turn, so that neighbours differ.
+    measured = [[100 + number, "0" * 64, number % 5] for number in range(held_out)]
+    facts = {"count": 200, "held_out": held_out, "base": base, "used": [], "measured": measured}
     manifest = scored(BOX_CORRECT, training={**MANIFEST["training"], "corrections": facts})
     manifest["metrics"]["corrections"] = {
         **share_of(after, held_out),
         "before": {"version": base, **share_of(before, held_out)},
-        "suspicious": list(range(100, 100 + suspicious)),
+        "suspicious": list(range(100, 100 + step * suspicious, step)),
         "robustness": {"before": robustness(0.985)["rows"], "after": robustness(pen)["rows"]},
     }
     version = registry.save(manifest, versions.write_files)
@@ -52,6 +55,10 @@ def test_a_version_that_learned_goes_into_production_without_a_robustness_table(
     [
         ({"before": 40, "after": 39}, "the new one reads fewer held-out corrections right"),
         ({"before": 30, "after": 45, "suspicious": 6}, "too many of the held-out corrections have suspicious labels"),
+        (
+            {"before": 90, "after": 95, "held_out": 100, "suspicious": 5, "step": 5},
+            "too many of the held-out corrections with the label “0” are suspicious",
+        ),
         ({"before": 30, "after": 45, "pen": 0.97}, "the new one is worse at other handwriting"),
         ({"before": 5, "after": 19, "held_out": FEWEST_HELD_OUT - 1}, "only 19 corrections were held out"),
     ],
@@ -76,7 +83,7 @@ def test_the_base_of_an_imported_version_is_that_of_another_installation(registr
 
 
 def test_suspicious_labels_are_named(registry: Registry):
-    decision = taught(registry, before=30, after=45, suspicious=5)  # a tenth may be
+    decision = taught(registry, before=30, after=45, suspicious=5)  # a tenth may be, and fewer than five of a label
     assert decision.promoted
     assert "look at corrections 100, 101, 102, 103, 104: both versions contradict the label" in decision.details
 
@@ -95,3 +102,11 @@ def test_a_taught_champion_is_as_robust_as_the_version_before_it(registry: Regis
     decision = promotion.promote_unless_worse(registry, 2, actor="training 2")
     assert not decision.promoted  # the box was measured, so a version that was not may be worse
     assert "its robustness was not measured" in decision.details
+
+
+@pytest.mark.parametrize(("measured", "passed"), [(0.99, True), (0.95, False)])
+def test_a_champion_that_made_no_mistake_in_the_sample_may_make_one_in_another(measured: float, passed: bool):
+    area = {"id": "characters.auroc", "measured": 1.0, "interval_95": [1.0, 1.0], "n": 150}
+    (check,) = robustness_checks([area], [{**area, "measured": measured}])
+    assert check.bound == pytest.approx(wilson_interval(150, 150)[0], abs=1e-6)
+    assert check.passed is passed

@@ -4,26 +4,33 @@ Anybody who can reach the server may send corrections, so wrong labels must not 
 
 1. At least FEWEST_HELD_OUT corrections were held out.  With fewer, chance decides, so a person must.
 2. The new version reads at least as many of them right as the version that it started from.
-3. At most SUSPICIOUS_SHARE of them are suspicious: the version before surely reads another digit than the label says,
-   and the new one still reads that digit, though it learned from the other corrections.
+3. At most SUSPICIOUS_SHARE of them are suspicious: the version before is sure that the label is wrong, and the new one
+   contradicts it too, though it learned from the other corrections.
+4. The same for each label, with SUSPICIOUS_OF_LABEL: a flood that calls all sevens ones has one wrong label alone.
 
 A person whose ones look like sevens passes: the new version reads the held-out ones as the labels say.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_classifier.core.metrics import CLASSES
 from mnist_classifier.core.records import ModelVersion
 
 FEWEST_HELD_OUT = 20
 SUSPICIOUS_SHARE = 0.1
+# Of one label; a single odd writer may have fewer than so many.
+SUSPICIOUS_OF_LABEL, FEWEST_OF_LABEL = 0.2, 5
 # How many suspicious corrections a message names.
 MOST_NAMED = 10
 
 ANOTHER_CHAMPION = "the corrections were compared with another version than the one in production"
 SUSPICIOUS = "too many of the held-out corrections have suspicious labels"
+SUSPICIOUS_LABEL = "too many of the held-out corrections with the label “{}” are suspicious"
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,8 @@ def figures_of(challenger: ModelVersion, champion: ModelVersion) -> dict[str, An
     return figures if challenger.corrections.get("base") == champion.version else None
 
 
-def judge(figures: dict[str, Any] | None) -> Verdict:
-    """Judge the figures of `figures_of`."""
+def judge(figures: dict[str, Any] | None, measured: Iterable[tuple[int, str, int]]) -> Verdict:
+    """Judge the figures of `figures_of`.  measured: number, hash and label of each held-out correction."""
     if figures is None:
         return Verdict(None, [ANOTHER_CHAMPION], [ANOTHER_CHAMPION])
     count, remarks, obstacles = figures["images"], [], []
@@ -55,8 +62,20 @@ def judge(figures: dict[str, Any] | None) -> Verdict:
         remarks.append(f"look at corrections {named}: both versions contradict the label")
     if len(suspicious) > SUSPICIOUS_SHARE * count:
         obstacles.append(SUSPICIOUS)
+    obstacles += [SUSPICIOUS_LABEL.format(label) for label in _suspicious_labels(suspicious, measured)]
     if count < FEWEST_HELD_OUT:
         few = f"only {count} corrections were held out; fewer than {FEWEST_HELD_OUT} cannot show whether it is better"
         return Verdict(None, [few, *remarks], [few, *obstacles])
     known = figures["before"]["accuracy"]
     return Verdict((known, figures["accuracy"], known), remarks, obstacles)
+
+
+def _suspicious_labels(suspicious: Collection[int], measured: Iterable[tuple[int, str, int]]) -> list[str]:
+    """The labels that too many suspicious corrections have."""
+    labels = {number: label for number, _, label in measured}
+    held_out, doubted = Counter(labels.values()), Counter(labels[number] for number in suspicious)
+    return [
+        str(label) if label < CLASSES else "not a digit"
+        for label, count in sorted(doubted.items())
+        if count >= FEWEST_OF_LABEL and count > SUSPICIOUS_OF_LABEL * held_out[label]
+    ]

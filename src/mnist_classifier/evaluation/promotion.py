@@ -107,7 +107,7 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
         if words.ROBUSTNESS_UNKNOWN in lacks:
             advice = words.HOW_TO_MEASURE.format(challenger.version)
     if challenger.metrics.get("corrections"):
-        verdict = correction_checks.judge(tuned)
+        verdict = correction_checks.judge(tuned, challenger.corrections.get("measured", ()))
         checks += [] if verdict.accuracy is None else [check(words.HELD_OUT, *verdict.accuracy)]
         left_out += verdict.remarks
         obstacles += verdict.obstacles

@@ -13,9 +13,11 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from mnist_classifier.core.database import Store
+from mnist_classifier.core.settings import Settings
 from mnist_classifier.learning.corrections import Corrections, NewCorrection
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
+from mnist_classifier.registry.versions import Registry
 from mnist_classifier.web.services.services import Services
 from tests import versions
 from tests.handwriting import STROKES, draw
@@ -45,6 +47,17 @@ def stored(client: FlaskClient, label: object = 7, **fields: object) -> dict[str
 
 def listed(client: FlaskClient, query: str = "") -> list[int]:
     return [each["id"] for each in client.get(f"/api/corrections?{query}").json["corrections"]]
+
+
+def test_deleting_a_correction_names_the_versions_that_learned_it(
+    client: FlaskClient, settings: Settings, store: Store
+):
+    learned, other = stored(client)["id"], stored(client, 1, image=base64_of(ONE))["id"]
+    registry = Registry.of(settings, store)
+    for base, used in ((0, learned), (0, other), (1, other)):
+        facts = {"count": 1, "held_out": 0, "base": base, "used": [[used, "0" * 64, 7]], "measured": []}
+        versions.save(registry, training={**versions.MANIFEST["training"], "corrections": facts})
+    assert client.delete(f"/api/corrections/{learned}").json == {"deleted": learned, "seen_by": [1, 3]}
 
 
 def test_a_label_is_stored_with_glyph_picture_strokes_and_reading(client: FlaskClient):

@@ -19,6 +19,8 @@ from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.data.mnist import Images
 from mnist_classifier.data.pen_digits import PenCharacter, PenSets
 from mnist_classifier.evaluation.robustness.drawing import Points, draw
+from mnist_classifier.recognition.imaging.preprocess import Prepared, prepare
+from mnist_classifier.recognition.numbers.several import lightened
 from mnist_classifier.recognition.recogniser import Recogniser
 
 SEED = 2019  # the year of MNIST-C; another seed changes every picture
@@ -72,7 +74,7 @@ class Bench:
     """The model, the data, and the readings that several measures need.
 
     limit: most pictures for one row of the table.  on_part: called with the name of each set of pictures before the
-    model reads it.
+    model reads it.  prepared: shared with the bench of another model, so that the same pictures are prepared once.
     """
 
     recogniser: Recogniser
@@ -80,11 +82,16 @@ class Bench:
     pen: PenSets | None = None
     limit: int | None = None
     on_part: Progress = field(default=lambda name: None)
+    prepared: dict[str, list[Prepared]] | None = None
 
     def read(self, name: str, pictures: Iterable[Bytes]) -> list[Reading]:
         """Read pictures, which may come from a generator."""
         self.on_part(name)
-        return self.recogniser.read_many(pictures)
+        if self.prepared is None:
+            return self.recogniser.read_many(pictures)
+        if name not in self.prepared:
+            self.prepared[name] = [lightened(prepare(each)) for each in pictures]
+        return self.recogniser.read_many_prepared(self.prepared[name])
 
     def chosen(self, count: int) -> Integers:
         """Rows to measure with, out of `count`: all of them, or always the same `limit`."""

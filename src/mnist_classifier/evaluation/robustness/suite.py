@@ -7,7 +7,7 @@ report = run_suite(recogniser, load_data(settings, "validation"), limit=300)
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness.bench import Bench
 from mnist_classifier.evaluation.robustness.measures import MEASURES
 from mnist_classifier.evaluation.robustness.report import SUMMARY_ROWS, RobustnessReport
+from mnist_classifier.recognition.imaging.preprocess import Prepared
 from mnist_classifier.recognition.recogniser import Recogniser
 
 # Most pictures for one row in a quick run, which takes seconds; the intervals are some per cent wide.
@@ -56,19 +57,20 @@ def load_data(settings: Settings, split: str) -> SuiteData:
     return SuiteData(split, digits, pen)
 
 
-def promotion_rows(recogniser: Recogniser, digits: mnist.Images, pen: PenSets, limit: int) -> list[dict[str, Any]]:
-    """The rows that the promotion check compares, with at most `limit` digits each, as plain values.
+def promotion_rows(
+    recognisers: Sequence[Recogniser], digits: mnist.Images, pen: PenSets, limit: int
+) -> list[list[dict[str, Any]]]:
+    """The rows that the promotion check compares, of each model, with at most `limit` digits each, as plain values.
 
     Corruptions read each digit fifteen times, so they have half of the digits.
     """
-    limits = {"pen digits": limit, "pen characters": limit, "corruptions": limit // 2}
-    rows = [
-        row
-        for name, most in limits.items()
-        for row in MEASURES[name].make(Bench(recogniser, digits, pen, most))
-        if row.id in SUMMARY_ROWS
-    ]
-    return [row.to_dict() for row in rows]
+    tables: list[list[dict[str, Any]]] = [[] for _ in recognisers]
+    for name, most in {"pen digits": limit, "pen characters": limit, "corruptions": limit // 2}.items():
+        prepared: dict[str, list[Prepared]] = {}
+        for recogniser, table in zip(recognisers, tables, strict=True):
+            rows = MEASURES[name].make(Bench(recogniser, digits, pen, most, prepared=prepared))
+            table += [row.to_dict() for row in rows if row.id in SUMMARY_ROWS]
+    return tables
 
 
 def run_suite(

@@ -30,7 +30,6 @@ export class Files {
       event.preventDefault();
       this.#save();
     });
-    element("import-form", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     this.#file.addEventListener("change", () => this.#import());
     this.#purge.addEventListener("click", () => this.#askToPurge());
   }

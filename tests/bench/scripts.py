@@ -1,0 +1,18 @@
+"""Runs a measurement as a person does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.checkout import ROOT
+
+
+def run_script(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of bench/ and wait for its end; it must succeed."""
+    result = subprocess.run(
+        [sys.executable, str(script), *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=300
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result
