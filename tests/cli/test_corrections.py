@@ -52,7 +52,7 @@ def test_a_picture_is_corrected_and_what_the_model_read_is_kept(corrections: Cor
     assert (stored.label, stored.writer, stored.source, stored.model_version) == (7, "Anna", "cli", 0)
     assert stored.reading is not None
     assert (stored.reading["prediction"], stored.reading["verdict"]) == (7, "digit")
-    assert "stored already" in mnist("correct", pictures[1], "7", "--writer", "Anna")
+    assert "already stored" in mnist("correct", pictures[1], "7", "--writer", "Anna")
     assert "contradicts 1" in mnist("correct", pictures[1], "not_a_digit")
     assert corrections.find()[0].label == NOT_A_DIGIT
 
@@ -67,21 +67,30 @@ def test_corrections_are_listed_relabelled_and_deleted(corrections: Corrections,
         ["1", "1"],
         ["2", "of"],
     ]
-    assert mnist("corrections", "list", "--label", "7").splitlines()[-1] == "1 of 1 corrections"
+    assert mnist("corrections", "list", "--label", "7").splitlines()[-1] == "1 of 1 correction"
     assert mnist("corrections", "delete", "1", "2").count("deleted") == 2
     assert "there is no correction 1" in refused("corrections", "delete", "1")
 
 
-def test_what_was_deleted_is_said_although_one_number_is_wrong(corrections: Corrections, pictures: list[str]):
+def test_a_deletion_names_the_versions_that_have_seen_it_although_one_number_is_wrong(
+    corrections: Corrections, store: Store
+):
     ids = [corrections.add(NewCorrection(glyph, 7, "api")).correction.id for glyph in glyphs(3).images]
-    versions.save(Registry.of(Settings.from_environment(), corrections._store), training=trained_on(0, ids, []))
+    versions.save(Registry.of(Settings.from_environment(), store), training=trained_on(0, ids, []))
     said = refused("corrections", "delete", "1", "9", "2")
-    assert tuple(said.splitlines()[:2]) == ("correction 1 was deleted", "correction 2 was deleted")
-    assert "model version 1 learned from them; `mnist corrections rebuild 1 --without" in said
+    assert tuple(said.splitlines()[:3]) == (
+        "correction 1 was deleted",
+        "correction 2 was deleted",
+        "model versions that have seen them: 1",
+    )
+    assert "to train one without them, run: mnist corrections rebuild 1 --without 1" in said
     assert "there is no correction 9" in said
     assert corrections.count() == 1
-    said = mnist("corrections", "purge", "--yes")
-    assert said.startswith("1 correction was deleted\nmodel version 1 learned from them; `mnist models delete 1`")
+    assert mnist("corrections", "purge", "--yes").splitlines() == [
+        "deleted 1 correction",
+        "model versions that have seen it: 1",
+        "to delete one that is not in use, run: mnist models delete 1",
+    ]
 
 
 def test_a_purge_asks_first(corrections: Corrections, pictures: list[str]):
@@ -89,8 +98,8 @@ def test_a_purge_asks_first(corrections: Corrections, pictures: list[str]):
     mnist("correct", pictures[1], "7")
     assert CliRunner().invoke(main, ["corrections", "purge"], input="n\n").exit_code == 1
     assert corrections.count() == 2
-    assert "1 correction was deleted" in mnist("corrections", "purge", "--writer", "Anna", said="y\n")
-    assert "1 correction was deleted" in mnist("corrections", "purge", "--yes")
+    assert "deleted 1 correction\n" in mnist("corrections", "purge", "--writer", "Anna", said="y\n")
+    assert "deleted 1 correction\n" in mnist("corrections", "purge", "--yes")
 
 
 @pytest.mark.parametrize("kind", ["idx", "png"])
@@ -99,9 +108,9 @@ def test_what_is_exported_can_be_imported(corrections: Corrections, pictures: li
     mnist("correct", pictures[1], "7")
     file = str(tmp_path / "mine.zip")
     assert mnist("corrections", "export", file, "--format", kind) == f"exported 2 corrections to {file}\n"
-    assert "0 new, 2 stored already" in mnist("corrections", "import", file)
+    assert "0 new, 2 already stored" in mnist("corrections", "import", file)
     corrections.purge()
-    assert "2 new, 0 stored already" in mnist("corrections", "import", file, "--writer", "Ben")
+    assert "2 new, 0 already stored" in mnist("corrections", "import", file, "--writer", "Ben")
     assert corrections.totals().writers == {"Anna": 1, "Ben": 1}
     corrections.edit(corrections.find()[0].id, label=3)
     assert "contradict" in mnist("corrections", "import", file)

@@ -122,7 +122,7 @@ def test_digits_written_without_the_server_are_stored_when_it_is_back(visit: Vis
         visitor.draw([(x, y + number / 100) for x, y in SEVEN])
         visitor.page.keyboard.press("Enter")
     toast = visitor.page.locator(".toast")
-    expect(toast).to_contain_text("2 digits not stored yet")
+    expect(toast).to_contain_text("2 digits not saved yet")
     visitor.page.unroute("**/api/corrections")
     toast.get_by_role("button", name="Try again").click()
     expect(visitor.find("write-pending")).to_be_empty()
@@ -146,7 +146,7 @@ def test_a_photograph_is_checked_box_by_box_and_saved(visit: Visit, collecting: 
     expect(labels).to_be_hidden()
     kept = int(visitor.find("paper-count").inner_text().split()[0])
     visitor.find("paper-save").click()
-    expect(visitor.find("paper-note")).to_have_text(f"Saved {kept} digits of Ben.")
+    expect(visitor.find("paper-note")).to_have_text(f"Saved {kept} digits by Ben.")
     found = stored(collecting)
     assert len(found) == kept
     assert {(each["writer"], each["source"]) for each in found} == {("Ben", "sheet")}
@@ -171,7 +171,7 @@ def test_another_picture_says_what_to_do(visit: Visit, collecting: Application):
     visitor.find("paper-file").set_input_files(WALL)
     expect(visitor.find("paper-note")).to_contain_text("all four corners")
     visitor.find("paper-file").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"})
-    expect(visitor.find("paper-note")).to_contain_text("no picture that the browser can read")
+    expect(visitor.find("paper-note")).to_contain_text("The browser cannot read this file as a picture.")
 
 
 def test_the_photograph_that_was_chosen_last_is_shown_although_another_one_is_read_later(

@@ -69,7 +69,7 @@ def test_filters_show_what_matches_and_stay_in_the_address(visit: Visit, three: 
     expect(visitor.find("list-note")).to_have_text("3 corrections by 2 writers.")
     visitor.find("filter-writer").select_option("Anna")
     expect(cards(visitor)).to_have_count(1)
-    expect(visitor.find("export-note")).to_have_text("Exports the 1 correction that the filters show.")
+    expect(visitor.find("export-note")).to_have_text("Exports only the corrections that match the filters (1).")
     visitor.page.reload()
     expect(cards(visitor)).to_have_count(1)
     visitor.find("filter-label").select_option("7")
@@ -113,7 +113,7 @@ def test_several_are_relabelled_renamed_and_deleted_at_once(visit: Visit, three:
     dialog = visitor.page.get_by_role("dialog", name="Who wrote them?")
     dialog.get_by_label("Name").fill("Dora")
     dialog.get_by_role("button", name="Save").click()
-    expect(message(visitor)).to_contain_text("3 corrections by Dora now.")
+    expect(message(visitor)).to_contain_text("Changed the writer of 3 corrections to Dora.")
     assert {each["writer"] for each in stored(three)} == {"Dora"}
     select(visitor, 0, 2)
     visitor.find("bulk-delete").click()
@@ -145,7 +145,7 @@ def test_a_contradiction_is_flagged_and_resolved(visit: Visit, three: Applicatio
     visitor.find("filter-contradictions").check()
     expect(cards(visitor)).to_have_count(2)
     cards(visitor).first.get_by_role("button").click()
-    expect(visitor.find("correction-contradicts")).to_contain_text("1 other correction gives the same picture")
+    expect(visitor.find("correction-contradicts")).to_contain_text(" gives the same picture another label.")
     visitor.find("correction-dialog").get_by_role("button", name="1", exact=True).click()
     expect(visitor.find("list-note")).not_to_contain_text("contradict")
 

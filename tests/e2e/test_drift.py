@@ -43,7 +43,7 @@ def drifted(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
 
 def test_before_anybody_wrote_much_nothing_is_said(visit: Visit) -> None:
     visitor = visit("/models")
-    expect(visitor.find("drift-note")).to_contain_text("From fewer than 100 nothing can be said")
+    expect(visitor.find("drift-note")).to_contain_text("At least 100 are needed")
     expect(visitor.find("drift-found")).to_be_hidden()
     expect(visitor.find("drift-train")).to_be_hidden()
 
@@ -51,17 +51,19 @@ def test_before_anybody_wrote_much_nothing_is_said(visit: Visit) -> None:
 def test_a_sentence_says_that_retraining_is_worth_it_and_why(visit: Visit, drifted: Application) -> None:
     visitor = visit("/models", at=drifted)
     note = visitor.find("drift-note")
-    expect(note).to_contain_text("In the last week, 9 % of 2,000 digits were refused or in doubt")
-    expect(note).to_contain_text("of the validation images it is 1 %")
+    expect(note).to_contain_text("In the last week, 9 % of 2,000 digits were refused or ambiguous")
+    expect(note).to_contain_text("against 1 % of the validation images")
     expect(note).to_contain_text("Strokes are thinner (ink 61 instead of 100)")
     expect(note).to_contain_text("25 corrections are waiting: retrain with them")
-    expect(visitor.find("drift-facts")).to_contain_text("2,000, and 0 blank")
+    expect(visitor.find("drift-facts")).to_contain_text("2,000; blank pictures: 0")
     for chart in ("drift-doubtful", "drift-ink"):
         expect(visitor.find(chart).locator("canvas")).to_be_visible()
     label = visitor.find("drift-doubtful").get_attribute("aria-label") or ""
-    assert label.startswith("Share refused or in doubt over")
+    assert label.startswith("Share refused or ambiguous over")
     visitor.page.get_by_role("link", name="Retrain").click()
-    visitor.page.wait_for_url("**/training")
+    # The training page begins with a recipe that learns no corrections.
+    visitor.page.wait_for_url("**/corrections")
+    expect(visitor.find("learn")).to_be_visible()
 
 
 def test_another_time_can_be_chosen(visit: Visit, drifted: Application) -> None:

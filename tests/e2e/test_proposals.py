@@ -70,7 +70,7 @@ def test_an_uncertain_drawing_is_proposed_and_labelled_with_a_tap(
     expect(visitor.find("proposal-reading")).to_contain_text("The model says:")
     visitor.find("proposal-writer").fill("Anna")
     visitor.page.get_by_role("button", name="7", exact=True).click()
-    expect(visitor.find("proposal-done")).to_have_text("Stored as 7.")
+    expect(visitor.find("proposal-done")).to_have_text("Saved as 7.")
     assert (7, "Anna") in labels_of(store)
 
 
@@ -92,7 +92,7 @@ def test_keys_label_and_skip_and_a_label_can_be_undone(visit: Visit, proposing: 
     expect(visitor.find("proposals-note")).to_contain_text("1 uncertain reading waits")
     assert labels_of(store) == [(3, "")]
     visitor.page.get_by_role("button", name="Skip").click()
-    expect(visitor.find("proposals-note")).to_contain_text("No reading waits for a label")
+    expect(visitor.find("proposals-note")).to_contain_text("No readings wait for a label")
     expect(visitor.find("proposal")).to_be_hidden()
 
 

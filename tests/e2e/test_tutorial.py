@@ -49,7 +49,7 @@ def draw(visitor: Visitor, points: list[Point]) -> None:
 def test_the_tutorial_works_as_it_is_written(visit: Visit, own: Application) -> None:
     named = steps()
     assert list(named) == [
-        *("Start", "Say who you are", "Show it your digits", "Look at what you gave"),
+        *("Start", "Say who you are", "Show it your digits", "Look at your corrections"),
         *("Let it learn", "Write again", "Forget"),
     ]
     visitor = visit(at=own)
@@ -74,7 +74,7 @@ def test_the_tutorial_works_as_it_is_written(visit: Visit, own: Application) -> 
     expect(visitor.find("correct")).to_contain_text("Deleted. Nothing is stored.")
     assert [each["writer"] for each in stored(own)] == [NAME] * (len(DIGITS) - 1)
 
-    (corrections,) = named["Look at what you gave"]
+    (corrections,) = named["Look at your corrections"]
     page.get_by_role("link", name=corrections).click()
     expect(visitor.find("grid").get_by_role("listitem")).to_have_count(len(DIGITS) - 1)
 

@@ -26,8 +26,8 @@ test("figures have their intervals", () => {
   const share = { value: 0.09, low: 0.07, high: 0.11, reference: 0.01 };
   const report = { readings: 1240, verdicts: { blank: 3 }, doubtful: share, low_confidence: null, ink: INK, corrections: 41 };
   const found = Object.fromEntries(facts(report));
-  assert.equal(found["Digits read"], "1,240, and 3 blank");
-  assert.equal(found["Refused or in doubt"].replaceAll("\u00a0", " "), "9.0 % (7.0 % to 11.0 %); validation 1.0 %");
+  assert.equal(found["Digits read"], "1,240; blank pictures: 3");
+  assert.equal(found["Refused or ambiguous"].replaceAll("\u00a0", " "), "9.0 % (7.0 % to 11.0 %); validation 1.0 %");
   assert.equal(found["Confidence below 90 %"], "–");
   assert.equal(found["Ink of the strokes"], "62; validation 100");
 });

@@ -19,13 +19,13 @@ test("keys label and skip, but shortcuts of the browser do not", () => {
 
 test("the note says how many wait, and how to switch it on", () => {
   assert.match(waiting(0, false), /MNIST_PROPOSE=1/);
-  assert.match(waiting(0, true), /No reading waits/);
+  assert.match(waiting(0, true), /No readings wait/);
   assert.match(waiting(1, true), /^1 uncertain reading waits/);
   assert.match(waiting(1200, false), /^1,200 uncertain readings wait/);
 });
 
 test("it says what is kept, and for how long", () => {
-  assert.match(kept({ is_on: true, most: 2000, days: 0 }), /^This server stores the 28x28 pixels.*until somebody labels, skips or purges it.*at most 2,000/);
+  assert.match(kept({ is_on: true, most: 2000, days: 0 }), /^This server stores the 28x28 pixels.*until somebody labels, skips or deletes it.*at most 2,000/);
   assert.match(kept({ is_on: false, most: 2000, days: 90 }), /^With MNIST_PROPOSE=1.*at most 90 days/);
   assert.equal(labelName("not_a_digit"), "not a digit");
 });

@@ -138,8 +138,8 @@ IDX_LABEL = struct.pack(">2I", 0x0801, 1) + b"\x07"
     ("files", "words"),
     [
         ({}, "no corrections"),
-        ({"eight/a.png": b""}, "no folder of a label"),
-        ({"a.png": b""}, "no folder of a label"),
+        ({"eight/a.png": b""}, "not in a folder named after its label"),
+        ({"a.png": b""}, "not in a folder named after its label"),
         ({"7/a.png": b"no picture"}, "7/a.png"),
         ({"7/a.png": encode_png(np.zeros((40, 40), np.uint8))}, "7/a.png is blank"),
         ({"a-idx3-ubyte": IDX_IMAGE}, "one of labels"),
@@ -213,7 +213,7 @@ def test_archives_have_limits(monkeypatch: pytest.MonkeyPatch):
     for pack in (zipped, tarred):
         assert "more than 3 files" in refusal(pack({f"7/{number}.png": b"" for number in range(4)}))
     monkeypatch.setattr(correction_files, "MOST_PIXELS", 100)
-    assert "million pixels together" in refusal(zipped(pictures()))
+    assert "million pixels in all" in refusal(zipped(pictures()))
     monkeypatch.setattr(unpacking, "LARGEST_ARCHIVE", 10)
     assert "the limit" in refusal(zipped(pictures()))
 

@@ -201,7 +201,7 @@ def test_what_cannot_be_stored_is_refused_and_nothing_is_stored(
 def test_a_flood_ends_at_the_limit(corrections: Corrections, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MOST_CORRECTIONS", 2)
     corrections.add_many([new(0), new(1)])
-    with pytest.raises(StorageFull, match="purge"):
+    with pytest.raises(StorageFull, match="delete some"):
         corrections.add(new(2))
     assert corrections.add(new(1)).merged
     assert corrections.count() == 2

@@ -103,7 +103,8 @@ def test_nothing_is_said_from_99_readings_and_blanks_are_none():
     found = compared(counts)
     assert (found.readings, found.doubtful, found.ink, found.advice) == (99, None, None, Advice.WAIT)
     assert sentence(found, 168) == (
-        "In the last week, the model in production read 99 digits. From fewer than 100 nothing can be said."
+        "In the last week, the model in production read 99 digits. "
+        "At least 100 are needed to compare them with the validation images."
     )
     assert compared({}).readings == 0
 
@@ -129,24 +130,28 @@ def many(doubtful: int, ink: float = INK_MEAN, readings: int = 1240) -> dict[Key
     [
         (
             110, 0.62 * INK_MEAN, 41,
-            "In the last week, 8.9 % of 1,240 digits were refused or in doubt; of the validation images it is 1.1 %. "
+            "In the last week, 8.9 % of 1,240 digits were refused or ambiguous, "
+            "against 1.1 % of the validation images. "
             "Strokes are thinner (ink 62 instead of 100). "
             "41 corrections are waiting: retrain with them.",
         ),
         (
             110, INK_MEAN, 1,
-            "In the last week, 8.9 % of 1,240 digits were refused or in doubt; of the validation images it is 1.1 %. "
-            "Only one correction is waiting, too few to learn from: label at least 20, then retrain.",
+            "In the last week, 8.9 % of 1,240 digits were refused or ambiguous, "
+            "against 1.1 % of the validation images. "
+            "Only one correction is waiting; it takes 20 to teach the model something. Label more, then retrain.",
         ),
         (
             10, 1.5 * INK_MEAN, 41,
-            "In the last week, 0.8 % of 1,240 digits were refused or in doubt; of the validation images it is 1.1 %. "
+            "In the last week, 0.8 % of 1,240 digits were refused or ambiguous, "
+            "against 1.1 % of the validation images. "
             "Strokes are thicker (ink 150 instead of 100). "
             "They are read about as well as the validation images, so retraining is not needed.",
         ),
         (
             30, INK_MEAN, 41,
-            "In the last week, 2.4 % of 1,240 digits were refused or in doubt; of the validation images it is 1.1 %. "
+            "In the last week, 2.4 % of 1,240 digits were refused or ambiguous, "
+            "against 1.1 % of the validation images. "
             "The true share lies between 1.7 % and 3.4 %, so this may be chance. Wait for more readings.",
         ),
     ],

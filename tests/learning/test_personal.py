@@ -107,7 +107,7 @@ def test_too_few_examples_are_refused_and_contradictions_do_not_count(
     glyphs = drawn(LETTER_X, 10)
     add(corrections, glyphs[:9], 4)
     add(corrections, drawn(STROKES[1], 20), 1, writer="Ben")
-    with pytest.raises(TooFewExamples, match="needs 10 corrections or more.*there are 9"):
+    with pytest.raises(TooFewExamples, match="needs at least 10 corrections.*there are 9"):
         personal.fit("Anna", 0)
     add(corrections, glyphs, 4)
     add(corrections, glyphs[:1], 9)

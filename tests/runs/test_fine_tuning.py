@@ -17,7 +17,8 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
 from mnist_classifier.evaluation.robustness.drawing import draw
-from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection, glyph_hash
+from mnist_classifier.learning.held_out import held_out
 from mnist_classifier.learning.lineage import rebuild_without, seen_by
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.registry.aliases import BOX, CHALLENGER, PRODUCTION
@@ -99,7 +100,7 @@ def test_a_person_whose_ones_look_like_sevens_is_read_better(installation: Setti
     assert figures["accuracy"] > 0.93
     assert registry.aliases.all() == {PRODUCTION: 1}, registry.aliases.history()[0].reason
     run = Runs(store, installation.claims_dir).get(1)
-    assert f"held-out corrections, it reads {figures['correct']} right; the model before" in run.message
+    assert f"Version 1 reads {figures['correct']} of {figures['images']} held-out corrections right" in run.message
     assert (facts["count"] + facts["held_out"], facts["base"]) == (len(given), BOX)
     assert {row[0] for row in facts["used"] + facts["measured"]} == set(range(1, len(given) + 1))
     card = (registry.folder(1) / CARD_FILE).read_text()
@@ -144,6 +145,15 @@ def test_without_corrections_no_training_starts(settings: Settings, store: Store
         with pytest.raises(InvalidConfig, match="there are no corrections to learn from"):
             begin(QUICK)
     assert runs.recent(10) == []
+
+
+def test_a_training_whose_corrections_are_all_held_out_asks_for_more(settings: Settings, store: Store, runs: Runs):
+    given = pen_digits(30)
+    apart = held_out([""] * len(given), [glyph_hash(each.glyph) for each in given])
+    Corrections(store).add(given[int(apart.argmax())])
+    run = runs.create(QUICK)
+    with pytest.raises(InvalidConfig, match="all corrections are held out"):
+        fine_tuning.choose(runs, Registry.of(settings, store), run.id)
 
 
 def test_a_resumed_run_learns_the_same_corrections(settings: Settings, store: Store, runs: Runs):

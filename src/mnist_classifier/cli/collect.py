@@ -1,4 +1,4 @@
-"""`mnist sheet` and `mnist collect`: print the sheet for handwriting, and read it in."""
+"""`mnist sheet` and `mnist collect`: write the sheet for handwriting, and read a photograph of it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from mnist_classifier.learning.sheet_layout import A4, COLUMNS, PAPERS, sheet_sv
 
 
 @click.command(cls=Command)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("sheet.svg"), show_default=True)
-@click.option("--paper", type=click.Choice(tuple(PAPERS)), default=A4, show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("sheet.svg"),
+    show_default=True,
+    help="File to write.",
+)
+@click.option("--paper", type=click.Choice(tuple(PAPERS)), default=A4, show_default=True, help="Size of the paper.")
 def sheet(output: Path, paper: str) -> None:
     """Write the sheet for handwriting as an SVG file.  Print it at its actual size."""
     try:
@@ -28,12 +34,13 @@ def sheet(output: Path, paper: str) -> None:
 @click.command(cls=Command)
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--writer", default="", help="Name of the person who wrote the digits.")
-@click.option("--dry-run", is_flag=True, help="Only show what is read.")
-@click.option("--url", help="Send it to a running server; MNIST_TOKEN has its token.")
+@click.option("--dry-run", is_flag=True, help="Show what is read, and store nothing.")
+@click.option("--url", help="Send the photograph to a running server; MNIST_TOKEN has its token.")
 def collect(photo: Path, writer: str, dry_run: bool, url: str | None) -> None:
-    """Read a photograph or scan of the sheet, and store its digits as corrections.
+    """Read a filled-in sheet and store its digits.
 
-    Cells that the model reads as something else are not stored; the page /collect lets you confirm them.
+    PHOTO is a photograph or scan of the sheet that `mnist sheet` writes. Its digits become corrections. A box is not
+    stored if the model reads something other than its label. The page /collect lets you confirm it.
     """
     if url is not None:
         _send(photo, writer, url, dry_run=dry_run)
@@ -86,6 +93,6 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def _stored(count: int, merged: int, writer: str) -> str:
-    known = f"; {merged} were stored already" if merged else ""
-    of = f" of {writer}" if writer else ""
-    return f"stored {count} examples{of}{known}"
+    known = f"; {merged} already stored" if merged else ""
+    by = f" by {writer}" if writer else ""
+    return f"stored {count} digit{'' if count == 1 else 's'}{by}{known}"

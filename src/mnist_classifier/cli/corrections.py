@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,9 +45,9 @@ def filter_options(function: Function) -> Function:
     """Add the options that choose corrections."""
     options = (
         click.option("--label", type=LABEL, help="Only this label."),
-        click.option("--writer", help="Only this writer; an empty name: those without one."),
+        click.option("--writer", help="Only this writer; an empty name selects those without a name."),
         click.option("--source", type=click.Choice(SOURCES), help="Only this source."),
-        click.option("--contradictions", is_flag=True, help="Only those that another one contradicts."),
+        click.option("--contradictions", is_flag=True, help="Only those that contradict another one."),
     )
     for option in reversed(options):
         function = option(function)
@@ -58,9 +58,9 @@ def filter_options(function: Function) -> Function:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("label", type=LABEL)
 @click.option("--writer", default="", help="Name of the person who gives the label.")
-@click.option("--url", help="Send it to a running server; MNIST_TOKEN has its token.")
+@click.option("--url", help="Send the correction to a running server; MNIST_TOKEN has its token.")
 def correct(file: Path, label: str, writer: str, url: str | None) -> None:
-    """Say what a picture shows: 0 to 9, or not_a_digit.  The picture is stored."""
+    """Say what a picture shows: 0 to 9, or not_a_digit.  This stores the picture."""
     if url is not None:
         from mnist_classifier.client.client import Client
 
@@ -74,7 +74,7 @@ def correct(file: Path, label: str, writer: str, url: str | None) -> None:
 
 
 def _new(file: Path, label: str, writer: str) -> NewCorrection:
-    """The correction of a file, with what the model in production reads."""
+    """Make a correction from a file, with the reading of the model in production."""
     # Imported here, because the other commands read no picture.
     from mnist_classifier.core.errors import InvalidImage
     from mnist_classifier.learning.pictures import glyph_and_image
@@ -100,7 +100,7 @@ def corrections(context: click.Context) -> None:
 
 @corrections.command(name="list")
 @filter_options
-@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="List at most so many.")
 def list_corrections(limit: int = 20, **filters: Any) -> None:
     """List corrections, newest first."""
     with opened_corrections() as store:
@@ -108,7 +108,7 @@ def list_corrections(limit: int = 20, **filters: Any) -> None:
         others = store.contradictions(found)
         for each in found:
             click.echo(_line(each, others.get(each.id, [])))
-        click.echo(f"{len(found)} of {store.count(_filters(**filters))} corrections")
+        click.echo(f"{len(found)} of {_counted(store.count(_filters(**filters)))}")
 
 
 @corrections.command()
@@ -124,7 +124,7 @@ def relabel(number: int, label: str) -> None:
 @corrections.command()
 @click.argument("numbers", type=int, nargs=-1, required=True)
 def delete(numbers: tuple[int, ...]) -> None:
-    """Delete corrections by their numbers, and say which model versions have seen them."""
+    """Delete corrections by their numbers.  Names the model versions that have seen them."""
     settings, faults = Settings.from_environment(), list[str]()
     with opened_store(settings) as store:
         for number in numbers:
@@ -136,16 +136,25 @@ def delete(numbers: tuple[int, ...]) -> None:
         saw = versions_that_saw(Registry.of(settings, store), numbers)
     if saw:
         without = " ".join(f"--without {number}" for number in numbers)
-        click.echo(f"{_seen(saw)}; `mnist corrections rebuild {saw[-1]} {without}` trains a version without them")
+        it = _it(numbers)
+        click.echo(f"model versions that have seen {it}: {', '.join(map(str, saw))}")
+        click.echo(f"to train one without {it}, run: mnist corrections rebuild {saw[-1]} {without}")
     if faults:
         raise click.ClickException("\n".join(faults))
 
 
 @corrections.command()
 @click.argument("version", type=int)
-@click.option("--without", "numbers", type=int, multiple=True, required=True, help="Correction to leave out.")
+@click.option(
+    "--without",
+    "numbers",
+    type=int,
+    multiple=True,
+    required=True,
+    help="Number of a correction to leave out; repeat it for more.",
+)
 def rebuild(version: int, numbers: tuple[int, ...]) -> None:
-    """Train a model version again without some corrections, with the same seed and settings."""
+    """Train a version without some corrections.  Seed, settings and all other corrections stay the same."""
     from mnist_classifier.cli.retrain import train_on_corrections
     from mnist_classifier.core.train_config import TrainConfig
 
@@ -157,17 +166,21 @@ def rebuild(version: int, numbers: tuple[int, ...]) -> None:
 
 
 @corrections.command()
-@click.option("--writer", help="Only those of this writer, with the personal model.")
-@click.confirmation_option(prompt="Delete these corrections for good?")
+@click.option("--writer", help="Delete only the corrections and the personal model of this writer.")
+@click.confirmation_option(prompt="Delete them for good?")
 def purge(writer: str | None) -> None:
-    """Delete everything that people gave: corrections, personal models and readings to label."""
+    """Delete everything that people gave.
+
+    These are the corrections, the personal models and the readings to label.
+    """
     settings = Settings.from_environment()
     with opened_store(settings) as store:
         numbers = Corrections(store).purge(None if writer is None else checked_writer(writer))
         saw = versions_that_saw(Registry.of(settings, store), numbers)
-    click.echo("1 correction was deleted" if len(numbers) == 1 else f"{len(numbers)} corrections were deleted")
+    click.echo(f"deleted {_counted(len(numbers))}")
     if saw:
-        click.echo(f"{_seen(saw)}; `mnist models delete {saw[-1]}` deletes one that is not in use")
+        click.echo(f"model versions that have seen {_it(numbers)}: {', '.join(map(str, saw))}")
+        click.echo(f"to delete one that is not in use, run: mnist models delete {saw[-1]}")
 
 
 @corrections.command(name="export")
@@ -175,32 +188,31 @@ def purge(writer: str | None) -> None:
 @click.option("--format", "kind", type=click.Choice(correction_files.FORMATS), default="idx", show_default=True)
 @filter_options
 def export_corrections(file: Path, kind: str, **filters: Any) -> None:
-    """Export corrections as a zip file: an IDX pair, folders of PNG by label, or Parquet."""
+    """Export corrections as a zip file.  It has an IDX pair, folders of PNG by label, or Parquet."""
     with opened_corrections() as store, _file_errors_as_one_line():
         examples = store.examples(_filters(**filters))
         file.write_bytes(correction_files.export(examples, kind))
-    click.echo(f"exported {len(examples.ids)} corrections to {file}")
+    click.echo(f"exported {_counted(len(examples.ids))} to {file}")
 
 
 @corrections.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--writer", default="", help="Name for those that have none in the file.")
+@click.option("--writer", default="", help="Name for corrections that have none in the file.")
 def import_corrections(file: Path, writer: str) -> None:
-    """Import a zip, tar or Parquet file: all of it, or nothing if a part is wrong."""
+    """Import a zip, tar or Parquet file.  If any part of it is wrong, nothing is imported."""
     limit = Settings.from_environment().max_image_pixels
     with opened_corrections() as store, _file_errors_as_one_line():
         check_size(file.stat().st_size)
         added = store.add_many(correction_files.read(file.read_bytes(), writer=writer, max_pixels=limit))
     merged = sum(each.merged for each in added)
-    click.echo(f"imported {len(added)} corrections: {len(added) - merged} new, {merged} stored already")
-    if contradictions := {each.correction.id for each in added if each.contradicts}:
-        click.echo(
-            f"{len(contradictions)} contradict another one; `mnist corrections list --contradictions` shows them"
-        )
+    click.echo(f"imported {_counted(len(added))}: {len(added) - merged} new, {merged} already stored")
+    if count := len({each.correction.id for each in added if each.contradicts}):
+        contradict = "contradicts" if count == 1 else "contradict"
+        click.echo(f"{count} {contradict} another one; to see them, run: mnist corrections list --contradictions")
 
 
-def _seen(versions: list[int]) -> str:
-    return f"model version{'s' * (len(versions) > 1)} {', '.join(map(str, versions))} learned from them"
+def _it(numbers: Sequence[int]) -> str:
+    return "it" if len(numbers) == 1 else "them"
 
 
 def _filters(
@@ -212,6 +224,10 @@ def _filters(
         source=source,
         contradictions=contradictions,
     )
+
+
+def _counted(number: int) -> str:
+    return f"{number} correction{'' if number == 1 else 's'}"
 
 
 def _label(name: str) -> int:
@@ -231,14 +247,14 @@ def _read(reading: dict[str, Any]) -> str:
 
 
 def _stored(number: int, label: str, merged: bool, contradicts: list[int]) -> str:
-    known = ", which was stored already" if merged else ""
+    known = ", already stored" if merged else ""
     against = f"; it contradicts {', '.join(map(str, contradicts))}" if contradicts else ""
     return f"correction {number}: {label}{known}{against}"
 
 
 def _relabelled(number: int, label: str, changed: Added) -> str:
     if changed.merged:
-        return f"correction {number} is now the same as {changed.correction.id}, so the two were merged"
+        return f"correction {number} became the same as correction {changed.correction.id} and was merged into it"
     return f"correction {number} is now labelled {label}"
 
 

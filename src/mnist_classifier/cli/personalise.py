@@ -14,9 +14,9 @@ from mnist_classifier.registry.versions import Registry
 @click.argument("writer", required=False)
 @click.option("--forget", is_flag=True, help="Delete the personal model; the corrections stay.")
 def personalise(writer: str | None, forget: bool) -> None:
-    """Learn a WRITER's handwriting from 10 or more corrections; without a name, list the personal models."""
+    """Learn how WRITER writes, from 10 corrections or more.  Without WRITER, list the personal models."""
     if forget and writer is None:
-        raise click.UsageError("name the writer whose personal model to forget")
+        raise click.UsageError("--forget needs the name of a writer")
     settings = Settings.from_environment()
     with opened_store(settings) as store:
         registry = Registry.of(settings, store)
@@ -26,7 +26,7 @@ def personalise(writer: str | None, forget: bool) -> None:
             click.echo("\n".join(map(_line, found)) if found else "there are no personal models")
         elif forget:
             personal.forget(writer)
-            click.echo(f"the personal model of {writer} was deleted; the corrections stay")
+            click.echo(f"the personal model for {writer} was deleted; the corrections stay")
         else:
             click.echo(_line(personal.fit(writer, registry.aliases.production())))
 
@@ -35,6 +35,6 @@ def _line(found: PersonalModelFacts) -> str:
     figures = found.figures
     outdated = "; some were deleted or changed, so it is made again when it reads next" if found.is_outdated else ""
     return (
-        f"{found.writer}: {len(found.corrections)} examples, for version {found.base_version}; "
-        f"reads {figures['right_after']} of them right, without it {figures['right_before']}{outdated}"
+        f"{found.writer}: made from {len(found.corrections)} corrections for version {found.base_version}; "
+        f"reads {figures['right_after']} of them right, the version alone {figures['right_before']}{outdated}"
     )

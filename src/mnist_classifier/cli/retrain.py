@@ -20,10 +20,10 @@ from mnist_classifier.runs.run_log import Runs
 @data_dir_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 def retrain(data_dir: Path | None, seed: int) -> None:
-    """Teach the model in production the corrections that people gave.
+    """Teach corrections to the model in production.
 
-    The same as `mnist train --recipe corrections`. A fifth of the corrections is held out and measures the gain. The
-    new version is promoted if it passes the promotion check.
+    The same as `mnist train --recipe corrections`. A fifth of the corrections is held out to measure the gain. The
+    new version goes into production if it passes the promotion check.
     """
     config = TrainConfig.from_mapping({"recipe": "corrections", "seed": seed})
     train_on_corrections(Settings.from_environment(data_dir=data_dir), config)

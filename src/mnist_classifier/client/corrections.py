@@ -54,7 +54,7 @@ class CorrectionMethods(Connection):
     ) -> ReadSheet:
         """Read a photograph or scan of the sheet for handwriting.
 
-        store: the numbers of cells, or "ready" for all that are sure; by default nothing is stored.
+        store: the numbers of cells, or "ready" for all that are ready; by default nothing is stored.
         labels: by cell, those that differ from the sheet's.  Raises InvalidImage if the sheet is not found.
         """
         body = {"writer": writer, "store": store if store is None or isinstance(store, str) else list(store)}
@@ -71,7 +71,7 @@ class CorrectionMethods(Connection):
         source: str | None = None,
         contradictions: bool = False,
     ) -> Iterator[StoredCorrection]:
-        """Yield the corrections, newest first.  contradictions: only those that another one contradicts."""
+        """Yield the corrections, newest first.  contradictions: only those that contradict another one."""
         filters = {"label": label, "writer": writer, "source": source, "contradictions": int(contradictions)}
         after: int | None = None
         while True:
@@ -94,7 +94,10 @@ class CorrectionMethods(Connection):
         return msgspec.convert(body["seen_by"], tuple[int, ...])
 
     def purge_corrections(self, writer: str | None = None) -> int:
-        """Delete the corrections of a writer, or all of them, for good; returns how many there were."""
+        """Delete the corrections and the personal model of a writer, or everything of everybody, for good.
+
+        Returns the number of deleted corrections.
+        """
         body: dict[str, Any] = self._ask(dict, "DELETE", PATH, params={"writer": writer, "confirm": 1})
         return int(body["deleted"])
 
@@ -107,7 +110,7 @@ class CorrectionMethods(Connection):
     def import_corrections(self, data: bytes, *, writer: str | None = None) -> ImportedCorrections:
         """Send a zip, tar or Parquet file of corrections.
 
-        writer: for those that have none in the file.  Raises InvalidArchive; nothing is stored then.
+        writer: the name for those that have none in the file.  Raises InvalidArchive; nothing is stored then.
         """
         make = replies.converter(ImportedCorrections)
         headers = {"Content-Type": "application/octet-stream"}

@@ -237,7 +237,7 @@ class CorrectionMissing(MnistError):
 
 
 class PersonalModelMissing(MnistError):
-    """There is no personal model of that name."""
+    """There is no personal model for that writer."""
 
 
 class TooFewExamples(MnistError):
@@ -249,7 +249,7 @@ class ProposalMissing(MnistError):
 
 
 class StorageFull(MnistError):
-    """The disk is full."""
+    """The disk is full, or there are as many corrections as may be stored."""
 
 
 class DatabaseBusy(MnistError):

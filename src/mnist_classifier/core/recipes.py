@@ -151,7 +151,7 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "corrections": Recipe(
-        "teaches the model in production the corrections that people gave, without forgetting the rest",
+        "teaches the model in production the corrections that people gave, and repeats what it knows",
         {
             **_TAUGHT,
             **_BOX,

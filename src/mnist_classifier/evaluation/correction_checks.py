@@ -28,7 +28,7 @@ SUSPICIOUS_OF_LABEL, FEWEST_OF_LABEL = 0.2, 5
 # How many suspicious corrections a message names.
 MOST_NAMED = 10
 
-ANOTHER_CHAMPION = "the corrections were compared with another version than the one in production"
+ANOTHER_CHAMPION = "the held-out corrections were not compared with the version in production"
 SUSPICIOUS = "too many of the held-out corrections have suspicious labels"
 SUSPICIOUS_LABEL = "too many of the held-out corrections with the label “{}” are suspicious"
 
@@ -59,12 +59,13 @@ def judge(figures: dict[str, Any] | None, measured: Iterable[tuple[int, str, int
     suspicious = figures["suspicious"]
     if suspicious:
         named = ", ".join(map(str, suspicious[:MOST_NAMED])) + (" and others" if len(suspicious) > MOST_NAMED else "")
-        remarks.append(f"look at corrections {named}: both versions contradict the label")
+        remarks.append(f"look at correction{'s' * (len(suspicious) > 1)} {named}: both versions read something else")
     if len(suspicious) > SUSPICIOUS_SHARE * count:
         obstacles.append(SUSPICIOUS)
     obstacles += [SUSPICIOUS_LABEL.format(label) for label in _suspicious_labels(suspicious, measured)]
     if count < FEWEST_HELD_OUT:
-        few = f"only {count} corrections were held out; fewer than {FEWEST_HELD_OUT} cannot show whether it is better"
+        some = {0: "no correction was", 1: "only one correction was"}.get(count, f"only {count} corrections were")
+        few = f"{some} held out, and it takes {FEWEST_HELD_OUT} to show whether the new version is better"
         return Verdict(None, [few, *remarks], [few, *obstacles])
     known = figures["before"]["accuracy"]
     return Verdict((known, figures["accuracy"], known), remarks, obstacles)

@@ -66,9 +66,8 @@ def corrections(version: ModelVersion) -> list[str]:
         return []
     if "before" not in figures:
         return ["No correction was held out to measure the gain."]
-    count = figures["images"]
-    held_out = f"the {count:,} held-out corrections" if count > 1 else "the held-out correction"
-    return [f"Of {held_out}, it reads {figures['correct']:,} right; the model before {figures['before']['correct']:,}."]
+    right = f"{figures['correct']:,} of {figures['images']:,} held-out corrections right"
+    return [f"Version {version.version} reads {right}; the model before read {figures['before']['correct']:,}."]
 
 
 def saved(version: ModelVersion) -> str:

@@ -100,7 +100,9 @@ def read(data: bytes, *, writer: str = "", max_pixels: int) -> list[NewCorrectio
     else:
         found = list(_from_png(files, max_pixels, is_export=manifest is not None))
     if not found:
-        raise InvalidArchive("the file holds no corrections: no IDX pair, no PNG in a folder of a label, no Parquet")
+        raise InvalidArchive(
+            "the file holds no corrections: no IDX pair, no pictures in folders named 0 to 9, no Parquet"
+        )
     writers = manifest.writers if manifest else []
     if writers and len(writers) != len(found):
         raise InvalidArchive(f"{MANIFEST} has {len(writers)} writers, but there are {len(found)} corrections")
@@ -138,10 +140,10 @@ def _manifest(files: dict[str, bytes]) -> Manifest | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidArchive(f"{MANIFEST} is not valid UTF-8 JSON") from None
     if missing := sorted(set(manifest.files) ^ set(files)):
-        raise InvalidArchive(f"{missing[0][:100]} stands in {MANIFEST} or in the archive, but not in both")
+        raise InvalidArchive(f"{missing[0][:100]} is in {MANIFEST} or in the archive, but not in both")
     for name, wanted in manifest.files.items():
         if hashlib.sha256(files[name]).hexdigest() != wanted:
-            raise InvalidArchive(f"{name[:100]} is damaged: its SHA-256 is not that of {MANIFEST}")
+            raise InvalidArchive(f"{name[:100]} is damaged: {MANIFEST} has another SHA-256")
     # The order of the manifest is that of the writers.
     for name in manifest.files:
         files[name] = files.pop(name)
@@ -162,7 +164,9 @@ def _as_idx(examples: Examples) -> dict[str, bytes]:
 def _from_idx(files: Mapping[str, bytes]) -> Iterator[_Found]:
     names = sorted(files, key=lambda name: "idx1" in name)
     if len(files) != 2 or "idx3-ubyte" not in names[0] or "idx1-ubyte" not in names[1]:
-        raise InvalidArchive("the archive needs one file of images (idx3-ubyte) and one of labels (idx1-ubyte) alone")
+        raise InvalidArchive(
+            "the archive must hold one file of images (idx3-ubyte), one of labels (idx1-ubyte), and nothing else"
+        )
     try:
         glyphs = read_glyphs(files[names[0]], names[0], limit=MOST_IMPORTED * PIXELS)
         labels = files[names[1]]
@@ -170,7 +174,7 @@ def _from_idx(files: Mapping[str, bytes]) -> Iterator[_Found]:
     except DataCorrupt as error:
         raise InvalidArchive(error.message) from None
     if count != len(labels) - 8 or count != len(glyphs):
-        raise InvalidArchive(f"there are {len(glyphs)} images, but {len(labels) - 8} labels, and a header says {count}")
+        raise InvalidArchive(f"there are {len(glyphs)} images and {len(labels) - 8} labels, and a header says {count}")
     for number, (glyph, label) in enumerate(zip(glyphs, labels[8:], strict=True)):
         yield _Found(f"image {number}", glyph, label)
 
@@ -186,18 +190,20 @@ def _as_png(examples: Examples) -> dict[str, bytes]:
 
 def _from_png(files: Mapping[str, bytes], max_pixels: int, *, is_export: bool) -> Iterator[_Found]:
     if len(files) > MOST_IMPORTED:
-        raise InvalidArchive(f"at most {MOST_IMPORTED:,} corrections are imported at once")
+        raise InvalidArchive(f"at most {MOST_IMPORTED:,} corrections can be imported at once")
     pixels = 0
     for name, data in files.items():
         shown = name[:100]
         label = FOLDERS.get(PurePosixPath(name).parent.name)
         if label is None:
-            raise InvalidArchive(f"{shown} is in no folder of a label: 0 to 9, or {NOT_A_DIGIT_NAME}")
+            raise InvalidArchive(f"{shown} is not in a folder named after its label: 0 to 9, or {NOT_A_DIGIT_NAME}")
         try:
             with opened(data, max_pixels) as picture:
                 pixels += picture.width * picture.height
             if pixels > MOST_PIXELS:
-                raise InvalidArchive(f"the pictures have more than {MOST_PIXELS / 1e6:g} million pixels together")
+                raise InvalidArchive(
+                    f"the pictures have more than {MOST_PIXELS / 1e6:g} million pixels in all; import them in parts"
+                )
             if is_export:
                 yield _Found(shown, _exported_glyph(shown, data), label)
             else:
@@ -231,7 +237,7 @@ def _as_parquet(examples: Examples) -> dict[str, bytes]:
 
 def _from_parquet(files: Mapping[str, bytes]) -> Iterator[_Found]:
     if len(files) != 1:
-        raise InvalidArchive("the archive needs one Parquet file alone")
+        raise InvalidArchive("the archive must hold one Parquet file and nothing else")
     (data,) = files.values()
     for number, (glyph, label, writer) in enumerate(correction_parquet.read(data, MOST_IMPORTED)):
         yield _Found(f"row {number}", glyph, label, writer)

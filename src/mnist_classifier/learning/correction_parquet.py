@@ -68,7 +68,7 @@ def _table(pa: Any, pq: Any, data: bytes, most_rows: int) -> Any:
     file = pq.ParquetFile(io.BytesIO(data), read_dictionary=[name for name in LONGEST if name in found])
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     if file.metadata.num_rows > most_rows or sum(group.total_byte_size for group in groups) > LARGEST_UNPACKED:
-        raise InvalidArchive(f"at most {most_rows:,} corrections are imported at once")
+        raise InvalidArchive(f"at most {most_rows:,} corrections can be imported at once")
     table = file.read(columns=found)
     for name, most in LONGEST.items():
         for chunk in table.column(name).chunks if name in found else ():

@@ -101,7 +101,7 @@ class Corrections(CorrectionQueries):
             if again := [{"known": known[key], "more": row["times"]} for key, row in rows.items() if key in known]:
                 connection.execute(_sent_again(), again)
             if (connection.scalar(count_all()) or 0) > MOST_CORRECTIONS:
-                raise StorageFull(f"at most {MOST_CORRECTIONS:,} corrections are stored; export and purge some")
+                raise StorageFull(f"at most {MOST_CORRECTIONS:,} corrections can be stored; export and delete some")
             # They need no label any more.
             for part in parts(hashes):
                 connection.execute(readings_to_label.delete().where(readings_to_label.c.glyph_sha256.in_(part)))

@@ -13,7 +13,7 @@ def sentence(drift: Drift, hours: int) -> str:
     if drift.doubtful is None:
         return (
             f"{when}, the model in production read {_readings(drift.readings)}. "
-            f"From fewer than {FEWEST_READINGS} nothing can be said."
+            f"At least {FEWEST_READINGS} are needed to compare them with the validation images."
         )
     return " ".join(
         [f"{when}, {_compared(drift.doubtful, drift.readings)}", *_ink(drift), _advice(drift, drift.doubtful)]
@@ -30,10 +30,10 @@ def in_the_last(hours: int) -> str:
 
 
 def _compared(doubtful: Estimate, readings: int) -> str:
-    found = f"{percent(doubtful.value)} of {_readings(readings)} were refused or in doubt"
+    found = f"{percent(doubtful.value)} of {_readings(readings)} were refused or ambiguous"
     if doubtful.reference is None:
         return f"{found}."
-    return f"{found}; of the validation images it is {percent(doubtful.reference)}."
+    return f"{found}, against {percent(doubtful.reference)} of the validation images."
 
 
 def _ink(drift: Drift) -> list[str]:
@@ -46,7 +46,7 @@ def _ink(drift: Drift) -> list[str]:
 
 def _advice(drift: Drift, doubtful: Estimate) -> str:
     if drift.advice is Advice.UNKNOWN:
-        return "How many of the validation images are in doubt is unknown, so there is nothing to compare with."
+        return "This version has no figures of the validation images, so there is nothing to compare with."
     if drift.advice is Advice.NOTHING:
         return "They are read about as well as the validation images, so retraining is not needed."
     if drift.advice is Advice.WAIT:
@@ -59,7 +59,7 @@ def _advice(drift: Drift, doubtful: Estimate) -> str:
     waiting = {0: "No correction is", 1: "Only one correction is"}.get(
         drift.corrections, f"Only {drift.corrections} corrections are"
     )
-    return f"{waiting} waiting, too few to learn from: label at least {FEWEST_CORRECTIONS}, then retrain."
+    return f"{waiting} waiting; it takes {FEWEST_CORRECTIONS} to teach the model something. Label more, then retrain."
 
 
 def percent(share: float) -> str:

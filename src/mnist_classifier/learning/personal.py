@@ -180,6 +180,6 @@ def check_examples(count: int) -> None:
     """Raises TooFewExamples."""
     if count < FEWEST_EXAMPLES:
         raise TooFewExamples(
-            f"a personal model needs {FEWEST_EXAMPLES} corrections or more by its writer, without contradictions; "
-            f"there are {count}"
+            f"a personal model needs at least {FEWEST_EXAMPLES} corrections by its writer that do not contradict each "
+            f"other; there are {count}"
         )

@@ -96,7 +96,10 @@ class PersonalModels:
         with self._store.reading() as connection:
             found = connection.execute(sa.select(*_FACTS).where(table.c.writer == writer)).mappings().one_or_none()
         if found is None:
-            raise PersonalModelMissing(f"there is no personal model of {writer!r}; personalise it first")
+            raise PersonalModelMissing(
+                f"there is no personal model for {writer!r}; make one on the page Corrections "
+                "or with `mnist personalise`"
+            )
         return PersonalModelFacts(**found)
 
     def all(self) -> list[PersonalModelFacts]:
@@ -110,7 +113,7 @@ class PersonalModels:
         with self._store.writing(durably=True) as connection:
             deleted = connection.execute(table.delete().where(table.c.writer == checked_writer(writer))).rowcount
         if not deleted:
-            raise PersonalModelMissing(f"there is no personal model of {writer!r}")
+            raise PersonalModelMissing(f"there is no personal model for {writer!r}")
         self._store.clear_log()
 
     def recogniser(self, writer: str, version: int) -> PersonalRecogniser:
@@ -171,7 +174,7 @@ class PersonalModels:
             chosen = table.c.writer == facts.writer, table.c.created_at == facts.created_at
             contents = connection.scalar(sa.select(table.c.contents).where(*chosen))
         if contents is None:
-            raise PersonalModelMissing(f"the personal model of {facts.writer!r} has just changed; read again")
+            raise PersonalModelMissing(f"the personal model for {facts.writer!r} has just changed; read again")
         return bytes(contents)
 
 

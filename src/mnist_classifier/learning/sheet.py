@@ -69,7 +69,7 @@ def read_sheet(pixels: Bytes, recogniser: Recogniser, labels: Mapping[int, int] 
     ink = SheetInk(grid)
     if not ink.has_boxes:
         raise InvalidImage(
-            "the boxes of the sheet were not found: photograph the whole sheet from above, sharp and close",
+            "the boxes of the sheet were not found: photograph the whole sheet from above, close and in focus",
             field="image",
         )
     written = list(ink.writing())
@@ -118,7 +118,7 @@ def to_corrections(
         kept = [each for each in cells if each.cell in chosen]
         for each in kept:
             if each.state in (CellState.EMPTY, CellState.SPOILT):
-                raise InvalidInput(f"cell {each.cell} is {each.state.value}, so it cannot be stored", field="store")
+                raise InvalidInput(f"cell {each.cell} is {each.state.value} and cannot be stored", field="store")
     return {each.cell: _correction(each, writer, model_version) for each in kept}
 
 

@@ -91,7 +91,7 @@ class SheetInk:
             if (owners[present] != cell).any() or (away > MOST_ELSEWHERE).any():
                 yield Writing(present, "the writing runs into another box")
             elif 1 - inside[present].sum() / areas[present].sum() > MOST_OUTSIDE:
-                yield Writing(present, "most of the writing is outside of the box")
+                yield Writing(present, "much of the writing is outside the box")
             elif areas[present].sum() > MOST_COVERED * BOX_WIDTH * BOX_HEIGHT * PX**2:
                 yield Writing(present, "it is crossed out")
             else:

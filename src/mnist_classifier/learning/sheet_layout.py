@@ -78,8 +78,8 @@ def sheet_svg(paper: str = A4) -> str:
         grid.text("Your digits", 0, top + 17, 6.5, 'font-weight="bold"'),
         grid.text("Name", 84, top + 17, 4),
         grid.rectangle(96, top + 18, WIDTH - 96, LINE, 'fill="#000"'),
-        grid.text("Write the digit above each column into every box, as you always write it.", 0, top + 25, 4),
-        grid.text("Use a dark pen. Leave a box empty if you make a mistake.", 0, top + 30, 4),
+        grid.text("Write the digit above each column into all boxes below it, as you always write it.", 0, top + 25, 4),
+        grid.text("Use a dark pen. If you make a mistake, fill in the whole box.", 0, top + 30, 4),
     ]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_mm(width)}mm" height="{_mm(height)}mm" '

@@ -10,9 +10,10 @@ from mnist_classifier.learning.correction_queries import CorrectionQueries
 # The record of a run's corrections, among the facts about its environment.
 RECORD = "corrections"
 NO_CORRECTIONS = (
-    "there are no corrections to learn from; say what a wrongly read picture shows, on the page or with "
-    "`mnist correct`, then train again"
+    "there are no corrections to learn from; correct some readings on the page Draw or with `mnist correct`, "
+    "then train again"
 )
+ALL_HELD_OUT = "all corrections are held out to measure the gain, so none is left to learn; add more, then train again"
 
 
 def check_corrections(store: Store, config: TrainConfig) -> None:

@@ -29,7 +29,7 @@ from mnist_classifier.learning.corrections import NOT_A_DIGIT
 from mnist_classifier.learning.held_out import held_out
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.versions import Registry
-from mnist_classifier.runs.corrections_check import NO_CORRECTIONS, RECORD
+from mnist_classifier.runs.corrections_check import ALL_HELD_OUT, NO_CORRECTIONS, RECORD
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.training.data import FineTuning
 from mnist_classifier.training.ensemble import load_network
@@ -122,7 +122,7 @@ def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:
     network = registry.read(base, load_network)
     if not isinstance(network, MNISTClassifier):
         raise InvalidConfig(
-            f"version {base} is an ensemble, and only a single network can learn from corrections; promote one first",
+            f"version {base} is an ensemble, which cannot learn from corrections; promote a single network first",
             field="recipe",
         )
     found = CorrectionQueries(runs.store).examples(ids=record.get("ids"))
@@ -131,7 +131,7 @@ def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:
     found = found.chosen(is_newest & (found.labels < network.arguments["classes"]))
     apart = held_out(found.writers, found.glyph_sha256)
     if apart.all():
-        raise InvalidConfig(NO_CORRECTIONS, field="recipe")
+        raise InvalidConfig(ALL_HELD_OUT if len(found.ids) else NO_CORRECTIONS, field="recipe")
     digest = hashlib.sha256(json.dumps(found.names()).encode()).hexdigest()
     if record.get("digest") != digest:
         facts = {RECORD: {"base": base, "ids": found.ids.tolist(), "digest": digest}}

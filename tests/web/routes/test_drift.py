@@ -41,7 +41,7 @@ def count_week(store: Store, *, in_doubt: int, ink: float = INK, version: int = 
 def test_without_readings_nothing_is_said(client: FlaskClient):
     found = client.get("/api/drift").json
     assert (found["readings"], found["advice"], found["doubtful"], found["periods"]) == (0, "wait", None, [])
-    assert "From fewer than 100 nothing can be said" in found["sentence"]
+    assert "At least 100 are needed" in found["sentence"]
 
 
 def test_readings_of_every_route_are_counted(client: FlaskClient, services: Services):
@@ -65,7 +65,7 @@ def test_drift_is_told_with_figures_and_a_sentence(client: FlaskClient, services
     assert found["doubtful"]["reference"] == pytest.approx(
         (VALIDATION["verdicts"]["ambiguous"] + VALIDATION["verdicts"]["not_a_digit"]) / VALIDATION["images"]
     )
-    assert found["sentence"].startswith(f"In the last week, {in_doubt} % of 1,200 digits were refused or in doubt")
+    assert found["sentence"].startswith(f"In the last week, {in_doubt} % of 1,200 digits were refused or ambiguous")
     assert "Strokes are thinner (ink 62 instead of 100)." in found["sentence"]
 
 

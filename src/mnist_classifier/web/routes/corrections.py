@@ -1,4 +1,4 @@
-"""The routes of corrections: what people say that an image shows."""
+"""The routes of corrections: images with the labels that people gave."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LONGEST_PAGE = 200
 LABEL = text("label", "only this label: 0 to 9, or not_a_digit", "", "^([0-9]|not_a_digit)?$")
 WRITER = unchecked("writer", "only this writer; empty: those without a name", {"maxLength": 100})
 SOURCE = choice("source", "only this source", ANY, (ANY, *corrections.SOURCES))
-CONTRADICTIONS = flag("contradictions", "1: only corrections that another one contradicts")
+CONTRADICTIONS = flag("contradictions", "1: only corrections that contradict another one")
 AFTER = whole("after", "only corrections with lower numbers: `next` of the page before", None, 0, 999_999_999)
 LIMIT = whole("limit", "largest number of corrections", 100, 1, LONGEST_PAGE)
 FILTERS = (LABEL, WRITER, SOURCE, CONTRADICTIONS)
@@ -86,10 +86,11 @@ def list_corrections() -> Response:
     errors=(InvalidImage, ImageTooLarge, ModelMissing, VersionMissing, ModelCorrupt),
 )
 def add_correction() -> Reply:
-    """Store what an image shows, as a person says.
+    """Store an image with the label that a person gives.
 
-    The server prepares the image as `/predict` does. `box` selects one digit of a number. The same glyph, label and
-    writer is stored once: the status is 200 then. Another label for the same glyph is a contradiction.
+    The server prepares the image as `/predict` does. `box` selects one digit of a number. The same glyph with the same
+    label from the same writer is stored once; the status is then 200. Another label for the same glyph is a
+    contradiction.
     """
     body = parse(request.get_data(cache=False), _new)
     glyph, image, strokes = _drawn(body)
@@ -148,7 +149,7 @@ def edit_correction(number: CorrectionNumber) -> Response:
 @blueprint.delete("/<int:number>")
 @describe(views.DeletedCorrection, errors=(CorrectionMissing,))
 def delete_correction(number: CorrectionNumber) -> Response:
-    """Delete a correction, as to undo it; the reply names the model versions that have seen it."""
+    """Delete a correction. The reply names the model versions that have seen it."""
     services().corrections.delete(number)
     return jsonify({"deleted": number, "seen_by": versions_that_saw(services().registry, [number])})
 
@@ -189,7 +190,7 @@ def export_corrections() -> Response:
     errors=(InvalidArchive,),
 )
 def import_corrections() -> Reply:
-    """Import a file of corrections: all of it, or nothing if a part is wrong."""
+    """Import a file of corrections. If any part of it is wrong, nothing is imported."""
     limit = services().settings.max_image_pixels
     found = correction_files.read(_sent_file(), writer=_writer() or "", max_pixels=limit)
     added = services().corrections.add_many(found)
@@ -208,7 +209,7 @@ def _drawn(body: views.NewCorrection) -> tuple[Bytes | None, bytes | None, list[
     strokes = [stroke.tolist() for stroke in points] or None
     if body.glyph is not UNSET:
         if body.box is not UNSET:
-            raise InvalidInput("a glyph is one digit; send a picture with box", field="box")
+            raise InvalidInput("box needs a picture; a glyph is one digit already", field="box")
         return _glyph(bytes(body.glyph)), None, strokes
     assert body.image is not UNSET
     box = None if body.box is UNSET else body.box

@@ -1,4 +1,4 @@
-"""The route of drift: how people write, compared with the validation images."""
+"""The route of drift: the readings compared with the validation images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mnist_classifier.web.wire.parameters import whole
 blueprint = Blueprint("drift", __name__, url_prefix="/api/drift")
 
 WEEK, YEAR = 168, 8760
-HOURS = whole("hours", "how many hours back, with the present one", WEEK, 1, YEAR)
+HOURS = whole("hours", "how many hours back, the current one included", WEEK, 1, YEAR)
 
 
 @blueprint.get("")
@@ -21,8 +21,8 @@ HOURS = whole("hours", "how many hours back, with the present one", WEEK, 1, YEA
 def get_drift() -> Response:
     """Compare the readings of the version in production with its validation images.
 
-    Each server process writes its counts every ten seconds. Readings with thresholds of the request are left out, and
-    pictures of several digits that were read as one.
+    Each server process writes its counts every ten seconds. They leave out readings with thresholds of the request,
+    and pictures of several digits that were read as one.
     """
     hours = HOURS.read()
     version = services().model.current().version

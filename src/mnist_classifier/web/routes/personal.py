@@ -36,7 +36,7 @@ def list_models() -> Response:
     errors=(TooFewExamples, ModelMissing, ModelCorrupt),
 )
 def personalise() -> tuple[Response, int]:
-    """Learn a writer's handwriting from the corrections with that name, in place of an older personal model.
+    """Make a personal model from the corrections of a writer. It replaces an older one.
 
     Needs ten corrections or more. Takes a second or two.
     """

@@ -1,4 +1,4 @@
-"""The routes of readings to label: what the model is unsure of."""
+"""The routes of readings to label: those of which the model is unsure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _label = Decoder(views.GivenLabel)
 @blueprint.get("")
 @describe(views.Proposals, query=(LIMIT,), errors=(ModelMissing, ModelCorrupt))
 def list_proposals() -> Response:
-    """List the uncertain readings that teach most, if a person labels them.
+    """List the uncertain readings whose labels teach the model most: uncertain, and different from each other.
 
-    They are uncertain and different from each other. After a promotion, the new version reads them again first.
+    After a promotion, the new version reads them again first.
     """
     store, settings, loaded = services().proposals, services().settings, services().model.current()
 
@@ -54,7 +54,7 @@ def list_proposals() -> Response:
 @blueprint.post("/<int:number>")
 @describe(corrections.ChangedCorrection, status=201, also_status=200, body=views.GivenLabel, errors=(ProposalMissing,))
 def label_proposal(number: ProposalNumber) -> tuple[Response, int]:
-    """Say what a reading shows: that makes a correction, and the reading no longer waits."""
+    """Label a reading. This makes a correction, and the reading no longer waits."""
     body = parse(request.get_data(cache=False), _label)
     found = services().proposals.get(number)
     added = services().corrections.add(
@@ -73,6 +73,6 @@ def label_proposal(number: ProposalNumber) -> tuple[Response, int]:
 @blueprint.delete("/<int:number>")
 @describe(views.SkippedProposal, errors=(ProposalMissing,))
 def skip_proposal(number: ProposalNumber) -> Response:
-    """Skip a reading: it is deleted."""
+    """Skip a reading. This deletes it."""
     services().proposals.delete(number)
     return jsonify({"deleted": number})

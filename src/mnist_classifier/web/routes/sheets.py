@@ -33,8 +33,8 @@ ALL_READY: Collection[int] = frozenset({-1})
 def read_sheet() -> Response:
     """Read a photograph or scan of the sheet that `/collect/sheet` prints.
 
-    Without `store`, nothing is stored, and the reply shows each cell. Cells that the model reads as something else
-    than their label are only stored if `store` or `labels` names them.
+    The reply shows each cell. Without `store`, nothing is stored. A cell that the model does not read as its label is
+    stored only if a person confirms it: its number is in `store`, or its label in `labels`.
     """
     if request.mimetype == "multipart/form-data":
         return _reply(*_from_form())

@@ -21,7 +21,9 @@ MOST_WRITERS = 500
 
 Label: TypeAlias = Digit | Literal["not_a_digit"]
 CorrectionNumber = Annotated[int, Meta(ge=0, le=LARGEST_ID, description="number of the correction")]
-Writer = Annotated[str, Meta(max_length=LONGEST_NAME, description="who gave the label; empty for nobody")]
+Writer = Annotated[
+    str, Meta(max_length=LONGEST_NAME, description="name of the person who gave the label; empty for none")
+]
 Source = Literal["page", "api", "cli", "sheet", "class", "import"]
 Coordinate = Annotated[int, Meta(ge=-LARGEST_ID, le=LARGEST_ID)]
 DigitBox = Annotated[
@@ -95,7 +97,7 @@ class ChangedCorrection(TypedDict):
     """What became of a correction."""
 
     correction: StoredCorrection
-    merged: Annotated[bool, Meta(description="the same glyph, label and writer was stored already")]
+    merged: Annotated[bool, Meta(description="whether the same glyph, label and writer was already stored")]
     contradicts: list[int]
 
 
@@ -151,8 +153,8 @@ class ImportedCorrections(TypedDict):
 
     count: Annotated[int, Meta(description="corrections in the file")]
     added: int
-    merged: Annotated[int, Meta(description="stored already")]
-    contradictions: Annotated[int, Meta(description="corrections that another one contradicts now")]
+    merged: Annotated[int, Meta(description="already stored")]
+    contradictions: Annotated[int, Meta(description="corrections that contradict another one")]
 
 
 class CorrectionFile(Struct):

@@ -39,14 +39,14 @@ class DriftReport(TypedDict):
     sentence: Annotated[str, Meta(description="whether retraining is worth it, and why")]
     advice: Literal["wait", "nothing", "retrain", "collect", "unknown"]
     readings: Annotated[int, Meta(description="of this version, not blank, written to the database")]
-    least: Annotated[int, Meta(description="readings from which on something can be said")]
+    least: Annotated[int, Meta(description="fewest readings that can be compared")]
     verdicts: Annotated[dict[str, int], Meta(description="readings by verdict")]
     doubtful: Annotated[Estimate | None, Meta(description="share refused or ambiguous; null if there are too few")]
     low_confidence: Annotated[Estimate | None, Meta(description="share with a confidence below 0.9")]
     confidence: Estimate | None
     ink: Annotated[Estimate | None, Meta(description="mean pixel of the glyphs, 0 to 1; not of digits of numbers")]
     ink_is_different: Annotated[bool, Meta(description="whether strokes are certainly thicker or thinner")]
-    corrections: Annotated[int, Meta(description="waiting: the version did not learn from them")]
+    corrections: Annotated[int, Meta(description="not learned by this version yet")]
     is_daily: Annotated[bool, Meta(description="whether the periods are days, in UTC; hours otherwise")]
     periods: list[Period]
 

@@ -73,8 +73,8 @@ class ReadSheet(TypedDict):
     cells: list[CellOfSheet]
     counts: Annotated[dict[State, int], Meta(description="cells by state")]
     stored: Annotated[int, Meta(description="new corrections")]
-    merged: Annotated[int, Meta(description="cells that were stored already")]
-    contradictions: Annotated[int, Meta(description="cells that another correction contradicts")]
+    merged: Annotated[int, Meta(description="already stored")]
+    contradictions: Annotated[int, Meta(description="cells that contradict another correction")]
 
 
 def labels_of(given: Sequence[CellLabel] | UnsetType) -> dict[int, int]:

@@ -60,7 +60,7 @@ export class Paper {
     try {
       const found = await this.#latest.run(async (signal) => {
         const image = await reduced(file).catch(() => {
-          throw new Error("This file is no picture that the browser can read.");
+          throw new Error("The browser cannot read this file as a picture.");
         });
         const sheet = await request("/api/corrections/sheet", { method: "POST", json: { image }, signal, timeout_ms: READING_MS });
         return { image, sheet };
@@ -231,8 +231,8 @@ function mark({ state, label: printed }, { label, isChecked }) {
 
 /** @param {number} stored @param {number} merged @param {number} contradictions @param {string} name */
 function saved(stored, merged, contradictions, name) {
-  const whose = name === "" ? "" : ` of ${name}`;
-  const known = merged === 0 ? "" : ` ${merged} were stored already.`;
-  const against = contradictions === 0 ? "" : ` ${contradictions} contradict another correction.`;
-  return `Saved ${stored} ${stored === 1 ? "digit" : "digits"}${whose}.${known}${against}`;
+  const by = name === "" ? "" : ` by ${name}`;
+  const known = merged === 0 ? "" : ` ${merged} ${merged === 1 ? "was" : "were"} already saved.`;
+  const against = contradictions === 0 ? "" : ` ${contradictions} ${contradictions === 1 ? "contradicts" : "contradict"} another correction.`;
+  return `Saved ${stored} ${stored === 1 ? "digit" : "digits"}${by}.${known}${against}`;
 }

@@ -132,7 +132,7 @@ export class Writing {
       return;
     }
     const action = { text: "Try again", onClick: () => void this.#outbox.flush() };
-    showToast(TOPIC, `${count(this.#outbox.pending)} not stored yet. ${messageOf(error)}`, "error", action);
+    showToast(TOPIC, `${count(this.#outbox.pending)} not saved yet. ${messageOf(error)}`, "error", action);
   }
 
   #show() {
@@ -148,12 +148,12 @@ export class Writing {
     element("write-done", HTMLProgressElement).value = done;
     write(element("write-count", HTMLElement), `${done} of ${LENGTH}`);
     const pending = this.#outbox.pending;
-    write(element("write-pending", HTMLElement), pending === 0 ? "" : `Storing ${count(pending)}…`);
+    write(element("write-pending", HTMLElement), pending === 0 ? "" : `Saving ${count(pending)}…`);
     if (pending === 0) hideToast(TOPIC);
     if (isOver) {
       const name = writer();
-      const whose = name === "" ? "" : ` of ${name}`;
-      write(element("write-finished", HTMLElement), pending === 0 ? `Done. ${LENGTH} digits${whose} are stored.` : `Storing the last ${count(pending)}…`);
+      const by = name === "" ? "" : ` by ${name}`;
+      write(element("write-finished", HTMLElement), pending === 0 ? `Done. ${LENGTH} digits${by} are saved.` : `Saving the last ${count(pending)}…`);
     }
   }
 }

@@ -92,7 +92,7 @@ export class Changes {
 
   /** @param {string} words @param {readonly Correction[]} changed @param {number} merged */
   #say(words, changed, merged) {
-    const same = merged === 0 ? "" : ` ${counted(merged, "correction")} became the same as another one and ${merged === 1 ? "was" : "were"} merged.`;
+    const same = merged === 0 ? "" : ` ${counted(merged, "correction")} ${merged === 1 ? "was" : "were"} there already and ${merged === 1 ? "was" : "were"} merged.`;
     const undo = changed.length === 0 ? null : { text: "Undo", onClick: () => this.#takeBack(changed) };
     showToast(TOPIC, `${words}.${same}`, "good", undo);
   }

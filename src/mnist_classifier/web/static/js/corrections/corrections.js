@@ -141,7 +141,8 @@ async function changeWriter() {
   const before = (names.size === 1 && chosen[0].writer) || ownName();
   const name = await askForName("Who wrote them?", `For ${counted(chosen.length, "correction")}. Leave it empty for no name.`, before);
   if (name === null) return;
-  const words = `${counted(chosen.length, "correction")} ${name === "" ? "without a name" : `by ${name}`} now`;
+  const changed = counted(chosen.length, "correction");
+  const words = name === "" ? `Removed the writer’s name from ${changed}` : `Changed the writer of ${changed} to ${name}`;
   await act(() => changes.apply(chosen, { writer: name }, words));
 }
 

@@ -8,10 +8,10 @@
 
 import { LABELS, labelWords } from "../shared/corrections.js";
 import { button, element, make, write } from "../shared/dom.js";
-import { moment, percent, UNKNOWN } from "../shared/format.js";
+import { moment, UNKNOWN } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
 import { picture } from "./api.js";
-import { counted, readWords, SOURCES } from "./words.js";
+import { againstWords, counted, readWords, SOURCES } from "./words.js";
 
 export class CorrectionDialog {
   #dialog = element("correction-dialog", HTMLDialogElement);
@@ -33,7 +33,7 @@ export class CorrectionDialog {
     element("correction-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       const writer = this.#writer.value.trim();
-      this.#change({ writer }, writer === "" ? "The writer’s name was removed" : `The writer is ${writer} now`);
+      this.#change({ writer }, writer === "" ? "Removed the writer’s name" : `Changed the writer to ${writer}`);
     });
     element("correction-delete", HTMLButtonElement).addEventListener("click", () => {
       const shown = this.#shown;
@@ -57,9 +57,7 @@ export class CorrectionDialog {
     for (const each of /** @type {HTMLCollectionOf<HTMLButtonElement>} */ (this.#labels.children)) {
       each.setAttribute("aria-pressed", String(each.dataset.label === String(correction.label)));
     }
-    const others = correction.contradicts.length;
-    const against = `${counted(others, "other correction")} give${others === 1 ? "s" : ""} the same picture another label (number ${correction.contradicts.join(", ")}).`;
-    write(element("correction-contradicts", HTMLElement), others === 0 ? "" : against);
+    write(element("correction-contradicts", HTMLElement), againstWords(correction.contradicts));
     this.#glyph.src = correction.glyph;
     this.#picture.src = correction.glyph;
     this.#showFacts(correction);
@@ -77,7 +75,7 @@ export class CorrectionDialog {
   #showFacts(correction) {
     const { reading, model_version: version, source, created_at, changed_at, times } = correction;
     const facts = {
-      "The model": `${readWords(correction)}${reading?.verdict === "ambiguous" ? `, not sure (${percent(reading.confidence)})` : ""}`,
+      "The model": `${readWords(correction)}${reading?.verdict === "ambiguous" ? ", not sure" : ""}`,
       "Model version": version === null ? UNKNOWN : version === 0 ? "0 · in the box" : String(version),
       Source: SOURCES[source],
       Saved: moment(created_at),

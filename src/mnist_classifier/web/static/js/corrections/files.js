@@ -39,7 +39,7 @@ export class Files {
     this.#totals = totals;
     this.#export.disabled = found === 0;
     this.#purge.hidden = totals.count === 0;
-    const words = found === totals.count ? `Exports all ${counted(found, "correction")}.` : `Exports the ${counted(found, "correction")} that the filters show.`;
+    const words = found === totals.count ? `Exports all corrections (${count(found)}).` : `Exports only the corrections that match the filters (${count(found)}).`;
     write(element("export-note", HTMLElement), found === 0 ? "There is nothing to export." : words);
   }
 
@@ -78,7 +78,7 @@ export class Files {
   async #askToPurge() {
     const totals = this.#totals;
     if (totals === null) return;
-    const why = "This deletes corrections for good, with the personal models that were made from them. It cannot be undone.";
+    const why = "This deletes the corrections and the personal model of a writer. “Everybody’s” deletes all of them, and the readings that wait for a label. It cannot be undone.";
     const chosen = await askInDialog("purge", "Delete many corrections", why, (close) => purgeForm(totals, close));
     if (chosen === "") return;
     /** @type {{writer: string | null}} */
@@ -122,7 +122,7 @@ function purgeForm(totals, close) {
 
 /** @param {import("../shared/api-types.js").ImportedCorrections} reply */
 function importWords({ added, merged, contradictions }) {
-  const same = merged === 0 ? "" : ` ${count(merged)} ${merged === 1 ? "was" : "were"} stored already.`;
-  const against = contradictions === 0 ? "" : ` ${count(contradictions)} contradict another one.`;
+  const same = merged === 0 ? "" : ` ${count(merged)} ${merged === 1 ? "was" : "were"} already saved.`;
+  const against = contradictions === 0 ? "" : ` ${count(contradictions)} ${contradictions === 1 ? "contradicts" : "contradict"} another one.`;
   return `Imported ${counted(added, "correction")}.${same}${against}`;
 }

@@ -60,7 +60,7 @@ export class Grid {
     open.addEventListener("click", () => this.onOpen(correction));
     const read = make("p", { text: readWords(correction), data: { wrong: String(wasWrong(correction)) } });
     const by = make("p", { className: "correction-writer", text: writerWords(writer) });
-    const flag = contradicts.length === 0 ? [] : [make("p", { className: "correction-flag", text: "contradicted" })];
+    const flag = contradicts.length === 0 ? [] : [make("p", { className: "correction-flag", text: "contradiction" })];
     return make("li", { data: { id: String(id) } }, this.#tick(id, name), open, read, by, ...flag);
   }
 

@@ -57,10 +57,10 @@ export class Personal {
   async #fit(writer, pressed) {
     pressed.disabled = true;
     pressed.setAttribute("aria-busy", "true");
-    write(this.#note, `Learning the handwriting of ${writer}…`);
+    write(this.#note, `Learning how ${writer} writes…`);
     try {
       await api.personalise(writer);
-      showToast("personal", `There is a personal model for ${writer} now.`, "good");
+      showToast("personal", `The personal model for ${writer} is ready.`, "good");
     } catch (error) {
       showToast("personal", messageOf(error));
     }

@@ -24,18 +24,18 @@ export function labelName(label) {
 export function waiting(left, isOn) {
   if (left === 0) {
     return isOn
-      ? "No reading waits for a label. Uncertain readings appear here some seconds after they were made."
+      ? "No readings wait for a label. Uncertain readings appear here within a few seconds."
       : "Uncertain readings are not stored. To store them for labelling, set MNIST_PROPOSE=1 and start the server again.";
   }
   const found = left === 1 ? "1 uncertain reading waits" : `${count(left)} uncertain readings wait`;
-  return `${found} for a label. Those that teach most come first. What does this one show?`;
+  return `${found} for a label. The most useful ones come first. What does this one show?`;
 }
 
 /** What is stored, and for how long. @param {Pick<Proposals, "is_on" | "most" | "days">} found */
 export function kept({ is_on: isOn, most, days }) {
   const when = isOn ? "This server stores" : "With MNIST_PROPOSE=1, the server stores";
-  const time = days === 0 ? "until somebody labels, skips or purges it" : `for at most ${count(days)} days`;
-  return `${when} the 28x28 pixels of each uncertain reading of one digit, and what the model said, ${time}. It keeps at most ${count(most)}, and nobody's name or address.`;
+  const time = days === 0 ? "until somebody labels, skips or deletes it" : `for at most ${count(days)} days`;
+  return `${when} the 28x28 pixels of each uncertain reading of one digit and what the model said, ${time}. It keeps at most ${count(most)}, without names or addresses.`;
 }
 
 /**

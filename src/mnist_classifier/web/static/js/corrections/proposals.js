@@ -69,7 +69,7 @@ async function answer(label) {
   isBusy = true;
   try {
     last = label === "skip" ? await skip(current) : await give(current, label);
-    write(done, label === "skip" ? "Skipped." : `Stored as ${labelName(label)}.`);
+    write(done, label === "skip" ? "Skipped." : `Saved as ${labelName(label)}.`);
     undo.hidden = last === null;
     hideToast("proposals");
     await advance();
@@ -114,7 +114,7 @@ undo.addEventListener("click", async () => {
   undo.disabled = true;
   try {
     await remove(last);
-    write(done, "Undone: the label was deleted.");
+    write(done, "Undone: the correction was deleted.");
     last = null;
     undo.hidden = true;
     announce();

@@ -13,8 +13,8 @@ export const SOURCES = {
   page: "this site",
   api: "API",
   cli: "command line",
-  sheet: "printed sheet",
-  class: "class page",
+  sheet: "collected on paper",
+  class: "collected on screen",
   import: "imported file",
 };
 
@@ -25,10 +25,10 @@ export function counted(number, noun) {
 
 /** What the model read. @param {Correction} correction */
 export function readWords({ reading }) {
-  if (reading === null) return "not read";
+  if (reading === null) return "no reading";
   const { prediction, confidence, verdict, not_a_digit } = reading;
-  if (verdict === "not_a_digit" || prediction === null) return `read not a digit, ${percent(not_a_digit ?? null, 0)}`;
-  return `read ${prediction}, ${percent(confidence, 0)}`;
+  if (verdict === "not_a_digit" || prediction === null) return `read as not a digit, ${percent(not_a_digit ?? null, 0)}`;
+  return `read as ${prediction}, ${percent(confidence, 0)}`;
 }
 
 /** Whether the model read something else than the label. @param {Correction} correction */
@@ -53,6 +53,12 @@ export function totalsWords({ count: all, writers, contradictions }) {
   const by = named === 0 ? "" : ` by ${counted(named, "writer")}`;
   const against = contradictions === 0 ? "" : ` ${count(contradictions)} contradict each other.`;
   return `${counted(all, "correction")}${by}.${against}`;
+}
+
+/** Which corrections give the same picture another label. @param {readonly number[]} numbers */
+export function againstWords(numbers) {
+  if (numbers.length === 0) return "";
+  return `${numbers.length === 1 ? "Correction" : "Corrections"} ${numbers.join(", ")} ${numbers.length === 1 ? "gives" : "give"} the same picture another label.`;
 }
 
 /** @param {number} days */

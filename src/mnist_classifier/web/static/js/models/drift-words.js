@@ -28,17 +28,17 @@ function compared(share) {
 /** Names and values of the figures, with 95 % intervals. @param {Report} report @returns {[string, string][]} */
 export function facts({ readings, verdicts, doubtful, low_confidence: low, ink, corrections }) {
   return [
-    ["Digits read", `${count(readings)}, and ${count(verdicts.blank)} blank`],
-    ["Refused or in doubt", compared(doubtful)],
+    ["Digits read", `${count(readings)}; blank pictures: ${count(verdicts.blank)}`],
+    ["Refused or ambiguous", compared(doubtful)],
     ["Confidence below 90 %", compared(low)],
     ["Ink of the strokes", ink === null ? UNKNOWN : `${inkIndex(ink)}; validation 100`],
-    ["Corrections waiting", count(corrections)],
+    ["Corrections not learned yet", count(corrections)],
   ];
 }
 
 /** @param {Report} report */
 export function inWords({ doubtful, periods, is_daily: isDaily }) {
-  return `Share refused or in doubt over ${periods.length} ${isDaily ? "days" : "hours"} with readings: ${compared(doubtful)}.`;
+  return `Share refused or ambiguous over ${periods.length} ${isDaily ? "days" : "hours"} with readings: ${compared(doubtful)}.`;
 }
 
 /**

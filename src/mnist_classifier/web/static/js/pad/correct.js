@@ -191,7 +191,7 @@ function base64(file) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(String(reader.result).split(",", 2)[1]);
-    reader.onerror = () => reject(new Error("This browser cannot read the file again. Open it once more."));
+    reader.onerror = () => reject(new Error("The browser cannot read the file any more. Open it again."));
     reader.readAsDataURL(file);
   });
 }

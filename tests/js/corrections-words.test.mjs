@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { againstWords, readWords, retentionWords, totalsWords } from "../../src/mnist_classifier/web/static/js/corrections/words.js";
+
+test("one contradiction and several are said in good English", () => {
+  assert.equal(againstWords([]), "");
+  assert.equal(againstWords([7]), "Correction 7 gives the same picture another label.");
+  assert.equal(againstWords([7, 12]), "Corrections 7, 12 give the same picture another label.");
+});
+
+test("what the model read is said in the same words for digits, for none, and without a reading", () => {
+  const reading = { prediction: 4, confidence: 0.987, verdict: "digit", not_a_digit: 0.001 };
+  const plain = (words) => words.replaceAll("\u00a0", " ");
+  assert.equal(plain(readWords({ reading })), "read as 4, 99 %");
+  assert.equal(plain(readWords({ reading: { ...reading, verdict: "not_a_digit", not_a_digit: 0.9 } })), "read as not a digit, 90 %");
+  assert.equal(readWords({ reading: null }), "no reading");
+});
+
+test("numbers and nouns agree", () => {
+  const totals = { count: 1, writers: [{ name: "Anna", count: 1 }], contradictions: 0 };
+  assert.equal(totalsWords(totals), "1 correction by 1 writer.");
+  assert.equal(totalsWords({ count: 5, writers: [{ name: "", count: 5 }], contradictions: 2 }), "5 corrections. 2 contradict each other.");
+  assert.equal(retentionWords(1), "A correction is deleted 1 day after it was last sent or changed.");
+});
