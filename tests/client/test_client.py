@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_classifier.client import client as client_module
+from mnist_classifier.client import connection
 from mnist_classifier.client.client import Client
 from mnist_classifier.core import errors
 from mnist_classifier.core.records import Verdict
@@ -54,8 +54,8 @@ def recogniser() -> Recogniser:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "BACKOFF_S", 0.001)
-    monkeypatch.setattr(client_module, "JITTER_S", 0.0)
+    monkeypatch.setattr(connection, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(connection, "JITTER_S", 0.0)
 
 
 # --- the real server --------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def test_a_server_that_is_not_there_is_an_error_with_the_reason():
 
 
 def test_a_server_that_comes_up_meanwhile_is_reached(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client_module, "BACKOFF_S", 0.2)
+    monkeypatch.setattr(connection, "BACKOFF_S", 0.2)
     url = dead_url().removesuffix("/files/")
     body = json.dumps(STATUS).encode()
 

@@ -11,17 +11,19 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ModelInUse
+from mnist_classifier.core.errors import ModelInUse, TooFewExamples
 from mnist_classifier.core.records import RunStatus, Trial
 from mnist_classifier.core.tables import metadata
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.evaluation import promotion
 from mnist_classifier.learning.correction_queries import Filters
 from mnist_classifier.learning.corrections import Corrections, NewCorrection
+from mnist_classifier.learning.personal_models import PersonalModels
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
-from tests.handwriting import glyphs
+from tests.handwriting import LETTER_X, glyphs
+from tests.learning.test_personal import drawn
 from tests.versions import save
 
 pytestmark = pytest.mark.cluster
@@ -129,6 +131,32 @@ def test_corrections_are_merged_found_relabelled_and_purged(store: Store):
     assert corrections.expire(30) == 0
     corrections.delete(corrections.find()[0].id)
     assert (len(corrections.purge("José")), len(corrections.purge())) == (1, 2)
+
+
+def test_servers_that_make_a_personal_model_at_once_store_one_that_knows_no_deleted_correction(
+    store: Store, tmp_path: Path
+):
+    corrections = Corrections(store)
+    added = corrections.add_many([NewCorrection(glyph, 4, "api", "José") for glyph in drawn(LETTER_X, 14)])
+    ids = [each.correction.id for each in added]
+    servers = [PersonalModels(store, Registry(tmp_path, store)) for _ in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        fits = [pool.submit(each.fit, "José", 0) for each in servers]
+        for number in ids[:4]:
+            corrections.delete(number)
+        for each in fits:
+            each.result()
+    (found,) = servers[0].all()
+    if found.is_outdated:
+        servers[0].recogniser("José", 0)
+        (found,) = servers[0].all()
+    assert found.corrections == ids[4:]
+    corrections.edit(ids[4], writer="Anna")
+    assert servers[1].get("José").is_outdated
+    with pytest.raises(TooFewExamples):
+        servers[1].recogniser("José", 0)
+    corrections.purge("José")
+    assert servers[2].all() == []
 
 
 def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store, tmp_path: Path):

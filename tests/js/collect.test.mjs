@@ -10,7 +10,7 @@ import {
   toStore,
 } from "../../src/mnist_classifier/web/static/js/collect/choices.js";
 import { Outbox } from "../../src/mnist_classifier/web/static/js/collect/outbox.js";
-import { asked, LENGTH, newRound, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
+import { asked, LENGTH, newRound, refused, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
 
 const cell = (number, state, label, reason = "") => ({ cell: number, state, label, reason });
 const CELLS = [
@@ -160,4 +160,13 @@ test("a round ends", () => {
   let round = newRound();
   for (let step = 0; step < LENGTH; step += 1) round = written(round);
   assert.equal(asked(round), null);
+});
+
+test("a refused digit is asked for again at the end, unless it is of an earlier round", () => {
+  let round = newRound();
+  const first = asked(round);
+  assert.deepEqual(refused(round, first), round);
+  round = written(round);
+  const again = refused(round, first);
+  assert.deepEqual([again.left.at(-1), again.left.length, again.done], [first, LENGTH, []]);
 });

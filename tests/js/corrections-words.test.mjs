@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { againstWords, readWords, retentionWords, totalsWords } from "../../src/mnist_classifier/web/static/js/corrections/words.js";
+import { ApiError } from "../../src/mnist_classifier/web/static/js/shared/api.js";
+import { isGone, seenWords } from "../../src/mnist_classifier/web/static/js/shared/corrections.js";
 
 test("one contradiction and several are said in good English", () => {
   assert.equal(againstWords([]), "");
@@ -22,4 +24,16 @@ test("numbers and nouns agree", () => {
   assert.equal(totalsWords(totals), "1 correction by 1 writer.");
   assert.equal(totalsWords({ count: 5, writers: [{ name: "", count: 5 }], contradictions: 2 }), "5 corrections. 2 contradict each other.");
   assert.equal(retentionWords(1), "A correction is deleted 1 day after it was last sent or changed.");
+});
+
+test("a deletion names the model versions that it does not reach", () => {
+  assert.equal(seenWords([]), "");
+  assert.equal(seenWords([3]), " Model version 3 learned from this and does not forget it.");
+  assert.equal(seenWords([3, 5]), " Model versions 3, 5 learned from this and do not forget it.");
+});
+
+test("only a correction that does not exist any more is gone", () => {
+  assert.ok(isGone(new ApiError("correction_missing", "there is no correction 3", { status: 404 })));
+  assert.ok(!isGone(new ApiError("network", "No answer from the server")));
+  assert.ok(!isGone(new Error("correction_missing")));
 });

@@ -7,6 +7,7 @@ import json
 import struct
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,8 @@ import pytest
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.errors import InvalidArchive, InvalidInput
 from mnist_classifier.data import mnist
-from mnist_classifier.learning import correction_files, unpacking
+from mnist_classifier.evaluation.acceptance import unpacking
+from mnist_classifier.learning import correction_files
 from mnist_classifier.learning.correction_files import FORMATS, IMAGES_FILE, LABELS_FILE, MANIFEST, export, read
 from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection
 from mnist_classifier.recognition.imaging.decode import encode_png
@@ -167,10 +169,29 @@ def test_wrong_parquet_files_are_refused():
     assert [each.label for each in imported(packed(glyph=[good], label=[3]))] == [3]
     assert "no column label" in refusal(packed(glyph=[good]))
     assert "784 bytes" in refusal(packed(glyph=[good[1:]], label=[3]))
-    assert "whole number" in refusal(packed(glyph=[good], label=["3"]))
-    assert "whole number" in refusal(packed(glyph=[good], label=[None]))
+    assert "label must be integer, not string" in refusal(packed(glyph=[good], label=["3"]))
+    assert "row 1: label must be a whole number" in refusal(packed(glyph=[good, good], label=[3, None]))
+    assert "glyph must be binary" in refusal(packed(glyph=[[200] * 784], label=[3]))
+    assert "row 1: glyph must be 784 bytes" in refusal(packed(glyph=[good, None], label=[3, 3]))
+    assert "writer must be string" in refusal(packed(glyph=[good], label=[3], writer=[3]))
+    assert "more than 784 bytes" in refusal(packed(glyph=[good + b"!"], label=[3]))
+    assert "more than 400 bytes" in refusal(packed(glyph=[good], label=[3], writer=["x" * 401]))
+    assert [each.writer for each in imported(packed(glyph=[good], label=[3], writer=[None]), writer="Ben")] == ["Ben"]
+    assert [each.writer for each in imported(packed(glyph=[good], label=[3], writer=["Ben"]))] == ["Ben"]
     assert "the label 12" in refusal(packed(glyph=[good], label=[12]))
     assert "at most" in refusal(packed(glyph=[good] * 20_001, label=[3] * 20_001))
+
+
+def test_a_value_that_a_parquet_file_repeats_is_not_unpacked_for_each_row():
+    """Less than a kilobyte would become 4 GB."""
+    for name, value in (("glyph", b"a" * 2_000_000), ("writer", "a" * 2_000_000)):
+        repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), pa.array([value]))
+        columns = {"glyph": [bytes([200] * 784)] * 2000, "label": [3] * 2000, name: repeated}
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(columns), buffer, compression="zstd")
+        before = pa.default_memory_pool().max_memory()
+        assert "has a value of more than" in refusal(buffer.getvalue())
+        assert pa.default_memory_pool().max_memory() - before < 50_000_000
 
 
 def test_without_pyarrow_parquet_is_refused_and_the_other_formats_work(
@@ -195,6 +216,45 @@ def test_archives_have_limits(monkeypatch: pytest.MonkeyPatch):
     assert "million pixels in all" in refusal(zipped(pictures()))
     monkeypatch.setattr(unpacking, "LARGEST_ARCHIVE", 10)
     assert "the limit" in refusal(zipped(pictures()))
+
+
+def padded_header(size: int) -> bytes:
+    """A tar file with a header of so many bytes, which tarfile would keep in memory."""
+    entry = tarfile.TarInfo("7/a.png")
+    entry.type, entry.size = tarfile.XHDTYPE, size
+    return entry.tobuf() + bytes(size)
+
+
+def hidden(size: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo("7/.hidden")
+        entry.size = size
+        archive.addfile(entry, io.BytesIO(bytes(size)))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("make", [padded_header, hidden])
+@pytest.mark.parametrize("compress", [gzip.compress, bytes])
+def test_a_tar_file_is_unpacked_no_further_than_its_limit(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[int], bytes], compress: Callable[[bytes], bytes]
+):
+    monkeypatch.setattr(unpacking, "LARGEST_UNPACKED", 1_000_000)
+    monkeypatch.setattr(unpacking, "MOST_FILES", 3)
+    data = compress(make(20_000_000))
+    tracemalloc.start()
+    assert "unpacks to more than 1 MB" in refusal(data)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 6_000_000
+
+
+def test_overlapping_files_of_a_zip_are_refused():
+    """Each of them could unpack to all of the archive."""
+    data = bytearray(zipped({"7/a.png": b"a" * 50, "7/b.png": b"a" * 50}))
+    second = data.index(b"PK\1\2", data.index(b"PK\1\2") + 1)
+    data[second + 42 : second + 46] = struct.pack("<I", 0)  # where its contents begin
+    assert "overlap" in refusal(bytes(data))
 
 
 def test_archives_write_and_link_nowhere():

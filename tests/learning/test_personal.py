@@ -179,6 +179,21 @@ def test_a_model_forgets_a_correction_that_was_deleted_or_changed(
     assert facts.corrections == (ids if change is relabel else ids[1:])
 
 
+def test_a_model_goes_with_the_last_correction_of_its_writer(personal: PersonalModels, corrections: Corrections):
+    ids = {writer: add(corrections, drawn(LETTER_X, 10), 4, writer) for writer in ("Anna", "Ben", "Cem")}
+    for writer in ids:
+        personal.fit(writer, 0)
+    for number in ids["Anna"]:
+        corrections.delete(number)
+    for number in ids["Ben"]:
+        corrections.edit(number, writer="Dora")
+    assert [each.writer for each in personal.all()] == ["Cem"]
+    with corrections._store.writing() as connection:
+        connection.execute(stored.update().values(changed_at=now() - timedelta(days=99)))
+    corrections.expire(30)
+    assert personal.all() == []
+
+
 def test_a_correction_that_a_model_did_not_learn_from_leaves_it_alone(
     personal: PersonalModels, corrections: Corrections
 ):

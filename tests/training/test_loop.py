@@ -12,7 +12,7 @@ from mnist_classifier.core.errors import CheckpointCorrupt, InvalidConfig, Train
 from mnist_classifier.core.metrics import Measurement, measure
 from mnist_classifier.core.records import EpochResult
 from mnist_classifier.core.train_config import TrainConfig
-from mnist_classifier.training.data import TrainingData
+from mnist_classifier.training.data import FineTuning, TrainingData
 from mnist_classifier.training.device import choose_device
 from mnist_classifier.training.ensemble import Ensemble
 from mnist_classifier.training.loop import Observer, StepProgress, train
@@ -20,6 +20,7 @@ from mnist_classifier.training.network import OUTLIER, MNISTClassifier, predict_
 from mnist_classifier.training.objective import training_loss
 from mnist_classifier.training.optimisation import schedule_factor
 from mnist_classifier.training.workers import Workers, agreed_choice
+from tests.training.conftest import made_up_digits
 
 
 def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):
@@ -30,6 +31,20 @@ def test_training_learns_and_reports_every_epoch(tiny_config: TrainConfig, tiny_
     assert seen[-1].validation_accuracy > 0.9
     assert seen[-1].train_loss < seen[0].train_loss
     assert all(r.images_per_s > 0 for r in seen)
+
+
+def test_pictures_of_a_batch_are_shown_unless_people_drew_some_of_them(
+    tiny_config: TrainConfig, tiny_data: TrainingData
+):
+    shown: list[int] = []
+    observer = Observer(on_batch=lambda epoch, pixels, labels: shown.append(len(pixels)))
+    config = replace(tiny_config, epochs=1)
+    network = train(config, tiny_data, observer).network
+    assert isinstance(network, MNISTClassifier)
+    assert len(shown) == 1
+    tuning = FineTuning(network, *made_up_digits(20, seed=2))
+    train(replace(config, corrections_share=0.2), tiny_data, observer, tuning=tuning)
+    assert len(shown) == 1
 
 
 def test_the_network_that_comes_back_is_the_one_of_the_best_epoch(tiny_config: TrainConfig, tiny_data: TrainingData):

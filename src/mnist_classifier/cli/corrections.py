@@ -12,6 +12,7 @@ import click
 from mnist_classifier.cli.command import Command, Group, opened_store
 from mnist_classifier.core.errors import CorrectionMissing
 from mnist_classifier.core.settings import Settings
+from mnist_classifier.evaluation.acceptance.unpacking import check_size
 from mnist_classifier.learning import correction_files
 from mnist_classifier.learning.correction_queries import Correction, Filters
 from mnist_classifier.learning.corrections import (
@@ -23,6 +24,7 @@ from mnist_classifier.learning.corrections import (
     Corrections,
     NewCorrection,
     checked_writer,
+    reading_facts,
 )
 from mnist_classifier.learning.lineage import rebuild_without, versions_that_saw
 from mnist_classifier.registry.versions import Registry
@@ -75,7 +77,6 @@ def _new(file: Path, label: str, writer: str) -> NewCorrection:
     """Make a correction from a file, with the reading of the model in production."""
     # Imported here, because the other commands read no picture.
     from mnist_classifier.core.errors import InvalidImage
-    from mnist_classifier.core.records import rounded
     from mnist_classifier.learning.pictures import glyph_and_image
     from mnist_classifier.recognition.imaging.sources import read_file
     from mnist_classifier.recognition.recogniser import Recogniser
@@ -85,21 +86,8 @@ def _new(file: Path, label: str, writer: str) -> NewCorrection:
     if glyph is None:
         raise InvalidImage(f"{file} is blank, so there is nothing to learn from it")
     recogniser = Recogniser.load(settings=settings)
-    reading = recogniser.read_glyph(glyph)
-    return NewCorrection(
-        glyph,
-        _label(label),
-        "cli",
-        writer,
-        image,
-        reading={
-            "prediction": reading.prediction,
-            "confidence": rounded(reading.confidence),
-            "verdict": reading.verdict.value,
-            "not_a_digit": rounded(reading.not_a_digit),
-        },
-        model_version=recogniser.manifest.get("version"),
-    )
+    reading, version = reading_facts(recogniser.read_glyph(glyph)), recogniser.manifest.get("version")
+    return NewCorrection(glyph, _label(label), "cli", writer, image, reading=reading, model_version=version)
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -214,6 +202,7 @@ def import_corrections(file: Path, writer: str) -> None:
     """Import a zip, tar or Parquet file.  If any part of it is wrong, nothing is imported."""
     limit = Settings.from_environment().max_image_pixels
     with opened_corrections() as store, _file_errors_as_one_line():
+        check_size(file.stat().st_size)
         added = store.add_many(correction_files.read(file.read_bytes(), writer=writer, max_pixels=limit))
     merged = sum(each.merged for each in added)
     click.echo(f"imported {_counted(len(added))}: {len(added) - merged} new, {merged} already stored")

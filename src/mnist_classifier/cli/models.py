@@ -18,6 +18,7 @@ from mnist_classifier.core.settings import Settings
 from mnist_classifier.data.splits import MEASURED_SPLITS, TEST, VALIDATION, load_split
 from mnist_classifier.evaluation import comparison, promotion
 from mnist_classifier.evaluation.acceptance import archive
+from mnist_classifier.evaluation.acceptance.unpacking import check_size
 from mnist_classifier.evaluation.explore.explorer import Explorer
 from mnist_classifier.registry.aliases import BOX
 from mnist_classifier.registry.folders import copy_to_box
@@ -182,10 +183,7 @@ def export_version(version: int, file: Path | None) -> None:
 def import_version(file: Path, data_dir: Path | None) -> None:
     """Import a version from a zip file, after checking it; this does not promote it."""
     with registry_from_environment() as registry, _file_errors_as_one_line():
-        if file.stat().st_size > archive.LARGEST_ARCHIVE:
-            raise click.ClickException(
-                f"{file} is larger than {archive.LARGEST_ARCHIVE / 1e6:.0f} MB, the limit for archives"
-            )
+        check_size(file.stat().st_size)
         imported = archive.import_version(registry, file.read_bytes(), _explorer(registry, data_dir).part)
     for remark in imported.remarks:
         click.echo(remark)

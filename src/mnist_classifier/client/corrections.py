@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import msgspec
 
 from mnist_classifier.client import replies
+from mnist_classifier.client.connection import Connection
 from mnist_classifier.client.replies import ImportedCorrections, ReadSheet, StoredCorrection
 from mnist_classifier.core.records import Box
 from mnist_classifier.recognition.imaging.sources import Picture, as_file
@@ -18,11 +18,10 @@ PATH = "/api/corrections"
 # Corrections in one request.
 PAGE = 200
 
-Answer = TypeVar("Answer")
 Label = int | Literal["not_a_digit"]
 
 
-class CorrectionMethods(ABC):
+class CorrectionMethods(Connection):
     """The methods of a client for corrections."""
 
     def correct(
@@ -116,11 +115,3 @@ class CorrectionMethods(ABC):
         make = replies.converter(ImportedCorrections)
         headers = {"Content-Type": "application/octet-stream"}
         return self._ask(make, "POST", f"{PATH}/import", params={"writer": writer}, data=data, headers=headers)
-
-    @abstractmethod
-    def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
-        """Send a request, and convert the JSON of the reply."""
-
-    @abstractmethod
-    def _fetch(self, path: str, **request: Any) -> bytes:
-        """Get the file that a GET request returns."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 import msgspec
 
 from mnist_classifier.client import replies
+from mnist_classifier.client.connection import Connection
 from mnist_classifier.client.replies import PersonalModel
 
 PATH = "/api/personal"
 
-Answer = TypeVar("Answer")
 
-
-class PersonalMethods(ABC):
+class PersonalMethods(Connection):
     """The methods of a client for personal models."""
 
     def personalise(self, writer: str) -> PersonalModel:
@@ -31,8 +27,4 @@ class PersonalMethods(ABC):
 
     def forget(self, writer: str) -> None:
         """Delete a personal model; the corrections stay.  Raises PersonalModelMissing."""
-        self._ask(dict, "DELETE", f"{PATH}/{quote(writer, safe='')}")
-
-    @abstractmethod
-    def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:
-        """Send a request, and convert the JSON of the reply."""
+        self._ask(dict, "DELETE", PATH, params={"writer": writer})

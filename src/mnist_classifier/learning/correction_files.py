@@ -11,10 +11,9 @@ import hashlib
 import io
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,6 +24,8 @@ from mnist_classifier.core.checking import in_words
 from mnist_classifier.core.errors import DataCorrupt, InvalidArchive, InvalidInput
 from mnist_classifier.data.glyph_files import read as read_glyphs
 from mnist_classifier.data.mnist import parse_header
+from mnist_classifier.evaluation.acceptance.unpacking import check_size, unpack
+from mnist_classifier.learning import correction_parquet
 from mnist_classifier.learning.correction_queries import Examples
 from mnist_classifier.learning.corrections import (
     LABELS,
@@ -34,7 +35,6 @@ from mnist_classifier.learning.corrections import (
     checked_writer,
 )
 from mnist_classifier.learning.pictures import glyph_and_image
-from mnist_classifier.learning.unpacking import LARGEST_UNPACKED, unpack
 from mnist_classifier.recognition.imaging.decode import DECODER_FAILURES, encode_png, opened
 from mnist_classifier.recognition.imaging.preprocess import are_blank
 
@@ -42,7 +42,6 @@ IDX, PNG, PARQUET = FORMATS = ("idx", "png", "parquet")
 MANIFEST = "manifest.json"
 IMAGES_FILE, LABELS_FILE = "corrections-images-idx3-ubyte", "corrections-labels-idx1-ubyte"
 PARQUET_FILE, PARQUET_MAGIC = "corrections.parquet", b"PAR1"
-COLUMNS = ("glyph", "label", "writer")
 MOST_IMPORTED = 20_000
 # All pictures of an import together.
 MOST_PIXELS = 200_000_000
@@ -91,6 +90,7 @@ def read(data: bytes, *, writer: str = "", max_pixels: int) -> list[NewCorrectio
 
     writer: the name for those that have none in the file.  max_pixels: of one picture.  Raises InvalidArchive.
     """
+    check_size(len(data))
     files = {PARQUET_FILE: data} if data.startswith(PARQUET_MAGIC) else unpack(data)
     manifest = _manifest(files)
     is_idx = any("idx3-ubyte" in name for name in files)
@@ -232,50 +232,12 @@ def _exported_glyph(name: str, data: bytes) -> Bytes:
 
 
 def _as_parquet(examples: Examples) -> dict[str, bytes]:
-    pa, pq = _pyarrow()
-    rows: Sequence[bytes] = [glyph.tobytes() for glyph in examples.glyphs]
-    columns = [
-        pa.array(rows, pa.binary(PIXELS)),
-        pa.array(examples.labels, pa.int8()),
-        pa.array(examples.writers, pa.string()),
-    ]
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, names=COLUMNS), buffer, compression="zstd")
-    return {PARQUET_FILE: buffer.getvalue()}
+    return {PARQUET_FILE: correction_parquet.write(examples)}
 
 
 def _from_parquet(files: Mapping[str, bytes]) -> Iterator[_Found]:
     if len(files) != 1:
         raise InvalidArchive("the archive must hold one Parquet file and nothing else")
     (data,) = files.values()
-    _, pq = _pyarrow()
-    try:
-        file = pq.ParquetFile(io.BytesIO(data))
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        if file.metadata.num_rows > MOST_IMPORTED or sum(group.total_byte_size for group in groups) > LARGEST_UNPACKED:
-            raise InvalidArchive(f"at most {MOST_IMPORTED:,} corrections can be imported at once")
-        if missing := sorted(set(COLUMNS[:2]) - set(file.schema_arrow.names)):
-            raise InvalidArchive(f"the Parquet file has no column {missing[0]}; it needs glyph and label")
-        wanted = [name for name in COLUMNS if name in file.schema_arrow.names]
-        rows = file.read(columns=wanted).to_pylist()
-    except InvalidArchive:
-        raise
-    except Exception as error:  # pyarrow's errors have several bases
-        raise InvalidArchive(f"the Parquet file is damaged: {error}") from error
-    for number, row in enumerate(rows):
-        glyph, label, writer = row["glyph"], row["label"], row.get("writer") or ""
-        if not isinstance(glyph, bytes) or len(glyph) != PIXELS:
-            raise InvalidArchive(f"row {number}: glyph must be {PIXELS} bytes")
-        if type(label) is not int or type(writer) is not str:
-            raise InvalidArchive(f"row {number}: label must be a whole number, and writer a text")
-        yield _Found(f"row {number}", np.frombuffer(glyph, np.uint8).reshape(SIDE_PX, SIDE_PX), label, writer)
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    """Its two modules.  Raises InvalidInput if it is not installed."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise InvalidInput("Parquet needs pyarrow, which is not installed; run: pip install pyarrow") from None
-    return pa, pq
+    for number, (glyph, label, writer) in enumerate(correction_parquet.read(data, MOST_IMPORTED)):
+        yield _Found(f"row {number}", glyph, label, writer)

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.database import now
 from mnist_classifier.core.errors import InvalidInput, StorageFull
-from mnist_classifier.core.records import LONGEST_NAME
+from mnist_classifier.core.records import LONGEST_NAME, Reading, rounded
 from mnist_classifier.core.tables import corrections as table
 from mnist_classifier.core.tables import personal_models, readings_to_label
 from mnist_classifier.learning.correction_queries import (
@@ -170,8 +170,9 @@ class Corrections(CorrectionQueries):
             is_old, gone = table.c.changed_at < oldest, defaultdict[str, list[int]](list)
             for number, writer in connection.execute(sa.select(table.c.id, table.c.writer).where(is_old)):
                 gone[writer].append(number)
+            deleted = connection.execute(table.delete().where(is_old)).rowcount
             _outdate(connection, gone)
-            return connection.execute(table.delete().where(is_old)).rowcount
+            return deleted
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -193,12 +194,18 @@ def lock(connection: sa.Connection) -> None:
 
 
 def _outdate(connection: sa.Connection, gone: Mapping[str, Iterable[int]]) -> None:
-    """Erase the weights that learned from these corrections, by writer; PersonalModels makes them again when asked."""
+    """Erase the weights that learned from these corrections, by writer; PersonalModels makes them again when asked.
+
+    The personal model of a writer without corrections is deleted, with the name.
+    """
     columns = personal_models.c
     for writers in parts(sorted(gone)):
+        left = set(connection.scalars(sa.select(table.c.writer).where(table.c.writer.in_(writers)).distinct()))
         query = sa.select(columns.writer, columns.corrections).where(columns.writer.in_(writers))
         for writer, learned in connection.execute(query).all():
-            if not set(learned).isdisjoint(gone[writer]):
+            if writer not in left:
+                connection.execute(personal_models.delete().where(columns.writer == writer))
+            elif not set(learned).isdisjoint(gone[writer]):
                 connection.execute(personal_models.update().where(columns.writer == writer).values(contents=None))
 
 
@@ -216,6 +223,16 @@ def checked_writer(name: str) -> str:
         message = f"writer must be at most {LONGEST_NAME} characters, without control characters"
         raise InvalidInput(message, field="writer")
     return name
+
+
+def reading_facts(reading: Reading) -> dict[str, Any]:
+    """The part of a reading that is stored."""
+    return {
+        "prediction": reading.prediction,
+        "confidence": rounded(reading.confidence),
+        "verdict": reading.verdict.value,
+        "not_a_digit": rounded(reading.not_a_digit),
+    }
 
 
 def glyph_hash(glyph: Bytes) -> str:

@@ -24,7 +24,7 @@ from mnist_classifier.core.errors import ProposalMissing
 from mnist_classifier.core.records import Reading, Verdict
 from mnist_classifier.core.tables import corrections
 from mnist_classifier.core.tables import readings_to_label as table
-from mnist_classifier.learning.corrections import glyph_hash
+from mnist_classifier.learning.corrections import glyph_hash, reading_facts
 
 MOST_KEPT = 2000
 # A reading is worth a label if the likeliest of the eleven classes leads the second by less than this.
@@ -173,13 +173,7 @@ def _looks(glyphs: Bytes) -> Floats:
 
 def reading_view(reading: Reading) -> dict[str, Any]:
     """The part of a reading that is stored, as a correction has it, and the margin."""
-    return {
-        "prediction": reading.prediction,
-        "confidence": round(reading.confidence, 6),
-        "verdict": reading.verdict.value,
-        "not_a_digit": round(reading.not_a_digit, 6),
-        "margin": round(margin(reading), 6),
-    }
+    return {**reading_facts(reading), "margin": round(margin(reading), 6)}
 
 
 def _row(sha256: str, new: Candidate) -> dict[str, Any]:

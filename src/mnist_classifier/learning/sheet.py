@@ -15,8 +15,8 @@ import numpy as np
 
 from mnist_classifier.core.arrays import Bytes
 from mnist_classifier.core.errors import InvalidImage, InvalidInput
-from mnist_classifier.core.records import Reading, Verdict, rounded
-from mnist_classifier.learning.corrections import NewCorrection
+from mnist_classifier.core.records import Reading, Verdict
+from mnist_classifier.learning.corrections import NewCorrection, reading_facts
 from mnist_classifier.learning.pictures import small_png
 from mnist_classifier.learning.sheet_ink import SheetInk
 from mnist_classifier.learning.sheet_layout import places
@@ -126,12 +126,5 @@ def _correction(cell: SheetCell, writer: str, model_version: int | None) -> NewC
     assert cell.glyph is not None
     assert cell.picture is not None
     assert cell.reading is not None
-    reading = {
-        "prediction": cell.reading.prediction,
-        "confidence": rounded(cell.reading.confidence),
-        "verdict": cell.reading.verdict.value,
-        "not_a_digit": rounded(cell.reading.not_a_digit),
-    }
-    return NewCorrection(
-        cell.glyph, cell.label, "sheet", writer, small_png(cell.picture), reading=reading, model_version=model_version
-    )
+    image, reading = small_png(cell.picture), reading_facts(cell.reading)
+    return NewCorrection(cell.glyph, cell.label, "sheet", writer, image, reading=reading, model_version=model_version)

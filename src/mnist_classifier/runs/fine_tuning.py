@@ -17,6 +17,7 @@ import numpy as np
 from mnist_classifier.core.arrays import Doubles
 from mnist_classifier.core.errors import CorrectionsChanged, InvalidConfig
 from mnist_classifier.core.metrics import share_of
+from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import pen_digits
@@ -83,6 +84,17 @@ class Course:
             **held_out_figures(self.base, self.held_out, before, after),
             "robustness": dict(zip(("before", "after"), rows, strict=True)),
         }
+
+    def confirm(self, version: ModelVersion, runs: Runs, run_id: int) -> None:
+        """Delete the new version if a correction was deleted or relabelled since the training began.
+
+        Later deletions name the version.  Raises CorrectionsChanged.
+        """
+        try:
+            self.check_unchanged(runs, run_id)
+        except CorrectionsChanged:
+            self.registry.delete(version.version)
+            raise
 
     def check_unchanged(self, runs: Runs, run_id: int) -> None:
         """Raise CorrectionsChanged if a correction was deleted or relabelled since the training began."""

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from mnist_classifier.core import files
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ClaimLost, CorrectionsChanged, MnistError, TrainingDiverged, WorkerLost
+from mnist_classifier.core.errors import ClaimLost, MnistError, TrainingDiverged, WorkerLost
 from mnist_classifier.core.records import ModelVersion, Phase, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
@@ -179,7 +179,8 @@ class _Job:
                 return self._try(self.trial)
             finished = self._train()
             version = finished.add_to(self.registry)
-            self._check_corrections(version)
+            if self.course is not None:
+                self.course.confirm(version, self.runs, self.run_id)
             return self._conclude(version, finished.cancelled)
 
     def _try(self, trial: TrialRecord) -> Outcome:
@@ -252,16 +253,6 @@ class _Job:
             self.course.add_to(finished, self.settings)
         self.runs.check_claim()
         return finished
-
-    def _check_corrections(self, version: ModelVersion) -> None:
-        """Delete the version if a correction that it has seen was deleted meanwhile; later deletions name it."""
-        if self.course is None:
-            return
-        try:
-            self.course.check_unchanged(self.runs, self.run_id)
-        except CorrectionsChanged:
-            self.registry.delete(version.version)
-            raise
 
     def _conclude(self, version: ModelVersion, cancelled: bool) -> Outcome:
         details = ""

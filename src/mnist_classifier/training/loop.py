@@ -245,7 +245,8 @@ class Trainer:
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         seen = 0
         for index, (size, batch) in enumerate(self.batches.of_epoch(plain), start=1):
-            if index == 1:
+            # Everybody may see them, and they outlive a deletion, so they must not show what people drew.
+            if index == 1 and not self.config.corrections_share:
                 shown = batch.pixels[:SHOWN_IMAGES, 0].float().cpu().numpy(), batch.labels[:SHOWN_IMAGES].cpu().numpy()
                 self.observer.on_batch(epoch, *shown)
             loss, batch_correct, stop = self._step(batch)

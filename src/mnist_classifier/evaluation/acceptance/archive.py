@@ -8,21 +8,18 @@ forger can compute hashes too, so they show damage, not origin.
 from __future__ import annotations
 
 import io
-import itertools
 import os
-import stat
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.core.errors import InvalidArchive, MnistError, ModelCorrupt
+from mnist_classifier.core.errors import InvalidArchive, ModelCorrupt
 from mnist_classifier.core.records import ModelVersion
 from mnist_classifier.evaluation.acceptance import trial
 from mnist_classifier.evaluation.acceptance.claimed_figures import ClaimedFigures, LoadSplit
+from mnist_classifier.evaluation.acceptance.unpacking import check_entries, opened_zip
 from mnist_classifier.registry.manifest import (
     LARGEST_BYTES,
     MANIFEST_FILE,
@@ -38,14 +35,8 @@ from mnist_classifier.registry.manifest import (
 from mnist_classifier.registry.manifest_types import ImportedManifest, parse
 from mnist_classifier.registry.versions import Registry
 
-LARGEST_ARCHIVE = 100 * MB
 REQUIRED = frozenset({MANIFEST_FILE, ONNX_FILE, WEIGHTS_FILE})
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Bits of an entry's flags: encrypted, a patch, strongly encrypted.
-ENCRYPTED = 1 | 1 << 5 | 1 << 6
-# The start of each entry in the directory of a zip.
-ENTRY = b"PK\1\2"
-# A version has six files.  More are allowed, because compressed bytes may contain ENTRY by chance.
+# A version has six files.  More are allowed, because they are counted before the archive is opened, which may err.
 MOST_ENTRIES = 20
 CHUNK = 64 * 1024
 # Each import may use as much disk and memory as the limits allow, so only one runs at a time.
@@ -111,11 +102,7 @@ def unpack(data: bytes, folder: Path) -> None:
 
     Raises InvalidArchive, and OSError if the disk fails.
     """
-    if len(data) > LARGEST_ARCHIVE:
-        raise InvalidArchive(f"the archive has {len(data) / MB:.0f} MB; the limit is {LARGEST_ARCHIVE / MB:.0f} MB")
-    if data.count(ENTRY) > MOST_ENTRIES:
-        raise InvalidArchive("the archive has more files than a model version")
-    with _zip_errors_as_invalid(), zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with opened_zip(data, most_files=MOST_ENTRIES) as archive:
         _check_entries(archive.infolist())
         for entry in archive.infolist():
             _unpack_file(archive, entry, folder / entry.filename)
@@ -128,37 +115,15 @@ def _unpack_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -
             file.write(chunk)
 
 
-@contextmanager
-def _zip_errors_as_invalid() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, MnistError):
-        raise
-    except Exception as error:  # zipfile and zlib have no common class of errors
-        raise InvalidArchive(f"this is no zip archive, or it is damaged: {error}") from error
-
-
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
-    names = [entry.filename for entry in entries]
     for entry in entries:
         if entry.filename not in LARGEST_BYTES:
             raise InvalidArchive(f"the archive has a file that is not part of a model version: {entry.filename!r}")
-        kind = stat.S_IFMT(entry.external_attr >> 16)
-        if entry.is_dir() or kind not in (0, stat.S_IFREG):
-            raise InvalidArchive(f"{entry.filename} is not a plain file in the archive")
-        if entry.flag_bits & ENCRYPTED:
-            raise InvalidArchive("the archive is encrypted")
-        if entry.compress_type not in METHODS:
-            raise InvalidArchive(f"{entry.filename} is compressed by a method other than deflate")
         if entry.file_size > LARGEST_BYTES[entry.filename]:
             limit = LARGEST_BYTES[entry.filename] / MB
             raise InvalidArchive(f"{entry.filename} unpacks to {entry.file_size / MB:.0f} MB; the limit is {limit:g}")
-    if len(set(names)) < len(names):
-        raise InvalidArchive("the archive has the same file twice")
-    places = sorted((entry.header_offset, entry.header_offset + entry.compress_size) for entry in entries)
-    if any(end > start for (_, end), (start, _) in itertools.pairwise(places)):
-        raise InvalidArchive("the archive has files that overlap")
-    if missing := sorted(REQUIRED - set(names)):
+    check_entries(entries)
+    if missing := sorted(REQUIRED - {entry.filename for entry in entries}):
         raise InvalidArchive(f"the archive lacks {', '.join(missing)}")
 
 

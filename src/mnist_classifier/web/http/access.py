@@ -29,7 +29,7 @@ OPEN_ENDPOINTS = READING_ENDPOINTS - {"explore.explain", "explore.activations"}
 CONFIDENTIAL_ENDPOINTS = frozenset(
     {
         *("models.export_model", "corrections.list_corrections", "corrections.export_corrections"),
-        *("corrections.get_correction", "corrections.get_image", "personal.list_models", "personal.get_model"),
+        *("corrections.get_correction", "corrections.get_image", "personal.list_models"),
         "proposals.list_proposals",
     }
 )

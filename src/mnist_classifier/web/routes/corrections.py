@@ -31,7 +31,6 @@ from mnist_classifier.recognition.imaging.preprocess import are_blank
 from mnist_classifier.recognition.numbers.pen_strokes import parse_strokes
 from mnist_classifier.web.services.services import chosen_model, services
 from mnist_classifier.web.wire import corrections as views
-from mnist_classifier.web.wire import readings
 from mnist_classifier.web.wire.bodies import parse
 from mnist_classifier.web.wire.corrections import CorrectionNumber
 from mnist_classifier.web.wire.glyphs import from_json
@@ -233,7 +232,7 @@ def _reading(body: views.NewCorrection, glyph: Bytes) -> tuple[dict[str, Any], i
     if body.reading is not UNSET:
         reading = msgspec.to_builtins(body.reading)
     else:
-        reading = msgspec.to_builtins(views.reading(readings.digit(loaded.recogniser.read_glyph(glyph))))
+        reading = corrections.reading_facts(loaded.recogniser.read_glyph(glyph))
     return reading, loaded.version.version
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, cast
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -212,8 +212,3 @@ def totals(found: Totals) -> CorrectionTotals:
         "sources": found.sources,
         "contradictions": found.contradictions,
     }
-
-
-def reading(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a reading that is stored.  value: as /predict returns it."""
-    return {name: value[name] for name in GivenReading.__struct_fields__}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mnist_classifier.learning.corrections import Added
+from mnist_classifier.learning.corrections import Added, reading_facts
 from mnist_classifier.learning.sheet import CellState, SheetCell
 from mnist_classifier.learning.sheet_layout import CELLS
 from mnist_classifier.web.wire import corrections, readings
@@ -104,6 +104,6 @@ def _cell(found: SheetCell, added: Added | None) -> dict[str, Any]:
         "reason": found.reason,
         "glyph": None if found.glyph is None else readings.picture(found.glyph),
         "image": None if found.picture is None else readings.picture(found.picture),
-        "reading": None if found.reading is None else corrections.reading(readings.digit(found.reading)),
+        "reading": None if found.reading is None else reading_facts(found.reading),
         "correction": None if added is None else added.correction.id,
     }

@@ -30,6 +30,12 @@ export function undone({ left, done }) {
   return last === undefined ? { left, done } : { left: [last, ...left], done: done.slice(0, -1) };
 }
 
+/** The round with a digit that has to be written again; unchanged if the digit is of an earlier round. @param {Round} round @param {number} digit @returns {Round} */
+export function refused({ left, done }, digit) {
+  const at = done.lastIndexOf(digit);
+  return at < 0 ? { left, done } : { left: [...left, digit], done: done.toSpliced(at, 1) };
+}
+
 /** @param {() => number} random @returns {number[]} */
 function shuffled(random) {
   const digits = [...Array(10).keys()];

@@ -8,7 +8,7 @@ import { element, write } from "../shared/dom.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { writer } from "../shared/writer.js";
 import { Outbox } from "./outbox.js";
-import { asked, LENGTH, newRound, undone, written } from "./round.js";
+import { asked, LENGTH, newRound, refused, undone, written } from "./round.js";
 
 /** So long the pen rests before the next digit: people lift it for the bar of a 7 or the second stroke of a 4. */
 const REST_MS = 1_000;
@@ -127,7 +127,7 @@ export class Writing {
     if (error instanceof ApiError && error.field === "image") {
       // The drawing itself was refused: ask for the digit again later.
       this.#outbox.drop(item);
-      this.#round = { left: [...this.#round.left, Number(item.sent.label)], done: removed(this.#round.done, Number(item.sent.label)) };
+      this.#round = refused(this.#round, Number(item.sent.label));
       showToast(`${TOPIC}-refused`, messageOf(error));
       return;
     }
@@ -161,10 +161,4 @@ export class Writing {
 /** @param {number} digits */
 function count(digits) {
   return digits === 1 ? "1 digit" : `${digits} digits`;
-}
-
-/** @param {number[]} digits @param {number} digit */
-function removed(digits, digit) {
-  const at = digits.lastIndexOf(digit);
-  return at < 0 ? digits : digits.toSpliced(at, 1);
 }

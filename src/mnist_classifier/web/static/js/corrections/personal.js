@@ -26,7 +26,7 @@ export class Personal {
     try {
       const { models, fewest_examples: fewest } = await api.listPersonal();
       const known = new Map(models.map((each) => [each.writer, each]));
-      // A personal model stays when its corrections are deleted one by one.
+      // The totals name only the writers with most corrections.
       const names = new Set([...writers.map(({ name }) => name), ...known.keys()]);
       const counts = new Map(writers.map(({ name, count }) => [name, count]));
       this.#list.replaceChildren(...[...names].map((name) => this.#item(name, counts.get(name) ?? 0, fewest, known.get(name) ?? null)));

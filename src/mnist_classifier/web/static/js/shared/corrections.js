@@ -60,6 +60,7 @@ export function isGone(error) {
 /** What a deletion does not reach. @param {readonly number[]} versions  those that learned from what was deleted */
 export function seenWords(versions) {
   if (versions.length === 0) return "";
-  const are = versions.length === 1 ? ["Model version", "keeps what it"] : ["Model versions", "keep what they"];
-  return ` ${are[0]} ${versions.join(", ")} ${are[1]} learned from them.`;
+  return versions.length === 1
+    ? ` Model version ${versions[0]} learned from this and does not forget it.`
+    : ` Model versions ${versions.join(", ")} learned from this and do not forget it.`;
 }
