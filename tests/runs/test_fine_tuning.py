@@ -156,6 +156,13 @@ def test_a_training_whose_corrections_are_all_held_out_asks_for_more(settings: S
         fine_tuning.choose(runs, Registry.of(settings, store), run.id)
 
 
+def test_a_drawing_with_two_labels_is_not_learned(settings: Settings, store: Store, runs: Runs):
+    given = pen_digits(30)
+    Corrections(store).add_many([*given, replace(given[3], label=(given[3].label + 1) % 10, writer="Anna")])
+    course, _ = fine_tuning.choose(runs, Registry.of(settings, store), runs.create(QUICK).id)
+    assert {*course.learned.ids.tolist(), *course.held_out.ids.tolist()} == {*range(1, 31)} - {4}
+
+
 def test_a_resumed_run_learns_the_same_corrections(settings: Settings, store: Store, runs: Runs):
     corrections, registry = Corrections(store), Registry.of(settings, store)
     corrections.add_many(pen_digits(30))

@@ -89,6 +89,13 @@ class Examples:
             [sha256 for sha256, kept in zip(self.glyph_sha256, mask, strict=True) if kept],
         )
 
+    def agreed(self) -> Examples:
+        """Those whose glyph has one label alone: nobody can say which of two labels is right."""
+        labels: dict[str, set[int]] = defaultdict(set)
+        for sha256, label in zip(self.glyph_sha256, self.labels.tolist(), strict=True):
+            labels[sha256].add(label)
+        return self.chosen(np.array([len(labels[sha256]) == 1 for sha256 in self.glyph_sha256], bool))
+
     def by_number(self) -> dict[int, tuple[str, int, str]]:
         """As `names_of` returns it."""
         rows = zip(self.ids.tolist(), self.glyph_sha256, self.labels.tolist(), self.writers, strict=True)

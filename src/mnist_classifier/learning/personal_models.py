@@ -12,7 +12,6 @@ once one of them was deleted or changed, it is made again from those that are le
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -165,9 +164,9 @@ class PersonalModels:
             examples = self._examples(writer)
 
     def _examples(self, writer: str) -> Examples:
-        examples = _latest(self._corrections.examples(Filters(writer=writer)))
-        check_examples(len(examples.ids))
-        return examples
+        found = self._corrections.examples(Filters(writer=writer)).agreed()
+        check_examples(len(found.ids))
+        return found.chosen(np.arange(len(found.ids)) >= len(found.ids) - MOST_EXAMPLES)
 
     def _contents(self, facts: PersonalModelFacts) -> bytes:
         with self._store.reading() as connection:
@@ -197,22 +196,6 @@ def _files(folder: Path) -> tuple[bytes, dict[str, Any]]:
 def _open(folder: Path) -> tuple[Recogniser, Learner]:
     onnx_bytes, manifest = _files(folder)
     return Recogniser(onnx_bytes, manifest), Learner.of(FeatureNetwork(onnx_bytes))
-
-
-def _latest(examples: Examples) -> Examples:
-    """The latest examples, without glyphs to which the writer gave two labels."""
-    labels: dict[str, set[int]] = defaultdict(set)
-    for sha256, label in zip(examples.glyph_sha256, examples.labels.tolist(), strict=True):
-        labels[sha256].add(label)
-    kept = [row for row, sha256 in enumerate(examples.glyph_sha256) if len(labels[sha256]) == 1][-MOST_EXAMPLES:]
-    rows = np.array(kept, np.int64)
-    return Examples(
-        ids=examples.ids[rows],
-        labels=examples.labels[rows],
-        glyphs=examples.glyphs[rows],
-        writers=[examples.writers[row] for row in kept],
-        glyph_sha256=[examples.glyph_sha256[row] for row in kept],
-    )
 
 
 def _figures(recogniser: Recogniser, learner: Learner, examples: Examples) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:
             f"version {base} is an ensemble, which cannot learn from corrections; promote a single network first",
             field="recipe",
         )
-    found = CorrectionQueries(runs.store).examples(ids=record.get("ids"))
+    found = CorrectionQueries(runs.store).examples(ids=record.get("ids")).agreed()
     is_newest = np.arange(len(found.ids)) >= len(found.ids) - MOST_CORRECTIONS
     # A network without the eleventh class cannot learn "not a digit".
     found = found.chosen(is_newest & (found.labels < network.arguments["classes"]))
