@@ -30,6 +30,7 @@ hypothesis.settings.load_profile("same")
 
 # The files that took longest, longest first: started last, one of them would keep a single process busy at the end.
 LONGEST_FILES = (
+    "runs/test_fine_tuning.py",
     "web/server/test_server.py",
     "cli/test_main.py",
     "runs/test_liveness.py",
