@@ -46,14 +46,14 @@ def personalise() -> tuple[Response, int]:
     return jsonify(views.model(services().personal.fit(writer, version))), 201
 
 
-@blueprint.get("/<writer>")
+@blueprint.get("/<path:writer>")
 @describe(views.PersonalModel, errors=(InvalidInput, PersonalModelMissing))
 def get_model(writer: Writer) -> Response:
     """Get one personal model."""
     return jsonify(views.model(services().personal.get(writer)))
 
 
-@blueprint.delete("/<writer>")
+@blueprint.delete("/<path:writer>")
 @describe(views.ForgottenModel, errors=(InvalidInput, PersonalModelMissing))
 def forget(writer: Writer) -> Response:
     """Delete a personal model. The corrections stay."""
