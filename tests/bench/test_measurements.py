@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import runpy
@@ -194,8 +195,8 @@ def test_fuzzing_tells_of_every_input(tmp_path: Path) -> None:
 def test_personal_models_of_writers_are_measured(
     mnist_dirs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writers are drawn here: two of the split, with 25 digits each; one writes fours as crosses."""
-    names = [f"w{i}" for i in range(100) if split_of(f"w{i}") == TEST][:2]
+    """The writers are drawn here: two of the split have 25 digits each; one writes fours as crosses."""
+    names = [f"w{i}" for i in range(100) if split_of(f"w{i}") == TEST][:3]
     monkeypatch.setenv("MNIST_DATA_DIR", str(mnist_dirs[0]))
     monkeypatch.setenv("MNIST_PEN_DIR", str(tmp_path))
     rng = np.random.default_rng(0)
@@ -204,6 +205,11 @@ def test_personal_models_of_writers_are_measured(
         for _ in range(25):
             shaken = [(np.array(each) + rng.normal(0, 30, (len(each), 2))).tolist() for each in strokes]
             rows.append({"writer": name, "label": label, "strokes": shaken})
+    # Pictures of two zeros, labelled 0, apart and in one stroke, and one of a flat zero.
+    ring = [(200 * math.cos(t / 5), 200 * math.sin(t / 5)) for t in range(33)]
+    eight = [[400 * math.sin(t / 5), 200 * math.sin(t / 2.5)] for t in range(33)]
+    for zeros in ([ring, [(x + 450, y) for x, y in ring]], [eight], [[(2 * x, y) for x, y in ring]]):
+        rows.append({"writer": names[2], "label": 0, "strokes": zeros})
     write_lines(tmp_path / "digits.jsonl.gz", rows)
     sign = [[[0, 0], [500, 1000]], [[500, 1000], [1000, 0]], [[200, 500], [800, 500]]]
     write_lines(tmp_path / "characters.jsonl.gz", [{"writer": names[0], "label": "A", "strokes": sign}])
@@ -215,6 +221,10 @@ def test_personal_models_of_writers_are_measured(
     worst = figures["worst_quarter"]
     assert (worst["tested"], worst["errors_before"]) == (45, 45)
     assert worst["errors_after"] < 10
+    assert result["several_zeros_left_out"] == 2
+    as_written, distorted = figures["as_written"], figures["distorted"]
+    assert (as_written["errors_before"], distorted["errors_before"]) == (3 * 45, 3 * 5 * 45)
+    assert (len(as_written["factors"]), distorted["errors_after"] < 3 * 5 * 10) == (3, True)
 
 
 def test_requests_for_corrections_are_timed(tmp_path: Path) -> None:
