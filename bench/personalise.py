@@ -4,42 +4,59 @@
     python bench/personalise.py --split validation # to choose settings
     python bench/personalise.py --models FOLDER    # another model version's folder
 
-Writers of the pen sets with enough digits: the first N examples, drawn with the usual pen, are learned; the
-others, drawn with three pens, are tested.  An answer is wrong if the likeliest digit is wrong or the picture is
+Writers of the pen sets with enough digits: some are examples, drawn with the usual pen and learned; the others,
+drawn with three pens, are tested.  The examples are the first N digits, and then random ones, twice.  A writer is
+measured as written, and the quarter of writers read worst also turned, slanted and flattened, because the model
+misreads few digits as they were written.
+Zeros that show several zeros are left out.  An answer is wrong if the likeliest digit is wrong or the picture is
 refused.  It is wrong and sure if the verdict is `digit`.  The quarter of writers read worst is chosen by the
 model version's own errors on the tested digits.  Besides: all MNIST test images, the other writers of the split,
-and letters and signs, each with every personal model.
+and letters and signs, each with every personal model of the first N digits as written.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from measuring import RESULTS, machine, write_result
-from mnist_classifier.core.arrays import Bytes, Floats, Integers, Mask
+from mnist_classifier.core.arrays import Bytes, Floats, Indices, Integers, Mask
 from mnist_classifier.core.records import Verdict
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.data import pen_digits
+from mnist_classifier.data.pen_digits import PenCharacter
 from mnist_classifier.data.splits import load_split
 from mnist_classifier.evaluation.robustness.bench import PEN_WIDTHS_PX, drawn
 from mnist_classifier.learning.personal import FeatureNetwork, Learner
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.recogniser import Recogniser, softmax
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
+from personal.tallies import Tally, costs, of_choices, summary, table, worst_quarter
 
 BOX = Path(__file__).parent.parent / "src" / "mnist_classifier" / "pretrained"
 EXAMPLES = (10, 20, 50)
+CHOICES = 3
 # A writer needs this many digits besides the examples.
 FEWEST_TESTED = 10
-USUAL_PEN = 1  # index of the page's pen in PEN_WIDTHS_PX
+PENS, USUAL_PEN = len(PEN_WIDTHS_PX), 1  # index of the page's pen in PEN_WIDTHS_PX
 # The model's answers for letters and signs: rates among these many.
 CHARACTERS = 600
+AS_WRITTEN = "as written"
+_TURN = np.array([[np.cos(np.pi / 9), np.sin(np.pi / 9)], [-np.sin(np.pi / 9), np.cos(np.pi / 9)]])
+STYLES = {
+    AS_WRITTEN: np.eye(2),
+    "turned left": _TURN,
+    "turned right": _TURN.T,
+    "slanted left": np.array([[1, 0.6], [0, 1]]),
+    "slanted right": np.array([[1, -0.6], [0, 1]]),
+    "flat": np.array([[1, 0], [0, 0.5]]),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +66,6 @@ class Seen:
     logits: Floats
     features: Floats
     labels: Integers
-
-    def part(self, rows: Any) -> Seen:
-        """Some of them."""
-        return Seen(self.logits[rows], self.features[rows], self.labels[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +77,6 @@ class Faults:
     sure: Mask
 
 
-@dataclass
-class Tally:
-    """Counts of one number of examples, one entry for each writer."""
-
-    before: list[int] = field(default_factory=list)
-    after: list[int] = field(default_factory=list)
-    tested: list[int] = field(default_factory=list)
-    sure: list[tuple[int, int]] = field(default_factory=list)
-    mnist: list[float] = field(default_factory=list)
-    others: list[float] = field(default_factory=list)
-    others_sure: list[float] = field(default_factory=list)
-    characters: list[float] = field(default_factory=list)
-    fit_s: list[float] = field(default_factory=list)
-
-
 class Measurement:
     """One model version and everything that it reads."""
 
@@ -88,17 +86,19 @@ class Measurement:
         self.recogniser, self.network = Recogniser(onnx_bytes, self.manifest), FeatureNetwork(onnx_bytes)
         self.learner = Learner.of(self.network)
         pen = pen_digits.load(settings.pen_dirs()).of_split(split)
-        self.writers = np.array([digit.writer for digit in pen.digits])
-        labels = np.array([int(digit.label) for digit in pen.digits])
-        rows = range(len(pen.digits))
-        by_pen = [list(map(_glyph, drawn("digits", pen.digits, rows, width))) for width in PEN_WIDTHS_PX]
-        self.glyphs = np.stack(by_pen, axis=1)  # (N, 3, 28, 28)
-        self.digits = self._see(self.glyphs.reshape(-1, 28, 28), np.repeat(labels, len(PEN_WIDTHS_PX)))
+        digits = [digit for digit in pen.digits if not shows_several_zeros(digit)]
+        self.left_out = len(pen.digits) - len(digits)
+        self.writers = np.array([digit.writer for digit in digits])
+        labels = np.repeat([int(digit.label) for digit in digits], PENS)
+        self.glyphs = {name: _glyphs(digits, change) for name, change in STYLES.items()}  # (N, 3, 28, 28) each
+        self.digits = {name: self._see(each.reshape(-1, 28, 28), labels) for name, each in self.glyphs.items()}
         signs = pen.non_digits[:CHARACTERS]
         pictures = list(map(_glyph, drawn("characters", signs, range(len(signs)), PEN_WIDTHS_PX[USUAL_PEN])))
         self.characters = self._see(np.stack(pictures), np.full(len(signs), -1))
         mnist = load_split(settings.data_dirs(), split)
         self.mnist = self._see(mnist.images[:limit], mnist.labels[:limit].astype(np.int64))
+        self.base = {name: self.faults(each) for name, each in self.digits.items()}
+        self.base_mnist, self.base_characters = self.faults(self.mnist), self.faults(self.characters)
 
     def _see(self, glyphs: Bytes, labels: Integers) -> Seen:
         return Seen(*self.network.look_many(glyphs), labels)
@@ -119,72 +119,86 @@ class Measurement:
 
     def of_examples(self, count: int) -> dict[str, Any] | None:
         """Personal models of `count` examples for every writer with enough digits; None without writers."""
-        pens, tally = len(PEN_WIDTHS_PX), Tally()
-        base = [self.faults(each) for each in (self.digits, self.mnist, self.characters)]
-        for writer in sorted(set(self.writers.tolist())):
+        people = self._people(count, choice=0)
+        if not people:
+            return None
+        first = self._tally(AS_WRITTEN, count, people, with_costs=True)
+        worst = {style: [self._of_worst(style, count, choice) for choice in range(CHOICES)] for style in STYLES}
+        as_written = of_choices([worst.pop(AS_WRITTEN)])
+        return {**summary(first), **costs(first), "as_written": as_written, "distorted": of_choices([*worst.values()])}
+
+    def _people(self, count: int, choice: int) -> list[Indices]:
+        """Of each writer with enough digits the rows of those, examples first."""
+        found = []
+        for number, writer in enumerate(sorted(set(self.writers.tolist()))):
             rows = np.flatnonzero(self.writers == writer)
-            if len(rows) < count + FEWEST_TESTED:
-                continue
-            labels = self.digits.labels[rows * pens]
+            if len(rows) >= count + FEWEST_TESTED:
+                found.append(np.random.default_rng((number, choice)).permutation(rows) if choice else rows)
+        return found
+
+    def _of_worst(self, style: str, count: int, choice: int) -> Tally:
+        """The tally of the quarter of writers that the model version reads worst."""
+        people, wrong = self._people(count, choice), self.base[style].wrong
+        shares = [float(wrong[_pictures(rows[count:])].mean()) for rows in people]
+        return self._tally(style, count, [people[row] for row in worst_quarter(shares)])
+
+    def _tally(self, style: str, count: int, people: Sequence[Indices], *, with_costs: bool = False) -> Tally:
+        tally, digits, before = Tally(), self.digits[style], self.base[style]
+        for rows in people:
+            labels = digits.labels[_pictures(rows[:count])][::PENS]
             started = time.perf_counter()
-            weights = self.learner.fit(self.glyphs[rows[:count], USUAL_PEN], labels[:count]).weights
+            weights = self.learner.fit(self.glyphs[style][rows[:count], USUAL_PEN], labels).weights
             tally.fit_s.append(time.perf_counter() - started)
-            tested = (rows[count:, None] * pens + np.arange(pens)).ravel()
-            others = np.setdiff1d(np.arange(len(self.digits.labels)), (rows[:, None] * pens + np.arange(pens)).ravel())
-            digits, mnist, signs = (self.faults(each, weights) for each in (self.digits, self.mnist, self.characters))
-            tally.before.append(int(base[0].wrong[tested].sum()))
-            tally.after.append(int(digits.wrong[tested].sum()))
+            tested = _pictures(rows[count:])
+            after = self.faults(Seen(digits.logits[tested], digits.features[tested], digits.labels[tested]), weights)
+            tally.before.append(int(before.wrong[tested].sum()))
+            tally.after.append(int(after.wrong.sum()))
             tally.tested.append(len(tested))
-            tally.sure.append((int(base[0].wrong_and_sure[tested].sum()), int(digits.wrong_and_sure[tested].sum())))
-            tally.mnist.append(float(mnist.wrong.mean() - base[1].wrong.mean()))
-            tally.others.append(float(digits.wrong[others].mean() - base[0].wrong[others].mean()))
-            tally.others_sure.append(
-                float(digits.wrong_and_sure[others].mean() - base[0].wrong_and_sure[others].mean())
-            )
-            tally.characters.append(float(signs.sure.mean() - base[2].sure.mean()))
-        return _summary(tally) if tally.tested else None
+            tally.sure.append((int(before.wrong_and_sure[tested].sum()), int(after.wrong_and_sure.sum())))
+            if with_costs:
+                others = np.setdiff1d(np.arange(len(digits.labels)), _pictures(rows))
+                self._add_costs(tally, others, weights)
+        return tally
+
+    def _add_costs(self, tally: Tally, others: Indices, weights: Floats) -> None:
+        before = self.base[AS_WRITTEN]
+        digits, mnist, signs = (
+            self.faults(each, weights) for each in (self.digits[AS_WRITTEN], self.mnist, self.characters)
+        )
+        tally.mnist.append(float(mnist.wrong.mean() - self.base_mnist.wrong.mean()))
+        tally.others.append(float(digits.wrong[others].mean() - before.wrong[others].mean()))
+        sure = digits.wrong_and_sure[others].mean() - before.wrong_and_sure[others].mean()
+        tally.others_sure.append(float(sure))
+        tally.characters.append(float(signs.sure.mean() - self.base_characters.sure.mean()))
+
+
+def _pictures(rows: Indices) -> Indices:
+    """The rows of the pictures of these digits, which are drawn with each pen."""
+    return (rows[:, None] * PENS + np.arange(PENS)).ravel()
+
+
+def shows_several_zeros(digit: PenCharacter) -> bool:
+    """Whether a wide picture labelled 0 crosses its middle line four times or more, as 00 and 000 do."""
+    if digit.label != "0":
+        return False
+    points = np.concatenate(digit.strokes)
+    width, height = np.ptp(points, axis=0)
+    middle = (points[:, 1].min() + points[:, 1].max()) / 2
+    crossings = sum(int(np.count_nonzero(np.diff(stroke[:, 1] > middle))) for stroke in digit.strokes)
+    return bool(width > 1.5 * height) and crossings >= 4
+
+
+def _glyphs(digits: Sequence[PenCharacter], change: Floats) -> Bytes:
+    """Draw changed digits with each pen: (N, 3, 28, 28)."""
+    changed = [replace(digit, strokes=tuple(stroke @ change.T for stroke in digit.strokes)) for digit in digits]
+    by_pen = [list(map(_glyph, drawn("digits", changed, range(len(changed)), width))) for width in PEN_WIDTHS_PX]
+    return np.stack(by_pen, axis=1)
 
 
 def _glyph(picture: Bytes) -> Bytes:
     glyph = make_glyph(picture)
     assert glyph is not None
     return glyph
-
-
-def _summary(tally: Tally) -> dict[str, Any]:
-    before, after, tested = map(np.array, (tally.before, tally.after, tally.tested))
-    worst = np.argsort(-before / tested, kind="stable")[: max(1, round(len(tested) / 4))]
-    sure = np.array(tally.sure).sum(axis=0).tolist()
-    points = {
-        name: {"mean": round(100 * float(np.mean(values)), 4), "worst": round(100 * float(np.max(values)), 4)}
-        for name, values in (
-            ("mnist_error_points", tally.mnist),
-            ("other_writers_error_points", tally.others),
-            ("other_writers_wrong_and_sure_points", tally.others_sure),
-            ("characters_accepted_points", tally.characters),
-        )
-    }
-    return {
-        "writers": len(tested),
-        "worst_quarter": _errors(before[worst], after[worst], tested[worst]),
-        "all_writers": _errors(before, after, tested),
-        "writers_with_errors": int((before > 0).sum()),
-        "writers_read_worse": int((after > before).sum()),
-        "wrong_and_sure": {"before": sure[0], "after": sure[1]},
-        **points,
-        "fit_s": round(float(np.median(tally.fit_s)), 3),
-    }
-
-
-def _errors(before: Integers, after: Integers, tested: Integers) -> dict[str, Any]:
-    factor = round(float(before.sum() / after.sum()), 2) if after.sum() else None
-    return {
-        "writers": len(tested),
-        "tested": int(tested.sum()),
-        "errors_before": int(before.sum()),
-        "errors_after": int(after.sum()),
-        "factor": factor,
-    }
 
 
 def measure(folder: Path, split: str, settings: Settings, limit: int | None = None) -> dict[str, Any]:
@@ -196,6 +210,7 @@ def measure(folder: Path, split: str, settings: Settings, limit: int | None = No
         "split": split,
         "mnist_images": len(measurement.mnist.labels),
         "characters": len(measurement.characters.labels),
+        "several_zeros_left_out": measurement.left_out,
         "examples": {str(count): figures for count, figures in found.items() if figures},
     }
 
@@ -210,26 +225,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     result = measure(options.models, options.split, Settings.from_environment(), options.limit)
-    write_result(options.name, {**machine(), **result}, table=_table(result), folder=options.results)
-
-
-def _table(result: dict[str, Any]) -> str:
-    lines = [f"{result['model']}, {result['split']} writers, {result['mnist_images']} MNIST images"]
-    for count, figures in result["examples"].items():
-        for name in ("worst_quarter", "all_writers"):
-            part = figures[name]
-            lines.append(
-                f"{count:>3} examples  {name:13} {part['writers']:3} writers  {part['tested']:5} digits  "
-                f"errors {part['errors_before']:3} -> {part['errors_after']:3}  factor {part['factor']}"
-            )
-        sure = figures["wrong_and_sure"]
-        lines.append(f"              wrong and sure {sure['before']} -> {sure['after']}, fit {figures['fit_s']} s")
-        lines += [
-            f"              {name}: mean {figures[name]['mean']:+.4f}, worst {figures[name]['worst']:+.4f}"
-            for name in figures
-            if name.endswith("_points")
-        ]
-    return "\n".join(lines)
+    write_result(options.name, {**machine(), **result}, table=table(result), folder=options.results)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -185,8 +187,13 @@ def test_fuzzing_tells_of_every_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.mnist
-def write_test_writers(folder: Path, writers: list[tuple[Strokes, int]], digits: int) -> None:
-    """Write pen sets: each writer, new to the models, writes one digit so often, and the first writes a letter."""
+def write_test_writers(
+    folder: Path, writers: list[tuple[Strokes, int]], digits: int, zeros: Sequence[Strokes] = ()
+) -> None:
+    """Write pen sets: each writer, new to the models, writes one digit so often, and the first writes a letter.
+
+    zeros: by one writer more.
+    """
     names = [f"w{i}" for i in range(200) if split_of(f"w{i}") == TEST]
     rng = np.random.default_rng(0)
     rows = []
@@ -194,6 +201,7 @@ def write_test_writers(folder: Path, writers: list[tuple[Strokes, int]], digits:
         for _ in range(digits):
             shaken = [(np.array(each) + rng.normal(0, 30, (len(each), 2))).tolist() for each in strokes]
             rows.append({"writer": name, "label": label, "strokes": shaken})
+    rows += [{"writer": names[len(writers)], "label": 0, "strokes": strokes} for strokes in zeros]
     write_lines(folder / "digits.jsonl.gz", rows)
     sign = [[[0, 0], [500, 1000]], [[500, 1000], [1000, 0]], [[200, 500], [800, 500]]]
     write_lines(folder / "characters.jsonl.gz", [{"writer": names[0], "label": "A", "strokes": sign}])
@@ -202,10 +210,14 @@ def write_test_writers(folder: Path, writers: list[tuple[Strokes, int]], digits:
 def test_personal_models_of_writers_are_measured(
     mnist_dirs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of the writers writes fours as crosses."""
+    """One of the writers writes fours as crosses; another writes several zeros, which are labelled 0."""
     monkeypatch.setenv("MNIST_DATA_DIR", str(mnist.find(mnist_dirs, mnist.TRAIN)))
     monkeypatch.setenv("MNIST_PEN_DIR", str(tmp_path))
-    write_test_writers(tmp_path, [(LETTER_X, 4), (STROKES[7], 7)], 25)
+    # Two zeros apart and in one stroke, and one flat zero.
+    ring = [[200 * math.cos(t / 5), 200 * math.sin(t / 5)] for t in range(33)]
+    eight = [[400 * math.sin(t / 5), 200 * math.sin(t / 2.5)] for t in range(33)]
+    zeros: list[Strokes] = [[ring, [[x + 450, y] for x, y in ring]], [eight], [[[2 * x, y] for x, y in ring]]]
+    write_test_writers(tmp_path, [(LETTER_X, 4), (STROKES[7], 7)], 25, zeros)
     run_script(ROOT / "bench" / "personalise.py", "--limit", "200", "--results", str(tmp_path))
     result = json.loads((tmp_path / "personalise.json").read_text("utf-8"))
     assert (result["mnist_images"], list(result["examples"])) == (200, ["10"])
@@ -214,6 +226,10 @@ def test_personal_models_of_writers_are_measured(
     worst = figures["worst_quarter"]
     assert (worst["tested"], worst["errors_before"]) == (45, 45)
     assert worst["errors_after"] < 10
+    assert result["several_zeros_left_out"] == 2
+    as_written, distorted = figures["as_written"], figures["distorted"]
+    assert (as_written["errors_before"], distorted["errors_before"]) == (3 * 45, 3 * 5 * 45)
+    assert (len(as_written["factors"]), distorted["errors_after"] < 3 * 5 * 10) == (3, True)
 
 
 def test_requests_for_corrections_are_timed(tmp_path: Path) -> None:

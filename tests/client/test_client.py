@@ -23,9 +23,11 @@ from mnist_classifier.core.settings import PRETRAINED_DIR
 from mnist_classifier.evaluation.robustness.pages.writing import generated_writers
 from mnist_classifier.learning.filled_sheets import fill
 from mnist_classifier.recognition.imaging.decode import encode_png
+from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.numbers.expected import Expected, Field
 from mnist_classifier.recognition.recogniser import Recogniser
 from tests.e2e.application import Application
+from tests.handwriting import LETTER_X, draw
 from tests.mirror import dead_url
 from tests.web.routes.test_predict import decode_image, png
 
@@ -237,7 +239,7 @@ def faulty() -> Iterator[Faulty]:
                 self.end_headers()
                 self.wfile.write(body.encode())
 
-        do_GET = do_POST = answer  # noqa: N815
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -272,10 +274,11 @@ def test_after_the_last_attempt_the_error_is_raised(faulty: Faulty):
     assert len(faulty.requests) == 3
 
 
-def test_a_request_that_changes_something_is_sent_once(faulty: Faulty):
+@pytest.mark.parametrize("change", [Client.retrain, lambda c: c.personalise("Anna"), lambda c: c.forget("Anna")])
+def test_a_request_that_changes_something_is_sent_once(faulty: Faulty, change: Callable[[Client], Any]):
     faulty.answers = [BUSY]
     with Client(faulty.url) as client, pytest.raises(errors.DatabaseBusy):
-        client.retrain(epochs=1)
+        change(client)
     assert len(faulty.requests) == 1
 
 
@@ -453,3 +456,44 @@ def test_all_pages_of_corrections_are_yielded(client: Client, monkeypatch: pytes
     sent = [client.correct(SEVEN, label).id for label in range(10)]
     assert [each.id for each in client.corrections()] == sorted(sent, reverse=True)
     assert client.purge_corrections() == 10
+
+
+# A slash and what a URL gives a meaning to are part of a name like other characters.
+@pytest.mark.parametrize("writer", ["Anna", "A/B & Söhne?#%"])
+def test_a_writer_is_learned_read_listed_and_forgotten(client: Client, writer: str):
+    client.purge_corrections()
+    rng = np.random.default_rng(0)
+    crosses = [draw(LETTER_X, pen_px=18, rng=rng) for _ in range(13)]
+    for cross in crosses[:9]:
+        client.correct(cross, 4, writer=writer)
+    with pytest.raises(errors.TooFewExamples, match="needs 10 corrections"):
+        client.personalise(writer)
+    sent = [client.correct(cross, 4, writer=writer).id for cross in crosses[9:12]]
+    made = client.personalise(f" {writer} ")
+    assert (made.writer, made.base_version, made.examples, made.corrections[-3:]) == (writer, 0, 12, tuple(sent))
+    assert made.figures["right_before"] < made.figures["right_after"] <= 12
+    assert client.personal_models() == (made,)
+    cross, both = crosses[12], np.hstack([SEVEN, 255 - crosses[12]])
+    field = Field("all", (0, 0, 560, 280), Expected(length=2))
+    assert (client.predict(cross).prediction, client.predict(cross, personal=writer).prediction) == (None, 4)
+    assert [each.prediction for each in client.predict_many([SEVEN, cross], personal=writer)] == [7, 4]
+    assert (client.number(both).number, client.number(both, personal=writer).number) == ("7", "74")
+    assert client.fields(both, [field], personal=writer)[0].number == "74"
+    client.forget(writer)
+    assert (client.personal_models(), len(list(client.corrections()))) == ((), 12)
+    with pytest.raises(errors.PersonalModelMissing, match="personalise it first"):
+        client.predict(cross, personal=writer)
+    with pytest.raises(errors.PersonalModelMissing):
+        client.forget(writer)
+
+
+def test_a_glyph_is_read_by_a_personal_model(client: Client):
+    client.purge_corrections()
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        client.correct(draw(LETTER_X, pen_px=18, rng=rng), 4, writer="Anna")
+    client.personalise("Anna")
+    glyph = make_glyph(draw(LETTER_X, pen_px=18, rng=rng))
+    assert client.predict_glyph(glyph).prediction is None
+    assert client.predict_glyph(glyph, personal="Anna").prediction == 4
+    client.forget("Anna")

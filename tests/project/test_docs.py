@@ -56,7 +56,7 @@ def test_every_route_is_documented(settings: Settings):
             continue
         path = re.sub(r"<int:run_id>", "<id>", rule.rule)
         path = re.sub(r"<int:index>", "<0-9999>", path)
-        path = re.sub(r"<int:(\w+)>", r"<\1>", path)
+        path = re.sub(r"<(?:int|path):(\w+)>", r"<\1>", path)
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             assert f"{method} {path}" in text, f"{method} {path}"
     app.extensions[EXTENSION].store.close()

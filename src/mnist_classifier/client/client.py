@@ -81,11 +81,12 @@ class Client(CorrectionMethods, PersonalMethods):
         glyph: npt.NDArray[np.uint8],
         *,
         version: int | None = None,
+        personal: str | None = None,
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> Reading:
         """Read a (28, 28) uint8 glyph without preprocessing."""
-        options = _options(version, ambiguous_below, not_a_digit_above)
+        options = _options(version, ambiguous_below, not_a_digit_above, personal)
         return self._send(replies.converter(Reading), glyph.tobytes(), RAW_GLYPH, options)
 
     def predict_many(
@@ -93,6 +94,7 @@ class Client(CorrectionMethods, PersonalMethods):
         pictures: Iterable[Picture],
         *,
         version: int | None = None,
+        personal: str | None = None,
         ambiguous_below: float | None = None,
         not_a_digit_above: float | None = None,
     ) -> Iterator[Reading]:
@@ -100,9 +102,7 @@ class Client(CorrectionMethods, PersonalMethods):
 
         Pictures are requested as needed, so the iterable may be endless.
         """
-        read = partial(
-            self.predict, version=version, ambiguous_below=ambiguous_below, not_a_digit_above=not_a_digit_above
-        )
+        read = partial(self.predict, **_options(version, ambiguous_below, not_a_digit_above, personal))
         return self.ask_many(read, pictures)
 
     def number(
@@ -197,7 +197,7 @@ class Client(CorrectionMethods, PersonalMethods):
 
 
 def _options(
-    version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None, personal: str | None = None
+    version: int | None, ambiguous_below: float | None, not_a_digit_above: float | None, personal: str | None
 ) -> dict[str, Any]:
     """The options that are not None, because the server answers requests without options fastest."""
     options = {

@@ -79,7 +79,9 @@ class PersonalModels:
         self._turn = threading.Lock()
 
     def fit(self, writer: str, version: int) -> PersonalModelFacts:
-        """Make a writer's model from the corrections, in place of an older one; takes a second or two.
+        """Make a writer's model from the corrections, in place of an older one.
+
+        Takes a second or two, and up to ten for a network with many features.
 
         Raises TooFewExamples, InvalidInput, VersionMissing, ModelMissing, ModelCorrupt.
         """

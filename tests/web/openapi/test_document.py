@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_the_document_is_valid_openapi():
 
 
 def test_every_route_and_method_is_described_and_nothing_else(app: Flask):
-    routes = {(rule.rule.replace("<int:", "<"), method.lower()) for rule, method in described_rules(app)}
+    routes = {(re.sub("<(int|path):", "<", rule.rule), method.lower()) for rule, method in described_rules(app)}
     described = {
         (path.replace("{", "<").replace("}", ">"), method)
         for path, item in document()["paths"].items()
