@@ -466,7 +466,7 @@ def test_a_writer_is_learned_read_listed_and_forgotten(client: Client, writer: s
     crosses = [draw(LETTER_X, pen_px=18, rng=rng) for _ in range(13)]
     for cross in crosses[:9]:
         client.correct(cross, 4, writer=writer)
-    with pytest.raises(errors.TooFewExamples, match="needs 10 corrections"):
+    with pytest.raises(errors.TooFewExamples, match="needs at least 10 corrections"):
         client.personalise(writer)
     sent = [client.correct(cross, 4, writer=writer).id for cross in crosses[9:12]]
     made = client.personalise(f" {writer} ")
