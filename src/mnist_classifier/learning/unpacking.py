@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import lzma
 import stat
@@ -10,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import IO
 
 from mnist_classifier.core.errors import InvalidArchive
 
@@ -20,6 +23,8 @@ MOST_FILES = 20_100
 HIDDEN_FOLDER = "__MACOSX"
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 1
+# First bytes of a compressed tar file -> the module that unpacks it.
+COMPRESSED = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ": lzma}
 FAILURES = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, LookupError, OverflowError),
@@ -36,7 +41,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
         for name, contents in _from_zip(data) if data.startswith(b"PK") else _from_tar(data):
             left -= len(contents)
             if left < 0:
-                raise InvalidArchive(f"the archive unpacks to more than {LARGEST_UNPACKED / MB:.0f} MB")
+                raise _too_large()
             if name in found:
                 raise InvalidArchive(f"the archive has the file {name[:100]!r} twice")
             found[name] = contents
@@ -63,7 +68,12 @@ def _from_zip(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _from_tar(data: bytes) -> Iterator[tuple[str, bytes]]:
     count = 0
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r|*") as archive:
+    file: IO[bytes] = io.BytesIO(data)
+    for magic, module in COMPRESSED.items():
+        if data.startswith(magic):
+            file = module.open(file)
+    # "r|" only reads.
+    with tarfile.open(fileobj=_Limited(file), mode="r|") as archive:  # type: ignore[call-overload]
         for entry in archive:
             count += 1
             _check_count(count)
@@ -74,6 +84,28 @@ def _from_tar(data: bytes) -> Iterator[tuple[str, bytes]]:
             packed = archive.extractfile(entry)
             assert packed is not None
             yield entry.name, packed.read(LARGEST_UNPACKED + 1)
+
+
+class _Limited:
+    """A tar file that is read up to LARGEST_UNPACKED.
+
+    tarfile itself has no limit for headers and for what is skipped.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._left = file, LARGEST_UNPACKED
+
+    def read(self, size: int) -> bytes:
+        """Read at most `size` bytes.  Raises InvalidArchive."""
+        data = self._file.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise _too_large()
+        return data
+
+
+def _too_large() -> InvalidArchive:
+    return InvalidArchive(f"the archive unpacks to more than {LARGEST_UNPACKED / MB:.0f} MB")
 
 
 def _is_hidden(name: str) -> bool:
