@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -31,7 +30,7 @@ class PersonalMethods(ABC):
 
     def forget(self, writer: str) -> None:
         """Delete a personal model; the corrections stay.  Raises PersonalModelMissing."""
-        self._ask(dict, "DELETE", f"{PATH}/{quote(writer, safe='')}")
+        self._ask(dict, "DELETE", PATH, params={"writer": writer})
 
     @abstractmethod
     def _ask(self, make: Callable[[dict[str, Any]], Answer], method: str, path: str, **request: Any) -> Answer:

@@ -35,7 +35,6 @@ def test_a_writer_is_learned_read_and_forgotten(client: FlaskClient):
     assert (facts["writer"], facts["base_version"], facts["examples"]) == ("Anna", 0, 12)
     assert facts["figures"]["right_before"] < facts["figures"]["right_after"] <= 12
     assert client.get("/api/personal").json["models"] == [facts]
-    assert client.get("/api/personal/Anna").json == facts
 
     everybody = client.post("/predict", json=IMAGE).json
     assert (everybody["prediction"], "personal" in everybody["model"]) == (None, False)
@@ -51,9 +50,10 @@ def test_a_writer_is_learned_read_and_forgotten(client: FlaskClient):
     number = client.post("/predict", json={**IMAGE, "mode": "number", "personal": "Anna"}).json
     assert number["model"]["personal"] == "Anna"
 
-    assert client.delete("/api/personal/Anna").json == {"forgotten": "Anna"}
+    assert client.delete("/api/personal?writer=Anna").json == {"forgotten": "Anna"}
     assert_error(client.post("/predict?personal=Anna", json=IMAGE), 404, "personal_model_missing")
-    assert_error(client.get("/api/personal/Anna"), 404, "personal_model_missing")
+    assert_error(client.delete("/api/personal?writer=Anna"), 404, "personal_model_missing")
+    assert_error(client.delete("/api/personal"), 400, "invalid_input", field="writer")
     assert client.get("/api/corrections").json["count"] == 12
 
 
@@ -89,12 +89,20 @@ def test_too_few_examples_and_another_version_are_refused(client: FlaskClient):
     assert_error(client.post("/predict?personal=Anna&version=1", json=IMAGE), 400, "invalid_input", field="version")
 
 
+@pytest.mark.parametrize("name", ["4/b", "/Anna", "Anna/", "..", "//", "a?b#c", "100 %", "Zoë & 'Bo'"])
+def test_every_name_can_be_forgotten(services: Services, client: FlaskClient, name: str):
+    for writer in ("Anna", name):
+        services.corrections.add_many([NewCorrection(glyph, 4, "api", writer) for glyph in drawn(LETTER_X, 10)])
+        client.post("/api/personal", json={"writer": writer})
+    assert client.delete("/api/personal", query_string={"writer": name}).json == {"forgotten": name}
+    assert [each["writer"] for each in client.get("/api/personal").json["models"]] == ["Anna"]
+
+
 def test_the_names_and_every_change_need_the_token(make_client: MakeClient):
     client = make_client(token="correct-horse-battery", host="0.0.0.0")
     for reply in (
         client.get("/api/personal"),
-        client.get("/api/personal/Anna"),
         client.post("/api/personal", json={"writer": "Anna"}),
-        client.delete("/api/personal/Anna"),
+        client.delete("/api/personal?writer=Anna"),
     ):
         assert_error(reply, 401, "token_missing")

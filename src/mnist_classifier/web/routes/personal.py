@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from flask import Blueprint, Response, jsonify, request
-from msgspec import Meta
 from msgspec.json import Decoder
 
 from mnist_classifier.core.errors import InvalidInput, ModelCorrupt, ModelMissing, PersonalModelMissing, TooFewExamples
@@ -15,10 +12,12 @@ from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire import personal as views
 from mnist_classifier.web.wire.bodies import parse
 from mnist_classifier.web.wire.operation import describe
+from mnist_classifier.web.wire.parameters import unchecked
 
 blueprint = Blueprint("personal", __name__, url_prefix="/api/personal")
 
-Writer = Annotated[str, Meta(max_length=LONGEST_NAME, description="name of the writer")]
+# In the query, since a path cannot hold every name: "4/b", "..".
+WRITER = unchecked("writer", "name of the writer", {"minLength": 1, "maxLength": LONGEST_NAME})
 _question = Decoder(views.PersonalQuestion)
 
 
@@ -46,16 +45,12 @@ def personalise() -> tuple[Response, int]:
     return jsonify(views.model(services().personal.fit(writer, version))), 201
 
 
-@blueprint.get("/<writer>")
-@describe(views.PersonalModel, errors=(InvalidInput, PersonalModelMissing))
-def get_model(writer: Writer) -> Response:
-    """Get one personal model."""
-    return jsonify(views.model(services().personal.get(writer)))
-
-
-@blueprint.delete("/<writer>")
-@describe(views.ForgottenModel, errors=(InvalidInput, PersonalModelMissing))
-def forget(writer: Writer) -> Response:
-    """Delete a personal model. The corrections stay."""
+@blueprint.delete("")
+@describe(views.ForgottenModel, query=(WRITER,), errors=(PersonalModelMissing,))
+def forget() -> Response:
+    """Delete the personal model of a writer. The corrections stay."""
+    writer = checked_writer(WRITER.read() or "")
+    if not writer:
+        raise InvalidInput("nothing was deleted, because there is no writer: send ?writer=Anna", field="writer")
     services().personal.forget(writer)
-    return jsonify({"forgotten": checked_writer(writer)})
+    return jsonify({"forgotten": writer})

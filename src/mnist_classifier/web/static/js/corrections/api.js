@@ -90,5 +90,5 @@ export function personalise(writer) {
 
 /** Delete a personal model; the corrections stay. @param {string} writer */
 export function forget(writer) {
-  return request(`/api/personal/${encodeURIComponent(writer)}`, { method: "DELETE" });
+  return request(`/api/personal?${new URLSearchParams({ writer })}`, { method: "DELETE" });
 }
