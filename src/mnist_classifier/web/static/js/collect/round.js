@@ -30,6 +30,23 @@ export function undone({ left, done }) {
   return last === undefined ? { left, done } : { left: [last, ...left], done: done.slice(0, -1) };
 }
 
+/** The round once a digit that was written is refused: it is asked for again, last. @param {Round} round @param {number} digit @returns {Round} */
+export function refused({ left, done }, digit) {
+  return { left: [...left, digit], done: without(done, digit) };
+}
+
+/** The round once a digit that was to be taken back stays. @param {Round} round @param {number} digit @returns {Round} */
+export function restored({ left, done }, digit) {
+  const at = left.indexOf(digit);
+  return at < 0 ? { left, done } : { left: left.toSpliced(at, 1), done: [...done, digit] };
+}
+
+/** @param {number[]} digits @param {number} digit */
+function without(digits, digit) {
+  const at = digits.lastIndexOf(digit);
+  return at < 0 ? digits : digits.toSpliced(at, 1);
+}
+
 /** @param {() => number} random @returns {number[]} */
 function shuffled(random) {
   const digits = [...Array(10).keys()];
