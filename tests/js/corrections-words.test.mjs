@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { againstWords, readWords, retentionWords, totalsWords } from "../../src/mnist_classifier/web/static/js/corrections/words.js";
+import { againstWords, outcomeWords, readWords, retentionWords, totalsWords } from "../../src/mnist_classifier/web/static/js/corrections/words.js";
 
 test("one contradiction and several are said in good English", () => {
   assert.equal(againstWords([]), "");
@@ -22,4 +22,15 @@ test("numbers and nouns agree", () => {
   assert.equal(totalsWords(totals), "1 correction by 1 writer.");
   assert.equal(totalsWords({ count: 5, writers: [{ name: "", count: 5 }], contradictions: 2 }), "5 corrections. 2 contradict each other.");
   assert.equal(retentionWords(1), "A correction is deleted 1 day after it was last sent or changed.");
+});
+
+test("a change of many says how many changed, and what happened to the others", () => {
+  const words = (number) => `Relabelled ${number} as 7`;
+  const say = (changed, outcome) => outcomeWords(words, changed, { merged: 0, gone: 0, fault: "", ...outcome });
+  assert.equal(say(3, {}), "Relabelled 3 as 7.");
+  assert.equal(say(2, { merged: 1 }), "Relabelled 3 as 7. 1 correction was there already and was merged.");
+  assert.equal(say(2, { gone: 2 }), "Relabelled 2 as 7. 2 corrections were no longer there.");
+  assert.equal(say(2, { fault: "No answer." }), "Relabelled 2 as 7. The others were not changed. No answer.");
+  assert.equal(say(0, { fault: "No answer." }), "Nothing was changed. No answer.");
+  assert.equal(say(0, { gone: 1 }), "1 correction was no longer there.");
 });
