@@ -12,7 +12,7 @@ import pytest
 from application import Application
 from axe_playwright_python.sync_playwright import Axe
 from pictures import keep
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 from stored_corrections import add, stored
 from test_accessibility import rules
 from test_forced_colours import style
@@ -186,6 +186,30 @@ def test_what_waits_to_be_deleted_is_deleted_when_the_page_is_left(visit: Visit,
     visitor.page.goto(three.url + "/corrections")
     expect(cards(visitor)).to_have_count(2)
     assert len(stored(three)) == 2
+
+
+def test_what_waits_to_be_deleted_is_deleted_before_a_model_learns(visit: Visit, own: Application) -> None:
+    """A training that learned from it would be thrown away at its end."""
+    add(own, glyphs(14), [1, 7] * 7, "Anna")
+    visitor = visit("/corrections", at=own)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    select(visitor, 0, 1)
+    visitor.find("bulk-delete").click()
+    visitor.page.get_by_role("button", name="Personalise for Anna").click()
+    expect(visitor.page.locator("[data-writer=Anna]")).to_contain_text("of 12 right")
+    busy = {"error": {"code": "training_in_progress", "message": "a training is under way", "field": None}}
+    left = list[int]()
+
+    def refuse(route: Route) -> None:
+        left.append(len(stored(own)))
+        route.fulfill(status=409, json=busy)
+
+    visitor.page.route("**/retrain", refuse)
+    select(visitor, 0)
+    visitor.find("bulk-delete").click()
+    visitor.page.get_by_role("button", name="Retrain").click()
+    expect(message(visitor).get_by_text("A training is under way")).to_be_visible()
+    assert left == [11]
 
 
 def test_a_contradiction_is_flagged_and_resolved(visit: Visit, three: Application) -> None:

@@ -172,6 +172,8 @@ grid.onSelect = showSelection;
 /** @type {typeof grid.onOpen} */
 grid.onOpen = (correction) => void dialog.open(correction);
 changes.onChange = files.onChange = refresh;
+// What waits to be deleted is not learned or exported: a training that learned from it would be thrown away.
+learn.before = files.before = () => changes.flush();
 form.addEventListener("change", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 older.addEventListener("click", () => next !== null && turn([...before, next]));
