@@ -103,6 +103,7 @@ def test_every_byte_of_an_export_is_protected_by_its_hash(exported: Callable[[st
     assert "writers" in refusal(zipped({**files, MANIFEST: json.dumps({**manifest, "writers": ["Anna"]}).encode()}))
     assert MANIFEST in refusal(zipped({**files, MANIFEST: b"{"}))
     assert "format is missing" in refusal(zipped({**files, MANIFEST: b"{}"}))
+    assert refusal(zipped({**files, MANIFEST: b"1"})) == "manifest.json: must be a JSON object, not a whole number"
 
 
 def pictures() -> dict[str, bytes]:
