@@ -481,7 +481,7 @@ def test_a_writer_is_learned_read_listed_and_forgotten(client: Client, writer: s
     assert client.fields(both, [field], personal=writer)[0].number == "74"
     client.forget(writer)
     assert (client.personal_models(), len(list(client.corrections()))) == ((), 12)
-    with pytest.raises(errors.PersonalModelMissing, match="personalise it first"):
+    with pytest.raises(errors.PersonalModelMissing, match="there is no personal model"):
         client.predict(cross, personal=writer)
     with pytest.raises(errors.PersonalModelMissing):
         client.forget(writer)

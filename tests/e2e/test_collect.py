@@ -113,19 +113,26 @@ def test_the_keys_draw_without_hurry(visit: Visit, collecting: Application):
     expect(visitor.find("write-count")).to_have_text("1 of 100")
 
 
-def test_digits_written_without_the_server_are_stored_when_it_is_back(visit: Visit, collecting: Application):
+@pytest.mark.parametrize("answers", [False, True])
+def test_digits_that_the_server_did_not_take_are_stored_later(visit: Visit, collecting: Application, answers: bool):
+    """By themselves once it is back; with "Try again" if it answered that it cannot."""
     visitor = visit("/collect", at=collecting)
+    full = {"error": {"code": "storage_full", "message": "the disk is full", "field": None}}
     visitor.expected_errors = (FAILED_REQUEST,)
     visitor.find("write-start").click()
-    visitor.page.route("**/api/corrections", lambda route: route.abort())
+    for address in ("**/api/corrections", "**/model-status"):
+        visitor.page.route(address, lambda route: route.fulfill(status=507, json=full) if answers else route.abort())
     for number in (1, 2):
         visitor.draw([(x, y + number / 100) for x, y in SEVEN])
         visitor.page.keyboard.press("Enter")
     toast = visitor.page.locator(".toast")
     expect(toast).to_contain_text("2 digits not saved yet")
-    visitor.page.unroute("**/api/corrections")
-    toast.get_by_role("button", name="Try again").click()
+    expect(visitor.find("write-pending")).to_have_text("2 digits not saved yet.")
+    visitor.page.unroute_all()
+    if answers:
+        toast.get_by_role("button", name="Try again").click()
     expect(visitor.find("write-pending")).to_be_empty()
+    expect(toast).to_have_count(0)
     assert len(stored(collecting)) == 2
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import urllib.parse
+import urllib.request
 import zipfile
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from application import Application
 from axe_playwright_python.sync_playwright import Axe
 from pictures import keep
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 from stored_corrections import add, stored
 from test_accessibility import rules
 from test_forced_colours import style
@@ -127,6 +129,54 @@ def test_several_are_relabelled_renamed_and_deleted_at_once(visit: Visit, three:
     assert len(stored(three)) == 1
 
 
+def test_a_change_of_many_goes_on_when_another_page_has_deleted_one(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    select(visitor, 0, 1, 2)
+    middle = stored(three)[1]["id"]
+    request = urllib.request.Request(f"{three.url}/api/corrections/{middle}", method="DELETE")
+    urllib.request.urlopen(request, timeout=10).close()
+    visitor.find("bulk-label").select_option("3")
+    expect(message(visitor)).to_contain_text("Relabelled 2 corrections as 3. 1 correction was no longer there.")
+    assert [each["label"] for each in stored(three)] == [3, 3]
+    message(visitor).get_by_role("button", name="Undo").click()
+    expect(cards(visitor).first).to_contain_text("not a digit")
+    assert [each["label"] for each in stored(three)] == [1, "not_a_digit"]
+
+
+def test_a_change_that_breaks_off_says_what_it_did(visit: Visit, three: Application) -> None:
+    visitor = visit("/corrections", at=three)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    select(visitor, 0, 1, 2)
+    last = stored(three)[0]["id"]
+    visitor.page.route(f"**/api/corrections/{last}", lambda route: route.abort())
+    visitor.find("bulk-label").select_option("3")
+    expect(message(visitor)).to_contain_text("Relabelled 2 corrections as 3. The others were not changed.")
+    assert [each["label"] for each in stored(three)] == [1, 3, 3]
+
+
+def test_a_writer_called_like_a_wildcard_can_be_chosen(visit: Visit, three: Application) -> None:
+    add(three, glyphs(4)[3:], [5], "*")
+    visitor = visit("/corrections", at=three)
+    visitor.find("filter-writer").select_option("* (1)")
+    expect(cards(visitor)).to_have_count(1)
+    visitor.find("filter-writer").select_option("Anybody")
+    expect(cards(visitor)).to_have_count(4)
+
+
+def test_the_longest_name_fits_a_phone(visit: Visit, own: Application) -> None:
+    name = 33 * "Wéß" + "W"
+    add(own, glyphs(12), [1, 7] * 6, name)
+    own.post("/api/personal", writer=name)
+    address = urllib.parse.quote(name)
+    for path in (f"/?personal={address}", "/corrections", f"/corrections?writer={address}"):
+        visitor = visit(path, at=own, viewport={"width": 390, "height": 844})
+        shown = visitor.find("reader") if "personal" in path else visitor.page.get_by_role("link", name="Read as")
+        expect(shown).to_be_visible()
+        width = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, path
+
+
 def test_what_waits_to_be_deleted_is_deleted_when_the_page_is_left(visit: Visit, three: Application) -> None:
     visitor = visit("/corrections", at=three)
     select(visitor, 0)
@@ -136,6 +186,30 @@ def test_what_waits_to_be_deleted_is_deleted_when_the_page_is_left(visit: Visit,
     visitor.page.goto(three.url + "/corrections")
     expect(cards(visitor)).to_have_count(2)
     assert len(stored(three)) == 2
+
+
+def test_what_waits_to_be_deleted_is_deleted_before_a_model_learns(visit: Visit, own: Application) -> None:
+    """A training that learned from it would be thrown away at its end."""
+    add(own, glyphs(14), [1, 7] * 7, "Anna")
+    visitor = visit("/corrections", at=own)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    select(visitor, 0, 1)
+    visitor.find("bulk-delete").click()
+    visitor.page.get_by_role("button", name="Personalise for Anna").click()
+    expect(visitor.page.locator("[data-writer=Anna]")).to_contain_text("of 12 right")
+    busy = {"error": {"code": "training_in_progress", "message": "a training is under way", "field": None}}
+    left = list[int]()
+
+    def refuse(route: Route) -> None:
+        left.append(len(stored(own)))
+        route.fulfill(status=409, json=busy)
+
+    visitor.page.route("**/retrain", refuse)
+    select(visitor, 0)
+    visitor.find("bulk-delete").click()
+    visitor.page.get_by_role("button", name="Retrain").click()
+    expect(message(visitor).get_by_text("A training is under way")).to_be_visible()
+    assert left == [11]
 
 
 def test_a_contradiction_is_flagged_and_resolved(visit: Visit, three: Application) -> None:

@@ -82,6 +82,15 @@ SHOW_MESSAGES = """() => import("/static/js/shared/toast.js").then(({ showToast 
 })"""
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 600), (1366, 650), (1280, 720), (1280, 760), (768, 600)])
+def test_the_words_of_the_tools_fit_their_buttons_on_low_screens(visit: Visit, width: int, height: int) -> None:
+    visitor = visit(viewport={"width": width, "height": height})
+    expect(visitor.find("predict")).to_be_visible()
+    too_wide = """() => [...document.querySelectorAll(".actions button, .pens button")]
+        .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent.trim())"""
+    assert visitor.page.evaluate(too_wide) == []
+
+
 @pytest.mark.parametrize("screen", ["phone", "tablet", "desktop"])
 def test_messages_do_not_cover_the_result(visit: Visit, screen: str) -> None:
     visitor = visit(**SCREENS[screen])

@@ -10,7 +10,7 @@ from application import Application
 from playwright.sync_api import expect
 from stored_corrections import stored
 from tests.checkout import ROOT
-from visitor import SEVEN, Point, Visitor
+from visitor import FAILED_REQUEST, SEVEN, Point, Visitor
 
 from conftest import Visit
 
@@ -44,6 +44,29 @@ def draw(visitor: Visitor, points: list[Point]) -> None:
     with visitor.page.expect_response("**/predict?*"):
         visitor.draw(points)
     expect(visitor.find("correct")).to_have_attribute("data-state", "ready")
+
+
+def test_everybodys_model_reads_when_a_personal_model_is_gone(visit: Visit, own: Application) -> None:
+    visitor = visit(f"/?personal={NAME}", at=own)
+    expect(visitor.page.locator(".toast")).to_contain_text(f"The personal model for {NAME} was deleted.")
+    draw(visitor, again(SEVEN, 0))
+    expect(visitor.find("digit")).to_have_text("7")
+    expect(visitor.find("reader")).to_be_hidden()
+
+
+def test_everybodys_model_can_be_chosen_without_the_list_of_the_others(visit: Visit, own: Application) -> None:
+    """The list may need the token, and somebody may delete the model while the page is open."""
+    visitor = visit(f"/?personal={NAME}", at=own, before=refuse_list)
+    visitor.draw(again(SEVEN, 0))
+    expect(visitor.page.locator(".toast")).to_contain_text(f"There is no personal model for '{NAME}'")
+    visitor.find("reader-choice").select_option("everybody’s")
+    expect(visitor.find("digit")).to_have_text("7")
+
+
+def refuse_list(visitor: Visitor) -> None:
+    visitor.expected_errors = (FAILED_REQUEST,)
+    error = {"error": {"code": "token_missing", "message": "this request needs a token", "field": None}}
+    visitor.page.route("**/api/personal", lambda route: route.fulfill(status=401, json=error))
 
 
 def test_the_tutorial_works_as_it_is_written(visit: Visit, own: Application) -> None:

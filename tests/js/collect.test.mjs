@@ -10,7 +10,7 @@ import {
   toStore,
 } from "../../src/mnist_classifier/web/static/js/collect/choices.js";
 import { Outbox } from "../../src/mnist_classifier/web/static/js/collect/outbox.js";
-import { asked, LENGTH, newRound, refused, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
+import { asked, LENGTH, newRound, refused, restored, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
 
 const cell = (number, state, label, reason = "") => ({ cell: number, state, label, reason });
 const CELLS = [
@@ -125,6 +125,41 @@ test("the last digit is taken back, also while it is on its way", async () => {
   assert.equal(it.stored.size, 0);
 });
 
+test("two quick taps take back two digits", async () => {
+  const it = server();
+  const remove = async (id) => (await new Promise((resolve) => setTimeout(resolve, 20)), it.remove(id));
+  const outbox = new Outbox(it.add, remove);
+  for (const label of [3, 1, 4]) outbox.put({ label });
+  await settle();
+  await Promise.all([outbox.takeBack(), outbox.takeBack()]);
+  assert.deepEqual([...it.stored.values()], [3]);
+});
+
+test("a digit that was taken back on its way is not reported when the server goes away", async () => {
+  const it = server();
+  const outbox = new Outbox(it.add, it.remove);
+  const faults = [];
+  outbox.onFault = (error) => faults.push(error.message);
+  it.isDown = true;
+  outbox.put({ label: 3 });
+  await outbox.takeBack();
+  assert.deepEqual([faults, outbox.pending, it.stored.size], [[], 0, 0]);
+});
+
+test("a digit that could not be deleted stays, and can be taken back later", async () => {
+  const it = server();
+  const remove = (id) => (it.isDown ? Promise.reject(new Error("no answer")) : it.remove(id));
+  const outbox = new Outbox(it.add, remove);
+  outbox.put({ label: 3 });
+  await settle();
+  it.isDown = true;
+  await assert.rejects(outbox.takeBack());
+  assert.deepEqual([...it.stored.values()], [3]);
+  it.isDown = false;
+  await outbox.takeBack();
+  assert.equal(it.stored.size, 0);
+});
+
 test("what was stored before is not deleted", async () => {
   const it = server();
   it.merges = true;
@@ -154,6 +189,14 @@ test("every digit can be written and taken back", () => {
   assert.equal(once.done[0], asked(start));
   assert.deepEqual(undone(once), start);
   assert.deepEqual(undone(start), start);
+});
+
+test("a refused digit is asked for again, and one that stays is not", () => {
+  const start = newRound(() => 0.5);
+  const once = written(start);
+  const [first] = once.done;
+  assert.deepEqual(refused(once, first), { left: [...once.left, first], done: [] });
+  assert.deepEqual(restored(undone(once), first), once);
 });
 
 test("a round ends", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { againstWords, readWords, retentionWords, totalsWords } from "../../src/mnist_classifier/web/static/js/corrections/words.js";
+import { againstWords, outcomeWords, readWords, retentionWords, totalsWords } from "../../src/mnist_classifier/web/static/js/corrections/words.js";
 import { ApiError } from "../../src/mnist_classifier/web/static/js/shared/api.js";
 import { isGone, seenWords } from "../../src/mnist_classifier/web/static/js/shared/corrections.js";
 
@@ -36,4 +36,15 @@ test("only a correction that does not exist any more is gone", () => {
   assert.ok(isGone(new ApiError("correction_missing", "there is no correction 3", { status: 404 })));
   assert.ok(!isGone(new ApiError("network", "No answer from the server")));
   assert.ok(!isGone(new Error("correction_missing")));
+});
+
+test("a change of many says how many changed, and what happened to the others", () => {
+  const words = (number) => `Relabelled ${number} as 7`;
+  const say = (changed, outcome) => outcomeWords(words, changed, { merged: 0, gone: 0, fault: "", ...outcome });
+  assert.equal(say(3, {}), "Relabelled 3 as 7.");
+  assert.equal(say(2, { merged: 1 }), "Relabelled 3 as 7. 1 correction was there already and was merged.");
+  assert.equal(say(2, { gone: 2 }), "Relabelled 2 as 7. 2 corrections were no longer there.");
+  assert.equal(say(2, { fault: "No answer." }), "Relabelled 2 as 7. The others were not changed. No answer.");
+  assert.equal(say(0, { fault: "No answer." }), "Nothing was changed. No answer.");
+  assert.equal(say(0, { gone: 1 }), "1 correction was no longer there.");
 });

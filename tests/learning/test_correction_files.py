@@ -105,6 +105,7 @@ def test_every_byte_of_an_export_is_protected_by_its_hash(exported: Callable[[st
     assert "writers" in refusal(zipped({**files, MANIFEST: json.dumps({**manifest, "writers": ["Anna"]}).encode()}))
     assert MANIFEST in refusal(zipped({**files, MANIFEST: b"{"}))
     assert "format is missing" in refusal(zipped({**files, MANIFEST: b"{}"}))
+    assert refusal(zipped({**files, MANIFEST: b"1"})) == "manifest.json: must be a JSON object, not a whole number"
 
 
 def pictures() -> dict[str, bytes]:
@@ -208,7 +209,10 @@ def test_without_pyarrow_parquet_is_refused_and_the_other_formats_work(
 def test_archives_have_limits(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(unpacking, "LARGEST_UNPACKED", 1_000_000)
     assert "unpacks to more than 1 MB" in refusal(zipped({"7/a.png": bytes(1_000_001)}))
-    assert "unpacks to more than 1 MB" in refusal(tarred({"7/a.png": bytes(1_000_001)}, "w:gz"))
+    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+        assert "unpacks to more than 1 MB" in refusal(tarred({"7/a.png": bytes(1_000_001)}, mode))
+    assert "unpacks to more than 1 MB" in refusal(tarred({"7/.a.png": bytes(1_000_001), **pictures()}, "w:gz"))
+    assert "unpacks to more than 1 MB" in refusal(tarred({"7/" + 1_000_001 * "a": b""}, "w:gz"))
     monkeypatch.setattr(unpacking, "MOST_FILES", 3)
     for pack in (zipped, tarred):
         assert "more than 3 files" in refusal(pack({f"7/{number}.png": b"" for number in range(4)}))

@@ -136,7 +136,7 @@ def _manifest(files: dict[str, bytes]) -> Manifest | None:
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except msgspec.ValidationError as error:
-        raise InvalidArchive(f"{MANIFEST}: {' '.join(in_words(error))}") from None
+        raise InvalidArchive(f"{MANIFEST}: {' '.join(in_words(error)).strip()}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidArchive(f"{MANIFEST} is not valid UTF-8 JSON") from None
     if missing := sorted(set(manifest.files) ^ set(files)):

@@ -135,6 +135,8 @@ def test_pages_filters_and_totals(client: FlaskClient):
     assert listed(client, "writer=") == listed(client, "label=1") == [second["id"]]
     assert listed(client, "source=page&writer=Anna&label=7") == [first["id"]]
     assert listed(client, "label=not_a_digit") == []
+    refused = client.get("/api/corrections?label=11").json["error"]
+    assert refused["message"] == "label must be 0 to 9, or not_a_digit, not '11'"
     assert page["totals"] == {
         "count": 3,
         "labels": {"1": 1, "7": 2},

@@ -96,6 +96,15 @@ def test_too_few_examples_and_another_version_are_refused(client: FlaskClient):
     assert_error(client.post("/predict?personal=Anna&version=1", json=IMAGE), 400, "invalid_input", field="version")
 
 
+@pytest.mark.parametrize("name", ["4/b", "/Anna", "Anna/", "..", "//", "a?b#c", "100 %", "Zoë & 'Bo'"])
+def test_every_name_can_be_forgotten(services: Services, client: FlaskClient, name: str):
+    for writer in ("Anna", name):
+        services.corrections.add_many([NewCorrection(glyph, 4, "api", writer) for glyph in drawn(LETTER_X, 10)])
+        client.post("/api/personal", json={"writer": writer})
+    assert client.delete("/api/personal", query_string={"writer": name}).json == {"forgotten": name}
+    assert [each["writer"] for each in client.get("/api/personal").json["models"]] == ["Anna"]
+
+
 def test_the_names_and_every_change_need_the_token(make_client: MakeClient):
     client = make_client(token="correct-horse-battery", host="0.0.0.0")
     for reply in (

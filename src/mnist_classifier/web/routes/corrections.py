@@ -44,7 +44,8 @@ Reply = tuple[Response, int]
 
 ANY = "any"
 LONGEST_PAGE = 200
-LABEL = text("label", "only this label: 0 to 9, or not_a_digit", "", "^([0-9]|not_a_digit)?$")
+LABELS = "0 to 9, or not_a_digit"
+LABEL = text("label", f"only this label: {LABELS}", "", "^([0-9]|not_a_digit)?$", expected=LABELS)
 WRITER = unchecked("writer", "only this writer; empty: those without a name", {"maxLength": 100})
 SOURCE = choice("source", "only this source", ANY, (ANY, *corrections.SOURCES))
 CONTRADICTIONS = flag("contradictions", "1: only corrections that contradict another one")

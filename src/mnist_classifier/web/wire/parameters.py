@@ -82,8 +82,8 @@ def _one_of(values: Mapping[str, Value]) -> Callable[[str], Value]:
     return parse
 
 
-def text(name: str, help: str, default: str = "", pattern: str = "") -> Parameter[str, str]:
-    """A text in which the pattern is found.  `help` describes it, also in the error message."""
+def text(name: str, help: str, default: str = "", pattern: str = "", *, expected: str = "") -> Parameter[str, str]:
+    """A text in which the pattern is found.  expected: what the error message asks for; by default `help`."""
 
     def parse(text: str) -> str:
         if re.search(pattern, text) is None:
@@ -91,7 +91,7 @@ def text(name: str, help: str, default: str = "", pattern: str = "") -> Paramete
         return text
 
     schema = {"type": "string", **({"pattern": pattern} if pattern else {})}
-    return Parameter(name, help, default, help, _with(schema, default), parse)
+    return Parameter(name, help, default, expected or help, _with(schema, default), parse)
 
 
 def unchecked(name: str, help: str, schema: Mapping[str, Any]) -> Parameter[str, None]:

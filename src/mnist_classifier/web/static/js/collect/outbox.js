@@ -15,7 +15,8 @@ export class Outbox {
 
   /** All digits of the round, oldest first. @type {Item[]} */
   #items = [];
-  #isSending = false;
+  /** What is on its way. @type {Item | null} */
+  #sending = null;
   #add;
   #remove;
 
@@ -30,6 +31,11 @@ export class Outbox {
     return this.#items.filter((each) => each.stored === null).length;
   }
 
+  /** Whether a digit is on its way. */
+  get isSending() {
+    return this.#sending !== null;
+  }
+
   /** @param {NewCorrection} sent */
   put(sent) {
     this.#items.push({ sent, stored: null });
@@ -38,32 +44,40 @@ export class Outbox {
 
   /** Send what is not stored yet.  Stops at the first that the server does not take. */
   async flush() {
-    if (this.#isSending) return;
-    this.#isSending = true;
-    this.onChange();
+    if (this.#sending !== null) return;
     try {
       for (let item = this.#next(); item !== undefined; item = this.#next()) {
+        this.#sending = item;
+        this.onChange();
         try {
           item.stored = await this.#add(item.sent);
         } catch (error) {
-          this.onFault(error, item);
-          if (this.#items.includes(item)) break;
+          // What was taken back meanwhile is missed by nobody.
+          const isKept = this.#items.includes(item);
+          if (isKept) this.onFault(error, item);
+          if (isKept && this.#items.includes(item)) break;
         }
-        this.onChange();
       }
     } finally {
-      this.#isSending = false;
+      this.#sending = null;
       this.onChange();
     }
   }
 
   /** Take back the last digit; deletes it if it is stored.  What was stored before stays. */
   async takeBack() {
-    const item = this.#items.at(-1);
+    // Off the list at once: a second tap takes back the digit before.
+    const item = this.#items.pop();
     if (item === undefined) return;
-    while (this.#isSending && item.stored === null) await new Promise((resolve) => setTimeout(resolve, 50));
-    if (item.stored !== null && !item.stored.merged) await this.#remove(item.stored.correction.id);
-    this.drop(item);
+    this.onChange();
+    while (this.#sending === item) await new Promise((resolve) => setTimeout(resolve, 50));
+    if (item.stored === null || item.stored.merged) return;
+    try {
+      await this.#remove(item.stored.correction.id);
+    } catch (error) {
+      this.#items.push(item);
+      throw error;
+    }
   }
 
   /** Forget a digit. @param {Item} item */

@@ -36,6 +36,12 @@ export function refused({ left, done }, digit) {
   return at < 0 ? { left, done } : { left: [...left, digit], done: done.toSpliced(at, 1) };
 }
 
+/** The round once a digit that was to be taken back stays. @param {Round} round @param {number} digit @returns {Round} */
+export function restored({ left, done }, digit) {
+  const at = left.indexOf(digit);
+  return at < 0 ? { left, done } : { left: left.toSpliced(at, 1), done: [...done, digit] };
+}
+
 /** @param {() => number} random @returns {number[]} */
 function shuffled(random) {
   const digits = [...Array(10).keys()];

@@ -5,10 +5,11 @@ import { Pad } from "../pad/pad.js";
 import { ApiError } from "../shared/api.js";
 import { add, remove } from "../shared/corrections.js";
 import { element, write } from "../shared/dom.js";
+import { goOnWhenBack } from "../shared/reconnect.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { writer } from "../shared/writer.js";
 import { Outbox } from "./outbox.js";
-import { asked, LENGTH, newRound, refused, undone, written } from "./round.js";
+import { asked, LENGTH, newRound, refused, restored, undone, written } from "./round.js";
 
 /** So long the pen rests before the next digit: people lift it for the bar of a 7 or the second stroke of a 4. */
 const REST_MS = 1_000;
@@ -66,13 +67,16 @@ export class Writing {
   async undo() {
     this.#stopWaiting();
     if (!this.#pad.isEmpty) return this.#pad.undo();
-    if (this.#round.done.length === 0) return;
+    const digit = this.#round.done.at(-1);
+    if (digit === undefined) return;
+    this.#round = undone(this.#round);
+    this.#isRunning = true;
+    this.#blank();
     try {
       await this.#outbox.takeBack();
-      this.#round = undone(this.#round);
-      this.#isRunning = true;
-      this.#blank();
     } catch (error) {
+      this.#round = restored(this.#round, digit);
+      this.#show();
       showToast(TOPIC, `The digit was not deleted. ${messageOf(error)}`);
     }
   }
@@ -133,6 +137,7 @@ export class Writing {
     }
     const action = { text: "Try again", onClick: () => void this.#outbox.flush() };
     showToast(TOPIC, `${count(this.#outbox.pending)} not saved yet. ${messageOf(error)}`, "error", action);
+    goOnWhenBack(error, () => this.#outbox.flush());
   }
 
   #show() {
@@ -148,14 +153,19 @@ export class Writing {
     element("write-done", HTMLProgressElement).value = done;
     write(element("write-count", HTMLElement), `${done} of ${LENGTH}`);
     const pending = this.#outbox.pending;
-    write(element("write-pending", HTMLElement), pending === 0 ? "" : `Saving ${count(pending)}…`);
+    write(element("write-pending", HTMLElement), pending === 0 ? "" : waiting(pending, this.#outbox.isSending));
     if (pending === 0) hideToast(TOPIC);
     if (isOver) {
       const name = writer();
       const by = name === "" ? "" : ` by ${name}`;
-      write(element("write-finished", HTMLElement), pending === 0 ? `Done. ${LENGTH} digits${by} are saved.` : `Saving the last ${count(pending)}…`);
+      write(element("write-finished", HTMLElement), pending === 0 ? `Done. ${LENGTH} digits${by} are saved.` : waiting(pending, this.#outbox.isSending));
     }
   }
+}
+
+/** @param {number} digits @param {boolean} isSending */
+function waiting(digits, isSending) {
+  return isSending ? `Saving ${count(digits)}…` : `${count(digits)} not saved yet.`;
 }
 
 /** @param {number} digits */

@@ -6,11 +6,12 @@
  *
  * @typedef {import("./api.js").Correction} Correction
  * @typedef {{label?: Correction["label"], writer?: string}} Change
+ * @typedef {import("./words.js").Outcome} Outcome
  */
 
-import { edit, remove, seenWords } from "../shared/corrections.js";
+import { edit, isGone, remove, seenWords } from "../shared/corrections.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
-import { counted } from "./words.js";
+import { counted, outcomeWords } from "./words.js";
 
 const TOPIC = "corrections";
 /** Shorter than the message with the button stays. */
@@ -33,20 +34,25 @@ export class Changes {
     return this.#leaving.includes(id);
   }
 
-  /** @param {readonly Correction[]} corrections @param {Change} change @param {string} words  what was done */
+  /** @param {readonly Correction[]} corrections @param {Change} change @param {(count: number) => string} words  what was done to so many */
   async apply(corrections, change, words) {
     await this.flush();
     /** @type {Correction[]} */
     const changed = [];
     let merged = 0;
-    await this.#do(async () => {
+    let gone = 0;
+    let fault = "";
+    try {
       for (const each of corrections) {
-        const reply = await edit(each.id, change);
-        if (reply.merged) merged += 1;
+        const reply = await editIfThere(each.id, change);
+        if (reply === null) gone += 1;
+        else if (reply.merged) merged += 1;
         else changed.push(each);
       }
-    });
-    if (changed.length + merged > 0) this.#say(words, changed, merged);
+    } catch (error) {
+      fault = messageOf(error);
+    }
+    this.#say(words, changed, { merged, gone, fault });
     this.onChange();
   }
 
@@ -90,17 +96,17 @@ export class Changes {
     return [...seenBy].sort((a, b) => a - b);
   }
 
-  /** @param {string} words @param {readonly Correction[]} changed @param {number} merged */
-  #say(words, changed, merged) {
-    const same = merged === 0 ? "" : ` ${counted(merged, "correction")} ${merged === 1 ? "was" : "were"} there already and ${merged === 1 ? "was" : "were"} merged.`;
+  /** @param {(count: number) => string} words @param {readonly Correction[]} changed @param {Outcome} outcome */
+  #say(words, changed, outcome) {
     const undo = changed.length === 0 ? null : { text: "Undo", onClick: () => this.#takeBack(changed) };
-    showToast(TOPIC, `${words}.${same}`, "good", undo);
+    const isGood = outcome.gone === 0 && outcome.fault === "";
+    showToast(TOPIC, outcomeWords(words, changed.length, outcome), isGood ? "good" : "error", undo);
   }
 
   /** @param {readonly Correction[]} before */
   async #takeBack(before) {
     await this.#do(async () => {
-      for (const { id, label, writer } of before) await edit(id, { label, writer });
+      for (const { id, label, writer } of before) await editIfThere(id, { label, writer });
     });
     this.onChange();
   }
@@ -112,5 +118,15 @@ export class Changes {
     } catch (error) {
       showToast(TOPIC, messageOf(error));
     }
+  }
+}
+
+/** Another page may have deleted it. @param {number} id @param {Change} change */
+async function editIfThere(id, change) {
+  try {
+    return await edit(id, change);
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
   }
 }

@@ -15,8 +15,8 @@ import { Learn } from "./learn.js";
 import { counted, rangeWords, retentionWords, SOURCES, totalsWords, writerWords } from "./words.js";
 
 const PAGE_SIZE = 60;
-/** Any writer; a name may be empty. */
-const ANYBODY = "*";
+/** Any writer.  No name has a control character, but one may be empty or "*". */
+const ANYBODY = "\u0001";
 
 const root = element("list", HTMLElement);
 const note = element("list-note", HTMLElement);
@@ -141,8 +141,10 @@ async function changeWriter() {
   const before = (names.size === 1 && chosen[0].writer) || ownName();
   const name = await askForName("Who wrote them?", `For ${counted(chosen.length, "correction")}. Leave it empty for no name.`, before);
   if (name === null) return;
-  const changed = counted(chosen.length, "correction");
-  const words = name === "" ? `Removed the writer’s name from ${changed}` : `Changed the writer of ${changed} to ${name}`;
+  const words = (/** @type {number} */ number) => {
+    const changed = counted(number, "correction");
+    return name === "" ? `Removed the writer’s name from ${changed}` : `Changed the writer of ${changed} to ${name}`;
+  };
   await act(() => changes.apply(chosen, { writer: name }, words));
 }
 
@@ -150,7 +152,7 @@ async function relabel() {
   const chosen = grid.selected;
   const label = labelOf(bulk.label.value);
   bulk.label.value = "";
-  await act(() => changes.apply(chosen, { label }, `Relabelled ${counted(chosen.length, "correction")} as ${labelWords(label)}`));
+  await act(() => changes.apply(chosen, { label }, (number) => `Relabelled ${counted(number, "correction")} as ${labelWords(label)}`));
 }
 
 /** Changes of many take a moment. @param {() => Promise<void>} change */
@@ -170,6 +172,8 @@ grid.onSelect = showSelection;
 /** @type {typeof grid.onOpen} */
 grid.onOpen = (correction) => void dialog.open(correction);
 changes.onChange = files.onChange = refresh;
+// What waits to be deleted is not learned or exported: a training that learned from it would be thrown away.
+learn.before = files.before = () => changes.flush();
 form.addEventListener("change", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 older.addEventListener("click", () => next !== null && turn([...before, next]));

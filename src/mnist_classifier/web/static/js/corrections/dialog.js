@@ -33,7 +33,7 @@ export class CorrectionDialog {
     element("correction-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       const writer = this.#writer.value.trim();
-      this.#change({ writer }, writer === "" ? "Removed the writer’s name" : `Changed the writer to ${writer}`);
+      this.#change({ writer }, () => writer === "" ? "Removed the writer’s name" : `Changed the writer to ${writer}`);
     });
     element("correction-delete", HTMLButtonElement).addEventListener("click", () => {
       const shown = this.#shown;
@@ -41,7 +41,7 @@ export class CorrectionDialog {
       if (shown !== null) this.#changes.delete([shown]);
     });
     const choices = LABELS.map((label) => {
-      const made = button(labelWords(label), "", () => this.#change({ label }, `Relabelled as ${labelWords(label)}`));
+      const made = button(labelWords(label), "", () => this.#change({ label }, () => `Relabelled as ${labelWords(label)}`));
       made.dataset.label = String(label);
       return made;
     });
@@ -86,7 +86,7 @@ export class CorrectionDialog {
     element("correction-facts", HTMLElement).replaceChildren(...rows);
   }
 
-  /** @param {import("./changes.js").Change} change @param {string} words */
+  /** @param {import("./changes.js").Change} change @param {() => string} words */
   #change(change, words) {
     const shown = this.#shown;
     this.#dialog.close();

@@ -15,6 +15,8 @@ import { counted, writerWords } from "./words.js";
 export class Files {
   /** Called once something has changed. @type {() => void} */
   onChange = () => {};
+  /** Called before an export. @type {() => Promise<void>} */
+  before = async () => {};
   /** What the filters show. @type {import("./api.js").Filters} */
   filters = api.filtersOf(new URLSearchParams());
 
@@ -47,6 +49,7 @@ export class Files {
     hideToast("export");
     this.#export.disabled = true;
     try {
+      await this.before();
       const { name, content } = await api.exportFile(this.filters, element("export-format", HTMLSelectElement).value);
       saveBlob(content, name);
     } catch (error) {

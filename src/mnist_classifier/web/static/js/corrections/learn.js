@@ -11,9 +11,12 @@ import { Personal } from "./personal.js";
 const RECIPE = "corrections";
 
 export class Learn {
+  /** Called before a model learns. @type {() => Promise<void>} */
+  before = async () => {};
+
   #root = element("learn", HTMLElement);
   #retrain = element("retrain-part", HTMLElement);
-  #personal = new Personal();
+  #personal = new Personal(() => this.before());
   #start = element("retrain", HTMLButtonElement);
   /** Whether the server can retrain; asked once. @type {Promise<boolean> | null} */
   #canRetrain = null;
@@ -34,6 +37,7 @@ export class Learn {
   async #train() {
     this.#start.disabled = true;
     try {
+      await this.before();
       await api.retrain(RECIPE);
       location.assign(at("/training"));
     } catch (error) {

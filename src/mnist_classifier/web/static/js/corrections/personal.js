@@ -17,8 +17,14 @@ import { counted } from "./words.js";
 export class Personal {
   #list = element("personal-list", HTMLUListElement);
   #note = element("personal-note", HTMLElement);
+  #before;
   /** @type {readonly Writer[]} */
   #writers = [];
+
+  /** @param {() => Promise<void>} before  called before a model learns */
+  constructor(before) {
+    this.#before = before;
+  }
 
   /** @param {readonly Writer[]} writers  those with a name */
   async show(writers) {
@@ -59,6 +65,7 @@ export class Personal {
     pressed.setAttribute("aria-busy", "true");
     write(this.#note, `Learning how ${writer} writes…`);
     try {
+      await this.#before();
       await api.personalise(writer);
       showToast("personal", `The personal model for ${writer} is ready.`, "good");
     } catch (error) {

@@ -3,6 +3,8 @@
  * Corrections in words.  Pure.
  *
  * @typedef {import("../shared/corrections.js").Correction} Correction
+ * @typedef {{merged: number, gone: number, fault: string}} Outcome
+ *   merged, gone: corrections that were there already, or no more.  fault: why the change broke off; "" if it did not
  */
 
 import { labelWords } from "../shared/corrections.js";
@@ -70,4 +72,14 @@ export function retentionWords(days) {
 /** @param {number} first @param {number} shown @param {number} all */
 export function rangeWords(first, shown, all) {
   return `${count(first + 1)} to ${count(first + shown)} of ${count(all)}`;
+}
+
+/** What became of a change. @param {(count: number) => string} words @param {number} changed @param {Outcome} outcome */
+export function outcomeWords(words, changed, { merged, gone, fault }) {
+  const was = (/** @type {number} */ number) => (number === 1 ? "was" : "were");
+  const parts = [changed + merged > 0 ? `${words(changed + merged)}.` : fault === "" ? "" : "Nothing was changed."];
+  if (merged > 0) parts.push(`${counted(merged, "correction")} ${was(merged)} there already and ${was(merged)} merged.`);
+  if (gone > 0) parts.push(`${counted(gone, "correction")} ${was(gone)} no longer there.`);
+  if (fault !== "") parts.push(changed + merged > 0 ? `The others were not changed. ${fault}` : fault);
+  return parts.filter((each) => each !== "").join(" ");
 }

@@ -76,9 +76,9 @@ export class Workbench {
     this.#showEmpty();
   }
 
-  /** Read the subject again, for example with another model. */
+  /** Read the subject again, for example with another model; also after a reading that failed. */
   reread() {
-    if (this.#isRead) this.predict();
+    if (!this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
   }
 
   get mode() {
