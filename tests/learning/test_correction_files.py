@@ -209,7 +209,7 @@ def test_without_pyarrow_parquet_is_refused_and_the_other_formats_work(
 def test_archives_have_limits(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(unpacking, "LARGEST_UNPACKED", 1_000_000)
     assert "unpacks to more than 1 MB" in refusal(zipped({"7/a.png": bytes(1_000_001)}))
-    for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+    for mode in ("w", "w:gz"):
         assert "unpacks to more than 1 MB" in refusal(tarred({"7/a.png": bytes(1_000_001)}, mode))
     assert "unpacks to more than 1 MB" in refusal(tarred({"7/.a.png": bytes(1_000_001), **pictures()}, "w:gz"))
     assert "unpacks to more than 1 MB" in refusal(tarred({"7/" + 1_000_001 * "a": b""}, "w:gz"))
