@@ -211,8 +211,6 @@ def test_archives_have_limits(monkeypatch: pytest.MonkeyPatch):
     assert "unpacks to more than 1 MB" in refusal(zipped({"7/a.png": bytes(1_000_001)}))
     for mode in ("w", "w:gz"):
         assert "unpacks to more than 1 MB" in refusal(tarred({"7/a.png": bytes(1_000_001)}, mode))
-    assert "unpacks to more than 1 MB" in refusal(tarred({"7/.a.png": bytes(1_000_001), **pictures()}, "w:gz"))
-    assert "unpacks to more than 1 MB" in refusal(tarred({"7/" + 1_000_001 * "a": b""}, "w:gz"))
     monkeypatch.setattr(unpacking, "MOST_FILES", 3)
     for pack in (zipped, tarred):
         assert "more than 3 files" in refusal(pack({f"7/{number}.png": b"" for number in range(4)}))
