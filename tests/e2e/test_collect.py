@@ -82,6 +82,22 @@ def test_the_pad_asks_for_digits_and_stores_each_when_the_pen_rests(visit: Visit
         assert len(json.load(reply)["strokes"]) == 1
 
 
+def test_a_name_that_was_typed_before_the_script_ran_stays(visit: Visit, collecting: Application):
+    def typing(visitor: Visitor) -> None:
+        visitor.page.add_init_script(
+            "addEventListener('readystatechange', () => {"
+            " const field = document.getElementById('writer'); if (field) field.value ||= 'Anna'; }, true)"
+        )
+
+    visitor = visit("/collect", at=collecting, before=typing)
+    expect(visitor.find("writer")).to_have_value("Anna")
+    visitor.find("write-start").click()
+    visitor.draw()
+    expect(visitor.find("write-count")).to_have_text("1 of 100")
+    expect(visitor.find("write-pending")).to_be_empty()
+    assert [each["writer"] for each in stored(collecting)] == ["Anna"]
+
+
 def test_undo_takes_back_the_stroke_then_the_digit_before(visit: Visit, collecting: Application):
     visitor = visit("/collect", at=collecting)
     visitor.find("write-start").click()
@@ -154,6 +170,7 @@ def test_a_photograph_is_checked_box_by_box_and_saved(visit: Visit, collecting: 
     kept = int(visitor.find("paper-count").inner_text().split()[0])
     visitor.find("paper-save").click()
     expect(visitor.find("paper-note")).to_have_text(f"Saved {kept} digits by Ben.")
+    expect(visitor.find("paper-file")).to_be_focused()
     found = stored(collecting)
     assert len(found) == kept
     assert {(each["writer"], each["source"]) for each in found} == {("Ben", "sheet")}

@@ -61,6 +61,8 @@ def test_everybodys_model_can_be_chosen_without_the_list_of_the_others(visit: Vi
     expect(visitor.page.locator(".toast")).to_contain_text(f"There is no personal model for '{NAME}'")
     visitor.find("reader-choice").select_option("everybody’s")
     expect(visitor.find("digit")).to_have_text("7")
+    visitor.page.reload()
+    expect(visitor.find("digit")).to_have_text("7")
 
 
 def refuse_list(visitor: Visitor) -> None:
@@ -115,6 +117,8 @@ def test_the_tutorial_works_as_it_is_written(visit: Visit, own: Application) -> 
         expect(visitor.find("answered-by")).to_contain_text(f"with {NAME}’s personal model")
         expect(visitor.find("digit")).to_have_text(digit)
     visitor.find("reader-choice").select_option("everybody’s")
+    expect(visitor.find("digit")).to_have_text("7")
+    visitor.page.reload()
     expect(visitor.find("digit")).to_have_text("7")
     expect(visitor.find("answered-by")).not_to_contain_text("personal")
 

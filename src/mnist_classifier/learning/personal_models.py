@@ -142,7 +142,7 @@ class PersonalModels:
             except TooFewExamples as error:
                 reason = "corrections were deleted or changed" if facts.is_outdated else "there is a new version"
                 raise TooFewExamples(
-                    f"the personal model of {writer!r} has to be made again, because {reason}: {error.message}. "
+                    f"the personal model for {writer!r} has to be made again, because {reason}: {error.message}. "
                     "Correct more digits with this name, or forget the model"
                 ) from None
 
@@ -186,7 +186,7 @@ def _store(connection: sa.Connection, facts: PersonalModelFacts, contents: bytes
     if known.rowcount:
         return
     if not is_new:
-        raise PersonalModelMissing(f"the personal model of {facts.writer!r} has just been deleted")
+        raise PersonalModelMissing(f"the personal model for {facts.writer!r} has just been deleted")
     connection.execute(table.insert().values(**values, contents=contents))
 
 

@@ -7,7 +7,9 @@ import { Paper } from "./paper.js";
 import { Writing } from "./write.js";
 
 const name = element("writer", HTMLInputElement);
-name.value = writer();
+// Somebody may have typed before this script ran.
+if (name.value === "") name.value = writer();
+else keepWriter(name.value.trim());
 name.addEventListener("input", () => keepWriter(name.value.trim()));
 
 const writing = new Writing();

@@ -46,7 +46,7 @@ export class Paper {
     this.#grid.addEventListener("keydown", (event) => this.#move(event));
     element("paper-doubt", HTMLButtonElement).addEventListener("click", () => this.#select(nextDoubt(this.#choices, this.#selected)));
     element("paper-save", HTMLButtonElement).addEventListener("click", () => this.#save());
-    element("paper-discard", HTMLButtonElement).addEventListener("click", () => this.#close("empty", "The picture was discarded. Nothing was saved."));
+    element("paper-discard", HTMLButtonElement).addEventListener("click", () => this.#finish("empty", "The picture was discarded. Nothing was saved."));
     const labels = element("paper-labels", HTMLElement);
     labels.append(
       ...LABELS.map((label) => labelButton(labelWords(label), () => this.#choose(label))),
@@ -94,6 +94,12 @@ export class Paper {
     this.#grid.replaceChildren();
     element("paper-found", HTMLElement).hidden = true;
     write(this.#note, words);
+  }
+
+  /** What had the keyboard focus is hidden now, so the next picture gets it. @param {string} state @param {string} words */
+  #finish(state, words) {
+    this.#close(state, words);
+    element("paper-file", HTMLInputElement).focus();
   }
 
   /** @param {Cell} cell */
@@ -181,7 +187,7 @@ export class Paper {
       /** @type {ReadSheet} */
       const { stored, merged, contradictions } = await request("/api/corrections/sheet", { method: "POST", json, timeout_ms: READING_MS });
       const words = saved(stored, merged, contradictions, name);
-      if (isShown()) this.#close("saved", words);
+      if (isShown()) this.#finish("saved", words);
       else showToast("paper", words, "good");
     } catch (error) {
       const words = `Nothing was saved. ${messageOf(error)}`;

@@ -22,9 +22,14 @@ export function personalWriter() {
   return chosen;
 }
 
-/** Let this tab read with the personal model of a writer. @param {string} writer  "" for everybody */
+/** Let this tab read with the personal model of a writer, also after a reload. @param {string} writer  "" for everybody */
 export function choosePersonal(writer) {
   chosen = writer;
+  const address = new URL(location.href);
+  if (address.searchParams.has(PARAMETER)) {
+    address.searchParams.delete(PARAMETER);
+    history.replaceState(history.state, "", address);
+  }
   try {
     sessionStorage.setItem(KEY, writer);
   } catch {
