@@ -229,6 +229,17 @@ def test_kill_ends_the_command_with_its_processes_and_files(
     assert not session.exists()
 
 
+def test_what_outlives_the_session_does_not_start_another(environment: dict[str, str]) -> None:
+    script = "import ray\nfrom mnist_classifier.cluster.ray_session import connected\n"
+    script += "with connected('local', 1): pass\nray.put(1)"
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert "ray.init()" in ended.stderr.splitlines()[-1]
+    # Ray looks for a token first when it starts.
+    assert "authentication" not in ended.stderr
+
+
 # --- two hosts ----------------------------------------------------------------------------------------
 
 

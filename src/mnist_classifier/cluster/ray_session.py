@@ -27,12 +27,19 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray  # noqa: E402
 import ray.data  # noqa: E402
+from ray._private import auto_init_hook  # noqa: E402
 
 # The address that means: start Ray on this machine, for this command only.
 LOCAL = "local"
 # How long a cluster may take to answer.  Ray itself would wait for minutes, without a word.
 REACHED_WITHIN_S = 10.0
 TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+
+def _end() -> None:
+    # A thread of Ray Data that outlives the session would start another one, without a token.
+    auto_init_hook.enable_auto_connect = False
+    ray.shutdown()
 
 
 @contextlib.contextmanager
@@ -49,7 +56,7 @@ def connected(address: str, cores: int | None = None) -> Iterator[int]:
             options |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": stack.enter_context(_session_dir())}
         else:
             _check_reachable(address)
-        stack.callback(ray.shutdown)
+        stack.callback(_end)
         try:
             with _without_stderr():
                 ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
