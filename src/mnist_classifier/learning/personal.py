@@ -1,7 +1,6 @@
 """Personal models: what one person's examples add to a model version.
 
-    network = FeatureNetwork(onnx_bytes)
-    model = fit(network, glyphs, labels)
+    model = Learner.of(FeatureNetwork(onnx_bytes)).fit(glyphs, labels)
     recogniser = PersonalRecogniser(onnx_bytes, manifest, model)
 
 A personal model is a linear layer on the network's features whose outputs are added to the logits.  It starts at

@@ -158,11 +158,10 @@ def held_out_figures(base: int, examples: Examples, before: Recogniser, after: R
 
 def _probabilities(recogniser: Recogniser, examples: Examples) -> Doubles:
     """(N, 11) probabilities of the digits and of "not a digit"."""
-    readings = [recogniser.read_glyph(glyph) for glyph in examples.glyphs]
-    found: Doubles = np.array(
-        [[*((1 - each.not_a_digit) * np.array(each.probabilities)), each.not_a_digit] for each in readings]
-    )
-    return found
+    opinions = recogniser.opinions(examples.glyphs).astype(np.float64)
+    # Those of the digits are given that there is one.
+    opinions[:, :10] *= 1 - opinions[:, 10:]
+    return opinions
 
 
 def pen_sets(settings: Settings) -> PenSets:
