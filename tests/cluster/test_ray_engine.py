@@ -132,6 +132,7 @@ def kill_the_reader_of(pipe: Path, environment: dict[str, str], command: subproc
         for each in readers(environment):
             if has_open(each, pipe):
                 os.kill(each, signal.SIGKILL)
+                wait_until(lambda: not has_open(each, pipe))  # noqa: B023 - or the next call would kill it once more
     finally:
         os.close(descriptors[0])
 
