@@ -170,7 +170,7 @@ def test_tests_run_from_the_source_archive(built: Path, tmp_path: Path) -> None:
 
 # --- what readers are told to install -----------------------------------------------------------------
 
-READ_BY_USERS = ("*.md", "Makefile", "*.py", "docs/*.md", "deploy/*", "src/**/*", "bench/**/*", ".ci/*")
+READ_BY_USERS = ("*.md", "Makefile", "*.py", "docs/*.md", "deploy/*", "src/**/*", "bench/**/*.py", ".ci/*")
 # The arguments, up to the end of the command.
 INSTALLS = re.compile(r"\bpip[3x]? install\b([^\n`#;&|]*)")
 OURS = re.compile(r"\bmnist[\w.*-]*", re.IGNORECASE)
