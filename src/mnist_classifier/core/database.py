@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from mnist_classifier.core import files, migrations
 from mnist_classifier.core.errors import DatabaseBusy, DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
+from mnist_classifier.core.reserve import Reserve
 from mnist_classifier.core.tables import runs
 
 # How long to wait for another process that writes to SQLite.
@@ -46,14 +47,29 @@ class Store:
         self.engine = _create_engine(url, patience_s or PATIENCE_S)
         self.url = self.engine.url
         self._kept = ExitStack()
+        is_file = self.engine.dialect.name == "sqlite" and bool(self.url.database)
+        self._reserve = Reserve(Path(f"{self.url.database}-reserve")) if is_file else None
         # Called at the start of every writing transaction; if it raises, nothing is written.
         self.guard: Callable[[sa.Connection], None] = lambda connection: None
         try:
-            with self.writing() as connection:
-                _migrate(connection)
+            self._open()
         except BaseException:
-            self.engine.dispose()
+            self.close()
             raise
+
+    def _open(self) -> None:
+        """Bring the schema up to date.  On a full disk, nobody can even read unless there is a reserve to use."""
+        try:
+            self._migrate()
+        except StorageFull:
+            if self._reserve is None:
+                raise
+            self._kept.enter_context(self._reserve.in_use())
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self.writing() as connection:
+            _migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -78,7 +94,17 @@ class Store:
             self.guard(connection)
             yield connection
 
-    def clear_log(self) -> None:
+    @contextmanager
+    def erasing(self) -> Iterator[sa.Connection]:
+        """A durable transaction that deletes: nothing of it stays on the disk, and it works on a full disk."""
+        with nullcontext() if self._reserve is None else self._reserve.in_use():
+            try:
+                with self.writing(durably=True) as connection:
+                    yield connection
+            finally:
+                self._clear_log()
+
+    def _clear_log(self) -> None:
         """Empty SQLite's write-ahead log, which still holds what was deleted, unless somebody reads for long."""
         if self.engine.dialect.name == "sqlite":
             with suppress(sa.exc.OperationalError), self.engine.connect() as connection:
@@ -91,11 +117,13 @@ class Store:
             return bool(connection.scalar(_SCHEMA) == migrations.HEAD)
 
     def keep_open(self) -> None:
-        """Keep SQLite's files open until `close`, so that a server can still read when the disk is full.
+        """Keep SQLite's files open until `close`, so that a server can still read and delete when the disk is full.
 
         Opening them needs disk space for an index of the log.  In a database
         server, an open transaction would block every migration.
         """
+        if self._reserve is not None:
+            self._reserve.keep()
         if self.engine.dialect.name == "sqlite":
             self._kept.enter_context(self.reading()).scalar(sa.select(runs.c.id).limit(1))
 

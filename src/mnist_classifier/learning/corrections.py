@@ -148,13 +148,30 @@ class Corrections(CorrectionQueries):
 
         Without a writer, delete everything that people gave: also all personal models and readings to label.
         """
+        deleted, most = list[int](), MOST_CORRECTIONS + 1
+        while True:
+            try:
+                numbers = self._purge(writer, most)
+            except StorageFull:
+                # The log of fewer at once is shorter.
+                if most == 1:
+                    raise
+                most = max(1, most // 8)
+                continue
+            deleted += numbers
+            if len(numbers) < most:
+                return deleted
+
+    def _purge(self, writer: str | None, most: int) -> list[int]:
         with self._erasing() as connection:
             if writer is None:
                 connection.execute(readings_to_label.delete())
             models, own = ([] if writer is None else [each.c.writer == writer] for each in (personal_models, table))
             connection.execute(personal_models.delete().where(*models))
-            numbers = [int(number) for number in connection.scalars(sa.select(table.c.id).where(*own))]
-            connection.execute(table.delete().where(*own))
+            found = sa.select(table.c.id).where(*own).order_by(table.c.id).limit(most)
+            numbers = [int(number) for number in connection.scalars(found)]
+            for part in parts(numbers):
+                connection.execute(table.delete().where(table.c.id.in_(part)))
             return numbers
 
     def expire(self, days: int) -> int:
@@ -182,9 +199,9 @@ class Corrections(CorrectionQueries):
 
     @contextmanager
     def _erasing(self) -> Iterator[sa.Connection]:
-        with self._writing() as connection:
+        with self._store.erasing() as connection:
+            lock(connection)
             yield connection
-        self._store.clear_log()
 
 
 def lock(connection: sa.Connection) -> None:

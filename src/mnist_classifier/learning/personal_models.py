@@ -111,11 +111,10 @@ class PersonalModels:
 
     def forget(self, writer: str) -> None:
         """Delete a personal model; the corrections stay.  Raises PersonalModelMissing, InvalidInput."""
-        with self._store.writing(durably=True) as connection:
+        with self._store.erasing() as connection:
             deleted = connection.execute(table.delete().where(table.c.writer == checked_writer(writer))).rowcount
         if not deleted:
             raise PersonalModelMissing(f"there is no personal model for {writer!r}")
-        self._store.clear_log()
 
     def recogniser(self, writer: str, version: int) -> PersonalRecogniser:
         """A recogniser that reads for a writer; makes the model again for another version, or if it is outdated.

@@ -101,10 +101,9 @@ class Proposals:
 
     def delete(self, number: int) -> None:
         """Forget a reading.  Raises ProposalMissing."""
-        with self._store.writing(durably=True) as connection:
+        with self._store.erasing() as connection:
             if not connection.execute(table.delete().where(table.c.id == number)).rowcount:
                 raise _missing(number)
-        self._store.clear_log()
 
     def read_again(self, version: int, read: Callable[[Bytes], Sequence[Reading]]) -> None:
         """Replace the readings of other versions by those of this one, and forget those that are certain now.
