@@ -11,6 +11,7 @@ import {
 } from "../../src/mnist_classifier/web/static/js/collect/choices.js";
 import { Outbox } from "../../src/mnist_classifier/web/static/js/collect/outbox.js";
 import { asked, LENGTH, newRound, refused, restored, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
+import { nameOf } from "../../src/mnist_classifier/web/static/js/shared/writer.js";
 
 const cell = (number, state, label, reason = "") => ({ cell: number, state, label, reason });
 const CELLS = [
@@ -212,4 +213,9 @@ test("a refused digit is asked for again at the end, unless it is of an earlier 
   round = written(round);
   const again = refused(round, first);
   assert.deepEqual([again.left.at(-1), again.left.length, again.done], [first, LENGTH, []]);
+});
+
+test("a name of invisible characters is no name", () => {
+  assert.deepEqual(["\u200b", " \u2060\ufeff", "\u00ad", "\u200d"].map(nameOf), ["", "", "", ""]);
+  assert.deepEqual([" Zoé ", "علی‌رضا", "👩‍🏫"].map(nameOf), ["Zoé", "علی‌رضا", "👩‍🏫"]);
 });

@@ -178,7 +178,8 @@ def test_wrong_parquet_files_are_refused():
     assert "more than 784 bytes" in refusal(packed(glyph=[good + b"!"], label=[3]))
     assert "more than 400 bytes" in refusal(packed(glyph=[good], label=[3], writer=["x" * 401]))
     assert [each.writer for each in imported(packed(glyph=[good], label=[3], writer=[None]), writer="Ben")] == ["Ben"]
-    assert [each.writer for each in imported(packed(glyph=[good], label=[3], writer=["Ben"]))] == ["Ben"]
+    assert [each.writer for each in imported(packed(glyph=[good], label=[3], writer=["Be\u200bn"]))] == ["Ben"]
+    assert "row 0: writer has no visible character" in refusal(packed(glyph=[good], label=[3], writer=["\u200b"]))
     assert "the label 12" in refusal(packed(glyph=[good], label=[12]))
     assert "at most" in refusal(packed(glyph=[good] * 20_001, label=[3] * 20_001))
 

@@ -47,7 +47,8 @@ def collect(photo: Path, writer: str, dry_run: bool, url: str | None) -> None:
         return
     # Imported here, because `mnist sheet` reads no picture.
     from mnist_classifier.learning import sheet as reader
-    from mnist_classifier.learning.corrections import Corrections, checked_writer
+    from mnist_classifier.learning.corrections import Corrections
+    from mnist_classifier.learning.writers import checked_writer
     from mnist_classifier.recognition.imaging.sources import as_pixels
     from mnist_classifier.recognition.recogniser import Recogniser
 

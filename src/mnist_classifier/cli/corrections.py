@@ -23,10 +23,10 @@ from mnist_classifier.learning.corrections import (
     Added,
     Corrections,
     NewCorrection,
-    checked_writer,
     reading_facts,
 )
 from mnist_classifier.learning.lineage import rebuild_without, versions_that_saw
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.registry.versions import Registry
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -32,9 +32,9 @@ from mnist_classifier.learning.corrections import (
     NOT_A_DIGIT,
     NOT_A_DIGIT_NAME,
     NewCorrection,
-    checked_writer,
 )
 from mnist_classifier.learning.pictures import glyph_and_image
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.recognition.imaging.decode import DECODER_FAILURES, encode_png, opened
 from mnist_classifier.recognition.imaging.preprocess import are_blank
 

@@ -11,7 +11,6 @@ same glyph with another label is a contradiction: both stay until a person decid
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ import sqlalchemy as sa
 from mnist_classifier.core.arrays import SIDE_PX, Bytes
 from mnist_classifier.core.database import now
 from mnist_classifier.core.errors import InvalidInput, StorageFull
-from mnist_classifier.core.records import LONGEST_NAME, Reading, rounded
+from mnist_classifier.core.records import Reading, rounded
 from mnist_classifier.core.tables import corrections as table
 from mnist_classifier.core.tables import personal_models, readings_to_label
 from mnist_classifier.learning.correction_queries import (
@@ -37,6 +36,7 @@ from mnist_classifier.learning.correction_queries import (
     get_one,
     parts,
 )
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.recognition.imaging.preprocess import are_blank
 
 # The label "not a digit": the eleventh class of the network, and its name outside the database.
@@ -231,15 +231,6 @@ def checked_label(label: int) -> int:
     if label not in LABELS:
         raise InvalidInput(f"label must be a digit from 0 to 9, or {NOT_A_DIGIT_NAME}", field="label")
     return label
-
-
-def checked_writer(name: str) -> str:
-    """A writer's name as it is stored: without spaces around it, and in one Unicode form.  Raises InvalidInput."""
-    name = unicodedata.normalize("NFC", name).strip()
-    if len(name) > LONGEST_NAME or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        message = f"writer must be at most {LONGEST_NAME} characters, without control characters"
-        raise InvalidInput(message, field="writer")
-    return name
 
 
 def reading_facts(reading: Reading) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from mnist_classifier.core.errors import InvalidInput, PersonalModelMissing, Too
 from mnist_classifier.core.tables import personal_models as table
 from mnist_classifier.evaluation.explore.memo import Memo
 from mnist_classifier.learning.correction_queries import CorrectionQueries, Examples, Filters, names_of
-from mnist_classifier.learning.corrections import NOT_A_DIGIT, checked_writer, lock
+from mnist_classifier.learning.corrections import NOT_A_DIGIT, lock
 from mnist_classifier.learning.personal import (
     MOST_EXAMPLES,
     FeatureNetwork,
@@ -35,6 +35,7 @@ from mnist_classifier.learning.personal import (
     PersonalRecogniser,
     check_examples,
 )
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.manifest import ONNX_FILE, read_manifest, verified_bytes
 from mnist_classifier.registry.versions import Registry

@@ -189,6 +189,7 @@ def test_versions_that_learned_what_was_deleted_are_named(client: FlaskClient, s
         ({"image": SEVEN, "label": True}, "invalid_input", "label"),
         ({"image": SEVEN, "label": 7, "writer": "x" * 101}, "invalid_input", "writer"),
         ({"image": SEVEN, "label": 7, "writer": "a\0b"}, "invalid_input", "writer"),
+        ({"image": SEVEN, "label": 7, "writer": "\u200b\u2060"}, "invalid_input", "writer"),
         ({"image": SEVEN, "label": 7, "source": "import!"}, "invalid_input", "source"),
         ({"image": SEVEN, "label": 7, "box": [0, 0, 1]}, "invalid_input", "box"),
         ({"image": SEVEN, "label": 7, "box": [5000, 0, 20, 20]}, "invalid_input", "box"),

@@ -23,9 +23,9 @@ from mnist_classifier.core.errors import (
 )
 from mnist_classifier.learning import correction_files, corrections
 from mnist_classifier.learning.correction_queries import Filters
-from mnist_classifier.learning.corrections import checked_writer
 from mnist_classifier.learning.lineage import versions_that_saw
 from mnist_classifier.learning.pictures import glyph_and_image
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.recognition.imaging.decode import decode_base64
 from mnist_classifier.recognition.imaging.preprocess import are_blank
 from mnist_classifier.recognition.numbers.pen_strokes import parse_strokes

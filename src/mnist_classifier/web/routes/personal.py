@@ -7,7 +7,7 @@ from msgspec.json import Decoder
 
 from mnist_classifier.core.errors import InvalidInput, ModelCorrupt, ModelMissing, PersonalModelMissing, TooFewExamples
 from mnist_classifier.core.records import LONGEST_NAME
-from mnist_classifier.learning.corrections import checked_writer
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.web.services.services import services
 from mnist_classifier.web.wire import personal as views
 from mnist_classifier.web.wire.bodies import parse

@@ -20,7 +20,7 @@ from mnist_classifier.core.errors import (
     VersionMissing,
 )
 from mnist_classifier.core.records import NumberReading
-from mnist_classifier.learning.corrections import checked_writer
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.recognition.imaging.decode import decode_image, decode_with_scale
 from mnist_classifier.recognition.imaging.preprocess import prepare, prepared_glyph
 from mnist_classifier.recognition.numbers.looks import NUMBER_SIDE_PX

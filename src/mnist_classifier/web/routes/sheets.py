@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from mnist_classifier.core.errors import ImageTooLarge, InvalidImage, InvalidInput, ModelCorrupt, ModelMissing
 from mnist_classifier.learning import sheet
-from mnist_classifier.learning.corrections import checked_writer
+from mnist_classifier.learning.writers import checked_writer
 from mnist_classifier.recognition.imaging.decode import decode_base64, decode_with_scale
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.web.routes.corrections import blueprint

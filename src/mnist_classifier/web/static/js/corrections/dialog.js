@@ -10,6 +10,7 @@ import { LABELS, labelWords } from "../shared/corrections.js";
 import { button, element, make, write } from "../shared/dom.js";
 import { moment, UNKNOWN } from "../shared/format.js";
 import { messageOf } from "../shared/toast.js";
+import { nameOf } from "../shared/writer.js";
 import { picture } from "./api.js";
 import { againstWords, counted, readWords, SOURCES } from "./words.js";
 
@@ -32,7 +33,7 @@ export class CorrectionDialog {
     this.#dialog.addEventListener("close", () => URL.revokeObjectURL(this.#picture.src));
     element("correction-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      const writer = this.#writer.value.trim();
+      const writer = nameOf(this.#writer.value);
       this.#change({ writer }, () => writer === "" ? "Removed the writer’s name" : `Changed the writer to ${writer}`);
     });
     element("correction-delete", HTMLButtonElement).addEventListener("click", () => {

@@ -7,6 +7,7 @@ import { button, element, make, write } from "../shared/dom.js";
 import { saveBlob } from "../shared/save.js";
 import { count } from "../shared/format.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { nameOf } from "../shared/writer.js";
 import * as api from "./api.js";
 import { counted, writerWords } from "./words.js";
 
@@ -66,7 +67,7 @@ export class Files {
     hideToast("import");
     write(this.#note, `Checking ${chosen.name}…`);
     try {
-      const reply = await api.importFile(chosen, element("import-writer", HTMLInputElement).value.trim());
+      const reply = await api.importFile(chosen, nameOf(element("import-writer", HTMLInputElement).value));
       write(this.#note, importWords(reply));
       this.onChange();
     } catch (error) {

@@ -19,6 +19,11 @@ export function writer() {
   }
 }
 
+/** The name that somebody typed; "" if nothing of it can be seen. @param {string} text */
+export function nameOf(text) {
+  return /[\p{L}\p{N}\p{P}\p{S}\p{Cn}\p{Co}]/u.test(text) ? text.trim() : "";
+}
+
 /** @param {string} value */
 export function keepWriter(value) {
   name = value;
@@ -55,5 +60,5 @@ export async function askForName(title, why, before) {
     });
     return [form];
   });
-  return answer === "given" ? input.value.trim() : null;
+  return answer === "given" ? nameOf(input.value) : null;
 }
