@@ -152,6 +152,54 @@ def test_digits_that_the_server_did_not_take_are_stored_later(visit: Visit, coll
     assert len(stored(collecting)) == 2
 
 
+def test_a_reload_continues_the_round_of_this_name(visit: Visit, collecting: Application):
+    visitor = visit("/collect", at=collecting)
+    visitor.find("writer").fill("Anna")
+    visitor.find("write-start").click()
+    for number in (1, 2):
+        visitor.draw([(x, y + number / 100) for x, y in SEVEN])
+        visitor.page.keyboard.press("Enter")
+    expect(visitor.find("write-count")).to_have_text("2 of 100")
+    expect(visitor.find("write-pending")).to_be_empty()
+    next_one = asked(visitor)
+    visitor.page.reload()
+    expect(visitor.find("write-count")).to_have_text("2 of 100")
+    assert asked(visitor) == next_one
+    with visitor.page.expect_response(lambda reply: reply.request.method == "DELETE"):
+        visitor.find("write-undo").click()
+    expect(visitor.find("write-count")).to_have_text("1 of 100")
+    assert len(stored(collecting)) == 1
+    visitor.find("writer").fill("Ben")
+    visitor.page.reload()
+    expect(visitor.find("write-start")).to_be_visible()
+
+
+@pytest.mark.parametrize("is_back", [True, False])
+def test_undo_deletes_a_digit_whose_answer_was_lost(visit: Visit, collecting: Application, is_back: bool):
+    """Once the page has sent it again, or while the server is still away."""
+
+    def lose(route: Route) -> None:
+        assert route.fetch().status == 201
+        route.abort()
+
+    visitor = visit("/collect", at=collecting)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("write-start").click()
+    visitor.page.route("**/api/corrections", lose, times=1)
+    visitor.page.route("**/model-status", lambda route: route.abort())
+    visitor.draw()
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.find("write-pending")).to_have_text("1 digit not saved yet.")
+    assert len(stored(collecting)) == 1
+    if is_back:
+        visitor.page.locator(".toast").get_by_role("button", name="Try again").click()
+        expect(visitor.find("write-pending")).to_be_empty()
+    with visitor.page.expect_response(lambda reply: reply.request.method == "DELETE"):
+        visitor.find("write-undo").click()
+    expect(visitor.find("write-count")).to_have_text("0 of 100")
+    assert stored(collecting) == []
+
+
 def test_a_photograph_is_checked_box_by_box_and_saved(visit: Visit, collecting: Application, sheet: dict[str, Any]):
     visitor = visit("/collect", at=collecting)
     visitor.find("writer").fill("Ben")

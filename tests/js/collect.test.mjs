@@ -10,7 +10,8 @@ import {
   toStore,
 } from "../../src/mnist_classifier/web/static/js/collect/choices.js";
 import { Outbox } from "../../src/mnist_classifier/web/static/js/collect/outbox.js";
-import { asked, LENGTH, newRound, refused, restored, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
+import { asked, LENGTH, newRound, refused, reloaded, restored, undone, written } from "../../src/mnist_classifier/web/static/js/collect/round.js";
+import { ApiError } from "../../src/mnist_classifier/web/static/js/shared/api.js";
 import { nameOf } from "../../src/mnist_classifier/web/static/js/shared/writer.js";
 
 const cell = (number, state, label, reason = "") => ({ cell: number, state, label, reason });
@@ -161,6 +162,81 @@ test("a digit that could not be deleted stays, and can be taken back later", asy
   assert.equal(it.stored.size, 0);
 });
 
+/** A server that stores the same digit once, and whose answers are lost at first. */
+function forgetful(lost, times = 0) {
+  const stored = new Map(times === 0 ? [] : [[3, times]]);
+  return {
+    stored,
+    add: async ({ label }) => {
+      await null;
+      const merged = stored.has(label);
+      stored.set(label, (stored.get(label) ?? 0) + 1);
+      if (lost-- > 0) throw new ApiError("network", "no answer");
+      return { correction: { id: label, times: stored.get(label) }, merged, contradicts: [] };
+    },
+    remove: async (id) => stored.delete(id),
+  };
+}
+
+test("a digit whose answer was lost is deleted when it is taken back", async () => {
+  for (const isAgain of [true, false]) {
+    const it = forgetful(1);
+    const outbox = new Outbox(it.add, it.remove);
+    outbox.put({ label: 3 });
+    await settle();
+    assert.deepEqual([outbox.pending, it.stored.size], [1, 1]);
+    if (isAgain) await outbox.flush();
+    await outbox.takeBack();
+    await settle();
+    assert.deepEqual([outbox.pending, outbox.isDone, it.stored.size], [0, true, 0]);
+  }
+});
+
+test("a digit that was taken back while the server was away is deleted once it is back", async () => {
+  const it = forgetful(3);
+  const outbox = new Outbox(it.add, it.remove);
+  let stops = 0;
+  outbox.onStop = () => (stops += 1);
+  outbox.put({ label: 3 });
+  await settle();
+  await outbox.takeBack();
+  await settle();
+  assert.deepEqual([outbox.pending, outbox.isDone, it.stored.size, stops], [0, false, 1, 2]);
+  outbox.put({ label: 1 });
+  await settle();
+  await outbox.flush();
+  assert.deepEqual([[...it.stored.keys()], outbox.isDone], [[1], true]);
+});
+
+test("a digit that was stored before stays, although the answer to the same one was lost", async () => {
+  const it = forgetful(1, 1);
+  const outbox = new Outbox(it.add, it.remove);
+  outbox.put({ label: 3 });
+  await settle();
+  await outbox.takeBack();
+  await settle();
+  assert.deepEqual([...it.stored.keys()], [3]);
+});
+
+test("a digit that the server answered it cannot store is gone when it is taken back", async () => {
+  const full = new ApiError("storage_full", "the disk is full", { status: 507 });
+  const outbox = new Outbox(() => Promise.reject(full), async () => assert.fail("nothing is stored"));
+  outbox.put({ label: 3 });
+  await settle();
+  await outbox.takeBack();
+  assert.deepEqual([outbox.pending, outbox.isDone], [0, true]);
+});
+
+test("digits that were stored before a reload can be taken back", async () => {
+  const it = server();
+  it.stored.set(8, 3).set(9, 1);
+  const outbox = new Outbox(it.add, it.remove);
+  outbox.restore([{ label: 3, id: 8, isOwn: true }, { label: 1, id: 9, isOwn: false }]);
+  await outbox.takeBack();
+  await outbox.takeBack();
+  assert.deepEqual([[...it.stored.keys()], outbox.items], [[9], []]);
+});
+
 test("what was stored before is not deleted", async () => {
   const it = server();
   it.merges = true;
@@ -218,4 +294,9 @@ test("a refused digit is asked for again at the end, unless it is of an earlier 
 test("a name of invisible characters is no name", () => {
   assert.deepEqual(["\u200b", " \u2060\ufeff", "\u00ad", "\u200d"].map(nameOf), ["", "", "", ""]);
   assert.deepEqual([" Zoé ", "علی‌رضا", "👩‍🏫"].map(nameOf), ["Zoé", "علی‌رضا", "👩‍🏫"]);
+});
+
+test("a reload asks again for digits that are not saved", () => {
+  const round = { left: [5, 6], done: [1, 2, 3, 4] };
+  assert.deepEqual(reloaded(round, [true, false, true, false]), { left: [2, 4, 5, 6], done: [1, 3] });
 });

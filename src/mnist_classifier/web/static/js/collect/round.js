@@ -42,6 +42,15 @@ export function restored({ left, done }, digit) {
   return at < 0 ? { left, done } : { left: left.toSpliced(at, 1), done: [...done, digit] };
 }
 
+/**
+ * The round that a reload continues: it asks again for digits that are not saved, because the reload loses them.
+ * @param {Round} round @param {readonly boolean[]} areSaved  of the digits that are done
+ * @returns {Round}
+ */
+export function reloaded({ left, done }, areSaved) {
+  return { left: [...done.filter((_, at) => !areSaved[at]), ...left], done: done.filter((_, at) => areSaved[at]) };
+}
+
 /** @param {() => number} random @returns {number[]} */
 function shuffled(random) {
   const digits = [...Array(10).keys()];

@@ -2,14 +2,14 @@
 /** "Write here": the pad asks for one digit after another, and stores each of them. */
 
 import { Pad } from "../pad/pad.js";
-import { ApiError } from "../shared/api.js";
 import { add, remove } from "../shared/corrections.js";
 import { element, write } from "../shared/dom.js";
 import { goOnWhenBack } from "../shared/reconnect.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { writer } from "../shared/writer.js";
-import { Outbox } from "./outbox.js";
-import { asked, LENGTH, newRound, refused, restored, undone, written } from "./round.js";
+import { forgetRound, keepRound, keptRound } from "./kept.js";
+import { isRefused, Outbox } from "./outbox.js";
+import { asked, LENGTH, newRound, refused, reloaded, restored, undone, written } from "./round.js";
 
 /** So long the pen rests before the next digit: people lift it for the bar of a 7 or the second stroke of a 4. */
 const REST_MS = 1_000;
@@ -48,7 +48,9 @@ export class Writing {
     document.addEventListener("keydown", (event) => this.#key(event));
     this.#outbox.onChange = () => this.#show();
     this.#outbox.onFault = (error, item) => this.#failed(error, item);
-    window.addEventListener("beforeunload", (event) => this.#outbox.pending > 0 && event.preventDefault());
+    this.#outbox.onStop = (error) => goOnWhenBack(error, () => this.#outbox.flush());
+    window.addEventListener("beforeunload", (event) => !this.#outbox.isDone && event.preventDefault());
+    this.#continue();
   }
 
   /** Store the drawing, and ask for the next digit. */
@@ -58,8 +60,8 @@ export class Writing {
     this.#pad.finish();
     this.#stopWaiting();
     if (!this.#isRunning || digit === null || this.#pad.isEmpty) return;
-    this.#outbox.put({ image: this.#pad.toDataUrl(), label: digit, writer: writer(), source: "class", strokes: this.#pad.toPaths() });
     this.#round = written(this.#round);
+    this.#outbox.put({ image: this.#pad.toDataUrl(), label: digit, writer: writer(), source: "class", strokes: this.#pad.toPaths() });
     this.#blank();
   }
 
@@ -90,7 +92,27 @@ export class Writing {
     element("write", HTMLElement).scrollIntoView({ block: "nearest" });
   }
 
+  /** Go on where a reload broke off. */
+  #continue() {
+    const kept = keptRound(writer());
+    if (kept === null) return;
+    this.#outbox.restore(kept.saved);
+    this.#round = { left: kept.left, done: kept.saved.map(({ label }) => label) };
+    this.#isRunning = true;
+    this.#blank();
+  }
+
+  #keep() {
+    const { done } = this.#round;
+    // Those of earlier rounds that are still on their way come first.
+    const items = this.#outbox.items.slice(Math.max(0, this.#outbox.items.length - done.length));
+    const { left } = reloaded(this.#round, items.map(({ stored }) => stored !== null));
+    const saved = items.flatMap(({ sent, stored }) => (stored === null ? [] : [{ ...stored, label: Number(sent.label) }]));
+    keepRound({ writer: writer(), left, saved });
+  }
+
   #other() {
+    forgetRound();
     this.#isRunning = false;
     this.#round = newRound();
     this.#outbox.clear();
@@ -128,7 +150,7 @@ export class Writing {
 
   /** @param {unknown} error @param {import("./outbox.js").Item} item */
   #failed(error, item) {
-    if (error instanceof ApiError && error.field === "image") {
+    if (isRefused(error)) {
       // The drawing itself was refused: ask for the digit again later.
       this.#outbox.drop(item);
       this.#round = refused(this.#round, Number(item.sent.label));
@@ -137,10 +159,10 @@ export class Writing {
     }
     const action = { text: "Try again", onClick: () => void this.#outbox.flush() };
     showToast(TOPIC, `${count(this.#outbox.pending)} not saved yet. ${messageOf(error)}`, "error", action);
-    goOnWhenBack(error, () => this.#outbox.flush());
   }
 
   #show() {
+    if (this.#isRunning) this.#keep();
     const digit = asked(this.#round);
     const done = this.#round.done.length;
     const isOver = this.#isRunning && digit === null;
