@@ -225,6 +225,53 @@ def test_a_photograph_is_checked_box_by_box_and_saved(visit: Visit, collecting: 
     assert sum(each["label"] == 3 for each in found) == 1
 
 
+def test_undo_deletes_what_the_save_of_a_sheet_added_and_only_that(
+    visit: Visit, collecting: Application, sheet: dict[str, Any]
+):
+    visitor = visit("/collect", at=collecting)
+    note, undo = visitor.find("paper-note"), visitor.find("paper-undo")
+    visitor.find("paper-file").set_input_files(sheet)
+    visitor.find("paper-save").click()
+    expect(note).to_contain_text("Saved")
+    first, *others = stored(collecting)
+    for each in others:
+        delete = urllib.request.Request(f"{collecting.url}/api/corrections/{each['id']}", method="DELETE")
+        urllib.request.urlopen(delete, timeout=20).close()
+    visitor.find("paper-file").set_input_files(sheet)
+    expect(visitor.find("paper-count")).to_contain_text("to check")
+    expect(undo).to_be_hidden()
+    visitor.find("paper-save").click()
+    expect(note).to_have_text(f"Saved {len(others)} digits. 1 was already saved.")
+    undo.click()
+    expect(note).to_have_text(f"Deleted {len(others)} digits of the sheet.")
+    expect(undo).to_be_hidden()
+    expect(visitor.find("paper-file")).to_be_focused()
+    assert [each["id"] for each in stored(collecting)] == [first["id"]]
+
+
+def test_a_sheet_whose_answer_was_lost_is_saved_again_and_can_be_taken_back(
+    visit: Visit, collecting: Application, sheet: dict[str, Any]
+):
+    def lose(route: Route) -> None:
+        assert route.fetch().status == 200
+        route.abort()
+
+    visitor = visit("/collect", at=collecting)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    note = visitor.find("paper-note")
+    visitor.find("paper-file").set_input_files(sheet)
+    expect(visitor.find("paper-count")).to_contain_text("to check")
+    visitor.page.route("**/api/corrections/sheet", lose, times=1)
+    visitor.find("paper-save").click()
+    expect(note).to_contain_text("Save again: no digit is stored twice.")
+    count = len(stored(collecting))
+    visitor.find("paper-save").click()
+    expect(note).to_have_text(f"Saved {count} digits.")
+    visitor.find("paper-undo").click()
+    expect(note).to_have_text(f"Deleted {count} digits of the sheet.")
+    assert stored(collecting) == []
+
+
 def test_boxes_can_be_reached_with_the_arrow_keys(visit: Visit, collecting: Application, sheet: dict[str, Any]):
     visitor = visit("/collect", at=collecting, viewport=PHONE)
     visitor.find("paper-file").set_input_files(sheet)

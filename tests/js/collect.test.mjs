@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  addedBy,
   canStore,
   describe,
   firstChoices,
@@ -46,6 +47,11 @@ test("doubts are visited in turn, around the end of the sheet", () => {
 
 test("empty and spoilt boxes get no label", () => {
   assert.deepEqual(CELLS.map(canStore), [true, true, false, false, true]);
+});
+
+test("a save added what was sent no more often than this page sent it", () => {
+  const stored = [[7, 1], [8, 2], [9, 3], [null, null]].map(([correction, times]) => ({ correction, times }));
+  assert.deepEqual([addedBy(stored, 1), addedBy(stored, 2)], [[7], [7, 8]]);
 });
 
 test("each box is described", () => {

@@ -98,6 +98,7 @@ class SheetCell:
 
     cell: from 0, row by row.  label: 0 to 9, or "not_a_digit".  state: ready, check (a person must confirm the
     label), spoilt or empty.  reason: why it must be checked, or is spoilt.  correction: its number, once stored.
+    times: how often that correction was sent; 1 if it is new.
     """
 
     cell: int
@@ -106,6 +107,7 @@ class SheetCell:
     reason: str = ""
     reading: Mapping[str, Any] | None = None
     correction: int | None = None
+    times: int | None = None
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,9 @@ def test_only_cells_that_are_ready_are_stored_by_themselves(client: FlaskClient,
     assert "3" not in listed["totals"]["labels"]
     numbers = [each["correction"] for each in found["cells"]]
     assert client.get(f"/api/corrections/{numbers[1]}").json["label"] == 1
-    assert numbers[13] is None
+    assert (numbers[13], found["cells"][13]["times"]) == (None, None)
     again = sent(client, photo, writer="Anna", store="ready")
+    assert [each["cells"][1]["times"] for each in (found, again)] == [1, 2]
     assert (again["stored"], again["merged"], count(client)) == (0, found["stored"], found["stored"])
 
 

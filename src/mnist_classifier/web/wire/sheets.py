@@ -65,6 +65,7 @@ class CellOfSheet(TypedDict):
     image: Picture | None
     reading: GivenReading | None
     correction: Annotated[int | None, Meta(description="number of its correction, once it is stored")]
+    times: Annotated[int | None, Meta(description="how often that correction was sent; 1: it is new")]
 
 
 class ReadSheet(TypedDict):
@@ -106,4 +107,5 @@ def _cell(found: SheetCell, added: Added | None) -> dict[str, Any]:
         "image": None if found.picture is None else readings.picture(found.picture),
         "reading": None if found.reading is None else reading_facts(found.reading),
         "correction": None if added is None else added.correction.id,
+        "times": None if added is None else added.correction.times,
     }

@@ -35,6 +35,11 @@ export function toStore(cells, choices) {
   };
 }
 
+/** The corrections that this page added. @param {readonly Cell[]} cells  as stored @param {number} tries  how often the server may have stored them */
+export function addedBy(cells, tries) {
+  return cells.flatMap(({ correction, times }) => (correction !== null && times !== null && times <= tries ? [correction] : []));
+}
+
 /** How many there are of each kind, in words. @param {readonly Cell[]} cells @param {readonly Choice[]} choices */
 export function summary(cells, choices) {
   const kept = choices.filter(({ label }) => label !== null).length;

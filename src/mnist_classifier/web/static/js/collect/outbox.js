@@ -12,7 +12,7 @@
  *   tries: how often the server may have stored it
  */
 
-import { ApiError } from "../shared/api.js";
+import { ApiError, isAnswer } from "../shared/api.js";
 
 export class Outbox {
   /** Called after every change. */
@@ -139,11 +139,6 @@ export class Outbox {
   #next() {
     return this.#items.find((each) => each.stored === null);
   }
-}
-
-/** Whether the server itself said that it stored nothing. @param {unknown} error */
-function isAnswer(error) {
-  return error instanceof ApiError && !["network", "timeout", "bad_answer"].includes(error.code);
 }
 
 /** Whether the server refused the drawing itself. @param {unknown} error */

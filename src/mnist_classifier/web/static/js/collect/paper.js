@@ -7,13 +7,13 @@
  * @typedef {import("./choices.js").Choice} Choice
  */
 
-import { request } from "../shared/api.js";
-import { LABELS, labelWords } from "../shared/corrections.js";
+import { isAnswer, request } from "../shared/api.js";
+import { LABELS, labelWords, remove, seenWords } from "../shared/corrections.js";
 import { button, element, make, write } from "../shared/dom.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { messageOf, showToast } from "../shared/toast.js";
 import { writer } from "../shared/writer.js";
-import { canStore, describe, firstChoices, nextDoubt, summary, toStore } from "./choices.js";
+import { addedBy, canStore, describe, firstChoices, nextDoubt, summary, toStore } from "./choices.js";
 import { reduced } from "./picture.js";
 
 const COLUMNS = 10;
@@ -31,6 +31,10 @@ export class Paper {
   /** @type {Choice[]} */
   #choices = [];
   #selected = -1;
+  /** How often the server may have stored the picture. */
+  #tries = 0;
+  /** What the last save added: corrections that Undo deletes. @type {readonly number[]} */
+  #added = [];
   #latest = new Latest();
 
   constructor() {
@@ -47,6 +51,11 @@ export class Paper {
     element("paper-doubt", HTMLButtonElement).addEventListener("click", () => this.#select(nextDoubt(this.#choices, this.#selected)));
     element("paper-save", HTMLButtonElement).addEventListener("click", () => this.#save());
     element("paper-discard", HTMLButtonElement).addEventListener("click", () => this.#finish("empty", "The picture was discarded. Nothing was saved."));
+    element("paper-undo", HTMLButtonElement).addEventListener("click", () => {
+      const added = this.#added;
+      this.#close("deleting", "Deleting…");
+      this.#takeBack(added, this.#cells);
+    });
     const labels = element("paper-labels", HTMLElement);
     labels.append(
       ...LABELS.map((label) => labelButton(labelWords(label), () => this.#choose(label))),
@@ -91,6 +100,8 @@ export class Paper {
     this.#cells = [];
     this.#choices = [];
     this.#selected = -1;
+    this.#tries = 0;
+    this.#offerUndo([]);
     this.#grid.replaceChildren();
     element("paper-found", HTMLElement).hidden = true;
     write(this.#note, words);
@@ -181,20 +192,54 @@ export class Paper {
     const name = writer();
     const cells = this.#cells;
     const json = { image: this.#image, writer: name, ...toStore(cells, this.#choices) };
-    // The user may have chosen another picture meanwhile.
-    const isShown = () => this.#cells === cells;
+    const tries = (this.#tries += 1);
     try {
       /** @type {ReadSheet} */
-      const { stored, merged, contradictions } = await request("/api/corrections/sheet", { method: "POST", json, timeout_ms: READING_MS });
-      const words = saved(stored, merged, contradictions, name);
-      if (isShown()) this.#finish("saved", words);
-      else showToast("paper", words, "good");
+      const reply = await request("/api/corrections/sheet", { method: "POST", json, timeout_ms: READING_MS });
+      const added = addedBy(reply.cells, tries);
+      this.#tell(cells, "saved", saved(added.length, json.store.length - added.length, reply.contradictions, name), added);
     } catch (error) {
-      const words = `Nothing was saved. ${messageOf(error)}`;
-      if (!isShown()) return showToast("paper", words);
+      const words = isAnswer(error) ? `Nothing was saved. ${messageOf(error)}` : `${messageOf(error)} Save again: no digit is stored twice.`;
+      if (this.#cells !== cells) return showToast("paper", words);
+      if (isAnswer(error)) this.#tries -= 1;
       write(this.#note, words);
       save.disabled = false;
     }
+  }
+
+  /** Delete what a save added. @param {readonly number[]} added @param {Cell[] | null} shown  as for `#tell` */
+  async #takeBack(added, shown) {
+    const left = [...added];
+    /** @type {Set<number>} */
+    const seenBy = new Set();
+    try {
+      for (; left.length > 0; left.shift()) for (const version of await remove(left[0])) seenBy.add(version);
+      const words = `Deleted ${digits(added.length)} of the sheet.${seenWords([...seenBy].sort((a, b) => a - b))}`;
+      this.#tell(shown, "deleted", words, []);
+    } catch (error) {
+      this.#tell(shown, "error", `${digits(left.length)} of the sheet ${left.length === 1 ? "is" : "are"} still stored. ${messageOf(error)}`, left);
+    }
+  }
+
+  /**
+   * Say what became of a sheet, and offer Undo for what it added.
+   * @param {Cell[] | null} shown  the boxes at the start: the user may have chosen another picture meanwhile
+   * @param {"saved" | "deleted" | "error"} state @param {string} words @param {readonly number[]} added
+   */
+  #tell(shown, state, words, added) {
+    if (this.#cells === shown) {
+      this.#finish(state, words);
+      this.#offerUndo(added);
+      return;
+    }
+    const undo = { text: "Undo", onClick: () => void this.#takeBack(added, null) };
+    showToast("paper", words, state === "error" ? "error" : "good", added.length === 0 ? null : undo);
+  }
+
+  /** @param {readonly number[]} added */
+  #offerUndo(added) {
+    this.#added = added;
+    element("paper-undo", HTMLButtonElement).hidden = added.length === 0;
   }
 
   #listenForDrops() {
@@ -240,5 +285,10 @@ function saved(stored, merged, contradictions, name) {
   const by = name === "" ? "" : ` by ${name}`;
   const known = merged === 0 ? "" : ` ${merged} ${merged === 1 ? "was" : "were"} already saved.`;
   const against = contradictions === 0 ? "" : ` ${contradictions} ${contradictions === 1 ? "contradicts" : "contradict"} another correction.`;
-  return `Saved ${stored} ${stored === 1 ? "digit" : "digits"}${by}.${known}${against}`;
+  return `Saved ${digits(stored)}${by}.${known}${against}`;
+}
+
+/** @param {number} count */
+function digits(count) {
+  return `${count} ${count === 1 ? "digit" : "digits"}`;
 }

@@ -76,6 +76,7 @@ export type CellOfSheet = {
   image: string | null;
   reading: GivenReading | null;
   correction: number | null;
+  times: number | null;
 };
 
 /** What became of a correction. */

@@ -41,6 +41,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the server itself said that it did nothing; otherwise nobody knows. @param {unknown} error */
+export function isAnswer(error) {
+  return error instanceof ApiError && !["network", "timeout", "bad_answer"].includes(error.code);
+}
+
 /** Whether the server refused the picture itself, so that trying again is useless. @param {unknown} error */
 export function refusesPicture(error) {
   const isRefusal = error instanceof ApiError && error.status >= 400 && error.status < 500;
