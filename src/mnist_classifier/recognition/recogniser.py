@@ -131,17 +131,22 @@ class Recogniser:
         shown = candidates(reading.probabilities, reading.not_a_digit)
         return dataclasses.replace(reading, verdict=Verdict.AMBIGUOUS, candidates=shown, warnings=warnings)
 
-    def read_many(self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED) -> list[Reading]:
-        """Read many pictures as `read` does, but in large batches; accepts a generator."""
+    def read_many(
+        self, pictures: Iterable[Picture], thresholds: Mapping[str, float] = AS_FITTED, *, all_hints: bool = True
+    ) -> list[Reading]:
+        """Read many pictures as `read` does, but in large batches; accepts a generator.
+
+        all_hints: without them, the warning `several_digits` may be missing where the verdict is not `digit`.
+        """
         rest, readings = iter(pictures), list[Reading]()
         while batch := [lightened(prepare(as_pixels(each)[0])) for each in itertools.islice(rest, 4 * BATCH)]:
-            readings += self.read_many_prepared(batch, thresholds)
+            readings += self.read_many_prepared(batch, thresholds, all_hints=all_hints)
         return readings
 
     def read_many_prepared(
-        self, prepared: Sequence[Prepared], thresholds: Mapping[str, float] = AS_FITTED
+        self, prepared: Sequence[Prepared], thresholds: Mapping[str, float] = AS_FITTED, *, all_hints: bool = True
     ) -> list[Reading]:
-        """Read many preprocessed images."""
+        """Read many preprocessed images; all_hints: as in `read_many`."""
         drawn = [each.glyph for each in prepared if each.glyph is not None]
         opinions = iter(self.opinions(np.stack(drawn)) if drawn else ())
         readings = [
@@ -150,7 +155,10 @@ class Recogniser:
             else dataclasses.replace(self.judge(next(opinions), thresholds), warnings=each.warnings)
             for each in prepared
         ]
-        return [self.with_hint(reading, each, thresholds) for reading, each in zip(readings, prepared, strict=True)]
+        return [
+            self.with_hint(reading, each, thresholds) if all_hints or reading.verdict is Verdict.DIGIT else reading
+            for reading, each in zip(readings, prepared, strict=True)
+        ]
 
     def read_glyph(self, glyph: npt.NDArray[np.uint8], thresholds: Mapping[str, float] = AS_FITTED) -> Reading:
         """Read one (28, 28) uint8 glyph."""

@@ -85,13 +85,13 @@ class Bench:
     prepared: dict[str, list[Prepared]] | None = None
 
     def read(self, name: str, pictures: Iterable[Bytes]) -> list[Reading]:
-        """Read pictures, which may come from a generator."""
+        """Read pictures, which may come from a generator.  The measures look at verdicts, not at every warning."""
         self.on_part(name)
         if self.prepared is None:
-            return self.recogniser.read_many(pictures)
+            return self.recogniser.read_many(pictures, all_hints=False)
         if name not in self.prepared:
             self.prepared[name] = [lightened(prepare(each)) for each in pictures]
-        return self.recogniser.read_many_prepared(self.prepared[name])
+        return self.recogniser.read_many_prepared(self.prepared[name], all_hints=False)
 
     def chosen(self, count: int) -> Integers:
         """Rows to measure with, out of `count`: all of them, or always the same `limit`."""

@@ -45,6 +45,9 @@ def _remove_rows(density: Floats, floor: float) -> Floats:
     # A printed line is at most 1/24 of the picture thick.
     thickest = max(7, min(height, width) // 24) | 1
     shares = _thin_shares(density - open_columns(density, thickest) > floor)
+    half_way = -(-shares.shape[1] // 2)
+    if np.sort(shares.max(axis=0))[-half_way:].mean() < MIN_SHARE:
+        return density  # no row can reach it, whatever the slope
     slope = _find_slope(shares)
     profile = _share_by_row(shares, slope)
     # Printed lines start outside the picture; a long stem does not.
@@ -105,23 +108,24 @@ def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
     strips = width // STRIP_PX
     shares = thin[:, : strips * STRIP_PX].reshape(height, strips, STRIP_PX).mean(axis=2, dtype=np.float32)
     beside = np.pad(shares, ((1, 1), (0, 0)))
-    return np.asarray(np.maximum(shares, np.maximum(beside[:-2], beside[2:])), np.float32)
+    # In memory, each strip lies in one piece, because _share_by_row adds up strips.
+    return np.asarray(np.maximum(shares, np.maximum(beside[:-2], beside[2:])), np.float32, order="F")
 
 
 def _share_by_row(shares: Floats, slope: float, part: slice = slice(None)) -> Floats:
     """(H,) the visible share of each line of this slope, by its row in the middle column; part: strips to examine."""
     height, strips = shares.shape
     rises = np.rint(slope * ((np.arange(strips) + 0.5) - strips / 2) * STRIP_PX).astype(np.intp)[part]
-    shares, strips = shares[:, part], len(rises)
     reach = int(np.abs(rises).max())
+    length, tops = height + 2 * reach, reach - rises
     # Add up the strips, each shifted by its rise; outside the picture the line is unknown.
-    sums, known = np.zeros(height + 2 * reach, np.float32), np.zeros(height + 2 * reach, np.float32)
-    for strip, rise in enumerate(rises.tolist()):
-        sums[reach - rise : reach - rise + height] += shares[:, strip]
-        known[reach - rise : reach - rise + height] += 1
+    sums = np.zeros(length, np.float32)
+    for strip, top in zip(shares.T[part], tops.tolist(), strict=True):
+        sums[top : top + height] += strip
+    known = np.cumsum(np.bincount(tops, minlength=length) - np.bincount(tops + height, minlength=length + 1)[:-1])
     middle = slice(reach, reach + height)
     # If less than half of its way is in the picture, the share is reduced.
-    return np.asarray(sums[middle] / np.maximum(known[middle], strips / 2), np.float32)
+    return np.asarray(sums[middle] / np.maximum(known[middle], len(rises) / 2), np.float32)
 
 
 def _find_slope(shares: Floats) -> float:
