@@ -89,6 +89,15 @@ def test_whoever_is_learned_the_hardest_digits_are_read_as_before(settings: Sett
         assert not changed[everybody.HARD_DIGITS : everybody.DIGITS].any()
 
 
+def test_the_figures_hold_for_digits_that_were_written_in_turn(personal: PersonalModels, corrections: Corrections):
+    """A sheet has the digits in turn: each model was tested on two digits of which it had learned no example."""
+    corrections.add_many(
+        [NewCorrection(glyph, int(label), "sheet", "Anna") for glyph, label in zip(*_flat_digits(30), strict=True)]
+    )
+    figures = personal.fit("Anna", 0).figures
+    assert figures["right_after"] >= figures["right_before"] + 2
+
+
 def _flat_digits(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Glyphs of a generated writer whose digits are a third as high, and their labels."""
     writer, rng, labels = generated_writers(3)[0], np.random.default_rng(0), np.arange(count) % 10
