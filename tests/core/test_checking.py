@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-from typing import Annotated
+import enum
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
 
 from mnist_classifier.core.checking import in_words
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
 
 
 class Inner(msgspec.Struct):
@@ -18,6 +24,9 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
     inner: Inner | None = None
     parts: dict[Annotated[str, msgspec.Meta(max_length=3)], Inner] = {}
     rows: list[int] = []
+    label: Annotated[int, msgspec.Meta(ge=0, le=9)] | Literal["none"] = 0
+    colours: list[Colour] = []
+    store: Literal["all"] | list[int] = "all"
 
     def __post_init__(self) -> None:
         if self.count == 13:
@@ -46,3 +55,17 @@ def test_a_message_names_the_place_and_the_fault(sent: str, place: str, words: s
     with pytest.raises(msgspec.ValidationError) as failure:
         msgspec.json.decode(sent, type=Outer)
     assert in_words(failure.value) == (place, words)
+
+
+@pytest.mark.parametrize(
+    ("sent", "place", "words"),
+    [
+        ('{"label": "7"}', "label", "must be 0 to 9 or none, not '7'"),
+        ('{"colours": ["red", "green"]}', "colours[1]", "must be red or blue, not 'green'"),
+        ('{"store": "some"}', "store", "must be all or a list, not 'some'"),
+    ],
+)
+def test_a_wrong_choice_is_answered_with_the_right_ones(sent: str, place: str, words: str):
+    with pytest.raises(msgspec.ValidationError) as failure:
+        msgspec.json.decode(sent, type=Outer)
+    assert in_words(failure.value, Outer) == (place, words)

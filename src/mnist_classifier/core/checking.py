@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 # A message quotes at most this much of the input.
 SHOWN_CHARACTERS = 60
@@ -23,6 +26,7 @@ KINDS = {
 PROBLEM = re.compile(r"(?P<what>.*?)(?: - at (?:`key` in )?`\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
 WRONG_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 WRONG_VALUE = re.compile(r"Expected `(?P<kinds>[^`]+)`(?P<limit>[^,]*)(?:, got `(?P<found>[^`]+)`)?")
+WRONG_CHOICE = re.compile(r"Invalid enum value (?P<found>.*)", re.DOTALL)
 LIMITS = {
     " of length >= ": " of length at least ",
     " of length <= ": " of length at most ",
@@ -31,10 +35,10 @@ LIMITS = {
 }
 
 
-def in_words(failure: msgspec.ValidationError) -> tuple[str, str]:
+def in_words(failure: msgspec.ValidationError, kind: Any = None) -> tuple[str, str]:
     """Return where the JSON is wrong and why: ("metrics.test.images", "must be a whole number, not text").
 
-    The place is empty if the whole document has the wrong type.
+    The place is empty if the whole document has the wrong type.  kind: the type of the document, to list choices from.
     """
     what, place = PROBLEM.fullmatch(str(failure)).group("what", "place")  # type: ignore[union-attr] # matches anything
     place = (place or "").replace("[...]", "")
@@ -42,7 +46,45 @@ def in_words(failure: msgspec.ValidationError) -> tuple[str, str]:
         name = _shortened(wrong["name"])
         words = "is missing" if wrong["what"].startswith("missing") else "is unknown"
         return f"{place}.{name}".removeprefix("."), words
+    if kind is not None and (wrong := WRONG_CHOICE.fullmatch(what)):
+        found = _types(inspect.type_info(kind), re.findall(r"\w+", place))
+        *choices, last = (choice for each in found for choice in _choices(each))
+        listed = f"{', '.join(choices)} or {last}" if choices else last
+        return place, f"must be {listed}, not {_shortened(wrong['found'])}"
     return place, _wrong_value(what)
+
+
+def _types(info: inspect.Type, names: Sequence[str]) -> Iterator[inspect.Type]:
+    """The types at a place of a document.  names: of the fields that lead to the place, and indices."""
+    match info:
+        case inspect.Metadata():
+            yield from _types(info.type, names)
+        case inspect.UnionType():
+            for each in info.types:
+                yield from _types(each, names)
+        case inspect.StructType() if names:
+            for field in info.fields:
+                if field.encode_name == names[0]:
+                    yield from _types(field.type, names[1:])
+        case inspect.ListType() if names:
+            yield from _types(info.item_type, names[1:])
+        case _:
+            yield info
+
+
+def _choices(info: inspect.Type) -> list[str]:
+    """What a value may be, in words."""
+    match info:
+        case inspect.LiteralType():
+            return list(map(str, info.values))
+        case inspect.EnumType():
+            return [str(each.value) for each in info.cls]
+        case inspect.IntType(ge=int(), le=int()):
+            return [f"{info.ge} to {info.le}"]
+        case inspect.ListType():
+            return ["a list"]
+        case _:
+            return []
 
 
 def _wrong_value(what: str) -> str:

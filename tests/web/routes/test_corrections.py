@@ -211,6 +211,12 @@ def test_what_is_wrong_is_refused_in_words_and_nothing_is_stored(
     assert listed(client) == []
 
 
+def test_a_wrong_label_is_answered_with_the_labels(client: FlaskClient):
+    """As text, as a form would send it, it was called an invalid enum value."""
+    message = client.post("/api/corrections", json={"image": SEVEN, "label": "7"}).json["error"]["message"]
+    assert message == "label must be 0 to 9 or not_a_digit, not '7'"
+
+
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(SEVEN),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),

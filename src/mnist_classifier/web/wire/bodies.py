@@ -214,7 +214,7 @@ def parse(data: bytes, reader: Decoder[Body], error: type[InvalidInput] = Invali
     try:
         return reader.decode(data.removeprefix(BYTE_ORDER_MARK) or b"{}")
     except msgspec.ValidationError as failure:
-        place, words = in_words(failure)
+        place, words = in_words(failure, reader.type)
         raise error(f"{place or 'the body'} {words}", field=place or None) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidInput("the body is not valid UTF-8 JSON") from None
