@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from application import Application
 from pictures import keep
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 from stored_corrections import stored
 from test_layout import SCREENS, schemes
 from test_numbers import upload_seven_and_one
@@ -88,6 +88,28 @@ def test_the_same_drawing_counts_once_and_a_contradiction_is_told(visit: Visit, 
     row(visitor).get_by_role("link", name="See both").click()
     expect(visitor.find("grid").get_by_role("listitem")).to_have_count(2)
     expect(visitor.find("filter-contradictions")).to_be_checked()
+
+
+def test_a_reply_that_comes_after_the_drawing_changed_tells_what_the_button_deletes(
+    visit: Visit, own: Application
+) -> None:
+    """The drawing was saved before.  The message offered to undo the tap, and deleted what was saved before it."""
+    visitor = visit(at=own)
+    draw_seven(visitor)
+    choose(visitor, 1)
+    expect(status(visitor)).to_have_text("Saved as 1.")
+    visitor.page.reload()
+    expect(row(visitor)).to_have_attribute("data-state", "ready")
+    waiting = list[Route]()
+    visitor.page.route("**/api/corrections", lambda route: waiting.append(route))
+    choose(visitor, 1)
+    visitor.draw(SEVEN)
+    waiting[0].continue_()
+    message = visitor.page.locator("#toasts")
+    expect(message).to_contain_text("Already saved as 1.")
+    with visitor.page.expect_response(lambda reply: reply.request.method == "DELETE"):
+        message.get_by_role("button", name="Delete it").click()
+    assert stored(own) == []
 
 
 def test_a_writer_gives_a_name_once(visit: Visit, own: Application) -> None:

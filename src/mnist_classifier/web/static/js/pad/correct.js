@@ -15,7 +15,7 @@ import { add, edit, isGone, labelOf, remove } from "../shared/corrections.js";
 import { element, mark, write } from "../shared/dom.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { askForWriter, writer } from "../shared/writer.js";
-import { sentenceOf } from "./correct-words.js";
+import { sentenceOf, undoWords } from "./correct-words.js";
 import { toPaths } from "./strokes.js";
 
 export class Correcting {
@@ -83,7 +83,7 @@ export class Correcting {
     await this.#do(async () => {
       const reply = await (saved === null ? this.#add(shown, label) : this.#relabel(saved.id, shown, label));
       const words = sentenceOf(reply, saved !== null);
-      if (this.#shown === null || !isSame(this.#shown, shown)) return this.#sayLater(reply.correction.id, words);
+      if (this.#shown === null || !isSame(this.#shown, shown)) return this.#sayLater(reply, words);
       this.#settle(reply.correction, words, reply);
       this.#fold(true);
     });
@@ -147,10 +147,10 @@ export class Correcting {
     }
   }
 
-  /** The drawing has changed meanwhile. @param {number} id @param {string} words */
-  #sayLater(id, words) {
-    const onClick = () => remove(id).catch((error) => showToast("correct", messageOf(error)));
-    showToast("corrected", words, "good", { text: "Undo", onClick });
+  /** The drawing has changed meanwhile. @param {Changed} reply @param {string} words */
+  #sayLater(reply, words) {
+    const onClick = () => remove(reply.correction.id).catch((error) => showToast("correct", messageOf(error)));
+    showToast("corrected", words, "good", { text: undoWords(reply), onClick });
   }
 
   /** @param {{id: number, label: Label} | null} saved @param {string} words @param {Changed | null} [reply] */
@@ -160,7 +160,7 @@ export class Correcting {
     write(this.#status, words);
     this.#root.dataset.saved = String(words !== "");
     this.#undo.hidden = saved === null;
-    write(this.#undo, reply?.merged ? "Delete it" : "Undo");
+    write(this.#undo, undoWords(reply));
     this.#others.hidden = reply === null || reply.contradicts.length === 0;
   }
 
