@@ -71,6 +71,7 @@ def test_an_uncertain_drawing_is_proposed_and_labelled_with_a_tap(
     visitor.find("proposal-writer").fill("Anna")
     visitor.page.get_by_role("button", name="7", exact=True).click()
     expect(visitor.find("proposal-done")).to_have_text("Saved as 7.")
+    expect(visitor.find("list-note")).to_have_text("1 correction by 1 writer.")
     assert (7, "Anna") in labels_of(store)
 
 
@@ -87,7 +88,8 @@ def test_keys_label_and_skip_and_a_label_can_be_undone(visit: Visit, proposing: 
     visitor.find("proposal-undo").click()
     expect(visitor.find("proposal-done")).to_contain_text("Undone")
     assert labels_of(store) == [(3, "")]
-    visitor.find("proposal-glyph").click()
+    expect(visitor.find("list-note")).to_have_text("1 correction.")
+    expect(visitor.find("proposal")).to_be_focused()
     visitor.page.keyboard.press("s")
     expect(visitor.find("proposals-note")).to_contain_text("1 uncertain reading waits")
     assert labels_of(store) == [(3, "")]
@@ -117,6 +119,17 @@ def test_a_reading_that_somebody_else_labelled_gives_way_to_the_next(
     visitor.page.get_by_role("button", name="7", exact=True).click()
     expect(visitor.page.locator("#toasts")).to_contain_text("it may have been labelled or skipped")
     expect(visitor.find("proposals-note")).to_contain_text("1 uncertain reading waits")
+
+
+def test_no_reading_is_shown_once_everything_was_deleted(visit: Visit, proposing: Application, store: Store) -> None:
+    wait_for_labels(store, 3)
+    visitor = visit("/corrections", at=proposing)
+    visitor.page.get_by_role("button", name="7", exact=True).click()
+    visitor.find("purge").click()
+    visitor.page.get_by_label("Type “delete 1” to confirm").fill("delete 1")
+    visitor.page.get_by_role("button", name="Delete for good").click()
+    expect(visitor.find("proposals-note")).to_contain_text("No readings wait for a label")
+    expect(visitor.find("proposal")).to_be_hidden()
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -171,7 +171,13 @@ bulk.all.addEventListener("change", () => grid.selectAll(bulk.all.checked));
 grid.onSelect = showSelection;
 /** @type {typeof grid.onOpen} */
 grid.onOpen = (correction) => void dialog.open(correction);
-changes.onChange = files.onChange = refresh;
+changes.onChange = refresh;
+files.onChange = () => {
+  refresh();
+  // An import labels readings that wait, and a deletion of everything deletes them.
+  document.dispatchEvent(new CustomEvent("readings-changed"));
+};
+document.addEventListener("corrections-changed", refresh);
 // What waits to be deleted is not learned or exported: a training that learned from it would be thrown away.
 learn.before = files.before = () => changes.flush();
 form.addEventListener("change", filter);

@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * The section "What to label next": one uncertain reading at a time.
- * It tells the page of a new or undone correction with the event `corrections-changed` on the document.
+ * It tells the list of a new or undone correction with the event `corrections-changed` on the document, and hears of
+ * readings that were deleted or labelled elsewhere with `readings-changed`.
  *
  * @typedef {import("../shared/api-types.js").Proposal} Proposal
  * @typedef {import("../shared/api-types.js").Proposals} Proposals
@@ -76,8 +77,8 @@ async function answer(label) {
     if (last !== null) announce();
   } catch (error) {
     showToast("proposals", messageOf(error));
-    // Somebody else was quicker.
-    if (error instanceof ApiError && error.status === 404) await advance();
+    // Somebody else was quicker, perhaps with others too.
+    if (error instanceof ApiError && error.status === 404) await refresh();
   } finally {
     isBusy = false;
   }
@@ -111,10 +112,11 @@ function announce() {
 
 undo.addEventListener("click", async () => {
   if (last === null) return;
+  const hadFocus = document.activeElement === undo;
   undo.disabled = true;
   try {
     await remove(last);
-    write(done, "Undone: the correction was deleted.");
+    write(done, "Undone: the correction was deleted, and the reading with it.");
     last = null;
     undo.hidden = true;
     announce();
@@ -122,6 +124,7 @@ undo.addEventListener("click", async () => {
     showToast("proposals", messageOf(error));
   } finally {
     undo.disabled = false;
+    if (hadFocus) (undo.hidden ? card : undo).focus();
   }
 });
 
@@ -140,4 +143,5 @@ labels.append(
 );
 card.addEventListener("pointerdown", (event) => event.target === glyph && card.focus());
 retry.addEventListener("click", refresh);
+document.addEventListener("readings-changed", refresh);
 await refresh();
