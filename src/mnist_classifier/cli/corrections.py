@@ -57,7 +57,7 @@ def filter_options(function: Function) -> Function:
 @click.command(cls=Command)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("label", type=LABEL)
-@click.option("--writer", default="", help="Name of the person who gives the label.")
+@click.option("--writer", default="", help="Name of the person who wrote it.")
 @click.option("--url", help="Send the correction to a running server; MNIST_TOKEN has its token.")
 def correct(file: Path, label: str, writer: str, url: str | None) -> None:
     """Say what a picture shows: 0 to 9, or not_a_digit.  This stores the picture."""

@@ -36,7 +36,7 @@ class CorrectionMethods(Connection):
     ) -> StoredCorrection:
         """Say what a picture shows: a digit, or "not_a_digit".  The server stores the picture.
 
-        writer: who gives the label.  box: of one digit in a picture of a number.  strokes: as for `number`.
+        writer: who wrote it.  box: of one digit in a picture of a number.  strokes: as for `number`.
         version: the model that read it.
         """
         body = {"label": label, "writer": writer, "box": box, "strokes": strokes, "version": version}

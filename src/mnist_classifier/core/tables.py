@@ -115,7 +115,7 @@ corrections = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     # 0 to 9; 10 for "not a digit", as in the network.
     sa.Column("label", sa.Integer, nullable=False),
-    # Who gave the label; empty if they gave no name.
+    # Who wrote it; empty if no name was given.
     sa.Column("writer", sa.String(LONGEST_NAME), nullable=False, server_default=""),
     sa.Column("source", sa.String(16), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),

@@ -21,9 +21,7 @@ MOST_WRITERS = 500
 
 Label: TypeAlias = Digit | Literal["not_a_digit"]
 CorrectionNumber = Annotated[int, Meta(ge=0, le=LARGEST_ID, description="number of the correction")]
-Writer = Annotated[
-    str, Meta(max_length=LONGEST_NAME, description="name of the person who gave the label; empty for none")
-]
+Writer = Annotated[str, Meta(max_length=LONGEST_NAME, description="name of the person who wrote it; empty for none")]
 Source = Literal["page", "api", "cli", "sheet", "class", "import"]
 Coordinate = Annotated[int, Meta(ge=-LARGEST_ID, le=LARGEST_ID)]
 DigitBox = Annotated[
