@@ -115,7 +115,7 @@ def pictures() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w:gz")])
 def test_folders_of_ones_own_pictures_are_prepared_like_those_of_a_request(pack: Callable[[dict[str, bytes]], bytes]):
-    hidden = {"__MACOSX/7/._a.png": b"x", "digits/.DS_Store": b"x"}
+    hidden = {"__MACOSX/7/._a.png": b"x", "digits/.DS_Store": b"x", "digits/7/Thumbs.db": b"x", "desktop.ini": b"x"}
     found = imported(pack({**pictures(), **hidden}), writer=" Anna ")
     assert [(each.label, each.writer) for each in found] == [(1, "Anna"), (7, "Anna")]
     expected = make_glyph(draw(STROKES[1], pen_px=18, rng=np.random.default_rng(2)))
@@ -123,11 +123,13 @@ def test_folders_of_ones_own_pictures_are_prepared_like_those_of_a_request(pack:
     assert found[0].image is not None
 
 
-def test_ones_own_idx_pair_is_read_without_a_manifest():
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_ones_own_idx_pair_is_read_without_a_manifest(pack: Callable[[bytes], bytes]):
+    """Compressed as MNIST is published: the labels were called the wrong kind of file."""
     few = glyphs(2)
     images = struct.pack(">4I", 0x0803, 2, 28, 28) + few.images.tobytes()
     labels = struct.pack(">2I", 0x0801, 2) + few.labels.tobytes()
-    found = imported(zipped({"t-images-idx3-ubyte.gz": gzip.compress(images), "t-labels-idx1-ubyte": labels}))
+    found = imported(zipped({"t-images-idx3-ubyte.gz": pack(images), "t-labels-idx1-ubyte": pack(labels)}))
     assert [each.label for each in found] == few.labels.tolist()
 
 

@@ -24,6 +24,7 @@ from mnist_classifier.core.checking import in_words
 from mnist_classifier.core.errors import DataCorrupt, InvalidArchive, InvalidInput
 from mnist_classifier.data.glyph_files import read as read_glyphs
 from mnist_classifier.data.mnist import parse_header
+from mnist_classifier.data.packed_files import open_packed
 from mnist_classifier.evaluation.acceptance.unpacking import check_size, unpack
 from mnist_classifier.learning import correction_parquet
 from mnist_classifier.learning.correction_queries import Examples
@@ -169,7 +170,8 @@ def _from_idx(files: Mapping[str, bytes]) -> Iterator[_Found]:
         )
     try:
         glyphs = read_glyphs(files[names[0]], names[0], limit=MOST_IMPORTED * PIXELS)
-        labels = files[names[1]]
+        with open_packed(files[names[1]], names[1]) as file:
+            labels = file.read(8 + MOST_IMPORTED + 1)
         (count,) = parse_header(names[1], labels, 1)
     except DataCorrupt as error:
         raise InvalidArchive(error.message) from None

@@ -18,8 +18,8 @@ from mnist_classifier.core.errors import InvalidArchive, MnistError
 MB = 1_000_000
 LARGEST_ARCHIVE, LARGEST_UNPACKED = 100 * MB, 200 * MB
 MOST_FILES = 20_100
-# Archives of macOS have a second, hidden file for each file.
-HIDDEN_FOLDER = "__MACOSX"
+# Archives of macOS have a second, hidden file for each file; folders of Windows have files for its views.
+HIDDEN_FOLDER, HIDDEN_FILES = "__MACOSX", ("thumbs.db", "desktop.ini")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Bits of an entry's flags: encrypted, a patch, strongly encrypted.
 ENCRYPTED = 1 | 1 << 5 | 1 << 6
@@ -144,4 +144,4 @@ def _too_large() -> InvalidArchive:
 
 def _is_hidden(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.name.startswith(".") or HIDDEN_FOLDER in path.parts
+    return path.name.startswith(".") or path.name.lower() in HIDDEN_FILES or HIDDEN_FOLDER in path.parts
