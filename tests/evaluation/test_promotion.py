@@ -84,6 +84,7 @@ def test_a_quick_recipe_is_told_plainly_why_it_waits(registry: Registry):
     ("test", "summary"),
     [
         (9911, "99.1 % of the test images right; the current model has 99.6 % and stays in use."),
+        (9962, "99.62 % of the test images right; the current model has 99.63 % and stays in use, because {why}."),
         (9964, "99.64 % of the test images right; the current model has 99.63 % and stays in use, because {why}."),
     ],
 )
