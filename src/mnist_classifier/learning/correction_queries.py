@@ -143,10 +143,11 @@ class CorrectionQueries:
         with self._store.reading() as connection:
             return int(connection.scalar(count_all().where(*_conditions(filters))) or 0)
 
-    def count_since(self, at: datetime) -> int:
-        """The number of corrections that were sent or changed at a time or later."""
+    def count_newer(self, correction_id: int, at: datetime) -> int:
+        """The number of corrections that came after this one, or were sent or changed at a time or later."""
+        is_newer = sa.or_(table.c.id > correction_id, table.c.changed_at >= at)
         with self._store.reading() as connection:
-            return int(connection.scalar(count_all().where(table.c.changed_at >= at)) or 0)
+            return int(connection.scalar(count_all().where(is_newer)) or 0)
 
     def totals(self) -> Totals:
         """The numbers of all corrections, by label, writer and source."""

@@ -16,6 +16,7 @@ from mnist_classifier.registry.manifest import read_manifest
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.services.services import EXTENSION, Services
 from tests.handwriting import glyphs
+from tests.learning.test_lineage import trained_on
 from tests.web.asserts import assert_error
 from tests.web.routes.test_predict import SEVEN
 
@@ -78,11 +79,17 @@ def test_waiting_corrections_make_retraining_worth_it(client: FlaskClient, servi
 
 
 def test_a_version_waits_only_for_corrections_that_it_has_not_seen(services: Services):
-    Corrections(services.store).add_many([NewCorrection(glyph, 7, "page") for glyph in glyphs(25).images])
+    """Those that were sent while it was trained were counted as learned."""
+    corrections = Corrections(services.store)
+    added = corrections.add_many([NewCorrection(glyph, 7, "page") for glyph in glyphs(25).images])
+    ids = [each.correction.id for each in added]
     box = services.registry.get(0)
-    learned = replace(box, created_at=now(), manifest={**box.manifest, "training": {"corrections": {"count": 25}}})
     assert services.drift.look(box, 168).drift.corrections == 25
-    assert services.drift.look(learned, 168).drift.corrections == 0
+    training = trained_on(0, used=ids[:15], measured=ids[15:20])
+    learned = replace(box, created_at=now(), manifest={**box.manifest, "training": training})
+    assert services.drift.look(learned, 168).drift.corrections == 5
+    corrections.edit(ids[0], label=1)
+    assert services.drift.look(learned, 168).drift.corrections == 6
 
 
 def test_other_versions_and_older_readings_do_not_count(client: FlaskClient, services: Services):

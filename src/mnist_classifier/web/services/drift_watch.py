@@ -12,6 +12,7 @@ from mnist_classifier.data.splits import VALIDATION
 from mnist_classifier.evaluation.explore import Explorer
 from mnist_classifier.learning.corrections import Corrections
 from mnist_classifier.learning.drift import Drift, Period, Reference, compare, periods
+from mnist_classifier.learning.lineage import seen_by
 from mnist_classifier.learning.reading_counts import ReadingCounts
 
 # A chart of more hours shows days.
@@ -55,5 +56,7 @@ class DriftWatch:
 
     def _waiting(self, version: ModelVersion) -> int:
         """How many corrections came since a version learned from corrections; all if it never did."""
-        has_learned = bool(version.corrections)
-        return self._corrections.count_since(version.created_at) if has_learned else self._corrections.count()
+        if not (seen := seen_by(version)):
+            return self._corrections.count()
+        # Some came during its training, before it was made.
+        return self._corrections.count_newer(max(seen), version.created_at)
