@@ -71,6 +71,7 @@ def test_filters_show_what_matches_and_stay_in_the_address(visit: Visit, three: 
     expect(visitor.find("list-note")).to_have_text("3 corrections by 2 writers.")
     visitor.find("filter-writer").select_option("Anna")
     expect(cards(visitor)).to_have_count(1)
+    expect(visitor.find("list-note")).to_have_text("1 of 3 corrections by 2 writers.")
     expect(visitor.find("export-note")).to_have_text("Exports only the corrections that match the filters (1).")
     visitor.page.reload()
     expect(cards(visitor)).to_have_count(1)
@@ -100,6 +101,30 @@ def test_the_dialog_tells_what_was_read_and_relabels(visit: Visit, three: Applic
     dialog.get_by_role("button", name="Save").click()
     expect(cards(visitor).nth(1)).to_contain_text("Cy")
     assert [each["writer"] for each in stored(three)] == ["Anna", "Cy", ""]
+
+
+def test_undo_takes_back_the_last_of_two_equal_changes(visit: Visit, three: Application) -> None:
+    """Both messages say the same.  The button of the second took back the first."""
+    visitor = visit("/corrections", at=three)
+    for place in (0, 1):
+        cards(visitor).nth(place).get_by_role("button").click()
+        visitor.page.get_by_role("dialog").get_by_role("button", name="4", exact=True).click()
+        expect(cards(visitor).nth(place)).to_contain_text("4")
+    assert [each["label"] for each in stored(three)] == [1, 4, 4]
+    message(visitor).get_by_role("button", name="Undo").click()
+    expect(cards(visitor).nth(1)).to_contain_text("7")
+    assert [each["label"] for each in stored(three)] == [1, 7, 4]
+
+
+def test_undo_of_a_deletion_is_in_reach_of_the_keyboard(visit: Visit, three: Application) -> None:
+    """It is the last button of the page, and there for ten seconds."""
+    visitor = visit("/corrections", at=three)
+    select(visitor, 0)
+    visitor.find("bulk-delete").focus()
+    visitor.page.keyboard.press("Enter")
+    expect(cards(visitor)).to_have_count(2)
+    visitor.page.keyboard.press("Enter")
+    expect(cards(visitor)).to_have_count(3)
 
 
 def test_several_are_relabelled_renamed_and_deleted_at_once(visit: Visit, three: Application) -> None:

@@ -21,8 +21,9 @@ test("what the model read is said in the same words for digits, for none, and wi
 
 test("numbers and nouns agree", () => {
   const totals = { count: 1, writers: [{ name: "Anna", count: 1 }], contradictions: 0 };
-  assert.equal(totalsWords(totals), "1 correction by 1 writer.");
-  assert.equal(totalsWords({ count: 5, writers: [{ name: "", count: 5 }], contradictions: 2 }), "5 corrections. 2 contradict each other.");
+  assert.equal(totalsWords(totals, 1), "1 correction by 1 writer.");
+  assert.equal(totalsWords({ count: 5, writers: [{ name: "", count: 5 }], contradictions: 2 }, 5), "5 corrections. 2 contradict each other.");
+  assert.equal(totalsWords({ count: 5, writers: [{ name: "", count: 5 }], contradictions: 0 }, 1), "1 of 5 corrections.");
   assert.equal(retentionWords(1), "A correction is deleted 1 day after it was last sent or changed.");
 });
 

@@ -10,7 +10,7 @@
  */
 
 import { edit, isGone, remove, seenWords } from "../shared/corrections.js";
-import { hideToast, messageOf, showToast } from "../shared/toast.js";
+import { focusToast, hideToast, messageOf, showToast } from "../shared/toast.js";
 import { counted, outcomeWords } from "./words.js";
 
 const TOPIC = "corrections";
@@ -58,11 +58,13 @@ export class Changes {
 
   /** @param {readonly Correction[]} corrections */
   async delete(corrections) {
+    const byKeys = document.activeElement?.matches(":focus-visible");
     await this.flush();
     this.#leaving = corrections.map(({ id }) => id);
     this.#timer = window.setTimeout(() => this.flush(), UNDO_MS);
     const words = `${counted(corrections.length, "correction")} will be deleted in a moment.`;
     showToast(TOPIC, words, "info", { text: "Undo", onClick: () => this.#keep() });
+    if (byKeys) focusToast(TOPIC);
     this.onChange();
   }
 

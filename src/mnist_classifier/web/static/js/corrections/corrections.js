@@ -78,7 +78,7 @@ function show({ corrections, count, next: following, totals, days }) {
   root.dataset.state = isEmpty ? "empty" : "ready";
   retry.hidden = true;
   next = following;
-  write(note, isEmpty ? "There are no corrections yet." : count === 0 ? "No correction matches the filters." : totalsWords(totals));
+  write(note, isEmpty ? "There are no corrections yet." : count === 0 ? "No correction matches the filters." : totalsWords(totals, count));
   element("list-empty", HTMLElement).hidden = !isEmpty;
   form.hidden = isEmpty;
   showFilters(totals);

@@ -49,12 +49,13 @@ export function nameOf(correction) {
   return `${labelWords(correction.label)}, ${writerWords(correction.writer)}, ${readWords(correction)}`;
 }
 
-/** @param {import("../shared/api-types.js").CorrectionTotals} totals */
-export function totalsWords({ count: all, writers, contradictions }) {
+/** @param {import("../shared/api-types.js").CorrectionTotals} totals @param {number} found  how many the filters show */
+export function totalsWords({ count: all, writers, contradictions }, found) {
   const named = writers.filter(({ name }) => name !== "").length;
   const by = named === 0 ? "" : ` by ${counted(named, "writer")}`;
   const against = contradictions === 0 ? "" : ` ${count(contradictions)} contradict each other.`;
-  return `${counted(all, "correction")}${by}.${against}`;
+  const some = found === all ? "" : `${count(found)} of `;
+  return `${some}${counted(all, "correction")}${by}.${against}`;
 }
 
 /** Which corrections give the same picture another label. @param {readonly number[]} numbers */

@@ -19,7 +19,9 @@ const shown = new Map();
  */
 export function showToast(topic, message, kind = "error", action = null) {
   const before = shown.get(topic);
-  if (before?.dataset.kind === kind && before.querySelector("p")?.textContent === message) return;
+  const isSame = before?.dataset.kind === kind && before.querySelector("p")?.textContent === message;
+  // The button of the same message may do something else: take back another change.
+  if (isSame && action === null) return;
   hideToast(topic);
   const close = button("×", "toast-close", () => hideToast(topic));
   close.setAttribute("aria-label", "Close this message");
@@ -45,6 +47,11 @@ function actionButton(topic, { text, onClick }) {
 export function hideToast(topic) {
   shown.get(topic)?.remove();
   shown.delete(topic);
+}
+
+/** Give the keyboard to the button of a message, for those who would not reach it in time. @param {string} topic */
+export function focusToast(topic) {
+  shown.get(topic)?.querySelector("button")?.focus();
 }
 
 /** @param {unknown} error */
