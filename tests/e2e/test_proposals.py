@@ -141,3 +141,5 @@ def test_the_section_fits_its_screen(
     expect(visitor.find("proposal")).to_be_visible()
     width: int = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert width <= SCREENS[screen]["viewport"]["width"]  # type: ignore[index]
+    for each in visitor.find("proposal").locator("button, input").all():
+        assert (each.bounding_box() or {"height": 0})["height"] >= 44  # px, for a finger
