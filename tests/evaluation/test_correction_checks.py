@@ -25,18 +25,18 @@ def registry(settings: Settings, store: Store) -> Registry:
 
 def taught(
     registry: Registry, before: int, after: int, held_out: int = 50, *, suspicious: int = 0, step: int = 1,
-    pen: float = 0.985, base: int = BOX,
+    pen: float = 0.985, base: int = BOX, known_pen: float = 0.985, validation: int = BOX_CORRECT,
 ) -> promotion.Decision:  # fmt: skip
     """Save a version that learned corrections, and decide whether it goes into production."""
     # Ten of each label, in turn, so that neighbours differ.
     measured = [[100 + number, "0" * 64, number % 5] for number in range(held_out)]
     facts = {"count": 200, "held_out": held_out, "base": base, "used": [], "measured": measured}
-    manifest = scored(BOX_CORRECT, training={**MANIFEST["training"], "corrections": facts})
+    manifest = scored(validation, training={**MANIFEST["training"], "corrections": facts})
     manifest["metrics"]["corrections"] = {
         **share_of(after, held_out),
         "before": {"version": base, **share_of(before, held_out)},
         "suspicious": list(range(100, 100 + step * suspicious, step)),
-        "robustness": {"before": robustness(0.985)["rows"], "after": robustness(pen)["rows"]},
+        "robustness": {"before": robustness(known_pen)["rows"], "after": robustness(pen)["rows"]},
     }
     version = registry.save(manifest, versions.write_files)
     return promotion.promote_unless_worse(registry, version.version, actor="training 1")
@@ -70,6 +70,25 @@ def test_a_version_that_did_not_learn_or_forgot_waits_for_a_person(
     assert not decision.promoted
     assert registry.aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
     assert reason in decision.summary
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"validation": BOX_CORRECT - 8}, {"validation": BOX_CORRECT - 16}),
+        ({"pen": 0.978}, {"known_pen": 0.978, "pen": 0.971}),
+    ],
+)
+def test_many_trainings_together_may_lose_no_more_than_one(
+    registry: Registry, first: dict[str, Any], second: dict[str, Any]
+):
+    """Each was compared with the one before alone, so that corrections, good or bad, could wear a model down."""
+    assert taught(registry, before=30, after=45, **first).promoted
+    refused = taught(registry, before=30, after=45, base=1, **second)
+    assert not refused.promoted
+    assert registry.aliases.all() == {PRODUCTION: 1, CHALLENGER: 2}
+    registry.aliases.move(PRODUCTION, 2)  # a person may decide otherwise; then no version need be better than that
+    assert taught(registry, before=30, after=45, base=2, **{**second, "known_pen": second.get("pen", 0.985)}).promoted
 
 
 def test_the_base_of_an_imported_version_is_that_of_another_installation(registry: Registry):

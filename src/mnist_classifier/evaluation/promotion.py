@@ -30,6 +30,7 @@ from mnist_classifier.evaluation import correction_checks
 from mnist_classifier.evaluation import promotion_words as words
 from mnist_classifier.evaluation.promotion_checks import (
     Check,
+    bases_of,
     check,
     compare_robustness,
     in_words,
@@ -90,15 +91,19 @@ def compare(registry: Registry, champion: ModelVersion, challenger: ModelVersion
     """Compare the stored figures of two versions; nothing is changed."""
     checks, left_out, obstacles, advice = [], [], [], ""
     old, new = (version.metrics.get("validation") for version in (champion, challenger))
+    bases = list(bases_of(registry, champion))
     if old and new:
-        low, _ = wilson_interval(old["correct"], old["images"])
-        checks.append(check(VALIDATION, old["accuracy"], new["accuracy"], low))
+        known = [old, *(figures for each in bases if (figures := each.metrics.get("validation")))]
+        lowest = (wilson_interval(each["correct"], each["images"])[0] for each in known)
+        checks.append(check(VALIDATION, old["accuracy"], new["accuracy"], *lowest))
     else:
         left_out.append(words.UNKNOWN_VALIDATION)
         obstacles.append(words.UNKNOWN_VALIDATION)
     tuned = correction_checks.figures_of(challenger, champion)
     if tuned is not None:  # both have read the same pictures
-        checks += robustness_checks(tuned["robustness"]["before"], tuned["robustness"]["after"])
+        taught = [figures for each in (champion, *bases) if (figures := each.metrics.get("corrections"))]
+        earlier = [figures["robustness"]["before"] for figures in taught]
+        checks += robustness_checks(tuned["robustness"]["before"], tuned["robustness"]["after"], earlier)
     else:
         found, remarks, lacks = compare_robustness(registry, champion, challenger)
         checks += found

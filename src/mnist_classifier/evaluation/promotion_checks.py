@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,18 +71,37 @@ def _bound(row: dict[str, Any]) -> float:
     return float(min(row["interval_95"][0], wilson_interval(row["n"], row["n"])[0]))
 
 
-def robustness_checks(champion: list[dict[str, Any]], challenger: list[dict[str, Any]]) -> list[Check]:
-    """Compare the rows of two tables."""
-    old, new = ({row["id"]: row for row in rows} for rows in (champion, challenger))
+def robustness_checks(
+    champion: list[dict[str, Any]], challenger: list[dict[str, Any]], earlier: Sequence[list[dict[str, Any]]] = ()
+) -> list[Check]:
+    """Compare the rows of two tables.  earlier: those of the versions that the champion started from."""
+    old, new, *others = ({row["id"]: row for row in rows} for rows in (champion, challenger, *earlier))
     return [
-        check(title, old[row]["measured"], new[row]["measured"], _bound(old[row]))
+        check(title, old[row]["measured"], new[row]["measured"], *(_bound(rows[row]) for rows in (old, *others)))
         for row, title in ROBUSTNESS_ROWS.items()
-        if row in old and row in new
+        if all(row in rows for rows in (old, new, *others))
     ]
 
 
-def check(measure: str, champion: float, challenger: float, bound: float) -> Check:
-    """Compare a metric with the lowest value that passes."""
+def bases_of(registry: Registry, version: ModelVersion) -> Iterator[ModelVersion]:
+    """The version that a training on corrections started from, the one before that, and so on; also deleted ones."""
+    ever = registry.rows.ever()
+    while version.corrections:
+        number = version.corrections["base"]
+        try:
+            version = registry.get(BOX) if number == BOX else ever[number]
+        except (VersionMissing, KeyError):
+            return
+        yield version
+
+
+def check(measure: str, champion: float, challenger: float, *bounds: float) -> Check:
+    """Compare a metric with the lowest value that passes.
+
+    bounds: of the champion, and of the versions that it started from.  Each training may lose a little, but all of
+    them together no more than one may.  What the champion reaches always passes.
+    """
+    bound = min(champion, max(bounds))
     return Check(measure, champion, challenger, round(bound, 6), challenger >= bound)
 
 
