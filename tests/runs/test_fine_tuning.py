@@ -163,6 +163,14 @@ def test_a_drawing_with_two_labels_is_not_learned(settings: Settings, store: Sto
     assert {*course.learned.ids.tolist(), *course.held_out.ids.tolist()} == {*range(1, 31)} - {4}
 
 
+def test_a_training_whose_drawings_all_have_two_labels_says_so(settings: Settings, store: Store, runs: Runs):
+    """It was told that there are no corrections."""
+    (given,) = pen_digits(1)
+    Corrections(store).add_many([given, replace(given, label=(given.label + 1) % 10)])
+    with pytest.raises(InvalidConfig, match="each drawing has two labels"):
+        fine_tuning.choose(runs, Registry.of(settings, store), runs.create(QUICK).id)
+
+
 def test_a_resumed_run_learns_the_same_corrections(settings: Settings, store: Store, runs: Runs):
     corrections, registry = Corrections(store), Registry.of(settings, store)
     corrections.add_many(pen_digits(30))

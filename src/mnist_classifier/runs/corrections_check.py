@@ -13,6 +13,10 @@ NO_CORRECTIONS = (
     "there are no corrections to learn from; correct some readings on the page Draw or with `mnist correct`, "
     "then train again"
 )
+NONE_AGREED = (
+    "none of the corrections can be learned: each drawing has two labels, or shows what this network has no class for; "
+    "choose one label for each on the page Corrections, then train again"
+)
 ALL_HELD_OUT = "all corrections are held out to measure the gain, so none is left to learn; add more, then train again"
 
 

@@ -29,7 +29,7 @@ from mnist_classifier.learning.corrections import NOT_A_DIGIT
 from mnist_classifier.learning.held_out import held_out
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.registry.versions import Registry
-from mnist_classifier.runs.corrections_check import ALL_HELD_OUT, NO_CORRECTIONS, RECORD
+from mnist_classifier.runs.corrections_check import ALL_HELD_OUT, NO_CORRECTIONS, NONE_AGREED, RECORD
 from mnist_classifier.runs.run_log import Runs
 from mnist_classifier.training.data import FineTuning
 from mnist_classifier.training.ensemble import load_network
@@ -125,13 +125,15 @@ def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:
             f"version {base} is an ensemble, which cannot learn from corrections; promote a single network first",
             field="recipe",
         )
-    found = CorrectionQueries(runs.store).examples(ids=record.get("ids")).agreed()
+    stored = CorrectionQueries(runs.store).examples(ids=record.get("ids"))
+    found = stored.agreed()
     is_newest = np.arange(len(found.ids)) >= len(found.ids) - MOST_CORRECTIONS
     # A network without the eleventh class cannot learn "not a digit".
     found = found.chosen(is_newest & (found.labels < network.arguments["classes"]))
     apart = held_out(found.writers, found.glyph_sha256)
     if apart.all():
-        raise InvalidConfig(ALL_HELD_OUT if len(found.ids) else NO_CORRECTIONS, field="recipe")
+        reason = ALL_HELD_OUT if len(found.ids) else NONE_AGREED if len(stored.ids) else NO_CORRECTIONS
+        raise InvalidConfig(reason, field="recipe")
     digest = hashlib.sha256(json.dumps(found.names()).encode()).hexdigest()
     if record.get("digest") != digest:
         facts = {RECORD: {"base": base, "ids": found.ids.tolist(), "digest": digest}}
