@@ -259,6 +259,14 @@ def test_what_people_drew_is_neither_seen_nor_changed_without_the_token(
     assert client.open(path, method=method, headers={"Authorization": f"Bearer {TOKEN}"}).status_code != 401
 
 
+def test_what_people_drew_stays_in_no_cache(client: FlaskClient):
+    """A browser kept pictures on its disk that were deleted here."""
+    paths = ("", f"/{(number := stored(client)['id'])}", f"/{number}/image", "/export")
+    for path in [*(f"/api/corrections{each}" for each in paths), "/api/personal", "/api/proposals"]:
+        assert client.get(path).headers["Cache-Control"] == "no-store"
+    assert "Cache-Control" not in client.post("/predict", json={"image": SEVEN}).headers
+
+
 def test_a_flood_is_slowed_down(make_client: MakeClient):
     client = make_client(rate_limit=1)
     statuses = [sent(client).status_code for _ in range(8)]

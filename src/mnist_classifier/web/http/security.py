@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from mnist_classifier.web.http.access import OPEN_ENDPOINTS
+from mnist_classifier.web.http.access import CONFIDENTIAL_ENDPOINTS, OPEN_ENDPOINTS
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -33,6 +33,9 @@ def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         headers.add(name, value)  # six times as fast as setting them, and nothing else adds them
     headers.add(RESOURCE_POLICY, "cross-origin" if request.endpoint in OPEN_ENDPOINTS else "same-origin")
+    if request.endpoint in CONFIDENTIAL_ENDPOINTS:
+        # What is deleted here must not stay in the cache of a browser or a proxy.
+        headers["Cache-Control"] = "no-store"
     return response
 
 
