@@ -410,6 +410,15 @@ def test_every_error_class_is_found_by_its_code():
             assert (type(found), found.message, found.field) == (kind, "words", "field")
 
 
+def test_labels_of_an_array_are_sent_as_they_are(client: Client):
+    """Who loops over a data set has NumPy's integers, which JSON does not take."""
+    sent = client.correct(SEVEN, np.uint8(7))
+    assert client.edit_correction(sent.id, label=np.int64(1)).label == 1
+    with pytest.raises(errors.InvalidInput, match="label must be 0 to 9 or not_a_digit"):
+        client.correct(SEVEN, 10)
+    client.delete_correction(sent.id)
+
+
 def test_corrections_are_sent_listed_changed_exported_and_deleted(client: Client):
     sent = client.correct(SEVEN, 7, writer="Anna", strokes=[[(1, 2), (3, 4)]])
     assert (sent.label, sent.writer, sent.source, sent.merged, sent.has_image) == (7, "Anna", "api", False, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -39,7 +40,7 @@ class CorrectionMethods(Connection):
         writer: who wrote it.  box: of one digit in a picture of a number.  strokes: as for `number`.
         version: the model that read it.
         """
-        body = {"label": label, "writer": writer, "box": box, "strokes": strokes, "version": version}
+        body = {"label": _plain(label), "writer": writer, "box": box, "strokes": strokes, "version": version}
         sent = {name: value for name, value in body.items() if value is not None}
         sent["image"] = base64.b64encode(as_file(picture)).decode("ascii")
         return self._ask(replies.changed_correction, "POST", PATH, json=sent)
@@ -59,7 +60,7 @@ class CorrectionMethods(Connection):
         """
         body = {"writer": writer, "store": store if store is None or isinstance(store, str) else list(store)}
         sent: dict[str, Any] = {name: value for name, value in body.items() if value is not None}
-        sent["labels"] = [{"cell": cell, "label": label} for cell, label in (labels or {}).items()]
+        sent["labels"] = [{"cell": cell, "label": _plain(label)} for cell, label in (labels or {}).items()]
         sent["image"] = base64.b64encode(as_file(picture)).decode("ascii")
         return self._ask(replies.converter(ReadSheet), "POST", f"{PATH}/sheet", json=sent)
 
@@ -85,7 +86,8 @@ class CorrectionMethods(Connection):
         self, number: int, *, label: Label | None = None, writer: str | None = None
     ) -> StoredCorrection:
         """Relabel a correction, or give it to another writer.  Raises CorrectionMissing."""
-        changes = {name: value for name, value in (("label", label), ("writer", writer)) if value is not None}
+        given = ("label", None if label is None else _plain(label)), ("writer", writer)
+        changes = {name: value for name, value in given if value is not None}
         return self._ask(replies.changed_correction, "PATCH", f"{PATH}/{number}", json=changes)
 
     def delete_correction(self, number: int) -> tuple[int, ...]:
@@ -115,3 +117,8 @@ class CorrectionMethods(Connection):
         make = replies.converter(ImportedCorrections)
         headers = {"Content-Type": "application/octet-stream"}
         return self._ask(make, "POST", f"{PATH}/import", params={"writer": writer}, data=data, headers=headers)
+
+
+def _plain(label: Label) -> Label:
+    """A label for JSON, which takes no integers of NumPy."""
+    return label if isinstance(label, str) else operator.index(label)
