@@ -61,8 +61,11 @@ def test_a_message_names_the_place_and_the_fault(sent: str, place: str, words: s
     ("sent", "place", "words"),
     [
         ('{"label": "7"}', "label", "must be 0 to 9 or none, not '7'"),
+        ('{"label": 10}', "label", "must be 0 to 9 or none"),
+        ('{"label": 7.5}', "label", "must be 0 to 9 or none, not a number"),
         ('{"colours": ["red", "green"]}', "colours[1]", "must be red or blue, not 'green'"),
         ('{"store": "some"}', "store", "must be all or a list, not 'some'"),
+        ('{"store": ["some"]}', "store[0]", "must be a whole number, not text"),
     ],
 )
 def test_a_wrong_choice_is_answered_with_the_right_ones(sent: str, place: str, words: str):

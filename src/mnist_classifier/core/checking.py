@@ -46,12 +46,21 @@ def in_words(failure: msgspec.ValidationError, kind: Any = None) -> tuple[str, s
         name = _shortened(wrong["name"])
         words = "is missing" if wrong["what"].startswith("missing") else "is unknown"
         return f"{place}.{name}".removeprefix("."), words
-    if kind is not None and (wrong := WRONG_CHOICE.fullmatch(what)):
-        found = _types(inspect.type_info(kind), re.findall(r"\w+", place))
-        *choices, last = (choice for each in found for choice in _choices(each))
-        listed = f"{', '.join(choices)} or {last}" if choices else last
-        return place, f"must be {listed}, not {_shortened(wrong['found'])}"
+    if kind is not None and (choices := _choices_at(place, kind)):
+        if wrong := WRONG_CHOICE.fullmatch(what):
+            return place, f"must be {choices}, not {_shortened(wrong['found'])}"
+        if (wrong := WRONG_VALUE.fullmatch(what)) and wrong["kinds"] in ("int", "str", "int | str"):
+            return place, f"must be {choices}{_not(wrong['found'])}"
     return place, _wrong_value(what)
+
+
+def _choices_at(place: str, kind: Any) -> str:
+    """The values that may stand at a place of a document, such as "0 to 9 or none"; "" unless some have a name."""
+    types = list(_types(inspect.type_info(kind), re.findall(r"\w+", place)))
+    if not any(isinstance(each, inspect.LiteralType | inspect.EnumType) for each in types):
+        return ""
+    *choices, last = (choice for each in types for choice in _choices(each))
+    return f"{', '.join(choices)} or {last}" if choices else last
 
 
 def _types(info: inspect.Type, names: Sequence[str]) -> Iterator[inspect.Type]:
@@ -68,7 +77,7 @@ def _types(info: inspect.Type, names: Sequence[str]) -> Iterator[inspect.Type]:
                     yield from _types(field.type, names[1:])
         case inspect.ListType() if names:
             yield from _types(info.item_type, names[1:])
-        case _:
+        case _ if not names:
             yield info
 
 
@@ -97,8 +106,11 @@ def _wrong_value(what: str) -> str:
     kinds, limit = (KINDS.get(kind, kind) for kind in wrong["kinds"].split(" | ")), wrong["limit"]
     for theirs, ours in LIMITS.items():
         limit = limit.replace(theirs, ours)
-    found = f", not {KINDS.get(wrong['found'], wrong['found'])}" if wrong["found"] else ""
-    return f"must be {' or '.join(kinds)}{limit}{found}"
+    return f"must be {' or '.join(kinds)}{limit}{_not(wrong['found'])}"
+
+
+def _not(kind: str | None) -> str:
+    return "" if kind is None else f", not {KINDS.get(kind, kind)}"
 
 
 def _shortened(text: str) -> str:
