@@ -6,6 +6,8 @@ import numpy as np
 
 from mnist_classifier.learning.held_out import FEWEST_WRITERS, PARTS, held_out
 
+# Names that are held out once there are enough.
+CHOSEN = [name for name in map(str, range(100)) if int(hashlib.sha256(name.encode()).hexdigest(), 16) % PARTS == 0]
 HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(1000)]
 
 
@@ -45,3 +47,17 @@ def test_if_chance_chooses_no_writer_drawings_are_held_out():
     unlucky = [name for name in map(str, range(100)) if int(hashlib.sha256(name.encode()).hexdigest(), 16) % PARTS]
     writers = [unlucky[number % FEWEST_WRITERS] for number in range(1000)]
     assert np.array_equal(held_out(writers, HASHES), held_out([""] * 1000, HASHES))
+
+
+def test_what_an_earlier_training_has_learned_measures_nothing():
+    """With a fifth name, whole writers are held out, of whom a training had learned most drawings before."""
+    early = [CHOSEN[number % 4] for number in range(400)]
+    learned = {HASHES[row] for row in np.flatnonzero(~held_out(early, HASHES[:400]))}
+    for late in (["Eve"] * 600, [f"writer {4 + number % 40}" for number in range(600)]):
+        writers = [*early, *late]
+        apart = held_out(writers, HASHES, learned)
+        assert 40 < apart.sum() < 260
+        assert not any(sha256 in learned for sha256, is_apart in zip(HASHES, apart, strict=True) if is_apart)
+    chosen = {writer for writer, is_apart in zip(writers, apart, strict=True) if is_apart}
+    assert not chosen & set(early)
+    assert apart.sum() == sum(writer in chosen for writer in writers)

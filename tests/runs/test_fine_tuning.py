@@ -28,6 +28,9 @@ from mnist_classifier.runs import fine_tuning, worker
 from mnist_classifier.runs.corrections_check import RECORD
 from mnist_classifier.runs.jobs import Jobs
 from mnist_classifier.runs.run_log import Runs
+from tests import versions
+from tests.learning.test_held_out import CHOSEN
+from tests.versions import MANIFEST
 
 QUICK = TrainConfig.from_mapping(
     {"recipe": "corrections", "train_images": 4000, "epochs": 2, "template_share": 0.0, "threads": 1}
@@ -161,6 +164,23 @@ def test_a_drawing_with_two_labels_is_not_learned(settings: Settings, store: Sto
     Corrections(store).add_many([*given, replace(given[3], label=(given[3].label + 1) % 10, writer="Anna")])
     course, _ = fine_tuning.choose(runs, Registry.of(settings, store), runs.create(QUICK).id)
     assert {*course.learned.ids.tolist(), *course.held_out.ids.tolist()} == {*range(1, 31)} - {4}
+
+
+def test_what_the_version_before_has_learned_measures_nothing(settings: Settings, store: Store, runs: Runs):
+    """Its drawings were divided by drawing.  With more names, whole writers are held out."""
+    registry = Registry.of(settings, store)
+    given = [replace(each, writer=CHOSEN[index % 4]) for index, each in enumerate(pen_digits(60))]
+    hashes = [glyph_hash(each.glyph) for each in given]
+    apart = held_out([each.writer for each in given], hashes)
+    used = [[number, sha256, 0] for number, sha256 in enumerate(hashes) if not apart[number]]
+    facts = {"count": len(used), "held_out": int(apart.sum()), "base": BOX, "used": used, "measured": []}
+    versions.save(registry, training={**MANIFEST["training"], "corrections": facts})
+    registry.aliases.move(PRODUCTION, 1)
+    late = [replace(each, writer=f"late {index % 12}") for index, each in enumerate(pen_digits(180)[60:])]
+    Corrections(store).add_many([*given, *late])
+    course, _ = fine_tuning.choose(runs, registry, runs.create(QUICK).id)
+    assert len(course.held_out.ids) > 0
+    assert not set(course.held_out.glyph_sha256) & {sha256 for _, sha256, _ in used}
 
 
 def test_a_training_whose_drawings_all_have_two_labels_says_so(settings: Settings, store: Store, runs: Runs):

@@ -23,6 +23,7 @@ from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import pen_digits
 from mnist_classifier.data.pen_digits import PenCharacter, PenSets
 from mnist_classifier.data.splits import VALIDATION, load_split
+from mnist_classifier.evaluation.promotion_checks import bases_of
 from mnist_classifier.evaluation.robustness.suite import promotion_rows
 from mnist_classifier.learning.correction_queries import CorrectionQueries, Examples, names_of
 from mnist_classifier.learning.corrections import NOT_A_DIGIT
@@ -130,7 +131,7 @@ def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:
     is_newest = np.arange(len(found.ids)) >= len(found.ids) - MOST_CORRECTIONS
     # A network without the eleventh class cannot learn "not a digit".
     found = found.chosen(is_newest & (found.labels < network.arguments["classes"]))
-    apart = held_out(found.writers, found.glyph_sha256)
+    apart = held_out(found.writers, found.glyph_sha256, _learned_by(registry, base))
     if apart.all():
         reason = ALL_HELD_OUT if len(found.ids) else NONE_AGREED if len(stored.ids) else NO_CORRECTIONS
         raise InvalidConfig(reason, field="recipe")
@@ -140,6 +141,13 @@ def choose(runs: Runs, registry: Registry, run_id: int) -> tuple[Course, bool]:
         runs.describe(run_id, {**environment, **facts})
     course = Course(base, network, found.chosen(~apart), found.chosen(apart), registry)
     return course, record.get("digest") == digest
+
+
+def _learned_by(registry: Registry, number: int) -> set[str]:
+    """Hashes of the drawings that a version has learned, itself or through the version that it started from."""
+    version = registry.get(number)
+    versions = (version, *bases_of(registry, version))
+    return {sha256 for each in versions for _, sha256, _ in each.corrections.get("used", ())}
 
 
 def held_out_figures(base: int, examples: Examples, before: Recogniser, after: Recogniser) -> dict[str, Any]:
