@@ -213,6 +213,17 @@ def test_what_waits_to_be_deleted_is_deleted_when_the_page_is_left(visit: Visit,
     assert len(stored(three)) == 2
 
 
+def test_a_page_that_comes_back_offers_no_undo_of_what_was_deleted(visit: Visit, three: Application) -> None:
+    """Browsers keep a page that the user leaves, and show it again on the way back."""
+    visitor = visit("/corrections", at=three)
+    select(visitor, 0)
+    visitor.find("bulk-delete").click()
+    expect(message(visitor)).to_contain_text("will be deleted in a moment")
+    visitor.page.evaluate("() => { window.dispatchEvent(new Event('pagehide')); }")
+    expect(message(visitor)).to_have_count(0)
+    expect(cards(visitor)).to_have_count(2)
+
+
 def test_what_waits_to_be_deleted_is_deleted_before_a_model_learns(visit: Visit, own: Application) -> None:
     """A training that learned from it would be thrown away at its end."""
     add(own, glyphs(14), [1, 7] * 7, "Anna")

@@ -72,7 +72,6 @@ export class Changes {
   async flush() {
     if (this.#leaving.length === 0) return;
     const count = this.#leaving.length;
-    hideToast(TOPIC);
     await this.#do(async () => {
       const seenBy = await this.#send(false);
       showToast(TOPIC, `Deleted ${counted(count, "correction")}.${seenWords(seenBy)}`, "good");
@@ -89,6 +88,7 @@ export class Changes {
   /** @param {boolean} keepalive  the page is going @returns {Promise<number[]>}  the versions that learned from them */
   async #send(keepalive) {
     window.clearTimeout(this.#timer);
+    hideToast(TOPIC);
     const ids = this.#leaving;
     this.#leaving = [];
     if (keepalive) return (await Promise.all(ids.map((id) => remove(id, keepalive)))).flat();
