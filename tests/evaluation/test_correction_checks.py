@@ -91,6 +91,13 @@ def test_many_trainings_together_may_lose_no_more_than_one(
     assert taught(registry, before=30, after=45, base=2, **{**second, "known_pen": second.get("pen", 0.985)}).promoted
 
 
+def test_a_version_is_also_compared_with_one_that_was_deleted(registry: Registry):
+    for base in (BOX, 1):
+        assert taught(registry, before=30, after=45, base=base, validation=BOX_CORRECT - 8).promoted
+    registry.delete(1)
+    assert not taught(registry, before=30, after=45, base=2, validation=BOX_CORRECT - 16).promoted
+
+
 def test_the_base_of_an_imported_version_is_that_of_another_installation(registry: Registry):
     taught(registry, before=30, after=45)
     manifest = {**registry.get(1).manifest, "imported_from": {"version": 4, "run_id": 2}}

@@ -85,13 +85,14 @@ def robustness_checks(
 
 def bases_of(registry: Registry, version: ModelVersion) -> Iterator[ModelVersion]:
     """The version that a training on corrections started from, the one before that, and so on; also deleted ones."""
-    ever = registry.rows.ever()
     while version.corrections:
         number = version.corrections["base"]
         try:
-            version = registry.get(BOX) if number == BOX else ever[number]
-        except (VersionMissing, KeyError):
-            return
+            version = registry.get(number)
+        except VersionMissing:
+            if number not in (ever := registry.rows.ever()):
+                return
+            version = ever[number]
         yield version
 
 
