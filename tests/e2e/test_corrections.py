@@ -248,6 +248,16 @@ def test_what_waits_to_be_deleted_is_deleted_before_a_model_learns(visit: Visit,
     assert left == [11]
 
 
+def test_the_keyboard_goes_on_beside_the_button_that_it_pressed(visit: Visit, own: Application) -> None:
+    """The list of personal models is made anew, and the focus went to the top of the page."""
+    add(own, glyphs(12), [1, 7] * 6, "Anna")
+    visitor = visit("/corrections", at=own)
+    visitor.page.get_by_role("button", name="Personalise for Anna").press("Enter")
+    expect(visitor.page.get_by_role("link", name="Read as Anna")).to_be_focused()
+    visitor.page.get_by_role("button", name="Forget").press("Enter")
+    expect(visitor.page.get_by_role("button", name="Personalise for Anna")).to_be_focused()
+
+
 def test_a_contradiction_is_flagged_and_resolved(visit: Visit, three: Application) -> None:
     add(three, glyphs(1), [9], "Ben")
     visitor = visit("/corrections", at=three)

@@ -59,6 +59,14 @@ export class Personal {
     return make("li", { data: { writer: name } }, make("strong", { text: name }), make("p", { text: words }), actions);
   }
 
+  /** The button that had the focus is new now; what comes next is beside it. @param {string} writer */
+  async #showAgain(writer) {
+    await this.show(this.#writers);
+    if (document.activeElement !== document.body) return;
+    const item = [...this.#list.children].find((each) => /** @type {HTMLElement} */ (each).dataset.writer === writer);
+    /** @type {HTMLElement | null | undefined} */ (item?.querySelector("a, button:not(:disabled)"))?.focus();
+  }
+
   /** @param {string} writer @param {HTMLButtonElement} pressed */
   async #fit(writer, pressed) {
     pressed.disabled = true;
@@ -71,7 +79,7 @@ export class Personal {
     } catch (error) {
       showToast("personal", messageOf(error));
     }
-    await this.show(this.#writers);
+    await this.#showAgain(writer);
   }
 
   /** @param {string} writer */
@@ -83,7 +91,7 @@ export class Personal {
     } catch (error) {
       showToast("personal", messageOf(error));
     }
-    await this.show(this.#writers);
+    await this.#showAgain(writer);
   }
 }
 
