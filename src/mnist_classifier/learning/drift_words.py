@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from mnist_classifier.evaluation.correction_checks import FEWEST_HELD_OUT
 from mnist_classifier.learning.drift import FEWEST_CORRECTIONS, FEWEST_READINGS, Advice, Drift, Estimate
+from mnist_classifier.learning.held_out import PARTS
 
+# With fewer, a training holds out too few to put its version into use.
+ENOUGH_TO_DECIDE = PARTS * FEWEST_HELD_OUT
 HOURS_A_DAY, HOURS_A_WEEK = 24, 168
 
 
@@ -55,7 +59,10 @@ def _advice(drift: Drift, doubtful: Estimate) -> str:
             "Wait for more readings."
         )
     if drift.advice is Advice.RETRAIN:
-        return f"{drift.corrections:,} corrections are waiting: retrain with them."
+        found = f"{drift.corrections:,} corrections are waiting: retrain with them."
+        if drift.corrections >= ENOUGH_TO_DECIDE:
+            return found
+        return f"{found} With fewer than about {ENOUGH_TO_DECIDE} in all, you decide whether to use the new version."
     waiting = {0: "No correction is", 1: "Only one correction is"}.get(
         drift.corrections, f"Only {drift.corrections} corrections are"
     )

@@ -75,7 +75,10 @@ def test_waiting_corrections_make_retraining_worth_it(client: FlaskClient, servi
     Corrections(services.store).add_many([NewCorrection(glyph, 7, "page") for glyph in glyphs(25).images])
     found = client.get("/api/drift").json
     assert (found["advice"], found["corrections"]) == ("retrain", 25)
-    assert found["sentence"].endswith("25 corrections are waiting: retrain with them.")
+    assert found["sentence"].endswith(
+        "25 corrections are waiting: retrain with them. "
+        "With fewer than about 100 in all, you decide whether to use the new version."
+    )
 
 
 def test_a_version_waits_only_for_corrections_that_it_has_not_seen(services: Services):
