@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from mnist_classifier.core.records import ModelVersion, RunStatus
 from mnist_classifier.core.settings import Settings
 from mnist_classifier.core.train_config import TrainConfig
 from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.correction_checks import judge
 from mnist_classifier.evaluation.robustness.drawing import draw
 from mnist_classifier.learning.corrections import NOT_A_DIGIT, Corrections, NewCorrection, glyph_hash
 from mnist_classifier.learning.held_out import held_out
@@ -32,10 +34,9 @@ from tests import versions
 from tests.learning.test_held_out import CHOSEN
 from tests.versions import MANIFEST
 
-QUICK = TrainConfig.from_mapping(
-    {"recipe": "corrections", "train_images": 4000, "epochs": 2, "template_share": 0.0, "threads": 1}
-)
-WHOLE = TrainConfig.from_mapping({"recipe": "corrections", "threads": 1})
+WHOLE = TrainConfig.from_mapping({"recipe": "corrections", "train_images": 5000, "epochs": 2, "threads": 1})
+QUICK = replace(WHOLE, train_images=2500, template_share=0.0)
+SHORT = replace(QUICK, train_images=300, epochs=1)
 Given = list[NewCorrection]
 
 pytestmark = [pytest.mark.slow]
@@ -43,10 +44,25 @@ pytestmark = [pytest.mark.slow]
 
 @pytest.fixture
 def installation(settings: Settings, mnist_dirs: list[Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(fine_tuning, "PICTURES", 40)
+    """The real MNIST to learn from, and few pictures to measure with."""
+    load, split = mnist.load, mnist.split_train_validation
+
+    def load_fewer(directories: Sequence[Path], file: str) -> mnist.Images:
+        found = load(directories, file)
+        return found if file == mnist.TRAIN else mnist.Images(found.images[:500], found.labels[:500])
+
+    def validate_less(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        train, validation = split(labels)
+        return train, validation[:1000]
+
+    monkeypatch.setattr(mnist, "load", load_fewer)
+    monkeypatch.setattr(mnist, "split_train_validation", validate_less)
+    monkeypatch.setattr("mnist_classifier.training.data.VALIDATION_OUTLIERS", 200)
+    monkeypatch.setattr(fine_tuning, "PICTURES", 20)
     return replace(settings, data_dir=mnist.find(mnist_dirs, mnist.TRAIN))
 
 
+@functools.cache
 def pen_digits(count: int, writers: int = 1) -> Given:
     """Digits that people wrote with a pen, with right labels."""
     digits = fine_tuning.pen_sets(Settings(home=Path("nowhere"), pen_dir=Path("nowhere"))).digits
@@ -111,9 +127,12 @@ def test_a_person_whose_ones_look_like_sevens_is_read_better(installation: Setti
 
 
 @pytest.mark.mnist
-def test_a_version_is_rebuilt_without_a_correction(installation: Settings, store: Store):
+def test_a_version_is_rebuilt_without_a_correction(
+    installation: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fine_tuning, "PICTURES", 2)
     Corrections(store).add_many(pen_digits(40))
-    version = train(installation, store, replace(QUICK, train_images=1000, epochs=1))
+    version = train(installation, store, SHORT)
     facts = version.manifest["training"]["corrections"]
     plan = rebuild_without(Registry.of(installation, store), 1, [facts["used"][0][0]])
     again = train(installation, store, TrainConfig.from_record(plan.config), base=plan.base, ids=list(plan.ids))
@@ -138,8 +157,9 @@ def test_a_flood_of_wrong_labels_does_not_get_into_production(
     installation: Settings, store: Store, poison: Callable[[int, np.random.Generator], int]
 ):
     Corrections(store).add_many(relabelled(pen_digits(600), poison))
-    train(installation, store)
+    version = train(installation, store)
     assert Registry.of(installation, store).aliases.all() == {PRODUCTION: BOX, CHALLENGER: 1}
+    assert judge(version.metrics["corrections"], version.corrections["measured"]).obstacles
 
 
 def test_without_corrections_no_training_starts(settings: Settings, store: Store, runs: Runs):
@@ -226,6 +246,7 @@ def test_a_correction_that_is_deleted_or_relabelled_during_a_training_is_noticed
 def test_no_version_has_seen_a_correction_that_was_deleted_during_its_training(
     installation: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(fine_tuning, "PICTURES", 2)
     corrections, measure = Corrections(store), fine_tuning.Course.add_to
     gone = [each.correction.id for each in corrections.add_many(pen_digits(40))][0]
 
@@ -235,13 +256,12 @@ def test_no_version_has_seen_a_correction_that_was_deleted_during_its_training(
 
     monkeypatch.setattr(fine_tuning.Course, "add_to", delete_and_measure)
     runs, registry = Runs(store, installation.claims_dir), Registry.of(installation, store)
-    run = runs.create(QUICK)
+    run = runs.create(SHORT)
     with pytest.raises(CorrectionsChanged):
         worker.execute(installation, run.id, str(run.claim))
     assert (runs.get(run.id).status, registry.aliases.production()) == (RunStatus.FAILED, BOX)
     assert [each.version for each in registry.versions()] == [BOX]
-    monkeypatch.undo()
-    monkeypatch.setattr(fine_tuning, "PICTURES", 200)
+    monkeypatch.setattr(fine_tuning.Course, "add_to", measure)
     reopened = runs.reopen(run.id, queued=False)
     version = worker.execute(installation, run.id, str(reopened.claim)).version
     assert version is not None
