@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -79,6 +80,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
+def pytest_collection_finish() -> None:
+    """Keep the thousands of tests and all modules out of every later search for garbage: each search took 0.3 s."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the API is tried by schemathesis."""
     parser.addoption("--contract-examples", type=int, default=8, help="random requests to each operation of the API")
@@ -142,6 +149,18 @@ def digits() -> mnist.Images:
 def pen_dir(tmp_path: Path) -> Path:
     """A folder with small sets of pen strokes."""
     return write_pen_sets(tmp_path / "pen")
+
+
+@pytest.fixture
+def personal_models_without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A personal model is fitted once: its figures take five fits more."""
+    monkeypatch.setattr("mnist_classifier.learning.personal_models.PARTS", 1)
+
+
+@pytest.fixture
+def quick_personal_models(monkeypatch: pytest.MonkeyPatch, personal_models_without_figures: None) -> None:
+    """A personal model is fitted in two steps, where it only has to exist."""
+    monkeypatch.setattr("mnist_classifier.learning.personal.STEPS", 2)
 
 
 @pytest.fixture

@@ -105,6 +105,7 @@ def _flat_digits(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([make_glyph(draw(each, pen_px=18, rng=rng)) for each in strokes]), labels
 
 
+@pytest.mark.usefixtures("personal_models_without_figures")
 def test_each_digit_of_a_number_is_read_for_the_writer(
     personal: PersonalModels, corrections: Corrections, settings: Settings
 ):
@@ -117,6 +118,7 @@ def test_each_digit_of_a_number_is_read_for_the_writer(
     assert personal.recogniser("Anna", 0).read_number(picture).number == "74"
 
 
+@pytest.mark.usefixtures("personal_models_without_figures")
 def test_what_is_not_a_digit_can_be_learned(personal: PersonalModels, corrections: Corrections, settings: Settings):
     """A y could be a four."""
     add(corrections, drawn(LETTER_Y, 15), NOT_A_DIGIT)
@@ -126,6 +128,7 @@ def test_what_is_not_a_digit_can_be_learned(personal: PersonalModels, correction
     assert sum(recogniser.read_glyph(glyph).verdict is Verdict.NOT_A_DIGIT for glyph in fresh) >= 9
 
 
+@pytest.mark.usefixtures("personal_models_without_figures")
 def test_who_calls_everybodys_seven_a_one_does_not_change_how_sevens_are_read(
     personal: PersonalModels, corrections: Corrections
 ):
@@ -136,6 +139,7 @@ def test_who_calls_everybodys_seven_a_one_does_not_change_how_sevens_are_read(
     assert read.count(7) >= len(read) - 1
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_too_few_examples_are_refused_and_contradictions_do_not_count(
     personal: PersonalModels, corrections: Corrections
 ):
@@ -152,6 +156,7 @@ def test_too_few_examples_are_refused_and_contradictions_do_not_count(
         personal.fit(" ", 0)
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_forgetting_deletes_the_model_and_leaves_the_corrections(personal: PersonalModels, corrections: Corrections):
     add(corrections, drawn(LETTER_X, 10), 4)
     personal.fit("Anna", 0)
@@ -164,6 +169,7 @@ def test_forgetting_deletes_the_model_and_leaves_the_corrections(personal: Perso
             use("Anna")
 
 
+@pytest.mark.usefixtures("personal_models_without_figures")
 def test_a_model_for_another_version_is_fitted_again(personal: PersonalModels, corrections: Corrections, store: Store):
     ids = add(corrections, drawn(LETTER_X, 12), 4)
     personal.fit("Anna", 0)
@@ -198,6 +204,7 @@ Change = Callable[[Corrections, list[int]], None]
 
 
 @pytest.mark.parametrize("change", [take_back, rename, relabel, expire])
+@pytest.mark.usefixtures("quick_personal_models")
 def test_a_model_forgets_a_correction_that_was_deleted_or_changed(
     personal: PersonalModels, corrections: Corrections, store: Store, change: Change
 ):
@@ -214,6 +221,7 @@ def test_a_model_forgets_a_correction_that_was_deleted_or_changed(
     assert facts.corrections == (ids if change is relabel else ids[1:])
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_a_model_goes_with_the_last_correction_of_its_writer(personal: PersonalModels, corrections: Corrections):
     ids = {writer: add(corrections, drawn(LETTER_X, 10), 4, writer) for writer in ("Anna", "Ben", "Cem")}
     for writer in ids:
@@ -229,6 +237,7 @@ def test_a_model_goes_with_the_last_correction_of_its_writer(personal: PersonalM
     assert personal.all() == []
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_a_correction_that_a_model_did_not_learn_from_leaves_it_alone(
     personal: PersonalModels, corrections: Corrections
 ):
@@ -241,6 +250,7 @@ def test_a_correction_that_a_model_did_not_learn_from_leaves_it_alone(
     assert not personal.get("Anna").is_outdated
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_a_model_with_too_few_corrections_left_says_what_to_do(personal: PersonalModels, corrections: Corrections):
     ids = add(corrections, drawn(LETTER_X, 10), 4)
     personal.fit("Anna", 0)
@@ -265,6 +275,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
     monkeypatch.setattr(Learner, "fit", slow_fit)
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_what_is_deleted_while_a_model_is_fitted_is_not_in_it(
     personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
 ):
@@ -273,6 +284,7 @@ def test_what_is_deleted_while_a_model_is_fitted_is_not_in_it(
     assert personal.fit("Anna", 0).corrections == [each for each in ids if each != ids[3]]
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_a_purge_while_a_model_is_fitted_leaves_none(
     personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
 ):
@@ -283,6 +295,7 @@ def test_a_purge_while_a_model_is_fitted_leaves_none(
     assert personal.all() == []
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_a_model_that_is_forgotten_while_it_is_made_again_stays_forgotten(
     personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
 ):
@@ -295,6 +308,7 @@ def test_a_model_that_is_forgotten_while_it_is_made_again_stays_forgotten(
     assert personal.all() == []
 
 
+@pytest.mark.usefixtures("quick_personal_models")
 def test_many_requests_make_a_model_again_once(
     personal: PersonalModels, corrections: Corrections, monkeypatch: pytest.MonkeyPatch
 ):
