@@ -1,6 +1,6 @@
 """Trainings in several processes, for the tests.  python -m tests.training.together FOLDER is one of them.
 
-It reads its task in FOLDER/task.json and writes what it saw to FOLDER/RANK.json.
+It reads its tasks in FOLDER/tasks.json and writes what it saw to FOLDER/RANK.json.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -53,10 +53,9 @@ class Seen:
     shown: list[int] = field(compare=False)  # images of its shard of the first batch of each epoch
 
 
-def train_together(size: int, folder: Path, task: Task) -> list[Seen]:
-    """Train in `size` new processes; returns what each of them saw."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "task.json").write_text(json.dumps(asdict(task)))
+def train_together(size: int, folder: Path, tasks: Sequence[Task]) -> list[list[Seen]]:
+    """Do tasks, one after the other, in `size` new processes; returns what each process saw of each task."""
+    (folder / "tasks.json").write_text(json.dumps([asdict(task) for task in tasks]))
     port = free_port()
     with ExitStack() as stack:
         processes = [stack.enter_context(started(folder, variables(rank, size, port))) for rank in range(size)]
@@ -64,7 +63,8 @@ def train_together(size: int, folder: Path, task: Task) -> list[Seen]:
             stack.callback(process.kill)
         errors = [process.communicate(timeout=WAIT_S)[1] for process in processes]
     assert not any(process.returncode for process in processes), "\n".join(errors)
-    return [Seen(**json.loads((folder / f"{rank}.json").read_text())) for rank in range(size)]
+    seen = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(size)]
+    return [[Seen(**values) for values in of_task] for of_task in zip(*seen, strict=True)]
 
 
 def started(folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -120,11 +120,11 @@ def learn(task: Task, workers: Workers) -> Seen:
 
 
 def main(folder: Path) -> None:
-    """Do the task of a folder."""
+    """Do the tasks of a folder."""
     with joined(Launch.from_environment()) as workers:
         workers.start()
-        seen = learn(Task(**json.loads((folder / "task.json").read_text())), workers)
-        (folder / f"{workers.rank}.json").write_text(json.dumps(asdict(seen)))
+        seen = [learn(Task(**task), workers) for task in json.loads((folder / "tasks.json").read_text())]
+        (folder / f"{workers.rank}.json").write_text(json.dumps([asdict(each) for each in seen]))
 
 
 if __name__ == "__main__":
