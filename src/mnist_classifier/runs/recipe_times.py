@@ -110,13 +110,14 @@ def _measured() -> dict[str, Any]:
 
 def measure_times(settings: Settings) -> None:
     """Measure every recipe and write the file, unless another process has just done so or a training is running."""
-    from mnist_classifier.training.pace import training_s
-
     path = times_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_suffix(".lock")):
         if known_times(settings):
             return
+        # Only now, because it loads PyTorch.
+        from mnist_classifier.training.pace import training_s
+
         seconds = {}
         with closing(Store(settings.resolved_database_url)) as store:
             runs = Runs(store, settings.claims_dir)
