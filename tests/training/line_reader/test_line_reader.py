@@ -160,8 +160,8 @@ def test_batches_are_the_same_for_the_same_seed_and_differ_for_another(maker: Li
 @pytest.mark.slow
 def test_another_process_makes_the_same_batches_and_ends_with_the_training(mnist_dirs: list[Path], pen_dir: Path):
     sources = Sources(mnist_dirs, [pen_dir])
-    expected = next(endless(sources.training_maker(), 3))
-    with from_other_process(sources, 3) as made:
+    expected = next(endless(sources.training_maker(), 3, SIZE))
+    with from_other_process(sources, 3, SIZE) as made:
         batch = next(made)
         assert len(multiprocessing.active_children()) == 1
     assert batch.texts == expected.texts

@@ -56,13 +56,13 @@ class Hand:
 class LineCharacters:
     """The characters of one split.
 
-    digits: strokes by writer and digit; marks: strokes by mark; bitmaps: MNIST's digits, cropped, by digit.
+    digits: strokes by writer and digit; marks: strokes by mark; bitmaps: MNIST's digits, (N, 28, 28), by digit.
     varied: adds characters from templates, and bends the strokes of writers.
     """
 
     digits: dict[str, dict[str, list[Strokes]]]
     marks: dict[str, list[Strokes]]
-    bitmaps: dict[str, list[Bytes]] = field(default_factory=dict)
+    bitmaps: dict[str, Bytes] = field(default_factory=dict)
     varied: bool = True
 
     @classmethod
@@ -86,8 +86,11 @@ class LineCharacters:
 
     def bitmap(self, digit: str, rng: np.random.Generator) -> Bytes | None:
         """One of MNIST's digits, cropped to its ink; None if there is none."""
-        known = self.bitmaps.get(digit)
-        return known[rng.integers(len(known))] if known else None
+        known = self.bitmaps.get(digit, ())
+        if not len(known):
+            return None
+        image = known[rng.integers(len(known))]
+        return cut_out(image, ink_box(image > INK_LEVEL))
 
     def strokes(self, character: str, hand: Hand, rng: np.random.Generator) -> Strokes:
         """The strokes of a character in units of their own."""
@@ -157,13 +160,11 @@ def _mark_of(character: PenCharacter) -> str | None:
     return None if character.lookalike or label == OTHER else OTHER
 
 
-def _bitmaps(images: Images) -> dict[str, list[Bytes]]:
+def _bitmaps(images: Images) -> dict[str, Bytes]:
     """MNIST digits by label; some get bars, feet or slashes."""
-    pixels = torch.from_numpy(images.images.copy()).float() / 255
-    labels = torch.from_numpy(images.labels.astype(np.int64))
+    pixels, labels = images.images.copy(), torch.from_numpy(images.labels.astype(np.int64))
     styled = int(len(pixels) * STYLED_SHARE)
-    pixels[:styled] = add_strokes(pixels[:styled], labels[:styled], torch.Generator().manual_seed(0))
-    known: dict[str, list[Bytes]] = {digit: [] for digit in DIGITS}
-    for image, label in zip((pixels * 255).round().to(torch.uint8).numpy(), labels.tolist(), strict=True):
-        known[str(label)].append(cut_out(image, ink_box(image > INK_LEVEL)).copy())
-    return known
+    plain = torch.from_numpy(pixels[:styled]).float() / 255
+    changed = add_strokes(plain, labels[:styled], torch.Generator().manual_seed(0))
+    pixels[:styled] = (changed * 255).round().to(torch.uint8).numpy()
+    return {digit: pixels[images.labels == int(digit)] for digit in DIGITS}
