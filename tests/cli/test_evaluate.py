@@ -12,6 +12,7 @@ from mnist_classifier.cli.main import main
 from mnist_classifier.core.database import Store
 from mnist_classifier.core.settings import PRETRAINED_DIR, Settings
 from mnist_classifier.data import mnist
+from mnist_classifier.evaluation.robustness import measures
 from mnist_classifier.evaluation.robustness.report import Goal, RobustnessReport, Row
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.manifest import ROBUSTNESS_FILE, read_manifest
@@ -38,7 +39,10 @@ def made_up_digits(home: Path, monkeypatch: pytest.MonkeyPatch, digits: mnist.Im
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.measures.NON_DIGIT_PICTURES", 2)
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.bench.NUMBERS", 10)
     monkeypatch.setattr("mnist_classifier.evaluation.robustness.measures.PAGES", 1)
-    monkeypatch.setattr("mnist_classifier.evaluation.robustness.suite.load_split", lambda settings, split: digits)
+    few_kinds = {kind: measures.KINDS[kind] for kind in ("table_photo", "dates_slashes")}
+    monkeypatch.setattr("mnist_classifier.evaluation.robustness.measures.KINDS", few_kinds)
+    few = mnist.Images(digits.images[:4], digits.labels[:4])
+    monkeypatch.setattr("mnist_classifier.evaluation.robustness.suite.load_split", lambda settings, split: few)
     return home
 
 

@@ -92,7 +92,9 @@ def test_training_leaves_the_users_folder_empty(
     mnist_dirs: list[Path], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MNIST_DATA_DIR", str(mnist.find(mnist_dirs, mnist.TRAIN)))
-    run("-m", "mnist_classifier", "train", "--recipe", "lightning", "--train-images", "1000", "--epochs", "1")
+    short = ("--train-images", "300", "--epochs", "1")
+    small = ("--conv1-channels", "4", "--conv2-channels", "4", "--hidden-units", "8")
+    run("-m", "mnist_classifier", "train", "--recipe", "lightning", *short, *small)
     assert files_in(home) == []
 
 

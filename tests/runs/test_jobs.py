@@ -314,7 +314,7 @@ def test_further_runs_wait_and_start_by_themselves(with_mnist: Settings, runs: R
 @pytest.mark.mnist
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_run_that_broke_off_goes_on_from_its_last_whole_epoch(with_mnist: Settings, runs: Runs):
-    config = replace(QUICK, epochs=6)
+    config = replace(QUICK, epochs=6, train_images=500)
     jobs = Jobs(with_mnist, runs)
     run = jobs.submit(config)
     wait_until(lambda: len(runs.events(run.id, kinds=("epoch",))) >= 2)

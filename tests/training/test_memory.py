@@ -20,7 +20,7 @@ import mnist_classifier.training
 import torch
 torch.set_num_threads(1)
 def fill():
-    for _ in range(50):
+    for _ in range(10):
         torch.empty(2_000_000).fill_(1.0)  # 8 MB, 1,953 pages
 fill()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -38,8 +38,8 @@ def page_faults(**variables: str) -> int:
 
 
 def test_pages_are_handed_out_once():
-    assert page_faults() < 2_000
+    assert page_faults() < 1_000
 
 
 def test_a_persons_own_variables_are_left_alone():
-    assert page_faults(MALLOC_MMAP_THRESHOLD_="131072") > 50_000
+    assert page_faults(MALLOC_MMAP_THRESHOLD_="131072") > 10_000
