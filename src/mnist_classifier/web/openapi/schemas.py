@@ -20,9 +20,16 @@ class Schemas:
 
     def __init__(self) -> None:
         self.components: dict[str, Schema] = {}
+        # Most of the hundreds of schemas of a document are that of an error.
+        self._made: dict[Any, Schema] = {}
 
     def of(self, kind: Any) -> Schema:
         """The schema of a type.  Raises TypeError if msgspec has none for it, or if two types share a name."""
+        if kind not in self._made:
+            self._made[kind] = self._make(kind)
+        return dict(self._made[kind])
+
+    def _make(self, kind: Any) -> Schema:
         # msgspec does not decode a union of two objects, so it has no schema for one.
         if typing.get_origin(kind) in (typing.Union, types.UnionType):
             return {"anyOf": [self.of(each) for each in typing.get_args(kind)]}
