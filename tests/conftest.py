@@ -7,11 +7,14 @@ import multiprocessing
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import Rule
 
 from mnist_classifier.core import settings as config
 from mnist_classifier.core.database import Store
@@ -89,6 +92,24 @@ def pytest_collection_finish() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the API is tried by schemathesis."""
     parser.addoption("--contract-examples", type=int, default=8, help="random requests to each operation of the API")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def applications_are_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile once what each of a thousand applications would: the code that builds addresses, and the pages."""
+    compile_builder, known = Rule._compile_builder, dict[object, Callable[..., tuple[str, str]]]()
+
+    def compiled(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    pages = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("pages")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compiled)
+        patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": pages})
+        yield
 
 
 @pytest.fixture(scope="session")
