@@ -132,3 +132,31 @@ def test_every_kind_of_page_and_its_stored_figures_are_documented():
     assert f"of each of {len(KINDS)} kinds" in text
     stored = json.loads((PRETRAINED_DIR / ROBUSTNESS_FILE).read_text("utf-8"))
     assert f"--document -->\n{page_table_as_markdown(stored['rows'])}\n<!-- end of pages -->" in text
+
+
+def test_the_documents_tell_the_figures_of_the_model_in_the_box():
+    test = json.loads((PRETRAINED_DIR / "manifest.json").read_text("utf-8"))["metrics"]["test"]
+    nines_as_4 = ["no", "one", "two", "three", "four", "five", "six"][test["confusion"][9][4]]
+    pens = json.loads((PRETRAINED_DIR / ROBUSTNESS_FILE).read_text("utf-8"))["summary"]["pen_digits_mean"]
+    told = {
+        "README.md": [f"**{test['accuracy']:.2%}** right", f"{pens:.2%} of 3,777"],
+        "docs/figures.md": [f"**{test['accuracy']:.2%}** right", f"{pens:.2%} of 3,777"],
+        "docs/learner.md": [
+            f"reads {test['correct']:,} of {test['images']:,} test images right",
+            f"the other {test['images'] - test['correct']} under",
+            f"{nines_as_4} nines that the network reads as 4",
+            f"for {pens:.1%} of [digits that other people drew]",
+        ],
+        "docs/teacher.md": [f"reads {nines_as_4} nines as 4"],
+    }
+    for document, sentences in told.items():
+        text = " ".join((ROOT / document).read_text("utf-8").replace(" %", "%").split())
+        assert not [sentence for sentence in sentences if sentence not in text], document
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_names_that_documents_place_in_a_file_are_there(path: str):
+    placed = re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", (ROOT / path).read_text("utf-8"))
+    for name, file in placed:
+        found = next(each for each in (ROOT / file, PRETRAINED_DIR.parent / file) if each.is_file())
+        assert re.search(rf"\b{name}\b", found.read_text("utf-8")), f"{name} in {file}"
