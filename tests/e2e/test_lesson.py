@@ -192,6 +192,27 @@ def test_the_lesson_goes_on_where_nothing_can_be_trained(
     expect(visitor.find("memory-state")).to_contain_text(words)
 
 
+def test_a_reading_that_fails_leaves_no_earlier_answer_beside_the_new_drawing(visit: Visit) -> None:
+    network = {"version": 7, "name": "Lesson: quick", "run_id": None, "training": {}, "metrics": {}}
+
+    def pretend(visitor: Visitor) -> None:
+        visitor.page.route("**/api/models", lambda route: route.fulfill(json={"models": [network]}))
+        visitor.page.route("**/api/models/7", lambda route: route.fulfill(json=network))
+        reading = {"prediction": 7, "confidence": 1, "probabilities": [0] * 7 + [1, 0, 0], "verdict": "digit"}
+        visitor.page.route("**/predict*", lambda route: route.fulfill(json=reading))
+
+    visitor = ready(visit("/lesson#step-5", before=pretend))
+    visitor.draw(SEVEN)
+    expect(visitor.find("network-quick").locator(".compared-digit")).to_have_text("7")
+
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.page.route("**/predict*", lambda route: route.abort())
+    visitor.draw(ONE)
+
+    expect(visitor.find("task-5")).to_contain_text("No answer from the server.")
+    expect(visitor.find("network-quick")).to_have_attribute("data-state", "empty")
+
+
 def test_a_learner_without_the_token_hears_what_to_do(classroom: Application, visit: Visit) -> None:
     visitor = visit("/lesson#step-4", at=classroom, before=lambda new: refuse_trainings(new, 401, "token_missing"))
     visitor.find("quick-start").click()

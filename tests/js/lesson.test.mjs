@@ -5,7 +5,7 @@ import { covered } from "../../src/mnist_classifier/web/static/js/lesson/cover.j
 import { emptyState, format, parse, Progress } from "../../src/mnist_classifier/web/static/js/lesson/progress.js";
 import { judgeCover, judgeDrawing, judgeNetworks, judgeTrick, NO_DIGIT } from "../../src/mnist_classifier/web/static/js/lesson/tasks.js";
 import { judgeTraining } from "../../src/mnist_classifier/web/static/js/lesson/train.js";
-import { phaseOf, reasonOf } from "../../src/mnist_classifier/web/static/js/lesson/trainings.js";
+import { LessonTraining, phaseOf, reasonOf } from "../../src/mnist_classifier/web/static/js/lesson/trainings.js";
 import { ApiError } from "../../src/mnist_classifier/web/static/js/shared/api.js";
 import { emptyState as noEvents } from "../../src/mnist_classifier/web/static/js/training/state.js";
 
@@ -128,4 +128,27 @@ test("the lesson goes on where nobody can train", () => {
   assert.match(reasonOf(new ApiError("training_unavailable", "x")), /PyTorch is not installed.*next step/);
   assert.match(reasonOf(new ApiError("token_missing", "x", { status: 401 })), /token.*next step/);
   assert.equal(reasonOf(new ApiError("network", "no answer")), "No answer.");
+});
+
+test("a late reply about the training of earlier does not replace a new one", async (t) => {
+  const progress = new Progress(keeper);
+  progress.change({ runs: { quick: 7, memory: null } });
+  let answerAboutEarlier = () => {};
+  const earlier = new Promise((resolve) => (answerAboutEarlier = resolve));
+  const ended = (run_id) => ({ run_id, status: "failed", message: "it failed", model_version: null, epochs: [] });
+  const replies = { "/api/dataset": { status: "ready" }, "/api/runs": { run_id: 8, runs: [] }, "/api/runs/8": ended(8) };
+  t.mock.method(globalThis, "fetch", async (address) => {
+    const { pathname } = new URL(address, "http://localhost");
+    if (pathname === "/api/runs/7") await earlier;
+    return new Response(JSON.stringify(replies[pathname] ?? ended(7)), { headers: { "Content-Type": "application/json" } });
+  });
+  const training = new LessonTraining("quick", progress);
+
+  const resumed = training.resume();
+  const started = training.start();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  answerAboutEarlier();
+  await Promise.all([resumed, started]);
+
+  assert.equal(training.run.run_id, 8);
 });

@@ -87,6 +87,7 @@ export class CompareStep {
       KINDS.forEach((kind) => showReading(this.#views[kind], found[there.indexOf(kind)] ?? null));
       if (!isOpen) this.onJudgement(judgeNetworks([box, ...found]));
     } catch (error) {
+      for (const kind of KINDS) showReading(this.#views[kind], null);
       this.onJudgement({ isDone: false, text: messageOf(error) });
     }
   }

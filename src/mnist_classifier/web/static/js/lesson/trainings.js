@@ -61,6 +61,8 @@ export class LessonTraining {
   problem = "";
   isAsking = false;
   #isWaiting = false;
+  /** Settles when it is known how the training of earlier stands. */
+  #resumed = Promise.resolve();
   #progress;
   /** @type {RunFeed | null} */
   #feed = null;
@@ -78,14 +80,18 @@ export class LessonTraining {
   }
 
   get isBusy() {
-    return this.isAsking || !["none", "done", "stopped"].includes(this.phase);
+    return this.isAsking || this.#isUnderWay;
+  }
+
+  get #isUnderWay() {
+    return !["none", "done", "stopped"].includes(this.phase);
   }
 
   /** Go on with the training of earlier, or find the network that somebody else trained in the lesson. */
-  async resume() {
+  resume() {
     const id = this.#progress.state.runs[this.kind];
-    if (id === null) return this.#tried(() => this.#find());
-    await this.#tried(async () => {
+    this.#resumed = this.#tried(async () => {
+      if (id === null) return this.#find();
       try {
         await this.#follow(id);
       } catch (error) {
@@ -94,6 +100,7 @@ export class LessonTraining {
         await this.#find();
       }
     });
+    return this.#resumed;
   }
 
   async #find() {
@@ -111,13 +118,15 @@ export class LessonTraining {
   async start() {
     if (this.isBusy) return;
     this.isAsking = true;
+    await this.#resumed; // a late reply about the training of earlier would replace the new one
     this.problem = "";
-    await this.#tried(async () => {
+    const task = async () => {
       if ((await api.dataset()).status !== "ready") return this.onDataMissing();
       const { run_id } = await api.submitRun(SETTINGS[this.kind]);
       this.#remember(run_id);
       await this.#follow(run_id);
-    });
+    };
+    if (!this.#isUnderWay) await this.#tried(task);
     this.isAsking = false;
     this.onChange();
   }
