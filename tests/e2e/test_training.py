@@ -122,6 +122,29 @@ def test_a_second_training_waits_and_curves_lie_over_each_other(running: Applica
     assert "with=1" in visitor.page.url
 
 
+def test_a_curve_that_is_unticked_while_it_loads_stays_away(with_history: Application, visit: Visit):
+    visitor = visit("/training?run=40", at=with_history)
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    visitor.page.route("**/api/runs/39/events*", hold_the_first)
+    shown = visitor.page.get_by_label("Show the curves of run 39")
+    with visitor.page.expect_request("**/api/runs/39/events*"):
+        shown.check()
+    shown.uncheck()
+
+    with visitor.page.expect_response("**/api/runs/39/events*"):
+        held[0].continue_()
+    visitor.page.wait_for_load_state("networkidle")
+
+    expect(visitor.find("chart-legend")).not_to_contain_text("Run 39")
+
+
 def test_a_value_out_of_its_range_is_refused_at_its_field(application_with_data: Application, visit: Visit):
     visitor = visit("/training", at=application_with_data)
     start(visitor, "classic", {"epochs": "0"})

@@ -40,6 +40,8 @@ let run = null;
 let state = emptyState();
 /** Other runs in the charts. @type {Map<number, Shown>} */
 const overlays = new Map();
+/** The ids of those that the visitor has ticked. @type {number[]} */
+let ticked = [];
 /** @type {RunFeed | null} */
 let feed = null;
 /** Counts opened runs, to ignore late replies about an earlier one. */
@@ -144,13 +146,14 @@ async function overlayRuns(ids, changesAddress = true) {
   if (run === null) return;
   const current = run.run_id;
   const wanted = ids.filter((id) => id !== current);
+  ticked = wanted;
   if (changesAddress) writeAddress(current, wanted);
   history.mark(current, wanted);
   for (const id of overlays.keys()) if (!wanted.includes(id)) overlays.delete(id);
   for (const id of wanted.filter((id) => !overlays.has(id))) {
     try {
       const loaded = await load(id);
-      if (run?.run_id === current) overlays.set(id, loaded);
+      if (run?.run_id === current && ticked.includes(id)) overlays.set(id, loaded);
     } catch (error) {
       showToast("overlay", messageOf(error));
     }
