@@ -57,6 +57,9 @@ def test_failure_below_leaves_the_reading_alone(visit: Visit) -> None:
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
 def test_drawings_are_kept_and_taken_up_again(visit: Visit, options: dict[str, object]) -> None:
     visitor = visit("/mnist", **options)
+    expect(visitor.find("recent-note")).to_have_text(
+        "Your drawings on this page appear here. Only this browser keeps them."
+    )
     draw = visitor.draw_with_finger if options else visitor.draw
     draw(SEVEN)
     expect(visitor.find("digit")).to_have_text("7")
@@ -64,6 +67,7 @@ def test_drawings_are_kept_and_taken_up_again(visit: Visit, options: dict[str, o
     visitor.find("clear").click()
     draw(ONE)
     expect(visitor.find("recent-list").locator("span")).to_have_text(["1", "7"])
+    expect(visitor.find("recent-note")).to_contain_text("Click one to open it again.")
 
     visitor.page.reload()
     visitor.find("recent-list").get_by_role("button").nth(1).click()
@@ -75,6 +79,14 @@ def test_drawings_are_kept_and_taken_up_again(visit: Visit, options: dict[str, o
     assert recent(visitor) == []
     visitor.page.reload()
     assert recent(visitor) == []
+
+
+def test_a_personal_model_does_not_answer_where_the_network_of_a_version_is_shown(visit: Visit) -> None:
+    visitor = visit("/mnist?personal=Anna")
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text("7")
+    expect(visitor.page.locator(".story-answers [data-best=true] b")).to_have_text("7")
+    assert not [each.url for each in visitor.predict_requests if "personal" in each.url]
 
 
 def test_drawing_that_grows_stays_one_in_the_list(visit: Visit) -> None:

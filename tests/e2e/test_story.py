@@ -205,6 +205,22 @@ def test_the_kernel_slides_over_the_map_until_it_is_stopped(story: Visitor) -> N
     assert stage.locator("h4").inner_text() == stopped
 
 
+def test_the_kernel_slides_under_a_resting_pointer_and_a_new_drawing_ends_it(story: Visitor) -> None:
+    story.page.emulate_media(reduced_motion="no-preference")
+    with story.page.expect_response("**/predict*"):
+        story.find("predict").click()
+    stage = section(story, "block1").locator(".story-stage").nth(1)
+    before = stage.locator("h4").inner_text()
+    stage.locator(".story-maps").hover(position={"x": 40, "y": 60})
+    expect(stage.locator("h4")).not_to_have_text(before)
+    stage.get_by_role("button", name="Slide the kernel").press("Enter")
+    expect(stage.locator("h4")).to_contain_text("row 1,")
+    with story.page.expect_response("**/predict*"):
+        story.find("predict").click()
+    expect(stage.get_by_role("button", name="Slide the kernel")).to_be_visible()
+    expect(stage.locator("h4")).to_have_text(before)
+
+
 def test_a_version_without_a_file_for_browsers_says_so(story: Visitor) -> None:
     message = "Version 9 is an ensemble."
     body = {"error": {"code": "model_error", "message": message, "field": None}}

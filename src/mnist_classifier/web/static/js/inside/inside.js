@@ -2,6 +2,7 @@
 /** The recogniser page: the pad, the way of the drawing through the network, and panels that explain the reading. */
 
 import { ModelCard } from "../shared/model.js";
+import { readForEverybody } from "../shared/personal.js";
 import { Comparison } from "./compare.js";
 import { Looking } from "./looking.js";
 import { Recent } from "./recent.js";
@@ -14,6 +15,8 @@ import { Workbench } from "../pad/workbench.js";
 /** How long the pen must rest before the panels that ask the server load. They cost it more than a reading. */
 const REST_MS = 350;
 
+// The panels show the network of a version, so that network must give the answer too, not a personal model.
+readForEverybody();
 const bench = new Workbench();
 const card = new ModelCard();
 const looking = new Looking();

@@ -83,8 +83,7 @@ export class Looking {
         const choice = make("div", { className: "why-choice" }, ...tabs);
         choice.setAttribute("role", "group");
         choice.setAttribute("aria-label", "Digit to explain");
-        const none = make("p", { text: "Similar training images are missing, because MNIST is not on this computer." });
-        return [choice, heatMaps(saliency, glyph), ...(neighbours === null ? [none] : neighbourList(neighbours))];
+        return [choice, heatMaps(saliency, glyph), ...neighbourList(neighbours)];
       },
     );
   }

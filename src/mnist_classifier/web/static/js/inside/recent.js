@@ -16,6 +16,8 @@ import { SIDE, WIDE_SIDE } from "../pad/strokes.js";
 import { History, KEY } from "./history.js";
 
 const SHOWN_SIDE_PX = 112;
+const KEPT = "Only this browser keeps your drawings. Click one to open it again.";
+const FLEETING = "This browser stores nothing for this page. Your drawings disappear when you leave it. Click one to open it again.";
 
 export class Recent {
   /** Called with the drawing to open again. @type {(drawing: Drawing) => void} */
@@ -24,7 +26,7 @@ export class Recent {
   #history = new History(() => window.localStorage);
   #list = element("recent-list", HTMLElement);
   #note = element("recent-note", HTMLElement);
-  #plainNote = this.#note.textContent ?? "";
+  #emptyNote = this.#note.textContent ?? "";
   #forget = element("recent-clear", HTMLButtonElement);
   /** Ids of the drawings by their start.  Undo may return to an earlier drawing. @type {Map<string, string>} */
   #ids = new Map();
@@ -60,8 +62,7 @@ export class Recent {
   #show() {
     const drawings = this.#history.list();
     this.#forget.hidden = drawings.length === 0;
-    const fleeting = "This browser stores nothing for this page. Your drawings disappear when you leave it. Click one to open it again.";
-    write(this.#note, this.#history.isStored ? this.#plainNote : fleeting);
+    write(this.#note, drawings.length === 0 ? this.#emptyNote : this.#history.isStored ? KEPT : FLEETING);
     this.#list.replaceChildren(...drawings.map((drawing) => this.#item(drawing)));
   }
 

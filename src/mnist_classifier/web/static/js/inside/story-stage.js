@@ -51,6 +51,8 @@ export class StageView {
   #pass = null;
   #slideButton = button("Slide the kernel", "", () => (this.#timer === 0 ? this.#slide() : this.#stop()));
   #timer = 0;
+  /** What was chosen before the kernel slid. @type {Place | null} */
+  #chosenBefore = null;
 
   /** @param {Stage} stage @param {Stage | null} before  the stage before it @param {boolean} isLast @param {string} name */
   constructor(stage, before, isLast, name) {
@@ -68,7 +70,7 @@ export class StageView {
 
   /** @param {Pass} pass @returns {string}  the summary */
   show(pass) {
-    this.#stop();
+    if (this.#timer !== 0) this.#endSlide();
     this.#pass = pass;
     this.#slideButton.hidden = stillness.matches;
     const output = outputOf(pass.trace, this.#stage);
@@ -122,15 +124,22 @@ export class StageView {
     const pass = /** @type {Pass} */ (this.#pass);
     const { side } = outputOf(pass.trace, this.#stage);
     const { channel } = this.#place(pass);
-    const before = this.#choice.chosen;
+    this.#chosenBefore = this.#choice.chosen;
+    this.#choice.pointed = null; // a pointer that rests on the map would hold the kernel
     let position = 0;
     write(this.#slideButton, "Stop");
     this.#timer = window.setInterval(() => {
-      if (position === side * side) this.#stop();
-      this.#choice.chosen = position === side * side ? before : { x: position % side, y: Math.floor(position / side), channel };
+      if (position === side * side) this.#endSlide();
+      else this.#choice.chosen = { x: position % side, y: Math.floor(position / side), channel };
       this.#look(this.#place(pass));
       position += 1;
     }, SLIDE_MS);
+  }
+
+  /** Stop the kernel and return to what was chosen before. */
+  #endSlide() {
+    this.#stop();
+    this.#choice.chosen = this.#chosenBefore;
   }
 
   #stop() {

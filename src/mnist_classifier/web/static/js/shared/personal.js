@@ -22,6 +22,11 @@ export function personalWriter() {
   return chosen;
 }
 
+/** Read with the model of everybody on this page.  The tab keeps its choice for other pages. */
+export function readForEverybody() {
+  chosen = "";
+}
+
 /** Let this tab read with the personal model of a writer, also after a reload. @param {string} writer  "" for everybody */
 export function choosePersonal(writer) {
   chosen = writer;
