@@ -40,8 +40,12 @@ test("two readings are compared in words", () => {
   const seven = { prediction: 7, confidence: 0.9991 };
   assert.equal(verdictOn(seven, { prediction: 1, confidence: 0.6 }), "They disagree: 7 and 1.");
   assert.equal(verdictOn(seven, { prediction: null, confidence: 0.6 }), "They disagree: 7 and not a digit.");
+  const refused = (confidence) => ({ prediction: null, confidence, verdict: "not_a_digit", not_a_digit: 0.999 });
+  assert.equal(verdictOn(refused(0.9), refused(0.4)), "They agree, with the same confidence.");
+  const blank = { prediction: null, confidence: 0, verdict: "blank", not_a_digit: 0 };
+  assert.equal(verdictOn(blank, blank), "Both find nothing to read.");
   assert.equal(verdictOn(seven, seven), "They agree, with the same confidence.");
-  assert.match(verdictOn(seven, { prediction: 7, confidence: 0.8 }), /^They agree. Their confidence differs by 19\.9.%\.$/);
+  assert.match(verdictOn(seven, { prediction: 7, confidence: 0.8 }), /^They agree\. The first is 99\.9.% sure, the second 80\.0.%\.$/);
   assert.match(verdictOn({ digits: [], number: "71", confidence: 1 }, { digits: [], number: null, confidence: 0 }), /71 and no number/);
 });
 

@@ -90,13 +90,21 @@ export class Comparison {
 export function verdictOn(first, second) {
   const [one, other] = [first, second].map(answerOf);
   if (one !== other) return `They disagree: ${one} and ${other}.`;
-  const apart = Math.abs(first.confidence - second.confidence);
-  return apart < 0.005 ? "They agree, with the same confidence." : `They agree. Their confidence differs by ${percent(apart)}.`;
+  if (one === "nothing") return "Both find nothing to read.";
+  const [sure, alsoSure] = [first, second].map(surenessOf);
+  if (Math.abs(sure - alsoSure) < 0.005) return "They agree, with the same confidence.";
+  return `They agree. The first is ${percent(sure)} sure, the second ${percent(alsoSure)}.`;
+}
+
+/** How sure a reading is of its answer, which may be that there is no digit. @param {Reading | NumberReading} reading */
+function surenessOf(reading) {
+  return "not_a_digit" in reading && reading.verdict === "not_a_digit" ? (reading.not_a_digit ?? 0) : reading.confidence;
 }
 
 /** @param {Reading | NumberReading} reading */
 function answerOf(reading) {
   if ("digits" in reading) return reading.number ?? "no number";
+  if (reading.verdict === "blank") return "nothing";
   return reading.prediction === null ? "not a digit" : String(reading.prediction);
 }
 
