@@ -27,7 +27,7 @@ def test_evidence_follows_the_drawing(visit: Visit) -> None:
 
     expect(visitor.find("why-body").locator("canvas")).to_have_count(2)
     expect(visitor.find("why-body")).to_contain_text("supports 7")
-    expect(visitor.find("why-body")).to_contain_text("not on this computer")
+    expect(visitor.find("why-body")).to_contain_text("With MNIST on this computer")
     other = visitor.find("why-body").get_by_role("button", name="Why not").first
     digit = (other.text_content() or "")[-2]
     other.click()

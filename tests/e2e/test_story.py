@@ -123,7 +123,15 @@ def test_steps_lead_through_the_picture_of_the_network(story: Visitor) -> None:
     for name in ("Picture", "Glyph", "Patches", "First block"):
         flow.get_by_role("button", name="Step").click()
         expect(columns.locator("xpath=self::*[@data-reached='true']")).to_contain_text(name)
-    expect(flow.locator(".story-caption")).to_contain_text("32 channels of 14 by 14")
+    caption = flow.locator(".story-caption")
+    expect(caption).to_have_text(
+        re.compile(r"^First block, first convolution: 32 channels of 14 by 14\. Channel \d+ [^.]+\.$")
+    )
+    flow.get_by_role("button", name="Step").click()
+    expect(caption).to_have_text(
+        re.compile(r"^First block, second convolution: 32 channels of 7 by 7\. Channel \d+ [^.]+\.$")
+    )
+    flow.get_by_role("button", name="Back").click()
     flow.get_by_role("button", name="Back").click()
     expect(flow.locator(".story-caption")).to_contain_text("Patches")
 

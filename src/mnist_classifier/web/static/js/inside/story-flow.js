@@ -42,7 +42,7 @@ export class FlowView {
   #width = 0;
   /** @type {Reading | null} */
   #reading = null;
-  /** By section. @type {Map<string, string>} */
+  /** Of the columns of each section. @type {Map<string, string[]>} */
   #summaries = new Map();
   /** The column that the drawing has reached; null at rest. @type {number | null} */
   #reached = null;
@@ -67,7 +67,7 @@ export class FlowView {
     });
   }
 
-  /** @param {Pass} pass @param {Stage[]} stages @param {Reading} reading @param {Plane} picture @param {Section[]} sections @param {string[]} summaries */
+  /** @param {Pass} pass @param {Stage[]} stages @param {Reading} reading @param {Plane} picture @param {Section[]} sections @param {string[][]} summaries */
   show(pass, stages, reading, picture, sections, summaries) {
     this.#columns = columnsOf(pass, stages, reading);
     this.#reading = reading;
@@ -113,10 +113,16 @@ export class FlowView {
     const now = this.#reached === null ? (by > 0 ? -1 : 0) : Math.floor(this.#reached);
     this.#reached = (now + by + count) % count;
     mark(this.root, "data-state", "stepping");
-    const { section } = this.#columns[this.#reached];
-    write(this.#caption, this.#summaries.get(section) ?? "");
+    write(this.#caption, this.#summaryOf(this.#reached));
     this.#markLabel(this.#reached);
     this.#paint();
+  }
+
+  /** @param {number} reached */
+  #summaryOf(reached) {
+    const { section } = this.#columns[reached];
+    const before = this.#columns.slice(0, reached).filter((column) => column.section === section);
+    return this.#summaries.get(section)?.[before.length] ?? "";
   }
 
   /** @param {number} reached */

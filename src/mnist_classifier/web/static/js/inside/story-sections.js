@@ -9,7 +9,7 @@
  * @typedef {import("../shared/api.js").Reading} Reading
  * @typedef {import("./story-stage.js").Pass} Pass
  * @typedef {{pass: Pass, reading: Reading, steps: Step[], temperature: number}} Shown
- * @typedef {{id: string, title: string, root: HTMLElement, show: (shown: Shown) => string}} Section  show: returns the summary
+ * @typedef {{id: string, title: string, root: HTMLElement, show: (shown: Shown) => string[]}} Section  show: returns a summary for each column of the picture of the network
  */
 
 import { outputOf } from "../offline/stages.js";
@@ -37,7 +37,7 @@ export function sectionsOf({ network }, stages, onChosen) {
     const title = `${ordinal(index + 1)} connected layer`;
     const view = viewOf(stages, stage, title, onChosen);
     const parts = index === 0 ? [explain("connected")] : [];
-    sections.push({ id: `connected${index + 1}`, title, root: make("div", {}, ...parts, view.root), show: ({ pass }) => view.show(pass) });
+    sections.push({ id: `connected${index + 1}`, title, root: make("div", {}, ...parts, view.root), show: ({ pass }) => [view.show(pass)] });
   });
   return [...sections, answerSection()];
 }
@@ -67,7 +67,7 @@ function pictureSection() {
     write(summary, words);
     while (canvases.length < steps.length) canvases.push(make("canvas"));
     list.replaceChildren(...steps.map((step, index) => stepItem(step, canvases[index])));
-    return words;
+    return [words];
   }
   return { id: "picture", title: "Picture and preparation", root: make("div", {}, summary, list), show };
 }
@@ -88,7 +88,7 @@ function glyphSection(onChosen) {
   /** @param {Shown} shown */
   function show({ pass }) {
     view.show(pass.glyph, pass.trace[0]);
-    return words;
+    return [words];
   }
   return { id: "glyph", title: "Glyph", root: make("div", {}, make("p", { className: "story-summary", text: words }), view.root), show };
 }
@@ -102,7 +102,7 @@ function patchSection(network, stage, onChosen) {
   /** @param {Shown} shown */
   function show({ pass }) {
     view.show(pass.glyph, outputOf(pass.trace, stage));
-    return words;
+    return [words];
   }
   return { id: "patches", title: "Patches", root: make("div", {}, make("p", { className: "story-summary", text: words }), view.root), show };
 }
@@ -121,7 +121,7 @@ function blockSection(stages, block, onChosen) {
     return view;
   });
   /** @param {Shown} shown */
-  const show = ({ pass }) => views.map((view) => view.show(pass)).join(" ");
+  const show = ({ pass }) => views.map((view) => view.show(pass));
   return { id: `block${block}`, title, root, show };
 }
 
@@ -142,7 +142,7 @@ function answerSection() {
     list.replaceChildren(...rows);
     const division = `Each score is divided by ${short(temperature)}, the model's temperature. Then e is raised to the power of each and the results are scaled so that they add up to 100 %.`;
     write(how, scores.length > probabilities.length ? `${division} "Not a digit" has a share of its own, among all eleven scores.` : division);
-    return `Answers: ${words}`;
+    return [`Answers: ${words}`];
   }
   return { id: "answers", title: "Answers", root: make("div", {}, explain("probability"), summary, list, how), show };
 }
