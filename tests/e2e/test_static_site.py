@@ -161,6 +161,10 @@ def test_the_tools_of_the_home_page_work_and_the_stages_are_shown(visitor: Visit
 
 
 def test_the_answer_moves_with_the_pen(visitor: Visitor) -> None:
+    visitor.draw(SEVEN)
+    expect(visitor.find("digit")).to_have_text(DIGIT_READ)  # so the network is there
+    visitor.find("clear").click()
+    expect(visitor.find("digit")).not_to_have_text(DIGIT_READ)
     drawing = visitor.draw_slowly([*SEVEN, *SEVEN[::-1] * 20])
     for _ in drawing:
         if visitor.find("digit").text_content() == DIGIT_READ:
