@@ -40,7 +40,7 @@ class Visitor:
         self.page.mouse.move(*first)
         self.page.mouse.down()
         for point in rest:
-            self.page.mouse.move(*point, steps=8)
+            self.page.mouse.move(*point, steps=2)
         self.page.mouse.up()
 
     def draw_slowly(self, points: Sequence[Point]) -> Iterator[None]:
