@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from application import Application
-from axe_playwright_python.sync_playwright import Axe
 from pictures import keep
 from playwright.sync_api import Browser, Locator, Route, expect
-from test_accessibility import rules
+from test_accessibility import assert_accessible, rules
 from visitor import FAILED_REQUEST, SEVEN, Visitor
 
 from conftest import DESKTOP
@@ -186,8 +185,7 @@ def test_the_story_fits_a_phone(story: Visitor) -> None:
 
 
 def test_axe_finds_nothing_in_the_story(story: Visitor) -> None:
-    found = Axe().run(story.page, "#story", options=rules("light"))
-    assert found.violations_count == 0, found.generate_report()
+    assert_accessible(story.page, rules("light"), "#story")
 
 
 def test_the_drawing_flows_unless_the_visitor_wants_no_motion(story: Visitor) -> None:
