@@ -20,9 +20,10 @@ self.addEventListener("message", ({ data: { file, picture } }) => {
   self.postMessage({ reading, glyph: prepared.glyph?.data ?? null });
 });
 
-/** A thick line, as a drawing has. */
+/** A thick line on opaque black, as a drawing has: transparent pixels would take another way. */
 function sample() {
   const picture = new ImageData(280, 280);
+  for (let i = 3; i < picture.data.length; i += 4) picture.data[i] = 255;
   for (let y = 60; y < 220; y += 1) picture.data.fill(255, 4 * (280 * y + 130), 4 * (280 * y + 150));
   return picture;
 }
