@@ -67,7 +67,9 @@ class Visitor:
         """How many pixels of the pad on the screen are not transparent."""
         script = """canvas => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => {
             const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-            resolve(data.filter((value, index) => index % 4 === 3 && value > 0).length);
+            let inked = 0;
+            for (let alpha = 3; alpha < data.length; alpha += 4) inked += data[alpha] > 0;
+            resolve(inked);
         })))"""
         count: int = self.find("pad").evaluate(script)
         return count
@@ -95,7 +97,7 @@ class Visitor:
             self.console_errors.append(message.text)
 
 
-def _between(points: Sequence[Point], steps: int = 6) -> list[Point]:
+def _between(points: Sequence[Point], steps: int = 2) -> list[Point]:
     """The points with further ones on the straight lines between them."""
     path = [points[0]]
     for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
