@@ -20,7 +20,8 @@ OUTCOME = "Done. 98.5 % of the test images right; the current model has 99.6 % a
 
 
 @contextmanager
-def _opened(home: Path) -> Iterator[Store]:
+def opened(home: Path) -> Iterator[Store]:
+    """The database of a home."""
     store = Store(f"sqlite:///{home / 'mnist.db'}")
     yield store
     store.close()
@@ -28,7 +29,7 @@ def _opened(home: Path) -> Iterator[Store]:
 
 def add_versions(home: Path) -> None:
     """Two after the promotion check: 1 as good as the box, 2 worse."""
-    with _opened(home) as store:
+    with opened(home) as store:
         registry = Registry(home / "models", store)
         save(registry, name="classic-1", validation=4981)
         registry.record_robustness(registry.get(1), robustness_of_the_box())
@@ -39,13 +40,13 @@ def add_versions(home: Path) -> None:
 
 def add_runs(home: Path, count: int) -> None:
     """Trainings that are over; the accuracy rises to run `count` // 2 and falls again, run 1 has none."""
-    with _opened(home) as store:
+    with opened(home) as store:
         runs = Runs(store, home / "claims")
         for number in range(1, count + 1):
             run = runs.create(TrainConfig(recipe=("lightning", "fast", "standard")[number % 3], seed=number))
             runs.start(run.id, pid=1)
             for epoch in (1, 2, 3):
-                runs.add_event(run.id, "epoch", _epoch(epoch))
+                runs.add_event(run.id, "epoch", epoch_figures(epoch))
             runs.add_event(run.id, "evaluation", {"epoch": 3, "split": "validation", "confusion": _confusion()})
             if number > 1:
                 accuracy = 0.99 - abs(number - count // 2) / 1000
@@ -55,7 +56,7 @@ def add_runs(home: Path, count: int) -> None:
 
 def add_trials(home: Path) -> None:
     """A search of two trials, the second of them stopped early."""
-    with _opened(home) as store:
+    with opened(home) as store:
         runs = Runs(store, home / "claims")
         for number, status in ((1, RunStatus.SUCCEEDED), (2, RunStatus.PRUNED)):
             values = {"learning_rate": 0.01 * number}
@@ -67,7 +68,8 @@ def add_trials(home: Path) -> None:
             runs.finish(run.id, status, "" if number == 1 else "stopped early: 1 of 1 other trials are better")
 
 
-def _epoch(epoch: int) -> dict[str, float]:
+def epoch_figures(epoch: int) -> dict[str, float]:
+    """What a training reports after one of its three epochs."""
     return {
         "epoch": epoch,
         "epochs": 3,

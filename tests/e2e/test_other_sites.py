@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from application import Application
@@ -33,19 +32,25 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def other_site(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site with one empty page."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "index.html").write_text(
-        "<!doctype html><link rel=icon href=data:,><title>Another site</title>"
-    )
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path / "site"))) as server:
+    site = tmp_path_factory.mktemp("site")
+    (site / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>Another site</title>")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def naming(tmp_path_factory: pytest.TempPathFactory, other_site: str) -> Iterator[Application]:
+    """The application that lets pages of that site ask."""
+    folder = tmp_path_factory.mktemp("naming")
+    with Application(folder, data_dir=folder / "no-data", MNIST_CORS_ORIGINS=other_site) as running:
+        yield running
 
 
 @pytest.fixture
@@ -60,10 +65,9 @@ def page(browser: Browser, other_site: str) -> Iterator[Page]:
 
 @pytest.mark.parametrize("type_", ["image/png", "application/json"])
 def test_a_page_of_a_named_site_reads_a_digit_and_others_do_not(
-    tmp_path: Path, page: Page, other_site: str, application: Application, type_: str
+    page: Page, naming: Application, application: Application, type_: str
 ) -> None:
     image = base64.b64encode(png()).decode()
-    with Application(tmp_path, data_dir=tmp_path / "no-data", MNIST_CORS_ORIGINS=other_site) as naming:
-        assert page.evaluate(ASK, [f"{naming.url}/predict", image, type_]) == 7
-        assert page.evaluate(ASK, [f"{naming.url}/api/models/0/promote", image, type_]) == "Failed to fetch"
+    assert page.evaluate(ASK, [f"{naming.url}/predict", image, type_]) == 7
+    assert page.evaluate(ASK, [f"{naming.url}/api/models/0/promote", image, type_]) == "Failed to fetch"
     assert page.evaluate(ASK, [f"{application.url}/predict", image, type_]) == "Failed to fetch"

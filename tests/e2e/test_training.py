@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 
 import pytest
 from application import Application
-from belongings import add_runs, add_trials
+from belongings import OUTCOME, add_runs, add_trials, epoch_figures, opened
 from pictures import keep
 from playwright.sync_api import Browser, Route, expect
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
+from mnist_classifier.core.records import RunStatus
+from mnist_classifier.core.train_config import TrainConfig
+from mnist_classifier.runs.run_log import Runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -155,14 +159,25 @@ def test_a_value_out_of_its_range_is_refused_at_its_field(application_with_data:
     expect(visitor.find("config-batch_size")).to_have_attribute("placeholder", "256")
 
 
-def test_without_a_place_for_streams_the_page_asks_now_and_then(
-    tmp_path: Path, browser: Browser, data_dir: Path, visit: Visit
-):
-    with Application(tmp_path, data_dir, MNIST_MAX_STREAMS="0") as crowded:
+def test_without_a_place_for_streams_the_page_asks_now_and_then(tmp_path: Path, browser: Browser, visit: Visit):
+    home = tmp_path / "home"
+    home.mkdir()
+    with (
+        opened(home) as store,
+        Application(tmp_path, data_dir=tmp_path / "no-data", MNIST_MAX_STREAMS="0") as crowded,
+    ):
+        runs = Runs(store, home / "claims")
+        run = runs.create(TrainConfig(recipe="lightning", epochs=3))
+        runs.start(run.id, pid=1)
         visitor = visit("/training", at=crowded)
         visitor.expected_errors = (FAILED_REQUEST,)
-        start(visitor, "lightning", QUICK)
-        expect(visitor.find("run-status")).to_have_text("succeeded", timeout=TRAINING_TIMEOUT_MS)
+        expect(visitor.find("run-status")).to_have_text("running")
+        for epoch in (1, 2):
+            runs.add_event(run.id, "epoch", epoch_figures(epoch))
+            expect(visitor.find("run-epoch")).to_have_text(f"{epoch + 1} of 3")
+        runs.add_event(run.id, "epoch", epoch_figures(3))
+        runs.finish(run.id, RunStatus.SUCCEEDED, OUTCOME)
+        expect(visitor.find("run-status")).to_have_text("succeeded")
         expect(visitor.find("run-epoch")).to_have_text("3 of 3")
 
 
@@ -187,12 +202,29 @@ def test_the_history_sorts_all_runs_with_the_keyboard(lived_in: Application, vis
     expect(visitor.page.get_by_role("button", name="Validation", exact=True)).to_be_focused()
 
 
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with more trainings than the page shows at first."""
+    home = tmp_path_factory.mktemp("history")
+    add_runs(home, 40)
+    return home
+
+
 @pytest.fixture
-def with_history(tmp_path: Path, browser: Browser) -> Iterator[Application]:
-    """The application with more trainings than its page shows at first, and without MNIST."""
-    (tmp_path / "home").mkdir()
-    add_runs(tmp_path / "home", 40)
+def with_history(tmp_path: Path, browser: Browser, history: Path) -> Iterator[Application]:
+    """The application with these trainings and without MNIST."""
+    shutil.copytree(history, tmp_path / "home")
     with Application(tmp_path, data_dir=tmp_path / "no-data") as application:
+        yield application
+
+
+@pytest.fixture(scope="module")
+def with_trials(tmp_path_factory: pytest.TempPathFactory, browser: Browser, history: Path) -> Iterator[Application]:
+    """The application with these trainings and a search; tests only look at it."""
+    folder = tmp_path_factory.mktemp("trials")
+    shutil.copytree(history, folder / "home")
+    add_trials(folder / "home")
+    with Application(folder, data_dir=folder / "no-data") as application:
         yield application
 
 
@@ -217,9 +249,8 @@ def test_older_runs_and_the_focus_stay_when_the_history_is_asked_for_again(with_
     expect(visitor.page.get_by_role("button", name="Open run 3", exact=True)).to_be_focused()
 
 
-def test_trials_show_their_search_and_values_and_its_name_lists_them(with_history: Application, visit: Visit):
-    add_trials(with_history.folder / "home")
-    visitor = visit("/training?run=42", at=with_history)
+def test_trials_show_their_search_and_values_and_its_name_lists_them(with_trials: Application, visit: Visit):
+    visitor = visit("/training?run=42", at=with_trials)
     expect(visitor.find("run-status")).to_have_text("pruned")
     expect(visitor.find("run-message")).to_contain_text("Stopped early")
     expect(visitor.find("run-trial")).to_have_text(
@@ -233,9 +264,8 @@ def test_trials_show_their_search_and_values_and_its_name_lists_them(with_histor
     expect(visitor.find("history-search")).to_have_value("fast-1a2b3c")
 
 
-def test_the_history_shows_trials_in_whole_and_keeps_the_focus_on_them(with_history: Application, visit: Visit):
-    add_trials(with_history.folder / "home")
-    visitor = visit("/training?run=42", at=with_history)
+def test_the_history_shows_trials_in_whole_and_keeps_the_focus_on_them(with_trials: Application, visit: Visit):
+    visitor = visit("/training?run=42", at=with_trials)
     link = visitor.page.get_by_role("button", name="trial 1 of fast-1a2b3c")
     expect(link).to_be_visible()
     hidden_px = "table => [table, ...table.querySelectorAll('td')].map(each => each.scrollWidth - each.clientWidth)"
@@ -249,8 +279,8 @@ def test_the_history_shows_trials_in_whole_and_keeps_the_focus_on_them(with_hist
     expect(link).to_be_focused()
 
 
-def test_runs_of_an_older_server_which_knows_no_trials_are_listed_and_shown(with_history: Application, visit: Visit):
-    visitor = visit("/training", at=with_history)
+def test_runs_of_an_older_server_which_knows_no_trials_are_listed_and_shown(with_trials: Application, visit: Visit):
+    visitor = visit("/training", at=with_trials)
 
     def without_trials(route: Route) -> None:
         reply = route.fetch()
