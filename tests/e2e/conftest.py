@@ -25,6 +25,8 @@ BROWSER_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Threads that compile and collect garbage beside a page that is closed after a second cost a tenth of the time.
+    "--js-flags=--single-threaded",
 ]
 DESKTOP = {"width": 1280, "height": 800}
 # Machines that are busy with a training answer late.
