@@ -155,7 +155,9 @@ def test_a_value_out_of_its_range_is_refused_at_its_field(application_with_data:
     expect(visitor.find("config-epochs-error")).to_have_text("Use a number from 1 to 1000, not 0.")
     expect(visitor.find("config-epochs")).to_have_attribute("aria-invalid", "true")
     expect(visitor.find("config-epochs")).to_be_focused()
+    visitor.find("config-epochs").fill("")
     visitor.find("config-recipe").select_option("lightning")
+    expect(visitor.find("recipe-time")).to_have_text("About 60\N{NO-BREAK SPACE}s of training on this machine.")
     expect(visitor.find("config-batch_size")).to_have_attribute("placeholder", "256")
 
 
