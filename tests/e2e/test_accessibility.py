@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PHONE = {"width": 320, "height": 640}
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Colours that still change would be measured half-way.
+AT_ONCE = {"reduced_motion": "reduce"}
 # A theme changes nothing but colours.
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 
@@ -49,14 +51,14 @@ def assert_accessible_in_both_themes(visitor: Visitor) -> None:
     ["/", "/mnist", "/training", "/models", "/corrections", "/explore", "/lesson", "/collect", "/collect/sheet"],
 )
 def test_axe_finds_nothing(lived_in: Application, visit: Visit, path: str):
-    visitor = visit(path, at=lived_in)
+    visitor = visit(path, at=lived_in, **AT_ONCE)
     visitor.page.wait_for_load_state("networkidle")
     expect(visitor.page.locator("[data-state=loading]")).to_have_count(0)
     assert_accessible_in_both_themes(visitor)
 
 
 def test_axe_finds_nothing_around_a_picture_with_numbers(visit: Visit):
-    visitor = visit()
+    visitor = visit(**AT_ONCE)
     upload_seven_and_one(visitor)
     visitor.find("number-digits").get_by_role("button").first.click()
     expect(visitor.find("inspect-glyph").locator("img")).to_be_visible()
@@ -67,7 +69,7 @@ def test_axe_finds_nothing_around_a_picture_with_numbers(visit: Visit):
 
 
 def test_axe_finds_nothing_in_the_dialog_that_shares(visit: Visit):
-    visitor = visit("/?version=99")
+    visitor = visit("/?version=99", **AT_ONCE)
     visitor.expected_errors = (FAILED_REQUEST,)
     expect(visitor.page.locator(".version-note")).to_contain_text("There is no version 99.")
     visitor.draw(SEVEN)

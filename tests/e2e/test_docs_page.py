@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from test_accessibility import PHONE, assert_accessible, rules
+from test_accessibility import AT_ONCE, PHONE, assert_accessible, rules
 from test_layout import schemes
 
 from conftest import DESKTOP, Visit
@@ -53,7 +53,7 @@ MARK_ONE_OF_EACH_LOOK = """() => {
 
 
 def test_axe_finds_nothing_where_everything_is_open(visit: Visit):
-    visitor = visit("/docs")
+    visitor = visit("/docs", **AT_ONCE)
     page = visitor.page
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     for theme in schemes(visitor):
