@@ -13,11 +13,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mnist_classifier.core.records import NumberReading
+from mnist_classifier.core.decodable import decodable
+from mnist_classifier.core.records import NumberReading, Reading
 
 Record = TypeVar("Record")
 
+decodable(Reading)
+decodable(NumberReading)
 
+
+@decodable
 @dataclass(frozen=True)
 class ModelSummary:
     """A model version.
@@ -37,6 +42,7 @@ class ModelSummary:
     bytes: int | None = None
 
 
+@decodable
 @dataclass(frozen=True)
 class ModelStatus:
     """The model in production and the progress of training.
@@ -50,6 +56,7 @@ class ModelStatus:
     last_run: Mapping[str, Any] | None
 
 
+@decodable
 @dataclass(frozen=True)
 class StartedRun:
     """A training that a server has started."""
@@ -59,6 +66,7 @@ class StartedRun:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
+@decodable
 @dataclass(frozen=True)
 class StoredCorrection:
     """A correction at the server.
@@ -82,6 +90,7 @@ class StoredCorrection:
     merged: bool = False
 
 
+@decodable
 @dataclass(frozen=True)
 class ImportedCorrections:
     """What became of the corrections of a file: how many were new, stored already, or contradict another one."""
@@ -92,6 +101,7 @@ class ImportedCorrections:
     contradictions: int
 
 
+@decodable
 @dataclass(frozen=True)
 class SheetCell:
     """A cell of a sheet for handwriting.
@@ -110,6 +120,7 @@ class SheetCell:
     times: int | None = None
 
 
+@decodable
 @dataclass(frozen=True)
 class ReadSheet:
     """What was read on a sheet, and how many corrections were new, stored already, or contradict another one."""
@@ -121,6 +132,7 @@ class ReadSheet:
     contradictions: int
 
 
+@decodable
 @dataclass(frozen=True)
 class PersonalModel:
     """What a writer's corrections add to a model version.
@@ -140,7 +152,7 @@ class PersonalModel:
 
 
 def converter(kind: type[Record]) -> Callable[[Any], Record]:
-    """A function that converts the body of a reply to a record of this type."""
+    """A function that converts the body of a reply to a record of this `decodable` type."""
     return partial(msgspec.convert, type=kind)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from mnist_classifier.core import files
 from mnist_classifier.core.checking import in_words
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.core.errors import InvalidConfig, MnistError
 from mnist_classifier.core.recipes import RECIPES, Recipe, Value
 from mnist_classifier.core.train_config import TrainConfig
@@ -24,6 +25,7 @@ LARGEST_FILE_BYTES = 100_000
 LONGEST_FILE_NAME = 80
 
 
+@decodable
 class _Contents(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The contents of a recipe file."""
 

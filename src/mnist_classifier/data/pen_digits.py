@@ -20,6 +20,7 @@ import numpy as np
 from msgspec import Meta
 
 from mnist_classifier.core.arrays import Doubles
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.core.errors import DataCorrupt, DataMissing
 from mnist_classifier.data.packed_files import open_packed
 from mnist_classifier.data.splits import TEST, TRAIN, VALIDATION
@@ -39,11 +40,13 @@ class _Row(msgspec.Struct):
     strokes: Annotated[list[Annotated[list[tuple[float, float]], Meta(min_length=1)]], Meta(min_length=1)]
 
 
+@decodable
 class _Digit(_Row):
     label: Annotated[int, Meta(ge=0, le=9)]
     lookalike: bool = False
 
 
+@decodable
 class _Character(_Row):
     label: str
     lookalike: bool = False

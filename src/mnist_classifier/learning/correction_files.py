@@ -21,6 +21,7 @@ from PIL import Image
 
 from mnist_classifier.core.arrays import PIXELS, SIDE_PX, Bytes
 from mnist_classifier.core.checking import in_words
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.core.errors import DataCorrupt, InvalidArchive, InvalidInput
 from mnist_classifier.data.glyph_files import read as read_glyphs
 from mnist_classifier.data.mnist import parse_header
@@ -49,6 +50,7 @@ MOST_PIXELS = 200_000_000
 FOLDERS = {**{str(label): label for label in LABELS}, NOT_A_DIGIT_NAME: NOT_A_DIGIT}
 
 
+@decodable
 class Manifest(msgspec.Struct):
     """What an export says of itself.  files: name -> SHA-256.  writers: of the corrections, in their order."""
 

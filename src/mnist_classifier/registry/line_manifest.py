@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.registry.manifest import read_manifest
 from mnist_classifier.registry.manifest_types import FORMAT, Architecture, Config, File, Texts
 from mnist_classifier.registry.metric_types import Count, Share, Text
@@ -31,6 +32,7 @@ class LineScores(Struct):
     touching: LineShare
 
 
+@decodable
 class LineManifest(Struct):
     """The file manifest.json of a line reader."""
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mnist_classifier.core.checking import in_words
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.core.errors import ModelCorrupt
 from mnist_classifier.core.records import LONGEST_NAME
 from mnist_classifier.registry.metric_types import (
@@ -122,6 +123,7 @@ class File(Struct):
     bytes: Annotated[int, Meta(ge=0, le=2**30)]
 
 
+@decodable
 class Manifest(Struct):
     """The file manifest.json, which describes a model version.  Older versions lack newer fields."""
 
@@ -163,6 +165,7 @@ class Manifest(Struct):
             require(re.fullmatch(r"[\w-][\w.-]{0,99}", name) is not None, f"lists a file outside its folder: {name!r}")
 
 
+@decodable
 class ImportedManifest(Manifest):
     """The manifest of an archive; it must have every figure that this program shows and compares."""
 
@@ -204,6 +207,7 @@ class MeasuredOn(Struct):
     thresholds: Thresholds
 
 
+@decodable
 class Robustness(Struct):
     """The file robustness.json: the robustness table, and the model that it was measured on."""
 
@@ -218,6 +222,7 @@ class Robustness(Struct):
     elapsed_s: Seconds | UnsetType = UNSET
 
 
+@decodable
 class Tensor(Struct):
     """A tensor in the header of a safetensors file; the entry `__metadata__` has none of these fields."""
 
@@ -227,7 +232,7 @@ class Tensor(Struct):
 
 
 def parse(data: bytes, kind: Any, what: str) -> Any:
-    """Check JSON against a type; returns plain values, without fields that the type does not have.
+    """Check JSON against a `decodable` type; returns plain values, without fields that the type does not have.
 
     Raises ModelCorrupt; its message begins with `what`.
     """

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.core.errors import DataError, InvalidArchive, ModelCorrupt
 from mnist_classifier.data.mnist import Images
 from mnist_classifier.data.splits import TEST, VALIDATION
@@ -41,6 +42,7 @@ class _Test(msgspec.Struct):
     wrong: Annotated[list[_Wrong], msgspec.Meta(max_length=10_000)]
 
 
+@decodable
 class _Report(msgspec.Struct):
     test: _Test
 

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from mnist_classifier.core.arrays import Bytes
+from mnist_classifier.core.decodable import decodable
 from mnist_classifier.core.errors import InvalidArchive, ModelCorrupt, ModelError
 from mnist_classifier.core.settings import import_path
 from mnist_classifier.evaluation.acceptance.onnx_check import check_onnx
@@ -34,6 +35,7 @@ MOST_TIME_S = 60
 MOST_LOADING_S = 2.0
 
 
+@decodable
 class Outcome(msgspec.Struct):
     """The output of the process."""
 
