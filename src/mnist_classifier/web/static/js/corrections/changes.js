@@ -26,7 +26,7 @@ export class Changes {
   #timer = 0;
 
   constructor() {
-    window.addEventListener("pagehide", () => this.#leaving.length > 0 && this.#send(true));
+    window.addEventListener("pagehide", () => this.#leave());
   }
 
   /** Whether a correction is about to be deleted. @param {number} id */
@@ -77,6 +77,13 @@ export class Changes {
       showToast(TOPIC, `Deleted ${counted(count, "correction")}.${seenWords(seenBy)}`, "good");
     });
     this.onChange();
+  }
+
+  /** The page goes, but a browser may show it again. */
+  async #leave() {
+    if (this.#leaving.length === 0) return;
+    await this.#do(async () => void (await this.#send(true)));
+    this.onChange(); // a list that was asked for before still had them
   }
 
   #keep() {
