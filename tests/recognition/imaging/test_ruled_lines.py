@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_classifier.recognition.imaging.ruled_lines import remove_lines
+from mnist_classifier.recognition.imaging.ruled_lines import STRIP_PX, largest_share, remove_lines, share_by_row
 
 SIDE = 300
 
@@ -43,3 +43,16 @@ def test_the_bar_of_a_digit_is_not_removed_as_a_line():
     density[80:86, 80:220] = 1
     density[80:220, 214:220] = 1
     assert np.array_equal(remove_lines(density, 0.05), density)
+
+
+@pytest.mark.parametrize("strips", [8, 9, 74, 75])
+def test_no_line_has_a_larger_share_than_the_bound_that_saves_the_search(strips: int):
+    """A steep line in a low and wide picture is known in half of the strips, or less."""
+    for degrees in (-12, -11.5, 0, 12):
+        slope = float(np.tan(np.deg2rad(degrees)))
+        for row in range(64):
+            rows = row + np.rint(slope * (np.arange(strips) + 0.5 - strips / 2) * STRIP_PX).astype(int)
+            inside = np.flatnonzero((rows >= 0) & (rows < 64))
+            shares = np.zeros((64, strips), np.float32)
+            shares[rows[inside], inside] = 0.56
+            assert share_by_row(shares, slope).max() <= largest_share(shares) + 1e-6

@@ -45,14 +45,13 @@ def _remove_rows(density: Floats, floor: float) -> Floats:
     # A printed line is at most 1/24 of the picture thick.
     thickest = max(7, min(height, width) // 24) | 1
     shares = _thin_shares(density - open_columns(density, thickest) > floor)
-    half_way = -(-shares.shape[1] // 2)
-    if np.sort(shares.max(axis=0))[-half_way:].mean() < MIN_SHARE:
-        return density  # no row can reach it, whatever the slope
+    if largest_share(shares) < MIN_SHARE:
+        return density
     slope = _find_slope(shares)
-    profile = _share_by_row(shares, slope)
+    profile = share_by_row(shares, slope)
     # Printed lines start outside the picture; a long stem does not.
     end = max(1, round(shares.shape[1] * END_SHARE))
-    ends = [_share_by_row(shares, slope, strips) for strips in (slice(0, end), slice(-end, None))]
+    ends = [share_by_row(shares, slope, strips) for strips in (slice(0, end), slice(-end, None))]
     profile[np.maximum(*ends) < MIN_SHARE] = 0
     if profile.max() < MIN_SHARE:
         return density
@@ -108,11 +107,18 @@ def _thin_shares(thin: npt.NDArray[np.bool_]) -> Floats:
     strips = width // STRIP_PX
     shares = thin[:, : strips * STRIP_PX].reshape(height, strips, STRIP_PX).mean(axis=2, dtype=np.float32)
     beside = np.pad(shares, ((1, 1), (0, 0)))
-    # In memory, each strip lies in one piece, because _share_by_row adds up strips.
+    # In memory, each strip lies in one piece, because share_by_row adds up strips.
     return np.asarray(np.maximum(shares, np.maximum(beside[:-2], beside[2:])), np.float32, order="F")
 
 
-def _share_by_row(shares: Floats, slope: float, part: slice = slice(None)) -> Floats:
+def largest_share(shares: Floats) -> float:
+    """No line has a larger visible share than this, whatever its slope; it may be above 1."""
+    strips = shares.shape[1]
+    # Where k strips are known, the sum is divided by k or by half of all strips, whichever is more.
+    return float(np.sort(shares.max(axis=0))[strips // 2 :].sum() / (strips / 2))
+
+
+def share_by_row(shares: Floats, slope: float, part: slice = slice(None)) -> Floats:
     """(H,) the visible share of each line of this slope, by its row in the middle column; part: strips to examine."""
     height, strips = shares.shape
     rises = np.rint(slope * ((np.arange(strips) + 0.5) - strips / 2) * STRIP_PX).astype(np.intp)[part]
@@ -132,7 +138,7 @@ def _find_slope(shares: Floats) -> float:
     """Find the slope for which the rows' shares differ most."""
 
     def sharpness(slope: float) -> float:
-        return float((np.maximum(_share_by_row(shares, slope) - MIN_SHARE / 2, 0) ** 2).sum())
+        return float((np.maximum(share_by_row(shares, slope) - MIN_SHARE / 2, 0) ** 2).sum())
 
     coarse = np.arange(-MAX_TILT_DEGREES, MAX_TILT_DEGREES + COARSE_DEGREES / 2, COARSE_DEGREES)
     best = max(coarse.tolist(), key=lambda degrees: sharpness(np.tan(np.deg2rad(degrees))))
