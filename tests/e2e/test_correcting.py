@@ -68,14 +68,17 @@ def test_a_tap_stores_what_it_was_and_another_changes_it_and_undo_deletes_it(vis
     expect(row(visitor).locator("[aria-pressed=true]")).to_have_count(0)
 
 
-def test_the_same_drawing_counts_once_and_a_contradiction_is_told(visit: Visit, own: Application) -> None:
-    visitor = visit(at=own)
+def save_a_one_and_reload(visitor: Visitor) -> None:
     draw_seven(visitor)
     choose(visitor, 1)
     expect(status(visitor)).to_have_text("Saved as 1.")
-
     visitor.page.reload()
     expect(row(visitor)).to_have_attribute("data-state", "ready")
+
+
+def test_the_same_drawing_counts_once_and_a_contradiction_is_told(visit: Visit, own: Application) -> None:
+    visitor = visit(at=own)
+    save_a_one_and_reload(visitor)
     choose(visitor, 1)
     expect(status(visitor)).to_have_text("Already saved as 1.")
     expect(row(visitor).get_by_role("button", name="Delete it")).to_be_visible()
@@ -95,11 +98,7 @@ def test_a_reply_that_comes_after_the_drawing_changed_tells_what_the_button_dele
 ) -> None:
     """The drawing was saved before.  The message offered to undo the tap, and deleted what was saved before it."""
     visitor = visit(at=own)
-    draw_seven(visitor)
-    choose(visitor, 1)
-    expect(status(visitor)).to_have_text("Saved as 1.")
-    visitor.page.reload()
-    expect(row(visitor)).to_have_attribute("data-state", "ready")
+    save_a_one_and_reload(visitor)
     waiting = list[Route]()
     visitor.page.route("**/api/corrections", lambda route: waiting.append(route))
     choose(visitor, 1)

@@ -8,7 +8,7 @@
  */
 
 import { isAnswer, request } from "../shared/api.js";
-import { LABELS, labelWords, remove, seenWords } from "../shared/corrections.js";
+import { LABELS, labelWords, removeAll, seenWords } from "../shared/corrections.js";
 import { button, element, make, write } from "../shared/dom.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { messageOf, showToast } from "../shared/toast.js";
@@ -210,11 +210,8 @@ export class Paper {
   /** Delete what a save added. @param {readonly number[]} added @param {Cell[] | null} shown  as for `#tell` */
   async #takeBack(added, shown) {
     const left = [...added];
-    /** @type {Set<number>} */
-    const seenBy = new Set();
     try {
-      for (; left.length > 0; left.shift()) for (const version of await remove(left[0])) seenBy.add(version);
-      const words = `Deleted ${digits(added.length)} of the sheet.${seenWords([...seenBy].sort((a, b) => a - b))}`;
+      const words = `Deleted ${digits(added.length)} of the sheet.${seenWords(await removeAll(left))}`;
       this.#tell(shown, "deleted", words, []);
     } catch (error) {
       this.#tell(shown, "error", `${digits(left.length)} of the sheet ${left.length === 1 ? "is" : "are"} still stored. ${messageOf(error)}`, left);

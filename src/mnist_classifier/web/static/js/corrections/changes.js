@@ -9,7 +9,7 @@
  * @typedef {import("./words.js").Outcome} Outcome
  */
 
-import { edit, isGone, remove, seenWords } from "../shared/corrections.js";
+import { edit, isGone, remove, removeAll, seenWords } from "../shared/corrections.js";
 import { focusToast, hideToast, messageOf, showToast } from "../shared/toast.js";
 import { counted, outcomeWords } from "./words.js";
 
@@ -99,10 +99,7 @@ export class Changes {
     const ids = this.#leaving;
     this.#leaving = [];
     if (keepalive) return (await Promise.all(ids.map((id) => remove(id, keepalive)))).flat();
-    /** @type {Set<number>} */
-    const seenBy = new Set();
-    for (const id of ids) for (const version of await remove(id)) seenBy.add(version);
-    return [...seenBy].sort((a, b) => a - b);
+    return removeAll([...ids]);
   }
 
   /** @param {(count: number) => string} words @param {readonly Correction[]} changed @param {Outcome} outcome */

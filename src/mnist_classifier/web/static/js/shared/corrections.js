@@ -52,6 +52,18 @@ export async function remove(id, keepalive = false) {
   }
 }
 
+/**
+ * Delete corrections, one after another.
+ * @param {number[]} ids  each is taken off this list once it is deleted
+ * @returns {Promise<number[]>}  the model versions that learned from them, in order
+ */
+export async function removeAll(ids) {
+  /** @type {Set<number>} */
+  const seenBy = new Set();
+  for (; ids.length > 0; ids.shift()) for (const version of await remove(ids[0])) seenBy.add(version);
+  return [...seenBy].sort((a, b) => a - b);
+}
+
 /** Whether a correction does not exist any more. @param {unknown} error */
 export function isGone(error) {
   return error instanceof ApiError && error.code === "correction_missing";
