@@ -211,6 +211,53 @@ def test_a_new_stroke_ends_the_offer_until_its_reading_has_come(visit: Visit, ow
     expect(row(visitor)).to_be_hidden()
 
 
+def test_a_tap_before_the_reading_has_come_waits_for_it(visit: Visit, own: Application) -> None:
+    """It was lost without a word."""
+    visitor = visit(at=own)
+    draw_seven(visitor)
+    waiting = list[Route]()
+    with visitor.page.expect_request("**/predict**"):
+        visitor.page.route("**/predict**", lambda route: waiting.append(route))
+        visitor.draw([(0.3, 0.5), (0.8, 0.5)])
+    choose(visitor, 2)
+    expect(row(visitor).locator("[aria-pressed=true]")).to_have_text("2")
+    assert stored(own) == []
+    waiting[0].continue_()
+    expect(status(visitor)).to_have_text("Saved as 2.")
+    assert [each["label"] for each in stored(own)] == [2]
+
+
+def test_a_tap_that_waits_does_not_count_for_the_next_drawing(visit: Visit, own: Application) -> None:
+    visitor = visit(at=own)
+    draw_seven(visitor)
+    waiting = list[Route]()
+    visitor.page.route("**/predict**", lambda route: waiting.append(route))
+    with visitor.page.expect_request("**/predict**"):
+        visitor.draw([(0.3, 0.5), (0.8, 0.5)])
+    choose(visitor, 2)
+    with visitor.page.expect_request("**/predict**"):
+        visitor.draw([(0.3, 0.9), (0.8, 0.9)])
+    expect(row(visitor).locator("[aria-pressed=true]")).to_have_count(0)
+    waiting[-1].continue_()
+    choose(visitor, 3)
+    expect(status(visitor)).to_have_text("Saved as 3.")
+    assert [each["label"] for each in stored(own)] == [3]
+
+
+def test_the_last_of_two_quick_taps_counts(visit: Visit, own: Application) -> None:
+    """The second was lost while the first was being stored."""
+    visitor = visit(at=own)
+    draw_seven(visitor)
+    waiting = list[Route]()
+    with visitor.page.expect_request("**/api/corrections"):
+        visitor.page.route("**/api/corrections", lambda route: waiting.append(route))
+        choose(visitor, 1)
+    choose(visitor, 2)
+    waiting[0].continue_()
+    expect(status(visitor)).to_have_text("Changed to 2.")
+    assert [each["label"] for each in stored(own)] == [2]
+
+
 @pytest.mark.mnist
 def test_a_test_image_is_not_offered(visit: Visit, application_with_data: Application) -> None:
     visitor = visit(at=application_with_data)

@@ -31,6 +31,8 @@ export class Correcting {
   /** The correction of what is shown, if there is one. @type {{id: number, label: Label} | null} */
   #saved = null;
   #isBusy = false;
+  /** The last tap before the reading or the reply to the one before came. @type {Label | null} */
+  #waiting = null;
 
   /** @param {string} id  of what the macro `correct` makes */
   constructor(id) {
@@ -60,11 +62,12 @@ export class Correcting {
     this.#shown = shown;
     this.#root.dataset.state = "ready";
     this.#showWriter();
+    this.#goOn();
   }
 
   /** The page shows something else, which has no reading yet. */
   changed() {
-    this.#shown = null;
+    this.#shown = this.#waiting = null;
     this.#fold(true);
     this.#settle(null, "");
   }
@@ -79,7 +82,8 @@ export class Correcting {
   async #choose(label) {
     const shown = this.#shown;
     const saved = this.#saved;
-    if (shown === null || saved?.label === label) return this.#fold(true);
+    if (shown === null || this.#isBusy) return this.#wait(label);
+    if (saved?.label === label) return this.#fold(true);
     await this.#do(async () => {
       const reply = await (saved === null ? this.#add(shown, label) : this.#relabel(saved.id, shown, label));
       const words = sentenceOf(reply, saved !== null);
@@ -87,6 +91,20 @@ export class Correcting {
       this.#settle(reply.correction, words, reply);
       this.#fold(true);
     });
+  }
+
+  /** @param {Label} label */
+  #wait(label) {
+    this.#waiting = label;
+    this.#pressChosen();
+    this.#fold(true);
+  }
+
+  #goOn() {
+    const label = this.#waiting;
+    if (label === null || this.#shown === null || this.#isBusy) return;
+    this.#waiting = null;
+    this.#choose(label);
   }
 
   /** @param {Shown} shown @param {Label} label */
@@ -131,7 +149,7 @@ export class Correcting {
     });
   }
 
-  /** One request at a time: a second tap waits for nothing and does nothing. @param {() => Promise<void>} act */
+  /** One request at a time. @param {() => Promise<void>} act */
   async #do(act) {
     if (this.#isBusy) return;
     this.#isBusy = true;
@@ -140,10 +158,12 @@ export class Correcting {
       await act();
       hideToast("correct");
     } catch (error) {
+      this.#pressChosen();
       showToast("correct", messageOf(error));
     } finally {
       this.#isBusy = false;
       this.#root.removeAttribute("aria-busy");
+      this.#goOn();
     }
   }
 
@@ -156,12 +176,17 @@ export class Correcting {
   /** @param {{id: number, label: Label} | null} saved @param {string} words @param {Changed | null} [reply] */
   #settle(saved, words, reply = null) {
     this.#saved = saved;
-    for (const each of this.#labels) mark(each, "aria-pressed", String(saved !== null && each.dataset.label === String(saved.label)));
+    this.#pressChosen();
     write(this.#status, words);
     this.#root.dataset.saved = String(words !== "");
     this.#undo.hidden = saved === null;
     write(this.#undo, undoWords(reply));
     this.#others.hidden = reply === null || reply.contradicts.length === 0;
+  }
+
+  #pressChosen() {
+    const label = this.#waiting ?? this.#saved?.label ?? null;
+    for (const each of this.#labels) mark(each, "aria-pressed", String(label !== null && each.dataset.label === String(label)));
   }
 
   #showWriter() {
