@@ -92,6 +92,7 @@ def test_the_dialog_tells_what_was_read_and_relabels(visit: Visit, three: Applic
     expect(dialog.locator("[aria-pressed=true]")).to_have_text("7")
     dialog.get_by_role("button", name="4", exact=True).click()
     expect(message(visitor)).to_contain_text("Relabelled as 4.")
+    expect(cards(visitor).nth(1)).to_contain_text("4")
     assert [each["label"] for each in stored(three)] == [1, 4, "not_a_digit"]
     message(visitor).get_by_role("button", name="Undo").click()
     expect(cards(visitor).nth(1)).to_contain_text("7")
@@ -163,6 +164,8 @@ def test_a_change_of_many_goes_on_when_another_page_has_deleted_one(visit: Visit
     urllib.request.urlopen(request, timeout=10).close()
     visitor.find("bulk-label").select_option("3")
     expect(message(visitor)).to_contain_text("Relabelled 2 corrections as 3. 1 correction was no longer there.")
+    expect(cards(visitor)).to_have_count(2)
+    expect(cards(visitor).first).not_to_contain_text("not a digit")
     assert [each["label"] for each in stored(three)] == [3, 3]
     message(visitor).get_by_role("button", name="Undo").click()
     expect(cards(visitor).first).to_contain_text("not a digit")

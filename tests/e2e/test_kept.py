@@ -32,6 +32,13 @@ def drawn(visitor: Visitor) -> int:
     return visitor.ink()
 
 
+def drawn_and_stored(visitor: Visitor) -> int:
+    """The part of the page that stores is loaded at the first change, so it may be slower than the reading."""
+    ink = drawn(visitor)
+    visitor.page.wait_for_function(STORES, arg="strokes")
+    return ink
+
+
 def expect_seven(visitor: Visitor, ink: int) -> None:
     expect(visitor.find("digit")).to_have_text("7")
     assert visitor.ink() == ink
@@ -66,7 +73,7 @@ def photograph(side_px: int) -> Image.Image:
 
 def test_drawing_its_steps_and_an_empty_pad_survive_a_reload(visit: Visit) -> None:
     visitor = visit()
-    seven = drawn(visitor)
+    seven = drawn_and_stored(visitor)
     visitor.draw(DOT)
     both = visitor.ink()
 
@@ -86,7 +93,7 @@ def test_drawing_its_steps_and_an_empty_pad_survive_a_reload(visit: Visit) -> No
 
 def test_drawing_goes_along_to_other_pages_and_back(visit: Visit) -> None:
     visitor = visit()
-    seven = drawn(visitor)
+    seven = drawn_and_stored(visitor)
 
     visitor.page.get_by_role("link", name="Look inside", exact=True).click()
     expect(visitor.page).to_have_url(re.compile("/mnist$"))
@@ -96,6 +103,7 @@ def test_drawing_goes_along_to_other_pages_and_back(visit: Visit) -> None:
 
     visitor.page.go_back()
     expect(visitor.find("model-line")).to_contain_text("Read by")
+    expect(visitor.find("pad-frame")).to_have_attribute("data-empty", "false")
     assert visitor.ink() == both
     visitor.find("undo").click()
     visitor.page.go_forward()
@@ -127,7 +135,7 @@ def test_mode_is_in_the_address_and_undo_goes_back_to_the_mode_before(visit: Vis
 
 def test_two_tabs_keep_their_own_drawings_and_a_new_tab_shows_the_last(visit: Visit, application: Application) -> None:
     first = visit()
-    seven = drawn(first)
+    seven = drawn_and_stored(first)
     second = new_tab(first.page.context, application.url)
     expect_seven(second, seven)
     second.find("clear").click()
@@ -149,7 +157,7 @@ def test_two_tabs_keep_their_own_drawings_and_a_new_tab_shows_the_last(visit: Vi
 
 def test_drawing_survives_a_crash_of_the_tab(visit: Visit, application: Application) -> None:
     visitor = visit()
-    seven = drawn(visitor)
+    seven = drawn_and_stored(visitor)
     with visitor.page.expect_event("crash"), pytest.raises(Error):
         visitor.page.goto("chrome://crash")
     expect_seven(new_tab(visitor.page.context, application.url), seven)
@@ -188,7 +196,7 @@ def test_page_that_back_shows_from_memory_takes_over_what_was_drawn_since(
     visit: Visit, application: Application
 ) -> None:
     visitor = visit()
-    seven = drawn(visitor)
+    seven = drawn_and_stored(visitor)
     visitor.page.evaluate("window.newer = sessionStorage.getItem('mnist-classifier.pad')")
     visitor.find("clear").click()
     expect_empty(visitor)
@@ -204,7 +212,6 @@ def test_test_image_comes_back_with_its_label(visit: Visit, application_with_dat
     visitor.find("random").click()
     expect(visitor.find("truth")).to_contain_text("Label ")
     caption, truth = visitor.find("caption").inner_text(), visitor.find("truth").inner_text()
-    # The part of the page that stores is loaded at the first change, so it may be slower than the reading.
     visitor.page.wait_for_function(STORES, arg=caption)
 
     visitor.page.reload()
