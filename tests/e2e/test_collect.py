@@ -105,11 +105,13 @@ def test_undo_takes_back_the_stroke_then_the_digit_before(visit: Visit, collecti
     visitor.draw()
     visitor.page.keyboard.press("Enter")
     expect(visitor.find("write-count")).to_have_text("1 of 100")
+    expect(visitor.find("write-pending")).to_be_empty()
     visitor.draw()
     visitor.find("write-undo").click()
     assert visitor.ink() == 0
     expect(visitor.find("write-count")).to_have_text("1 of 100")
-    visitor.find("write-undo").click()
+    with visitor.page.expect_response(lambda reply: reply.request.method == "DELETE"):
+        visitor.find("write-undo").click()
     expect(visitor.find("write-count")).to_have_text("0 of 100")
     assert (asked(visitor), stored(collecting)) == (first, [])
 
