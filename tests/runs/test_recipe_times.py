@@ -45,7 +45,7 @@ def write_times(settings: Settings, **changes: object) -> None:
 
 
 def waited(times: RecipeTimes) -> tuple[Measurement, dict[str, float]]:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while (answer := times.ask())[0] is Measurement.MEASURING:
         assert time.monotonic() < deadline
         time.sleep(0.05)
