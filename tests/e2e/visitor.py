@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 from collections.abc import Iterator, Sequence
 
 from PIL import Image
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, Route
 
 Point = tuple[float, float]
 # Strokes in parts of the pad's side, from the top left.
@@ -33,6 +34,24 @@ class Visitor:
     def find(self, element_id: str) -> Locator:
         """The element of that id."""
         return self.page.locator(f"#{element_id}")
+
+    @contextlib.contextmanager
+    def slow(self, address: str, method: str | None = None) -> Iterator[list[Route]]:
+        """Keep the requests to an address back until the end of the block."""
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            if method in (None, route.request.method):
+                held.append(route)
+            else:
+                route.fallback()
+
+        self.page.route(address, hold)
+        yield held
+        self.page.unroute(address, hold)
+        for route in held:
+            with contextlib.suppress(Error):  # the page has aborted it, or the test has answered
+                route.fallback()
 
     def draw(self, points: Sequence[Point] = SEVEN) -> None:
         """One stroke with the mouse."""

@@ -7,6 +7,7 @@
  */
 
 import { button, element, make, write } from "../shared/dom.js";
+import { keepFocus } from "../shared/focus.js";
 import { heatMaps, neighbourList } from "../explore/evidence.js";
 import { Latest, STALE } from "../shared/latest.js";
 import { messageOf } from "../shared/toast.js";
@@ -45,7 +46,7 @@ class Panel {
     try {
       const found = await this.#latest.run(task);
       if (found === STALE) return;
-      this.#body.replaceChildren(...draw(found));
+      keepFocus(this.#body, () => this.#body.replaceChildren(...draw(found)));
       write(this.#note, "");
     } catch (error) {
       this.#body.replaceChildren();
@@ -57,6 +58,8 @@ class Panel {
 
 export class Looking {
   #why = new Panel("why");
+  /** What is on the pad; the panel may still show the drawing before. @type {import("../pad/workbench.js").Source | null} */
+  #source = null;
 
   clear() {
     this.#why.clear();
@@ -66,6 +69,7 @@ export class Looking {
   show({ source, mode }) {
     if (mode === "number") this.#why.clear("This works for one digit only. Switch to Digit to see it.");
     else this.#explain(source, null);
+    this.#source = source;
   }
 
   /** @param {import("../pad/workbench.js").Source} source @param {number | null} digit */
@@ -76,7 +80,7 @@ export class Looking {
         const { saliency, glyph, neighbours } = found;
         if (saliency === null || glyph === null) return [];
         const tabs = questions(found).map(({ of, text }) => {
-          const tab = button(text, "", () => this.#explain(source, of));
+          const tab = button(text, "", () => this.#explain(this.#source ?? source, of));
           tab.setAttribute("aria-pressed", String(of === saliency.digit));
           return tab;
         });

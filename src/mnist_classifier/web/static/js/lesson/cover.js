@@ -26,6 +26,7 @@ export class Cover {
   #board;
   #picture = context2d(element("cover-glyph", HTMLCanvasElement));
   #squares;
+  #root = element("cover-squares", HTMLElement);
   /** @type {Set<number>} */
   #covered = new Set();
   /** @type {{reading: Reading, glyph: Uint8Array | null} | null} */
@@ -35,14 +36,15 @@ export class Cover {
   constructor(board) {
     this.#board = board;
     this.#squares = [...Array(ACROSS ** 2).keys()].map((square) => this.#makeSquare(square));
-    const root = element("cover-squares", HTMLElement);
-    root.append(...this.#squares);
-    root.addEventListener("keydown", (event) => this.#move(event));
+    this.#root.inert = true;
+    this.#root.append(...this.#squares);
+    this.#root.addEventListener("keydown", (event) => this.#move(event));
     element("cover-clear", HTMLButtonElement).addEventListener("click", () => this.#uncover());
   }
 
   /** Show another drawing, with nothing covered. @param {Reading} reading @param {Uint8Array | null} glyph */
   show(reading, glyph) {
+    this.#root.inert = false;
     this.#drawing = { reading, glyph };
     this.#uncover();
   }

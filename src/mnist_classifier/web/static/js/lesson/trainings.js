@@ -118,6 +118,8 @@ export class LessonTraining {
   async start() {
     if (this.isBusy) return;
     this.isAsking = true;
+    this.problem = "";
+    this.onChange();
     await this.#resumed; // a late reply about the training of earlier would replace the new one
     this.problem = "";
     const task = async () => {

@@ -18,6 +18,8 @@ import { askForWriter, writer } from "../shared/writer.js";
 import { sentenceOf, undoWords } from "./correct-words.js";
 import { toPaths } from "./strokes.js";
 
+const UNDO = "undo";
+
 export class Correcting {
   #root;
   #status;
@@ -30,8 +32,9 @@ export class Correcting {
   #shown = null;
   /** The correction of what is shown, if there is one. @type {{id: number, label: Label} | null} */
   #saved = null;
-  #isBusy = false;
-  /** The last tap before the reading or the reply to the one before came. @type {Label | null} */
+  /** What the newest request is about, until its reply has come. @type {Shown | null} */
+  #busy = null;
+  /** The last tap before the reading or the reply to the one before came. @type {Label | typeof UNDO | null} */
   #waiting = null;
 
   /** @param {string} id  of what the macro `correct` makes */
@@ -84,7 +87,7 @@ export class Correcting {
     const saved = this.#saved;
     if (shown === null || this.#isBusy) return this.#wait(label);
     if (saved?.label === label) return this.#fold(true);
-    await this.#do(async () => {
+    await this.#do(shown, async () => {
       const reply = await (saved === null ? this.#add(shown, label) : this.#relabel(saved.id, shown, label));
       const words = sentenceOf(reply, saved !== null);
       if (this.#shown === null || !isSame(this.#shown, shown)) return this.#sayLater(reply, words);
@@ -93,18 +96,19 @@ export class Correcting {
     });
   }
 
-  /** @param {Label} label */
-  #wait(label) {
-    this.#waiting = label;
+  /** @param {Label | typeof UNDO} tap */
+  #wait(tap) {
+    this.#waiting = tap;
     this.#pressChosen();
     this.#fold(true);
   }
 
   #goOn() {
-    const label = this.#waiting;
-    if (label === null || this.#shown === null || this.#isBusy) return;
+    const tap = this.#waiting;
+    if (tap === null || this.#shown === null || this.#isBusy) return;
     this.#waiting = null;
-    this.#choose(label);
+    if (tap === UNDO) this.#takeBack();
+    else this.#choose(tap);
   }
 
   /** @param {Shown} shown @param {Label} label */
@@ -138,9 +142,10 @@ export class Correcting {
   }
 
   async #takeBack() {
-    const saved = this.#saved;
-    if (saved === null) return;
-    await this.#do(async () => {
+    if (this.#isBusy) return this.#wait(UNDO);
+    const [shown, saved] = [this.#shown, this.#saved];
+    if (shown === null || saved === null) return;
+    await this.#do(shown, async () => {
       await remove(saved.id);
       if (this.#saved !== saved) return;
       // The button that had the focus goes away.
@@ -149,10 +154,14 @@ export class Correcting {
     });
   }
 
-  /** One request at a time. @param {() => Promise<void>} act */
-  async #do(act) {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
+  /** Whether a request about the image on the page has no reply yet. */
+  get #isBusy() {
+    return this.#busy !== null && this.#shown !== null && isSame(this.#busy, this.#shown);
+  }
+
+  /** @param {Shown} shown @param {() => Promise<void>} act */
+  async #do(shown, act) {
+    this.#busy = shown;
     this.#root.setAttribute("aria-busy", "true");
     try {
       await act();
@@ -161,8 +170,10 @@ export class Correcting {
       this.#pressChosen();
       showToast("correct", messageOf(error));
     } finally {
-      this.#isBusy = false;
-      this.#root.removeAttribute("aria-busy");
+      if (this.#busy === shown) {
+        this.#busy = null;
+        this.#root.removeAttribute("aria-busy");
+      }
       this.#goOn();
     }
   }
@@ -170,7 +181,7 @@ export class Correcting {
   /** The drawing has changed meanwhile. @param {Changed} reply @param {string} words */
   #sayLater(reply, words) {
     const onClick = () => remove(reply.correction.id).catch((error) => showToast("correct", messageOf(error)));
-    showToast("corrected", words, "good", { text: undoWords(reply), onClick });
+    showToast(`corrected-${reply.correction.id}`, words, "good", { text: undoWords(reply), onClick });
   }
 
   /** @param {{id: number, label: Label} | null} saved @param {string} words @param {Changed | null} [reply] */

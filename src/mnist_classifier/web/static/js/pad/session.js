@@ -8,7 +8,6 @@
  * @typedef {import("./kept.js").Drawings} Drawings
  * @typedef {import("./strokes.js").Timeline} Timeline
  * @typedef {import("./pad.js").Backdrop} Backdrop
- * @typedef {import("./strokes.js").Stroke} Stroke
  */
 
 import { showToast } from "../shared/toast.js";
@@ -20,6 +19,8 @@ import { Strokes } from "./strokes.js";
 
 /** Larger files are not stored: they would crowd out the drawings. */
 const MOST_BYTES = 700_000;
+/** How often to look whether the pen is up. */
+const PEN_MS = 50;
 
 /** Files as data URLs, null for those that are not stored. @type {WeakMap<File, string | null>} */
 const texts = new WeakMap();
@@ -41,30 +42,33 @@ export class Session {
     if (new URLSearchParams(location.search).has("version")) this.#noteVersion();
     this.#bench.onChange = () => this.#changed();
     if (isNew) this.#changed();
-    else await this.#restore(modeIn(location.search), () => this.#bench.drawn);
+    else await this.#restore(modeIn(location.search), () => this.#bench.shown);
     this.#openLink();
     window.addEventListener("hashchange", () => this.#openLink());
     window.addEventListener("pagehide", () => this.#store());
     // A phone ends a hidden page without a word.
     document.addEventListener("visibilitychange", () => document.hidden && this.#store());
     window.addEventListener("pageshow", ({ persisted }) => {
-      if (persisted && this.#kept.isStale) this.#restore(this.#bench.mode, () => []);
+      if (persisted && this.#kept.isStale) this.#restore(this.#bench.mode, () => null);
     });
   }
 
   /**
    * @param {import("./workbench.js").Mode | null} mode  the one to show; null for the one that was shown last
-   * @param {() => Stroke[]} drawn  strokes to show on top, which the user drew while this loaded
+   * @param {() => Workbench["shown"] | null} shown  what the user chose, drew or opened while this loaded
    */
-  async #restore(mode, drawn) {
+  async #restore(mode, shown) {
     const kept = this.#kept.read();
     if (kept === null) return this.#bench.adopt({ mode: mode ?? this.#bench.mode, sheets: this.#bench.sheets });
     const { drawings, lost } = hasPictures(kept) ? await withPictures(kept) : { drawings: kept, lost: null };
-    const early = drawn();
+    // A stroke that is being drawn would be cut off.
+    while (this.#isOpen) await new Promise((resolve) => setTimeout(resolve, PEN_MS));
+    const [chosen = "digit", strokes = [], backdrop = null] = shown() ?? [];
     const [digit, number] = [drawings.digit, drawings.number].map((timeline) => Strokes.from(timeline));
-    this.#bench.adopt({ mode: mode ?? drawings.mode, sheets: { digit, number } });
+    // Every page begins with "digit", so nobody has chosen it.
+    this.#bench.adopt({ mode: chosen === "digit" ? mode ?? drawings.mode : chosen, sheets: { digit, number } });
     this.#isChanged = false;
-    if (early.length > 0) this.#bench.restore(this.#bench.mode, early);
+    if (strokes.length > 0 || backdrop !== null) this.#bench.restore(this.#bench.mode, strokes, backdrop);
     if (lost !== null) showToast("kept", `This browser could not store ${lost || "the picture"}. Open it again to see it here.`, "info");
   }
 

@@ -21,6 +21,7 @@ const TOO_LONG = "This drawing has too many strokes for a link. Save the picture
 
 /** Offer to share what is on the pad. @param {Shared} shared @param {Drawing["mode"]} mode */
 export function share(shared, mode) {
+  if (document.querySelector("dialog.share") !== null) return; // pressed twice while this module loaded
   const code = shared.picture === null ? encode({ mode, strokes: [...shared.strokes] }) : null;
   const link = code === null ? null : `${homePage()}${DRAWING}${code}`;
   const words = sentenceOf(shared);

@@ -45,11 +45,14 @@ export class Workbench {
   #result = new ResultView();
   #sheets = new Sheets(this.#pad);
   #questions = new Questions(this.#result, (error) => this.#fail(error));
-  #testImages = new TestImages(() => this.showRandom());
+  // A picture would take the place of the stroke that is being drawn.
+  #testImages = new TestImages(() => this.#pad.strokes.isOpen || this.showRandom());
   #live = new Live(browserModelFile);
   #caption = element("caption", HTMLElement);
   /** Whether the result on the page belongs to the subject on the pad. */
   #isRead = false;
+  /** Asks again for the picture that is on its way; null if there is none. @type {(() => void) | null} */
+  #coming = null;
   /** The last reading that was shown. @type {Reading | NumberReading | null} */
   #reading = null;
   /** @type {import("./numbers.js").Numbers | null} */
@@ -78,7 +81,8 @@ export class Workbench {
 
   /** Read the subject again, for example with another model; also after a reading that failed. */
   reread() {
-    if (!this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
+    if (this.#coming !== null) this.#coming();
+    else if (!this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
   }
 
   get mode() {
@@ -93,6 +97,11 @@ export class Workbench {
   /** The strokes on the pad. */
   get drawn() {
     return this.#pad.strokes.export();
+  }
+
+  /** What the pad shows, as `restore` takes it. @returns {[Mode, Stroke[], import("./pad.js").Backdrop | null]} */
+  get shown() {
+    return [this.mode, this.drawn, this.#pad.backdrop];
   }
 
   /** Show other drawings, with their history. @param {{mode: Mode, sheets: Record<Mode, Strokes>}} drawings */
@@ -112,35 +121,34 @@ export class Workbench {
 
   /** @param {Mode} mode @param {Record<Mode, Strokes>} drawings */
   #open(mode, drawings) {
+    const coming = this.#coming;
     if (mode === "number") this.#loadNumbers().catch((error) => this.#fail(error));
     this.#sheets.show(mode, drawings);
     this.#changed();
     this.#numbers?.clear();
     this.#result.showEmpty();
-    this.predict();
+    if (coming !== null) coming();
+    else this.predict();
   }
 
   /** Move the drawing or the picture to number mode, and read it there. */
   readAsNumber() {
-    const { backdrop } = this.#pad;
-    if (backdrop === null) {
-      this.restore("number", this.#pad.strokes.export());
-    } else {
-      this.setMode("number");
-      this.#pad.showPicture(backdrop.picture, { ...backdrop.subject, mode: "number", label: null });
-      this.#changed();
-      this.#sheets.noteOrigin("digit");
-      this.predict();
-    }
+    this.restore("number", this.drawn, this.#pad.backdrop);
     // The button that had the focus is gone.
     element("mode-number", HTMLButtonElement).focus();
   }
 
-  /** Show an earlier drawing again. @param {Mode} mode @param {readonly Stroke[]} strokes */
-  restore(mode, strokes) {
+  /** Show an earlier drawing or picture again. @param {Mode} mode @param {readonly Stroke[]} strokes @param {import("./pad.js").Backdrop | null} [backdrop] */
+  restore(mode, strokes, backdrop = null) {
     const before = this.mode;
     this.setMode(mode);
-    this.#pad.showStrokes(strokes);
+    if (backdrop === null) {
+      this.#pad.showStrokes(strokes);
+    } else {
+      this.#pad.showPicture(backdrop.picture, { ...backdrop.subject, mode, label: mode === "digit" ? backdrop.subject.label : null });
+      this.#changed();
+      this.predict();
+    }
     this.#sheets.noteOrigin(before);
     element("pad", HTMLCanvasElement).scrollIntoView({ block: "nearest" });
   }
@@ -149,8 +157,9 @@ export class Workbench {
     this.#pad.clear();
   }
 
-  /** Read the subject on the pad. */
+  /** Read the subject on the pad; a picture that is on its way is read anyway. */
   async predict() {
+    if (this.#coming !== null) return;
     // Ending the stroke changes the drawing, which is then read.
     if (this.#pad.strokes.isOpen) return this.#pad.finish();
     this.#questions.cancel();
@@ -161,8 +170,8 @@ export class Workbench {
 
   /** Fetch a test image, show it and read it. */
   async showRandom() {
-    if (this.mode === "number") return;
-    await this.#questions.ask("random", async (signal) => {
+    if (this.mode === "number") return this.predict();
+    await this.#bring("random", () => this.showRandom(), async (signal) => {
       const { picture, source, ...details } = await this.#testImages.next(signal);
       const subject = this.#subject(source, details);
       this.#lay(picture, subject, signal);
@@ -172,7 +181,7 @@ export class Workbench {
 
   /** Show a file and read it; nothing changes if it cannot be read. @param {File} file */
   async showFile(file) {
-    await this.#questions.ask("predict", async (signal) => {
+    await this.#bring("predict", () => this.showFile(file), async (signal) => {
       const { makeReady } = await import("./picture.js").catch(() => Promise.reject(api.unreachable()));
       const { file: ready, picture, scale } = await makeReady(file);
       const caption = `${file.name || "Pasted image"}, ${fileSize(file.size)}`;
@@ -193,6 +202,13 @@ export class Workbench {
       if (reading === null) throw failure;
       this.#show(reading, subject, signal);
     });
+  }
+
+  /** Bring a picture. @param {"predict" | "random"} buttonId @param {() => void} again @param {(signal: AbortSignal) => Promise<void>} task */
+  async #bring(buttonId, again, task) {
+    this.#coming = again;
+    await this.#questions.ask(buttonId, task);
+    if (this.#coming === again) this.#coming = null;
   }
 
   /** Undo the last step, or the change of the mode if that came last. */
@@ -236,7 +252,7 @@ export class Workbench {
   async #loadNumbers() {
     if (this.#numbers !== null) return this.#numbers;
     const { Numbers } = await import("./numbers.js").catch(() => Promise.reject(api.unreachable()));
-    this.#numbers ??= new Numbers(this.#pad, () => this.predict());
+    this.#numbers ??= new Numbers(this.#pad, () => this.reread());
     return this.#numbers;
   }
 
@@ -258,11 +274,13 @@ export class Workbench {
       this.#result.showError("Your drawing is safe. Try again.");
     }
     // The subject waits for the server.
-    goOnWhenBack(error, () => {
-      hideToast("reading");
-      if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
-    });
+    goOnWhenBack(error, this.#goOn);
   }
+
+  #goOn = () => {
+    hideToast("reading");
+    if (!this.#isRead && !this.#pad.isEmpty && !this.#pad.strokes.isOpen) this.predict();
+  };
 
   /** @param {Reading | NumberReading} reading @param {Subject} subject @param {AbortSignal} signal */
   #show(reading, subject, signal) {
@@ -304,6 +322,7 @@ export class Workbench {
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
     this.#live.stop();
+    this.#coming = null;
     this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
     this.#numbers?.changed();

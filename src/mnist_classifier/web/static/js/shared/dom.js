@@ -1,6 +1,9 @@
 // @ts-check
 /** Find, make and change elements. */
 
+// The browser runs this once it has loaded all modules of the page: style.css then shows the controls as active.
+if ("document" in globalThis) document.documentElement.dataset.ready = "true";
+
 /**
  * The element of that id.  Throws if the page has none of that type.
  * @template {HTMLElement} T
