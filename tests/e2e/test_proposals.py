@@ -132,6 +132,46 @@ def test_no_reading_is_shown_once_everything_was_deleted(visit: Visit, proposing
     expect(visitor.find("proposal")).to_be_hidden()
 
 
+def test_nothing_else_can_be_labelled_or_undone_while_a_label_is_stored(
+    visit: Visit, proposing: Application, store: Store
+) -> None:
+    """A tap was lost without a word, and Undo took another label back."""
+    wait_for_labels(store, 3)
+    visitor = visit("/corrections", at=proposing)
+    seven = visitor.page.get_by_role("button", name="7", exact=True)
+    visitor.find("proposal").get_by_role("button", name="3", exact=True).click()
+    expect(visitor.find("proposals-note")).to_contain_text("2 uncertain readings wait")
+    with visitor.slow("**/api/proposals/*", "POST"):
+        seven.click()
+        for each in (seven, visitor.find("proposal-undo")):
+            expect(each).to_have_attribute("aria-disabled", "true")
+    expect(visitor.find("proposals-note")).to_contain_text("1 uncertain reading waits")
+    expect(seven).to_have_attribute("aria-disabled", "false")
+    with visitor.slow("**/api/corrections/*", "DELETE"):
+        visitor.find("proposal-undo").click()
+        expect(seven).to_have_attribute("aria-disabled", "true")
+    expect(visitor.find("proposal-done")).to_contain_text("Undone")
+    assert [label for label, _ in labels_of(store)] == [3]
+
+
+def test_a_list_of_readings_that_comes_before_the_answer_loses_none(
+    visit: Visit, proposing: Application, store: Store
+) -> None:
+    wait_for_labels(store, 3)
+    visitor = visit("/corrections", at=proposing)
+    expect(visitor.find("proposals-note")).to_contain_text("3 uncertain readings wait")
+    with visitor.slow("**/api/proposals/*", "POST") as held:
+        visitor.page.get_by_role("button", name="7", exact=True).click()
+        expect(visitor.page.get_by_role("button", name="7", exact=True)).to_be_focused()
+        reply = held[0].fetch()
+        with visitor.page.expect_response("**/api/proposals"):
+            visitor.page.evaluate("document.dispatchEvent(new CustomEvent('readings-changed'))")
+        expect(visitor.find("proposals-note")).to_contain_text("2 uncertain readings wait")
+        held[0].fulfill(response=reply)
+        expect(visitor.find("proposal-done")).to_have_text("Saved as 7.")
+    expect(visitor.find("proposals-note")).to_contain_text("2 uncertain readings wait")
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_section_fits_its_screen(
     visit: Visit, proposing: Application, store: Store, screen: str, tmp_path: Path

@@ -24,6 +24,8 @@ export class Changes {
   /** Corrections whose deletion can still be undone. @type {readonly number[]} */
   #leaving = [];
   #timer = 0;
+  /** Settles when all changes are done: one after another, so that no message takes the place of a later one. */
+  #last = Promise.resolve();
 
   constructor() {
     window.addEventListener("pagehide", () => this.#leave());
@@ -35,8 +37,30 @@ export class Changes {
   }
 
   /** @param {readonly Correction[]} corrections @param {Change} change @param {(count: number) => string} words  what was done to so many */
-  async apply(corrections, change, words) {
-    await this.flush();
+  apply(corrections, change, words) {
+    return this.#inTurn(() => this.#apply(corrections, change, words));
+  }
+
+  /** @param {readonly Correction[]} corrections */
+  delete(corrections) {
+    const byKeys = document.activeElement?.matches(":focus-visible") ?? false;
+    return this.#inTurn(() => this.#delete(corrections, byKeys));
+  }
+
+  /** Delete now what waits for it. */
+  flush() {
+    return this.#inTurn(() => this.#flush());
+  }
+
+  /** @param {() => Promise<void>} change */
+  #inTurn(change) {
+    this.#last = this.#last.then(change);
+    return this.#last;
+  }
+
+  /** @param {readonly Correction[]} corrections @param {Change} change @param {(count: number) => string} words */
+  async #apply(corrections, change, words) {
+    await this.#flush();
     /** @type {Correction[]} */
     const changed = [];
     let merged = 0;
@@ -56,10 +80,9 @@ export class Changes {
     this.onChange();
   }
 
-  /** @param {readonly Correction[]} corrections */
-  async delete(corrections) {
-    const byKeys = document.activeElement?.matches(":focus-visible");
-    await this.flush();
+  /** @param {readonly Correction[]} corrections @param {boolean} byKeys */
+  async #delete(corrections, byKeys) {
+    await this.#flush();
     this.#leaving = corrections.map(({ id }) => id);
     this.#timer = window.setTimeout(() => this.flush(), UNDO_MS);
     const words = `${counted(corrections.length, "correction")} will be deleted in a moment.`;
@@ -68,8 +91,7 @@ export class Changes {
     this.onChange();
   }
 
-  /** Delete now what waits for it. */
-  async flush() {
+  async #flush() {
     if (this.#leaving.length === 0) return;
     const count = this.#leaving.length;
     await this.#do(async () => {
@@ -104,7 +126,7 @@ export class Changes {
 
   /** @param {(count: number) => string} words @param {readonly Correction[]} changed @param {Outcome} outcome */
   #say(words, changed, outcome) {
-    const undo = changed.length === 0 ? null : { text: "Undo", onClick: () => this.#takeBack(changed) };
+    const undo = changed.length === 0 ? null : { text: "Undo", onClick: () => this.#inTurn(() => this.#takeBack(changed)) };
     const isGood = outcome.gone === 0 && outcome.fault === "";
     showToast(TOPIC, outcomeWords(words, changed.length, outcome), isGood ? "good" : "error", undo);
   }

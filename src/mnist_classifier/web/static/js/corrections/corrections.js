@@ -78,6 +78,7 @@ function show({ corrections, count, next: following, totals, days }) {
   root.dataset.state = isEmpty ? "empty" : "ready";
   retry.hidden = true;
   next = following;
+  older.removeAttribute("aria-disabled");
   write(note, isEmpty ? "There are no corrections yet." : count === 0 ? "No correction matches the filters." : totalsWords(totals, count));
   element("list-empty", HTMLElement).hidden = !isEmpty;
   form.hidden = isEmpty;
@@ -123,6 +124,8 @@ function filter() {
 /** @param {number[]} pages  the last correction of each page before the one to show */
 function turn(pages) {
   before = pages;
+  next = null; // the one that is known goes on from the page before
+  older.setAttribute("aria-disabled", "true");
   refresh();
 }
 
@@ -145,33 +148,39 @@ async function changeWriter() {
     const changed = counted(number, "correction");
     return name === "" ? `Removed the writer’s name from ${changed}` : `Changed the writer of ${changed} to ${name}`;
   };
-  await act(() => changes.apply(chosen, { writer: name }, words));
+  await act(changes.apply(chosen, { writer: name }, words));
 }
 
 async function relabel() {
   const chosen = grid.selected;
   const label = labelOf(bulk.label.value);
   bulk.label.value = "";
-  await act(() => changes.apply(chosen, { label }, (number) => `Relabelled ${counted(number, "correction")} as ${labelWords(label)}`));
+  await act(changes.apply(chosen, { label }, (number) => `Relabelled ${counted(number, "correction")} as ${labelWords(label)}`));
 }
 
-/** Changes of many take a moment. @param {() => Promise<void>} change */
+/** Changes of many take a moment, in which others can be selected. @param {Promise<void>} change */
 async function act(change) {
-  root.setAttribute("aria-busy", "true");
-  await change();
-  root.removeAttribute("aria-busy");
   grid.selectAll(false);
+  root.setAttribute("aria-busy", "true");
+  await change;
+  root.removeAttribute("aria-busy");
+}
+
+/** What is deleted goes at once, and not only when the server has sent the list. */
+function changed() {
+  grid.show(grid.shown.filter(({ id }) => !changes.isLeaving(id)));
+  refresh();
 }
 
 bulk.label.append(new Option("Relabel as…", ""), ...LABELS.map((label) => new Option(labelWords(label), String(label))));
 bulk.label.addEventListener("change", () => bulk.label.value !== "" && relabel());
 bulk.writer.addEventListener("click", changeWriter);
-bulk.delete.addEventListener("click", () => act(() => changes.delete(grid.selected)));
+bulk.delete.addEventListener("click", () => act(changes.delete(grid.selected)));
 bulk.all.addEventListener("change", () => grid.selectAll(bulk.all.checked));
 grid.onSelect = showSelection;
 /** @type {typeof grid.onOpen} */
 grid.onOpen = (correction) => void dialog.open(correction);
-changes.onChange = refresh;
+changes.onChange = changed;
 files.onChange = () => {
   refresh();
   // An import labels readings that wait, and a deletion of everything deletes them.

@@ -68,7 +68,7 @@ export class CorrectionDialog {
       const content = await picture(correction.id);
       if (this.#shown === correction && this.#dialog.open) this.#picture.src = URL.createObjectURL(content);
     } catch (error) {
-      write(this.#error, messageOf(error));
+      if (this.#shown === correction) write(this.#error, messageOf(error));
     }
   }
 

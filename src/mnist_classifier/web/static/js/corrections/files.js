@@ -27,6 +27,8 @@ export class Files {
   #purge = element("purge", HTMLButtonElement);
   /** @type {Totals | null} */
   #totals = null;
+  #found = 0;
+  #isExporting = false;
 
   constructor() {
     element("export-form", HTMLFormElement).addEventListener("submit", (event) => {
@@ -40,15 +42,21 @@ export class Files {
   /** @param {Totals} totals @param {number} found  how many the filters show */
   show(totals, found) {
     this.#totals = totals;
-    this.#export.disabled = found === 0;
+    this.#found = found;
+    this.#showExport();
     this.#purge.hidden = totals.count === 0;
     const words = found === totals.count ? `Exports all corrections (${count(found)}).` : `Exports only the corrections that match the filters (${count(found)}).`;
     write(element("export-note", HTMLElement), found === 0 ? "There is nothing to export." : words);
   }
 
+  #showExport() {
+    this.#export.disabled = this.#isExporting || this.#found === 0;
+  }
+
   async #save() {
     hideToast("export");
-    this.#export.disabled = true;
+    this.#isExporting = true;
+    this.#showExport();
     try {
       await this.before();
       const { name, content } = await api.exportFile(this.filters, element("export-format", HTMLSelectElement).value);
@@ -56,7 +64,8 @@ export class Files {
     } catch (error) {
       showToast("export", messageOf(error));
     } finally {
-      this.#export.disabled = false;
+      this.#isExporting = false;
+      this.#showExport();
     }
   }
 

@@ -7,6 +7,7 @@
 
 import { labelWords } from "../shared/corrections.js";
 import { element, make } from "../shared/dom.js";
+import { keepFocus } from "../shared/focus.js";
 import { nameOf, readWords, wasWrong, writerWords } from "./words.js";
 
 export class Grid {
@@ -35,7 +36,7 @@ export class Grid {
   show(corrections) {
     this.#shown = new Map(corrections.map((each) => [each.id, each]));
     this.#selected = new Set([...this.#selected].filter((id) => this.#shown.has(id)));
-    this.#list.replaceChildren(...corrections.map((each) => this.#card(each)));
+    keepFocus(this.#list, () => this.#list.replaceChildren(...corrections.map((each) => this.#card(each))), placeOf);
     this.onSelect();
   }
 
@@ -77,4 +78,9 @@ export class Grid {
     });
     return make("label", { className: "check" }, box);
   }
+}
+
+/** A control of a card. @param {Element} control */
+function placeOf(control) {
+  return `${control.localName} ${control.closest("li")?.dataset.id}`;
 }

@@ -20,6 +20,9 @@ export class Personal {
   #before;
   /** @type {readonly Writer[]} */
   #writers = [];
+  /** The writers whose models are being made or deleted. @type {Set<string>} */
+  #busy = new Set();
+  #asked = 0;
 
   /** @param {() => Promise<void>} before  called before a model learns */
   constructor(before) {
@@ -29,14 +32,16 @@ export class Personal {
   /** @param {readonly Writer[]} writers  those with a name */
   async show(writers) {
     this.#writers = writers;
+    const mine = (this.#asked += 1);
     try {
       const { models, fewest_examples: fewest } = await api.listPersonal();
+      if (mine !== this.#asked) return;
       const known = new Map(models.map((each) => [each.writer, each]));
       // The totals name only the writers with most corrections.
       const names = new Set([...writers.map(({ name }) => name), ...known.keys()]);
       const counts = new Map(writers.map(({ name, count }) => [name, count]));
       this.#list.replaceChildren(...[...names].map((name) => this.#item(name, counts.get(name) ?? 0, fewest, known.get(name) ?? null)));
-      write(this.#note, names.size === 0 ? "Nobody has given a name yet. Add yours on the page Draw, under the reading." : "");
+      if (this.#busy.size === 0) write(this.#note, names.size === 0 ? "Nobody has given a name yet. Add yours on the page Draw, under the reading." : "");
     } catch (error) {
       write(this.#note, messageOf(error));
     }
@@ -45,15 +50,17 @@ export class Personal {
   /** @param {string} name @param {number} count @param {number} fewest @param {PersonalModel | null} model */
   #item(name, count, fewest, model) {
     const actions = make("div", { className: "personal-actions" });
-    const fit = button(model === null ? `Personalise for ${name}` : "Personalise again", "", () => this.#fit(name, fit));
-    fit.disabled = count < fewest;
+    const fit = button(model === null ? `Personalise for ${name}` : "Personalise again", "", () => this.#fit(name));
+    const forget = button("Forget", "danger", () => this.#forget(name));
+    forget.disabled = this.#busy.has(name);
+    fit.disabled = forget.disabled || count < fewest;
     if (model !== null) {
       const read = make("a", { className: "button", text: `Read as ${name}` });
       read.href = at(`/?${new URLSearchParams({ personal: name })}`);
       actions.append(read);
     }
     if (count > 0) actions.append(fit);
-    if (model !== null) actions.append(button("Forget", "danger", () => this.#forget(name)));
+    if (model !== null) actions.append(forget);
     const missing = fewest - count;
     const words = model === null ? (missing > 0 ? `${counted(count, "correction")}; ${missing} more needed.` : `${counted(count, "correction")}.`) : figuresWords(model);
     return make("li", { data: { writer: name } }, make("strong", { text: name }), make("p", { text: words }), actions);
@@ -63,34 +70,43 @@ export class Personal {
   async #showAgain(writer) {
     await this.show(this.#writers);
     if (document.activeElement !== document.body) return;
-    const item = [...this.#list.children].find((each) => /** @type {HTMLElement} */ (each).dataset.writer === writer);
-    /** @type {HTMLElement | null | undefined} */ (item?.querySelector("a, button:not(:disabled)"))?.focus();
-  }
-
-  /** @param {string} writer @param {HTMLButtonElement} pressed */
-  async #fit(writer, pressed) {
-    pressed.disabled = true;
-    pressed.setAttribute("aria-busy", "true");
-    write(this.#note, `Learning how ${writer} writes…`);
-    try {
-      await this.#before();
-      await api.personalise(writer);
-      showToast("personal", `The personal model for ${writer} is ready.`, "good");
-    } catch (error) {
-      showToast("personal", messageOf(error));
-    }
-    await this.#showAgain(writer);
+    /** @type {HTMLElement | null | undefined} */ (this.#itemOf(writer)?.querySelector("a, button:not(:disabled)"))?.focus();
   }
 
   /** @param {string} writer */
-  async #forget(writer) {
-    try {
+  #itemOf(writer) {
+    return [...this.#list.children].find((each) => /** @type {HTMLElement} */ (each).dataset.writer === writer);
+  }
+
+  /** @param {string} writer */
+  #fit(writer) {
+    write(this.#note, `Learning how ${writer} writes…`);
+    return this.#do(writer, async () => {
+      await this.#before();
+      await api.personalise(writer);
+      return `The personal model for ${writer} is ready.`;
+    });
+  }
+
+  /** @param {string} writer */
+  #forget(writer) {
+    return this.#do(writer, async () => {
       await api.forget(writer);
       if (personalWriter() === writer) choosePersonal("");
-      showToast("personal", `The personal model for ${writer} was deleted. The corrections stay.`, "good");
+      return `The personal model for ${writer} was deleted. The corrections stay.`;
+    });
+  }
+
+  /** Do one thing at a time for a writer. @param {string} writer @param {() => Promise<string>} act  returns what to say */
+  async #do(writer, act) {
+    this.#busy.add(writer);
+    for (const each of this.#itemOf(writer)?.querySelectorAll("button") ?? []) each.disabled = true;
+    try {
+      showToast("personal", await act(), "good");
     } catch (error) {
       showToast("personal", messageOf(error));
     }
+    this.#busy.delete(writer);
     await this.#showAgain(writer);
   }
 }

@@ -11,7 +11,7 @@
 
 import { ApiError, request } from "../shared/api.js";
 import { remove } from "../shared/corrections.js";
-import { button, element, write } from "../shared/dom.js";
+import { button, element, mark, write } from "../shared/dom.js";
 import { hideToast, messageOf, showToast } from "../shared/toast.js";
 import { keyFor, kept, labelName, opinion, waiting } from "./proposal-words.js";
 
@@ -67,21 +67,27 @@ function show(isOn = true) {
 async function answer(label) {
   const current = queue[0];
   if (current === undefined || isBusy) return;
-  isBusy = true;
+  setBusy(true);
   try {
     last = label === "skip" ? await skip(current) : await give(current, label);
     write(done, label === "skip" ? "Skipped." : `Saved as ${labelName(label)}.`);
     undo.hidden = last === null;
     hideToast("proposals");
-    await advance();
+    await advance(current);
     if (last !== null) announce();
   } catch (error) {
     showToast("proposals", messageOf(error));
     // Somebody else was quicker, perhaps with others too.
     if (error instanceof ApiError && error.status === 404) await refresh();
   } finally {
-    isBusy = false;
+    setBusy(false);
   }
+}
+
+/** While something is stored or taken back, the buttons can do nothing else. @param {boolean} busy */
+function setBusy(busy) {
+  isBusy = busy;
+  for (const each of [...labels.querySelectorAll("button"), undo]) mark(each, "aria-disabled", String(busy));
 }
 
 /** @param {Proposal} proposal @param {Label} label @returns {Promise<number>} the number of the correction */
@@ -97,10 +103,11 @@ async function skip({ id }) {
   return null;
 }
 
-/** Go on to the next reading; ask the server for more after the last one. */
-async function advance() {
-  queue = queue.slice(1);
-  left -= 1;
+/** Go on to the next reading; ask the server for more after the last one. @param {Proposal} done  the list may be another one by now */
+async function advance(done) {
+  const rest = queue.filter(({ id }) => id !== done.id);
+  left -= queue.length - rest.length;
+  queue = rest;
   if (queue.length > 0) show();
   else await refresh();
   if (!card.hidden && document.activeElement === document.body) card.focus();
@@ -111,9 +118,9 @@ function announce() {
 }
 
 undo.addEventListener("click", async () => {
-  if (last === null) return;
+  if (last === null || isBusy) return;
   const hadFocus = document.activeElement === undo;
-  undo.disabled = true;
+  setBusy(true);
   try {
     await remove(last);
     write(done, "Undone: the correction was deleted, and the reading with it.");
@@ -123,7 +130,7 @@ undo.addEventListener("click", async () => {
   } catch (error) {
     showToast("proposals", messageOf(error));
   } finally {
-    undo.disabled = false;
+    setBusy(false);
     if (hadFocus) (undo.hidden ? card : undo).focus();
   }
 });
