@@ -101,9 +101,10 @@ def test_a_name_that_was_typed_before_the_script_ran_stays(visit: Visit, collect
 def test_undo_takes_back_the_stroke_then_the_digit_before(visit: Visit, collecting: Application):
     visitor = visit("/collect", at=collecting)
     visitor.find("write-start").click()
+    visitor.find("write-auto").uncheck()  # a slow machine would go on before Undo
     first = asked(visitor)
     visitor.draw()
-    visitor.page.keyboard.press("Enter")
+    visitor.find("write-next").click()
     expect(visitor.find("write-count")).to_have_text("1 of 100")
     expect(visitor.find("write-pending")).to_be_empty()
     visitor.draw()
@@ -272,6 +273,26 @@ def test_a_sheet_whose_answer_was_lost_is_saved_again_and_can_be_taken_back(
     visitor.find("paper-undo").click()
     expect(note).to_have_text(f"Deleted {count} digits of the sheet.")
     assert stored(collecting) == []
+
+
+def test_nothing_can_be_changed_while_a_sheet_is_saved(visit: Visit, collecting: Application, sheet: dict[str, Any]):
+    """A change was lost, and "Discard" said that nothing was saved."""
+    visitor = visit("/collect", at=collecting)
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.find("paper-file").set_input_files(sheet)
+    found, save = visitor.find("paper-found"), visitor.find("paper-save")
+    expect(visitor.find("paper-count")).to_contain_text("to check")
+    with visitor.slow("**/api/corrections/sheet") as held:
+        save.click()
+        expect(found).to_have_js_property("inert", True)
+        held[0].abort()
+        expect(found).to_have_js_property("inert", False)
+        expect(save).to_be_focused()
+        save.click()
+        expect(found).to_have_js_property("inert", True)
+    expect(visitor.find("paper-note")).to_contain_text("Saved")
+    visitor.find("paper-file").set_input_files(sheet)
+    expect(found).to_have_js_property("inert", False)
 
 
 def test_boxes_can_be_reached_with_the_arrow_keys(visit: Visit, collecting: Application, sheet: dict[str, Any]):

@@ -104,6 +104,7 @@ export class Paper {
     this.#offerUndo([]);
     this.#grid.replaceChildren();
     element("paper-found", HTMLElement).hidden = true;
+    element("paper-found", HTMLElement).inert = false;
     write(this.#note, words);
   }
 
@@ -186,8 +187,8 @@ export class Paper {
   }
 
   async #save() {
-    const save = element("paper-save", HTMLButtonElement);
-    save.disabled = true;
+    const found = element("paper-found", HTMLElement);
+    found.inert = true; // what is changed now would not be saved
     write(this.#note, "Saving…");
     const name = writer();
     const cells = this.#cells;
@@ -203,7 +204,8 @@ export class Paper {
       if (this.#cells !== cells) return showToast("paper", words);
       if (isAnswer(error)) this.#tries -= 1;
       write(this.#note, words);
-      save.disabled = false;
+      found.inert = false;
+      if (document.activeElement === document.body) element("paper-save", HTMLButtonElement).focus();
     }
   }
 
