@@ -74,6 +74,20 @@ def test_another_time_can_be_chosen(visit: Visit, drifted: Application) -> None:
     expect(visitor.find("drift-note")).to_contain_text("In the last 365 days, 9 % of 2,000 digits")
 
 
+def test_the_time_that_was_chosen_last_is_shown_although_another_is_answered_later(
+    visit: Visit, drifted: Application
+) -> None:
+    visitor = visit("/models", at=drifted)
+    note = visitor.find("drift-note")
+    expect(note).to_contain_text("In the last week")
+    with visitor.slow("**/api/drift?hours=24"):
+        visitor.find("drift-hours").select_option("24")
+        visitor.find("drift-hours").select_option("8760")
+        expect(note).to_contain_text("In the last 365 days")
+    visitor.page.wait_for_timeout(200)
+    expect(note).to_contain_text("In the last 365 days")
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_section_fits_its_screen(visit: Visit, drifted: Application, screen: str) -> None:
     visitor = visit("/models", at=drifted, **SCREENS[screen])

@@ -179,7 +179,9 @@ function onClick(event) {
   if (!(link instanceof HTMLAnchorElement) || !isPlain) return;
   event.preventDefault();
   const isFromAbove = link.closest("#matrix, #per-class") !== null;
-  go(parse(link.search), { replace: link.closest("#inspector") !== null });
+  // The link may be of the version before, until the chosen one has read the images.
+  const { version, split } = view;
+  go({ ...parse(link.search), version, split }, { replace: link.closest("#inspector") !== null });
   if (isFromAbove) gallery.reveal();
 }
 
@@ -188,7 +190,7 @@ window.addEventListener("popstate", () => {
   view = parse(window.location.search);
   render();
 });
-element("explore-choice", HTMLFormElement).addEventListener("change", () => go(step(view, { version: version.value, split: split.value })));
+element("explore-choice", HTMLFormElement).addEventListener("change", () => go(step(view, { version: version.value || view.version, split: split.value })));
 element("explore-choice", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
 element("explore-retry", HTMLButtonElement).addEventListener("click", start);
 notice.onReady = reload;

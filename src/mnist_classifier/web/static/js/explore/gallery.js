@@ -9,6 +9,7 @@
 
 import { element, make, write } from "../shared/dom.js";
 import { percent } from "../shared/format.js";
+import { keepFocus } from "../shared/focus.js";
 import { picture, viewLink } from "./parts.js";
 import { pagesOf, rangeOf, SHOWS, step, titleOf } from "./state.js";
 
@@ -35,6 +36,7 @@ export class Gallery {
   /** @param {View} view */
   showBusy(view) {
     this.#root.setAttribute("aria-busy", "true");
+    this.#list.inert = true; // they are of the list before
     write(this.#heading, titleOf(view));
     this.#showTabs(view);
   }
@@ -42,6 +44,7 @@ export class Gallery {
   /** Remove the images, because the requested ones could not be loaded. */
   showFailed() {
     this.#root.removeAttribute("aria-busy");
+    this.#list.inert = false;
     this.images = [];
     write(this.#note, "The images could not be loaded. Reload the page.");
     this.#list.replaceChildren();
@@ -51,6 +54,7 @@ export class Gallery {
   /** @param {Page} page @param {View} view */
   show({ total, images }, view) {
     this.#root.removeAttribute("aria-busy");
+    this.#list.inert = false;
     this.images = images;
     if (images.length > 0) write(this.#note, rangeOf(view.page, total));
     else this.#note.replaceChildren(...emptyNote(total, view));
@@ -77,7 +81,7 @@ export class Gallery {
     const tabs = SHOWS.map((show) => viewLink(step(view, { show }), { text: TABS[show], current: show === view.show }));
     const everything = step(view, { label: null, prediction: null, show: view.show === "all" ? "errors" : view.show });
     const clear = viewLink(everything, { text: "All digits ×", className: "explore-clear" });
-    this.#tabs.replaceChildren(...tabs, ...(isFiltered ? [clear] : []));
+    keepFocus(this.#tabs, () => this.#tabs.replaceChildren(...tabs, ...(isFiltered ? [clear] : [])));
   }
 
   /** @param {number} total @param {View} view */
@@ -87,7 +91,8 @@ export class Gallery {
     const page = Math.min(view.page, last + 1);
     const before = page > 1 ? viewLink(step(view, { page: page - 1 }), { text: "Previous" }) : make("span");
     const after = page < last ? viewLink(step(view, { page: page + 1 }), { text: "Next" }) : make("span");
-    this.#pages.replaceChildren(before, make("span", { className: "explore-page", text: `Page ${view.page} of ${last}` }), after);
+    const where = make("span", { className: "explore-page", text: `Page ${view.page} of ${last}` });
+    keepFocus(this.#pages, () => this.#pages.replaceChildren(before, where, after));
   }
 }
 

@@ -8,6 +8,7 @@
 
 import { element, make, write } from "../shared/dom.js";
 import { advice, compare, describe, percent, stage } from "../shared/format.js";
+import { keepFocus } from "../shared/focus.js";
 import { heatMaps, neighbourList } from "./evidence.js";
 import { picture, viewLink } from "./parts.js";
 import { step } from "./state.js";
@@ -71,12 +72,11 @@ export class Inspector {
   show(found, view) {
     this.#dialog.removeAttribute("aria-busy");
     write(this.#status, "");
-    this.#body.replaceChildren(
-      make("div", { className: "inspector-columns" }, readingOf(found), barsOf(found)),
-      ...evidenceOf(found, view),
-      ...neighbourList(found.neighbours),
-      stepsOf(found),
-    );
+    const parts = [make("div", { className: "inspector-columns" }, readingOf(found), barsOf(found)), ...evidenceOf(found, view)];
+    const hadFocus = this.#body.contains(document.activeElement);
+    keepFocus(this.#body, () => this.#body.replaceChildren(...parts, ...neighbourList(found.neighbours), stepsOf(found)));
+    // Without the focus the dialog would not hear the arrow keys.
+    if (hadFocus && !this.#body.contains(document.activeElement)) this.#close.focus();
   }
 }
 

@@ -6,7 +6,7 @@
  * @typedef {import("./api.js").Details} Details
  */
 
-import { element, make, write } from "../shared/dom.js";
+import { element, make, mark, write } from "../shared/dom.js";
 import { saveBlob } from "../shared/save.js";
 import { count, day, duration, fileSize, score, sentence, UNKNOWN } from "../shared/format.js";
 import * as api from "./api.js";
@@ -35,6 +35,7 @@ export class ModelDialog {
   #version = null;
   #production = 0;
   #isSure = false;
+  #isBusy = false;
 
   constructor() {
     element("dialog-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
@@ -47,7 +48,8 @@ export class ModelDialog {
       event.preventDefault();
       this.#save();
     });
-    this.#delete.addEventListener("click", () => this.#remove());
+    // A double click would answer the question that its first press asks.
+    this.#delete.addEventListener("click", ({ detail }) => detail < 2 && this.#remove());
     this.#export.addEventListener("click", (event) => {
       event.preventDefault();
       this.#saveArchive();
@@ -67,15 +69,16 @@ export class ModelDialog {
 
   /** @param {Version} version @param {number} production  the version that the page shows as in production */
   async open(version, production) {
-    this.#version = version;
+    this.#version = { ...version }; // another one each time: a late reply must not close what was opened since
     this.#production = production;
     this.#show(version);
     this.#dialog.showModal();
+    const shown = this.#version;
     try {
       const details = await api.getModel(version.version);
-      if (this.#version === version) this.#showDetails(details);
+      if (this.#version === shown) this.#showDetails(details);
     } catch (error) {
-      this.#fail(error);
+      if (this.#version === shown) this.#fail(error);
     }
   }
 
@@ -161,19 +164,26 @@ export class ModelDialog {
    */
   async #do(act, said = null) {
     const version = this.#version;
-    if (version === null) return;
+    if (version === null || this.#isBusy) return;
     write(this.#error, "");
-    this.#dialog.setAttribute("aria-busy", "true");
+    this.#setBusy(true);
     try {
       if ((await act(version)) === false) return;
-      this.#dialog.close();
+      if (this.#version === version) this.#dialog.close();
       if (said !== null) showToast("models", said(version), "good");
       this.onChange();
     } catch (error) {
-      this.#fail(error);
+      if (this.#version === version && this.#dialog.open) this.#fail(error);
+      else showToast("models", messageOf(error));
     } finally {
-      this.#dialog.removeAttribute("aria-busy");
+      this.#setBusy(false);
     }
+  }
+
+  /** One change at a time. @param {boolean} busy */
+  #setBusy(busy) {
+    this.#isBusy = busy;
+    for (const id of ["promote", "edit-save", "delete"]) mark(element(id, HTMLButtonElement), "aria-disabled", String(busy));
   }
 
   /** Show the error in the dialog, which would cover a toast. @param {unknown} error */

@@ -7,6 +7,7 @@
 
 import { request } from "../shared/api.js";
 import { element, make, write } from "../shared/dom.js";
+import { Latest, STALE } from "../shared/latest.js";
 import { goOnWhenBack } from "../shared/reconnect.js";
 import { messageOf } from "../shared/toast.js";
 import { columns, facts, inkIndex, inWords, isWorthIt } from "./drift-words.js";
@@ -73,10 +74,13 @@ const charts = {
 };
 /** @type {Report | null} */
 let shown = null;
+const latest = new Latest();
 
 async function refresh() {
   try {
-    shown = await request(`/api/drift?hours=${hours.value}`);
+    const found = await latest.run((signal) => request(`/api/drift?hours=${hours.value}`, { signal }));
+    if (found === STALE) return;
+    shown = found;
     retry.hidden = true;
     show();
   } catch (error) {

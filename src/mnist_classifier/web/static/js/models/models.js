@@ -28,14 +28,20 @@ const table = new ModelsTable();
 const dialog = new ModelDialog();
 const compare = new ComparePanel();
 let production = 0;
+/** Counts the requests for the list; the reply to an earlier one than is shown is dropped. */
+let asked = 0;
+let shown = 0;
 
 async function refresh() {
   await Promise.all([showModels(), showHistory()]);
 }
 
 async function showModels() {
+  const mine = (asked += 1);
   try {
     const { aliases, roll_back_to: previous, models, set_aside: unreadable } = await api.listModels();
+    if (mine < shown) return;
+    shown = mine;
     production = aliases.production;
     root.dataset.state = models.length === 0 ? "empty" : "ready";
     table.show(models);
@@ -49,6 +55,7 @@ async function showModels() {
     retry.hidden = true;
     hideToast("models-list");
   } catch (error) {
+    if (mine < shown) return;
     if (root.dataset.state === "ready") showToast("models-list", messageOf(error));
     else root.dataset.state = "error";
     write(note, messageOf(error));

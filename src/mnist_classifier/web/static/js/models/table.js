@@ -8,6 +8,7 @@
 
 import { button, element, make } from "../shared/dom.js";
 import { count, fileSize, percent, UNKNOWN } from "../shared/format.js";
+import { keepFocus } from "../shared/focus.js";
 import { SortHead } from "../shared/sorting.js";
 
 /** @param {Version} version */
@@ -54,7 +55,8 @@ export class ModelsTable {
   /** @param {Version[]} versions  newest first */
   show(versions) {
     this.#versions = versions;
-    this.#rows.replaceChildren(...this.#head.sorted(versions).map((version) => this.#row(version)));
+    const rows = this.#head.sorted(versions).map((version) => this.#row(version));
+    keepFocus(this.#rows, () => this.#rows.replaceChildren(...rows), (control) => control.closest("tr")?.dataset.version ?? "");
   }
 
   /** @param {Version} version */

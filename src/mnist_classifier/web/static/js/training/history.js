@@ -8,6 +8,7 @@
 import * as api from "../shared/api.js";
 import { button, element, make, write } from "../shared/dom.js";
 import { duration, moment, percent, sentence, UNKNOWN } from "../shared/format.js";
+import { keepFocus } from "../shared/focus.js";
 import { SortHead } from "../shared/sorting.js";
 import { messageOf } from "../shared/toast.js";
 import { trialName } from "./trial.js";
@@ -122,10 +123,12 @@ export class RunHistory {
   }
 
   async #showOlder() {
-    if (this.#next === null) return;
+    const older = this.#next;
+    if (older === null) return;
     this.#more.disabled = true;
     try {
-      const { runs, next } = await api.follow(this.#next);
+      const { runs, next } = await api.follow(older);
+      if (this.#next !== older) return; // another search has been made meanwhile
       this.#next = next;
       this.#take(runs);
     } catch (error) {
@@ -146,7 +149,7 @@ export class RunHistory {
     const rows = this.#head.sorted(runs).map((run) => this.#row(run));
     // Unchanged rows stay, so that the keyboard focus stays too.
     const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
-    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows));
+    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows), placeOf);
     const none = this.#found ? "No trainings match your search." : "No trainings yet. Start one above.";
     write(this.#note, runs.length === 0 ? none : "");
     this.#scroll.hidden = runs.length === 0;
@@ -220,20 +223,9 @@ export class RunHistory {
   }
 }
 
-/**
- * Change the rows and put the focus back on the same control of the same row.
- * @param {HTMLTableSectionElement} body
- * @param {() => void} change
- */
-function keepFocus(body, change) {
-  const focused = document.activeElement;
-  const row = focused?.closest("tr");
-  const kind = focused instanceof HTMLInputElement ? "input" : focused?.matches(".trial") ? ".trial" : "button";
-  const id = row && body.contains(row) ? row.dataset.run : undefined;
-  change();
-  if (id === undefined) return;
-  const again = body.querySelector(`tr[data-run="${id}"] ${kind}`);
-  if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+/** A control of a row. @param {Element} control */
+function placeOf(control) {
+  return `${control.closest("tr")?.dataset.run} ${control.className || control.localName}`;
 }
 
 /** @param {string} status */

@@ -28,7 +28,7 @@ const HISTORY_POLL_MS = 10_000;
 const page = element("training-page", HTMLElement);
 const view = new RunView();
 const charts = new Charts();
-const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: (ids) => overlayRuns(ids) });
+const history = new RunHistory({ onOpen: (id) => open(id, []), onTick: tick });
 const form = new RunForm(JSON.parse(page.dataset.recipes ?? "[]"), (id) => {
   open(id, []);
   history.load();
@@ -46,6 +46,8 @@ let ticked = [];
 let feed = null;
 /** Counts opened runs, to ignore late replies about an earlier one. */
 let openings = 0;
+/** The curves to show once the run that is being opened has come; null if none is being opened. @type {number[] | null} */
+let awaited = null;
 
 /**
  * Show a run.
@@ -55,6 +57,7 @@ let openings = 0;
  */
 async function open(id, beside, changesAddress = true) {
   const opening = ++openings;
+  awaited = beside;
   feed?.stop();
   overlays.clear();
   state = emptyState();
@@ -71,12 +74,14 @@ async function open(id, beside, changesAddress = true) {
     form.showBusy(!isOver(details));
   } catch (error) {
     if (opening !== openings) return;
-    run = null;
+    run = awaited = null;
     settle();
     return view.showNothing(messageOf(error));
   }
   feed = new RunFeed(id, { onEvents: addEvents, onEnd: showEnd, onConnection: showConnection });
-  overlayRuns(beside, false);
+  const wanted = awaited;
+  awaited = null;
+  overlayRuns(wanted, wanted !== beside);
 }
 
 /** Show what is below the panel of the run, which has its final size now. */
@@ -141,6 +146,13 @@ function draw() {
   charts.draw([{ id: run.run_id, status: run.status, state }, ...overlays.values()], isOver(run));
 }
 
+/** The visitor has ticked other runs, perhaps before the run has come, or where none is shown. @param {number[]} ids */
+function tick(ids) {
+  if (awaited !== null) awaited = ids;
+  else if (run !== null) overlayRuns(ids);
+  else if (ids.length > 0) open(ids[0], ids.slice(1));
+}
+
 /** Draw other runs in the charts. @param {number[]} ids @param {boolean} [changesAddress] */
 async function overlayRuns(ids, changesAddress = true) {
   if (run === null) return;
@@ -184,26 +196,31 @@ function readAddress() {
   return { id: Number(query.get("run")), beside };
 }
 
-/** Cancel or resume the run. @param {"cancelRun" | "resumeRun"} action */
-async function control(action) {
+/** Cancel or resume the run. @param {"cancelRun" | "resumeRun"} action @param {HTMLButtonElement} button */
+async function control(action, button) {
   const id = run?.run_id;
   if (id === undefined) return;
+  button.disabled = true;
   try {
     await api[action](id);
-    if (action === "resumeRun") await open(id, [...overlays.keys()], false);
+    if (action === "resumeRun" && run?.run_id === id && awaited === null) await open(id, [...overlays.keys()], false);
     else await refresh();
     history.load();
   } catch (error) {
     showToast("run", messageOf(error));
+  } finally {
+    button.disabled = false;
   }
 }
 
 /** Show the run in the address, or else the active or latest one. */
 async function start() {
   const { id, beside } = readAddress();
+  const before = openings;
   const runs = await history.load();
   const first = runs.find((run) => !isOver(run)) ?? runs[0];
   form.showBusy(runs.some((run) => !isOver(run)));
+  if (before !== openings) return; // the visitor has opened one meanwhile
   if (id > 0) await open(id, beside, false);
   else if (first) await open(first.run_id, [], false);
   else {
@@ -220,8 +237,10 @@ function look() {
 
 /** @type {typeof view.secondsOf} */
 view.secondsOf = (run) => form.secondsOf(run);
-element("run-cancel", HTMLButtonElement).addEventListener("click", () => control("cancelRun"));
-element("run-resume", HTMLButtonElement).addEventListener("click", () => control("resumeRun"));
+for (const [id, action] of /** @type {const} */ ([["run-cancel", "cancelRun"], ["run-resume", "resumeRun"]])) {
+  const button = element(id, HTMLButtonElement);
+  button.addEventListener("click", () => control(action, button));
+}
 window.addEventListener("popstate", start);
 window.setInterval(() => document.hidden || look(), HISTORY_POLL_MS);
 start();
