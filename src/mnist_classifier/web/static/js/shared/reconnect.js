@@ -3,7 +3,8 @@
 
 import { ApiError, waitForServer } from "./api.js";
 
-let isWaiting = false;
+/** What goes on then. @type {Set<() => void>} */
+const waiting = new Set();
 
 /**
  * If the server did not answer, wait until it does.
@@ -11,9 +12,11 @@ let isWaiting = false;
  * @param {() => void} onBack
  */
 export async function goOnWhenBack(error, onBack) {
-  if (isWaiting || !(error instanceof ApiError) || error.code !== "network") return;
-  isWaiting = true;
+  if (!(error instanceof ApiError) || error.code !== "network") return;
+  waiting.add(onBack);
+  if (waiting.size > 1) return;
   await waitForServer();
-  isWaiting = false;
-  onBack();
+  const all = [...waiting];
+  waiting.clear();
+  for (const goOn of all) goOn();
 }
