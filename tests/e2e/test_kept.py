@@ -178,6 +178,8 @@ def test_small_picture_comes_back_and_of_a_large_one_the_page_says_that_it_must_
     seven = drawn(visitor)
     upload(visitor, "small.png", photograph(200))
     expect(visitor.find("digit")).to_have_text("7")
+    # The browser reads the file first.
+    visitor.page.wait_for_function(STORES, arg="data:image/png")
 
     visitor.page.reload()
     expect(visitor.find("caption")).to_contain_text("small.png")

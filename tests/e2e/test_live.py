@@ -120,14 +120,12 @@ def test_erasing_is_read_while_the_eraser_moves(visitor: Visitor) -> None:
     expect(visitor.find("answered-by")).to_have_text(re.compile("^Answered"))
 
 
-def test_a_page_that_gets_no_network_reads_with_the_server_alone(visit: Visit) -> None:
-    def refuse(visitor: Visitor) -> None:
-        visitor.expected_errors = (FAILED_REQUEST,)
-        visitor.page.route("**/browser", lambda route: route.fulfill(status=409, json={"error": {}}))
-
-    visitor = visit(before=refuse)
+def test_a_page_that_gets_no_network_reads_with_the_server_alone(visit: Visit, application: Application) -> None:
+    visitor = visit("/docs")
+    visitor.expected_errors = (FAILED_REQUEST,)
+    visitor.page.route("**/browser", lambda route: route.fulfill(status=409, json={"error": {}}))
     with visitor.page.expect_response("**/browser"):
-        pass
+        visitor.page.goto(application.url)
     drawing = visitor.draw_slowly(SEVEN)
     for _ in SEVEN[1:]:
         next(drawing)
