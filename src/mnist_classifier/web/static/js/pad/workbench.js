@@ -30,6 +30,8 @@ import { ResultView } from "./result.js";
 import { Sheets } from "./sheets.js";
 import { TestImages } from "./test-images.js";
 
+const DROPPED = "The picture was not opened, because the drawing changed meanwhile. Open it again to see it.";
+
 export class Workbench {
   /** Called with every reading that is shown. @type {(reading: Reading | NumberReading, subject: Subject) => void} */
   onReading = () => {};
@@ -122,6 +124,7 @@ export class Workbench {
   /** @param {Mode} mode @param {Record<Mode, Strokes>} drawings */
   #open(mode, drawings) {
     const coming = this.#coming;
+    this.#coming = null;
     if (mode === "number") this.#loadNumbers().catch((error) => this.#fail(error));
     this.#sheets.show(mode, drawings);
     this.#changed();
@@ -315,6 +318,7 @@ export class Workbench {
   /** @param {HTMLImageElement} picture @param {Subject} subject @param {AbortSignal} signal */
   #lay(picture, subject, signal) {
     signal.throwIfAborted();
+    this.#coming = null;
     this.#pad.showPicture(picture, subject);
     this.#changed();
   }
@@ -322,6 +326,7 @@ export class Workbench {
   /** The subject has changed, so the result no longer belongs to it. */
   #changed() {
     this.#live.stop();
+    if (this.#coming !== null) showToast("picture", DROPPED, "info");
     this.#coming = null;
     this.#isRead = this.isAdopted = false;
     this.#readAsNumber.hidden = true;
