@@ -128,4 +128,5 @@ def test_the_tutorial_works_as_it_is_written(visit: Visit, own: Application) -> 
     expect(page.locator(".toast")).to_contain_text("was deleted. The corrections stay.")
     assert len(stored(own)) == len(DIGITS) - 1
     page.goto(own.url)
+    expect(visitor.find("reader-choice").locator("option")).to_have_count(1)
     expect(visitor.find("reader")).to_be_hidden()
