@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from test_correcting import choose, draw_seven, row, status
 from test_kept import STORES
 from test_recogniser import file, picture_of_seven
 from test_test_images import answer
-from visitor import DOT, SEVEN, Visitor
+from visitor import DOT, FAILED_REQUEST, SEVEN, Visitor
 
 from conftest import Visit
 
@@ -202,6 +203,26 @@ def test_the_button_shows_that_a_training_is_being_started(visit: Visit) -> None
         visitor.find("quick-start").click()
         expect(visitor.find("quick-start")).to_have_attribute("aria-disabled", "true")
     expect(visitor.find("quick-start")).to_have_attribute("aria-disabled", "false")
+
+
+def test_a_training_that_is_being_stopped_cannot_be_stopped_again(visit: Visit) -> None:
+    """It looked as if nothing had happened, and a second press told an error."""
+    run = {"run_id": 5, "status": "running", "planned_epochs": 3, "message": "", "model_version": None}
+    kept = json.dumps({"format": 1, "runs": {"quick": 5, "memory": None}})
+
+    def running(visitor: Visitor) -> None:
+        visitor.expected_errors = (FAILED_REQUEST,)
+        visitor.page.add_init_script(f"localStorage.setItem('mnist-classifier.lesson', '{kept}')")
+        visitor.page.route("**/api/runs/5", lambda route: route.fulfill(json=run))
+        visitor.page.route("**/api/runs/5/stream", lambda route: route.abort())
+
+    visitor = visit("/lesson#step-4", before=running)
+    stop = visitor.find("quick-stop")
+    with visitor.slow("**/api/runs/5/cancel") as held:
+        stop.click()
+        expect(stop).to_be_hidden()
+        held[0].abort()
+        expect(stop).to_be_visible()
 
 
 def test_nothing_can_be_covered_before_the_network_has_read_the_drawing(visit: Visit) -> None:

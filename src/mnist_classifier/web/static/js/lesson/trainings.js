@@ -61,6 +61,8 @@ export class LessonTraining {
   problem = "";
   isAsking = false;
   #isWaiting = false;
+  /** The training that is being stopped. @type {number | null} */
+  #stopping = null;
   /** Settles when it is known how the training of earlier stands. */
   #resumed = Promise.resolve();
   #progress;
@@ -136,11 +138,19 @@ export class LessonTraining {
   /** Stop the training that runs or waits. */
   async stop() {
     const id = this.run?.run_id;
-    if (id !== undefined && this.canStop) await this.#tried(() => api.cancelRun(id));
+    if (id === undefined || !this.canStop) return;
+    this.#stopping = id;
+    this.onChange();
+    await this.#tried(() =>
+      api.cancelRun(id).catch((error) => {
+        this.#stopping = null;
+        throw error;
+      }),
+    );
   }
 
   get canStop() {
-    return ["queued", "starting", "learning"].includes(this.phase);
+    return this.#stopping !== this.run?.run_id && ["queued", "starting", "learning"].includes(this.phase);
   }
 
   /** @param {number} id */
