@@ -72,6 +72,7 @@ def save_a_one_and_reload(visitor: Visitor) -> None:
     draw_seven(visitor)
     choose(visitor, 1)
     expect(status(visitor)).to_have_text("Saved as 1.")
+    visitor.wait_until_stored()
     visitor.page.reload()
     expect(row(visitor)).to_have_attribute("data-state", "ready")
 

@@ -12,7 +12,7 @@ import pytest
 from application import Application
 from axe_playwright_python.sync_playwright import Axe
 from pictures import keep
-from playwright.sync_api import APIResponse, Locator, Route, expect
+from playwright.sync_api import Locator, Route, expect
 from stored_corrections import add, stored
 from test_accessibility import rules
 from test_forced_colours import style
@@ -220,21 +220,14 @@ def test_a_page_that_comes_back_offers_no_undo_of_what_was_deleted(visit: Visit,
     """Browsers keep a page that the user leaves, and show it again on the way back."""
     visitor = visit("/corrections", at=three)
     select(visitor, 0)
-    late = list[tuple[Route, APIResponse]]()
-
-    def hold_first(route: Route) -> None:
-        if late:
-            route.continue_()
-        else:
-            late.append((route, route.fetch()))
-
-    visitor.page.route("**/api/corrections?*", hold_first)
-    visitor.find("bulk-delete").click()
-    expect(message(visitor)).to_contain_text("will be deleted in a moment")
-    with visitor.page.expect_response(lambda response: response.request.method == "DELETE"):
-        visitor.page.evaluate("() => { window.dispatchEvent(new Event('pagehide')); }")
-    for route, list_of_before in late:
-        route.fulfill(response=list_of_before)
+    with visitor.slow("**/api/corrections?*") as held:
+        with visitor.page.expect_request("**/api/corrections?*"):
+            visitor.find("bulk-delete").click()
+        expect(message(visitor)).to_contain_text("will be deleted in a moment")
+        list_of_before = held[0].fetch()
+        with visitor.page.expect_response(lambda response: response.request.method == "DELETE"):
+            visitor.page.evaluate("() => { window.dispatchEvent(new Event('pagehide')); }")
+        held[0].fulfill(response=list_of_before)
     expect(message(visitor)).to_have_count(0)
     expect(cards(visitor)).to_have_count(2)
 

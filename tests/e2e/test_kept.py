@@ -23,7 +23,6 @@ for (const name of ['sessionStorage', 'localStorage']) {
   Object.defineProperty(window, name, { get() { throw new DOMException('denied', 'SecurityError'); } });
 }
 """
-STORES = "(text) => sessionStorage.getItem('mnist-classifier.pad')?.includes(text)"
 
 
 def drawn(visitor: Visitor) -> int:
@@ -33,9 +32,8 @@ def drawn(visitor: Visitor) -> int:
 
 
 def drawn_and_stored(visitor: Visitor) -> int:
-    """The part of the page that stores is loaded at the first change, so it may be slower than the reading."""
     ink = drawn(visitor)
-    visitor.page.wait_for_function(STORES, arg="strokes")
+    visitor.wait_until_stored()
     return ink
 
 
@@ -89,6 +87,16 @@ def test_drawing_its_steps_and_an_empty_pad_survive_a_reload(visit: Visit) -> No
     expect_empty(visitor)
     visitor.find("undo").click()
     expect_seven(visitor, seven)
+
+
+def test_what_stores_a_drawing_is_there_before_the_first_stroke(visit: Visit) -> None:
+    """It loaded with the first stroke: who left the page at once on a slow network lost it."""
+    visitor = visit()
+    loaded = "() => performance.getEntriesByType('resource').some(({name}) => name.endsWith('/js/pad/session.js'))"
+    visitor.page.wait_for_function(loaded)
+    visitor.page.wait_for_load_state("networkidle")
+    assert visitor.page.evaluate("() => localStorage.length + sessionStorage.length") == 0
+    drawn_and_stored(visitor)
 
 
 def test_drawing_goes_along_to_other_pages_and_back(visit: Visit) -> None:
@@ -179,7 +187,7 @@ def test_small_picture_comes_back_and_of_a_large_one_the_page_says_that_it_must_
     upload(visitor, "small.png", photograph(200))
     expect(visitor.find("digit")).to_have_text("7")
     # The browser reads the file first.
-    visitor.page.wait_for_function(STORES, arg="data:image/png")
+    visitor.wait_until_stored("data:image/png")
 
     visitor.page.reload()
     expect(visitor.find("caption")).to_contain_text("small.png")
@@ -214,7 +222,7 @@ def test_test_image_comes_back_with_its_label(visit: Visit, application_with_dat
     visitor.find("random").click()
     expect(visitor.find("truth")).to_contain_text("Label ")
     caption, truth = visitor.find("caption").inner_text(), visitor.find("truth").inner_text()
-    visitor.page.wait_for_function(STORES, arg=caption)
+    visitor.wait_until_stored(caption)
 
     visitor.page.reload()
 

@@ -10,7 +10,6 @@ from application import Application
 from playwright.sync_api import expect
 from stored_corrections import stored
 from test_correcting import choose, draw_seven, row, status
-from test_kept import STORES
 from test_recogniser import file, picture_of_seven
 from test_test_images import answer
 from visitor import DOT, FAILED_REQUEST, SEVEN, Visitor
@@ -26,7 +25,7 @@ def drawn(visitor: Visitor) -> Visitor:
     """A visitor who has drawn and whose page has stored it."""
     visitor.draw(DOT)
     expect(visitor.find("result")).not_to_have_attribute("data-state", "empty")
-    visitor.page.wait_for_function(STORES, arg="strokes")
+    visitor.wait_until_stored()
     return visitor
 
 
@@ -100,7 +99,7 @@ def test_a_picture_stays_although_the_drawing_of_before_loads_later(visit: Visit
                 expect(visitor.find("digit")).to_have_text("7")
         if "predict" in held:
             expect(visitor.find("undo")).to_have_attribute("aria-disabled", "false")
-    visitor.page.wait_for_function(STORES, arg="seven.png")
+    visitor.wait_until_stored("seven.png")
     expect(visitor.find("caption")).to_contain_text("seven.png")
     expect(visitor.find("digit")).to_have_text("7")
 

@@ -53,6 +53,11 @@ class Visitor:
             with contextlib.suppress(Error):  # the page has aborted it, or the test has answered
                 route.fallback()
 
+    def wait_until_stored(self, text: str = "strokes") -> None:
+        """Until the browser stores the drawing; the part of the page that does so may load after the reading."""
+        script = "text => sessionStorage.getItem('mnist-classifier.pad')?.includes(text)"
+        self.page.wait_for_function(script, arg=text)
+
     def draw(self, points: Sequence[Point] = SEVEN) -> None:
         """One stroke with the mouse."""
         first, *rest = self._on_screen(points)

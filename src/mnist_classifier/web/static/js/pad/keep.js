@@ -1,8 +1,10 @@
 // @ts-check
 /**
- * Loads the parts that keep drawings (session.js) when there is something to open or to store, so that the page of a
- * new visitor stays small.
+ * Loads the parts that keep drawings (session.js): at once if there is something to open or to store, or else when the
+ * page of a new visitor, which stays small, has nothing else to do.
  */
+
+import { idle } from "../shared/idle.js";
 
 /** How long to wait for a server that does not answer. */
 const RETRY_MS = 2_000;
@@ -16,14 +18,22 @@ export const DRAWING = "#d=";
 /** @param {import("./workbench.js").Workbench} bench */
 export async function keep(bench) {
   const isNew = !isAsked();
+  let isChanged = false;
+  const somethingToKeep = new Promise((resolve) => {
+    bench.onChange = () => {
+      isChanged = true;
+      resolve(null);
+    };
+    window.addEventListener("hashchange", resolve, { once: true });
+  });
+  if (isNew) await Promise.race([somethingToKeep, idle()]);
   /** @type {typeof import("./session.js") | null} */
   let parts = null;
-  if (isNew) await somethingToKeep(bench);
   while (parts === null) {
     parts = await import("./session.js").catch(() => null);
     if (parts === null) await new Promise((resolve) => setTimeout(resolve, RETRY_MS)); // no server
   }
-  await new parts.Session(bench).start(isNew);
+  await new parts.Session(bench).start(isNew, isChanged);
 }
 
 /** Whether the address or the browser holds something to show. */
@@ -34,12 +44,4 @@ function isAsked() {
   } catch {
     return false;
   }
-}
-
-/** @param {import("./workbench.js").Workbench} bench @returns {Promise<void>} */
-function somethingToKeep(bench) {
-  return new Promise((resolve) => {
-    bench.onChange = resolve;
-    window.addEventListener("hashchange", () => resolve(), { once: true });
-  });
 }

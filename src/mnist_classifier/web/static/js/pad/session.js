@@ -37,11 +37,15 @@ export class Session {
     this.#bench = bench;
   }
 
-  /** Show the drawings of earlier and the one of the link, and store changes from now on. @param {boolean} isNew  whether there is nothing to show */
-  async start(isNew) {
+  /**
+   * Show the drawings of earlier and the one of the link, and store changes from now on.
+   * @param {boolean} isNew  whether there is nothing to show
+   * @param {boolean} isChanged  whether the user has done something while this loaded
+   */
+  async start(isNew, isChanged) {
     if (new URLSearchParams(location.search).has("version")) this.#noteVersion();
     this.#bench.onChange = () => this.#changed();
-    if (isNew) this.#changed();
+    if (isNew) isChanged && this.#changed();
     else await this.#restore(modeIn(location.search), () => this.#bench.shown);
     this.#openLink();
     window.addEventListener("hashchange", () => this.#openLink());

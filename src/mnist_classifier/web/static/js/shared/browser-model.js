@@ -6,11 +6,7 @@
  */
 
 import { ApiError, browserModel, modelStatus } from "./api.js";
-
-/** Wait so long for an idle moment where the browser cannot tell one. */
-const IDLE_MS = 200;
-/** Wait no longer on a page that is never idle. */
-const BUSY_MS = 2_000;
+import { idle } from "./idle.js";
 
 /** By version. @type {Map<number, Promise<ArrayBuffer>>} */
 const files = new Map();
@@ -60,11 +56,4 @@ function once(known, version, make) {
   known.set(version, made);
   made.catch(() => known.delete(version));
   return made;
-}
-
-/** Resolves when the page has loaded and has nothing else to do. @returns {Promise<void>} */
-async function idle() {
-  if (document.readyState !== "complete") await new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
-  // Safari has no requestIdleCallback.
-  await new Promise((resolve) => ("requestIdleCallback" in window ? requestIdleCallback(resolve, { timeout: BUSY_MS }) : setTimeout(resolve, IDLE_MS)));
 }
