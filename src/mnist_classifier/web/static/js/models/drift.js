@@ -78,9 +78,9 @@ const latest = new Latest();
 
 async function refresh() {
   try {
-    const found = await latest.run((signal) => request(`/api/drift?hours=${hours.value}`, { signal }));
-    if (found === STALE) return;
-    shown = found;
+    const report = await latest.run((signal) => request(`/api/drift?hours=${hours.value}`, { signal }));
+    if (report === STALE) return;
+    shown = report;
     retry.hidden = true;
     show();
   } catch (error) {
