@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from application import Application
@@ -41,11 +42,12 @@ def drifted(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         yield running
 
 
-def test_before_anybody_wrote_much_nothing_is_said(visit: Visit) -> None:
-    visitor = visit("/models")
-    expect(visitor.find("drift-note")).to_contain_text("At least 100 are needed")
-    expect(visitor.find("drift-found")).to_be_hidden()
-    expect(visitor.find("drift-train")).to_be_hidden()
+def test_before_anybody_wrote_much_nothing_is_said(tmp_path: Path, visit: Visit) -> None:
+    with Application(tmp_path, data_dir=tmp_path / "no-data") as unread:
+        visitor = visit("/models", at=unread)
+        expect(visitor.find("drift-note")).to_contain_text("At least 100 are needed")
+        expect(visitor.find("drift-found")).to_be_hidden()
+        expect(visitor.find("drift-train")).to_be_hidden()
 
 
 def test_a_sentence_says_that_retraining_is_worth_it_and_why(visit: Visit, drifted: Application) -> None:
