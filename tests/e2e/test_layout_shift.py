@@ -51,6 +51,9 @@ def watch_while_loading(visit: Visit, at: Application, path: str) -> list[list[s
     while waiting:
         waiting.pop().continue_()
         page.wait_for_timeout(SETTLE_MS)
+    page.unroute("**/api/**")
+    for late in waiting:
+        late.continue_()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(SETTLE_MS)
     moved: list[list[str]] = page.evaluate("window.moved")
