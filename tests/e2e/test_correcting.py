@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from application import Application
 from pictures import keep
-from playwright.sync_api import Browser, Locator, Route, expect
+from playwright.sync_api import Browser, Locator, expect
 from stored_corrections import stored
 from test_layout import SCREENS, schemes
 from test_numbers import upload_seven_and_one
@@ -100,11 +100,9 @@ def test_a_reply_that_comes_after_the_drawing_changed_tells_what_the_button_dele
     """The drawing was saved before.  The message offered to undo the tap, and deleted what was saved before it."""
     visitor = visit(at=own)
     save_a_one_and_reload(visitor)
-    waiting = list[Route]()
-    visitor.page.route("**/api/corrections", lambda route: waiting.append(route))
-    choose(visitor, 1)
-    visitor.draw(SEVEN)
-    waiting[0].continue_()
+    with visitor.slow("**/api/corrections"):
+        choose(visitor, 1)
+        visitor.draw(SEVEN)
     message = visitor.page.locator("#toasts")
     expect(message).to_contain_text("Already saved as 1.")
     with visitor.page.expect_response(lambda reply: reply.request.method == "DELETE"):
@@ -216,14 +214,12 @@ def test_a_tap_before_the_reading_has_come_waits_for_it(visit: Visit, own: Appli
     """It was lost without a word."""
     visitor = visit(at=own)
     draw_seven(visitor)
-    waiting = list[Route]()
-    with visitor.page.expect_request("**/predict**"):
-        visitor.page.route("**/predict**", lambda route: waiting.append(route))
-        visitor.draw([(0.3, 0.5), (0.8, 0.5)])
-    choose(visitor, 2)
-    expect(row(visitor).locator("[aria-pressed=true]")).to_have_text("2")
-    assert stored(own) == []
-    waiting[0].continue_()
+    with visitor.slow("**/predict**"):
+        with visitor.page.expect_request("**/predict**"):
+            visitor.draw([(0.3, 0.5), (0.8, 0.5)])
+        choose(visitor, 2)
+        expect(row(visitor).locator("[aria-pressed=true]")).to_have_text("2")
+        assert stored(own) == []
     expect(status(visitor)).to_have_text("Saved as 2.")
     assert [each["label"] for each in stored(own)] == [2]
 
@@ -231,15 +227,13 @@ def test_a_tap_before_the_reading_has_come_waits_for_it(visit: Visit, own: Appli
 def test_a_tap_that_waits_does_not_count_for_the_next_drawing(visit: Visit, own: Application) -> None:
     visitor = visit(at=own)
     draw_seven(visitor)
-    waiting = list[Route]()
-    visitor.page.route("**/predict**", lambda route: waiting.append(route))
-    with visitor.page.expect_request("**/predict**"):
-        visitor.draw([(0.3, 0.5), (0.8, 0.5)])
-    choose(visitor, 2)
-    with visitor.page.expect_request("**/predict**"):
-        visitor.draw([(0.3, 0.9), (0.8, 0.9)])
-    expect(row(visitor).locator("[aria-pressed=true]")).to_have_count(0)
-    waiting[-1].continue_()
+    with visitor.slow("**/predict**"):
+        with visitor.page.expect_request("**/predict**"):
+            visitor.draw([(0.3, 0.5), (0.8, 0.5)])
+        choose(visitor, 2)
+        with visitor.page.expect_request("**/predict**"):
+            visitor.draw([(0.3, 0.9), (0.8, 0.9)])
+        expect(row(visitor).locator("[aria-pressed=true]")).to_have_count(0)
     choose(visitor, 3)
     expect(status(visitor)).to_have_text("Saved as 3.")
     assert [each["label"] for each in stored(own)] == [3]
@@ -249,12 +243,10 @@ def test_the_last_of_two_quick_taps_counts(visit: Visit, own: Application) -> No
     """The second was lost while the first was being stored."""
     visitor = visit(at=own)
     draw_seven(visitor)
-    waiting = list[Route]()
-    with visitor.page.expect_request("**/api/corrections"):
-        visitor.page.route("**/api/corrections", lambda route: waiting.append(route))
-        choose(visitor, 1)
-    choose(visitor, 2)
-    waiting[0].continue_()
+    with visitor.slow("**/api/corrections"):
+        with visitor.page.expect_request("**/api/corrections"):
+            choose(visitor, 1)
+        choose(visitor, 2)
     expect(status(visitor)).to_have_text("Changed to 2.")
     assert [each["label"] for each in stored(own)] == [2]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from application import Application
 from playwright.sync_api import Route
@@ -39,21 +41,19 @@ def written(own: Application) -> Application:
 
 def watch_while_loading(visit: Visit, at: Application, path: str) -> list[list[str]]:
     """What moved while the page loaded, if the server answers the last request first."""
-    waiting = list[Route]()
+    with contextlib.ExitStack() as slow:
+        held = list[list[Route]]()
 
-    def prepare(visitor: Visitor) -> None:
-        visitor.page.add_init_script(WATCH)
-        visitor.page.route("**/api/**", lambda route: waiting.append(route))
+        def prepare(visitor: Visitor) -> None:
+            visitor.page.add_init_script(WATCH)
+            held.append(slow.enter_context(visitor.slow("**/api/**")))
 
-    page = visit(path, at=at, before=prepare).page
-    page.wait_for_function("document.documentElement.dataset.ready")
-    page.wait_for_timeout(SETTLE_MS)
-    while waiting:
-        waiting.pop().continue_()
+        page = visit(path, at=at, before=prepare).page
+        page.wait_for_function("document.documentElement.dataset.ready")
         page.wait_for_timeout(SETTLE_MS)
-    page.unroute("**/api/**")
-    for late in waiting:
-        late.continue_()
+        while held[0]:
+            held[0].pop().continue_()
+            page.wait_for_timeout(SETTLE_MS)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(SETTLE_MS)
     moved: list[list[str]] = page.evaluate("window.moved")

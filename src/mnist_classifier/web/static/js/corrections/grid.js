@@ -36,7 +36,7 @@ export class Grid {
   show(corrections) {
     this.#shown = new Map(corrections.map((each) => [each.id, each]));
     this.#selected = new Set([...this.#selected].filter((id) => this.#shown.has(id)));
-    keepFocus(this.#list, () => this.#list.replaceChildren(...corrections.map((each) => this.#card(each))), placeOf);
+    keepFocus(this.#list, () => this.#list.replaceChildren(...corrections.map((each) => this.#card(each))), { name: placeOf });
     this.onSelect();
   }
 

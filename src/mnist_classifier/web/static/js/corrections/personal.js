@@ -3,6 +3,7 @@
 
 import { button, element, make, write } from "../shared/dom.js";
 import { moment } from "../shared/format.js";
+import { Latest, STALE } from "../shared/latest.js";
 import { at } from "../shared/paths.js";
 import { choosePersonal, personalWriter } from "../shared/personal.js";
 import { messageOf, showToast } from "../shared/toast.js";
@@ -22,7 +23,7 @@ export class Personal {
   #writers = [];
   /** The writers whose models are being made or deleted. @type {Set<string>} */
   #busy = new Set();
-  #asked = 0;
+  #latest = new Latest();
 
   /** @param {() => Promise<void>} before  called before a model learns */
   constructor(before) {
@@ -32,10 +33,10 @@ export class Personal {
   /** @param {readonly Writer[]} writers  those with a name */
   async show(writers) {
     this.#writers = writers;
-    const mine = (this.#asked += 1);
     try {
-      const { models, fewest_examples: fewest } = await api.listPersonal();
-      if (mine !== this.#asked) return;
+      const found = await this.#latest.run(() => api.listPersonal());
+      if (found === STALE) return;
+      const { models, fewest_examples: fewest } = found;
       const known = new Map(models.map((each) => [each.writer, each]));
       // The totals name only the writers with most corrections.
       const names = new Set([...writers.map(({ name }) => name), ...known.keys()]);

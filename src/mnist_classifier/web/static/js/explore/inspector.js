@@ -48,12 +48,8 @@ export class Inspector {
   showAround(view, { before, after }) {
     const link = (/** @type {number | null} */ image, /** @type {string} */ text, /** @type {string} */ label) =>
       image === null ? [] : [viewLink(step(view, { image }), { text, label })];
-    const focused = this.#pages.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
-    this.#pages.replaceChildren(...link(before, "‹", "Previous image"), ...link(after, "›", "Next image"));
-    // Replacing a link loses the focus.
-    if (focused === null) return;
-    const again = this.#pages.querySelector(`[aria-label="${focused}"]`) ?? this.#close;
-    if (again instanceof HTMLElement) again.focus();
+    const links = [...link(before, "‹", "Previous image"), ...link(after, "›", "Next image")];
+    keepFocus(this.#pages, () => this.#pages.replaceChildren(...links), { otherwise: this.#close });
   }
 
   /** @param {string} message */
@@ -73,10 +69,9 @@ export class Inspector {
     this.#dialog.removeAttribute("aria-busy");
     write(this.#status, "");
     const parts = [make("div", { className: "inspector-columns" }, readingOf(found), barsOf(found)), ...evidenceOf(found, view)];
-    const hadFocus = this.#body.contains(document.activeElement);
-    keepFocus(this.#body, () => this.#body.replaceChildren(...parts, ...neighbourList(found.neighbours), stepsOf(found)));
+    const change = () => this.#body.replaceChildren(...parts, ...neighbourList(found.neighbours), stepsOf(found));
     // Without the focus the dialog would not hear the arrow keys.
-    if (hadFocus && !this.#body.contains(document.activeElement)) this.#close.focus();
+    keepFocus(this.#body, change, { otherwise: this.#close });
   }
 }
 

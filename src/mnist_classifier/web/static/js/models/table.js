@@ -56,7 +56,7 @@ export class ModelsTable {
   show(versions) {
     this.#versions = versions;
     const rows = this.#head.sorted(versions).map((version) => this.#row(version));
-    keepFocus(this.#rows, () => this.#rows.replaceChildren(...rows), (control) => control.closest("tr")?.dataset.version ?? "");
+    keepFocus(this.#rows, () => this.#rows.replaceChildren(...rows), { name: (control) => control.closest("tr")?.dataset.version ?? "" });
   }
 
   /** @param {Version} version */

@@ -4,12 +4,18 @@
 /**
  * Change what an element holds; the focus stays on the control of the same name.
  * @param {HTMLElement} root @param {() => void} change
- * @param {(control: Element) => string} name  tells the controls apart
+ * @param {{name?: (control: Element) => string, otherwise?: HTMLElement}} [options]  name: tells the controls apart; otherwise: gets the focus if the control is gone
  */
-export function keepFocus(root, change, name = (control) => control.getAttribute("aria-label") ?? control.textContent ?? "") {
+export function keepFocus(root, change, { name = nameOf, otherwise } = {}) {
   const focused = root.contains(document.activeElement) ? document.activeElement : null;
   const before = focused === null ? null : name(focused);
   change();
   const again = before === null ? undefined : [...root.querySelectorAll("a, button, input")].find((each) => name(each) === before);
   if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+  else if (before !== null) otherwise?.focus();
+}
+
+/** @param {Element} control */
+function nameOf(control) {
+  return control.getAttribute("aria-label") ?? control.textContent ?? "";
 }

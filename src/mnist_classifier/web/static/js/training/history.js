@@ -149,7 +149,7 @@ export class RunHistory {
     const rows = this.#head.sorted(runs).map((run) => this.#row(run));
     // Unchanged rows stay, so that the keyboard focus stays too.
     const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
-    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows), placeOf);
+    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows), { name: placeOf });
     const none = this.#found ? "No trainings match your search." : "No trainings yet. Start one above.";
     write(this.#note, runs.length === 0 ? none : "");
     this.#scroll.hidden = runs.length === 0;
