@@ -212,10 +212,10 @@ def draw_live(browser: Browser, address: str, count: int, throttle: int) -> dict
     page.add_init_script(WATCH_LIVE)
     page.goto(address)
     page.wait_for_load_state("networkidle")
-    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": throttle})
     drawn = enumerate(strokes())
     while page.evaluate("live.answers.length") == 0:  # the network is still loading
         draw_stroke(page, next(drawn)[1][0], np.random.default_rng(0))
+    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": throttle})
     page.evaluate("live.answers = []; live.frames = []")
     for number, (stroke, is_first) in islice(drawn, count):
         if is_first:
