@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import ModelInUse, TooFewExamples
+from mnist_classifier.core.errors import DatabaseUnreachable, ModelInUse, TooFewExamples
 from mnist_classifier.core.records import RunStatus, Trial
 from mnist_classifier.core.tables import metadata
 from mnist_classifier.core.train_config import TrainConfig
@@ -22,6 +23,7 @@ from mnist_classifier.learning.personal_models import PersonalModels
 from mnist_classifier.registry.aliases import PRODUCTION
 from mnist_classifier.registry.versions import Registry
 from mnist_classifier.runs.run_log import Runs
+from tests.cluster.tools import module
 from tests.handwriting import LETTER_X, glyphs
 from tests.learning.test_personal import drawn
 from tests.versions import save
@@ -174,3 +176,12 @@ def test_versions_are_saved_promoted_and_deleted_by_several_at_once(store: Store
     others = [number for number in numbers if number != registry.aliases.production()]
     registry.delete(others[0])
     assert len(registry.versions()) == 4
+
+
+def test_an_unreachable_postgresql_is_one_line():
+    module("psycopg")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(DatabaseUnreachable, match="Is the server running") as caught:
+        Store(f"postgresql+psycopg://mnist@127.0.0.1:{port}/mnist")
+    assert len(caught.value.message.splitlines()) == 1

@@ -3,7 +3,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from alembic.config import Config
 
 from mnist_classifier.core import migrations
 from mnist_classifier.core.database import Store
-from mnist_classifier.core.errors import DatabaseUnreachable, InvalidConfig, MnistError, StorageFull
+from mnist_classifier.core.errors import InvalidConfig, MnistError, StorageFull
 from mnist_classifier.core.settings import PACKAGE_DIR, Settings
 from mnist_classifier.core.tables import metadata, runs
 from mnist_classifier.core.train_config import TrainConfig
@@ -235,12 +234,3 @@ def test_each_migration_only_adds_so_that_servers_of_the_release_before_run_on(t
                 added = after[table][name]
                 assert added["nullable"] or added["default"] is not None, (step, table, name)
         before = after
-
-
-def test_an_unreachable_postgresql_is_one_line():
-    pytest.importorskip("psycopg")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(DatabaseUnreachable, match="Is the server running") as caught:
-        Store(f"postgresql+psycopg://mnist@127.0.0.1:{port}/mnist")
-    assert len(caught.value.message.splitlines()) == 1
