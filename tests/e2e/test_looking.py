@@ -117,6 +117,7 @@ def test_two_versions_read_the_same_drawing(visit: Visit) -> None:
         "splits": [],
     }
     asked: list[str] = []
+    late: list[Route] = []
 
     def answer(route: Route) -> None:
         body = route.request.post_data_json
@@ -127,9 +128,7 @@ def test_two_versions_read_the_same_drawing(visit: Visit) -> None:
         if body["version"] == "0":
             route.continue_()
             return
-        probabilities = [0.0, 0.8, *([0.0] * 5), 0.2, 0.0, 0.0]
-        reading = {"prediction": 1, "confidence": 0.8, "probabilities": probabilities, "verdict": "digit"}
-        route.fulfill(content_type="application/json", body=json.dumps(reading))
+        late.append(route)
 
     def script(visitor: Visitor) -> None:
         reply = json.dumps(choices)
@@ -140,6 +139,12 @@ def test_two_versions_read_the_same_drawing(visit: Visit) -> None:
     expect(visitor.find("compare-left-version")).to_have_value("0")
     visitor.draw(SEVEN)
 
+    expect(visitor.find("compare-note")).to_have_text("Comparing…")
+    probabilities = [0.0, 0.8, *([0.0] * 5), 0.2, 0.0, 0.0]
+    reading = {"prediction": 1, "confidence": 0.8, "probabilities": probabilities, "verdict": "digit"}
+    while not late:
+        visitor.page.wait_for_timeout(50)
+    late.pop().fulfill(content_type="application/json", body=json.dumps(reading))
     expect(visitor.find("compare-note")).to_have_text("They disagree: 7 and 1.")
     expect(visitor.find("compare-right").locator(".compared-words")).to_have_text("One")
     assert sorted(asked) == ["0", "1"]

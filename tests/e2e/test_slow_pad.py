@@ -186,6 +186,21 @@ def test_a_question_about_the_drawing_of_before_is_answered_for_the_one_on_the_p
     assert drawing["image"] in asked[-1]
 
 
+@pytest.mark.parametrize(
+    ("address", "note", "words"),
+    [
+        ("**/api/explore/explain*", "#why-note", "Looking for the evidence…"),
+        ("**/browser*", ".story-note", "Loading the network…"),
+    ],
+)
+def test_a_part_that_is_at_work_does_not_ask_for_a_drawing(visit: Visit, address: str, note: str, words: str) -> None:
+    visitor = visit("/mnist")
+    with visitor.slow(address):
+        visitor.draw(SEVEN)
+        expect(visitor.page.locator(note)).to_have_text(words)
+    expect(visitor.page.locator(note)).to_be_empty()
+
+
 def test_the_keyboard_stays_on_the_question_that_it_asked(visit: Visit) -> None:
     visitor = visit("/mnist")
     visitor.draw(SEVEN)

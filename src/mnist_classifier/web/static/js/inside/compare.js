@@ -72,6 +72,7 @@ export class Comparison {
   async #ask() {
     const subject = this.#subject;
     if (subject === null || this.#body.hidden) return;
+    if ((this.#views[0].root.dataset.state ?? "empty") === "empty") write(this.#note, "Comparing…");
     try {
       const found = await this.#latest.run((signal) =>
         Promise.all(this.#selects.map(({ value }) => predictWith(Number(value), subject.source, subject.mode, signal))),

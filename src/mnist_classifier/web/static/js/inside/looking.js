@@ -43,6 +43,7 @@ class Panel {
    */
   async ask(task, draw) {
     this.#root.setAttribute("aria-busy", "true");
+    if (this.#body.childElementCount === 0) write(this.#note, "Looking for the evidence…");
     try {
       const found = await this.#latest.run(task);
       if (found === STALE) return;

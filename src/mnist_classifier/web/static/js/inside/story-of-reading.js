@@ -31,6 +31,7 @@ export class StoryOfReading {
     if (mode === "number") return this.clear(NUMBER);
     this.#newest += 1;
     const mine = this.#newest;
+    this.#story.wait("Loading the network…");
     const url = "image" in source ? source.image : URL.createObjectURL(source.file);
     try {
       const [recogniser, picture] = await Promise.all([browserRecogniser(reading.model?.version), pixelsOf(url)]);

@@ -45,6 +45,11 @@ export class Story {
     this.#flow.root.hidden = this.#body.hidden = true;
   }
 
+  /** Say why the first picture is not here yet. @param {string} words */
+  wait(words) {
+    if (this.#body.hidden) write(this.#note, words);
+  }
+
   /**
    * Show a picture on its way through the network.
    * @param {Recogniser} recogniser @param {Picture} picture
