@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from application import Application
+from application import PATIENCE_S, Application
 from belongings import add_runs, add_versions
 from playwright.sync_api import Browser, expect, sync_playwright
 from stored_corrections import forget
@@ -29,8 +29,7 @@ BROWSER_ARGUMENTS = [
     "--js-flags=--single-threaded",
 ]
 DESKTOP = {"width": 1280, "height": 800}
-# Machines that are busy with a training answer late.
-PATIENCE_MS = 20_000
+PATIENCE_MS = PATIENCE_S * 1_000
 
 Visit = Callable[..., Visitor]
 

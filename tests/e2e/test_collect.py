@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from application import Application
+from application import PATIENCE_S, Application
 from PIL import Image
 from playwright.sync_api import Browser, Error, Route, expect
 from visitor import FAILED_REQUEST, SEVEN, Visitor
@@ -40,7 +40,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Ite
 def collecting(collector: Application) -> Application:
     """The application without corrections."""
     purge = urllib.request.Request(f"{collector.url}/api/corrections?confirm=1", method="DELETE")
-    urllib.request.urlopen(purge, timeout=20).close()
+    urllib.request.urlopen(purge, timeout=PATIENCE_S).close()
     return collector
 
 
@@ -56,7 +56,7 @@ def sheet() -> dict[str, Any]:
 
 def stored(application: Application) -> list[dict[str, Any]]:
     """All corrections, oldest first."""
-    with urllib.request.urlopen(f"{application.url}/api/corrections?limit=200", timeout=20) as reply:
+    with urllib.request.urlopen(f"{application.url}/api/corrections?limit=200", timeout=PATIENCE_S) as reply:
         found: list[dict[str, Any]] = json.load(reply)["corrections"]
     return found[::-1]
 
@@ -78,7 +78,7 @@ def test_the_pad_asks_for_digits_and_stores_each_when_the_pen_rests(visit: Visit
     found = stored(collecting)
     assert [each["label"] for each in found] == wanted
     assert {(each["writer"], each["source"]) for each in found} == {("Anna", "class")}
-    with urllib.request.urlopen(f"{collecting.url}/api/corrections/{found[0]['id']}", timeout=20) as reply:
+    with urllib.request.urlopen(f"{collecting.url}/api/corrections/{found[0]['id']}", timeout=PATIENCE_S) as reply:
         assert len(json.load(reply)["strokes"]) == 1
 
 
@@ -239,7 +239,7 @@ def test_undo_deletes_what_the_save_of_a_sheet_added_and_only_that(
     first, *others = stored(collecting)
     for each in others:
         delete = urllib.request.Request(f"{collecting.url}/api/corrections/{each['id']}", method="DELETE")
-        urllib.request.urlopen(delete, timeout=20).close()
+        urllib.request.urlopen(delete, timeout=PATIENCE_S).close()
     visitor.find("paper-file").set_input_files(sheet)
     expect(visitor.find("paper-count")).to_contain_text("to check")
     expect(undo).to_be_hidden()

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from application import Application
+from application import PATIENCE_S, Application
 from pictures import keep
 from playwright.sync_api import Browser, Locator, expect
 from stored_corrections import stored
@@ -53,7 +53,7 @@ def test_a_tap_stores_what_it_was_and_another_changes_it_and_undo_deletes_it(vis
     (found,) = stored(own)
     assert (found["label"], found["writer"], found["source"], found["model_version"]) == (1, "", "page", 0)
     assert (found["has_image"], found["reading"]["prediction"], found["reading"]["verdict"]) == (True, 7, "digit")
-    with urllib.request.urlopen(f"{own.url}/api/corrections/{found['id']}", timeout=10) as reply:
+    with urllib.request.urlopen(f"{own.url}/api/corrections/{found['id']}", timeout=PATIENCE_S) as reply:
         strokes = json.load(reply)["strokes"]
     assert len(strokes) == 1
     assert len(strokes[0]) > len(SEVEN)
@@ -296,7 +296,7 @@ def test_a_correction_that_was_deleted_on_another_page_can_be_made_again_and_und
 ) -> None:
     def delete_elsewhere() -> None:
         path = f"{own.url}/api/corrections/{stored(own)[0]['id']}"
-        urllib.request.urlopen(urllib.request.Request(path, method="DELETE"), timeout=10).close()
+        urllib.request.urlopen(urllib.request.Request(path, method="DELETE"), timeout=PATIENCE_S).close()
 
     visitor = visit(at=own)
     visitor.expected_errors = (FAILED_REQUEST,)

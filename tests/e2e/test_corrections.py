@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from application import Application
+from application import PATIENCE_S, Application
 from axe_playwright_python.sync_playwright import Axe
 from pictures import keep
 from playwright.sync_api import Locator, Route, expect
@@ -161,7 +161,7 @@ def test_a_change_of_many_goes_on_when_another_page_has_deleted_one(visit: Visit
     select(visitor, 0, 1, 2)
     middle = stored(three)[1]["id"]
     request = urllib.request.Request(f"{three.url}/api/corrections/{middle}", method="DELETE")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=PATIENCE_S).close()
     visitor.find("bulk-label").select_option("3")
     expect(message(visitor)).to_contain_text("Relabelled 2 corrections as 3. 1 correction was no longer there.")
     expect(cards(visitor)).to_have_count(2)

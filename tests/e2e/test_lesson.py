@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from application import Application
+from application import PATIENCE_S, Application
 from pictures import keep
 from playwright.sync_api import Browser, Route, expect
 from visitor import FAILED_REQUEST, SEVEN, Point, Visitor
@@ -33,7 +33,7 @@ def classroom(tmp_path_factory: pytest.TempPathFactory, browser: Browser, data_d
 
 
 def get(application: Application, path: str) -> Any:
-    with urllib.request.urlopen(application.url + path, timeout=20) as reply:
+    with urllib.request.urlopen(application.url + path, timeout=PATIENCE_S) as reply:
         return json.load(reply)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pictures
 import pytest
-from application import ROOT, Application
+from application import PATIENCE_S, ROOT, Application
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from visitor import Point, Visitor
@@ -72,7 +72,7 @@ def application(tmp_path: Path, browser: Browser, data_dir: Path) -> Iterator[Ap
 def train(application: Application, **config: object) -> int:
     body = json.dumps({"patience": 0, **config}).encode()
     request = urllib.request.Request(f"{application.url}/api/runs", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as reply:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
         run_id: int = json.load(reply)["run_id"]
     return run_id
 

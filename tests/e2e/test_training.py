@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from application import Application
+from application import PATIENCE_S, Application
 from belongings import OUTCOME, add_runs, add_trials, epoch_figures, opened
 from pictures import keep
 from playwright.sync_api import Browser, Route, expect
@@ -48,7 +48,7 @@ def start(visitor: Visitor, recipe: str, values: dict[str, str]) -> None:
 
 
 def get(application: Application, path: str) -> Any:
-    with urllib.request.urlopen(application.url + path, timeout=20) as reply:
+    with urllib.request.urlopen(application.url + path, timeout=PATIENCE_S) as reply:
         return json.load(reply)
 
 

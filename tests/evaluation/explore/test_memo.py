@@ -35,18 +35,18 @@ def test_threads_wait_for_the_same_value_and_not_for_others():
 
     def slow() -> int:
         started.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         made.append(1)
         return 1
 
     threads = [threading.Thread(target=lambda: memo.get("slow", slow)) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     assert memo.get("quick", lambda: 2) == 2
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert made == [1]
 
 

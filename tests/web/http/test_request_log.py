@@ -166,7 +166,7 @@ def test_the_reply_of_the_application_is_closed_and_requests_in_threads_do_not_m
 
     class Reply:
         def __iter__(self) -> Iterator[bytes]:
-            barrier.wait(timeout=5)
+            barrier.wait(timeout=60)
             seen.append((wanted.value, REQUEST_ID.get()))
             yield b"ok"
 
@@ -197,7 +197,7 @@ def test_a_running_server_writes_json_lines_to_its_standard_error(tmp_path: Path
         request = urllib.request.Request(
             f"{server.url}/api/config?token=hidden", headers={"X-Request-ID": "from-a-proxy"}
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             assert reply.headers["X-Request-ID"] == "from-a-proxy"
     text = (tmp_path / "output.txt").read_text()
     found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
