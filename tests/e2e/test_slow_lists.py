@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from application import Application
 from belongings import add_runs, add_versions, opened
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 from visitor import FAILED_REQUEST, Visitor
 
 from conftest import Visit
@@ -135,6 +135,27 @@ def test_a_run_that_is_opened_while_another_is_resumed_stays_open(visit: Visit, 
             held[0].fulfill(json={})
     visitor.page.wait_for_timeout(200)
     expect(visitor.find("run-heading")).to_contain_text("Run 28")
+
+
+def test_a_run_is_opened_though_the_list_changes_while_its_button_is_pressed(
+    visit: Visit, trained: Application
+) -> None:
+    visitor = visit("/training?run=31", at=trained)
+    expect(visitor.find("run-heading")).to_contain_text("31")
+
+    def changed(route: Route) -> None:
+        listed = route.fetch().json()
+        for run in listed["runs"]:
+            run["planned_epochs"] = 98
+        route.fulfill(json=listed)
+
+    visitor.page.route("**/api/runs?*", changed)
+    visitor.page.get_by_role("button", name="Open run 30", exact=True).hover()
+    visitor.page.mouse.down()
+    visitor.find("history-search").dispatch_event("input")
+    expect(visitor.find("history").locator("tr[data-run='30']")).to_contain_text("/98")
+    visitor.page.mouse.up()
+    expect(visitor.find("run-heading")).to_contain_text("30")
 
 
 def test_a_training_that_is_started_before_the_history_has_come_stays_open(visit: Visit, trained: Application) -> None:

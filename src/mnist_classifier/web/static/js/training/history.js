@@ -147,21 +147,22 @@ export class RunHistory {
   #show() {
     const runs = [...this.#runs.values()].sort((one, other) => other.run_id - one.run_id);
     const rows = this.#head.sorted(runs).map((run) => this.#row(run));
-    // Unchanged rows stay, so that the keyboard focus stays too.
     const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
-    if (!isSame) keepFocus(this.#body, () => this.#body.replaceChildren(...rows), { name: placeOf });
+    if (!isSame) keepFocus(this.#body, () => arrange(this.#body, rows), { name: placeOf });
     const none = this.#found ? "No trainings match your search." : "No trainings yet. Start one above.";
     write(this.#note, runs.length === 0 ? none : "");
     this.#scroll.hidden = runs.length === 0;
     this.#more.hidden = this.#next === null;
   }
 
-  /** The row that shows a run as it is now. @param {Run} run */
+  /** The row that shows a run as it is now.  What did not change in it stays: somebody may be pressing its button. @param {Run} run */
   #row(run) {
     const shown = JSON.stringify(run);
     const known = this.#rows.get(run.run_id);
     if (known?.shown === shown) return known.row;
-    const row = this.#build(run);
+    const built = this.#build(run);
+    const row = known?.row ?? built;
+    [...built.cells].forEach((cell, index) => row.cells[index].isEqualNode(cell) || row.cells[index].replaceWith(cell));
     this.#markRow(row);
     this.#rows.set(run.run_id, { row, shown });
     return row;
@@ -221,6 +222,12 @@ export class RunHistory {
     if (tick) tick.checked = this.#ticked.has(id) || id === this.#current;
     if (tick) tick.disabled = id === this.#current;
   }
+}
+
+/** Give a table these rows; those in their place stay there. @param {HTMLTableSectionElement} body @param {HTMLTableRowElement[]} rows */
+function arrange(body, rows) {
+  for (const row of [...body.rows].filter((row) => !rows.includes(row))) row.remove();
+  rows.forEach((row, index) => row === body.rows[index] || body.insertBefore(row, body.rows[index] ?? null));
 }
 
 /** A control of a row. @param {Element} control */
