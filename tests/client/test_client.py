@@ -26,6 +26,7 @@ from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.imaging.preprocess import make_glyph
 from mnist_classifier.recognition.numbers.expected import Expected, Field
 from mnist_classifier.recognition.recogniser import Recogniser
+from tests.answering import answering
 from tests.e2e.application import Application
 from tests.handwriting import LETTER_X, draw
 from tests.mirror import dead_url
@@ -244,14 +245,8 @@ def faulty() -> Iterator[Faulty]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    told.url = f"http://127.0.0.1:{server.server_port}"
-    yield told
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as told.url:
+        yield told
 
 
 STATUS = {"status": "no_model", "model": None, "training": None, "last_run": None}

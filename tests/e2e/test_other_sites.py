@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from application import Application
 from playwright.sync_api import Browser, Page
+from tests.answering import answering
 from tests.web.routes.test_predict import png
 
 pytestmark = pytest.mark.e2e
@@ -37,12 +37,8 @@ def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site with one empty page."""
     site = tmp_path_factory.mktemp("site")
     (site / "index.html").write_text("<!doctype html><link rel=icon href=data:,><title>Another site</title>")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from test_accessibility import assert_accessible, rules
 from test_numbers import write_seven_and_one
 from test_story import HEADINGS
+from tests.answering import answering
 from tests.recognition.test_recogniser import seven_and_one
 from visitor import SEVEN, Visitor
 
@@ -59,12 +59,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CountingServer]:
     folder = tmp_path_factory.mktemp("host")
     export_site(PRETRAINED_DIR, 0, folder / "a" / "sub path")
     server = CountingServer(folder)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(server):
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from mnist_classifier.data import mnist
 from mnist_classifier.recognition.imaging.decode import encode_png
 from mnist_classifier.recognition.recogniser import Recogniser
 from mnist_classifier.web.wire.glyphs import to_npy
+from tests.answering import answering
 from tests.data.test_mnist import idx
 
 BATCH = "/api/predict/batch?probabilities=1&warnings=1"
@@ -52,13 +52,8 @@ def glyphs(digits: mnist.Images) -> np.ndarray:
 
 @pytest.fixture
 def url(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(make_server("127.0.0.1", 0, app, threaded=True)) as address:
+        yield address
 
 
 def at_the_shell(data: bytes, *options: str, name: str = "sent") -> Result:

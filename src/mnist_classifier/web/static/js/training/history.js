@@ -147,8 +147,7 @@ export class RunHistory {
   #show() {
     const runs = [...this.#runs.values()].sort((one, other) => other.run_id - one.run_id);
     const rows = this.#head.sorted(runs).map((run) => this.#row(run));
-    const isSame = rows.length === this.#body.rows.length && rows.every((row, index) => row === this.#body.rows[index]);
-    if (!isSame) keepFocus(this.#body, () => arrange(this.#body, rows), { name: placeOf });
+    keepFocus(this.#body, () => arrange(this.#body, rows), { name: placeOf });
     const none = this.#found ? "No trainings match your search." : "No trainings yet. Start one above.";
     write(this.#note, runs.length === 0 ? none : "");
     this.#scroll.hidden = runs.length === 0;
